@@ -1,0 +1,29 @@
+"""`move-submitted`: take this clip into the library."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.base import Difficulty, Level, Name, Payload, RequestId, Source
+
+
+class MoveAnnotation(Payload):
+    """What a person says of a clip; nothing of it enters the embedding."""
+
+    move: Name
+    category: Name | None = None
+    difficulty: Difficulty | None = None
+    energy: Level | None = None
+    tempo_bpm: Annotated[float, Field(gt=0, le=400)] | None = None
+    notes: Annotated[str, Field(max_length=2000)] = ""
+
+
+class MoveSubmitted(Payload):
+    """A clip, by the name its users know it by."""
+
+    source: Source
+    clip: Name
+    request_id: RequestId | None = None
+    annotation: MoveAnnotation | None = None

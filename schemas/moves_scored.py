@@ -1,0 +1,42 @@
+"""`moves-scored`: for each phrase of the song the best moves, each with the terms of its score."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from schemas.audio_analyzed import AudioAnalysis
+from schemas.base import Payload, Sha256, Share, SongEvent
+from schemas.move_indexed import MoveCard
+
+
+class Candidate(Payload):
+    """A move for a phrase. `score` is the sum of `terms`; higher is better."""
+
+    clip_sha256: Sha256
+    score: float
+    terms: dict[str, float]
+
+
+class Phrase(Payload):
+    """The beats from one count 1 up to the next: `analysis.beats[start_beat:end_beat]`, eight of them as a rule."""
+
+    start_beat: int = Field(ge=0)
+    end_beat: int = Field(gt=0)
+    energy: Share
+    section: int = Field(ge=0)
+    candidates: tuple[Candidate, ...] = Field(min_length=1)
+
+
+class Scores(Payload):
+    """The scored phrases and the cards of every move they name, by clip."""
+
+    library_version: str
+    phrases: tuple[Phrase, ...] = Field(min_length=1)
+    moves: dict[Sha256, MoveCard]
+
+
+class MovesScored(SongEvent):
+    """The song, its analysis, and the moves that fit."""
+
+    analysis: AudioAnalysis
+    scores: Scores

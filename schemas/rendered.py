@@ -1,0 +1,29 @@
+"""`rendered`: where the video is, what it shows, and what was measured on it."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from schemas.base import MediaRef, Name, Payload, Seconds, SongEvent
+from schemas.sequence_planned import Segment
+
+
+class Video(Payload):
+    """A finished video. `file` is its name in the output folder; `media` its content."""
+
+    file: Name
+    media: MediaRef
+    duration_s: Seconds
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+    frames: int = Field(gt=0)
+    max_cut_error_ms: float = Field(ge=0)
+
+
+class Rendered(SongEvent):
+    """The finished choreography."""
+
+    tempo_bpm: float = Field(gt=0)
+    library_version: str
+    segments: tuple[Segment, ...]
+    video: Video

@@ -1,0 +1,78 @@
+"""`sequence-planned`: which move, from which of its beats to which, on which beats of the song."""
+
+from __future__ import annotations
+
+from pydantic import Field, model_validator
+
+from schemas.base import Name, Payload, Seconds, Sha256, SongEvent
+
+
+class Segment(Payload):
+    """A stretch of one clip laid on a stretch of the song.
+
+    `song_beats` and `clip_beats` (seconds, equally many, two or more, increasing) are laid on each other one by
+    one; between them time runs evenly. `stretch` is the song's length over the clip's (> 1 plays slower);
+    `why` holds the terms the choice was made by.
+    """
+
+    move: Name
+    clip: Name
+    clip_sha256: Sha256
+    song_beats: tuple[Seconds, ...] = Field(min_length=2)
+    clip_beats: tuple[Seconds, ...] = Field(min_length=2)
+    stretch: float = Field(gt=0)
+    why: dict[str, float] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _beats_pair_up(self) -> Segment:
+        if len(self.song_beats) != len(self.clip_beats):
+            raise ValueError("song_beats and clip_beats must have the same length")
+        return self
+
+    @property
+    def song_start_s(self) -> float:
+        """Where the segment begins in the song, seconds."""
+        return self.song_beats[0]
+
+    @property
+    def song_end_s(self) -> float:
+        """Where the segment ends in the song, seconds."""
+        return self.song_beats[-1]
+
+    @property
+    def clip_start_s(self) -> float:
+        """Where the segment begins in the clip, seconds."""
+        return self.clip_beats[0]
+
+    @property
+    def clip_end_s(self) -> float:
+        """Where the segment ends in the clip, seconds."""
+        return self.clip_beats[-1]
+
+
+class Plan(Payload):
+    """Segments without gaps: each begins on the song's beat on which the one before ends.
+
+    `clips` says for each clip named which of its beats (all of them, seconds) its mezzanine has a key frame on.
+    """
+
+    tempo_bpm: float = Field(gt=0)
+    library_version: str
+    segments: tuple[Segment, ...] = Field(min_length=1)
+    clips: dict[Sha256, tuple[Seconds, ...]]
+
+    @property
+    def start_s(self) -> float:
+        """The song's moment at which the video begins, seconds."""
+        return self.segments[0].song_start_s
+
+    @property
+    def end_s(self) -> float:
+        """The song's moment at which the video ends, seconds."""
+        return self.segments[-1].song_end_s
+
+
+class SequencePlanned(SongEvent):
+    """The song and the plan of its choreography."""
+
+    plan: Plan

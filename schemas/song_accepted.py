@@ -1,0 +1,9 @@
+"""`song-accepted`: the song was fetched, probed, found safe, and stored by content."""
+
+from __future__ import annotations
+
+from schemas.base import SongEvent
+
+
+class SongAccepted(SongEvent):
+    """The song is in the media store under `song.sha256`."""
