@@ -1,4 +1,4 @@
-"""What every event is made of: frozen pydantic models that ignore unknown fields, so that old readers take new events."""
+"""What every event is made of: frozen models that ignore unknown fields, so that old readers take new events."""
 
 from __future__ import annotations
 
