@@ -1,0 +1,124 @@
+"""A process that does heavy steps: one JSON object a line in, lines of progress and one of result out.
+
+It dies with its parent, has a limit on memory and files, and prints nothing of its own on the line to its parent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, TextIO
+
+from schemas.faults import Fault, Retryable
+from streams.tools import tools_for
+
+_PR_SET_PDEATHSIG = 1
+_MEMORY_LIMIT_BYTES = 12 << 30  # of address space: models and codecs map far more than they touch
+_OPEN_FILES = 512
+_REPORT_EVERY_S = 0.3
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to kill this process when its parent dies; leave at once where it has already (Linux)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def main() -> None:
+    """Serve until the line ends."""
+    die_with_parent(int(sys.argv[1]))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    os.nice(5)  # the worker's heartbeats come first
+    answers = _own_stdout()
+    for line in sys.stdin:
+        _say(answers, _serve(json.loads(line), answers))
+
+
+def _own_stdout() -> TextIO:
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    return answers
+
+
+def _say(answers: TextIO, message: dict[str, Any]) -> None:
+    answers.write(json.dumps(message) + "\n")
+    answers.flush()
+
+
+def _serve(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
+    _reset_peak()
+    started = _cpu_seconds()
+    message = _work(task, answers)
+    return message | {"cpu_seconds": _cpu_seconds() - started, "peak_rss_bytes": _peak_rss_bytes()}
+
+
+def _work(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
+    from streams.steps import STEP_BY_NAME
+
+    step = STEP_BY_NAME[task["step"]]
+    try:
+        event = step.consumes.model_validate_json(task["event"])
+        result = step.work(event, replace(tools_for(), report=_reporter(answers)))
+    except Fault as fault:
+        return {"fault": type(fault).__name__, "error": str(fault), "reason": fault.reason}
+    except MemoryError:
+        return _unexpected(Retryable("the step ran out of memory", reason="out_of_memory"))
+    except Exception as error:  # noqa: BLE001 - nothing escapes: a bug in a step is a fault of that event
+        return _unexpected(Retryable(f"{type(error).__name__}: {error}", reason="unexpected"))
+    return {"result": result.model_dump_json()}
+
+
+def _unexpected(fault: Fault) -> dict[str, Any]:
+    import traceback
+
+    traceback.print_exc(file=sys.stderr)
+    return {"fault": "Retryable", "error": str(fault)[:500], "reason": fault.reason}
+
+
+def _reporter(answers: TextIO) -> Callable[[float], None]:
+    last = 0.0
+
+    def report(fraction: float) -> None:
+        nonlocal last
+        if monotonic() - last >= _REPORT_EVERY_S:
+            last = monotonic()
+            _say(answers, {"fraction": min(max(fraction, 0.0), 1.0)})
+
+    return report
+
+
+def _cpu_seconds() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
+def _reset_peak() -> None:
+    try:
+        Path("/proc/self/clear_refs").write_text("5")
+    except OSError:
+        return
+
+
+def _peak_rss_bytes() -> int:
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    line = next(line for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""The command line: `bachata COMMAND`. A command's module is imported when the command is used."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+_COMMANDS = {
+    "up": ("services", "Keep Kafka and a worker running until stopped."),
+    "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
+    "generate": ("generate", "Make a choreography video of a song."),
+    "analyze": ("analyze", "Show what the music of a song does."),
+    "index": ("index", "Take clips into the library."),
+    "moves": ("moves", "List and search the library."),
+    "status": ("services", "Show where a request is, or how the stream is."),
+    "worker": ("services", "Run a worker in the foreground."),
+    "kafka": ("services", "Start, stop or ask for the local Kafka."),
+    "doctor": ("doctor", "Show what is missing on this machine and how to get it."),
+    "setup": ("doctor", "Fetch what the programs need once: Kafka and the pose model."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"streams.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="bachata-streams")
+def main() -> None:
+    """Turn a song into a bachata choreography video.
+
+    All state lies in BACHATA_DATA_DIR. Every command takes --json.
+    """

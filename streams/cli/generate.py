@@ -1,0 +1,120 @@
+"""`generate` and `demo`: from a song to a video."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from pathlib import Path
+from typing import Any, cast
+
+import click
+
+from infra.settings import Settings, load_settings
+from streams.cli.output import command, fail, give, tell
+
+_LEVELS = click.Choice(["low", "medium", "high"])
+_DIFFICULTIES = click.Choice(["beginner", "intermediate", "advanced"])
+
+
+@click.command()
+@click.argument("song", type=click.Path(path_type=Path))
+@click.option("--duration", type=click.Choice(["30s", "1min", "full"]), default="1min", show_default=True)
+@click.option("--difficulty", type=_DIFFICULTIES, default="intermediate", show_default=True)
+@click.option("--energy", type=_LEVELS, help="Default: as the song goes.")
+@click.option(
+    "--quality", type=click.Choice(["fast", "balanced", "high_quality"]), default="balanced", show_default=True
+)
+@click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed, another choreography."
+)
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also put the video here.")
+@command
+def generate(song: Path, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Make a choreography video of SONG."""
+    _generate(load_settings(), song, out, as_json, options)
+
+
+@click.command()
+@command
+def demo(as_json: bool) -> None:
+    """Index the demo moves and make a choreography video of a demo song."""
+    from streams.cli.index import index_clips
+    from streams.services import stream
+
+    settings = load_settings()
+    songs = sorted((settings.demo_dir / "songs").glob("*.mp3"))
+    with stream(settings, tell):
+        tell("taking the demo moves into the library")
+        clips = index_clips(settings, [settings.demo_dir / "clips"], settings.demo_dir / "annotations.json")
+        failed = [clip for clip in clips["clips"] if clip["status"] == "failed"]
+        if failed:
+            fail(f"{failed[0]['clip']}: {failed[0]['error']}", as_json, "demo_clip")
+        tell(f"making a choreography of {songs[0].name}")
+        _generate(settings, songs[0], None, as_json, {"duration": "full"})
+
+
+def _generate(settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any]) -> None:
+    from infra.media_store import MediaStore
+    from schemas.base import Options, Source
+    from schemas.song_submitted import SongSubmitted
+    from streams.cli.following import follow
+    from streams.identity import new_request_id
+    from streams.services import stream
+
+    media = MediaStore(settings.media_dir).add(song, "audio")
+    request = SongSubmitted(
+        source=Source(sha256=media.sha256),
+        request_id=new_request_id(),
+        title=song.stem[:200],
+        options=Options.model_validate(options),
+    )
+    with stream(settings, tell) as endpoint:
+        heard = asyncio.run(follow(endpoint, [request]))[cast("str", request.request_id)]
+    if heard.outcome is None or heard.outcome.outcome == "failed":
+        _fail(heard, as_json)
+    _show(settings, heard, out, as_json)
+
+
+def _fail(heard: Any, as_json: bool) -> None:
+    said = heard.outcome
+    more = {"request_id": said.request_id, "dead_letter_id": said.dead_letter_id, "stages": heard.stages()}
+    fail(str(said.error), as_json, str(said.reason), **more)
+
+
+def _show(settings: Settings, heard: Any, out: Path | None, as_json: bool) -> None:
+    rendered = heard.result
+    video = settings.output_dir / rendered.video.file
+    if out is not None:
+        video = _copy(video, out)
+    if as_json:
+        give(_facts(rendered, video, heard))
+        return
+    for warning in rendered.warnings:
+        tell(f"warning: {warning}")
+    moves = len({segment.clip for segment in rendered.segments})
+    tell(f"{rendered.video.duration_s:.1f} s at {rendered.tempo_bpm:.1f} BPM, {moves} moves")
+    click.echo(str(video))
+
+
+def _copy(video: Path, out: Path) -> Path:
+    out.parent.mkdir(parents=True, exist_ok=True)
+    temporary = out.with_name(f".{out.name}.part")
+    shutil.copyfile(video, temporary)
+    return temporary.replace(out).resolve()
+
+
+def _facts(rendered: Any, video: Path, heard: Any) -> dict[str, Any]:
+    return {
+        "request_id": rendered.request_id,
+        "video": str(video),
+        "duration_s": rendered.video.duration_s,
+        "tempo_bpm": rendered.tempo_bpm,
+        "moves": [_segment(segment) for segment in rendered.segments],
+        "stages": heard.stages(),
+        "warnings": list(rendered.warnings),
+    }
+
+
+def _segment(segment: Any) -> dict[str, Any]:
+    names = ("move", "clip", "song_start_s", "song_end_s", "clip_start_s", "clip_end_s", "stretch")
+    return {name: getattr(segment, name) for name in names}

@@ -1,0 +1,141 @@
+"""`index`: clips into the library."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infra.settings import Settings, load_settings
+from schemas.faults import Poison
+from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+from streams.cli.output import command, give, tell
+
+_VIDEO_ENDINGS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option(
+    "--annotations", type=click.Path(path_type=Path, dir_okay=False), help="A JSON file that describes the clips."
+)
+@command
+def index(paths: tuple[Path, ...], annotations: Path | None, as_json: bool) -> None:
+    """Take clips into the library: files, and folders with all videos below them."""
+    report = index_clips(load_settings(), paths, annotations)
+    failed = [clip for clip in report["clips"] if clip["status"] == "failed"]
+    if as_json:
+        give(report)
+    else:
+        _show(report, failed)
+    if failed:
+        raise SystemExit(1)
+
+
+def index_clips(settings: Settings, paths: Sequence[Path], annotations: Path | None) -> dict[str, Any]:
+    """Submit the clips below `paths` and wait for all outcomes. Raises `Poison` where there is no clip at all."""
+    from streams.cli.following import follow
+    from streams.services import stream
+
+    files = _clips(paths)
+    known, warnings = _annotations(annotations, files)
+    requests, refused = _requests(settings, files, known)
+    heard: dict[str, Any] = {}
+    if requests:
+        with stream(settings, tell) as endpoint:
+            heard = asyncio.run(follow(endpoint, requests))
+    indexed = [_outcome(request, heard[str(request.request_id)]) for request in requests]
+    warnings += [warning for one in heard.values() if one.result for warning in one.result.warnings]
+    clips = sorted([*refused, *indexed], key=lambda clip: clip["clip"])
+    return {"clips": clips, "warnings": list(dict.fromkeys(warnings))}
+
+
+def _show(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
+    for warning in report["warnings"]:
+        tell(f"warning: {warning}")
+    for clip in failed:
+        tell(f"error: {clip['clip']}: {clip['error']}")
+    count = {status: sum(clip["status"] == status for clip in report["clips"]) for status in ("indexed", "known")}
+    click.echo(f"{count['indexed']} clips indexed, {count['known']} known already, {len(failed)} failed")
+
+
+def _clips(paths: Sequence[Path]) -> list[Path]:
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise Poison(f"{path} does not exist", reason="no_such_file")
+        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in _VIDEO_ENDINGS)
+        found += below if path.is_dir() else [path]
+    if not found:
+        raise Poison(f"no video below {', '.join(str(path) for path in paths)}", reason="no_clips")
+    return list(dict.fromkeys(file.absolute() for file in found))
+
+
+def _annotations(file: Path | None, clips: Sequence[Path]) -> tuple[dict[Path, MoveAnnotation], list[str]]:
+    if file is None:
+        return {}, []
+    try:
+        entries = json.loads(file.read_text())["clips"]
+        by_path = {file.absolute().parent / entry["video_path"]: _annotation(entry) for entry in entries}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Poison(f"{file} is not a file of annotations: {error}", reason="invalid_annotations") from error
+    missing = [path for path in by_path if not path.exists()]
+    warnings = [f"{path.name} is annotated but is not there" for path in missing]
+    warnings += [f"{clip.name} has no annotation" for clip in clips if clip not in by_path]
+    return by_path, warnings
+
+
+def _annotation(entry: dict[str, Any]) -> MoveAnnotation:
+    return MoveAnnotation(
+        move=entry["move_label"],
+        category=entry.get("category") or entry["move_label"],
+        difficulty=entry.get("difficulty"),
+        energy=entry.get("energy_level"),
+        tempo_bpm=entry.get("estimated_tempo"),
+        notes=entry.get("notes") or "",
+    )
+
+
+def _requests(
+    settings: Settings, files: Sequence[Path], known: dict[Path, MoveAnnotation]
+) -> tuple[list[MoveSubmitted], list[dict[str, Any]]]:
+    from infra.media_store import MediaStore
+    from schemas.base import Source
+    from streams.identity import new_request_id
+
+    store = MediaStore(settings.media_dir)
+    requests, refused = [], []
+    for file in files:
+        try:
+            source = Source(sha256=store.add(file, "video").sha256)
+        except Poison as fault:
+            refused.append(_blank(file.stem) | {"status": "failed", "error": str(fault)})
+            continue
+        requests.append(
+            MoveSubmitted(source=source, clip=file.stem, request_id=new_request_id(), annotation=known.get(file))
+        )
+    return requests, refused
+
+
+def _blank(clip: str) -> dict[str, Any]:
+    names = ("move", "sha256", "duration_s", "tempo_bpm", "dancers", "error")
+    return {"clip": clip, "beats": [], **dict.fromkeys(names)}
+
+
+def _outcome(request: MoveSubmitted, heard: Any) -> dict[str, Any]:
+    shown = _blank(request.clip) | {"sha256": request.source.sha256, "stages": heard.stages()}
+    if heard.result is None:
+        return shown | {"status": "failed", "error": heard.outcome.error}
+    move = heard.result.move
+    return shown | {
+        "move": move.move,
+        "duration_s": move.clip.duration_s,
+        "tempo_bpm": move.tempo_bpm,
+        "beats": list(move.beats),
+        "dancers": move.dancers.model_dump(),
+        "status": "known" if heard.outcome.cached else "indexed",
+    }

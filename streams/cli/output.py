@@ -1,0 +1,59 @@
+"""How commands speak: people read standard error and tables, programs read one JSON object on standard output."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, ParamSpec, TypeVar
+
+import click
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def tell(message: str) -> None:
+    """A line for a person."""
+    click.echo(message, err=True)
+
+
+def give(value: dict[str, Any]) -> None:
+    """The one JSON object."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+
+
+def fail(message: str, as_json: bool, reason: str = "failed", **more: Any) -> NoReturn:
+    """End with one clear line and status 1."""
+    if as_json:
+        give({"error": message, "reason": reason, **more})
+    tell(f"error: {message}")
+    sys.exit(1)
+
+
+def command(function: Callable[P, R]) -> Callable[P, R]:
+    """Give a command `--json`, and turn its faults into one line each."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from schemas.faults import Fault
+
+        try:
+            return function(*args, **kwargs)
+        except Fault as fault:
+            _trace()
+            fail(str(fault), bool(kwargs["as_json"]), fault.reason)
+        except KeyboardInterrupt:
+            fail("stopped", bool(kwargs["as_json"]), "stopped")
+
+    return run
+
+
+def _trace() -> None:
+    if os.environ.get("BACHATA_DEBUG"):
+        import traceback
+
+        traceback.print_exc()

@@ -1,0 +1,166 @@
+"""`up`, `worker`, `kafka` and `status`: what runs, and where a request is."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from time import monotonic, sleep
+from typing import Any
+
+import click
+
+from infra.settings import Settings, load_settings
+from schemas.faults import Retryable
+from streams.cli.output import command, fail, give, tell
+from streams.leases import Desk
+from streams.services import Endpoint, local_kafka, running_worker, stream
+
+_STOPPED_WITHIN_S = 40.0
+
+
+@click.command()
+@command
+def up(as_json: bool) -> None:
+    """Keep Kafka and a worker running until stopped (Ctrl-C or SIGTERM)."""
+    told = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: told.set())
+    with stream(load_settings(), tell) as endpoint:
+        if as_json:
+            give({"kafka": endpoint.bootstrap, "page": endpoint.page, "ready": True})
+            sys.stdout.flush()
+        tell(f"ready: Kafka on {endpoint.bootstrap}, the worker's page on {endpoint.page}; Ctrl-C stops")
+        told.wait()
+    tell("stopped")
+
+
+@click.command()
+@command
+def worker(as_json: bool) -> None:
+    """Run a worker in the foreground, on BACHATA_KAFKA or the local Kafka."""
+    from streams.worker_process import serve
+
+    settings = load_settings()
+    with local_kafka(settings, tell) as bootstrap:
+        tell(f"working on Kafka at {bootstrap}; Ctrl-C stops")
+        status = serve(settings)
+    if as_json:
+        give({"kafka": bootstrap, "exit": status})
+    sys.exit(status)
+
+
+@click.group()
+def kafka() -> None:
+    """The local Kafka of this data folder."""
+
+
+@kafka.command()
+@command
+def start(as_json: bool) -> None:
+    """Start it and leave it running."""
+    settings = _own_kafka()
+    Desk(settings.run_dir, "kafka").stays.touch()
+    with local_kafka(settings, tell) as bootstrap:
+        _show_kafka(True, bootstrap, as_json)
+
+
+@kafka.command()
+@command
+def stop(as_json: bool) -> None:
+    """Stop it, also when something still uses it."""
+    desk = Desk(_own_kafka().run_dir, "kafka")
+    desk.stays.unlink(missing_ok=True)
+    address = desk.read()
+    if address is not None and desk.is_kept():
+        os.kill(int(address["pid"]), signal.SIGTERM)
+        _wait_until_gone(desk)
+    _show_kafka(False, None, as_json)
+
+
+@kafka.command(name="status")
+@command
+def kafka_status(as_json: bool) -> None:
+    """Say whether it runs, and where."""
+    settings = load_settings()
+    desk = Desk(settings.run_dir, "kafka")
+    address = desk.read() if desk.is_kept() else None
+    bootstrap = settings.kafka or (str(address["bootstrap"]) if address else None)
+    _show_kafka(bootstrap is not None, bootstrap, as_json)
+
+
+def _own_kafka() -> Settings:
+    settings = load_settings()
+    if settings.kafka is not None:
+        raise Retryable(f"BACHATA_KAFKA names {settings.kafka}, which is not ours to start or stop", reason="kafka")
+    return settings
+
+
+def _wait_until_gone(desk: Desk) -> None:
+    deadline = monotonic() + _STOPPED_WITHIN_S
+    while desk.is_kept() and monotonic() < deadline:
+        sleep(0.05)
+
+
+def _show_kafka(running: bool, bootstrap: str | None, as_json: bool) -> None:
+    if as_json:
+        give({"running": running, "bootstrap": bootstrap})
+    else:
+        click.echo(f"Kafka runs on {bootstrap}" if running else "Kafka does not run")
+
+
+@click.command()
+@click.argument("request_id", metavar="[ID]", required=False)
+@command
+def status(request_id: str | None, as_json: bool) -> None:
+    """Show where request ID is, or without an ID how the stream is and which requests came last."""
+    with stream(load_settings(), tell) as endpoint:
+        if request_id is None:
+            _show_stream(endpoint, as_json)
+        else:
+            _show_request(endpoint, request_id, as_json)
+
+
+def _show_stream(endpoint: Endpoint, as_json: bool) -> None:
+    library = endpoint.get("/library")
+    requests = endpoint.get("/requests")["requests"]
+    if as_json:
+        give({"kafka": endpoint.bootstrap, "page": endpoint.page, "library": library, "requests": requests})
+        return
+    click.echo(f"Kafka {endpoint.bootstrap}, worker {endpoint.page}, {library['moves']} moves in the library")
+    for request in requests:
+        click.echo(f"{request['request_id']}  {_where(request):28}  {request['subject']}")
+
+
+def _show_request(endpoint: Endpoint, request_id: str, as_json: bool) -> None:
+    try:
+        request = endpoint.get(f"/requests/{request_id}")
+    except LookupError:
+        fail(f"no request '{request_id}' is known; `bachata status` lists the last ones", as_json, "unknown_request")
+    if as_json:
+        give(request)
+        return
+    click.echo(f"{request['subject']}: {_where(request)}")
+    for name, step in request["steps"].items():
+        click.echo(f"  {name:18} {step['state']:8} {_cost(step)}")
+
+
+def _where(request: dict[str, Any]) -> str:
+    steps = request["steps"]
+    last = list(steps)[-1]
+    failure = next((step for step in steps.values() if step.get("error")), None)
+    if failure is not None:
+        return f"failed: {failure['error']} (dead letter {failure['dead_letter_id']})"
+    return str(request["outcome"] or f"in {last} ({steps[last]['fraction']:.0%})")
+
+
+def _cost(step: dict[str, Any]) -> str:
+    if step.get("error"):
+        return str(step["error"])
+    return "known already" if step["cached"] else f"{step['seconds']:.2f} s, {step['cpu_seconds']:.2f} CPU s"
+
+
+def is_running(settings: Settings) -> bool:
+    """Whether a worker of this data folder is ready."""
+    return running_worker(settings) is not None

@@ -1,0 +1,95 @@
+"""The envelope: CloudEvents 1.0, Kafka protocol binding, binary mode; structured mode is understood on input."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from schemas.base import Payload
+from schemas.faults import Poison
+from streams.topics import Topic
+
+Headers = list[tuple[str, bytes]]
+_STRUCTURED = b"application/cloudevents+json"
+_CARRIED = ("traceparent", "tracestate")
+
+
+@dataclass(frozen=True)
+class Record:
+    """A Kafka record: where it stood, and its bytes as they came."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = field(default_factory=list)
+
+    def header(self, name: str) -> str | None:
+        """A header's text, at most 512 characters of it, or None."""
+        for key, value in self.headers:
+            if key == name:
+                return bytes(value).decode("utf-8", "replace")[:512]
+        return None
+
+    @property
+    def event_id(self) -> str | None:
+        """The CloudEvents id, if the record has one."""
+        return self.header("ce_id")
+
+
+def as_headers(headers: Iterable[tuple[str, bytes]] | dict[str, bytes] | None) -> Headers:
+    """Headers as a list, whatever shape the transport gave them."""
+    pairs = headers.items() if isinstance(headers, dict) else headers or ()
+    return [(str(name), bytes(value or b"")) for name, value in pairs]
+
+
+def seal(topic: Topic, source: str, event_id: str, request_id: str, cause: Record | None = None) -> Headers:
+    """The headers of an event. `cause` is the record that led to it: its id and trace context are carried on."""
+    headers: Headers = [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_type", topic.full_name.encode()),
+        ("ce_source", source.encode()),
+        ("ce_time", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
+        ("ce_correlationid", request_id.encode()),
+    ]
+    if cause is not None:
+        headers += _carry_on(cause)
+    return headers
+
+
+def _carry_on(cause: Record) -> Headers:
+    carried = [(name, text) for name in _CARRIED if (text := cause.header(name))]
+    if cause.event_id:
+        carried.append(("ce_causationid", cause.event_id))
+    return [(name, text.encode()) for name, text in carried]
+
+
+def payload_of(record: Record, model: type[Payload]) -> Payload:
+    """The record's payload. Raises `Poison` for bytes that are no such payload."""
+    try:
+        return model.model_validate_json(_data(record))
+    except ValidationError as error:
+        raise Poison(f"not a valid {model.__name__} event: {_first(error)}", reason="invalid_event") from error
+
+
+def _data(record: Record) -> bytes:
+    value = record.value or b""
+    if not (record.header("content-type") or "").encode().startswith(_STRUCTURED):
+        return value
+    try:
+        return json.dumps(json.loads(value)["data"]).encode()
+    except (ValueError, KeyError, TypeError) as error:
+        raise Poison("not a structured CloudEvent: no JSON object with 'data'", reason="invalid_event") from error
+
+
+def _first(error: ValidationError) -> str:
+    detail = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in detail["loc"])
+    return f"{place}: {detail['msg']}" if place else str(detail["msg"])

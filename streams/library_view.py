@@ -1,0 +1,73 @@
+"""What the worker's page shows: the library and the requests, as plain JSON values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from infra.move_index import MoveIndex
+from schemas.move_indexed import MoveCard
+from streams.requests import Requests
+
+_ALIKE = 1000
+
+
+class LibraryView:
+    """Implements the page's `State`."""
+
+    def __init__(self, index: MoveIndex, requests: Requests, health: Callable[[], dict[str, Any]]) -> None:
+        self._index = index
+        self._requests = requests
+        self.health = health
+
+    def request(self, request_id: str) -> dict[str, Any] | None:
+        """Where a request is."""
+        return self._requests.get(request_id)
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The newest requests."""
+        return self._requests.recent()
+
+    def library(self) -> dict[str, Any]:
+        """The library's version and size."""
+        return {"version": self._index.version(), "moves": self._index.count()}
+
+    def moves(self, embeddings: bool) -> list[dict[str, Any]]:
+        """The library, by clip name."""
+        if embeddings:
+            return [_shown(move) | {"embedding": list(move.embedding)} for move in self._index.all_moves()]
+        return [_shown(card) for card in self._index.all_moves(embeddings=False)]
+
+    def search(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        """Moves that pass the filters, those most like `like` (a clip's name or hash) first."""
+        like = query.get("like")
+        hits = self._index.search(
+            vector=self._embedding(str(like)) if like else None,
+            tempo_bpm=tuple(query["tempo_bpm"]) if query.get("tempo_bpm") else None,
+            difficulties=tuple(query.get("difficulties", ())),
+            energies=tuple(query.get("energies", ())),
+            limit=min(int(query.get("limit", 10)), _ALIKE),
+        )
+        return [_shown(hit.move) | {"similarity": round(float(hit.similarity), 6)} for hit in hits]
+
+    def _embedding(self, like: str) -> tuple[float, ...]:
+        sha256 = next((card.clip.sha256 for card in self._index.all_moves(embeddings=False) if card.name == like), like)
+        move = self._index.get(sha256)
+        if move is not None:
+            return move.embedding
+        raise ValueError(f"no move '{like}' in the library; `bachata moves list` names them")
+
+
+def _shown(move: MoveCard) -> dict[str, Any]:
+    return {
+        "move": move.move,
+        "clip": move.name,
+        "sha256": move.clip.sha256,
+        "category": move.category,
+        "difficulty": move.difficulty,
+        "energy": move.energy,
+        "tempo_bpm": move.tempo_bpm,
+        "eights": len(move.eights),
+        "duration_s": move.clip.duration_s,
+        "dancers": move.dancers.model_dump(),
+    }

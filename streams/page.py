@@ -1,0 +1,133 @@
+"""The worker's page on 127.0.0.1: its health for anyone, its state for who has the token from the data folder."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import os
+import secrets
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+from aiohttp import web
+
+from schemas.base import Payload
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+_OPEN = {"/livez", "/readyz"}
+TOKEN_FILE = "token"  # noqa: S105 - its name
+
+
+class State(Protocol):
+    """What the page shows."""
+
+    def health(self) -> dict[str, Any]:
+        """`ready` and the reasons why not."""
+
+    def request(self, request_id: str) -> dict[str, Any] | None:
+        """Where a request is."""
+
+    def requests(self) -> list[dict[str, Any]]:
+        """The newest requests."""
+
+    def moves(self, embeddings: bool) -> list[dict[str, Any]]:
+        """The library."""
+
+    def search(self, query: dict[str, Any]) -> list[dict[str, Any]]:
+        """The moves that fit a query. Raises `ValueError` for a query that is none."""
+
+    def library(self) -> dict[str, Any]:
+        """The library's version and size."""
+
+
+def read_token(run_dir: Path) -> str:
+    """The token of this data folder, made where there is none, readable by its owner only."""
+    file = run_dir / TOKEN_FILE
+    run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
+            new.write(secrets.token_urlsafe(32))
+    except FileExistsError:
+        pass
+    return file.read_text()
+
+
+class Page:
+    """Serves until stopped."""
+
+    def __init__(self, state: State, token: str, port: int = 0) -> None:
+        self._state = state
+        self._token = token
+        self._port = port
+        self._runner: web.AppRunner | None = None
+        self.url = ""
+
+    async def start(self) -> None:
+        """Listen on 127.0.0.1; `url` says where."""
+        app = web.Application(middlewares=[self._guard], client_max_size=1 << 20)
+        app.add_routes(self._routes())
+        self._runner = web.AppRunner(app, access_log=None)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", self._port)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Stop listening."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    def _routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/livez", self._livez),
+            web.get("/readyz", self._readyz),
+            web.get("/requests", self._requests),
+            web.get("/requests/{request_id}", self._request),
+            web.get("/library", self._library),
+            web.get("/moves", self._moves),
+            web.post("/moves/search", self._search),
+        ]
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if request.path not in _OPEN and not hmac.compare_digest(given.encode(), self._token.encode()):
+            return web.json_response({"error": "the token from the data folder is needed"}, status=401)
+        return await handler(request)
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return web.json_response({"live": True})
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        health = self._state.health()
+        return web.json_response(health, status=200 if health["ready"] else 503)
+
+    async def _requests(self, _: web.Request) -> web.Response:
+        return web.json_response({"requests": self._state.requests()})
+
+    async def _request(self, request: web.Request) -> web.Response:
+        found = self._state.request(request.match_info["request_id"])
+        if found is None:
+            return web.json_response({"error": "no such request"}, status=404)
+        return web.json_response(found)
+
+    async def _library(self, _: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(self._state.library))
+
+    async def _moves(self, request: web.Request) -> web.Response:
+        embeddings = request.query.get("embeddings") == "1"
+        return web.json_response({"moves": await asyncio.to_thread(self._state.moves, embeddings)})
+
+    async def _search(self, request: web.Request) -> web.Response:
+        try:
+            query = await request.json()
+            return web.json_response({"moves": await asyncio.to_thread(self._state.search, query)})
+        except (ValueError, KeyError, TypeError) as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+
+def as_json(payload: Payload) -> dict[str, Any]:
+    """A payload as plain JSON values."""
+    return payload.model_dump(mode="json")

@@ -1,0 +1,105 @@
+"""The topic table: the one place that says which topics there are, what travels on them, and how long they keep it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.audio_analyzed import AudioAnalyzed
+from schemas.base import Payload
+from schemas.move_indexed import MoveIndexed
+from schemas.move_submitted import MoveSubmitted
+from schemas.moves_scored import MovesScored
+from schemas.progress import Progress
+from schemas.rendered import Rendered
+from schemas.sequence_planned import SequencePlanned
+from schemas.song_accepted import SongAccepted
+from schemas.song_submitted import SongSubmitted
+
+APP_ID = "bachata"
+PARTITIONS = 4
+MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+_DAY_MS = 24 * 3600 * 1000
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic of events. `retention_days` None keeps them for good; a compacted topic keeps the last of each key."""
+
+    name: str
+    payload: type[Payload]
+    retention_days: int | None = 7
+    compacted: bool = False
+    dead_letters: bool = True
+
+    @property
+    def full_name(self) -> str:
+        """The name on the broker."""
+        return f"{APP_ID}.{self.name}.v1"
+
+    @property
+    def dead_letter_name(self) -> str:
+        """The topic of this topic's dead letters."""
+        return f"{self.full_name}.dlq"
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """A topic as the broker should have it."""
+
+    name: str
+    partitions: int
+    config: dict[str, str]
+
+
+TOPICS = (
+    Topic("song-submitted", SongSubmitted, retention_days=None),
+    Topic("song-accepted", SongAccepted),
+    Topic("audio-analyzed", AudioAnalyzed),
+    Topic("moves-scored", MovesScored),
+    Topic("sequence-planned", SequencePlanned),
+    Topic("rendered", Rendered, retention_days=None, dead_letters=False),
+    Topic("move-submitted", MoveSubmitted, retention_days=None),
+    Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False),
+    Topic("progress", Progress, dead_letters=False),
+)
+PROGRESS = TOPICS[-1]
+MOVE_INDEXED = TOPICS[-2]
+
+RESULTS_TABLE = "results"  # what every step remembers; one table, since each costs a start its opening
+REQUESTS_TABLE = "requests"
+TABLES = (RESULTS_TABLE, REQUESTS_TABLE)
+
+
+def topic_of(payload: type[Payload]) -> Topic:
+    """The topic a payload travels on."""
+    return next(topic for topic in TOPICS if topic.payload is payload)
+
+
+def changelog_name(table: str) -> str:
+    """The topic a table is rebuilt from, by Faust's naming."""
+    return f"{APP_ID}-{table}-changelog"
+
+
+def specs() -> list[TopicSpec]:
+    """Every topic that must exist: events, dead letters, and the tables' changelogs."""
+    events = [TopicSpec(topic.full_name, PARTITIONS, _config(topic)) for topic in TOPICS]
+    letters = [TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30)) for topic in TOPICS if topic.dead_letters]
+    changelogs = [TopicSpec(changelog_name(table), PARTITIONS, _compaction()) for table in TABLES]
+    return events + letters + changelogs
+
+
+def _config(topic: Topic) -> dict[str, str]:
+    return _compaction() if topic.compacted else _retention(topic.retention_days)
+
+
+def _retention(days: int | None) -> dict[str, str]:
+    retention_ms = -1 if days is None else days * _DAY_MS
+    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), **_size()}
+
+
+def _compaction() -> dict[str, str]:
+    return {"cleanup.policy": "compact", **_size()}
+
+
+def _size() -> dict[str, str]:
+    return {"max.message.bytes": str(MAX_MESSAGE_BYTES)}

@@ -1,0 +1,146 @@
+"""The worker: makes the topics, opens the state, and puts every step to work until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from agents.step import Step
+from infra.move_index import open_index
+from infra.settings import Settings
+from schemas.base import Payload
+from schemas.faults import Poison, Retryable
+from streams.admin import ensure_topics
+from streams.app import FaustPublisher, TableResults, add_agent, make_app
+from streams.children import Children, Done
+from streams.library_view import LibraryView
+from streams.move_sink import MoveSink
+from streams.page import Page, read_token
+from streams.requests import Requests
+from streams.stage import Runner, Stage, in_thread
+from streams.steps import STEPS
+from streams.tools import make_tools
+from streams.topics import RESULTS_TABLE, specs
+
+log = logging.getLogger(__name__)
+_MOST_WORKERS = 64
+
+
+class Worker:
+    """One worker on one machine. Its tables and move index lie in a folder that no other process has open."""
+
+    def __init__(self, settings: Settings, bootstrap: str) -> None:
+        self._settings = settings
+        self._bootstrap = bootstrap
+        self._number, self._lock = _claim(settings.state_dir)
+        folder = settings.state_dir / f"worker-{self._number}"
+        self._index = open_index(settings, folder / "moves")
+        self._sink = MoveSink(bootstrap, self._index, folder / "moves" / "positions.json")
+        self._app = make_app(bootstrap, folder)
+        self._children = Children(settings.children)
+        self._requests = Requests(self._app)
+        self._add_stages()
+        view = LibraryView(self._index, self._requests, self._health)
+        self._page = Page(view, read_token(settings.run_dir))
+        self._ready = False
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT. Raises `Retryable` where the stream itself broke down."""
+        stopping = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+        await ensure_topics(self._bootstrap, specs())
+        await self._page.start()
+        await self._sink.start()
+        self._app.on_startup_finished = self._announce
+        try:
+            await self._until(stopping)
+        finally:
+            await self._stop()
+
+    async def _until(self, stopping: asyncio.Event) -> None:
+        app = asyncio.ensure_future(self._app.start())
+        broken = asyncio.ensure_future(self._app.wait_until_stopped())
+        told = asyncio.ensure_future(stopping.wait())
+        await asyncio.wait({broken, told}, return_when=asyncio.FIRST_COMPLETED)
+        if not told.done():
+            reason = self._app.crash_reason
+            raise Retryable(f"the stream broke down: {reason!r}", reason="stream") from reason
+        broken.cancel()
+        app.cancel()
+
+    async def _announce(self) -> None:
+        await self._sink.caught_up()
+        self._ready = True
+        self._address.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._address.with_suffix(".new")
+        temporary.write_text(json.dumps({"pid": os.getpid(), "url": self._page.url, "bootstrap": self._bootstrap}))
+        temporary.replace(self._address)
+        log.warning("ready: %s", self._page.url)
+
+    @property
+    def _address(self) -> Path:
+        return self._settings.run_dir / f"worker-{self._number}.json"
+
+    async def _stop(self) -> None:
+        self._ready = False
+        self._address.unlink(missing_ok=True)
+        await self._app.stop()
+        await self._children.stop()
+        await self._sink.stop()
+        await self._page.stop()
+        self._index.close()
+        self._lock.close()
+
+    def _health(self) -> dict[str, Any]:
+        problems = [] if self._ready else ["starting"]
+        if self._sink.error:
+            problems.append(f"move index: {self._sink.error}")
+        return {"ready": not problems, "problems": problems, "worker": self._number}
+
+    def _add_stages(self) -> None:
+        publisher = FaustPublisher(self._app)
+        tools = replace(make_tools(self._settings), library=self._index)
+        results = TableResults(self._app, RESULTS_TABLE)
+        runners: dict[str, Runner] = {"child": self._in_child, "worker": in_thread(tools)}
+        for step in STEPS:
+            stage = Stage(
+                step=step,
+                tools=tools,
+                publisher=publisher,
+                results=results,
+                run=runners[step.place],
+                **_waits(step, self._sink),
+            )
+            add_agent(self._app, step.name, stage.source.full_name, stage.handle)
+
+    async def _in_child(self, step: Step[Any, Any, Any], event: Payload, report: Any) -> Done:
+        return await self._children.run(step.name, event.model_dump_json(), step.timeout_s, report)
+
+
+def _waits(step: Step[Any, Any, Any], sink: MoveSink) -> dict[str, Any]:
+    if step.name == "move_scoring":
+        return {"before": sink.caught_up}
+    if step.name == "move_indexing":
+        return {"after": sink.caught_up}
+    return {}
+
+
+def _claim(state_dir: Path) -> tuple[int, Any]:
+    state_dir.mkdir(parents=True, exist_ok=True)
+    for number in range(_MOST_WORKERS):
+        lock = (state_dir / f"worker-{number}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return number, lock
+    raise Poison(f"{_MOST_WORKERS} workers have {state_dir} open already", reason="too_many_workers")

@@ -1,0 +1,151 @@
+"""What is wrong with an input is said in one line, kept as a dead letter, and the worker goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import wave
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from schemas.progress import Progress
+from streams.identity import dead_letter_id
+from streams.topics import PARTITIONS, PROGRESS
+from tests.broker.conftest import Answer, Home
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+_SONGS = "bachata.song-submitted.v1"
+
+
+def _wav(path: Path, samples: np.ndarray) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(22050)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return path
+
+
+def _video(path: Path, seconds: float = 6) -> Path:
+    """Grey noise: a room with nobody in it, and no sound."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        noise = np.random.default_rng(1).integers(100, 120, (180, 320, 3), dtype=np.uint8)
+        for _ in range(int(seconds * 10)):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(noise)))
+        container.mux(stream.encode())
+    return path
+
+
+def _refused(answer: Answer, *words: str) -> None:
+    assert answer.status != 0
+    assert "\n" not in answer.json["error"]
+    assert any(word in answer.json["error"] for word in words), answer.json["error"]
+    assert "Traceback" not in answer.said
+
+
+def test_an_empty_file(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "song.mp3").touch()
+    _refused(home.bachata("generate", tmp_path / "song.mp3"), "empty")
+
+
+def test_no_file(home: Home, tmp_path: Path) -> None:
+    _refused(home.bachata("generate", tmp_path / "nothing.mp3"), "nothing.mp3")
+
+
+def test_a_text_file_named_mp3(home: Home, tmp_path: Path) -> None:
+    (tmp_path / "song.mp3").write_text("la la la\n" * 200)
+    answer = home.bachata("generate", tmp_path / "song.mp3")
+    _refused(answer, "audio", "media")
+    assert answer.json["dead_letter_id"]
+
+
+def test_a_video_without_sound_as_a_song(home: Home, tmp_path: Path) -> None:
+    answer = home.bachata("generate", _video(tmp_path / "silent.mp4", 12))
+    _refused(answer, "audio")
+    assert answer.json["reason"] == "no_audio"
+
+
+def test_a_song_of_silence(home: Home, tmp_path: Path) -> None:
+    answer = home.bachata("generate", _wav(tmp_path / "silence.wav", np.zeros(22050 * 20)))
+    _refused(answer, "silen")
+    assert answer.json["dead_letter_id"]
+
+
+def test_a_clip_with_nobody_in_it(home: Home, tmp_path: Path) -> None:
+    answer = home.bachata("index", _video(tmp_path / "nobody.mp4"))
+    assert answer.status != 0
+    [clip] = answer.json["clips"]
+    assert clip["status"] == "failed"
+    assert clip["error"]
+
+
+def test_clips_that_are_not_there(home: Home, tmp_path: Path) -> None:
+    _refused(home.bachata("index", tmp_path / "no-such-folder"), "no-such-folder")
+    _refused(home.bachata("index", tmp_path), "no video")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        (b"\x00\xff\xfe garbage", "invalid_event"),
+        (json.dumps({"source": {"path": "/etc/passwd"}}).encode(), "path_not_allowed"),
+        (json.dumps({"source": {"path": "../../etc/passwd"}}).encode(), "path_not_allowed"),
+        (json.dumps({"source": {"sha256": "0" * 64}}).encode(), "unknown_media"),
+    ],
+)
+async def test_events_from_strangers(home: Home, value: bytes, reason: str) -> None:
+    bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
+    letter, outcome = await asyncio.wait_for(_send_and_see(bootstrap, value), 60)
+    assert letter.value == value
+    assert dict(letter.headers)["reason"].decode() == reason
+    assert (outcome.outcome, outcome.reason) == ("failed", reason)
+    assert outcome.dead_letter_id == dict(letter.headers)["dead-letter-id"].decode()
+
+
+async def _send_and_see(bootstrap: str, value: bytes) -> tuple[Any, Progress]:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    await producer.start()
+    await consumer.start()
+    try:
+        topics = (f"{_SONGS}.dlq", PROGRESS.full_name)
+        consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])
+        for place, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
+            consumer.seek(place, end)
+        sent = await producer.send_and_wait(_SONGS, value, key=b"stranger")
+        wanted = dead_letter_id(sent.topic, sent.partition, sent.offset)
+        return await _letter_and_outcome(consumer, wanted)
+    finally:
+        await producer.stop()
+        await consumer.stop()
+
+
+async def _letter_and_outcome(consumer: AIOKafkaConsumer, wanted: str) -> tuple[Any, Progress]:
+    letter = outcome = None
+    async for message in consumer:
+        if message.topic != PROGRESS.full_name:
+            letter = message if dict(message.headers)["dead-letter-id"].decode() == wanted else letter
+        else:
+            said = Progress.model_validate_json(message.value)
+            outcome = said if said.dead_letter_id == wanted else outcome
+        if letter is not None and outcome is not None:
+            return letter, outcome
+    raise AssertionError("the topic ended")
+
+
+def test_an_empty_library(tmp_path: Path, demo_song: Path) -> None:
+    answer = Home(tmp_path / "empty").bachata("generate", demo_song)
+    _refused(answer, "bachata index")
+    assert answer.json["reason"] == "empty_library"
+
+
+def test_after_all_that_the_worker_still_serves(home: Home, library: dict[str, Any], demo_song: Path) -> None:
+    answer = home.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+    assert answer.status == 0, answer.said

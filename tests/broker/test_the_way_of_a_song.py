@@ -1,0 +1,125 @@
+"""A song to a video, on the real Kafka, RocksDB, Qdrant engine, MediaPipe and media libraries."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import av
+import pytest
+
+from tests.broker.conftest import Answer, Home
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def generated(home: Home, library: dict[str, Any], demo_song: Path) -> Answer:
+    answer = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast")
+    assert answer.status == 0, answer.said
+    return answer
+
+
+def test_every_demo_clip_is_indexed(library: dict[str, Any]) -> None:
+    assert len(library["clips"]) == 12
+    assert {clip["status"] for clip in library["clips"]} <= {"indexed", "known"}
+    assert all(clip["dancers"]["both"] >= 0.9 for clip in library["clips"])
+    assert library["warnings"] == []
+
+
+def test_indexing_again_recomputes_nothing(home: Home, library: dict[str, Any]) -> None:
+    demo = Path(__file__).resolve().parents[2] / "data" / "demo"
+    again = home.bachata("index", demo / "clips", "--annotations", demo / "annotations.json")
+    assert {clip["status"] for clip in again.json["clips"]} == {"known"}
+    assert all(stage["cpu_seconds"] == 0 for clip in again.json["clips"] for stage in clip["stages"].values())
+
+
+def test_the_video_decodes_and_is_as_long_as_the_song(generated: Answer, demo_song: Path) -> None:
+    said = generated.json
+    truth = json.loads(demo_song.with_suffix(".json").read_text())
+    beat_s = 60 / said["tempo_bpm"]
+    with av.open(said["video"]) as video:
+        stream = video.streams.video[0]
+        assert (stream.codec_context.name, stream.width, stream.height) == ("h264", 1280, 720)
+        assert video.streams.audio[0].codec_context.name == "aac"
+        frames = [float(frame.pts * frame.time_base) for frame in video.decode(stream)]
+    assert frames == sorted(frames)
+    assert max(later - sooner for sooner, later in itertools.pairwise(frames)) < 0.1
+    assert said["duration_s"] == pytest.approx(truth["duration"], abs=beat_s)
+    assert frames[-1] == pytest.approx(said["duration_s"], abs=0.1)
+
+
+def test_every_cut_is_on_a_count_of_one(home: Home, generated: Answer, demo_song: Path) -> None:
+    analysis = home.bachata("analyze", demo_song).json
+    ones = [beat for beat, count in zip(analysis["beats"], analysis["counts"], strict=True) if count == 1]
+    cuts = [move["song_start_s"] for move in generated.json["moves"][1:]]
+    assert cuts
+    assert all(min(abs(cut - one) for one in ones) < 1e-6 for cut in cuts)
+
+
+def test_the_segments_leave_no_gap(generated: Answer) -> None:
+    moves = generated.json["moves"]
+    assert all(a["song_end_s"] == b["song_start_s"] for a, b in itertools.pairwise(moves))
+    assert all(0.5 < move["stretch"] < 2 for move in moves)
+
+
+def test_the_same_again_recomputes_nothing(home: Home, generated: Answer, demo_song: Path) -> None:
+    again = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast")
+    assert again.json["video"] == generated.json["video"]
+    assert again.json["moves"] == generated.json["moves"]
+    assert all(stage["cached"] for stage in again.json["stages"].values())
+    assert sum(stage["cpu_seconds"] for stage in again.json["stages"].values()) == 0
+
+
+def test_another_seed_gives_another_dance(home: Home, generated: Answer, demo_song: Path) -> None:
+    other = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast", "--seed", "1")
+    assert other.json["moves"] != generated.json["moves"]
+    assert other.json["stages"]["audio_analysis"]["cached"]
+
+
+@pytest.mark.parametrize(("asked", "seconds"), [("30s", 30), ("1min", 60)])
+def test_the_video_is_as_long_as_asked(
+    home: Home, generated: Answer, demo_song: Path, asked: str, seconds: int
+) -> None:
+    answer = home.bachata("generate", demo_song, "--duration", asked, "--quality", "fast")
+    assert answer.json["duration_s"] == pytest.approx(seconds, abs=60 / answer.json["tempo_bpm"])
+
+
+def test_out_puts_the_video_where_asked(home: Home, generated: Answer, demo_song: Path, tmp_path: Path) -> None:
+    out = tmp_path / "sub" / "dance.mp4"
+    answer = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast", "--out", out)
+    assert answer.json["video"] == str(out)
+    assert out.read_bytes() == Path(generated.json["video"]).read_bytes()
+
+
+def test_status_knows_the_request(home: Home, generated: Answer) -> None:
+    request = home.bachata("status", generated.json["request_id"]).json
+    assert request["outcome"] == "done"
+    assert set(request["steps"]) == {
+        "intake",
+        "audio_analysis",
+        "move_scoring",
+        "sequence_planning",
+        "rendering",
+    }
+    assert home.bachata("status", "never-heard-of").status == 1
+    everything = home.bachata("status").json
+    assert generated.json["request_id"] in {request["request_id"] for request in everything["requests"]}
+
+
+def test_the_library_can_be_listed_and_searched(home: Home, library: dict[str, Any]) -> None:
+    moves = home.bachata("moves", "list", "--embeddings").json["moves"]
+    assert {move["clip"] for move in moves} == {clip["clip"] for clip in library["clips"]}
+    assert all(len(move["embedding"]) == 512 for move in moves)
+    like = moves[0]["clip"]
+    found = home.bachata("moves", "search", "--like", like, "--top", "3").json["moves"]
+    assert found[0]["clip"] == like
+    assert found[0]["similarity"] == pytest.approx(1, abs=1e-3)
+    assert len(found) == 3
+    slow = home.bachata("moves", "search", "--tempo", "100-125").json["moves"]
+    assert slow
+    assert all(100 <= move["tempo_bpm"] <= 125 for move in slow)
+    assert home.bachata("moves", "search", "--like", "nothing").status == 1
+    assert home.bachata("moves", "search", "--tempo", "fast").status == 1
