@@ -1,0 +1,101 @@
+"""An audio or video file goes in; the analysis of its music comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from agents.audio_analysis.bars import Bars, bars_of
+from agents.audio_analysis.counts import counts_of
+from agents.audio_analysis.decode import Floats, sound
+from agents.audio_analysis.embedding import embedding_of
+from agents.audio_analysis.energy import energy_of, level_of
+from agents.audio_analysis.grid import Grid, confidence_of, grid_of
+from agents.audio_analysis.onsets import Onsets, onsets_of
+from agents.audio_analysis.sections import labels, rhythms, split
+from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
+from schemas.audio_analyzed import AudioAnalysis, Section
+from schemas.faults import Poison
+
+SHORTEST_S = 2.0
+_SILENT = 0.01
+"""Loudness of a frame some 85 dB below full scale: above a 16 bit file's dither, below any music."""
+_LEAST_SOUND_S = 1.0
+
+
+def _unheard(fraction: float) -> None:
+    del fraction
+
+
+def analyze(path: Path, report: Callable[[float], None] = _unheard) -> AudioAnalysis:
+    """Tempo, beats, counts, sections, energy and embedding of a song, or of the sound of a clip.
+
+    Reads what FFmpeg reads of mp3, m4a, aac, flac, ogg, wav, aiff, mp4, mov, mkv, webm and avi. Times are seconds
+    from the container's start. `report` takes the finished fraction. The same file gives the same result.
+    Raises `Poison`: `not_found`, `not_media`, `no_audio`, `too_short`, `too_long`, `silence`.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1, user_api="blas"):  # its threads cost twice the work they do on matrices this small
+        return _analyze(path, report)
+
+
+def _analyze(path: Path, report: Callable[[float], None]) -> AudioAnalysis:
+    spectrum = spectrum_of(sound(path))
+    _check(path, spectrum)
+    report(0.7)
+    onsets = onsets_of(spectrum)
+    grid = grid_of(onsets, spectrum)
+    if grid is None:
+        raise Poison(f"{path.name}: holds fewer than four beats of music; give a longer piece", "too_short")
+    report(0.9)
+    return _analysis(spectrum, onsets, grid)
+
+
+def _check(path: Path, spectrum: Spectrum) -> None:
+    if spectrum.duration_s < SHORTEST_S:
+        heard = f"{spectrum.duration_s:.1f} s of sound"
+        raise Poison(f"{path.name}: only {heard} can be decoded; give {SHORTEST_S:.0f} s at least", "too_short")
+    if (spectrum.loudness() > _SILENT).sum() < _LEAST_SOUND_S * FRAME_RATE:
+        raise Poison(f"{path.name}: is silent; give a piece of music", "silence")
+
+
+def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:
+    bars = bars_of(grid.frames, grid.meter.place, onsets, spectrum)
+    starts = split(bars) if len(bars.first) else []
+    counts = counts_of(len(grid.frames), bars.first, starts)
+    seconds = _rounded(grid.seconds(), 4)
+    energy = energy_of(grid.frames, onsets)
+    return AudioAnalysis(
+        duration_s=round(spectrum.duration_s, 4),
+        tempo_bpm=round(grid.tempo_bpm(), 3),
+        beats=seconds,
+        counts=tuple(counts.tolist()),
+        downbeats=tuple(s for s, count in zip(seconds, counts, strict=True) if count in (1, 5)),
+        sections=_sections(bars, starts, seconds, round(spectrum.duration_s, 4)),
+        energy=_rounded(energy, 4),
+        energy_level=level_of(energy, grid.tempo_bpm()),
+        confidence=round(confidence_of(grid, onsets), 4),
+        embedding=_rounded(embedding_of(spectrum, onsets, grid), 7),
+    )
+
+
+def _sections(bars: Bars, starts: list[int], beats: tuple[float, ...], duration_s: float) -> tuple[Section, ...]:
+    """Sections without gaps from 0 to the end; a piece without a whole bar is one verse without rhythm."""
+    if not starts:
+        return (Section(start_s=0, end_s=duration_s, label="verse", rhythm="none"),)
+    played = rhythms(bars, starts)
+    edges = [0.0, *(beats[bars.first[start]] for start in starts[1:]), duration_s]
+    return tuple(
+        Section(start_s=start, end_s=end, label=label, rhythm=rhythm)
+        for start, end, label, rhythm in zip(edges, edges[1:], labels(bars, starts, played), played, strict=False)
+    )
+
+
+def _rounded(values: Floats, digits: int) -> tuple[float, ...]:
+    """Python floats, rounded so that they are the same on machines whose last bits differ."""
+    rounded: list[Any] = np.round(values.astype(float), digits).tolist()
+    return tuple(rounded)

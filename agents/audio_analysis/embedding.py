@@ -1,0 +1,61 @@
+"""Spectra, onsets and a beat grid go in; 128 numbers that are alike for music that sounds and moves alike come out."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+
+from agents.audio_analysis.decode import Floats
+from agents.audio_analysis.grid import Grid
+from agents.audio_analysis.meter import accents_of, beat_means, chord_changes, unit
+from agents.audio_analysis.onsets import Onsets, log_magnitude
+from agents.audio_analysis.spectrum import FRAME_RATE, N_MEL, Spectrum
+from agents.audio_analysis.tempo import autocorrelation
+
+SIZE = 128
+_CEPSTRA = 20
+_LAGS_BEATS = np.arange(1, 17) / 4
+_TEMPI_BPM = np.geomspace(90.0, 190.0, 12)
+
+
+def embedding_of(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> Floats:
+    """Timbre (60), harmony (20) and rhythm (48), each of length 1 before they are joined; (128,), length 1.
+
+    The same for a song and for the sound of a clip; it depends on neither loudness nor key.
+    """
+    parts = (_timbre(spectrum), _harmony(spectrum, grid), _rhythm(onsets, grid))
+    return unit(np.concatenate([unit(part) for part in parts]))
+
+
+def _timbre(spectrum: Spectrum) -> Floats:
+    """Mean, spread and mean movement of 20 mel cepstra (DCT-II, without the first, which is loudness)."""
+    cepstra = log_magnitude(spectrum) @ _cosines()
+    movement = np.abs(np.diff(cepstra, axis=0)).mean(0)
+    return np.concatenate([cepstra.mean(0), cepstra.std(0), movement])
+
+
+@cache
+def _cosines() -> Floats:
+    order = np.arange(1, _CEPSTRA + 1)
+    waves = np.cos(np.pi / N_MEL * (np.arange(N_MEL)[:, None] + 0.5) * order)
+    return np.asarray(waves / np.linalg.norm(waves, axis=0), dtype=np.float32)
+
+
+def _harmony(spectrum: Spectrum, grid: Grid) -> Floats:
+    """The pitch classes used, counted from the one used most (12), and chord changes after 1, 2, 4 and 8 beats."""
+    chroma = unit(beat_means(grid.frames, spectrum.chroma))
+    used = chroma.mean(0)
+    changes = [chord_changes(chroma, width) for width in (1, 2, 4, 8)]
+    shape = np.concatenate([[change.mean(), change.std()] for change in changes])
+    return np.concatenate([unit(np.roll(used, -int(used.argmax())) - used.mean()), unit(shape)])
+
+
+def _rhythm(onsets: Onsets, grid: Grid) -> Floats:
+    """Strokes on the sixteenths of a beat by band (20), self-similarity after 1-16 sixteenths (16), tempo (12)."""
+    strokes = unit(accents_of(grid.frames, onsets.flux, parts=4, radius=2).mean(0).ravel())
+    beat_frames = 60 * FRAME_RATE / grid.tempo_bpm()
+    alike = autocorrelation(onsets.strength, int(5 * FRAME_RATE))
+    repeats = np.interp(_LAGS_BEATS * beat_frames, np.arange(len(alike)), alike)
+    tempo = np.exp(-0.5 * (np.log2(_TEMPI_BPM / grid.tempo_bpm()) / 0.08) ** 2)
+    return np.concatenate([strokes, unit(repeats), unit(tempo)])

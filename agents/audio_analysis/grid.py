@@ -1,0 +1,101 @@
+"""Onsets and harmony go in; the beat grid of the piece comes out: tempo, beats, places in the bar."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from agents.audio_analysis.beats import centred, track
+from agents.audio_analysis.decode import Floats
+from agents.audio_analysis.meter import Meter, accents_of, meter_of
+from agents.audio_analysis.onsets import Onsets, moving_max
+from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
+from agents.audio_analysis.tempo import tempo_candidates
+
+LATE_S = 0.007
+"""How much later than a note's beginning its steepest rise is seen: 5 ms for lone strokes, 10 in a full mix."""
+_USUAL_BPM = 132.0
+
+
+@dataclass(frozen=True)
+class Grid:
+    """`frames` (beats,): fractional frames, increasing; `meter`: their places in the bar; `bpm`: the tempo tracked."""
+
+    frames: Floats
+    meter: Meter
+    bpm: float
+
+    def seconds(self) -> Floats:
+        """The beats on the file's time axis, none before 0."""
+        return np.asarray(np.maximum(self.frames / FRAME_RATE - LATE_S, 0.0))
+
+    def tempo_bpm(self) -> float:
+        """The median tempo; over four beats, since a single one is only as exact as a frame."""
+        span = min(4, len(self.frames) - 1)
+        return float(60 * FRAME_RATE * span / np.median(self.frames[span:] - self.frames[:-span]))
+
+
+def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:
+    """The likeliest grid over where the music runs; None where fewer than four beats fit."""
+    running = music_runs(onsets, spectrum)
+    grids = [
+        grid
+        for bpm in tempo_candidates(onsets.strength)
+        for beats in _on_and_off(track(onsets.activation, bpm))
+        if (grid := _grid(beats, bpm, running, onsets, spectrum))
+    ]
+    best = max(grids, key=lambda grid: _likelihood(grid, onsets), default=None)
+    return best and replace(best, frames=centred(np.round(best.frames).astype(int), onsets.attack))
+
+
+def music_runs(onsets: Onsets, spectrum: Spectrum) -> tuple[float, float]:
+    """First and last frame of music: from the first clear onset to the last, or to an end that is cut while loud."""
+    clear = np.flatnonzero(onsets.activation > 0.2)
+    last_frame = len(onsets.activation) - 1
+    if not len(clear):
+        return 0.0, float(last_frame)
+    loud = spectrum.loudness() > 0.1 * np.percentile(spectrum.loudness(), 90)
+    edge = int(0.25 * FRAME_RATE)
+    first = 0.0 if loud[:edge].mean() > 0.5 else float(clear[0])
+    return first, float(last_frame if loud[-edge:].mean() > 0.5 else clear[-1])
+
+
+def _on_and_off(beats: Floats) -> tuple[Floats, ...]:
+    return (beats, (beats[:-1] + beats[1:]) / 2) if len(beats) > 1 else ()
+
+
+def _grid(beats: Floats, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid | None:
+    beats = _covering(beats, running, len(onsets.activation) - 1)
+    return Grid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm) if len(beats) >= 4 else None
+
+
+def _covering(beats: Floats, running: tuple[float, float], end: int) -> Floats:
+    """Beats from the start to the end of the music: what lies outside is dropped, what lacks is laid on evenly."""
+    first, last = running
+    if len(beats) < 2:
+        return beats[:0]
+    slack = 0.25 * float(np.median(np.diff(beats)))
+    first, last = max(first - slack, 0.0), min(last + slack, end)
+    ahead = np.arange(beats[0], first, -(beats[1] - beats[0]))[:0:-1]
+    after = np.arange(beats[-1], last, beats[-1] - beats[-2])[1:]
+    beats = np.concatenate([ahead, beats, after])
+    return np.asarray(beats[(beats >= first) & (beats <= last)])
+
+
+def _likelihood(grid: Grid, onsets: Onsets) -> float:
+    """How much happens on its beats, how usual its tempo is, how well bachata's pattern fits."""
+    on = accents_of(grid.frames, onsets.strength[:, None])[:, 0, 0].mean()
+    return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(grid.bpm / _USUAL_BPM)) + 0.02 * grid.meter.fit)
+
+
+def confidence_of(grid: Grid, onsets: Onsets) -> float:
+    """0-1: how far the weaker beats stand out of what lies between them, times how sure the count of four is.
+
+    Noise reaches 0.05, clear percussion 1. A grid whose count of four could as well begin on another beat keeps half.
+    """
+    strokes = moving_max(onsets.strength, 2)
+    at = np.clip(np.round(grid.frames).astype(int), 0, len(strokes) - 1)
+    usual = float(strokes[at[0] : at[-1] + 1].mean()) + 1e-9
+    clear = float(np.clip(np.percentile(strokes[at], 25) / usual - 1, 0, 1))
+    return clear * (0.5 + 0.5 * float(np.clip(grid.meter.margin / 0.5, 0, 1)))

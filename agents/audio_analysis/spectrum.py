@@ -1,0 +1,105 @@
+"""Blocks of samples go in; one mel spectrogram and one chromagram come out, which everything else is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+
+import numpy as np
+
+from agents.audio_analysis.decode import RATE, Floats
+
+N_FFT = 1024
+HOP = 220
+FRAME_RATE = RATE / HOP
+N_MEL = 64
+_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """`mel` (frames, 64) and `chroma` (frames, 12): magnitudes; frame i is centred on i / FRAME_RATE seconds."""
+
+    mel: Floats
+    chroma: Floats
+    duration_s: float
+
+    def loudness(self) -> Floats:
+        """Root of each frame's energy, (frames,); blind to DC."""
+        return np.asarray(np.sqrt((self.mel**2).sum(1)))
+
+
+def spectrum_of(blocks: Iterable[Floats]) -> Spectrum:
+    """The spectra of a piece of sound, holding no more of its samples than a block at a time."""
+    samples = 0
+    mels, chromas = [np.empty((0, N_MEL), np.float32)], [np.empty((0, 12), np.float32)]
+
+    def counted() -> Iterator[Floats]:
+        nonlocal samples
+        for block in blocks:
+            samples += len(block)
+            yield block
+
+    for frames in _framed(counted()):
+        magnitude = np.abs(np.fft.rfft(frames * _window(), axis=1))
+        mels.append(magnitude @ mel_filters())
+        chromas.append(magnitude @ _chroma_filters())
+    return Spectrum(np.concatenate(mels), np.concatenate(chromas), samples / RATE)
+
+
+def _framed(blocks: Iterable[Floats]) -> Iterator[Floats]:
+    """Windows of N_FFT samples every HOP, in batches; half a window of silence at both ends centres them."""
+    edge = np.zeros(N_FFT // 2, np.float32)
+    held = np.empty(0, np.float32)
+    for block in chain([edge], blocks, [edge]):
+        held = np.concatenate([held, block])
+        if len(held) < N_FFT:
+            continue
+        windows = np.lib.stride_tricks.sliding_window_view(held, N_FFT)[::HOP]
+        for first in range(0, len(windows), _BATCH):
+            yield windows[first : first + _BATCH]
+        held = held[len(windows) * HOP :]
+
+
+@cache
+def _window() -> Floats:
+    return np.hanning(N_FFT + 1)[:-1].astype(np.float32)  # periodic: DC does not leak into the bands
+
+
+def _bin_hz() -> Floats:
+    return np.arange(N_FFT // 2 + 1) * RATE / N_FFT
+
+
+@cache
+def mel_centres() -> Floats:
+    """The centre of each mel band in Hz, (64,), 30-10500 Hz apart by even steps of 2595 log10(1 + f / 700)."""
+    return _mel_edges()[1:-1]
+
+
+def _mel_edges() -> Floats:
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (30.0, 10500.0))
+    return np.asarray(700 * (10 ** (np.linspace(low, high, N_MEL + 2) / 2595) - 1))
+
+
+@cache
+def mel_filters() -> Floats:
+    """Triangles that sum to 1, (513, 64); a band narrower than a bin takes the nearest one."""
+    low, mid, high = (_mel_edges()[k : k + N_MEL, None] for k in range(3))
+    hz = _bin_hz()[None]
+    weights = np.maximum(0, np.minimum((hz - low) / (mid - low), (high - hz) / (high - mid)))
+    for band in np.flatnonzero(weights.sum(1) == 0):
+        weights[band, round(float(mid[band, 0]) * N_FFT / RATE)] = 1
+    return np.ascontiguousarray((weights / weights.sum(1, keepdims=True)).T, dtype=np.float32)
+
+
+@cache
+def _chroma_filters() -> Floats:
+    """Bins of 190-2000 Hz folded to the twelve pitch classes (C = 0), (513, 12); below, a bin spans several."""
+    hz = _bin_hz()
+    weights = np.zeros((len(hz), 12), np.float32)
+    used = np.flatnonzero((hz > 190) & (hz < 2000))
+    classes = np.round(12 * np.log2(hz[used] / 440) + 69).astype(int) % 12
+    weights[used, classes] = 1 / np.sqrt(hz[used])
+    return weights

@@ -1,0 +1,60 @@
+"""The step as the stream sees it."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Literal
+
+from agents.audio_analysis.agent import STEP
+from agents.step import Tools
+from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
+from schemas.base import MediaFacts, MediaRef, Options
+from schemas.song_accepted import SongAccepted
+
+
+class OneFile:
+    """A media store with one file in it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+
+    def path(self, sha256: str) -> Path:
+        assert sha256 == self.sha256
+        return self.file
+
+    def has(self, sha256: str) -> bool:
+        return sha256 == self.sha256
+
+    def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
+        raise AssertionError(f"the analysis adds nothing to the store, not even {source} ({kind})")
+
+
+def test_an_accepted_song_is_analysed(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
+    store, fractions = OneFile(song_file), list[float]()
+    tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task", report=fractions.append)
+    event = _accepted(store)
+    result = STEP.work(event, tools)
+    said = STEP.emit(event, result)
+    assert isinstance(said, AudioAnalyzed)
+    assert said.analysis == analysis
+    assert (said.request_id, said.title, said.options) == (event.request_id, event.title, event.options)
+    assert STEP.key(said) == store.sha256
+    assert fractions
+
+
+def test_the_result_depends_on_the_song_alone(song_file: Path, tmp_path: Path) -> None:
+    store = OneFile(song_file)
+    tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task")
+    event = _accepted(store)
+    other = event.model_copy(update={"title": "another", "options": Options(seed=5), "request_id": "r2"})
+    assert STEP.known_by(event, tools) == STEP.known_by(other, tools) == {"song": store.sha256}
+
+
+def _accepted(store: OneFile) -> SongAccepted:
+    size = store.file.stat().st_size
+    facts = MediaFacts(
+        sha256=store.sha256, size_bytes=size, kind="audio", format="wav", codec="pcm_s16le", duration_s=59.0
+    )
+    return SongAccepted(request_id="r1", song=facts, title="A song", options=Options(), warnings=("short",))

@@ -1,0 +1,225 @@
+"""Files of every kind and condition: each gives its sound, or one clear line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import pairwise, product
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents.audio_analysis.analysis import analyze
+from agents.audio_analysis.decode import RATE as HEARD_RATE
+from agents.audio_analysis.decode import sound
+from agents.audio_analysis.meter import best_path
+from schemas.audio_analyzed import AudioAnalysis
+from schemas.faults import Poison
+from tests.unit.audio_analysis.band import RATE, Song, play, write, write_clip
+
+
+@pytest.fixture(scope="module")
+def short() -> Song:
+    return play((("derecho", 3),), 130.0, seed=9)
+
+
+def heard(path: Path) -> np.ndarray:
+    return np.concatenate(list(sound(path)))
+
+
+def reason(path: Path) -> str:
+    with pytest.raises(Poison) as caught:
+        analyze(path)
+    message = str(caught.value)
+    assert path.name in message
+    assert "\n" not in message
+    return caught.value.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("a.mp3", "libmp3lame"),
+        ("a.m4a", "aac"),
+        ("a.flac", "flac"),
+        ("a.ogg", "libopus"),
+        ("a.mkv", "libopus"),
+        ("a.aiff", "pcm_s16be"),
+        ("a.mov", "pcm_s24le"),
+        ("a.wav", "pcm_u8"),
+        ("a.wav", "pcm_f64le"),
+    ],
+)
+def test_beats_do_not_depend_on_the_file_format(name: str, codec: str, short: Song, tmp_path: Path) -> None:
+    plain = analyze(write(tmp_path / "plain.wav", short.samples, "pcm_s16le"))
+    found = analyze(write(tmp_path / name, short.samples, codec))
+    assert len(found.beats) == len(plain.beats)
+    assert found.beats == pytest.approx(plain.beats, abs=0.004)
+
+
+def test_vorbis_is_read(short: Song, tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.ogg", short.samples, RATE, format="OGG", subtype="VORBIS")
+    assert analyze(tmp_path / "a.ogg").tempo_bpm == pytest.approx(130, rel=0.01)
+
+
+@pytest.mark.parametrize("late_s", [0.0, 0.3])
+def test_beats_of_a_clip_lie_on_the_time_of_its_picture(late_s: float, short: Song, tmp_path: Path) -> None:
+    found = analyze(write_clip(tmp_path / "clip.mp4", short.samples, sound_late_s=late_s))
+    for beat in short.beats:
+        assert np.abs(np.array(found.beats) - beat - late_s).min() < 0.03
+
+
+@pytest.mark.parametrize(("rate", "kind"), [(8000, np.uint8), (192_000, np.float32), (22050, np.int16)])
+def test_any_rate_and_sample_format_comes_out_at_the_same_height(
+    rate: int, kind: type[np.generic], tmp_path: Path
+) -> None:
+    wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(3 * rate) / rate)
+    stored = {np.uint8: wave * 127 + 128, np.float32: wave, np.int16: wave * 32767}[kind].astype(kind)
+    codec = {np.uint8: "pcm_u8", np.float32: "pcm_f32le", np.int16: "pcm_s16le"}[kind]
+    samples = heard(write(tmp_path / "tone.wav", stored, codec, rate))
+    assert len(samples) == pytest.approx(3 * HEARD_RATE, abs=50)
+    middle = samples[HEARD_RATE : 2 * HEARD_RATE]
+    assert np.abs(middle).max() == pytest.approx(0.5, abs=0.02)
+    assert int(np.abs(np.fft.rfft(middle)).argmax()) == 440
+
+
+def test_stereo_is_averaged(tmp_path: Path) -> None:
+    left = np.full(RATE, 0.5, np.float32)
+    soundfile.write(tmp_path / "a.wav", np.stack([left, -0.25 * left], 1), RATE)
+    assert heard(tmp_path / "a.wav")[2000:-2000] == pytest.approx(0.1875, abs=1e-3)
+
+
+def test_a_truncated_file_gives_what_is_left(short: Song, tmp_path: Path) -> None:
+    whole = write(tmp_path / "a.mp3", short.samples, "libmp3lame")
+    content = whole.read_bytes()
+    whole.write_bytes(content[: int(0.7 * len(content))])
+    assert analyze(whole).duration_s == pytest.approx(0.7 * len(short.samples) / RATE, abs=0.2)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_no_numbers_are_refused(value: float, short: Song, tmp_path: Path) -> None:
+    samples = short.samples.copy()
+    samples[1000] = value
+    assert reason(write(tmp_path / "a.wav", samples, "pcm_f32le")) == "not_media"
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-6])
+def test_silence_is_refused(level: float, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).standard_normal(5 * RATE).astype(np.float32) * np.float32(level)
+    assert reason(write(tmp_path / "a.wav", noise, "pcm_f32le")) == "silence"
+
+
+def test_a_constant_is_silence(tmp_path: Path) -> None:
+    assert reason(write(tmp_path / "a.wav", np.full(5 * RATE, 0.7, np.float32), "pcm_f32le")) == "silence"
+
+
+@pytest.mark.parametrize("samples", [1, 1000, int(1.9 * RATE)])
+def test_too_little_sound_is_refused(samples: int, short: Song, tmp_path: Path) -> None:
+    assert reason(write(tmp_path / "a.wav", short.samples[:samples], "pcm_s16le")) == "too_short"
+
+
+def test_too_much_sound_is_refused(short: Song, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.audio_analysis.decode.MAX_SECONDS", 3.0)
+    assert reason(write(tmp_path / "a.flac", short.samples, "flac")) == "too_long"
+
+
+def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
+    import av
+
+    with av.open(str(tmp_path / "mute.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    assert reason(tmp_path / "mute.mp4") == "no_audio"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff",
+        b"these are the words of a song\n" * 9,
+        b"#EXTM3U\nfile:///etc/passwd\n",
+        b"ffconcat version 1.0\nfile /etc/passwd\n",
+        b"ID3" + bytes(300),
+        b"RIFF\x24\x00\x00\x00WAVE",
+        b"\x00\x00\x00\x18ftypisom" + bytes(99),
+    ],
+)
+def test_what_is_no_music_file_is_refused_whatever_its_name(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "song.mp3").write_bytes(content)
+    assert reason(tmp_path / "song.mp3") in {"not_media", "no_audio", "too_short"}
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    assert reason(tmp_path / "nowhere.mp3") == "not_found"
+    (tmp_path / "folder.mp3").mkdir()
+    assert reason(tmp_path / "folder.mp3") == "not_found"
+
+
+@given(data=st.data())
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_file_is_analysed_or_refused(data: st.DataObject, short: Song, tmp_path: Path) -> None:
+    name, codec = data.draw(st.sampled_from([("a.mp3", "libmp3lame"), ("a.m4a", "aac"), ("a.flac", "flac")]))
+    path = tmp_path / name
+    if not (tmp_path / f"whole-{name}").exists():
+        write(tmp_path / f"whole-{name}", short.samples, codec)
+    content = bytearray((tmp_path / f"whole-{name}").read_bytes())
+    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=40)):
+        content[at] = value
+    path.write_bytes(content[: data.draw(st.integers(len(content) // 8, len(content)))])
+    _analysed_or_refused(path)
+
+
+@given(
+    seconds=st.floats(1.8, 6.0),
+    gain=st.sampled_from([1e-5, 0.1, 1.0, 50.0]),
+    shift=st.sampled_from([0.0, 0.9]),
+    rate=st.sampled_from([8000, 44100, 96000]),
+    gate=st.integers(1, 40_000),
+)
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_mangled_sound_is_analysed_or_refused(
+    seconds: float, gain: float, shift: float, rate: int, gate: int, short: Song, tmp_path: Path
+) -> None:
+    samples = short.samples[: round(seconds * rate)] * np.float32(gain) + np.float32(shift)
+    samples[::gate] = 0
+    _analysed_or_refused(write(tmp_path / "a.wav", np.clip(samples, -1, 1), "pcm_s16le", rate))
+
+
+def _analysed_or_refused(path: Path) -> None:
+    refused = ""
+    try:
+        found = analyze(path)
+    except Poison as fault:
+        refused = fault.reason
+    if refused:
+        assert refused in {"not_media", "no_audio", "too_short", "too_long", "silence"}
+    else:
+        assert AudioAnalysis.model_validate_json(found.model_dump_json()) == found
+
+
+@given(seed=st.integers(0, 10_000))
+@settings(max_examples=30, deadline=None)
+def test_the_best_path_is_the_best_of_all_paths(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    support, change = rng.normal(size=(5, 3)), rng.normal(size=(3, 3))
+
+    def total(path: tuple[int, ...]) -> float:
+        steps = sum(change[a, b] for a, b in pairwise(path))
+        return float(support[np.arange(5), list(path)].sum() + steps)
+
+    best = max(product(range(3), repeat=5), key=total)
+    assert tuple(best_path(support, change).tolist()) == best
+
+
+def test_declaring_the_step_loads_no_heavy_library() -> None:
+    code = "import sys, agents.audio_analysis.agent; print({'numpy', 'av', 'soxr', 'scipy'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
