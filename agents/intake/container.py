@@ -1,0 +1,128 @@
+"""Opening untrusted media: a path in, a demuxer that reads that one file and no other out.
+
+The first bytes choose the demuxer, since FFmpeg left to choose follows a playlist that calls itself a song. The
+size of pictures is capped before any is decoded: a small file can hold one that takes gigabytes.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from schemas.faults import Poison
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+Kind = Literal["audio", "video"]
+Demuxer = Literal["mov", "mp3", "flac", "ogg", "wav", "matroska"]
+
+MAX_PIXELS = 4096 * 2304
+_MAX_STREAMS = 16
+_PROBE_BYTES = 5_000_000
+_PROBE_US = 5_000_000
+_HEAD_BYTES = 16
+_MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_MAGIC: tuple[tuple[bytes, Demuxer], ...] = (
+    (b"ID3", "mp3"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"\x1aE\xdf\xa3", "matroska"),
+)
+
+
+def sniff(path: Path) -> Demuxer:
+    """The demuxer for a file, by its first bytes. Raises `Poison`: `empty`, `not_media`."""
+    head = _head(path)
+    if not head:
+        raise Poison("the file is empty; export or download it again", reason="empty")
+    demuxer = _demuxer_of(head)
+    if demuxer is None:
+        raise not_media()
+    return demuxer
+
+
+def not_media() -> Poison:
+    """What is said of all that is no audio or video."""
+    return Poison(
+        "this is no mp3, m4a, flac, ogg, wav, mp4, mov, mkv or webm file that can be read", reason="not_media"
+    )
+
+
+def open_container(path: Path) -> InputContainer:
+    """A demuxer on the file. Raises `Poison`: `empty`, `not_media`."""
+    import av
+
+    demuxer = sniff(path)
+    try:
+        return av.open(f"file:{path.absolute()}", "r", format=demuxer, options=_options(demuxer))
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError as error:
+        raise not_media() from error
+
+
+def packets(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Packet[Any]]:
+    """What the file holds of a stream, up to where it breaks off; the last packet is empty and drains the decoder."""
+    import av
+
+    demuxed = container.demux(stream)
+    while True:
+        try:
+            packet = next(demuxed)
+        except (StopIteration, av.error.EOFError, av.error.InvalidDataError):
+            return
+        yield packet
+
+
+def decoded(packet: Packet[Any]) -> list[Any]:
+    """A packet's frames; none where it is damaged."""
+    import av
+
+    try:
+        return list(packet.decode())
+    except av.error.MemoryError:
+        raise
+    except av.error.FFmpegError:
+        return []
+
+
+def _head(path: Path) -> bytes:
+    # Without O_NONBLOCK a named pipe would be waited for, perhaps forever.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(handle, _HEAD_BYTES)
+    finally:
+        os.close(handle)
+
+
+def _demuxer_of(head: bytes) -> Demuxer | None:
+    if head[4:8] in _MOV_BOXES:
+        return "mov"
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "wav"
+    if _is_mpeg_layer(head):
+        return "mp3"
+    return next((demuxer for magic, demuxer in _MAGIC if head.startswith(magic)), None)
+
+
+def _is_mpeg_layer(head: bytes) -> bool:
+    """Eleven set bits of sync (ISO 11172-3), then a layer: 0 would be ADTS AAC."""
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0
+
+
+def _options(demuxer: Demuxer) -> dict[str, str]:
+    options = {
+        "protocol_whitelist": "file",
+        "format_whitelist": demuxer,
+        "max_streams": str(_MAX_STREAMS),
+        "max_pixels": str(MAX_PIXELS),
+        "probesize": str(_PROBE_BYTES),
+        "analyzeduration": str(_PROBE_US),
+    }
+    return options | ({"enable_drefs": "0"} if demuxer == "mov" else {})

@@ -1,0 +1,55 @@
+"""What an event names as its source comes in; a file of the media store comes out."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+
+from agents.intake.container import Kind, sniff
+from agents.intake.paths import resolve_under
+from agents.step import Tools
+from schemas.base import MediaFacts, MediaRef, Source
+from schemas.faults import Poison
+
+
+def source_identity(source: Source, tools: Tools) -> Mapping[str, str | int]:
+    """What stays the same as long as the source does, without reading it. Raises `Poison` as `find_source` does."""
+    if source.sha256 is not None:
+        return {"sha256": source.sha256}
+    path = _named_file(source, tools)
+    status = path.stat()
+    return {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def find_source(source: Source, tools: Tools, kind: Kind) -> MediaRef:
+    """The source as a file of the media store, into which it is copied where it is named by a path.
+
+    Raises `Poison`: `unknown_media`, `path_not_allowed`, `not_found`, `not_a_file`, `empty`, `not_media`,
+    `too_large`.
+    """
+    if source.sha256 is not None:
+        size = tools.media.path(source.sha256).stat().st_size
+        return MediaRef(sha256=source.sha256, size_bytes=size, kind=kind)
+    path = _named_file(source, tools)
+    sniff(path)  # before the copy: what is no media at all shall not fill the store
+    return tools.media.add(path, kind)
+
+
+def accept(source: Source, tools: Tools, kind: Kind) -> MediaFacts:
+    """The source, stored and probed. Raises `Poison` as `find_source` and `probe` do."""
+    from agents.intake.probe import probe
+
+    media = find_source(source, tools, kind)
+    return probe(tools.media.path(media.sha256), kind).facts(media)
+
+
+def _named_file(source: Source, tools: Tools) -> Path:
+    path = resolve_under(tools.allowed_roots, source.path or "")
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise Poison("there is no such file below the allowed folders", reason="not_found") from error
+    if not stat.S_ISREG(mode):
+        raise Poison("the path is a folder or a device; name a file", reason="not_a_file")
+    return path

@@ -1,0 +1,180 @@
+"""A file comes in; it is kept under the sha256 of its content. Content never changes, so a stored file never does.
+
+media/ab/abcdef…        a file, complete and on the disk
+media/incoming/…        being copied; locked by who copies it, and swept when that one is gone
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from uuid import uuid4
+
+from schemas.base import MediaRef
+from schemas.faults import Poison, Retryable
+
+MAX_BYTES = {"audio": 500 << 20, "video": 2 << 30}
+_BLOCK = 1 << 20
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class MediaStore:
+    """Files by their content, below `root`. Many processes may use one store."""
+
+    root: Path
+
+    def path(self, sha256: str) -> Path:
+        """The file's place on this machine. Raises `Poison` (`unknown_media`) where the store does not have it."""
+        if not self.has(sha256):
+            raise Poison(f"the media store has no file {sha256[:12]}; submit it first", reason="unknown_media")
+        return self._place(sha256)
+
+    def has(self, sha256: str) -> bool:
+        """Whether the store has it."""
+        return _SHA256.fullmatch(sha256) is not None and self._place(sha256).is_file()
+
+    def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
+        """Copy a file into the store; a file that is there already is left as it is.
+
+        No part of `source` may be a symbolic link, so that what was judged is what is read: give a resolved path.
+        Raises `Poison`: `not_found`, `not_a_file`, `unreadable`, `empty`, `too_large`; `Retryable` (`storage`) where
+        the disk does not take it.
+        """
+        with _opened(source) as reader:
+            try:
+                _check_size(os.fstat(reader).st_size, MAX_BYTES[kind])
+                sha256, size = self._keep(reader, MAX_BYTES[kind])
+            except OSError as error:
+                raise Retryable(f"the media store cannot write: {error.strerror}", reason="storage") from error
+        return MediaRef(sha256=sha256, size_bytes=size, kind=kind)
+
+    def _place(self, sha256: str) -> Path:
+        return self.root / sha256[:2] / sha256
+
+    def _keep(self, reader: int, most: int) -> tuple[str, int]:
+        with self._incoming() as (name, writer):
+            sha256, size = _copy(reader, writer, most)
+            place = self._place(sha256)
+            if not place.is_file():
+                os.fsync(writer)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                name.rename(place)
+                _sync_folder(place.parent)
+        return sha256, size
+
+    @contextmanager
+    def _incoming(self) -> Iterator[tuple[Path, int]]:
+        """A new file to write, gone at the end unless it was renamed."""
+        folder = self.root / "incoming"
+        folder.mkdir(parents=True, exist_ok=True)
+        _sweep(folder)
+        name, writer = _create_locked(folder)
+        try:
+            yield name, writer
+        finally:
+            name.unlink(missing_ok=True)
+            os.close(writer)
+
+
+@contextmanager
+def _opened(source: Path) -> Iterator[int]:
+    handle = _open(source)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise Poison("only a plain file can be taken in", reason="not_a_file")
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _open(source: Path) -> int:
+    try:
+        return _open_without_links(source)
+    except FileNotFoundError as error:
+        raise Poison("there is no such file", reason="not_found") from error
+    except PermissionError as error:
+        raise Poison("the file may not be read; change its permissions", reason="unreadable") from error
+    except (OSError, ValueError) as error:
+        raise Poison("a symbolic link or no file; give the path of the file itself", reason="not_a_file") from error
+
+
+def _open_without_links(source: Path) -> int:
+    """Open folder by folder, so that none can be swapped for a link between the judgement and the opening."""
+    path = Path(os.path.abspath(source))  # noqa: PTH100 - resolve() would follow the links
+    folder = os.open(path.anchor, _FOLDER)
+    for part in path.parts[1:-1]:
+        outer = folder
+        try:
+            folder = os.open(part, _FOLDER, dir_fd=outer)
+        finally:
+            os.close(outer)
+    try:
+        return os.open(path.name or ".", _FILE, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def _copy(reader: int, writer: int, most: int) -> tuple[str, int]:
+    """Copy and hash at once: the hash is of what was written, even where the source changes meanwhile."""
+    digest, size = hashlib.sha256(), 0
+    while block := os.read(reader, _BLOCK):
+        size += len(block)
+        _check_size(size, most)
+        digest.update(block)
+        _write(writer, block)
+    if not size:
+        raise Poison("the file is empty; export or download it again", reason="empty")
+    return digest.hexdigest(), size
+
+
+def _check_size(size: int, most: int) -> None:
+    if size > most:
+        raise Poison(f"larger than {most >> 20} MiB; make it smaller", reason="too_large")
+
+
+def _write(writer: int, block: bytes) -> None:
+    rest = memoryview(block)
+    while rest:
+        rest = rest[os.write(writer, rest) :]
+
+
+def _create_locked(folder: Path) -> tuple[Path, int]:
+    """A new file that this process holds locked. Between creation and lock a sweep may take it: then another."""
+    while True:
+        name = folder / uuid4().hex
+        writer = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        fcntl.flock(writer, fcntl.LOCK_EX)
+        if os.fstat(writer).st_nlink:
+            return name, writer
+        os.close(writer)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what nobody holds locked: a copy whose process died."""
+    for name in folder.iterdir():
+        with suppress(OSError):
+            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                name.unlink()
+            finally:
+                os.close(handle)
+
+
+def _sync_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,163 @@
+"""Files that try to make the probe read something else, or take all memory."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+
+from agents.intake.probe import probe
+from schemas.faults import Poison
+from tests.unit.intake.making import png, tone, with_cover, write_sound
+
+
+class Listener(HTTPServer):
+    """A server that notes who calls."""
+
+    hits: list[str]
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    class Note(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            server.hits.append(self.path)
+            self.send_error(404)
+
+        def log_message(self, *args: object) -> None:
+            del args
+
+    server = Listener(("127.0.0.1", 0), Note)
+    server.hits = []
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    yield server
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def refusal(path: Path, kind: str = "audio") -> str:
+    with pytest.raises(Poison) as caught:
+        probe(path, kind)  # type: ignore[arg-type]
+    return caught.value.reason
+
+
+def hls(url: str) -> str:
+    return f"#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\n{url}\n#EXT-X-ENDLIST\n"
+
+
+PREFIXES = (b"", b"ID3\x03\0\0\0\0\0\0", b"OggS", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x08ftyp", b"\xff\xfb", b"\x1aE\xdf\xa3")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("name", ["song.mp3", "song.m3u8", "song.ffconcat", "song.txt"])
+@pytest.mark.parametrize("kind", ["audio", "video"])
+def test_a_playlist_is_no_media_and_is_not_followed(
+    tmp_path: Path, listener: Listener, prefix: bytes, name: str, kind: str
+) -> None:
+    write_sound(tmp_path / "other.mp3", tone(11), "libmp3lame")
+    url = f"http://127.0.0.1:{listener.server_port}/x.ts"
+    for text in (hls(url), hls(f"file://{tmp_path}/other.mp3"), "ffconcat version 1.0\nfile other.mp3\n"):
+        (tmp_path / name).write_bytes(prefix + text.encode())
+        assert refusal(tmp_path / name, kind) in {"not_media", "no_audio", "no_video"}
+    assert listener.hits == []
+
+
+def test_the_same_playlist_is_followed_where_the_demuxer_is_not_forced(tmp_path: Path) -> None:
+    """What the rule is for: without it FFmpeg opens the sibling file."""
+    write_sound(tmp_path / "other.mp3", tone(11), "libmp3lame")
+    (tmp_path / "song.mp3").write_text("ffconcat version 1.0\nfile other.mp3\n")
+    with av.open(str(tmp_path / "song.mp3"), options={"protocol_whitelist": "file"}) as container:
+        assert container.format.name == "concat"
+
+
+@pytest.mark.parametrize(
+    "name", ["-i.mp3", "a:b.mp3", "http:song.mp3", "concat:a.mp3|b.mp3", "%d.mp3", "a?b#c.mp3", "ñ\n.mp3"]
+)
+def test_a_name_is_only_a_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_sound(tmp_path / "plain.mp3", tone(11), "libmp3lame").rename(tmp_path / name)
+    assert probe(tmp_path / name, "audio").codec == "mp3"
+    monkeypatch.chdir(tmp_path)
+    assert probe(Path(name), "audio").codec == "mp3"
+
+
+def peak_mib(path: Path, kind: str) -> float:
+    """The most memory a process takes to probe the file (VmHWM: ru_maxrss would be the parent's)."""
+    code = (
+        "import re, sys, pathlib\n"
+        "from agents.intake.probe import probe\n"
+        "from schemas.faults import Poison\n"
+        "import av, numpy\n"
+        "def most(): return int(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])\n"
+        "before = most()\n"
+        "try:\n"
+        "    probe(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
+        "except Poison:\n"
+        "    pass\n"
+        "print((most() - before) / 1024)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(path), kind], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+def test_a_cover_that_unfolds_to_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    song = write_sound(tmp_path / "a.mp3", tone(11), "libmp3lame").read_bytes()
+    (tmp_path / "b.mp3").write_bytes(with_cover(song, png(16_000, 16_000)))
+    assert probe(tmp_path / "b.mp3", "audio").duration_s == pytest.approx(11, abs=0.1)
+    assert peak_mib(tmp_path / "b.mp3", "audio") < 60
+
+
+def write_png_movie(path: Path, picture: bytes, width: int, height: int) -> Path:
+    with av.open(str(path), "w", format="mov") as container:
+        stream = container.add_stream("png", rate=10)
+        stream.width, stream.height, stream.pix_fmt = width, height, "gray"
+        container.start_encoding()
+        for index in range(30):
+            container.mux(_as_packet(picture, stream, index, Fraction(1, 10)))
+    return path
+
+
+def _as_packet(content: bytes, stream: Any, index: int, step: Fraction) -> Any:
+    packet = av.Packet(content)
+    packet.stream, packet.time_base, packet.pts, packet.dts = stream, step, index, index
+    packet.duration, packet.is_keyframe = 1, True
+    return packet
+
+
+def jpegs(count: int, width: int, height: int) -> list[bytes]:
+    context: Any = av.CodecContext.create("mjpeg", "w")
+    context.width, context.height, context.pix_fmt, context.time_base = width, height, "yuvj420p", Fraction(1, 24)
+    frame = av.VideoFrame.from_ndarray(np.full((height * 3 // 2, width), 90, np.uint8), format="yuv420p")
+    pictures = []
+    for index in range(count):
+        frame.pts = index
+        pictures += [bytes(packet) for packet in context.encode(frame)]
+    return pictures + [bytes(packet) for packet in context.encode(None)]
+
+
+def test_a_picture_that_unfolds_to_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    path = write_png_movie(tmp_path / "bomb.mov", png(16_000, 16_000), 16_000, 16_000)
+    assert refusal(path, "video") in {"picture_too_large", "unsupported_codec"}
+    assert peak_mib(path, "video") < 60
+
+
+def test_pictures_that_grow_on_the_way_are_not_decoded(tmp_path: Path) -> None:
+    """Each JPEG of a movie has its own size: the first are small, the last are above the limit."""
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream: Any = container.add_stream("mjpeg", rate=24)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuvj420p"
+        for index, picture in enumerate(jpegs(60, 96, 64) + jpegs(12, 4096, 2320)):
+            container.mux(_as_packet(picture, stream, index, Fraction(1, 24)))
+    facts = probe(tmp_path / "a.mkv", "video")
+    assert (facts.width, facts.height) == (96, 64)
+    assert facts.duration_s == pytest.approx(2.5, abs=0.01)

@@ -1,0 +1,132 @@
+"""The step: a submitted song comes out accepted, stored by its content."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from agents.intake.agent import STEP
+from agents.intake.sources import accept
+from agents.step import Tools
+from infra.media_store import MediaStore
+from schemas.base import Source
+from schemas.faults import Poison
+from schemas.song_submitted import SongSubmitted
+from tests.unit.intake.making import tone, write_clip, write_sound
+
+
+@pytest.fixture
+def songs(tmp_path: Path) -> Path:
+    (tmp_path / "songs").mkdir()
+    write_sound(tmp_path / "songs" / "Luna Nueva.mp3", tone(11), "libmp3lame")
+    return tmp_path / "songs"
+
+
+@pytest.fixture
+def tools(tmp_path: Path, songs: Path) -> Tools:
+    media = MediaStore(tmp_path / "media")
+    return Tools(media, tmp_path / "cache", tmp_path / "output", (songs,), tmp_path / "pose.task")
+
+
+def submitted(**source: str) -> SongSubmitted:
+    return SongSubmitted(source=Source(**source), request_id="r1")  # type: ignore[arg-type]
+
+
+def refusal(event: SongSubmitted, tools: Tools) -> str:
+    with pytest.raises(Poison) as caught:
+        STEP.work(event, tools)
+    return caught.value.reason
+
+
+def test_a_song_named_by_its_path_is_stored_and_accepted(songs: Path, tools: Tools) -> None:
+    event = submitted(path="Luna Nueva.mp3")
+    facts = STEP.work(event, tools)
+    content = (songs / "Luna Nueva.mp3").read_bytes()
+    assert facts.sha256 == hashlib.sha256(content).hexdigest()
+    assert facts.size_bytes == len(content)
+    assert facts.kind == "audio"
+    assert tools.media.path(facts.sha256).read_bytes() == content
+    accepted = STEP.emit(event, facts)
+    assert (accepted.request_id, accepted.title, STEP.key(accepted)) == ("r1", "Luna Nueva", facts.sha256)
+
+
+def test_a_song_of_the_store_gives_the_same_facts(tools: Tools) -> None:
+    by_path = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    event = submitted(sha256=by_path.sha256)
+    assert STEP.work(event, tools) == by_path
+    assert STEP.emit(event, by_path).title == by_path.sha256[:12]
+
+
+def test_a_title_that_is_given_is_kept(tools: Tools) -> None:
+    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    event = SongSubmitted(source=Source(path="Luna Nueva.mp3"), request_id="r1", title="Otra Luna")
+    assert STEP.emit(event, facts).title == "Otra Luna"
+
+
+def test_a_name_that_cannot_be_a_title_is_not_one(tools: Tools) -> None:
+    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    assert STEP.emit(submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]
+
+
+def test_emitting_without_a_request_is_a_fault_of_the_program(tools: Tools) -> None:
+    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    with pytest.raises(AssertionError, match="request_id"):
+        STEP.emit(SongSubmitted(source=Source(path="Luna Nueva.mp3")), facts)
+
+
+def test_a_source_is_known_by_its_content_or_by_its_file(songs: Path, tools: Tools) -> None:
+    path = songs / "Luna Nueva.mp3"
+    sha = STEP.work(submitted(path=str(path)), tools).sha256
+    assert STEP.known_by(submitted(sha256=sha), tools) == {"sha256": sha}
+    by_name = STEP.known_by(submitted(path="Luna Nueva.mp3"), tools)
+    assert by_name == STEP.known_by(submitted(path=str(path)), tools)
+    os.utime(path, ns=(1, 1))
+    assert STEP.known_by(submitted(path="Luna Nueva.mp3"), tools) != by_name
+
+
+def test_a_remembered_result_holds_while_the_store_has_the_song(tools: Tools) -> None:
+    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    assert STEP.holds(facts, tools)
+    tools.media.path(facts.sha256).unlink()
+    assert not STEP.holds(facts, tools)
+
+
+def test_sources_that_cannot_be_taken(songs: Path, tools: Tools) -> None:
+    (songs / "empty.mp3").touch()
+    (songs / "text.mp3").write_text("la la la\n" * 100)
+    (songs / "folder").mkdir()
+    os.mkfifo(songs / "pipe.mp3")
+    (songs / "away.mp3").symlink_to("/etc/hostname")
+    expected = {
+        "empty.mp3": "empty",
+        "text.mp3": "not_media",
+        "folder": "not_a_file",
+        "pipe.mp3": "not_a_file",
+        "away.mp3": "path_not_allowed",
+        "../media": "path_not_allowed",
+        "/etc/hostname": "path_not_allowed",
+        "none.mp3": "not_found",
+    }
+    assert {name: refusal(submitted(path=name), tools) for name in expected} == expected
+    assert refusal(submitted(sha256="0" * 64), tools) == "unknown_media"
+    assert not [file for file in tools.cache_dir.parent.rglob("media/**/*") if file.is_file()]
+
+
+def test_a_clip_is_accepted_by_its_own_rules(songs: Path, tools: Tools) -> None:
+    write_clip(songs / "basic.mp4", 3, fps=20)
+    facts = accept(Source(path="basic.mp4"), tools, "video")
+    assert (facts.kind, facts.width, facts.fps, facts.has_audio) == ("video", 96, 20.0, True)
+
+
+def test_declaring_the_step_is_light() -> None:
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, agents.intake.agent; print([m for m in ('av', 'numpy', 'scipy', 'librosa') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
