@@ -1,0 +1,50 @@
+"""Samples come in; a WAV or MP3 file, the same bytes each time, comes out."""
+
+from __future__ import annotations
+
+import json
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+from .instruments import SAMPLE_RATE
+from .score import Samples
+
+_BLOCK = 1152 * 64
+
+
+def _to_int16(samples: Samples) -> NDArray[np.int16]:
+    return np.asarray(np.clip(np.round(samples * 32767), -32768, 32767).astype("<i2"))
+
+
+def write_wav(path: Path, samples: Samples) -> None:
+    """16-bit stereo WAV from samples of shape (frames, 2)."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(SAMPLE_RATE)
+        file.writeframes(_to_int16(samples).tobytes())
+
+
+def write_mp3(path: Path, samples: Samples, kbps: int) -> None:
+    """Stereo MP3 from samples of shape (frames, 2). Its header names the encoder's delay, so decoders keep the time."""
+    pcm = _to_int16(samples)
+    with av.open(str(path), "w", format="mp3", container_options={"fflags": "+bitexact"}) as container:
+        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="stereo", options={"flags": "+bitexact"})
+        stream.bit_rate = 1000 * kbps
+        stream.codec_context.format = "s16p"
+        for start in range(0, len(pcm), _BLOCK):
+            frame = av.AudioFrame.from_ndarray(
+                np.ascontiguousarray(pcm[start : start + _BLOCK].T), format="s16p", layout="stereo"
+            )
+            frame.sample_rate, frame.pts = SAMPLE_RATE, start
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+def write_json(path: Path, truth: dict[str, object]) -> None:
+    """The truth that belongs to a file."""
+    path.write_text(json.dumps(truth) + "\n", encoding="utf-8")

@@ -1,0 +1,122 @@
+"""How the instruments sound: a pitch and a loudness come in, mono samples at 44.1 kHz come out. Synthesis only.
+
+Every sound is drawn from its own arguments, so the same note is always the same sound.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from scipy import signal
+
+from .score import Samples
+
+SAMPLE_RATE = 44_100
+_MACHO_HZ, _HEMBRA_HZ = 560.0, 235.0
+_MEMBRANE = (1.0, 1.594, 2.136, 2.296, 2.653)  # modes of a round membrane: zeros of the Bessel functions over the first
+
+
+def hertz(pitch: int) -> float:
+    """The frequency of a MIDI pitch (69 is 440 Hz)."""
+    return float(440.0 * 2.0 ** ((pitch - 69) / 12.0))
+
+
+def _seconds(length_s: float) -> Samples:
+    return np.arange(int(length_s * SAMPLE_RATE)) / SAMPLE_RATE
+
+
+def _damped_comb(excitation: Samples, frequency: float, ring_s: float, damping: float) -> Samples:
+    """A string: a delay of one period that loses its treble (`damping` 0-0.5) and falls by 60 dB in `ring_s`.
+
+    Karplus & Strong (1983) with the fractional delay of Jaffe & Smith (1983), which tunes it.
+    """
+    period = SAMPLE_RATE / frequency
+    whole = int(period - damping)
+    fraction = period - damping - whole
+    taps = np.convolve([1 - damping, damping], [1 - fraction, fraction])
+    loss = 10.0 ** (-3.0 * period / (SAMPLE_RATE * ring_s))
+    feedback = np.concatenate([[1.0], np.zeros(whole - 1), -loss * taps])
+    return np.asarray(signal.lfilter([1.0], feedback, excitation))
+
+
+@lru_cache(maxsize=512)
+def pluck(pitch: int, loud: int, ring_s: float, damping: float, pick: float) -> Samples:
+    """A plucked string of two rings. `loud` 0-4 opens the treble; `pick` is where it is plucked, 0-1 of the string."""
+    rng = np.random.default_rng([pitch, loud, round(1000 * pick)])
+    frequency = hertz(pitch)
+    burst = rng.uniform(-1, 1, int(SAMPLE_RATE / frequency))
+    excitation = np.zeros(int(2 * ring_s * SAMPLE_RATE))
+    excitation[: len(burst)] = burst
+    shift = max(1, round(pick * SAMPLE_RATE / frequency))
+    excitation[shift:] -= excitation[:-shift].copy()
+    dull = 0.75 - 0.14 * loud
+    excitation = np.asarray(signal.lfilter([1 - dull], [1, -dull], excitation))
+    tone = _damped_comb(excitation, frequency, ring_s, damping)
+    return np.asarray(tone / np.abs(tone).max())
+
+
+@lru_cache(maxsize=64)
+def bass(pitch: int, loud: int) -> Samples:
+    """A round electric bass: a dull string over its own sine."""
+    string = pluck(pitch, min(loud, 2), 1.2, 0.5, 0.28)
+    t = np.arange(len(string)) / SAMPLE_RATE
+    sine = np.sin(2 * np.pi * hertz(pitch) * t) * np.exp(-t / 0.5) * np.minimum(t / 0.004, 1.0)
+    return np.asarray(0.45 * string + 0.75 * sine)
+
+
+@lru_cache(maxsize=64)
+def bongo(hembra: bool, loud: int) -> Samples:
+    """A stroke on the high drum (macho) or the low one (hembra): membrane modes after a slap of the hand."""
+    rng = np.random.default_rng([int(hembra), loud])
+    t = _seconds(0.32 if hembra else 0.2)
+    base = (_HEMBRA_HZ if hembra else _MACHO_HZ) * (1 + 0.06 * np.exp(-t / 0.012))
+    phase = 2 * np.pi * np.cumsum(base) / SAMPLE_RATE
+    ring = 0.09 if hembra else 0.045
+    modes = sum(np.sin(m * phase) * np.exp(-t * m / ring) / m for m in _MEMBRANE)
+    slap = rng.standard_normal(len(t)) * np.exp(-t / 0.004) * (0.1 + 0.06 * loud)
+    return np.asarray((modes / 2.2 + slap) * np.minimum(t / 0.0008, 1.0))
+
+
+@lru_cache(maxsize=64)
+def guira(length: int, loud: int) -> Samples:
+    """A scrape of `length` ms over ridged metal: bright noise, beaten by the ridges."""
+    rng = np.random.default_rng([length, loud])
+    t = _seconds(length / 1000 + 0.03)
+    envelope = np.minimum(t / 0.005, 1) * np.exp(-t / (length / 1000 * 0.6))
+    ridges = 1 + 0.5 * np.sign(np.sin(2 * np.pi * (190 + 15 * loud) * t))
+    band = signal.butter(2, [3500, 11_000], "band", fs=SAMPLE_RATE, output="sos")
+    return np.asarray(signal.sosfilt(band, rng.standard_normal(len(t)) * envelope * ridges))
+
+
+@lru_cache(maxsize=8)
+def bell(loud: int) -> Samples:
+    """A campana: two square tones that do not agree."""
+    t = _seconds(0.25)
+    tones = signal.square(2 * np.pi * 562 * t) + 0.8 * signal.square(2 * np.pi * 845 * t)
+    band = signal.butter(2, [700, 5000 + 500 * loud], "band", fs=SAMPLE_RATE, output="sos")
+    return np.asarray(signal.sosfilt(band, tones * np.exp(-t / 0.06)) * 0.5)
+
+
+def voice(pitch: int, length_s: float) -> Samples:
+    """A sung "a": harmonics under four formants, with a vibrato that sets in late and a scoop into the tone."""
+    t = _seconds(length_s + 0.06)
+    scoop = 1 - 0.03 * np.exp(-t / 0.04)
+    vibrato = 1 + 0.008 * np.clip((t - 0.2) / 0.2, 0, 1) * np.sin(2 * np.pi * 5.6 * t)
+    phase = 2 * np.pi * np.cumsum(hertz(pitch) * scoop * vibrato) / SAMPLE_RATE
+    tone = sum(_formants(n * hertz(pitch)) / n * np.sin(n * phase) for n in range(1, int(5000 / hertz(pitch)) + 1))
+    return np.asarray(tone * np.minimum(t / 0.05, 1) * np.clip((length_s + 0.06 - t) / 0.06, 0, 1))
+
+
+def _formants(frequency: float) -> float:
+    """The gain of an open vowel (formants of a tenor's "a": 650, 1080, 2650, 3400 Hz)."""
+    peaks = ((650, 110, 1.0), (1080, 130, 0.6), (2650, 200, 0.35), (3400, 260, 0.25))
+    return 0.12 + sum(gain / (1 + ((frequency - centre) / width) ** 2) for centre, width, gain in peaks)
+
+
+def pad(pitch: int, length_s: float) -> Samples:
+    """Soft strings: three detuned sines and their octaves, slow to come and go."""
+    t = _seconds(length_s + 0.2)
+    detuned = (hertz(pitch) * (1 + cents) for cents in (-0.003, 0.0, 0.003))
+    tone = sum(np.sin(2 * np.pi * f * t + i) + 0.3 * np.sin(4 * np.pi * f * t) for i, f in enumerate(detuned))
+    return np.asarray(tone / 3 * np.minimum(t / 0.15, 1) * np.clip((length_s + 0.2 - t) / 0.2, 0, 1))

@@ -1,0 +1,114 @@
+"""A piece comes in; a stereo mix at 44.1 kHz comes out: notes placed in time, balanced, in a room, limited."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from scipy import signal
+
+from . import instruments
+from .arrangement import Piece
+from .instruments import SAMPLE_RATE
+from .score import Note, Part, Samples
+
+_LEVEL: dict[Part, tuple[float, float]] = {  # gain of a full-loud note, place (0 left, 1 right)
+    "bass": (0.27, 0.5),
+    "segunda": (0.75, 0.36),
+    "requinto": (0.85, 0.64),
+    "voice": (0.36, 0.5),
+    "pad": (0.12, 0.5),
+    "macho": (0.5, 0.58),
+    "hembra": (0.72, 0.55),
+    "guira": (0.25, 0.4),
+    "bell": (0.3, 0.62),
+}
+_WET = 0.2
+_DRIVE = 1.9
+_HUMAN_S = 0.004  # spread of a good player's timing
+
+
+def mix(piece: Piece, duration_s: float, seed: int) -> Samples:
+    """The piece as samples of shape (frames, 2) within -1..1, exactly `duration_s` long; what lies outside is cut."""
+    frames = round(duration_s * SAMPLE_RATE)
+    parts: dict[Part, list[Note]] = {}
+    for note in piece.notes:
+        parts.setdefault(note.part, []).append(note)
+    tracks = [_track(piece, part, notes, frames, seed) for part, notes in sorted(parts.items())]
+    dry = np.sum(tracks, axis=0)
+    return _limit(dry + _WET * _room(dry, seed))
+
+
+def fade_out(samples: Samples, seconds: float) -> Samples:
+    """The same, silent at its end."""
+    count = int(seconds * SAMPLE_RATE)
+    ramp = np.ones(len(samples))
+    ramp[-count:] = np.linspace(1, 0, count)
+    return np.asarray(samples * ramp[:, None])
+
+
+def _track(piece: Piece, part: Part, notes: Iterable[Note], frames: int, seed: int) -> Samples:
+    rng = np.random.default_rng([seed, *part.encode()])
+    gain, place = _LEVEL[part]
+    mono = np.zeros(frames)
+    for note in notes:
+        start = piece.tempo.at(note.beat)
+        length = piece.tempo.at(note.beat + note.beats) - start
+        _add(mono, gain * note.velocity**1.4 * _sound(note, length), start + rng.normal(0, _HUMAN_S))
+    if part == "requinto":
+        mono = _chorus(mono)
+    return np.asarray(np.stack([mono * np.sqrt(1 - place), mono * np.sqrt(place)], axis=1) * np.sqrt(2))
+
+
+def _sound(note: Note, length_s: float) -> Samples:
+    return _SOUNDS[note.part](note.pitch, min(4, int(note.velocity * 5)), length_s)
+
+
+def _damp(tone: Samples, length_s: float, release_s: float) -> Samples:
+    """The tone, let go after `length_s`."""
+    t = np.arange(min(len(tone), int((length_s + 4 * release_s) * SAMPLE_RATE))) / SAMPLE_RATE
+    return np.asarray(tone[: len(t)] * np.exp(-np.maximum(t - length_s, 0) / release_s))
+
+
+_SOUNDS: dict[Part, Callable[[int, int, float], Samples]] = {  # of pitch, loudness 0-4 and length in seconds
+    "bass": lambda pitch, loud, length: _damp(instruments.bass(pitch, loud), length, 0.04),
+    "segunda": lambda pitch, loud, length: _damp(instruments.pluck(pitch, loud, 0.9, 0.45, 0.22), length, 0.05),
+    "requinto": lambda pitch, loud, length: _damp(instruments.pluck(pitch, loud, 1.1, 0.25, 0.13), length, 0.08),
+    "voice": lambda pitch, _, length: instruments.voice(pitch, length),
+    "pad": lambda pitch, _, length: instruments.pad(pitch, length),
+    "macho": lambda _, loud, __: instruments.bongo(False, loud),
+    "hembra": lambda _, loud, __: instruments.bongo(True, loud),
+    "guira": lambda _, loud, length: instruments.guira(round(1000 * length), loud),
+    "bell": lambda _, loud, __: instruments.bell(loud),
+}
+
+
+def _add(track: Samples, sound: Samples, start_s: float) -> None:
+    start = round(start_s * SAMPLE_RATE)
+    first, last = max(start, 0), min(start + len(sound), len(track))
+    if last > first:
+        track[first:last] += sound[first - start : last - start]
+
+
+def _chorus(mono: Samples) -> Samples:
+    """A copy of itself, 14 ms late and swaying: the sound of a bachata's lead guitar."""
+    t = np.arange(len(mono))
+    late = t - SAMPLE_RATE * (0.014 + 0.0025 * np.sin(2 * np.pi * 0.9 * t / SAMPLE_RATE))
+    return np.asarray(mono + 0.35 * np.interp(late, t, mono, left=0.0))
+
+
+def _room(dry: Samples, seed: int) -> Samples:
+    """The answer of a room: noise that dies away in a second."""
+    rng = np.random.default_rng([seed, 7])
+    t = np.arange(int(0.8 * SAMPLE_RATE)) / SAMPLE_RATE
+    echo = rng.standard_normal((len(t), 2)) * np.exp(-t / 0.18)[:, None]
+    dull = signal.butter(1, 5000, "low", fs=SAMPLE_RATE, output="sos")
+    echo = signal.sosfilt(dull, echo, axis=0)
+    echo /= np.sqrt((echo**2).sum(axis=0))
+    return np.asarray(signal.fftconvolve(dry, echo, axes=0)[: len(dry)])
+
+
+def _limit(samples: Samples) -> Samples:
+    """As loud as records are: driven softly into a ceiling that leaves an MP3 decoder its overshoot."""
+    loudest = float(np.quantile(np.abs(samples), 0.9999))
+    return np.asarray(0.64 * np.tanh(samples / loudest * _DRIVE))
