@@ -29,8 +29,29 @@ format: .venv/.synced ## Format the code
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-lock: ## Resolve the dependencies anew
+quality-music: .venv/.synced ## Measure beats, counts and sections on songs with truth (SONGS=folder)
+	$(RUN) python tests/quality/quality_music.py $(SONGS)
+
+bench-moves: setup ## Measure what indexing a clip costs
+	$(RUN) python tests/quality/bench_moves.py
+
+bench-plan: .venv/.synced ## Measure planning over 1,000 moves
+	$(RUN) python tests/quality/bench_plan.py
+
+bench-render: .venv/.synced ## Measure rendering beside an ffmpeg filter graph
+	$(RUN) python tests/quality/bench_render.py
+
+bench-search: .venv/.synced ## Measure filtered search beside qdrant-client's local mode
+	$(RUN) python tests/quality/bench_search.py
+
+demo-set: ## Make the demo songs and clips anew
+	$(UV) sync --locked --quiet --all-groups
+	$(RUN) python -m data.generators.music.songs --out data/demo/songs
+	$(RUN) python -m data.generators.couple --out data/demo
+
+lock: ## Resolve the dependencies anew, and Kafka's jars
 	$(UV) lock
+	$(RUN) python -m infra.kafka_jars
 
 clean: ## Remove the environment; the data folder stays
 	rm -rf .venv .uv

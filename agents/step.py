@@ -28,12 +28,16 @@ class MediaStore(Protocol):
         """Copy a file into the store. Raises `Poison` for what is no plain file or too large."""
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(Protocol):
     """A move the library found, and its cosine similarity to the query (0 without a query)."""
 
-    move: MoveCard
-    similarity: float
+    @property
+    def move(self) -> MoveCard:
+        """The move."""
+
+    @property
+    def similarity(self) -> float:
+        """Cosine similarity, -1 to 1."""
 
 
 class Library(Protocol):
@@ -50,7 +54,7 @@ class Library(Protocol):
         difficulties: Sequence[Difficulty] = (),
         energies: Sequence[str] = (),
         limit: int = 10,
-    ) -> list[Hit]:
+    ) -> Sequence[Hit]:
         """The best moves that pass all filters, best first, ties by clip; an empty filter lets all pass."""
 
 

@@ -35,7 +35,7 @@ def _analysis(song: Path) -> Any:
     from infra.media_store import MediaStore
 
     media = MediaStore(load_settings().media_dir)
-    path = media.path(media.add(song, "audio").sha256)
+    path = media.path(media.add(song.resolve(), "audio").sha256)
     probe(path, "audio")
     if sys.stderr.isatty():
         tell(f"listening to {song.name}")

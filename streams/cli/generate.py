@@ -61,7 +61,7 @@ def _generate(settings: Settings, song: Path, out: Path | None, as_json: bool, o
     from streams.identity import new_request_id
     from streams.services import stream
 
-    media = MediaStore(settings.media_dir).add(song, "audio")
+    media = MediaStore(settings.media_dir).add(song.resolve(), "audio")
     request = SongSubmitted(
         source=Source(sha256=media.sha256),
         request_id=new_request_id(),

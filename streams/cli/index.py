@@ -111,7 +111,7 @@ def _requests(
     requests, refused = [], []
     for file in files:
         try:
-            source = Source(sha256=store.add(file, "video").sha256)
+            source = Source(sha256=store.add(file.resolve(), "video").sha256)
         except Poison as fault:
             refused.append(_blank(file.stem) | {"status": "failed", "error": str(fault)})
             continue
