@@ -23,7 +23,7 @@ class Section(Payload):
 class AudioAnalysis(Payload):
     """The beat grid, structure and energy of a piece of audio.
 
-    `beats` in seconds from the first sample, increasing; `counts` and `energy` (0-1) have one value a beat;
+    `beats` in seconds from the container's start, increasing; `counts` and `energy` (0-1) have one value a beat;
     `downbeats` are the beats whose count is 1 or 5; `embedding` has 128 values and length 1.
     """
 

@@ -1,0 +1,42 @@
+"""A finished video and its intended cuts in, what was measured on the file out."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from agents.rendering.encoding import TICKS
+from agents.rendering.files import sha256_of
+from agents.rendering.profiles import Profile
+from agents.rendering.splice import open_cached
+from agents.rendering.timeline import Stretch
+from schemas.base import MediaRef
+from schemas.rendered import Video
+
+
+def measured(path: Path, name: str, parts: Sequence[Stretch], profile: Profile) -> Video:
+    """The facts of a video file, read from its index: `name` is what it will be called.
+
+    `max_cut_error_ms` is the largest distance of an intended cut (the song's beat) to the nearest key frame written.
+    """
+    with ExitStack() as stack:
+        stream = open_cached(path, stack).streams.video[0]
+        index = stream.index_entries
+        keyframes = [entry.timestamp for entry in index if entry.is_keyframe]
+        frames, duration = len(index), (stream.duration or 0) / TICKS
+    return Video(
+        file=name,
+        media=MediaRef(sha256=sha256_of(path), size_bytes=path.stat().st_size, kind="video"),
+        duration_s=duration,
+        width=profile.width,
+        height=profile.height,
+        frames=frames,
+        max_cut_error_ms=max(_distance(keyframes, part.shown[0]) for part in parts) * 1000 / TICKS,
+    )
+
+
+def _distance(keyframes: Sequence[int], cut: float) -> float:
+    i = bisect_left(keyframes, cut)
+    return min(abs(keyframe - cut) for keyframe in keyframes[max(0, i - 1) : i + 1])

@@ -1,0 +1,64 @@
+"""A stored clip or song in, its frames out, each with its time since the container's start.
+
+That moment is time 0 of all beats too: of those found in a clip's sound and of those found in a song.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
+from av.stream import Disposition
+from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
+
+from agents.intake.container import decoded, open_container, packets
+from schemas.faults import Poison
+
+
+def video_stream(container: InputContainer) -> VideoStream:
+    """The first moving picture of a file; cover art does not count. Raises `Poison` (`no_video`)."""
+    for stream in container.streams.video:
+        if not stream.disposition & Disposition.attached_pic:
+            stream.thread_type = "AUTO"
+            return stream
+    raise Poison(f"{Path(container.name).name} has no video", reason="no_video")
+
+
+def audio_stream(container: InputContainer) -> AudioStream:
+    """The first sound of a file. Raises `Poison` (`no_audio`)."""
+    if not container.streams.audio:
+        raise Poison(f"{Path(container.name).name} has no audio", reason="no_audio")
+    return container.streams.audio[0]
+
+
+def timed_pictures(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
+    """What decodes, in order of presentation, with its time in seconds; what does not is passed over."""
+    for packet in packets(container, stream):
+        for frame in decoded(packet):
+            if frame.time is not None:
+                yield frame.time - start_s(container), frame
+
+
+def timed_sounds(container: InputContainer, stream: AudioStream) -> Iterator[tuple[float | None, AudioFrame]]:
+    """What decodes, in order, with its time in seconds where the file says one; what does not is passed over."""
+    for packet in packets(container, stream):
+        for frame in decoded(packet):
+            yield None if frame.time is None else frame.time - start_s(container), frame
+
+
+def start_s(container: InputContainer) -> float:
+    """The container's start on its own clock, seconds."""
+    return (container.start_time or 0) / 1_000_000
+
+
+def mean_fps(path: Path) -> float:
+    """Frames a second, counted over the packets, since the rate a file states may be anything; 0 for a single frame."""
+    with open_container(path) as container:
+        stream = video_stream(container)
+        pts = [packet.pts for packet in packets(container, stream) if packet.pts is not None]
+        length = (max(pts) - min(pts)) * (stream.time_base or 0) if pts else 0
+    return float((len(pts) - 1) / length) if length else 0.0

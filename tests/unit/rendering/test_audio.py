@@ -1,0 +1,147 @@
+"""Whatever a song comes as, its time 0 stays time 0, and it is encoded once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from agents.audio_analysis import decode
+from agents.rendering.audio import ensure
+from agents.rendering.sound import AAC_FRAME, stereo
+from schemas.faults import Poison
+from tests.unit.rendering.kit import (
+    RATE,
+    click_samples,
+    clicks_in,
+    heard,
+    heard_clicks,
+    joined,
+    make_clip,
+    transcode,
+    write_wav,
+)
+
+BEATS = [0.0, 0.4137, 0.9, 1.3333, 1.9]
+FORMATS = {
+    "song.mp3": ("libmp3lame", {"b": "192k"}),
+    "song.m4a": ("aac", {"b": "192k"}),
+    "song.flac": ("flac", {}),
+    "song.opus": ("libopus", {"b": "192k"}),
+    "song.mka": ("flac", {}),
+}
+
+
+@pytest.fixture(scope="module")
+def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_wav(tmp_path_factory.mktemp("audio") / "song.wav", click_samples(BEATS, 2.5))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_clicks_stay_where_they_are(wav: Path, tmp_path: Path, name: str) -> None:
+    codec, options = FORMATS[name]
+    song = transcode(wav, tmp_path / name, codec, **options)
+    assert heard_clicks(ensure(song, "a" * 64, 192_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
+
+
+@pytest.mark.parametrize("name", [*FORMATS, "song.ogg"])
+def test_clicks_are_heard_where_the_analysis_hears_them(wav: Path, tmp_path: Path, name: str) -> None:
+    song = tmp_path / name
+    if name == "song.ogg":  # FFmpeg begins Vorbis 128 samples late
+        soundfile.write(song, click_samples(BEATS, 2.5), RATE, format="OGG", subtype="VORBIS")
+    else:
+        transcode(wav, song, FORMATS[name][0], **FORMATS[name][1])
+    analysed = clicks_in(np.concatenate(list(decode.sound(song))), 0.0, decode.RATE)
+    assert heard_clicks(ensure(song, "a" * 64, 192_000, tmp_path)) == pytest.approx(analysed, abs=1e-3)
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 2), (22_050, 1), (8_000, 1), (96_000, 2)])
+def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: int) -> None:
+    song = write_wav(tmp_path / "song.wav", click_samples(BEATS, 2.5, rate), rate, channels)
+    made = ensure(song, "b" * 64, 128_000, tmp_path)
+    with av.open(str(made)) as reader:
+        stream = reader.streams.audio[0]
+        assert (stream.codec_context.name, stream.channels) == ("aac", 2)
+        assert stream.rate == (44_100 if rate == 44_100 else 48_000)
+    assert heard_clicks(made) == pytest.approx(BEATS, abs=1e-3)
+
+
+def test_the_sound_of_a_video_is_a_song(wav: Path, tmp_path: Path) -> None:
+    picture = make_clip(tmp_path / "silent.mp4", 1, [n / 30 for n in range(60)], (0.5,))
+    song = joined(picture.path, wav, tmp_path / "video.mkv")
+    assert heard_clicks(ensure(song, "c" * 64, 128_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
+
+
+def test_missing_sound_leaves_silence_of_its_length() -> None:
+    frames = [tone(n * 960) for n in range(20) if not 5 <= n < 10]
+    heard_s = list(stereo([(frame.pts / RATE, frame) for frame in frames if frame.pts is not None], RATE))
+    samples = np.concatenate([np.asarray(frame.to_ndarray())[0] for frame in heard_s])
+    assert len(samples) == 20 * 960
+    assert not samples[5 * 960 : 10 * 960].any()
+    assert np.allclose(samples[: 5 * 960], 0.5)
+    assert np.allclose(samples[10 * 960 :], 0.5)
+
+
+def test_sound_before_time_0_is_cut() -> None:
+    frames = list(stereo([(-0.03, tone(0)), (-0.01, tone(960)), (0.01, tone(1920))], RATE))
+    assert sum(frame.samples for frame in frames) == 480 + 960
+
+
+@pytest.mark.parametrize("change", [(44_100, "stereo"), (RATE, "mono")])
+def test_a_song_may_change_its_rate_or_channels(change: tuple[int, str]) -> None:
+    frames = [*(tone(0) for _ in range(10)), *(tone(0, *change) for _ in range(10))]
+    length = sum(frame.samples / frame.sample_rate for frame in frames)
+    heard_s = list(stereo([(None, frame) for frame in frames], RATE))
+    assert {frame.samples for frame in heard_s[:-1]} == {AAC_FRAME}
+    assert sum(frame.samples for frame in heard_s) / RATE == pytest.approx(length, abs=2e-3)
+
+
+def tone(pts: int, rate: int = RATE, layout: str = "stereo") -> av.AudioFrame:
+    """20 ms of a constant value."""
+    values = np.full((len(av.AudioLayout(layout).channels), 960), 0.5, np.float32)
+    frame = av.AudioFrame.from_ndarray(values, format="fltp", layout=layout)
+    frame.pts, frame.sample_rate = pts, rate
+    return frame
+
+
+def test_nothing_is_lost_at_the_end(wav: Path, tmp_path: Path) -> None:
+    samples, start, rate = heard(ensure(wav, "d" * 64, 128_000, tmp_path))
+    assert start == 0
+    assert len(samples) / rate == pytest.approx(2.5, abs=1024 / 48_000)
+
+
+def test_it_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None:
+    made = ensure(wav, "e" * 64, 128_000, tmp_path)
+    before = made.stat().st_mtime_ns
+    assert made == tmp_path / "audio" / f"{'e' * 64}-128.m4a"
+    assert ensure(wav, "e" * 64, 128_000, tmp_path).stat().st_mtime_ns == before
+    assert ensure(wav, "e" * 64, 320_000, tmp_path) != made
+
+
+def test_a_song_that_breaks_off_is_taken_as_far_as_it_goes(wav: Path, tmp_path: Path) -> None:
+    whole = transcode(wav, tmp_path / "whole.mp3", "libmp3lame", b="192k").read_bytes()
+    song = tmp_path / "cut.mp3"
+    song.write_bytes(whole[: len(whole) // 2])
+    assert heard_clicks(ensure(song, "f" * 64, 128_000, tmp_path))[:2] == pytest.approx(BEATS[:2], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(b"", "empty"), (b"just some words, no song", "not_media"), (b"ID3" + bytes(4000), "not_media")],
+)
+def test_what_is_no_song_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    song = tmp_path / "song.mp3"
+    song.write_bytes(content)
+    with pytest.raises(Poison) as caught:
+        ensure(song, "1" * 64, 128_000, tmp_path)
+    assert caught.value.reason == reason
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_silent_video_is_no_song(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "silent.mp4", 1, [n / 30 for n in range(10)], (0.1,))
+    with pytest.raises(Poison, match="has no audio"):
+        ensure(clip.path, "2" * 64, 128_000, tmp_path)

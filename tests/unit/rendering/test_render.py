@@ -1,0 +1,288 @@
+"""The video is what the plan says, to the frame and to the sample."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from bisect import bisect_right
+from itertools import pairwise
+from pathlib import Path
+
+import av
+import pytest
+
+from agents.rendering.agent import STEP
+from agents.rendering.encoding import thinning
+from agents.rendering.files import sha256_of
+from agents.rendering.render import render
+from schemas.faults import Poison
+from schemas.rendered import Rendered
+from schemas.sequence_planned import Segment, SequencePlanned
+from tests.unit.rendering.conftest import Scene
+from tests.unit.rendering.kit import (
+    Clip,
+    FolderStore,
+    Shown,
+    click_samples,
+    heard_clicks,
+    make_tools,
+    planned,
+    segment,
+    shown_frames,
+    write_wav,
+)
+
+TICK_S = 1 / 90_000
+
+
+@pytest.fixture(scope="session")
+def shown(scene: Scene) -> list[Shown]:
+    return list(shown_frames(scene.path))
+
+
+def of_segment(scene: Scene, shown: list[Shown], part: Segment) -> list[Shown]:
+    start, end = (t - scene.event.plan.start_s for t in (part.song_start_s, part.song_end_s))
+    return [frame for frame in shown if start - TICK_S <= frame.time < end - TICK_S]
+
+
+def kept_times(clip: Clip) -> dict[int, float]:
+    step = thinning(len(clip.times) / (clip.times[-1] + 1e-9))
+    return {n: clip.times[n] for n in range(0, len(clip.times), step)}
+
+
+def packets(path: Path) -> list[tuple[int, int, int, bool]]:
+    with av.open(str(path)) as reader:
+        found = [p for p in reader.demux(video=0) if p.pts is not None]
+        return [(p.pts, p.dts, p.duration, p.is_keyframe) for p in found]
+
+
+def test_every_frame_is_of_the_clip_planned_there(scene: Scene, shown: list[Shown]) -> None:
+    for part in scene.event.plan.segments:
+        wanted = scene.clip_of(part.clip_sha256).number
+        assert {frame.clip for frame in of_segment(scene, shown, part)} == {wanted}
+
+
+def test_no_frame_is_skipped_or_repeated_within_a_segment(scene: Scene, shown: list[Shown]) -> None:
+    for part in scene.event.plan.segments:
+        kept = list(kept_times(scene.clip_of(part.clip_sha256)))
+        numbers = [frame.frame for frame in of_segment(scene, shown, part)]
+        first = kept.index(numbers[0])
+        assert numbers == kept[first : first + len(numbers)]
+
+
+def test_each_cut_is_on_the_songs_beat_with_the_clips_beat_frame(scene: Scene, shown: list[Shown]) -> None:
+    for part in scene.event.plan.segments:
+        first = of_segment(scene, shown, part)[0]
+        kept = kept_times(scene.clip_of(part.clip_sha256))
+        assert first.time == pytest.approx(part.song_start_s - scene.event.plan.start_s, abs=TICK_S)
+        nearest = min(abs(time - part.clip_start_s) for time in kept.values())
+        assert abs(kept[first.frame] - part.clip_start_s) == pytest.approx(nearest, abs=TICK_S)
+
+
+def test_beats_of_the_dance_fall_on_beats_of_the_song(scene: Scene, shown: list[Shown]) -> None:
+    for part in scene.event.plan.segments:
+        kept, frames = kept_times(scene.clip_of(part.clip_sha256)), of_segment(scene, shown, part)
+        for danced, sung in list(zip(part.clip_beats, part.song_beats, strict=True))[:-1]:
+            nearest = min(frames, key=lambda frame: abs(kept[frame.frame] - danced))
+            assert abs(nearest.time - (sung - scene.event.plan.start_s)) <= 0.5 * frame_gap(part, kept, nearest)
+
+
+def frame_gap(part: Segment, kept: dict[int, float], frame: Shown) -> float:
+    """The longer of the gaps around a source frame, as the video shows it, seconds."""
+    times = sorted(kept.values())
+    i = times.index(kept[frame.frame])
+    gaps = [b - a for a, b in pairwise(times[max(0, i - 1) : i + 2])]
+    ratios = [
+        (d - c) / (b - a) for (a, b), (c, d) in zip(pairwise(part.clip_beats), pairwise(part.song_beats), strict=True)
+    ]
+    return max(gaps) * max(ratios) + TICK_S
+
+
+def test_clicks_are_heard_on_the_beats(scene: Scene, song_beats: list[float]) -> None:
+    start, end = scene.event.plan.start_s, scene.event.plan.end_s
+    wanted = [beat - start for beat in song_beats if start <= beat < end - 0.01]
+    heard = [t for t in heard_clicks(scene.path) if t < end - start - 0.01]
+    assert heard == pytest.approx(wanted, abs=1e-3)
+
+
+def test_nothing_freezes_at_a_cut(scene: Scene, shown: list[Shown]) -> None:
+    times = [frame.time for frame in shown] + [scene.video.duration_s]
+    for part in scene.event.plan.segments:
+        clip = scene.clip_of(part.clip_sha256)
+        gaps = [b - a for a, b in pairwise(sorted(kept_times(clip).values()))]
+        cut = bisect_right(times, part.song_end_s - scene.event.plan.start_s - TICK_S)
+        assert 0 < times[cut] - times[cut - 1] <= 2 * max(gaps) * part.stretch
+
+
+def test_packets_are_in_order_and_follow_each_other_without_gap(scene: Scene) -> None:
+    found = packets(scene.path)
+    assert all(pts == dts for pts, dts, _, _ in found)
+    assert all(b[1] > a[1] and b[0] == a[0] + a[2] for a, b in pairwise(found))
+    assert found[0][0] == 0
+
+
+def test_the_facts_told_are_the_files(scene: Scene, shown: list[Shown]) -> None:
+    video, plan = scene.video, scene.event.plan
+    found = packets(scene.path)
+    assert video.frames == len(shown) == len(found)
+    assert video.duration_s == pytest.approx(plan.end_s - plan.start_s, abs=TICK_S)
+    assert found[-1][0] + found[-1][2] == round((plan.end_s - plan.start_s) * 90_000)
+    assert video.max_cut_error_ms <= 1000 * TICK_S
+    assert (video.media.size_bytes, video.media.sha256) == (scene.path.stat().st_size, sha256_of(scene.path))
+
+
+def test_sound_and_picture_end_together(scene: Scene) -> None:
+    with av.open(str(scene.path)) as reader:
+        sound = reader.streams.audio[0]
+        assert sound.time_base is not None
+        assert (reader.duration or 0) / av.time_base == pytest.approx(scene.video.duration_s, abs=1e-3)
+        assert reader.start_time == 0
+
+
+def test_the_index_comes_before_the_media(scene: Scene) -> None:
+    content = scene.path.read_bytes()
+    assert content.index(b"moov") < content.index(b"mdat")
+
+
+def test_only_the_video_is_left_in_the_output_folder(scene: Scene) -> None:
+    assert list(scene.tools.output_dir.iterdir()) == [scene.path]
+    assert scene.path.name.startswith("mi-cancion-")
+    assert scene.path.suffix == ".mp4"
+
+
+def test_the_same_plan_gives_the_same_bytes_without_any_cache(scene: Scene, tmp_path: Path) -> None:
+    names = ["60", "24"]
+    clips = [scene.clips[name] for name in names]
+    wanted = [part for part in scene.event.plan.segments if part.clip_sha256 in {clip.sha for clip in clips}][:1]
+    videos = [
+        render(planned(wanted, clips, scene.event.song), make_tools(tmp_path / run, _store_of(scene)))
+        for run in ("first", "second")
+    ]
+    assert videos[0] == videos[1]
+
+
+def _store_of(scene: Scene) -> FolderStore:
+    store = scene.tools.media
+    assert isinstance(store, FolderStore)
+    return store
+
+
+def test_a_full_plan_begins_with_the_song_and_may_end_between_beats(scene: Scene, tmp_path: Path) -> None:
+    store = FolderStore()
+    clip = scene.clips["30"]
+    store.add(clip.path, "video")
+    song = store.add(write_wav(tmp_path / "song.wav", click_samples([0.0, 0.5, 1.0, 1.25], 3.0)), "audio")
+    half = (clip.beats[3] + clip.beats[4]) / 2
+    part = Segment(
+        move="m", clip="c", clip_sha256=clip.sha, stretch=1.0,
+        song_beats=(0.0, 0.5, 1.0, 1.25), clip_beats=(*clip.beats[1:4], half),
+    )  # fmt: skip
+    tools = make_tools(tmp_path, store)
+    video = render(planned([part], [clip], song), tools)
+    frames = list(shown_frames(tools.output_dir / video.file))
+    assert video.duration_s == pytest.approx(1.25, abs=TICK_S)
+    assert clip.times[frames[0].frame] == pytest.approx(clip.beats[1], abs=0.5 / 30)
+    assert clip.times[frames[-1].frame] < half < clip.times[frames[-1].frame] + 2 / 30
+    assert heard_clicks(tools.output_dir / video.file)[:3] == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
+
+
+def failing(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
+    tools = make_tools(tmp_path, _store_of(scene))
+    shared_cache = type(tools)(**{**vars(tools), "cache_dir": scene.tools.cache_dir})
+    with pytest.raises(Poison) as caught:
+        render(event, shared_cache)
+    assert "\n" not in str(caught.value)
+    assert not tools.output_dir.exists() or not list(tools.output_dir.iterdir())
+    return caught.value.reason
+
+
+def test_a_clip_that_ends_before_its_segment_is_refused(scene: Scene, tmp_path: Path) -> None:
+    clip = scene.clips["24"]
+    beats = (*clip.beats[1:], clip.beats[-1] + 0.5)
+    song = tuple(n * 0.5 for n in range(len(beats)))
+    part = Segment(move="m", clip="c", clip_sha256=clip.sha, song_beats=song, clip_beats=beats, stretch=1.0)
+    assert failing(scene, tmp_path, planned([part], [clip], scene.event.song)) == "clip_too_short"
+
+
+def test_a_start_off_the_clips_beats_is_refused(scene: Scene, tmp_path: Path) -> None:
+    clip = scene.clips["24"]
+    part = segment(clip, 0, [0.5, 1.0])
+    off = part.model_copy(update={"clip_beats": (part.clip_beats[0] + 0.1, part.clip_beats[1])})
+    assert failing(scene, tmp_path, planned([off], [clip], scene.event.song)) == "not_a_beat"
+
+
+def test_gaps_in_a_plan_are_refused(scene: Scene, tmp_path: Path) -> None:
+    clip = scene.clips["24"]
+    parts = [segment(clip, 0, [0.5, 1.0]), segment(clip, 0, [1.2, 1.7])]
+    assert failing(scene, tmp_path, planned(parts, [clip], scene.event.song)) == "plan_gap"
+
+
+def test_beats_that_do_not_increase_are_refused(scene: Scene, tmp_path: Path) -> None:
+    clip = scene.clips["24"]
+    part = segment(clip, 0, [0.5, 1.0]).model_copy(update={"song_beats": (0.5, 0.5)})
+    assert failing(scene, tmp_path, planned([part], [clip], scene.event.song)) == "bad_beats"
+
+
+def test_a_clip_whose_beats_the_plan_does_not_name_is_refused(scene: Scene, tmp_path: Path) -> None:
+    part = segment(scene.clips["24"], 0, [0.5, 1.0])
+    event = planned([part], [scene.clips["30"]], scene.event.song)
+    assert failing(scene, tmp_path, event) == "plan_incomplete"
+
+
+def test_a_clip_that_is_not_in_the_store_is_refused(scene: Scene, tmp_path: Path) -> None:
+    part = segment(scene.clips["24"], 0, [0.5, 1.0]).model_copy(update={"clip_sha256": "0" * 64})
+    event = planned([part], [], scene.event.song)
+    plan = event.plan.model_copy(update={"clips": {"0" * 64: scene.clips["24"].beats}})
+    assert failing(scene, tmp_path, event.model_copy(update={"plan": plan})) == "not_in_store"
+
+
+def test_a_damaged_mezzanine_is_named(scene: Scene, tmp_path: Path) -> None:
+    clip = scene.clips["24"]
+    tools = make_tools(tmp_path, _store_of(scene))
+    event = planned([segment(clip, 0, [0.5, 1.0])], [clip], scene.event.song)
+    render(event, tools)
+    made = next((tools.cache_dir / "mezzanines").rglob("*.mp4"))
+    made.write_bytes(bytes(made.stat().st_size))
+    with pytest.raises(Poison, match="damaged: delete it"):
+        render(event, tools)
+
+
+def test_progress_rises_to_one(scene: Scene, tmp_path: Path) -> None:
+    told: list[float] = []
+    tools = type(scene.tools)(**{**vars(scene.tools), "output_dir": tmp_path, "report": told.append})
+    render(scene.event, tools)
+    assert told == sorted(told)
+    assert told[-1] == 1.0
+
+
+def test_the_step_says_what_its_video_depends_on(scene: Scene) -> None:
+    event, tools = scene.event, scene.tools
+    known = STEP.known_by(event, tools)
+    other_request = event.model_copy(update={"request_id": "r-2"})
+    other_title = event.model_copy(update={"title": "another"})
+    assert STEP.known_by(other_request, tools) == known != STEP.known_by(other_title, tools)
+
+
+def test_a_remembered_video_holds_while_it_is_whole(scene: Scene, tmp_path: Path) -> None:
+    tools = make_tools(tmp_path, FolderStore())
+    assert not STEP.holds(scene.video, tools)
+    tools.output_dir.mkdir()
+    copy = tools.output_dir / scene.video.file
+    copy.write_bytes(scene.path.read_bytes())
+    assert STEP.holds(scene.video, tools)
+    copy.write_bytes(b"short")
+    assert not STEP.holds(scene.video, tools)
+
+
+def test_the_step_says_what_was_rendered(scene: Scene) -> None:
+    said = STEP.emit(scene.event, scene.video)
+    assert isinstance(said, Rendered)
+    assert STEP.key(said) == scene.event.song.sha256
+    assert (said.segments, said.video, said.title) == (scene.event.plan.segments, scene.video, scene.event.title)
+
+
+def test_declaring_the_step_loads_no_heavy_library() -> None:
+    code = "import sys, agents.rendering.agent; print(sorted({'av', 'numpy', 'cv2'} & set(sys.modules)))"
+    root = Path(__file__).parents[3]
+    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
