@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,22 +48,33 @@ class Home:
         done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
         return Answer(done.returncode, done.stderr, json.loads(done.stdout))
 
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        """Start a command with --json and leave it running."""
-        command = [str(_TOOL), *arguments, "--json"]
-        return subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True)
+    @contextmanager
+    def up(self) -> Iterator[Up]:
+        """`bachata up`, ready; told to stop at the end, unless it ended before."""
+        command = [str(_TOOL), "up", "--json"]
+        with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            yield Up(process, json.loads(process.stdout.readline()))
+            process.terminate()
+            process.wait(60)
+
+
+@dataclass(frozen=True)
+class Up:
+    """A running `bachata up`, and what it said when it was ready."""
+
+    process: subprocess.Popen[str]
+    said: dict[str, Any]
 
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     """A folder whose Kafka and worker run while the tests do."""
     home = Home(tmp_path_factory.mktemp("home"))
-    up = home.start("up")
-    assert up.stdout is not None
-    assert json.loads(up.stdout.readline())["ready"]
-    yield home
-    up.send_signal(signal.SIGTERM)
-    assert up.wait(60) == 0
+    with home.up() as up:
+        assert up.said["ready"]
+        yield home
+    assert up.process.returncode == 0
 
 
 @pytest.fixture(scope="session")

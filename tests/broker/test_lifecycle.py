@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -61,38 +60,31 @@ def test_a_command_starts_what_it_needs_and_leaves_nothing_behind(own: Home) -> 
 
 
 def test_two_commands_share_what_the_first_started(own: Home) -> None:
-    up = own.start("up")
-    assert up.stdout is not None
-    first = json.loads(up.stdout.readline())
-    before = sorted(process.pid for process in _processes(own))
-    assert own.bachata("status").json["kafka"] == first["kafka"]
-    assert sorted(process.pid for process in _processes(own)) == before
-    up.send_signal(signal.SIGTERM)
-    assert up.wait(30) == 0
+    with own.up() as up:
+        before = sorted(process.pid for process in _processes(own))
+        assert own.bachata("status").json["kafka"] == up.said["kafka"]
+        assert sorted(process.pid for process in _processes(own)) == before
+    assert up.process.returncode == 0
     _wait_until_nothing_runs(own)
 
 
 def test_a_killed_command_leaves_nothing_behind(own: Home) -> None:
-    up = own.start("up")
-    assert up.stdout is not None
-    up.stdout.readline()
-    up.kill()
+    with own.up() as up:
+        up.process.kill()
     _wait_until_nothing_runs(own)
 
 
 @pytest.mark.parametrize("which", ["kafka", "worker"])
 def test_a_killed_keeper_takes_its_service_along_and_another_comes(own: Home, which: str) -> None:
-    up = own.start("up")
-    assert up.stdout is not None
-    up.stdout.readline()
-    keeper = json.loads((own.folder / "run" / f"{which}.json").read_text())["pid"]
-    children = psutil.Process(keeper).children(recursive=True)
-    assert children
-    psutil.Process(keeper).kill()
-    _, alive = psutil.wait_procs(children, timeout=20)
-    assert not alive
-    assert own.bachata("moves", "list").status == 0
-    up.kill()
+    with own.up() as up:
+        keeper = json.loads((own.folder / "run" / f"{which}.json").read_text())["pid"]
+        children = psutil.Process(keeper).children(recursive=True)
+        assert children
+        psutil.Process(keeper).kill()
+        _, alive = psutil.wait_procs(children, timeout=20)
+        assert not alive
+        assert own.bachata("moves", "list").status == 0
+        up.process.kill()
     _wait_until_nothing_runs(own)
 
 
@@ -106,15 +98,13 @@ def test_kafka_stays_when_told_and_goes_when_told(own: Home) -> None:
 
 def test_after_a_kill_of_everything_nothing_is_computed_again(own: Home, demo_song: Path) -> None:
     demo = demo_song.parents[1]
-    up = own.start("up")
-    assert up.stdout is not None
-    up.stdout.readline()
-    clips = sorted((demo / "clips").glob("*.mp4"))[:2]
-    assert own.bachata("index", *clips, "--annotations", demo / "annotations.json").status == 0
-    first = own.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
-    assert first.status == 0, first.said
-    for process in _processes(own):
-        process.kill()
+    with own.up():
+        clips = sorted((demo / "clips").glob("*.mp4"))[:2]
+        assert own.bachata("index", *clips, "--annotations", demo / "annotations.json").status == 0
+        first = own.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+        assert first.status == 0, first.said
+        for process in _processes(own):
+            process.kill()
     _wait_until_nothing_runs(own)
     again = own.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
     assert again.status == 0, again.said
