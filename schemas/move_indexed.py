@@ -20,7 +20,7 @@ class Eight(Payload):
 
     `start_beat` is an index into the clip's beats, of which `start_beat + 8` exists too. The poses are the two
     dancers' joints at the first and the last moment: x and y of 13 joints of each dancer, dancer after dancer,
-    relative to the couple's hip centre and in units of its torso length; empty where no dancer was seen.
+    relative to the couple's hip centre and in units of its torso length; empty unless both were seen then.
     """
 
     start_beat: int = Field(ge=0)

@@ -1,0 +1,83 @@
+"""A clip's file goes in; who dances in it and how they move comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agents.move_indexing.frames import sampled
+from agents.move_indexing.identity import Pair, assign
+from agents.move_indexing.pose import DancerFinder
+from agents.move_indexing.sightings import ANKLES, NOSE, Floats, Moment
+from agents.move_indexing.tracks import Track, follow
+from schemas.faults import Poison
+from schemas.move_indexed import Dancers
+
+_LEAST_SEEN = 0.3
+_FEW_SAMPLES = 5
+
+
+@dataclass(frozen=True)
+class Dance:
+    """What a clip shows: `front`, whoever the first look finds; the two dancers, the taller first; and how often."""
+
+    front: Track
+    lead: Track
+    follow: Track
+    dancers: Dancers
+
+    @property
+    def is_couple(self) -> bool:
+        """Whether both are seen long enough to say how they move together."""
+        return int((self.lead.seen & self.follow.seen).sum()) >= _FEW_SAMPLES
+
+
+def watch(path: Path, model: Path, duration_s: float, report: Callable[[float], None] = lambda _: None) -> Dance:
+    """Look for both dancers ten times a second. `report` takes the finished fraction.
+
+    Raises `Poison`: `nobody` where less than 30 % of the frames, or fewer than five, show a dancer, and what
+    `sampled` raises; `Retryable` (`no_model`).
+    """
+    moments = []
+    with DancerFinder(model) as finder:
+        for frame in sampled(path):
+            moments.append(Moment(frame.time_s, finder.find(frame)))
+            report(min(1.0, frame.time_s / max(duration_s, 1e-9)))
+    return understand(moments)
+
+
+def understand(moments: Sequence[Moment]) -> Dance:
+    """The dance that a clip's moments show. Raises `Poison` (`nobody`)."""
+    shares = _shares(moments)
+    if shares.one < _LEAST_SEEN or shares.one * len(moments) < _FEW_SAMPLES:
+        seen = f"a dancer is seen in {shares.one:.0%} of its frames"
+        raise Poison(f"{seen}; give a clip that shows both dancers, head to feet", reason="nobody")
+    times = [moment.time_s for moment in moments]
+    front = follow(times, [moment.dancers[0] if moment.dancers else None for moment in moments])
+    lead, partner = _taller_first(_tracks(times, assign(moments)))
+    return Dance(front, lead, partner, shares)
+
+
+def _shares(moments: Sequence[Moment]) -> Dancers:
+    count = np.array([len(moment.dancers) for moment in moments] or [0])
+    return Dancers(one=round(float((count >= 1).mean()), 4), both=round(float((count >= 2).mean()), 4))
+
+
+def _tracks(times: Sequence[float], pairs: Sequence[Pair]) -> tuple[Track, Track]:
+    return follow(times, [pair[0] for pair in pairs]), follow(times, [pair[1] for pair in pairs])
+
+
+def _taller_first(tracks: tuple[Track, Track]) -> tuple[Track, Track]:
+    one, two = tracks
+    return (two, one) if _height(two) > _height(one) else (one, two)
+
+
+def _height(track: Track) -> float:
+    """From nose to the lower ankle, pixels: the median, 0 for who is never seen."""
+    if not track.seen.any():
+        return 0.0
+    upright: Floats = track.xy[track.seen][:, :, 1]
+    return float(np.median(upright[:, ANKLES].max(axis=1) - upright[:, NOSE]))

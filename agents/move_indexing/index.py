@@ -1,0 +1,96 @@
+"""A submitted clip goes in; the move that the library keeps comes out."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import PurePath
+
+from agents.intake.sources import accept
+from agents.move_indexing.dance import Dance, watch
+from agents.move_indexing.eights import eights
+from agents.move_indexing.embedding import embed
+from agents.move_indexing.grid import Grid, clip_grid
+from agents.move_indexing.indexed import IndexedMove
+from agents.move_indexing.judge import difficulty, energy_level
+from agents.step import Tools
+from schemas.base import MediaFacts, Quality
+from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+
+_USUAL_QUALITY: Quality = "balanced"
+_WATCHED = 0.6
+_REPORT_EVERY_S = 0.5
+_FEW_COUPLES = 0.3
+
+
+def index(event: MoveSubmitted, tools: Tools) -> IndexedMove:
+    """Watch and hear a clip, and make its mezzanine for the usual quality.
+
+    Raises `Poison`: what intake refuses, `nobody`, `no_tempo`; `Retryable`: `no_model`.
+    """
+    from agents.rendering import mezzanine
+
+    report = _seldom(tools.report)
+    clip = accept(event.source, tools, "video")
+    path = tools.media.path(clip.sha256)
+    dance = watch(path, tools.pose_model, clip.duration_s, _part(report, 0.0, _WATCHED))
+    grid = clip_grid(path, clip, event.annotation)
+    move = _move(event, clip, grid, dance)
+    encoded = _part(report, _WATCHED, 1.0)
+    mezzanine.ensure(path, clip.sha256, move.beats, _USUAL_QUALITY, tools.cache_dir, report=encoded)
+    return move
+
+
+def _move(event: MoveSubmitted, clip: MediaFacts, grid: Grid, dance: Dance) -> IndexedMove:
+    said = event.annotation or MoveAnnotation(move=move_name(event.clip))
+    found = eights(grid.beats, grid.counts, dance.lead, dance.follow)
+    return IndexedMove(
+        clip=clip,
+        name=event.clip,
+        move=said.move,
+        category=said.category or said.move,
+        difficulty=said.difficulty or difficulty(dance, grid.tempo_bpm),
+        energy=said.energy or energy_level(dance),
+        tempo_bpm=grid.tempo_bpm,
+        beats=grid.beats,
+        counts=grid.counts,
+        eights=found,
+        dancers=dance.dancers,
+        embedding=embed(dance, grid.tempo_bpm, grid.audio),
+        warnings=(*grid.warnings, *_warnings(dance, grid, [eight.start_beat for eight in found])),
+    )
+
+
+def move_name(clip: str) -> str:
+    """A move's name from its clip's: `basic_step_2` and `moves/basic_step.mp4` are both a `basic_step`."""
+    stem = PurePath(clip).stem
+    return re.sub(r"_\d+$", "", stem) or stem or clip
+
+
+def _warnings(dance: Dance, grid: Grid, starts: list[int]) -> list[str]:
+    said = []
+    if dance.dancers.both < _FEW_COUPLES:
+        said.append(f"both dancers are seen in only {dance.dancers.both:.0%} of its frames")
+    if not starts:
+        said.append("it is shorter than eight beats: no choreography can use it")
+    elif grid.counts[starts[0]] != 1:
+        said.append("it has no whole eight from a count 1: its eights begin elsewhere")
+    return said
+
+
+def _part(report: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:
+    return lambda share: report(start + share * (end - start))
+
+
+def _seldom(report: Callable[[float], None]) -> Callable[[float], None]:
+    """A reporter that passes on a word every half second."""
+    last = [float("-inf")]
+
+    def told(fraction: float) -> None:
+        now = time.monotonic()
+        if now - last[0] >= _REPORT_EVERY_S:
+            last[0] = now
+            report(fraction)
+
+    return told

@@ -1,0 +1,18 @@
+"""What indexing a clip gives: the move, and what its owner should know of it."""
+
+from __future__ import annotations
+
+from schemas.move_indexed import Move, MoveIndexed
+
+
+class IndexedMove(Move):
+    """A move with its warnings, which travel beside it in the event."""
+
+    warnings: tuple[str, ...] = ()
+
+    def announced(self, request_id: str | None) -> MoveIndexed:
+        """The event that says it."""
+        if request_id is None:
+            raise AssertionError("the stage fills in request_id before a step works")
+        move = Move.model_construct(**{name: getattr(self, name) for name in Move.model_fields})
+        return MoveIndexed(request_id=request_id, move=move, warnings=self.warnings)

@@ -1,0 +1,66 @@
+"""What the motion features are built from: time series in, numbers that sum them up out."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from agents.move_indexing.frames import RATE_HZ
+from agents.move_indexing.sightings import Floats
+
+# Dancing repeats by the half bar, the bar and the eight; measured on 149 clips, hips move most at beat / 8.
+BEAT_SHARES = (0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0)
+_TAPS = 3
+
+
+def smooth(series: Floats) -> Floats:
+    """Moving average over three samples along the first axis."""
+    from scipy.ndimage import uniform_filter1d
+
+    smoothed: Floats = uniform_filter1d(series, _TAPS, axis=0, mode="nearest")
+    return smoothed
+
+
+def rate(series: Floats) -> Floats:
+    """Change per second along the first axis."""
+    change: Floats = np.gradient(series, axis=0) * RATE_HZ
+    return change
+
+
+def speed(points: Floats) -> Floats:
+    """Speed of points (n, k, d): (n, k), units per second."""
+    speeds: Floats = np.linalg.norm(rate(points), axis=-1)
+    return speeds
+
+
+def spread(series: Floats) -> Floats:
+    """Mean, deviation, 10th and 90th percentile of each column of (n, k): (4 k,)."""
+    low, high = np.percentile(series, (10, 90), axis=0)
+    return np.concatenate([series.mean(axis=0), series.std(axis=0), low, high])
+
+
+def strength(series: Floats) -> Floats:
+    """Mean, deviation and 90th percentile of each column of (n, k): (3 k,)."""
+    return np.concatenate([series.mean(axis=0), series.std(axis=0), np.percentile(series, 90, axis=0)])
+
+
+def rhythm(series: Floats, times_s: Floats, tempo_bpm: float) -> Floats:
+    """Share of each column's power at multiples of the beat: (n, k) to (7 k,), after Goertzel."""
+    moved = series - series.mean(axis=0)
+    window = np.hanning(len(series))[:, None]
+    power = (moved**2).sum(axis=0) + 1e-9
+    turns = np.array(BEAT_SHARES)[:, None] * times_s * tempo_bpm / 60
+    found = np.abs(np.exp(-2j * np.pi * turns) @ (moved * window)) ** 2
+    return np.concatenate(list(found / power / len(series) * 4))
+
+
+def correlation(a: Floats, b: Floats) -> float:
+    """Pearson's, and 0 where one of the two does not change."""
+    a, b = a - a.mean(), b - b.mean()
+    return float((a * b).sum() / (np.sqrt((a * a).sum() * (b * b).sum()) + 1e-9))
+
+
+def heading(world: Floats, pair: list[int]) -> Floats:
+    """Where a left-right pair of landmarks (n, 33, 3) faces around the vertical: (n,) radians, without jumps."""
+    across = world[:, pair[0]] - world[:, pair[1]]
+    turned: Floats = np.unwrap(np.arctan2(across[:, 2], across[:, 0]))
+    return turned

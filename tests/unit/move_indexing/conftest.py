@@ -1,0 +1,52 @@
+"""What tests of move indexing are given."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.move_indexing.sightings import Floats, Sighting
+from agents.step import Tools
+from infra.media_store import MediaStore
+from infra.settings import load_settings
+from tests.unit.move_indexing.kit import RED, MakeBody, MakeClip, standing, write_clip
+
+
+@pytest.fixture
+def body() -> MakeBody:
+    def make(x: float = 320, y: float = 200, torso_px: float = 60, colour: Floats = RED) -> Sighting:
+        flat = standing()
+        world = np.column_stack([flat * 0.5, np.linspace(0, 0.1, 33)])
+        return Sighting(flat * torso_px + [x, y], world, colour)
+
+    return make
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> MakeClip:
+    return lambda **wanted: write_clip(tmp_path / "clip.mp4", **wanted)
+
+
+@pytest.fixture
+def pose_model() -> Path:
+    model = load_settings().pose_model
+    if not model.is_file():
+        pytest.skip("the pose model is not built: run `make setup`")
+    return model
+
+
+@pytest.fixture
+def tools(tmp_path: Path, pose_model: Path) -> Tools:
+    return Tools(MediaStore(tmp_path / "media"), tmp_path / "cache", tmp_path / "output", (tmp_path,), pose_model)
+
+
+@pytest.fixture
+def rendered_clips() -> Path:
+    shared = Path(os.environ.get("BACHATA_SHARED") or Path(__file__).resolve().parents[4] / "shared")
+    folder = shared / "prototypes" / "dancers" / "clips"
+    if not folder.is_dir():
+        pytest.skip("the shared clips are not on this machine")
+    return folder

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from agents.move_indexing.body import BODY_VALUES, body_motion, joint_angles
+from agents.move_indexing.couple import COUPLE_VALUES, couple_motion
+from agents.move_indexing.judge import pace_of, turns_per_bar
+from agents.move_indexing.signals import BEAT_SHARES, correlation, heading, rhythm
+from agents.move_indexing.tracks import Track
+from tests.unit.move_indexing.kit import standing
+
+TEMPO = 120.0
+TIMES = np.arange(0, 8, 0.1)
+
+
+def _track(
+    sway: float = 0.0, turn_hz: float = 0.0, x: float = 300.0, seen: npt.NDArray[np.bool_] | None = None
+) -> Track:
+    """Somebody who sways over the picture once per eight beats and turns around the vertical."""
+    flat = standing()
+    xy = np.repeat((flat * 60 + [x, 200])[None], len(TIMES), axis=0)
+    xy[:, :, 0] += sway * np.sin(2 * np.pi * TIMES / 4)[:, None]
+    angle = 2 * np.pi * turn_hz * TIMES
+    world = np.zeros((len(TIMES), 33, 3))
+    world[:, :, 0] = flat[:, 0] * np.cos(angle)[:, None]
+    world[:, :, 1] = flat[:, 1]
+    world[:, :, 2] = flat[:, 0] * np.sin(angle)[:, None]
+    return Track(TIMES, xy, world, np.ones(len(TIMES), bool) if seen is None else seen)
+
+
+def test_features_are_finite_and_as_many_as_told() -> None:
+    one, two = _track(sway=20), _track(sway=-20, x=380)
+    assert body_motion(one, TEMPO).shape == (BODY_VALUES,)
+    assert couple_motion(one, two, TEMPO).shape == (COUPLE_VALUES,)
+    assert np.isfinite(body_motion(one, TEMPO)).all()
+    assert np.isfinite(couple_motion(one, two, TEMPO)).all()
+
+
+def test_features_do_not_depend_on_how_near_the_camera_is() -> None:
+    near = _track(sway=20)
+    far = Track(near.times, near.xy / 2, near.world, near.seen)
+    np.testing.assert_allclose(body_motion(near, TEMPO), body_motion(far, TEMPO), atol=1e-6)
+
+
+def test_unseen_moments_do_not_count() -> None:
+    seen = np.ones(len(TIMES), bool)
+    seen[-10:] = False
+    track, spoiled = _track(sway=20, seen=seen), _track(sway=20, seen=seen)
+    spoiled.xy[-5:] += 5000
+    spoiled.world[-5:] *= -3
+    np.testing.assert_allclose(body_motion(track, TEMPO), body_motion(spoiled, TEMPO), atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.125, 0.25, 0.5, 1.0])
+def test_rhythm_tells_at_which_part_of_the_beat_a_body_moves(share: float) -> None:
+    series = np.sin(2 * np.pi * share * TEMPO / 60 * TIMES)[:, None]
+    assert BEAT_SHARES[int(rhythm(series, TIMES, TEMPO).argmax())] == share
+
+
+def test_a_straight_arm_and_a_bent_one() -> None:
+    world = np.zeros((1, 33, 3))
+    world[0, [11, 13, 15]] = [(0, 0, 0), (0, 1, 0), (0, 2, 0)]
+    world[0, [12, 14, 16]] = [(0, 0, 0), (0, 1, 0), (1, 1, 0)]
+    assert joint_angles(world)[0, :2] == pytest.approx([np.pi, np.pi / 2], abs=1e-3)
+
+
+def test_turns_are_counted() -> None:
+    assert turns_per_bar(_track(turn_hz=0.25), TEMPO) == pytest.approx(0.5, rel=0.05)
+    assert turns_per_bar(_track(), TEMPO) == pytest.approx(0, abs=1e-6)
+    assert np.ptp(heading(_track(turn_hz=0.25).world, [11, 12])) == pytest.approx(2 * np.pi * 0.25 * 7.9, rel=1e-6)
+
+
+def test_pace_grows_with_movement() -> None:
+    assert pace_of(_track()) == pytest.approx(0)
+    assert pace_of(_track(sway=40)) > 1.5 * pace_of(_track(sway=20)) > 0
+
+
+def test_correlation_of_what_does_not_move_is_zero() -> None:
+    assert correlation(np.ones(5), np.arange(5.0)) == 0
+    assert correlation(np.arange(5.0), -np.arange(5.0)) == pytest.approx(-1)

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.move_indexing.dance import watch
+from agents.move_indexing.frames import Frame
+from agents.move_indexing.pose import DancerFinder
+from schemas.faults import Poison, Retryable
+from tests.unit.move_indexing.kit import MakeClip
+
+# MediaPipe's numbers of the joints whose places the rendered clips tell: hands, hips, knees and feet.
+_TOLD = [15, 16, 23, 24, 25, 26, 27, 28]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", ["cross_body_fast"])
+def test_both_dancers_are_found_where_they_are(rendered_clips: Path, pose_model: Path, name: str) -> None:
+    dance = watch(rendered_clips / f"{name}.mp4", pose_model, 8.0)
+    assert dance.dancers.both >= 0.9
+    truth = np.array(json.loads((rendered_clips / f"{name}.truth.json").read_text()))[:, :, 3:] * [640, 360]
+    tall = np.ptp(truth[..., 1])
+    for track, who in ((dance.lead, 0), (dance.follow, 1)):
+        at = np.minimum(np.rint(track.times * 30).astype(int), len(truth) - 1)
+        off = np.linalg.norm(track.xy[:, _TOLD] - truth[at, who], axis=2)
+        assert np.median(off) < 0.1 * tall
+        assert (np.median(off, axis=1) < 0.2 * tall)[track.seen].mean() > 0.95  # nobody is taken for the other
+
+
+@pytest.mark.shared
+def test_the_same_clip_gives_the_same_dance(rendered_clips: Path, pose_model: Path) -> None:
+    one, two = (watch(rendered_clips / "dip.mp4", pose_model, 4.2) for _ in range(2))
+    np.testing.assert_array_equal(one.lead.xy, two.lead.xy)
+    np.testing.assert_array_equal(one.follow.world, two.follow.world)
+
+
+def test_a_clip_of_nobody_is_refused(clip: MakeClip, pose_model: Path) -> None:
+    reported: list[float] = []
+    with pytest.raises(Poison) as fault:
+        watch(clip(seconds=2.0, fps=10), pose_model, 2.0, reported.append)
+    assert fault.value.reason == "nobody"
+    assert reported == sorted(reported)
+    assert reported[-1] > 0.8
+
+
+def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
+    with pytest.raises(Retryable, match="make setup") as fault:
+        DancerFinder(tmp_path / "no.task")
+    assert fault.value.reason == "no_model"
+
+
+def test_pictures_of_any_shape_and_of_one_colour_are_looked_at(pose_model: Path) -> None:
+    with DancerFinder(pose_model) as finder:
+        for shape in ((16, 640), (640, 16), (360, 640)):
+            assert finder.find(Frame(0.0, np.zeros((*shape, 3), np.uint8))) == ()
+
+
+def test_a_process_that_has_looked_ends_without_a_word(pose_model: Path) -> None:
+    code = (
+        "import sys, numpy as np; from pathlib import Path; from agents.move_indexing.pose import DancerFinder;"
+        "from agents.move_indexing.frames import Frame;"
+        "finder = DancerFinder(Path(sys.argv[1])).__enter__();"
+        "finder.find(Frame(0.0, np.zeros((90, 160, 3), np.uint8))); finder.__exit__()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(pose_model)], capture_output=True, text=True, check=True)
+    assert (ended.stdout, ended.stderr) == ("", "")
