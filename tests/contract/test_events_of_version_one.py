@@ -1,0 +1,25 @@
+"""Events as version 1 wrote them must stay readable: replay reads every old record."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from streams.topics import TOPICS, Topic
+
+_RECORDED = Path(__file__).with_name("v1")
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_a_recorded_event_can_be_read_and_says_the_same(topic: Topic) -> None:
+    recorded = json.loads((_RECORDED / f"{topic.name}.json").read_text())
+    event = topic.payload.model_validate(recorded)
+    assert event.model_dump(mode="json") == recorded
+
+
+@pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
+def test_what_a_newer_version_adds_is_passed_over(topic: Topic) -> None:
+    recorded = json.loads((_RECORDED / f"{topic.name}.json").read_text())
+    assert topic.payload.model_validate(recorded | {"added_later": [1]}) == topic.payload.model_validate(recorded)
