@@ -155,6 +155,15 @@ def test_a_clip_that_comes_again_replaces_itself(index: MoveIndex) -> None:
     assert index.search(tempo_bpm=(199, 201)) == []
 
 
+def test_a_search_after_a_change_shows_the_change(index: MoveIndex) -> None:
+    fill(index)
+    query = MOVES[3].embedding
+    assert index.search(vector=query, limit=1)[0].move == MOVES[3].card()
+    changed = MOVES[3].model_copy(update={"move": "dip"})
+    index.upsert(changed)
+    assert index.search(vector=query, limit=1)[0].move == changed.card()
+
+
 def test_the_version_does_not_depend_on_order_or_engine(tmp_path: Path) -> None:
     edge, server = EdgeMoveIndex(tmp_path / "a"), QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
     fill(edge)

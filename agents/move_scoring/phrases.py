@@ -1,0 +1,58 @@
+"""The phrases of a song: its analysis in, the stretches from one count 1 to the next out."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import fmean
+
+from schemas.audio_analyzed import AudioAnalysis, Section
+from schemas.faults import Poison
+
+
+@dataclass(frozen=True)
+class Span:
+    """A phrase without its candidates: beats `start_beat` to `end_beat` (exclusive), and what the music does there."""
+
+    start_beat: int
+    end_beat: int
+    energy: float
+    tempo_bpm: float
+    section: int
+    label: str
+    rhythm: str
+
+
+def cut_phrases(analysis: AudioAnalysis) -> tuple[Span, ...]:
+    """Phrases that cover every beat: each begins on a count 1, save the first where the song does not.
+
+    Raises `Poison` for a song with fewer than two beats.
+    """
+    if len(analysis.beats) < 2:
+        raise Poison("no beats were found in this song: there is nothing to dance to", reason="no_beats")
+    ones = {index for index, count in enumerate(analysis.counts) if count == 1}
+    edges = sorted(ones | {0, len(analysis.beats)})
+    return tuple(_span(analysis, start, end) for start, end in pairwise(edges))
+
+
+def _span(analysis: AudioAnalysis, start: int, end: int) -> Span:
+    last = min(end, len(analysis.beats) - 1)
+    seconds = analysis.beats[last] - analysis.beats[start]
+    number, section = _section_at(analysis.sections, analysis.beats[start] + seconds / 2)
+    return Span(
+        start_beat=start,
+        end_beat=end,
+        energy=fmean(analysis.energy[start:end]),
+        tempo_bpm=60.0 * (last - start) / seconds if seconds else analysis.tempo_bpm,
+        section=number,
+        label=section.label if section else "verse",
+        rhythm=section.rhythm if section else "derecho",
+    )
+
+
+def _section_at(sections: tuple[Section, ...], moment_s: float) -> tuple[int, Section | None]:
+    if not sections:
+        return 0, None
+    number = max(0, bisect_right([section.start_s for section in sections], moment_s) - 1)
+    return number, sections[number]

@@ -1,0 +1,71 @@
+"""A folder in, the demo clips in it out.
+
+python -m data.generators.couple --out data/demo
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from rich.progress import Progress
+
+from data.generators.couple.catalogue import CLIPS, ClipSpec, demo_annotations
+from data.generators.couple.clip import Shot
+from data.generators.couple.dancer import Dancer
+from data.generators.couple.download import body_data
+from data.generators.couple.render import Renderer, open_gl
+from schemas.faults import Fault
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m data.generators.couple", description="Renders the demo clips.")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the demo set; clips go into its clips/")
+    parser.add_argument("--only", nargs="+", choices=[clip.name for clip in CLIPS], help="render these clips only")
+    parser.add_argument(
+        "--supersampling", type=int, default=2, help="draw so many times larger (default 2; 1 is a fast preview)"
+    )
+    parser.add_argument("--joints", type=Path, help="write the exact joints of every frame into this folder")
+    return parser.parse_args()
+
+
+def chosen(names: list[str] | None) -> list[ClipSpec]:
+    """The clips to render."""
+    return [clip for clip in CLIPS if names is None or clip.name in names]
+
+
+def render(options: argparse.Namespace) -> None:
+    """Render the clips and write their annotations."""
+    open_gl().release()  # what is missing is said before anything is downloaded
+    clips = options.out / "clips"
+    for folder in (clips, *([options.joints] if options.joints else [])):
+        folder.mkdir(parents=True, exist_ok=True)
+    folder = body_data()
+    renderer = Renderer((Dancer("lead", folder), Dancer("follow", folder)), supersampling=options.supersampling)
+    shots = [Shot(spec, renderer) for spec in chosen(options.only)]
+    with Progress() as progress:
+        task = progress.add_task("rendering", total=sum(shot.timing.frames for shot in shots))
+        for shot in shots:
+            progress.update(task, description=shot.spec.name)
+            path = shot.write(clips, lambda: progress.advance(task))
+            if options.joints:
+                shot.write_joints(options.joints)
+            progress.console.print(f"{path}  {path.stat().st_size} bytes")
+    (options.out / "annotations.json").write_text(json.dumps(demo_annotations(), indent=2) + "\n", encoding="utf-8")
+
+
+def main() -> int:
+    """Run; a fault is one line on standard error."""
+    try:
+        render(arguments())
+    except Fault as fault:
+        print(f"error: {fault}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""A clip of the catalogue in; its mp4, the JSON of its beats and, when asked, its exact joints out."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from data.generators.couple.catalogue import ClipSpec
+from data.generators.couple.couple import ENERGIES, Couple
+from data.generators.couple.dancer import JOINTS
+from data.generators.couple.film import AUDIO_RATE, FPS, write_film
+from data.generators.couple.geometry import Vectors
+from data.generators.couple.moves import MOVES
+from data.generators.couple.render import Picture, Renderer
+from data.generators.music.loop import make_loop
+
+EIGHTS = 2
+BEATS = 8 * EIGHTS + 1  # with the closing 1
+LEAD_IN, TAIL = 0.40, 0.40  # seconds; less than a beat, so that the clip holds BEATS beats and no other
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When the counts of a clip are."""
+
+    tempo_bpm: float
+
+    @property
+    def beat_s(self) -> float:
+        """Seconds from beat to beat."""
+        return 60.0 / self.tempo_bpm
+
+    @property
+    def frames(self) -> int:
+        """Pictures of the clip."""
+        return math.ceil((LEAD_IN + (BEATS - 1) * self.beat_s + TAIL) * FPS)
+
+    def count(self, seconds: float) -> float:
+        """The continuous count at a time of the clip: 1.0 on the first beat."""
+        return 1.0 + (seconds - LEAD_IN) / self.beat_s
+
+    def facts(self, name: str) -> dict[str, object]:
+        """The clip's JSON."""
+        return {
+            "clip": name,
+            "tempo_bpm": self.tempo_bpm,
+            "beats": [round(LEAD_IN + beat * self.beat_s, 4) for beat in range(BEATS)],
+            "counts": [beat % 8 + 1 for beat in range(BEATS)],
+            "fps": FPS,
+            "duration_s": round(self.frames / FPS, 4),
+        }
+
+
+@dataclass
+class Shot:
+    """A clip in the making; `joints` grows with its pictures: per frame (2, joints, 2) in shares of the picture."""
+
+    spec: ClipSpec
+    renderer: Renderer
+    joints: list[Vectors] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Set the couple up."""
+        self.timing = Timing(self.spec.tempo_bpm)
+        energy = ENERGIES[self.spec.energy]
+        bodies = self.renderer.dancers[0].skeleton, self.renderer.dancers[1].skeleton
+        self.couple = Couple(bodies, MOVES[self.spec.move](energy.step), energy)
+
+    def pictures(self, drawn: Callable[[], None]) -> Iterator[Picture]:
+        """The clip's pictures, in order; `drawn` is called after each."""
+        for frame in range(self.timing.frames):
+            yield self.renderer.picture(self.couple.stances(self.timing.count(frame / FPS)))
+            self.joints.append(
+                np.array([self.renderer.camera.seen(dancer.joints()) for dancer in self.renderer.dancers])
+            )
+            drawn()
+
+    def write(self, folder: Path, drawn: Callable[[], None]) -> Path:
+        """Write NAME.mp4 and NAME.json into `folder`; `drawn` is called after each picture."""
+        path = folder / f"{self.spec.name}.mp4"
+        # two beats more than the clip shows: a note that begins in it must not be cut short by the loop's end
+        samples, _ = make_loop(self.spec.tempo_bpm, BEATS + 2, LEAD_IN, self.spec.seed)
+        unfinished = path.with_suffix(".part")
+        write_film(unfinished, self.pictures(drawn), samples[: round(self.timing.frames / FPS * AUDIO_RATE)])
+        unfinished.replace(path)
+        path.with_suffix(".json").write_text(json.dumps(self.timing.facts(self.spec.name)) + "\n", encoding="utf-8")
+        return path
+
+    def write_joints(self, folder: Path) -> None:
+        """Write the exact joints, for judging what a detector finds."""
+        rounded = np.round(np.array(self.joints), 4).tolist()
+        text = json.dumps({"dancers": ["lead", "follow"], "joints": JOINTS, "xy": rounded})
+        (folder / f"{self.spec.name}.joints.json").write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,255 @@
+"""The twelve moves of the demo set, written by hand: a name and a step width in, two eights of a couple out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from data.generators.couple.choreography import (
+    Move,
+    Path,
+    bump,
+    forward_basic,
+    moved,
+    place,
+    plateau,
+    shifted,
+    side_basic,
+    stepping,
+    there_and_back,
+    turned,
+)
+from data.generators.couple.stance import Accent
+
+PI = float(np.pi)
+APART = 0.86  # metres between the partners in the open hold
+OPEN = 0.32  # radians by which both open to the camera
+LEAD = place(-APART / 2, -0.22, -OPEN)
+FOLLOW = place(APART / 2, -0.22, PI + OPEN)
+FIRST_TURN, SECOND_TURN = (5, 6, 7), (13, 14, 15)
+
+
+def basic_side(step: float) -> Move:
+    """The basic, side to side in the open hold."""
+    return Move(side_basic(LEAD, step), side_basic(FOLLOW, step), {"left": [(0, "hold")], "right": [(0, "hold")]})
+
+
+def forward_backward(step: float) -> Move:
+    """The basic, forward and back."""
+    back = (-step, 0.22, 0)
+    return Move(
+        forward_basic(LEAD + back, step),
+        forward_basic(FOLLOW + back, step),
+        {"left": [(0, "hold")], "right": [(0, "hold")]},
+    )
+
+
+def right_turn(step: float) -> Move:
+    """She turns right under his left hand, once in each eight."""
+    follow = turned(turned(side_basic(FOLLOW, step), 5, -2 * PI), 13, -2 * PI)
+    holds = {
+        "left": [(0.0, "hold"), (4.5, "over_follow"), (8.2, "hold"), (12.5, "over_follow"), (16.2, "hold")],
+        "right": [(0.0, "hold"), (4.8, "her_hip"), (8.4, "hold"), (12.8, "her_hip"), (16.4, "hold")],
+    }
+    return Move(closer(side_basic(LEAD, step), 0.06), follow, holds)
+
+
+def left_turn(step: float) -> Move:
+    """She turns left under his right hand, once in each eight; her free arm stretches out."""
+    follow = turned(turned(side_basic(FOLLOW, step), 5, 2 * PI), 13, 2 * PI)
+    holds = {
+        "left": [(0.0, "hold"), (4.8, "her_side"), (8.4, "hold"), (12.8, "her_hip"), (16.4, "hold")],
+        "right": [(0.0, "hold"), (4.5, "over_follow"), (8.2, "hold"), (12.5, "over_follow"), (16.2, "hold")],
+    }
+    return Move(closer(side_basic(LEAD, step), 0.06), follow, holds)
+
+
+def combination(step: float) -> Move:
+    """Her right turn in the first eight, his left turn in the second."""
+    lead = turned(closer(side_basic(LEAD, step), 0.06), 13, 2 * PI)
+    follow = turned(side_basic(FOLLOW, step), 5, -2 * PI)
+    holds = {
+        "left": [(0.0, "hold"), (4.5, "over_follow"), (8.2, "hold"), (12.5, "over_lead"), (16.2, "hold")],
+        "right": [(0.0, "hold"), (4.8, "her_side"), (8.4, "hold"), (12.8, "her_hip"), (16.4, "hold")],
+    }
+    return Move(lead, follow, holds)
+
+
+def closer(path: Path, a: float) -> Path:
+    """Near enough for a raised hand on the counts of both turns."""
+    return moved(path, (*FIRST_TURN, *SECOND_TURN), a)
+
+
+def cross_body(_: float) -> Move:
+    """She passes in front of him to his side on 5-7; in the second eight they pass back."""
+    o = APART / 2
+    lead = {
+        0: (-o, 0, -OPEN), 1: (-o, 0.12, -0.25), 2: (-o, 0.28, -0.3), 3: (-o, 0.42, -0.55), 4: (-o, 0.42, -0.55),
+        5: (-0.30, 0.44, -1.4), 6: (0.32, 0.34, -2.4), 7: (o, 0.06, -PI + OPEN), 8: (o, 0, -PI + OPEN),
+    }  # fmt: skip
+    follow = {
+        0: (o, 0, PI + OPEN), 1: (o, -0.06, PI + 0.3), 2: (o, -0.16, PI + 0.2), 3: (o - 0.08, -0.26, PI),
+        4: (o - 0.08, -0.26, PI), 5: (0.24, -0.32, PI), 6: (-0.34, -0.26, PI + 1.0), 7: (-o, -0.04, 2 * PI - OPEN),
+        8: (-o, 0, 2 * PI - OPEN),
+    }  # fmt: skip
+    holds = {
+        "left": [(0.0, "hold"), (5.5, "free"), (7.6, "hold"), (12.6, "guiding"), (16.2, "hold")],
+        "right": [(0.0, "hold"), (4.6, "guiding"), (8.2, "hold"), (13.5, "free"), (15.6, "hold")],
+    }
+    return Move(there_and_back(lead, -PI), there_and_back(follow, 3 * PI), holds, origin=(0.0, 0.1), aslant=0.0)
+
+
+def body_roll(step: float) -> Move:
+    """Two side steps, then a wave through both bodies from the chest down, twice in each eight."""
+    eight = [(0.0, step * k, 0.0) for k in (0.5, 0.5, 1, 1, 1, 1, 1, 1)]
+    home = [(0.0, step * k, 0.0) for k in (0.5, 0.5, 0, 0, 0, 0, 0, 0)]
+    paths = [
+        stepping(start, eight)[:9] + stepping(start, home)[9:17] + stepping(start, eight)[17:]
+        for start in (LEAD, FOLLOW)
+    ]
+    holds = {"left": [(0.0, "hold")], "right": [(0.0, "hold")]}
+    return Move(paths[0], paths[1], holds, wave, lambda count: wave(count - 0.15))
+
+
+def wave(count: float) -> Accent:
+    """A roll from the chest to the knees over two counts, begun on 5, 7, 13 and 15."""
+    total = np.zeros(6)
+    for start in (5.0, 7.0, 13.0, 15.0):
+        u = count - start
+        total += (
+            0.15 * bump(u - 0.2) - 0.30 * bump(u - 1.15),
+            0.22 * bump(u) - 0.36 * bump(u - 0.65) + 0.22 * bump(u - 1.5),
+            -0.42 * bump(u - 0.15) + 0.30 * bump(u - 1.1),
+            0.16 * bump(u - 0.7) - 0.24 * bump(u - 1.5),
+            0.045 * bump(u - 1.2),
+            -0.25 * bump(u + 0.1) + 0.2 * bump(u - 0.9),
+        )
+    low, middle, high, tilt, drop, neck = (float(value) for value in total)
+    return Accent(bend=(low, middle, high), tilt=tilt, drop=drop, neck=neck)
+
+
+def dip(step: float) -> Move:
+    """A basic, a step in on 5-6, the dip on 7 held to 9, up again by 11, and a basic to close."""
+    near = {5: 0.5, 6: 1.0, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.5}
+    stay = [(0.0, step * k, 0.0) for k in (1, 1, 2, 2, 1, 0, 0, 0)]
+    lead = shifted(stepping(LEAD, stay), (0.12, 0.10, -0.05), near)
+    follow = shifted(stepping(FOLLOW, stay), (-0.22, 0.08, 0.0), near)
+    holds = {
+        "left": [(0.0, "hold"), (6.4, "wide"), (10.6, "hold")],
+        "right": [(0.0, "hold"), (6.2, "embrace"), (10.8, "hold")],
+    }
+    return Move(lead, follow, holds, leaning_over, leaning_back, still=(8, 9))
+
+
+def dipped(count: float) -> float:
+    """How deep the dip is."""
+    return plateau(count, (5.5, 7.2), (9.0, 10.7))
+
+
+def leaning_over(count: float) -> Accent:
+    """He bends over her."""
+    u = dipped(count)
+    return Accent(
+        bend=(0.10 * u, 0.08 * u, 0.05 * u), tilt=0.20 * u, lean=-0.10 * u, drop=0.09 * u, neck=0.12 * u, nod=0.1 * u
+    )
+
+
+def leaning_back(count: float) -> Accent:
+    """She lets herself fall back."""
+    u = dipped(count)
+    return Accent(
+        bend=(-0.18 * u, -0.20 * u, -0.18 * u),
+        tilt=-0.40 * u,
+        drop=0.09 * u,
+        neck=-0.28 * u,
+        nod=-0.15 * u,
+        shift=(0.02 * u, 0.05 * u),
+    )
+
+
+def hammerlock(step: float) -> Move:
+    """Under the raised hand she half-turns to his side, her left arm behind her back; the second eight undoes it."""
+    shares = {count: min(1.0, (count - 4) / 3) if count < 13 else max(0.0, (15 - count) / 3) for count in range(5, 16)}
+    lead = shifted(side_basic(LEAD + place(0.06, 0.06, 0), step), (0, 0, -0.55), shares)
+    follow = shifted(side_basic(FOLLOW + place(-0.02, 0.06, 0), step), (-0.06, 0.10, -(PI + OPEN + 1.0)), shares)
+    holds = {
+        "left": [(0.0, "hold"), (4.5, "over_follow"), (7.8, "low"), (12.5, "over_follow"), (16.0, "hold")],
+        "right": [(0.0, "hold"), (5.4, "behind_her"), (14.6, "hold")],
+    }
+    return Move(lead, follow, holds)
+
+
+def shadow(step: float) -> Move:
+    """Both look the same way, he behind her to the side, an arm around her; in the second eight the arms open."""
+    lead = side_basic(place(-0.30, 0.06, -1.15), step)
+    follow = side_basic(place(0.24, -0.34, -1.15), step)
+    holds = {
+        "left": [(0.0, "around_her"), (8.8, "around_her_open"), (16.6, "around_her")],
+        "right": [(0.0, "beside_her"), (8.8, "before_her"), (16.6, "beside_her")],
+    }
+    return Move(lead, follow, holds, follow_first="l", sides={"left": ("l", "l"), "right": ("r", "r")})
+
+
+def arm_styling(step: float) -> Move:
+    """The side basic in one hand; her free arm opens, rises above her head and comes down along her hair."""
+    styled = [
+        (2.0, "her_side"), (4.5, "her_crown"), (6.5, "her_hair"), (8.0, "her_side"), (9.4, "her_hip"),
+        (11.0, "her_side"), (12.5, "her_crown"), (14.5, "her_hair"), (15.9, "her_side"),
+    ]  # fmt: skip
+    holds = {"left": [(0.0, "hold")], "right": [(0.0, "hold"), *styled, (17.0, "hold")]}
+    return Move(side_basic(LEAD, step), side_basic(FOLLOW, step), holds)
+
+
+def hip_roll(step: float) -> Move:
+    """A side step on 1-4; on 5-8 the feet stand and the hips draw circles."""
+    eight = [(0.0, step * k, 0.0) for k in (1, 1, 2, 2, 2, 2, 2, 2)]
+    home = [(0.0, step * k, 0.0) for k in (1, 1, 0, 0, 0, 0, 0, 0)]
+    paths = [
+        stepping(start, eight)[:9] + stepping(start, home)[9:17] + stepping(start, eight)[17:]
+        for start in (LEAD, FOLLOW)
+    ]
+    holds = {
+        "left": [(0.0, "hold")],
+        "right": [(0.0, "hold"), (4.8, "her_hip"), (9.0, "hold"), (12.8, "her_hip"), (16.8, "hold")],
+    }
+    return Move(
+        paths[0],
+        paths[1],
+        holds,
+        lambda count: circling(count, 0.7),
+        lambda count: circling(count, 1.0),
+        still=(5, 6, 7, 8, 13, 14, 15, 16),
+    )
+
+
+def circling(count: float, size: float) -> Accent:
+    """Hips on a circle, one turn in two counts, on 5-8 and 13-16."""
+    u = size * (plateau(count, (4.2, 5.2), (8.0, 8.9)) + plateau(count, (12.2, 13.2), (16.0, 16.9)))
+    sine, cosine = float(np.sin(PI * count)), float(np.cos(PI * count))
+    return Accent(
+        bend=(0.10 * u * cosine, 0.08 * u * cosine, 0.02 * u),
+        tilt=-0.16 * u * cosine,
+        roll=0.15 * u * sine,
+        drop=0.05 * u,
+        shift=(-0.075 * u * sine, 0.06 * u * cosine),
+    )
+
+
+MOVES: dict[str, Callable[[float], Move]] = {
+    function.__name__: function
+    for function in (
+        basic_side,
+        forward_backward,
+        right_turn,
+        left_turn,
+        combination,
+        cross_body,
+        body_roll,
+        dip,
+        hammerlock,
+        shadow,
+        arm_styling,
+        hip_roll,
+    )
+}

@@ -1,0 +1,191 @@
+"""Two stances in, a picture of the couple in its room out: OpenGL without a screen (EGL), in software where need be."""
+
+from __future__ import annotations
+
+import ctypes.util
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from data.generators.couple.camera import DEMO_CAMERA, Camera, Matrix, looking, parallel
+from data.generators.couple.dancer import Dancer
+from data.generators.couple.geometry import unit, vector
+from data.generators.couple.skeleton import Stance
+from schemas.faults import Retryable
+
+SHADERS = Path(__file__).parent / "shaders"
+WALL = (0.30, 0.42, 0.44)
+WALL_Z, ROOM_X, ROOM_FRONT, ROOM_TOP = -2.4, 8.0, 9.0, 5.0
+SHADOW_SIZE = 1536  # pixels; the same in light.glsl
+FLOOR_SHARE = 0.32  # of the picture's height: reflections are not looked for above it
+SUN = unit(vector(0.45, 1.15, 0.85))
+MIDDLE = vector(0, 0.9, 0)
+NO_OPENGL = (
+    "no OpenGL without a screen: install libegl1, libegl-mesa0, libgl1, libgl1-mesa-dri and the project's `demo` group"
+)
+
+Picture = NDArray[np.uint8]  # (height, width, 3), RGB
+
+
+def open_gl() -> Any:
+    """An OpenGL context. Raises `Retryable` that says what to install."""
+    if ctypes.util.find_library("EGL") is None:
+        raise Retryable(NO_OPENGL, "no_opengl")
+    try:
+        import moderngl
+
+        backend: dict[str, Any] = {"backend": "egl"}
+        return moderngl.create_context(standalone=True, **backend)
+    except Exception as error:
+        raise Retryable(f"{NO_OPENGL} ({error})", "no_opengl") from error
+
+
+def source(name: str) -> str:
+    """A shader's text, its includes put in."""
+    text = (SHADERS / name).read_text()
+    return text.replace("#include light.glsl", (SHADERS / "light.glsl").read_text())
+
+
+def packed(values: Any) -> bytes:
+    """Numbers as OpenGL takes them."""
+    return np.ascontiguousarray(values, dtype=np.float32).tobytes()
+
+
+def column_major(matrix: Matrix) -> bytes:
+    """A matrix as OpenGL takes it."""
+    return packed(matrix.T)
+
+
+def quad(corners: list[tuple[float, float, float]]) -> bytes:
+    """Four corners as two triangles."""
+    a, b, c, d = corners
+    return packed([a, b, c, a, c, d])
+
+
+class Renderer:
+    """Draws a couple. `supersampling` draws that many times larger; 1 uses the driver's multisampling instead."""
+
+    def __init__(
+        self,
+        dancers: tuple[Dancer, Dancer],
+        width: int = 640,
+        height: int = 360,
+        supersampling: int = 2,
+        camera: Camera = DEMO_CAMERA,
+    ) -> None:
+        self.dancers, self.camera, self.supersampling = dancers, camera, supersampling
+        self.gl = open_gl()
+        self.programs = {
+            name: self.gl.program(source(f"{name}.vert"), source(f"{name}.frag"))
+            for name in ("dancer", "room", "shadow")
+        }
+        self.size = (width * supersampling, height * supersampling)
+        self._make_couple()
+        self._make_room()
+        self._make_targets(0 if supersampling > 1 else 4)
+        self._set_constants()
+        self._paint_backdrop()
+
+    def picture(self, stances: tuple[Stance, Stance]) -> Picture:
+        """The couple in two stances (lead, follow)."""
+        surfaces = [dancer.take(stance) for dancer, stance in zip(self.dancers, stances, strict=True)]
+        self.moving.write(packed(np.concatenate(surfaces)))
+        contacts = [contact for dancer in self.dancers for contact in dancer.contacts()]
+        self.programs["room"]["contacts"].write(packed(contacts))
+        self._draw_shadow()
+        self._draw_room_and_couple()
+        return self._read()
+
+    def _make_couple(self) -> None:
+        drawn = [dancer.drawable for dancer in self.dancers]
+        faces = np.concatenate([drawn[0].faces, drawn[1].faces + len(drawn[0].vertices)])
+        indices = self.gl.buffer(faces.astype(np.int32).tobytes())
+        self.moving = self.gl.buffer(reserve=24 * sum(len(each.vertices) for each in drawn))
+        fixed = self.gl.buffer(packed(np.concatenate([each.fixed for each in drawn])))
+        parts = [(self.moving, "3f 3f", "place", "normal"), (fixed, "3f 1f 1f 3f", "rest", "cut", "material", "colour")]
+        self.couple = self.gl.vertex_array(self.programs["dancer"], parts, indices)
+        outline = [(self.moving, "3f 12x", "place"), (fixed, "12x 1f 16x", "cut")]
+        self.outline = self.gl.vertex_array(self.programs["shadow"], outline, indices)
+
+    def _make_room(self) -> None:
+        x, back = ROOM_X, WALL_Z
+        floor = quad([(-x, 0, back), (x, 0, back), (x, 0, ROOM_FRONT), (-x, 0, ROOM_FRONT)])
+        wall = quad([(-x, 0, back), (x, 0, back), (x, ROOM_TOP, back), (-x, ROOM_TOP, back)])
+        self.floor, self.wall = (
+            self.gl.vertex_array(self.programs["room"], [(self.gl.buffer(corners), "3f", "place")])
+            for corners in (floor, wall)
+        )
+
+    def _make_targets(self, samples: int) -> None:
+        gl = self.gl
+        colours, depths = (
+            gl.renderbuffer(self.size, 4, samples=samples),
+            gl.depth_renderbuffer(self.size, samples=samples),
+        )
+        self.canvas = gl.framebuffer([colours], depths)
+        self.backdrop = gl.framebuffer([gl.renderbuffer(self.size, 4, samples=samples)])
+        self.resolved = gl.framebuffer([gl.renderbuffer(self.size, 4)])
+        self.shadow = gl.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
+        self.shadow.compare_func = "<="
+        self.shadow.repeat_x = self.shadow.repeat_y = False
+        self.shadow_canvas = gl.framebuffer(depth_attachment=self.shadow)
+
+    def _set_constants(self) -> None:
+        light = column_major(parallel(2.6, 0.5, 9.0) @ looking(MIDDLE + SUN * 4.5, MIDDLE))
+        self.programs["shadow"]["view"].write(light)
+        for name in ("dancer", "room"):
+            program = self.programs[name]
+            program["view"].write(column_major(self.camera.matrix()))
+            program["light"].write(light)
+            program["shadow"].value = 0
+        dancer = self.programs["dancer"]
+        dancer["eye"].write(packed(self.camera.place))
+        dancer["sun"].write(packed(SUN))
+        dancer["face"].write(packed([[*each.face.eye, each.face.mouth] for each in self.dancers]))
+        dancer["traits"].write(packed([[each.face.brow, who] for who, each in enumerate(self.dancers)]))
+        dancer["hair"].write(packed([each.hair for each in self.dancers]))
+        self.programs["room"]["wall"].value = WALL
+
+    def _draw_shadow(self) -> None:
+        self.shadow_canvas.use()
+        self.shadow_canvas.clear(depth=1.0)
+        self.gl.enable(self.gl.DEPTH_TEST)
+        self.outline.render()
+
+    def _paint_backdrop(self) -> None:
+        """The wall does not change: it is painted once."""
+        self.backdrop.use()
+        self.backdrop.clear(0.02, 0.02, 0.03, 1.0)
+        self.programs["room"]["is_floor"].value = 0
+        self.shadow.use(0)
+        self.wall.render()
+
+    def _draw_room_and_couple(self) -> None:
+        """The mirrored couple first: the floor, nearly opaque, is drawn over it and leaves a reflection."""
+        gl, dancer, room = self.gl, self.programs["dancer"], self.programs["room"]
+        self.canvas.use()
+        self.canvas.clear(depth=1.0)
+        gl.copy_framebuffer(self.canvas, self.backdrop)
+        self.canvas.use()
+        self.shadow.use(0)
+        dancer["mirror"].value = -1.0
+        self.canvas.scissor = (0, 0, self.size[0], int(self.size[1] * FLOOR_SHARE))
+        self.couple.render()
+        self.canvas.scissor = None
+        gl.enable(gl.BLEND)
+        gl.depth_func = "<="
+        room["is_floor"].value = 1
+        self.floor.render()
+        gl.disable(gl.BLEND)
+        dancer["mirror"].value = 1.0
+        self.couple.render()
+
+    def _read(self) -> Picture:
+        self.gl.copy_framebuffer(self.resolved, self.canvas)
+        width, height = self.size
+        raw = np.frombuffer(self.resolved.read(components=3, alignment=1), np.uint8).reshape(height, width, 3)[::-1]
+        small = width // self.supersampling, height // self.supersampling
+        return np.asarray(cv2.resize(raw, small, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,76 @@
+#version 330
+in vec3 at;
+in vec3 facing;
+in vec3 seen;
+in float kept;
+flat in int stuff;
+in vec3 tint;
+out vec4 pixel;
+#include light.glsl
+uniform float mirror;
+uniform vec4 face[2];   // per dancer: left eye x, y, z; mouth y
+uniform vec2 traits[2]; // brow above the eye; 0 lead, 1 follow
+uniform vec3 hair[2];
+
+const int SKIN = 0, CLOTH = 1, DRESS = 2, HAIR = 3, SHOE = 4, EYE = 5;
+
+vec3 painted_face(vec3 c, int who) {
+    vec4 f = face[who];
+    float above = traits[who].x, her = traits[who].y;
+    float x = abs(seen.x), from_eye = x - f.x, up = seen.y - f.y;
+    float brow_line = above + .004 - pow((from_eye + .004) / .028, 2.) * .005;
+    float thick = mix(.0042, .0027, her);
+    float brow = smoothstep(thick + .0018, thick - .0008, abs(up - brow_line)) * smoothstep(.024, .018, abs(from_eye - .001));
+    c = mix(c, hair[who] * 1.1, .85 * brow);
+    vec2 mouth = vec2(x / mix(.025, .0235, her), (seen.y - f.w) / mix(.0075, .0092, her));
+    c = mix(c, mix(vec3(.52, .21, .17), vec3(.62, .05, .08), her), smoothstep(1.15, .85, dot(mouth, mouth)) * mix(.45, .88, her));
+    float lash = smoothstep(1.25, .8, length(vec2(from_eye, up) / vec2(.018, .0095)));
+    c = mix(c, vec3(.05, .03, .03), lash * mix(.35, .75, her));
+    float cheek = smoothstep(.03, .0, length(vec2(from_eye - .012, up + .036)));
+    c = mix(c, vec3(.75, .30, .24), cheek * .22);
+    if (her < .5) {
+        float beard = smoothstep(.0, .02, f.w + .018 - seen.y + .10 * max(x - .03, 0.)) * smoothstep(f.w - .10, f.w - .06, seen.y);
+        c = mix(c, hair[who] * 1.6, .32 * beard);
+    }
+    return c;
+}
+
+vec3 eyeball() {
+    float r = length(seen.xy) / .0145;
+    vec3 c = mix(vec3(.86, .84, .82), vec3(.16, .08, .04), smoothstep(.47, .41, r));
+    return mix(c, vec3(.01), smoothstep(.22, .17, r));
+}
+
+void main() {
+    if (kept < 0.) discard;
+    if (mirror < 0. && at.y > 0.) discard;
+    int who = stuff / 10, what = stuff - who * 10;
+    vec3 n = normalize(facing), to_eye = normalize(eye - at);
+    if (dot(n, to_eye) < 0.) n = -n;
+    vec3 c = tint;
+    float shine = .05, gloss = 12., skin = 0.;
+    if (what == SKIN) {
+        skin = 1.; shine = .10; gloss = 18.;
+        if (seen.z > face[who].z - .045) c = painted_face(c, who);
+    } else if (what == CLOTH || what == DRESS) {
+        c *= .90 + .16 * (noise(seen.xy * vec2(60., 22.)) * .6 + noise(seen.zy * 90.) * .4);
+        shine = what == DRESS ? .10 : .03; gloss = 10.;
+    } else if (what == HAIR) {
+        c *= .70 + .6 * noise(vec2(atan(seen.x, seen.z - .02) * 38., seen.y * 4.));
+        shine = .06; gloss = 16.;
+    } else if (what == SHOE) {
+        shine = .35; gloss = 40.;
+    } else if (what == EYE) {
+        c = eyeball(); shine = .6; gloss = 80.;
+    }
+    float s = lit(at, n), d = dot(n, sun);
+    float direct = max(d, 0.) * s, wrapped = max((d + .4) / 1.4, 0.) * mix(s, 1., .35);
+    vec3 key = vec3(1., .93, .82) * 2.;
+    vec3 sunlight = key * mix(direct, wrapped, .45 * skin + .12) * mix(vec3(1), vec3(1.03, .98, .95), skin);
+    vec3 ambient = mix(vec3(.34, .24, .20), vec3(.52, .54, .62), n.y * .5 + .5) * mix(.55, 1., smoothstep(0., .5, abs(at.y)));
+    vec3 fill = vec3(.42, .34, .40) * max(dot(n, normalize(vec3(-.75, .25, .6))), 0.);
+    c = c * (sunlight + ambient + fill) + key * shine * pow(max(dot(n, normalize(sun + to_eye)), 0.), gloss) * s;
+    float rim = pow(1. - max(dot(n, to_eye), 0.), 3.) * smoothstep(-.2, .6, n.y + .35);
+    c += vec3(.55, .45, .55) * rim * .28 * mix(1., .6, skin);
+    pixel = vec4(tone(c), 1.);
+}

@@ -1,0 +1,223 @@
+"""What every move index does, whatever engine holds the vectors: moves in, hits and a library version out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, overload
+
+from schemas.move_indexed import Move, MoveCard
+
+VECTOR_SIZE = 512
+COLLECTION = "bachata_moves"
+KEYWORD_FIELDS = ("clip_sha256", "difficulty", "energy", "category", "move")
+RANGE_FIELDS = ("tempo_bpm",)
+_DIGEST_FIELDS = ("clip_sha256", "digest")
+_PAGE = 512
+_CARDS_KEPT = 4096
+
+
+class MoveIndexError(Exception):
+    """The move index cannot be used."""
+
+
+class MoveIndexCorruptError(MoveIndexError):
+    """The index on disk cannot be read: remove its folder and build it again from `move-indexed`."""
+
+
+class MoveIndexLockedError(MoveIndexError):
+    """Another process has the index open."""
+
+
+class MoveHit(NamedTuple):
+    """A move that was found, and its cosine similarity to the query, -1 to 1 (0 without a query)."""
+
+    move: MoveCard
+    similarity: float
+
+
+class Wanted(NamedTuple):
+    """What a move must be. An empty filter lets all pass; both ends of the tempo range belong to it."""
+
+    tempo_bpm: tuple[float, float] | None = None
+    difficulties: tuple[str, ...] = ()
+    energies: tuple[str, ...] = ()
+
+    def keywords(self) -> dict[str, list[str]]:
+        """The fields that must have one of some values."""
+        asked = {"difficulty": list(self.difficulties), "energy": list(self.energies)}
+        return {field: values for field, values in asked.items() if values}
+
+
+class Stored(NamedTuple):
+    """A point as the engine gives it back."""
+
+    id: str
+    payload: dict[str, Any]
+    vector: Sequence[float]
+    score: float
+
+
+class MoveIndex(ABC):
+    """512-d cosine search over moves, filtered by tempo, difficulty and energy. One lock: any thread may call.
+
+    A move's point is named by its clip, so a clip that comes again replaces itself. A digest of every move is kept in
+    memory: the version costs no scan, and a move that is there already costs no write.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()
+        self._digests: dict[str, str] = {}
+        self._version: str | None = None
+
+    def upsert(self, move: Move) -> None:
+        """Put a move in, in place of the one of the same clip. The same move again changes nothing."""
+        text = move.model_dump_json()
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        with self._lock:
+            if self._digests.get(move.clip.sha256) == digest and self._upsert_once:
+                return
+            self._put(point_id(move.clip.sha256), move.embedding, _payload(move, digest))
+            self._remember({move.clip.sha256: digest})
+
+    def flush(self) -> None:
+        """Make what was put in durable against a loss of power. A killed process loses nothing without it."""
+        with self._lock:
+            self._flush()
+
+    def close(self) -> None:
+        """Let go of the engine. Closing twice is harmless."""
+        with self._lock:
+            self._close()
+
+    def count(self) -> int:
+        """How many moves there are."""
+        with self._lock:
+            return self._count()
+
+    def version(self) -> str:
+        """A hash over every clip and its move, annotations included: 64 hex digits."""
+        with self._lock:
+            self._catch_up()
+            if self._version is None:
+                self._version = _version(self._digests)
+            return self._version
+
+    def search(
+        self,
+        *,
+        vector: Sequence[float] | None = None,
+        tempo_bpm: tuple[float, float] | None = None,
+        difficulties: Sequence[str] = (),
+        energies: Sequence[str] = (),
+        limit: int = 10,
+    ) -> list[MoveHit]:
+        """The best moves that pass all filters: by falling similarity to `vector` (512), ties by point id.
+
+        Without a vector the first moves by point id. The search is exact, so the same moves give the same hits.
+        """
+        wanted = Wanted(tempo_bpm, tuple(difficulties), tuple(energies))
+        with self._lock:
+            found = self._scroll(None, limit, wanted)[0] if vector is None else self._nearest(vector, wanted, limit)
+        found.sort(key=lambda point: (-point.score, point.id))
+        return [MoveHit(_card(point.payload["card"]), point.score) for point in found]
+
+    def get(self, clip_sha256: str) -> Move | None:
+        """The move of a clip, if it is in."""
+        with self._lock:
+            found = self._retrieve(point_id(clip_sha256))
+        return _move(found) if found else None
+
+    @overload
+    def all_moves(self, embeddings: Literal[True] = True) -> list[Move]: ...
+
+    @overload
+    def all_moves(self, embeddings: Literal[False]) -> list[MoveCard]: ...
+
+    def all_moves(self, embeddings: bool = True) -> list[Move] | list[MoveCard]:
+        """Every move, by name; without embeddings as cards."""
+        with self._lock:
+            points = list(self._scan(vectors=embeddings))
+        if embeddings:
+            return sorted((_move(point) for point in points), key=_by_name)
+        return sorted((_card(point.payload["card"]) for point in points), key=_by_name)
+
+    def _remember(self, digests: dict[str, str]) -> None:
+        self._digests.update(digests)
+        self._version = None
+
+    def _recall(self) -> None:
+        """Read every digest anew. Raises `KeyError` where a point has none."""
+        points = self._scan(fields=_DIGEST_FIELDS)
+        self._digests = {point.payload["clip_sha256"]: point.payload["digest"] for point in points}
+        self._version = None
+
+    def _scan(self, fields: Sequence[str] = (), vectors: bool = False) -> Iterator[Stored]:
+        offset: str | None = None
+        while True:
+            points, offset = self._scroll(offset, _PAGE, Wanted(), fields, vectors)
+            yield from points
+            if offset is None:
+                return
+
+    _upsert_once = True  # whether nobody else writes, so that a known digest means a point that is there
+
+    @abstractmethod
+    def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...
+
+    @abstractmethod
+    def _nearest(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]: ...
+
+    @abstractmethod
+    def _scroll(
+        self, offset: str | None, limit: int, wanted: Wanted, fields: Sequence[str] = (), vectors: bool = False
+    ) -> tuple[list[Stored], str | None]: ...
+
+    @abstractmethod
+    def _retrieve(self, point: str) -> Stored | None: ...
+
+    @abstractmethod
+    def _count(self) -> int: ...
+
+    @abstractmethod
+    def _flush(self) -> None: ...
+
+    @abstractmethod
+    def _close(self) -> None: ...
+
+    def _catch_up(self) -> None:
+        """Learn what others wrote; nothing to do where there are no others."""
+        return
+
+
+def point_id(clip_sha256: str) -> str:
+    """The name of a clip's point: a UUIDv5 of its content hash."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sha256:{clip_sha256}"))
+
+
+def _payload(move: Move, digest: str) -> dict[str, Any]:
+    fields = {name: getattr(move, name) for name in (*RANGE_FIELDS, "difficulty", "energy", "category", "move")}
+    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": move.card().model_dump_json(), **fields}
+
+
+def _version(digests: dict[str, str]) -> str:
+    lines = "\n".join(f"{clip} {digest}" for clip, digest in sorted(digests.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+@lru_cache(maxsize=_CARDS_KEPT)
+def _card(text: str) -> MoveCard:
+    return MoveCard.model_validate_json(text)
+
+
+def _move(point: Stored) -> Move:
+    return Move.model_validate({**json.loads(point.payload["card"]), "embedding": tuple(point.vector)})
+
+
+def _by_name(move: MoveCard) -> tuple[str, str]:
+    return move.name, move.clip.sha256

@@ -1,0 +1,149 @@
+"""The move index on a Qdrant server that several workers share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+from httpx import HTTPError
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
+
+from infra.move_index.base import COLLECTION, KEYWORD_FIELDS, RANGE_FIELDS, VECTOR_SIZE, MoveIndex, Stored, Wanted
+from schemas.faults import Poison, Retryable
+
+T = TypeVar("T")
+
+_WRITTEN = "written_s"
+_CLOCKS_DIFFER_S = 60.0
+_NEWS = 4096  # points of three short fields a page
+
+
+class QdrantServerMoveIndex(MoveIndex):
+    """The collection `bachata_moves` at `url`; made where it is not there. `client` serves instead of a new one.
+
+    Others write to it too: each point says when it was written, and the version first reads what is newer than the
+    newest point known, give or take a minute of clock difference. Every call raises `Retryable` while the server does
+    not answer, and `Poison` where it refuses the request.
+    """
+
+    _upsert_once = False
+
+    def __init__(self, url: str, api_key: str | None = None, *, client: QdrantClient | None = None) -> None:
+        super().__init__()
+        self._url = url
+        self._client = client or self._run(lambda: QdrantClient(url=url, api_key=api_key, check_compatibility=False))
+        self._newest_s = 0.0
+        self._run(self._ensure_collection)
+        self._catch_up()
+
+    def _ensure_collection(self) -> None:
+        if not self._client.collection_exists(COLLECTION):
+            vectors = models.VectorParams(size=VECTOR_SIZE, distance=models.Distance.COSINE)
+            self._client.create_collection(COLLECTION, vectors_config=vectors)
+        there = self._client.get_collection(COLLECTION).payload_schema
+        kinds = dict.fromkeys(KEYWORD_FIELDS, models.PayloadSchemaType.KEYWORD)
+        kinds |= dict.fromkeys((*RANGE_FIELDS, _WRITTEN), models.PayloadSchemaType.FLOAT)
+        for field in kinds.keys() - there.keys():
+            self._client.create_payload_index(COLLECTION, field, field_schema=kinds[field])
+
+    def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
+        stamped = models.PointStruct(id=point, vector=list(vector), payload={**payload, _WRITTEN: time.time()})
+        self._run(lambda: self._client.upsert(COLLECTION, [stamped], wait=True))
+
+    def _nearest(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]:
+        answer = self._run(
+            lambda: self._client.query_points(
+                COLLECTION,
+                query=list(vector),
+                query_filter=_filter(wanted),
+                limit=limit,
+                with_payload=["card"],
+                search_params=models.SearchParams(exact=True),
+            )
+        )
+        return [Stored(str(p.id), p.payload or {}, (), p.score) for p in answer.points]
+
+    def _scroll(
+        self, offset: str | None, limit: int, wanted: Wanted, fields: Sequence[str] = (), vectors: bool = False
+    ) -> tuple[list[Stored], str | None]:
+        return self._page(offset, limit, _filter(wanted), fields or ("card",), vectors)
+
+    def _page(
+        self, offset: str | None, limit: int, allowed: models.Filter | None, fields: Sequence[str], vectors: bool
+    ) -> tuple[list[Stored], str | None]:
+        records, following = self._run(
+            lambda: self._client.scroll(
+                COLLECTION,
+                scroll_filter=allowed,
+                limit=limit,
+                offset=offset,
+                with_payload=list(fields),
+                with_vectors=vectors,
+            )
+        )
+        return [_stored(record) for record in records], None if following is None else str(following)
+
+    def _retrieve(self, point: str) -> Stored | None:
+        found = self._run(lambda: self._client.retrieve(COLLECTION, [point], with_payload=["card"], with_vectors=True))
+        return _stored(found[0]) if found else None
+
+    def _count(self) -> int:
+        return self._run(lambda: self._client.count(COLLECTION, exact=True)).count
+
+    def _flush(self) -> None:
+        return  # each write waits until the server has it
+
+    def _close(self) -> None:
+        self._client.close()
+
+    def _catch_up(self) -> None:
+        self._read_since(self._newest_s - _CLOCKS_DIFFER_S)
+        if self._count() != len(self._digests):  # a point was deleted, or a clock is off by more than a minute
+            self._digests.clear()
+            self._read_since(0.0)
+
+    def _read_since(self, moment_s: float) -> None:
+        newer = models.Filter(must=[models.FieldCondition(key=_WRITTEN, range=models.Range(gte=moment_s))])
+        offset: str | None = None
+        while True:
+            points, offset = self._page(offset, _NEWS, newer, ("clip_sha256", "digest", _WRITTEN), vectors=False)
+            self._learn([point.payload for point in points])
+            if offset is None:
+                return
+
+    def _learn(self, payloads: list[dict[str, Any]]) -> None:
+        news = {payload["clip_sha256"]: payload["digest"] for payload in payloads}
+        self._newest_s = max([self._newest_s, *(payload[_WRITTEN] for payload in payloads)])
+        if news.items() - self._digests.items():
+            self._remember(news)
+
+    def _run(self, call: Callable[[], T]) -> T:
+        try:
+            return call()
+        except UnexpectedResponse as error:
+            if error.status_code is not None and 400 <= error.status_code < 500 and error.status_code != 429:
+                raise Poison(f"Qdrant at {self._url} refuses: {error}", reason="qdrant_refuses") from error
+            raise self._away(error) from error
+        except (ApiException, ResponseHandlingException, HTTPError, OSError) as error:
+            raise self._away(error) from error
+
+    def _away(self, error: Exception) -> Retryable:
+        return Retryable(f"Qdrant at {self._url} does not answer: {error}", reason="qdrant_away")
+
+
+def _filter(wanted: Wanted) -> models.Filter | None:
+    must: list[models.Condition] = [
+        models.FieldCondition(key=field, match=models.MatchAny(any=values))
+        for field, values in wanted.keywords().items()
+    ]
+    if wanted.tempo_bpm:
+        low, high = wanted.tempo_bpm
+        must.append(models.FieldCondition(key="tempo_bpm", range=models.Range(gte=low, lte=high)))
+    return models.Filter(must=must) if must else None
+
+
+def _stored(record: models.Record) -> Stored:
+    vector: Any = record.vector or ()
+    return Stored(str(record.id), record.payload or {}, vector, 0.0)

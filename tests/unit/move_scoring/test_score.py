@@ -1,0 +1,269 @@
+"""Scoring over the real index: phrases cover the song, every phrase has moves, and the better move wins."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agents.move_scoring.agent import STEP
+from agents.move_scoring.phrases import cut_phrases
+from agents.move_scoring.score import score
+from agents.move_scoring.usable import playable_beats, usable_eights
+from agents.step import Tools
+from infra.move_index import MoveIndex
+from infra.move_index.edge import EdgeMoveIndex
+from schemas.audio_analyzed import AudioAnalyzed, Section
+from schemas.base import MediaFacts, Options
+from schemas.faults import Poison, Retryable
+from schemas.move_indexed import Move
+from schemas.moves_scored import MovesScored, Scores
+from tests.unit.move_scoring.making import make_analysis, make_index, make_library, make_move, make_song
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
+EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8] * 3
+ANY = Options(difficulty="advanced")
+
+
+def names(scores: Scores, phrase: int = 0) -> list[str]:
+    return [scores.moves[candidate.clip_sha256].name for candidate in scores.phrases[phrase].candidates]
+
+
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory: pytest.TempPathFactory) -> MoveIndex:
+    index = EdgeMoveIndex(tmp_path_factory.mktemp("library") / "edge")
+    for move in make_library(300):
+        index.upsert(move)
+    return index
+
+
+@given(counts=st.lists(st.integers(1, 8), min_size=2, max_size=60))
+def test_phrases_cover_every_beat_and_begin_on_one(counts: list[int]) -> None:
+    spans = cut_phrases(make_analysis(counts))
+    assert [spans[0].start_beat, spans[-1].end_beat] == [0, len(counts)]
+    assert all(before.end_beat == after.start_beat for before, after in itertools.pairwise(spans))
+    assert all(counts[span.start_beat] == 1 for span in spans[1:])
+    assert sum(1 for count in counts if count == 1) == len(spans) - (counts[0] != 1)
+
+
+def test_partial_phrases_and_breaks_stand_for_themselves() -> None:
+    spans = cut_phrases(make_analysis([7, 8, *EIGHTS[:8], 1, 2, 3, 4, *EIGHTS[:8], 1, 2]))
+    assert [(span.start_beat, span.end_beat) for span in spans] == [(0, 2), (2, 10), (10, 14), (14, 22), (22, 24)]
+
+
+def test_a_phrase_knows_its_own_tempo_energy_and_section() -> None:
+    beats = [1 + 0.5 * index for index in range(9)] + [5 + 0.4 * index for index in range(1, 9)]
+    sections = tuple(
+        Section(start_s=start, end_s=start + 5, label=label, rhythm=rhythm)
+        for start, label, rhythm in ((0.0, "verse", "derecho"), (5.0, "mambo", "mambo"))
+    )
+    analysis = make_analysis([*EIGHTS[:16], 1], beats=beats, energy=[0.2] * 8 + [0.8] * 9, sections=sections)
+    slow, fast, _ = cut_phrases(analysis)
+    assert (slow.tempo_bpm, fast.tempo_bpm) == (pytest.approx(120), pytest.approx(150))
+    assert (slow.energy, fast.energy) == (pytest.approx(0.2), pytest.approx(0.8))
+    assert (slow.section, slow.rhythm, fast.section, fast.label) == (0, "derecho", 1, "mambo")
+
+
+def test_a_song_without_beats_is_poison(thousand: MoveIndex) -> None:
+    with pytest.raises(Poison) as caught:
+        score(make_analysis([1]), ANY, thousand)
+    assert caught.value.reason == "no_beats"
+
+
+def test_an_empty_library_says_what_to_do() -> None:
+    with pytest.raises(Poison, match="bachata index FOLDER") as caught:
+        score(make_analysis(EIGHTS), ANY, make_index([]))
+    assert caught.value.reason == "empty_library"
+
+
+def test_a_library_without_one_whole_eight_says_so() -> None:
+    with pytest.raises(Poison) as caught:
+        score(make_analysis(EIGHTS), ANY, make_index([make_move(number, eights=0) for number in range(5)]))
+    assert caught.value.reason == "no_usable_moves"
+
+
+def test_scores_add_up_and_fall(thousand: MoveIndex) -> None:
+    scores = score(make_song(60), Options(), thousand)
+    for phrase in scores.phrases:
+        assert 1 <= len(phrase.candidates) <= 20
+        assert set(phrase.candidates[0].terms) == {"tempo", "energy", "difficulty", "audio", "section"}
+        for candidate in phrase.candidates:
+            assert candidate.score == pytest.approx(sum(candidate.terms.values()), abs=1e-9)
+        assert [c.score for c in phrase.candidates] == sorted((c.score for c in phrase.candidates), reverse=True)
+    assert set(scores.moves) == {c.clip_sha256 for phrase in scores.phrases for c in phrase.candidates}
+    assert all(usable_eights(card) for card in scores.moves.values())
+    assert scores.library_version == thousand.version()
+
+
+def test_the_same_inputs_give_the_same_bytes(thousand: MoveIndex) -> None:
+    one, two = (score(make_song(60), Options(), thousand).model_dump_json() for _ in range(2))
+    assert one == two
+
+
+def test_an_ample_library_gives_what_was_asked(thousand: MoveIndex) -> None:
+    scores = score(make_song(120), Options(difficulty="intermediate"), thousand)
+    assert all(card.difficulty != "advanced" for card in scores.moves.values())
+    assert all(abs(card.tempo_bpm / 125 - 1) <= 0.12 + 1e-9 for card in scores.moves.values())
+
+
+def better(**of: Any) -> Callable[[int], Move]:
+    return lambda number: make_move(number, **of)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "other"),
+    [
+        (better(tempo_bpm=126), better(tempo_bpm=137)),
+        (better(tempo_bpm=126), better(tempo_bpm=114)),
+        (better(energy="medium"), better(energy="high")),
+        (better(difficulty="intermediate"), better(difficulty="beginner")),
+        (better(difficulty="beginner"), better(difficulty="advanced")),
+    ],
+    ids=["not faster", "not slower", "energy", "as hard as asked", "not harder"],
+)
+def test_the_better_fit_is_first(wanted: Callable[[int], Move], other: Callable[[int], Move]) -> None:
+    same_sound = make_move(7).embedding
+    first, second = (
+        make(number).model_copy(update={"embedding": same_sound, "move": "x", "category": "x", "name": name})
+        for make, number, name in ((other, 1, "other"), (wanted, 2, "wanted"))
+    )
+    scores = score(make_analysis(EIGHTS), Options(), make_index([first, second]))
+    assert names(scores)[0] == "wanted"
+
+
+def test_the_likelier_sound_is_first() -> None:
+    analysis = make_analysis(EIGHTS)
+    alike = (*(0.0,) * 384, *analysis.embedding)
+    moves = [make_move(0), make_move(7).model_copy(update={"embedding": alike, "name": "alike"}), make_move(14)]
+    assert names(score(analysis, Options(), make_index(moves)))[0] == "alike"
+
+
+def test_a_break_is_danced_by_what_stands_still() -> None:
+    section = Section(start_s=0, end_s=90, label="break", rhythm="none")
+    moves = [
+        make_move(number, posed=False).model_copy(update={"embedding": make_move(0).embedding}) for number in range(7)
+    ]
+    scores = score(make_analysis(EIGHTS, sections=(section,)), Options(), make_index(moves))
+    assert set(names(scores)[:2]) == {"clip_3", "clip_4"}, "the dip and the body roll"
+
+
+def test_an_asked_energy_draws_the_dance_towards_it() -> None:
+    library = make_index([make_move(number, energy=("low", "medium", "high")[number % 3]) for number in range(30)])
+    for energy in ("low", "high"):
+        scores = score(make_analysis(EIGHTS), Options(energy=energy), library)
+        assert scores.moves[scores.phrases[0].candidates[0].clip_sha256].energy == energy
+
+
+@pytest.mark.parametrize(
+    "only",
+    [
+        make_move(1, tempo_bpm=70.0),
+        make_move(1, difficulty="advanced"),
+        make_move(1, energy="high"),
+        make_move(1, tempo_bpm=200.0, difficulty="advanced", energy="high", eights=1),
+    ],
+    ids=["far tempo", "too hard", "other energy", "all of it"],
+)
+def test_a_phrase_is_never_without_a_move(only: Move) -> None:
+    analysis = make_analysis(EIGHTS, energy=[0.1] * len(EIGHTS))
+    scores = score(analysis, Options(difficulty="beginner"), make_index([only]))
+    assert all(names(scores, phrase) == [only.name] for phrase in range(3))
+
+
+def test_a_usable_move_is_found_behind_many_that_are_not() -> None:
+    analysis = make_analysis(EIGHTS)
+    unlike = (*(0.0,) * 384, *(-value for value in analysis.embedding))
+    useless = [make_move(number, eights=0) for number in range(150)]
+    last = make_move(999, tempo_bpm=60.0, difficulty="advanced").model_copy(update={"embedding": unlike})
+    assert names(score(analysis, Options(difficulty="beginner"), make_index([*useless, last]))) == ["clip_999"]
+
+
+def test_harder_moves_come_in_only_for_want_of_others() -> None:
+    enough = [make_move(number, tempo_bpm=90 + 10 * number) for number in range(6)]
+    library = make_index([*enough, make_move(50, difficulty="advanced")])
+    assert "clip_50" not in names(score(make_analysis(EIGHTS), Options(difficulty="beginner"), library))
+
+
+class CountingIndex(EdgeMoveIndex):
+    """Counts its searches."""
+
+    searches = 0
+
+    def search(self, **query: Any) -> Any:
+        """As ever."""
+        self.searches += 1
+        return super().search(**query)
+
+
+def test_searches_do_not_grow_with_the_song(tmp_path: Path) -> None:
+    index = CountingIndex(tmp_path / "edge")
+    for move in make_library(300):
+        index.upsert(move)
+    score(make_song(600), Options(), index)
+    assert index.searches <= 3 * 5
+    index.close()
+
+
+@given(over_s=st.floats(0, 2), fps=st.sampled_from([None, 10.0, 30.0, 59.94]), eights=st.integers(1, 3))
+def test_no_frame_beyond_the_clip_is_used(over_s: float, fps: float | None, eights: int) -> None:
+    move = make_move(1, eights=eights, over_s=over_s)
+    move = move.model_copy(update={"clip": move.clip.model_copy(update={"fps": fps})})
+    beats = playable_beats(move)
+    assert beats[-1] <= move.clip.duration_s - 2 / (fps or 25.0) + 1e-9
+    assert beats[:-1] == move.beats[: len(beats) - 1]
+    assert all(earlier < later for earlier, later in itertools.pairwise(beats))
+    if over_s >= 0.2:
+        assert len(usable_eights(move)) == eights
+
+
+def event(**options: Any) -> AudioAnalyzed:
+    song = MediaFacts(sha256="a" * 64, size_bytes=1, kind="audio", format="mp3", codec="mp3", duration_s=60)
+    return AudioAnalyzed(request_id="r1", song=song, title="t", options=Options(**options), analysis=make_song(60))
+
+
+def make_tools(library: MoveIndex | None, folder: Path) -> Tools:
+    return Tools(media=None, cache_dir=folder, output_dir=folder, allowed_roots=(), pose_model=folder, library=library)  # type: ignore[arg-type]
+
+
+def test_the_step_works_from_event_to_event(thousand: MoveIndex, tmp_path: Path) -> None:
+    tools, before = make_tools(thousand, tmp_path), event()
+    after = STEP.emit(before, STEP.work(before, tools))
+    assert MovesScored.model_validate_json(after.model_dump_json()) == after
+    assert (after.analysis, after.song, after.request_id) == (before.analysis, before.song, "r1")
+    assert STEP.key(after) == before.song.sha256
+
+
+def test_scores_are_known_by_what_they_depend_on(tmp_path: Path) -> None:
+    library = make_index(make_library(3))
+    tools = make_tools(library, tmp_path)
+    known = STEP.known_by(event(), tools)
+    assert known == STEP.known_by(event(seed=3, duration="full", quality="fast"), tools)
+    assert known != STEP.known_by(event(difficulty="beginner"), tools)
+    assert known != STEP.known_by(event(energy="high"), tools)
+    louder = event().analysis.model_copy(update={"confidence": 0.1})
+    assert known != STEP.known_by(event().model_copy(update={"analysis": louder}), tools)
+    library.upsert(make_move(77))
+    assert known != STEP.known_by(event(), tools)
+
+
+def test_without_a_library_it_may_be_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(Retryable):
+        STEP.work(event(), make_tools(None, tmp_path))
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(seconds=st.integers(3, 200), tempo=st.floats(80, 200), energy=st.sampled_from([None, "low", "medium", "high"]))
+def test_any_song_is_scored_whole(thousand: MoveIndex, seconds: int, tempo: float, energy: Any) -> None:
+    analysis = make_song(seconds, tempo)
+    scores = score(analysis, Options(energy=energy), thousand)
+    assert scores.phrases[0].start_beat == 0
+    assert scores.phrases[-1].end_beat == len(analysis.beats)
+    assert all(len(phrase.candidates) == 20 for phrase in scores.phrases)
