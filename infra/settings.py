@@ -27,6 +27,7 @@ class Settings:
     user_cache_dir: Path  # BACHATA_CACHE_DIR: Kafka's jars, the pose model
     kafka: str | None  # BACHATA_KAFKA: host:port of a Kafka that is not ours to start
     qdrant_url: str | None  # BACHATA_QDRANT_URL: a Qdrant server instead of the embedded engine
+    qdrant_api_key: str | None  # BACHATA_QDRANT_API_KEY: what that server asks for
     allowed_roots: tuple[Path, ...]  # BACHATA_ALLOWED_ROOTS: folders an event may name a path below, ':' between them
     children: int  # BACHATA_CHILDREN: processes that do a worker's heavy steps
 
@@ -82,6 +83,7 @@ def load_settings() -> Settings:
         user_cache_dir=Path(env.get("BACHATA_CACHE_DIR") or _default_cache_dir()).expanduser().resolve(),
         kafka=env.get("BACHATA_KAFKA") or None,
         qdrant_url=env.get("BACHATA_QDRANT_URL") or None,
+        qdrant_api_key=env.get("BACHATA_QDRANT_API_KEY") or None,
         allowed_roots=tuple(Path(r).expanduser().resolve() for r in roots.split(":") if r) if roots else default_roots,
         children=int(env.get("BACHATA_CHILDREN") or min(4, os.cpu_count() or 2)),
     )

@@ -24,7 +24,7 @@ def open_index(settings: Settings, folder: Path) -> MoveIndex:
     if settings.qdrant_url:
         from infra.move_index.server import QdrantServerMoveIndex
 
-        return QdrantServerMoveIndex(settings.qdrant_url)
+        return QdrantServerMoveIndex(settings.qdrant_url, settings.qdrant_api_key)
     return _open_embedded(folder)
 
 

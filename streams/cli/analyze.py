@@ -33,9 +33,10 @@ def _analysis(song: Path) -> Any:
     from agents.audio_analysis.analysis import analyze as analyze_music
     from agents.intake.probe import probe
     from infra.media_store import MediaStore
+    from streams.cli.files import take
 
-    media = MediaStore(load_settings().media_dir)
-    path = media.path(media.add(song.resolve(), "audio").sha256)
+    settings = load_settings()
+    path = MediaStore(settings.media_dir).path(take(settings, song, "audio").sha256)
     probe(path, "audio")
     if sys.stderr.isatty():
         tell(f"listening to {song.name}")

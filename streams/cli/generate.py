@@ -54,14 +54,14 @@ def demo(as_json: bool) -> None:
 
 
 def _generate(settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any]) -> None:
-    from infra.media_store import MediaStore
     from schemas.base import Options, Source
     from schemas.song_submitted import SongSubmitted
+    from streams.cli.files import take
     from streams.cli.following import follow
     from streams.identity import new_request_id
     from streams.services import stream
 
-    media = MediaStore(settings.media_dir).add(song.resolve(), "audio")
+    media = take(settings, song, "audio")
     request = SongSubmitted(
         source=Source(sha256=media.sha256),
         request_id=new_request_id(),

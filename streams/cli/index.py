@@ -103,15 +103,14 @@ def _annotation(entry: dict[str, Any]) -> MoveAnnotation:
 def _requests(
     settings: Settings, files: Sequence[Path], known: dict[Path, MoveAnnotation]
 ) -> tuple[list[MoveSubmitted], list[dict[str, Any]]]:
-    from infra.media_store import MediaStore
     from schemas.base import Source
+    from streams.cli.files import take
     from streams.identity import new_request_id
 
-    store = MediaStore(settings.media_dir)
     requests, refused = [], []
     for file in files:
         try:
-            source = Source(sha256=store.add(file.resolve(), "video").sha256)
+            source = Source(sha256=take(settings, file, "video").sha256)
         except Poison as fault:
             refused.append(_blank(file.stem) | {"status": "failed", "error": str(fault)})
             continue

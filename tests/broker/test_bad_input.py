@@ -62,7 +62,7 @@ def test_no_file(home: Home, tmp_path: Path) -> None:
 def test_a_text_file_named_mp3(home: Home, tmp_path: Path) -> None:
     (tmp_path / "song.mp3").write_text("la la la\n" * 200)
     answer = home.bachata("generate", tmp_path / "song.mp3")
-    _refused(answer, "audio", "media")
+    _refused(answer, "no mp3")
     assert answer.json["dead_letter_id"]
 
 
