@@ -6,6 +6,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from schemas.faults import Poison
+
 _PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -72,8 +74,16 @@ class Settings:
         return self.user_cache_dir / "pose_landmarker_full.task"
 
 
+def _children(text: str | None) -> int:
+    if not text:
+        return min(4, os.cpu_count() or 2)
+    if not text.isdecimal() or int(text) < 1:
+        raise Poison(f"BACHATA_CHILDREN is '{text}': it must be a whole number from 1 on", reason="settings")
+    return int(text)
+
+
 def load_settings() -> Settings:
-    """The settings in force."""
+    """The settings in force. Raises `Poison` for one that cannot be."""
     env = os.environ
     data_dir = Path(env.get("BACHATA_DATA_DIR") or _default_data_dir()).expanduser().resolve()
     roots = env.get("BACHATA_ALLOWED_ROOTS")
@@ -85,5 +95,5 @@ def load_settings() -> Settings:
         qdrant_url=env.get("BACHATA_QDRANT_URL") or None,
         qdrant_api_key=env.get("BACHATA_QDRANT_API_KEY") or None,
         allowed_roots=tuple(Path(r).expanduser().resolve() for r in roots.split(":") if r) if roots else default_roots,
-        children=int(env.get("BACHATA_CHILDREN") or min(4, os.cpu_count() or 2)),
+        children=_children(env.get("BACHATA_CHILDREN")),
     )

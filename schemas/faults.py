@@ -8,13 +8,15 @@ Exception
 
 from __future__ import annotations
 
+_LONGEST = 1000
+
 
 class Fault(Exception):  # noqa: N818
     """A step could not do its work."""
 
     def __init__(self, message: str, reason: str = "failed") -> None:
         """`message` says what to do, in one line; `reason` is a short stable code such as `no_audio`."""
-        super().__init__(" ".join(message.split()))
+        super().__init__(" ".join(message.split())[:_LONGEST])
         self.reason = reason
 
 

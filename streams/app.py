@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import faust
+from aiokafka.errors import MessageSizeTooLargeError
 
+from schemas.faults import Poison
 from streams.envelope import Headers, Record, as_headers
-from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS
+from streams.topics import APP_ID, MAX_LETTER_BYTES, MAX_MESSAGE_BYTES, PARTITIONS
 
 _ROCKSDB_OPTIONS = {
     "driver": "rocksdict",
@@ -50,7 +52,7 @@ def make_app(bootstrap: str, folder: Path) -> faust.App:
         stream_processing_timeout=3600.0,
         stream_wait_empty=False,
         stream_buffer_maxsize=64,
-        producer_max_request_size=MAX_MESSAGE_BYTES,
+        producer_max_request_size=MAX_LETTER_BYTES,
         producer_max_batch_size=128 * 1024,
         worker_redirect_stdouts=False,
     )
@@ -82,10 +84,13 @@ class FaustPublisher:
         self._topics: dict[str, Any] = {}
 
     async def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Send and wait for all in-sync replicas. Raises what the producer raises."""
+        """Send and wait for all in-sync replicas. Raises `Poison` for what is too large."""
         if topic not in self._topics:
             self._topics[topic] = _raw_topic(self._app, topic)
-        await (await self._topics[topic].send(key=key, value=value, headers=headers))
+        try:
+            await (await self._topics[topic].send(key=key, value=value, headers=headers))
+        except MessageSizeTooLargeError as error:
+            raise Poison(f"an event of {len(value or b'')} bytes is too large for {topic}", "too_large") from error
 
 
 def add_agent(app: faust.App, name: str, topic: str, handle: Handler) -> None:

@@ -38,12 +38,18 @@ def main() -> None:
     """Serve until the line ends."""
     die_with_parent(int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_LIMIT_BYTES, _MEMORY_LIMIT_BYTES))
-    resource.setrlimit(resource.RLIMIT_NOFILE, (_OPEN_FILES, _OPEN_FILES))
+    _limit(resource.RLIMIT_AS, _MEMORY_LIMIT_BYTES)
+    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
     os.nice(5)  # the worker's heartbeats come first
     answers = _own_stdout()
     for line in sys.stdin:
         _say(answers, _serve(json.loads(line), answers))
+
+
+def _limit(what: int, most: int) -> None:
+    hard = resource.getrlimit(what)[1]
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (most, most))
 
 
 def _own_stdout() -> TextIO:

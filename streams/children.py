@@ -78,6 +78,8 @@ class Children:
             await self._discard(child)
 
     async def _take(self, step: str) -> _Child:
+        for child in [child for child in self._idle if child.process.returncode is not None]:
+            await self._discard(child)
         if not self._idle:
             return await self._start()
         warm = next((child for child in reversed(self._idle) if step in child.warm), self._idle[-1])
@@ -87,6 +89,7 @@ class Children:
     async def _start(self) -> _Child:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
+            "-P",  # nothing of the folder we happen to stand in
             "-m",
             "streams.child",
             str(os.getpid()),

@@ -85,7 +85,7 @@ def _data(record: Record) -> bytes:
         return value
     try:
         return json.dumps(json.loads(value)["data"]).encode()
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Poison("not a structured CloudEvent: no JSON object with 'data'", reason="invalid_event") from error
 
 

@@ -20,6 +20,7 @@ from typing import IO, cast
 from infra.kafka_jars import ensure_jars
 from infra.local_kafka import LocalKafka, find_java, installed_warm_up
 from infra.settings import Settings, load_settings
+from schemas.faults import Fault
 from streams.leases import Desk, Role
 from streams.services import start_keeper
 
@@ -74,20 +75,23 @@ class KafkaKeeper(_Keeper):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, "kafka")
-        class_path = ensure_jars(settings.user_cache_dir, log.warning)
-        self._kafka = LocalKafka(settings.kafka_dir, class_path, find_java(), installed_warm_up(class_path))
+        self._kafka: LocalKafka | None = None
 
     def start(self) -> None:
+        if self._kafka is None:
+            class_path = ensure_jars(self.settings.user_cache_dir, log.warning)
+            self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), installed_warm_up(class_path))
         self.desk.write({"pid": os.getpid(), "bootstrap": self._kafka.start()})
 
     def look(self) -> None:
-        if self._kafka.pid is None:
+        if self._kafka is not None and self._kafka.pid is None:
             log.warning("Kafka died and is started again")
             self._kafka.stop()
             self.start()
 
     def stop(self) -> None:
-        self._kafka.stop()
+        if self._kafka is not None:
+            self._kafka.stop()
 
 
 class WorkerKeeper(_Keeper):
@@ -98,6 +102,7 @@ class WorkerKeeper(_Keeper):
         self._kafka = Desk(settings.run_dir, "kafka")
         self._lease: IO[str] | None = None
         self._worker: subprocess.Popen[bytes] | None = None
+        self._kafka_keeper: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         if self.settings.kafka is None:
@@ -106,8 +111,7 @@ class WorkerKeeper(_Keeper):
         self.desk.write({"pid": os.getpid()})
 
     def look(self) -> None:
-        if self.settings.kafka is None:
-            start_keeper(self.settings, "kafka")  # the worker cannot do without, whoever started it first
+        self._look_after_kafka()
         worker = cast("subprocess.Popen[bytes]", self._worker)
         if worker.poll() is not None:
             log.warning("the worker ended with %s and is started again", worker.returncode)
@@ -115,18 +119,32 @@ class WorkerKeeper(_Keeper):
             self._spawn()
 
     def stop(self) -> None:
-        worker = cast("subprocess.Popen[bytes]", self._worker)
-        worker.terminate()
-        try:
-            worker.wait(_STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            worker.kill()
-            worker.wait()
+        if self._worker is not None:
+            _end(self._worker)
         if self._lease is not None:
             self._lease.close()
 
+    def _look_after_kafka(self) -> None:
+        """The worker cannot do without it, whoever started it first; one that fails is tried again after a pause."""
+        if self.settings.kafka is not None:
+            return
+        if self._kafka_keeper is not None and self._kafka_keeper.poll() is not None:
+            self.told.wait(_RESTART_AFTER_S)
+            self._kafka_keeper = None
+        if self._kafka_keeper is None:
+            self._kafka_keeper = start_keeper(self.settings, "kafka")
+
     def _spawn(self) -> None:
-        self._worker = subprocess.Popen([sys.executable, "-m", "streams.worker_process", str(os.getpid())])
+        self._worker = subprocess.Popen([sys.executable, "-P", "-m", "streams.worker_process", str(os.getpid())])
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def main() -> int:
@@ -134,7 +152,11 @@ def main() -> int:
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
     settings = load_settings()
     keeper: _Keeper = KafkaKeeper(settings) if sys.argv[1] == "kafka" else WorkerKeeper(settings)
-    return keeper.keep()
+    try:
+        return keeper.keep()
+    except Fault as fault:
+        log.error("%s", fault)  # noqa: TRY400 - one line for a person
+        return 1
 
 
 if __name__ == "__main__":

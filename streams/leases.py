@@ -39,10 +39,7 @@ class Desk:
 
     def is_kept(self) -> bool:
         """Whether a keeper is alive."""
-        lock = self._try("keeper", fcntl.LOCK_SH)
-        if lock is not None:
-            lock.close()
-        return lock is None
+        return is_locked(self._file("keeper"))
 
     def close_when_idle(self) -> IO[str] | None:
         """The lock that keeps new leases waiting, or None while someone holds a lease."""
@@ -72,6 +69,11 @@ class Desk:
         return self._file("log")
 
     @property
+    def lease_file(self) -> Path:
+        """The file whose lock is the lease."""
+        return self._file("lease")
+
+    @property
     def stays(self) -> Path:
         """While this file exists the service stays though nobody holds a lease."""
         return self._file("stays")
@@ -86,10 +88,22 @@ class Desk:
         return file
 
     def _try(self, ending: str, kind: int) -> IO[str] | None:
-        file = self._file(ending).open("a+")
-        try:
-            fcntl.flock(file, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            return None
-        return file
+        return _try_lock(self._file(ending), kind)
+
+
+def is_locked(file: Path) -> bool:
+    """Whether a process holds the file's lock for itself."""
+    lock = _try_lock(file, fcntl.LOCK_SH)
+    if lock is not None:
+        lock.close()
+    return lock is None
+
+
+def _try_lock(path: Path, kind: int) -> IO[str] | None:
+    file = path.open("a+")
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file

@@ -33,6 +33,9 @@ class MoveIndex(Protocol):
     def flush(self) -> None:
         """Make what was put in durable."""
 
+    def count(self) -> int:
+        """How many moves are in it."""
+
 
 class MoveSink:
     """Reads `move-indexed` into the index. `positions` is the file that remembers how far."""
@@ -96,6 +99,8 @@ class MoveSink:
     async def _seek(self, consumer: Any) -> None:
         partitions = [_partition(number) for number in range(PARTITIONS)]
         consumer.assign(partitions)
+        if await asyncio.to_thread(self._index.count) == 0:
+            self._next.clear()  # a position belongs to the index it was noted for, and this one is new
         ends = await consumer.end_offsets(partitions)
         for tp in partitions:
             if self._next.get(tp.partition, 0) > ends[tp]:

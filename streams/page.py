@@ -6,16 +6,19 @@ import asyncio
 import hmac
 import os
 import secrets
+import tempfile
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp import web
 
-from schemas.base import Payload
+from schemas.faults import Poison
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _OPEN = {"/livez", "/readyz"}
+_SHORTEST = 32
 TOKEN_FILE = "token"  # noqa: S105 - its name
 
 
@@ -45,12 +48,21 @@ def read_token(run_dir: Path) -> str:
     """The token of this data folder, made where there is none, readable by its owner only."""
     file = run_dir / TOKEN_FILE
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    try:
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as new:
-            new.write(secrets.token_urlsafe(32))
-    except FileExistsError:
-        pass
-    return file.read_text()
+    if not file.exists():
+        _write_token(run_dir, file)
+    token = file.read_text()
+    if len(token) < _SHORTEST:
+        raise Poison(f"{file} holds no token: remove it", reason="token")
+    return token
+
+
+def _write_token(run_dir: Path, file: Path) -> None:
+    """Whole or not at all, and the first of several writers wins."""
+    with tempfile.NamedTemporaryFile("w", dir=run_dir) as new:  # readable by its owner only
+        new.write(secrets.token_urlsafe(32))
+        new.flush()
+        with suppress(FileExistsError):
+            os.link(new.name, file)
 
 
 class Page:
@@ -126,8 +138,3 @@ class Page:
             return web.json_response({"moves": await asyncio.to_thread(self._state.search, query)})
         except (ValueError, KeyError, TypeError) as error:
             return web.json_response({"error": str(error)}, status=400)
-
-
-def as_json(payload: Payload) -> dict[str, Any]:
-    """A payload as plain JSON values."""
-    return payload.model_dump(mode="json")

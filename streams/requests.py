@@ -11,6 +11,7 @@ from schemas.faults import Poison
 from schemas.progress import Progress
 from streams.app import TableResults, add_agent
 from streams.envelope import Record, payload_of
+from streams.stage import patiently
 from streams.topics import PROGRESS, REQUESTS_TABLE
 
 
@@ -37,6 +38,9 @@ class Requests:
         except Poison:
             return
         assert isinstance(said, Progress)  # noqa: S101 - what payload_of was asked for
+        await patiently(lambda: self._merge_in(said))
+
+    async def _merge_in(self, said: Progress) -> None:
         known = self._table.get(said.request_id)
         self._table.put(said.request_id, json.dumps(_merge(json.loads(known) if known else {}, said)))
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from infra.settings import Settings
 from schemas.faults import Retryable
-from streams.leases import Desk, Role
+from streams.leases import Desk, Role, is_locked
 
 _READY_WITHIN_S = 120.0
 _LOOK_EVERY_S = 0.03
@@ -55,7 +55,10 @@ class Endpoint:
 
 
 def _refusal(error: urllib.error.HTTPError) -> Exception:
-    said = json.loads(error.read() or b"{}").get("error", error.reason)
+    try:
+        said = json.loads(error.read())["error"]
+    except (ValueError, KeyError, TypeError):
+        said = error.reason
     return LookupError(said) if error.code == 404 else ValueError(said)
 
 
@@ -76,7 +79,8 @@ def stream(settings: Settings, report: Report) -> Iterator[Endpoint]:
         leases.enter_context(Desk(settings.run_dir, "worker").lease())
         if settings.kafka is None:
             leases.enter_context(Desk(settings.run_dir, "kafka").lease())
-            start_keeper(settings, "kafka")
+            start_keeper(settings, "worker")  # imports what it needs while Kafka starts
+            _wait_for(settings, "kafka", report, _kafka_address)
         yield _wait_for(settings, "worker", report, running_worker)
 
 
@@ -84,7 +88,7 @@ def _wait_for(settings: Settings, role: Role, report: Report, find: Callable[[Se
     found = find(settings)
     if found is not None:
         return found
-    report("starting Kafka and a worker" if role == "worker" else "starting Kafka")
+    report("starting a worker" if role == "worker" else "starting Kafka")
     keeper: subprocess.Popen[bytes] | None = None
     deadline = monotonic() + _READY_WITHIN_S
     while monotonic() < deadline and not (keeper and keeper.poll()):
@@ -105,7 +109,7 @@ def start_keeper(settings: Settings, role: Role) -> subprocess.Popen[bytes] | No
     mode = "ab" if desk.log.exists() and desk.log.stat().st_size < _LOG_LIMIT_BYTES else "wb"
     with desk.log.open(mode) as log:
         return subprocess.Popen(
-            [sys.executable, "-m", "streams.keeper", role],
+            [sys.executable, "-P", "-m", "streams.keeper", role],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -131,6 +135,8 @@ def _kafka_address(settings: Settings) -> str | None:
 def running_worker(settings: Settings) -> Endpoint | None:
     """A worker of this data folder that is ready, or None."""
     for file in sorted(settings.run_dir.glob("worker-*.json")):
+        if not is_locked(settings.state_dir / f"{file.stem}.lock"):
+            continue  # left by a worker that was killed: whoever has its port now gets no token
         try:
             address = json.loads(file.read_text())
             token = (settings.run_dir / "token").read_text()

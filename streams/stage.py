@@ -10,6 +10,7 @@ long as it takes; the event is acked only after everything it leads to has been 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import random
 from collections.abc import Awaitable, Callable
@@ -18,9 +19,10 @@ from time import monotonic, thread_time
 from typing import Any, Protocol, TypeVar
 
 import psutil
+from pydantic import TypeAdapter, ValidationError
 
 from agents.step import Step, Tools
-from schemas.base import Payload
+from schemas.base import Payload, RequestId
 from schemas.faults import Fault, Poison, Retryable
 from schemas.progress import Progress
 from streams.children import Done
@@ -33,6 +35,7 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 ATTEMPTS = 4
+_REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 30.0
 
@@ -89,31 +92,33 @@ class Stage:
 
     async def handle(self, record: Record) -> None:
         """Take a record all the way; when this returns it may be acked."""
+        said = _anonymous(record)
         try:
             event = self._read(record)
-        except Poison as fault:
-            await self._bury(record, _anonymous(record), fault, attempts=0)
-            return
-        try:
-            await self._advance(record, event)
+            said = _begin(event, self.step.name)
+            await self._advance(record, event, said)
         except _GaveUp as gave_up:
-            await self._bury(record, _begin(event, self.step.name), gave_up.fault, gave_up.attempts)
+            await self._bury(record, said, gave_up.fault, gave_up.attempts)
+        except Poison as fault:
+            await self._bury(record, said, fault, attempts=0)
+        except Exception as error:
+            log.exception("%s: this is a defect of ours", self.step.name)
+            await self._bury(record, said, Retryable(f"{type(error).__name__}: {error}", "unexpected"), attempts=1)
 
     def _read(self, record: Record) -> Payload:
         event = payload_of(record, self.step.consumes)
         if getattr(event, "request_id", None) is None:
-            return event.model_copy(update={"request_id": record.event_id or letter_id(record)})
+            return event.model_copy(update={"request_id": _own_id(record)})
         return event
 
-    async def _advance(self, record: Record, event: Payload) -> None:
-        said = _begin(event, self.step.name)
+    async def _advance(self, record: Record, event: Payload, said: Progress) -> None:
         started = monotonic()
         await self._tell(said)
-        await _patiently(self.before)
+        await patiently(self.before)
         key, result, done = await self._insist(lambda: self._result(event, said))
         out = self.step.emit(event, result)
         await self._publish(record, out, key, said.request_id)
-        await _patiently(self.after)
+        await patiently(self.after)
         await self._tell(
             said.model_copy(
                 update={
@@ -131,14 +136,13 @@ class Stage:
     async def _result(self, event: Payload, said: Progress) -> tuple[str, Payload, Done | None]:
         step = self.step
         key = work_key(step.name, step.version, step.known_by(event, self.tools))
-        known = self.results.get(key)
-        if known is not None:
-            result = step.result.model_validate_json(known)
-            if step.holds(result, self.tools):
-                return key, result, None
+        known = _read_again(step, self.results.get(key))
+        if known is not None and step.holds(known, self.tools):
+            return key, known, None
         done = await self.run(step, event, self._reporter(said))
-        await _patiently(lambda: _async(self.results.put, key, done.result))
-        return key, step.result.model_validate_json(done.result), done
+        result: Payload = step.result.model_validate_json(done.result)
+        await patiently(lambda: _at_last(self.results.put, key, done.result))
+        return key, result, done
 
     def _reporter(self, said: Progress) -> Callable[[float], None]:
         tasks: set[asyncio.Task[None]] = set()
@@ -172,18 +176,18 @@ class Stage:
         headers = seal(self.sink, f"/agents/{self.step.name}", event_id(key, request_id), request_id, cause)
         partition_key = self.step.key(out).encode()
         value = out.model_dump_json().encode()
-        await _patiently(lambda: self.publisher.publish(self.sink.full_name, partition_key, value, headers))
+        await patiently(lambda: self.publisher.publish(self.sink.full_name, partition_key, value, headers))
 
     async def _bury(self, record: Record, said: Progress, fault: Fault, attempts: int) -> None:
         headers = letter_headers(record, self.step.name, fault, attempts)
         topic = self.source.dead_letter_name
-        await _patiently(lambda: self.publisher.publish(topic, record.key, record.value, headers))
+        await patiently(lambda: self.publisher.publish(topic, record.key, record.value, headers))
         log.warning("%s: %s is in the dead letters: %s", self.step.name, said.request_id, fault)
         failed = {"state": "failed", "outcome": "failed", "reason": fault.reason, "error": str(fault)}
         await self._tell(said.model_copy(update=failed | {"dead_letter_id": letter_id(record)}))
 
     async def _tell(self, said: Progress) -> None:
-        await _patiently(lambda: self._say(said))
+        await patiently(lambda: self._say(said))
 
     async def _say(self, said: Progress) -> None:
         said = said.model_copy(update={"step": self.step.name})
@@ -208,11 +212,33 @@ def _begin(event: Payload, step: str) -> Progress:
 
 
 def _anonymous(record: Record) -> Progress:
-    request_id = record.header("ce_correlationid") or record.event_id or letter_id(record)
+    request_id = _own_id(record)
+    return Progress(request_id=request_id, subject=request_id, step="unknown", state="started")
+
+
+def _own_id(record: Record) -> str:
+    """What the sender may know the request by: its id in the payload, in the headers, or the event's; else ours."""
+    for name in (_request_id_in(record.value), record.header("ce_correlationid"), record.event_id):
+        try:
+            return _REQUEST_ID.validate_python(name)
+        except ValidationError:
+            continue
+    return letter_id(record)
+
+
+def _request_id_in(value: bytes | None) -> object:
     try:
-        return Progress(request_id=request_id, subject=request_id, step="unknown", state="started")
-    except ValueError:
-        return Progress(request_id=letter_id(record), subject=letter_id(record), step="unknown", state="started")
+        return json.loads(value or b"")["request_id"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _read_again(step: Step[Any, Any, Any], known: str | None) -> Payload | None:
+    """A remembered result, or None where there is none that today's step can read."""
+    try:
+        return None if known is None else step.result.model_validate_json(known)
+    except ValidationError:
+        return None
 
 
 def _backoff(attempt: int) -> float:
@@ -220,16 +246,18 @@ def _backoff(attempt: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
-async def _async(function: Callable[..., None], *arguments: str) -> None:
+async def _at_last(function: Callable[..., None], *arguments: str) -> None:
     function(*arguments)
 
 
-async def _patiently(action: Callable[[], Awaitable[None]]) -> None:
-    """Do it, however long the broker or the disk keeps us waiting."""
+async def patiently(action: Callable[[], Awaitable[None]]) -> None:
+    """Do it, however long the broker or the disk keeps us waiting. Only `Poison`, which no waiting mends, escapes."""
     attempt = 0
     while True:
         try:
             return await action()
+        except Poison:
+            raise
         except Exception as error:  # noqa: BLE001 - giving up here would lose the event
             attempt += 1
             log.warning("waiting to try again: %s: %s", type(error).__name__, error)
@@ -246,7 +274,10 @@ def in_thread(tools: Tools) -> Runner:
             loop.call_soon_threadsafe(report, fraction)
 
         lent = replace(tools, report=report_from_thread)
-        return await asyncio.wait_for(asyncio.to_thread(_measured, step, event, lent), step.timeout_s)
+        try:
+            return await asyncio.wait_for(asyncio.to_thread(_measured, step, event, lent), step.timeout_s)
+        except TimeoutError as error:
+            raise Retryable(f"the step did not finish within {step.timeout_s:.0f} s", reason="timeout") from error
 
     return run
 

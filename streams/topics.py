@@ -18,6 +18,7 @@ from schemas.song_submitted import SongSubmitted
 APP_ID = "bachata"
 PARTITIONS = 4
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
+MAX_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record, and headers that say what failed
 _DAY_MS = 24 * 3600 * 1000
 
 
@@ -83,7 +84,11 @@ def changelog_name(table: str) -> str:
 def specs() -> list[TopicSpec]:
     """Every topic that must exist: events, dead letters, and the tables' changelogs."""
     events = [TopicSpec(topic.full_name, PARTITIONS, _config(topic)) for topic in TOPICS]
-    letters = [TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30)) for topic in TOPICS if topic.dead_letters]
+    letters = [
+        TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30, MAX_LETTER_BYTES))
+        for topic in TOPICS
+        if topic.dead_letters
+    ]
     changelogs = [TopicSpec(changelog_name(table), PARTITIONS, _compaction()) for table in TABLES]
     return events + letters + changelogs
 
@@ -92,14 +97,10 @@ def _config(topic: Topic) -> dict[str, str]:
     return _compaction() if topic.compacted else _retention(topic.retention_days)
 
 
-def _retention(days: int | None) -> dict[str, str]:
+def _retention(days: int | None, largest: int = MAX_MESSAGE_BYTES) -> dict[str, str]:
     retention_ms = -1 if days is None else days * _DAY_MS
-    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), **_size()}
+    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), "max.message.bytes": str(largest)}
 
 
 def _compaction() -> dict[str, str]:
-    return {"cleanup.policy": "compact", **_size()}
-
-
-def _size() -> dict[str, str]:
-    return {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
+    return {"cleanup.policy": "compact", "max.message.bytes": str(MAX_MESSAGE_BYTES)}

@@ -20,6 +20,7 @@ from schemas.faults import Poison, Retryable
 from streams.admin import ensure_topics
 from streams.app import FaustPublisher, TableResults, add_agent, make_app
 from streams.children import Children, Done
+from streams.identity import digest
 from streams.library_view import LibraryView
 from streams.move_sink import MoveSink
 from streams.page import Page, read_token
@@ -42,7 +43,7 @@ class Worker:
         self._number, self._lock = _claim(settings.state_dir)
         folder = settings.state_dir / f"worker-{self._number}"
         self._index = open_index(settings, folder / "moves")
-        self._sink = MoveSink(bootstrap, self._index, folder / "moves" / "positions.json")
+        self._sink = MoveSink(bootstrap, self._index, folder / "moves" / f"positions-{_backend(settings)}.json")
         self._app = make_app(bootstrap, folder)
         self._children = Children(settings.children)
         self._requests = Requests(self._app)
@@ -69,9 +70,11 @@ class Worker:
         app = asyncio.ensure_future(self._app.start())
         broken = asyncio.ensure_future(self._app.wait_until_stopped())
         told = asyncio.ensure_future(stopping.wait())
-        await asyncio.wait({broken, told}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({app, told}, return_when=asyncio.FIRST_COMPLETED)  # a failed start breaks nothing else
+        if not told.done() and app.exception() is None:
+            await asyncio.wait({broken, told}, return_when=asyncio.FIRST_COMPLETED)
         if not told.done():
-            reason = self._app.crash_reason
+            reason = app.exception() or self._app.crash_reason
             raise Retryable(f"the stream broke down: {reason!r}", reason="stream") from reason
         broken.cancel()
         app.cancel()
@@ -123,6 +126,10 @@ class Worker:
 
     async def _in_child(self, step: Step[Any, Any, Any], event: Payload, report: Any) -> Done:
         return await self._children.run(step.name, event.model_dump_json(), step.timeout_s, report)
+
+
+def _backend(settings: Settings) -> str:
+    return digest(settings.qdrant_url)[:8] if settings.qdrant_url else "embedded"
 
 
 def _waits(step: Step[Any, Any, Any], sink: MoveSink) -> dict[str, Any]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from typing import Any, NoReturn
 
 import click
 
@@ -35,6 +37,18 @@ class _Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+    def main(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Run, with mistakes of usage told as all other errors are."""
+        from streams.cli.output import fail
+
+        try:
+            status = super().main(*args, **{**kwargs, "standalone_mode": False})
+        except click.ClickException as error:
+            fail(error.format_message(), "--json" in sys.argv, "usage", status=error.exit_code)
+        except click.Abort:
+            fail("stopped", "--json" in sys.argv, "stopped")
+        sys.exit(status if isinstance(status, int) else 0)
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import click
 
+from agents.audio_analysis.agent import STEP as AUDIO_ANALYSIS
+from agents.intake.agent import STEP as INTAKE
+from agents.step import Step
 from infra.settings import load_settings
-from streams.cli.output import command, give, tell
+from schemas.audio_analyzed import AudioAnalysis
+from schemas.base import Payload, Source
+from schemas.song_submitted import SongSubmitted
+from streams.children import Children
+from streams.cli.output import command, give
 
 
 @click.command()
@@ -29,15 +36,24 @@ def analyze(song: Path, as_json: bool) -> None:
         click.echo(f"  {section.start_s:7.2f} - {section.end_s:7.2f} s  {section.label:8} {section.rhythm}")
 
 
-def _analysis(song: Path) -> Any:
-    from agents.audio_analysis.analysis import analyze as analyze_music
-    from agents.intake.probe import probe
-    from infra.media_store import MediaStore
+def _analysis(song: Path) -> AudioAnalysis:
+    """Untrusted media is opened in a child, here as in the stream."""
     from streams.cli.files import take
 
     settings = load_settings()
-    path = MediaStore(settings.media_dir).path(take(settings, song, "audio").sha256)
-    probe(path, "audio")
-    if sys.stderr.isatty():
-        tell(f"listening to {song.name}")
-    return analyze_music(path)
+    return asyncio.run(_listen(take(settings, song, "audio").sha256))
+
+
+async def _listen(sha256: str) -> AudioAnalysis:
+    children = Children(1)
+    try:
+        submitted = SongSubmitted(source=Source(sha256=sha256), request_id="analyze")
+        song = await _run(children, INTAKE, submitted)
+        return AudioAnalysis.model_validate(await _run(children, AUDIO_ANALYSIS, INTAKE.emit(submitted, song)))
+    finally:
+        await children.stop()
+
+
+async def _run(children: Children, step: Step[Any, Any, Any], event: Payload) -> Any:
+    done = await children.run(step.name, event.model_dump_json(), step.timeout_s, lambda _: None)
+    return step.result.model_validate_json(done.result)

@@ -74,7 +74,11 @@ class _Display:
             from rich.console import Console
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-            columns = (TextColumn("{task.description:46}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"))
+            columns = (
+                TextColumn("{task.description:46}", markup=False),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f}%"),
+            )
             self._bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
             self._bars.start()
         return self
@@ -101,7 +105,7 @@ class _Display:
         if said.outcome and self._total > 1:
             self._finished += 1
             self._bars.remove_task(task)
-            self._bars.console.print(self._line(said))
+            self._bars.console.print(self._line(said), markup=False)
 
     def _show_line(self, said: Progress) -> None:
         self._finished += bool(said.outcome)

@@ -25,12 +25,18 @@ _DIFFICULTIES = click.Choice(["beginner", "intermediate", "advanced"])
     "--quality", type=click.Choice(["fast", "balanced", "high_quality"]), default="balanced", show_default=True
 )
 @click.option(
-    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Another seed, another choreography."
+    "--seed",
+    type=click.IntRange(0, 2**63 - 1),
+    default=0,
+    show_default=True,
+    help="Another seed, another choreography.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also put the video here.")
 @command
 def generate(song: Path, out: Path | None, as_json: bool, **options: Any) -> None:
     """Make a choreography video of SONG."""
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     _generate(load_settings(), song, out, as_json, options)
 
 
@@ -56,7 +62,7 @@ def demo(as_json: bool) -> None:
 def _generate(settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any]) -> None:
     from schemas.base import Options, Source
     from schemas.song_submitted import SongSubmitted
-    from streams.cli.files import take
+    from streams.cli.files import take, title_of
     from streams.cli.following import follow
     from streams.identity import new_request_id
     from streams.services import stream
@@ -65,7 +71,7 @@ def _generate(settings: Settings, song: Path, out: Path | None, as_json: bool, o
     request = SongSubmitted(
         source=Source(sha256=media.sha256),
         request_id=new_request_id(),
-        title=song.stem[:200],
+        title=title_of(song),
         options=Options.model_validate(options),
     )
     with stream(settings, tell) as endpoint:
@@ -97,7 +103,6 @@ def _show(settings: Settings, heard: Any, out: Path | None, as_json: bool) -> No
 
 
 def _copy(video: Path, out: Path) -> Path:
-    out.parent.mkdir(parents=True, exist_ok=True)
     temporary = out.with_name(f".{out.name}.part")
     shutil.copyfile(video, temporary)
     return temporary.replace(out).resolve()

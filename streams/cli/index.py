@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,7 @@ def _clips(paths: Sequence[Path]) -> list[Path]:
         found += below if path.is_dir() else [path]
     if not found:
         raise Poison(f"no video below {', '.join(str(path) for path in paths)}", reason="no_clips")
-    return list(dict.fromkeys(file.absolute() for file in found))
+    return list(dict.fromkeys(_real(file) for file in found))
 
 
 def _annotations(file: Path | None, clips: Sequence[Path]) -> tuple[dict[Path, MoveAnnotation], list[str]]:
@@ -80,13 +81,18 @@ def _annotations(file: Path | None, clips: Sequence[Path]) -> tuple[dict[Path, M
         return {}, []
     try:
         entries = json.loads(file.read_text())["clips"]
-        by_path = {file.absolute().parent / entry["video_path"]: _annotation(entry) for entry in entries}
+        by_path = {_real(file.parent / entry["video_path"]): _annotation(entry) for entry in entries}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Poison(f"{file} is not a file of annotations: {error}", reason="invalid_annotations") from error
     missing = [path for path in by_path if not path.exists()]
     warnings = [f"{path.name} is annotated but is not there" for path in missing]
     warnings += [f"{clip.name} has no annotation" for clip in clips if clip not in by_path]
     return by_path, warnings
+
+
+def _real(path: Path) -> Path:
+    """One spelling for one file, however it was named."""
+    return Path(os.path.realpath(path))
 
 
 def _annotation(entry: dict[str, Any]) -> MoveAnnotation:
@@ -104,7 +110,7 @@ def _requests(
     settings: Settings, files: Sequence[Path], known: dict[Path, MoveAnnotation]
 ) -> tuple[list[MoveSubmitted], list[dict[str, Any]]]:
     from schemas.base import Source
-    from streams.cli.files import take
+    from streams.cli.files import take, title_of
     from streams.identity import new_request_id
 
     requests, refused = [], []
@@ -112,10 +118,10 @@ def _requests(
         try:
             source = Source(sha256=take(settings, file, "video").sha256)
         except Poison as fault:
-            refused.append(_blank(file.stem) | {"status": "failed", "error": str(fault)})
+            refused.append(_blank(title_of(file)) | {"status": "failed", "error": str(fault)})
             continue
         requests.append(
-            MoveSubmitted(source=source, clip=file.stem, request_id=new_request_id(), annotation=known.get(file))
+            MoveSubmitted(source=source, clip=title_of(file), request_id=new_request_id(), annotation=known.get(file))
         )
     return requests, refused
 

@@ -22,15 +22,16 @@ def tell(message: str) -> None:
 
 def give(value: dict[str, Any]) -> None:
     """The one JSON object."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value) + "\n")
 
 
-def fail(message: str, as_json: bool, reason: str = "failed", **more: Any) -> NoReturn:
-    """End with one clear line and status 1."""
+def fail(message: str, as_json: bool, reason: str = "failed", status: int = 1, **more: Any) -> NoReturn:
+    """End with one clear line and a status that is not 0."""
+    message = " ".join(message.split())
     if as_json:
         give({"error": message, "reason": reason, **more})
     tell(f"error: {message}")
-    sys.exit(1)
+    sys.exit(status)
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
@@ -48,6 +49,11 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             fail(str(fault), bool(kwargs["as_json"]), fault.reason)
         except KeyboardInterrupt:
             fail("stopped", bool(kwargs["as_json"]), "stopped")
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, one line and one JSON object
+            _trace()
+            fail(f"{type(error).__name__}: {error}", bool(kwargs["as_json"]), "unexpected")
 
     return run
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 import threading
 from time import monotonic, sleep
 from typing import Any
+from urllib.parse import quote
 
 import click
 
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.cli.output import command, fail, give, tell
-from streams.leases import Desk
-from streams.services import Endpoint, local_kafka, running_worker, stream
+from streams.leases import Desk, is_locked
+from streams.services import Endpoint, local_kafka, start_keeper, stream
 
 _STOPPED_WITHIN_S = 40.0
+_LOOK_EVERY_S = 1.0
 
 
 @click.command()
@@ -25,14 +26,17 @@ _STOPPED_WITHIN_S = 40.0
 def up(as_json: bool) -> None:
     """Keep Kafka and a worker running until stopped (Ctrl-C or SIGTERM)."""
     told = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: told.set())
-    with stream(load_settings(), tell) as endpoint:
+    settings = load_settings()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end the wait for a start, too
+    with stream(settings, tell) as endpoint:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: told.set())
         if as_json:
             give({"kafka": endpoint.bootstrap, "page": endpoint.page, "ready": True})
             sys.stdout.flush()
         tell(f"ready: Kafka on {endpoint.bootstrap}, the worker's page on {endpoint.page}; Ctrl-C stops")
-        told.wait()
+        while not told.wait(_LOOK_EVERY_S):
+            start_keeper(settings, "worker")
     tell("stopped")
 
 
@@ -61,22 +65,24 @@ def kafka() -> None:
 def start(as_json: bool) -> None:
     """Start it and leave it running."""
     settings = _own_kafka()
-    Desk(settings.run_dir, "kafka").stays.touch()
     with local_kafka(settings, tell) as bootstrap:
+        Desk(settings.run_dir, "kafka").stays.touch()
         _show_kafka(True, bootstrap, as_json)
 
 
 @kafka.command()
 @command
 def stop(as_json: bool) -> None:
-    """Stop it, also when something still uses it."""
+    """Stop it. What still uses it must end first."""
     desk = Desk(_own_kafka().run_dir, "kafka")
     desk.stays.unlink(missing_ok=True)
-    address = desk.read()
-    if address is not None and desk.is_kept():
-        os.kill(int(address["pid"]), signal.SIGTERM)
-        _wait_until_gone(desk)
-    _show_kafka(False, None, as_json)
+    idle = desk.close_when_idle()
+    if idle is None and desk.is_kept() and _is_in_use(desk):
+        raise Retryable("Kafka is in use; it stops when the last command that uses it ends", reason="kafka_in_use")
+    if idle is not None:
+        idle.close()
+    _wait_until_gone(desk)
+    _show_kafka(desk.is_kept(), None, as_json)
 
 
 @kafka.command(name="status")
@@ -95,6 +101,11 @@ def _own_kafka() -> Settings:
     if settings.kafka is not None:
         raise Retryable(f"BACHATA_KAFKA names {settings.kafka}, which is not ours to start or stop", reason="kafka")
     return settings
+
+
+def _is_in_use(desk: Desk) -> bool:
+    """Whether someone holds a lease: the keeper itself holds the lock for itself while it shuts down."""
+    return not is_locked(desk.lease_file)
 
 
 def _wait_until_gone(desk: Desk) -> None:
@@ -135,7 +146,7 @@ def _show_stream(endpoint: Endpoint, as_json: bool) -> None:
 
 def _show_request(endpoint: Endpoint, request_id: str, as_json: bool) -> None:
     try:
-        request = endpoint.get(f"/requests/{request_id}")
+        request = endpoint.get(f"/requests/{quote(request_id, safe='')}")
     except LookupError:
         fail(f"no request '{request_id}' is known; `bachata status` lists the last ones", as_json, "unknown_request")
     if as_json:
@@ -159,8 +170,3 @@ def _cost(step: dict[str, Any]) -> str:
     if step.get("error"):
         return str(step["error"])
     return "known already" if step["cached"] else f"{step['seconds']:.2f} s, {step['cpu_seconds']:.2f} CPU s"
-
-
-def is_running(settings: Settings) -> bool:
-    """Whether a worker of this data folder is ready."""
-    return running_worker(settings) is not None

@@ -92,6 +92,8 @@ def test_kafka_stays_when_told_and_goes_when_told(own: Home) -> None:
     started = own.bachata("kafka", "start").json
     assert started["running"]
     assert own.bachata("kafka", "status").json == started
+    with own.up():
+        assert own.bachata("kafka", "stop").json["reason"] == "kafka_in_use"
     assert own.bachata("kafka", "stop").json == {"running": False, "bootstrap": None}
     _wait_until_nothing_runs(own)
 

@@ -47,6 +47,12 @@ def test_structured_mode_is_understood() -> None:
     assert event.source.sha256 == _SHA
 
 
+def test_a_structured_event_nested_too_deep_is_poison() -> None:
+    nested = b'{"data":' + b"[" * 100_000
+    with pytest.raises(Poison):
+        payload_of(_record(nested, [("content-type", b"application/cloudevents+json")]), SongSubmitted)
+
+
 @given(st.none() | st.binary(max_size=200))
 def test_garbage_is_poison_and_nothing_else(value: bytes | None) -> None:
     for headers in ([], [("content-type", b"application/cloudevents+json")]):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from schemas.progress import Progress
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams import stage as stage_module
+from streams.dead_letters import letter_id
 from streams.envelope import Headers, Record
 from streams.stage import ATTEMPTS, Stage, in_thread
 from streams.topics import PROGRESS, topic_of
@@ -161,6 +163,57 @@ async def test_an_event_without_a_request_id_goes_by_its_own_id() -> None:
     assert SongAccepted.model_validate_json(value or b"").request_id == "e1"
 
 
+@pytest.mark.parametrize("ce_id", [b"a/b c", b"x" * 600, b"", b"\xff\xfe"])
+async def test_an_event_id_that_is_no_request_id_gives_way_to_ours(ce_id: bytes) -> None:
+    broker = Broker()
+    bare = _record(request_id=None)
+    record = replace(bare, headers=[("ce_id", ce_id)])
+    await _stage(Work(), broker, Memory()).handle(record)
+    [(_, _, value, _)] = broker.on(_SINK.full_name)
+    assert SongAccepted.model_validate_json(value or b"").request_id == letter_id(record)
+
+
+async def test_the_sender_of_an_invalid_request_sees_its_outcome() -> None:
+    broker = Broker()
+    value = json.dumps({"source": {"sha256": _SHA}, "request_id": "my-1", "options": {"duration": "2min"}}).encode()
+    await _stage(Work(), broker, Memory()).handle(_record(value))
+    [outcome] = broker.outcomes()
+    assert (outcome.request_id, outcome.outcome, outcome.reason) == ("my-1", "failed", "invalid_event")
+
+
+async def test_a_defect_outside_the_work_is_buried_too() -> None:
+    def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
+        raise KeyError("a defect")
+
+    broker = Broker()
+    stage = _stage(Work(), broker, Memory())
+    await replace(stage, step=replace(stage.step, emit=emit)).handle(_record())
+    assert len(broker.on(_SOURCE.dead_letter_name)) == 1
+    assert [outcome.reason for outcome in broker.outcomes()] == ["unexpected"]
+
+
+async def test_an_event_too_large_for_its_topic_is_buried() -> None:
+    class Full(Broker):
+        async def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+            if topic == _SINK.full_name:
+                raise Poison("too large", reason="too_large")
+            await super().publish(topic, key, value, headers)
+
+    broker = Full()
+    await _stage(Work(), broker, Memory()).handle(_record())
+    assert [outcome.reason for outcome in broker.outcomes()] == ["too_large"]
+
+
+async def test_a_remembered_result_that_cannot_be_read_is_made_again() -> None:
+    broker, memory, work = Broker(), Memory(), Work()
+    stage = _stage(work, broker, memory)
+    await stage.handle(_record())
+    memory.known = dict.fromkeys(memory.known, '{"of": "an older shape"}')
+    await stage.handle(_record())
+    assert work.calls == 2
+    assert not broker.on(_SOURCE.dead_letter_name)
+
+
 async def test_poison_goes_to_the_dead_letters_at_once_byte_for_byte() -> None:
     broker, work = Broker(), Work(Poison("no audio in it", reason="no_audio"))
     record = _record()
@@ -178,7 +231,7 @@ async def test_poison_goes_to_the_dead_letters_at_once_byte_for_byte() -> None:
     assert outcome.dead_letter_id == said["dead-letter-id"].decode()
 
 
-@pytest.mark.parametrize("value", [b"\x00\xff garbage", b"{}", b"[1]", b"null"])
+@pytest.mark.parametrize("value", [b"\x00\xff garbage", b"{}", b"[1]", b"null", b"[" * 100_000])
 async def test_bytes_that_are_no_event_are_kept_and_told_of(value: bytes) -> None:
     broker, work = Broker(), Work()
     await _stage(work, broker, Memory()).handle(_record(value))

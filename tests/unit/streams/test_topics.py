@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from streams.steps import STEPS
-from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, TOPICS, specs, topic_of
+from streams.topics import MAX_LETTER_BYTES, MAX_MESSAGE_BYTES, PARTITIONS, TOPICS, specs, topic_of
 
 
 def test_every_step_reads_and_writes_a_topic_of_the_table() -> None:
@@ -24,7 +24,9 @@ def test_the_steps_form_two_ways() -> None:
 def test_every_topic_has_the_same_partitions_and_room_for_the_largest_event() -> None:
     wanted = specs()
     assert {spec.partitions for spec in wanted} == {PARTITIONS}
-    assert {spec.config["max.message.bytes"] for spec in wanted} == {str(MAX_MESSAGE_BYTES)}
+    room = {spec.name.endswith(".dlq"): int(spec.config["max.message.bytes"]) for spec in wanted}
+    assert room == {False: MAX_MESSAGE_BYTES, True: MAX_LETTER_BYTES}
+    assert MAX_LETTER_BYTES > MAX_MESSAGE_BYTES
     assert len({spec.name for spec in wanted}) == len(wanted)
 
 
