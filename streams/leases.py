@@ -45,6 +45,14 @@ class Desk:
         """The lock that keeps new leases waiting, or None while someone holds a lease."""
         return self._try("lease", fcntl.LOCK_EX)
 
+    def is_needed(self) -> bool:
+        """Whether someone holds a lease; a keeper that is shutting down holds none."""
+        closing = self.close_when_idle()
+        if closing is not None:
+            closing.close()
+            return False
+        return not is_locked(self._file("lease"))
+
     def write(self, address: Mapping[str, Any]) -> None:
         """Say where the service is."""
         temporary = self._file("new")
@@ -67,11 +75,6 @@ class Desk:
     def log(self) -> Path:
         """The keeper's and the service's log."""
         return self._file("log")
-
-    @property
-    def lease_file(self) -> Path:
-        """The file whose lock is the lease."""
-        return self._file("lease")
 
     @property
     def stays(self) -> Path:

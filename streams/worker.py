@@ -32,6 +32,7 @@ from streams.topics import RESULTS_TABLE, specs
 
 log = logging.getLogger(__name__)
 _MOST_WORKERS = 64
+_STOP_WITHIN_S = 8.0
 
 
 class Worker:
@@ -95,12 +96,19 @@ class Worker:
     async def _stop(self) -> None:
         self._ready = False
         self._address.unlink(missing_ok=True)
-        await self._app.stop()
+        await self._stop_app()
         await self._children.stop()
         await self._sink.stop()
         await self._page.stop()
         self._index.close()
         self._lock.close()
+
+    async def _stop_app(self) -> None:
+        """Faust waits for ever where Kafka goes away in that very moment; what is not acked comes again."""
+        try:
+            await asyncio.wait_for(self._app.stop(), _STOP_WITHIN_S)
+        except TimeoutError:
+            log.warning("the stream did not stop within %.0f s and is left as it is", _STOP_WITHIN_S)
 
     def _health(self) -> dict[str, Any]:
         problems = [] if self._ready else ["starting"]

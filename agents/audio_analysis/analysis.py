@@ -33,7 +33,7 @@ def _unheard(fraction: float) -> None:
 def analyze(path: Path, report: Callable[[float], None] = _unheard) -> AudioAnalysis:
     """Tempo, beats, counts, sections, energy and embedding of a song, or of the sound of a clip.
 
-    Reads what FFmpeg reads of mp3, m4a, aac, flac, ogg, wav, aiff, mp4, mov, mkv, webm and avi. Times are seconds
+    Reads what FFmpeg reads of mp3, m4a, flac, ogg, wav, mp4, mov, mkv and webm. Times are seconds
     from the container's start. `report` takes the finished fraction. The same file gives the same result.
     Raises `Poison`: `not_found`, `not_media`, `no_audio`, `too_short`, `too_long`, `silence`.
     """
@@ -45,22 +45,22 @@ def analyze(path: Path, report: Callable[[float], None] = _unheard) -> AudioAnal
 
 def _analyze(path: Path, report: Callable[[float], None]) -> AudioAnalysis:
     spectrum = spectrum_of(sound(path))
-    _check(path, spectrum)
+    _check(spectrum)
     report(0.7)
     onsets = onsets_of(spectrum)
     grid = grid_of(onsets, spectrum)
     if grid is None:
-        raise Poison(f"{path.name}: holds fewer than four beats of music; give a longer piece", "too_short")
+        raise Poison("it holds fewer than four beats of music; give a longer piece", "too_short")
     report(0.9)
     return _analysis(spectrum, onsets, grid)
 
 
-def _check(path: Path, spectrum: Spectrum) -> None:
+def _check(spectrum: Spectrum) -> None:
     if spectrum.duration_s < SHORTEST_S:
         heard = f"{spectrum.duration_s:.1f} s of sound"
-        raise Poison(f"{path.name}: only {heard} can be decoded; give {SHORTEST_S:.0f} s at least", "too_short")
+        raise Poison(f"only {heard} can be decoded; give {SHORTEST_S:.0f} s at least", "too_short")
     if (spectrum.loudness() > _SILENT).sum() < _LEAST_SOUND_S * FRAME_RATE:
-        raise Poison(f"{path.name}: is silent; give a piece of music", "silence")
+        raise Poison("it is silent; give a piece of music", "silence")
 
 
 def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
@@ -12,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agents.intake.container import decoded, open_container, packets
 from schemas.faults import Poison
 
 if TYPE_CHECKING:
     from av import AudioFrame
-    from av.container import InputContainer
 
 Floats = npt.NDArray[np.floating[Any]]
 Planes = npt.NDArray[Any]
@@ -28,31 +27,6 @@ MAX_SECONDS = 1800.0
 _CHUNK = 262144
 _GAP_S = 0.05
 
-_MAGIC: tuple[tuple[int, bytes, str], ...] = (
-    (4, b"ftyp", "mov"),
-    (4, b"moov", "mov"),
-    (0, b"ID3", "mp3"),
-    (0, b"fLaC", "flac"),
-    (0, b"OggS", "ogg"),
-    (8, b"WAVE", "wav"),
-    (8, b"AIFF", "aiff"),
-    (8, b"AIFC", "aiff"),
-    (8, b"AVI ", "avi"),
-    (0, b"\x1a\x45\xdf\xa3", "matroska"),
-)
-
-
-def demuxer_of(path: Path) -> str:
-    """FFmpeg's name for the format that the file's first bytes show. Raises `Poison` (`not_media`, `not_found`)."""
-    if not path.is_file():
-        raise Poison(f"{path.name}: no such file", "not_found")
-    with path.open("rb") as file:
-        head = file.read(12)
-    for offset, magic, name in _MAGIC:
-        if head.startswith(magic, offset):
-            return name
-    return _bare_stream(head) or _not_media(path)
-
 
 def sound(path: Path) -> Iterator[Floats]:
     """The file's first audio stream as float32 mono blocks at 22050 Hz.
@@ -62,20 +36,7 @@ def sound(path: Path) -> Iterator[Floats]:
     Raises `Poison`: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
     for rate, chunks in groupby(_chunks(_placed(path)), key=itemgetter(0)):
-        yield from _resampled(rate, (_mono(path, planes) for _, planes in chunks))
-
-
-def _bare_stream(head: bytes) -> str | None:
-    """MPEG audio without a header: 11 set bits, then version and layer (ISO 11172-3; layer 0 is ADTS AAC)."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
-        return None
-    return "mp3" if head[1] & 0x06 else "aac"
-
-
-def _not_media(path: Path) -> str:
-    raise Poison(
-        f"{path.name}: not an audio or video file that can be read; give mp3, m4a, flac, ogg, wav or mp4", "not_media"
-    )
+        yield from _resampled(rate, (_mono(planes) for _, planes in chunks))
 
 
 def _resampled(rate: int, chunks: Iterable[Floats]) -> Iterator[Floats]:
@@ -108,12 +69,12 @@ def _placed(path: Path) -> Iterator[Frame]:
     for time_s, rate, planes in _frames(path):
         due = at if time_s is None else time_s
         if due > at + (_GAP_S if at else 0.0):
-            _check_length(path, due)
+            _check_length(due)
             yield from ((rate, silence) for silence in _silence(planes, round((due - at) * rate)))
             at = due
         kept = planes[:, max(0, round(-due * rate)) :]
         at += kept.shape[1] / rate
-        _check_length(path, at)
+        _check_length(at)
         yield rate, kept
 
 
@@ -124,39 +85,20 @@ def _silence(like: Planes, samples: int) -> Iterator[Planes]:
         yield np.full((len(like), width), 128 if like.dtype.kind == "u" else 0, like.dtype)
 
 
-def _check_length(path: Path, seconds: float) -> None:
+def _check_length(seconds: float) -> None:
     if seconds > MAX_SECONDS:
-        raise Poison(f"{path.name}: longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
+        raise Poison(f"the audio is longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
 
 
 def _frames(path: Path) -> Iterator[tuple[float | None, int, Planes]]:
     """(time since the container's start in seconds, sample rate, channels x samples) of each frame that decodes."""
-    import av
-    from av.error import FFmpegError
-
-    name = demuxer_of(path)
-    try:
-        container = av.open(f"file:{path.resolve()}", format=name, options={"protocol_whitelist": "file"})
-    except FFmpegError as error:
-        raise Poison(f"{path.name}: cannot be read as {name}; export it again", "not_media") from error
-    with container:
+    with open_container(path) as container:
         if not any(stream.codec_context for stream in container.streams.audio[:1]):
-            raise Poison(f"{path.name}: has no audio that can be decoded; give a file with music", "no_audio")
-        with suppress(FFmpegError):  # the rest of a truncated file
-            yield from _decoded(container)
-
-
-def _decoded(container: InputContainer) -> Iterator[tuple[float | None, int, Planes]]:
-    from av.error import FFmpegError
-
-    start_s = (container.start_time or 0) / 1_000_000
-    for packet in container.demux(container.streams.audio[0]):
-        try:
-            frames = packet.decode()
-        except FFmpegError:
-            continue
-        for frame in frames:
-            yield None if frame.time is None else frame.time - start_s, frame.sample_rate, _planes(frame)
+            raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
+        start_s = (container.start_time or 0) / 1_000_000
+        for packet in packets(container, container.streams.audio[0]):
+            for frame in decoded(packet):
+                yield None if frame.time is None else frame.time - start_s, frame.sample_rate, _planes(frame)
 
 
 def _planes(frame: AudioFrame) -> Planes:
@@ -164,10 +106,10 @@ def _planes(frame: AudioFrame) -> Planes:
     return samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
 
 
-def _mono(path: Path, planes: Planes) -> Floats:
+def _mono(planes: Planes) -> Floats:
     samples = _as_float(planes[0] if len(planes) == 1 else planes.sum(0, dtype=np.float32) / len(planes), planes.dtype)
     if not np.isfinite(samples).all():
-        raise Poison(f"{path.name}: holds samples that are not numbers; export it again", "not_media")
+        raise Poison("it holds samples that are not numbers; export it again", "not_media")
     return samples
 
 

@@ -37,7 +37,9 @@ _MAGIC: tuple[tuple[bytes, Demuxer], ...] = (
 
 
 def sniff(path: Path) -> Demuxer:
-    """The demuxer for a file, by its first bytes. Raises `Poison`: `empty`, `not_media`."""
+    """The demuxer for a file, by its first bytes. Raises `Poison`: `not_found`, `empty`, `not_media`."""
+    if not path.is_file():
+        raise Poison("there is no such file", reason="not_found")
     head = _head(path)
     if not head:
         raise Poison("the file is empty; export or download it again", reason="empty")
@@ -55,12 +57,13 @@ def not_media() -> Poison:
 
 
 def open_container(path: Path) -> InputContainer:
-    """A demuxer on the file. Raises `Poison`: `empty`, `not_media`."""
+    """A demuxer on the file. Raises `Poison`: `not_found`, `empty`, `not_media`."""
     import av
 
     demuxer = sniff(path)
     try:
-        return av.open(f"file:{path.absolute()}", "r", format=demuxer, options=_options(demuxer))
+        url = f"file:{path.absolute()}"
+        return av.open(url, "r", format=demuxer, options=_options(demuxer), metadata_errors="ignore")
     except av.error.MemoryError:
         raise
     except av.error.FFmpegError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from time import monotonic, sleep
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +15,7 @@ import click
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.cli.output import command, fail, give, tell
-from streams.leases import Desk, is_locked
+from streams.leases import Desk
 from streams.services import Endpoint, local_kafka, start_keeper, stream
 
 _STOPPED_WITHIN_S = 40.0
@@ -74,14 +75,13 @@ def start(as_json: bool) -> None:
 @command
 def stop(as_json: bool) -> None:
     """Stop it. What still uses it must end first."""
-    desk = Desk(_own_kafka().run_dir, "kafka")
+    run_dir = _own_kafka().run_dir
+    desk, worker = Desk(run_dir, "kafka"), Desk(run_dir, "worker")
     desk.stays.unlink(missing_ok=True)
-    idle = desk.close_when_idle()
-    if idle is None and desk.is_kept() and _is_in_use(desk):
+    _wait_while(lambda: worker.is_kept() and not worker.is_needed())
+    if desk.is_needed():
         raise Retryable("Kafka is in use; it stops when the last command that uses it ends", reason="kafka_in_use")
-    if idle is not None:
-        idle.close()
-    _wait_until_gone(desk)
+    _wait_while(desk.is_kept)
     _show_kafka(desk.is_kept(), None, as_json)
 
 
@@ -103,14 +103,9 @@ def _own_kafka() -> Settings:
     return settings
 
 
-def _is_in_use(desk: Desk) -> bool:
-    """Whether someone holds a lease: the keeper itself holds the lock for itself while it shuts down."""
-    return not is_locked(desk.lease_file)
-
-
-def _wait_until_gone(desk: Desk) -> None:
+def _wait_while(still: Callable[[], bool]) -> None:
     deadline = monotonic() + _STOPPED_WITHIN_S
-    while desk.is_kept() and monotonic() < deadline:
+    while still() and monotonic() < deadline:
         sleep(0.05)
 
 
