@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
@@ -31,8 +31,8 @@ class MediaRef(Payload):
     kind: Literal["audio", "video"]
 
 
-class MediaFacts(MediaRef):
-    """A media file after probing: what decodes, not what a header claims."""
+class Decoded(Payload):
+    """What decodes of a media file, not what a header claims. Of a song only the sound is told."""
 
     format: str
     codec: str
@@ -43,6 +43,10 @@ class MediaFacts(MediaRef):
     height: int | None = None
     fps: float | None = None
     has_audio: bool = True
+
+
+class MediaFacts(MediaRef, Decoded):
+    """A media file after probing."""
 
 
 class Source(Payload):
@@ -76,3 +80,7 @@ class SongEvent(Payload):
     title: Name
     options: Options
     warnings: tuple[str, ...] = ()
+
+    def carried(self) -> dict[str, Any]:
+        """What the next event on the way takes over."""
+        return {name: getattr(self, name) for name in SongEvent.model_fields}

@@ -19,7 +19,7 @@ def _work(event: SongAccepted, tools: Tools) -> AudioAnalysis:
 
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
-    return AudioAnalyzed(**dict(event), analysis=result)
+    return AudioAnalyzed(**event.carried(), analysis=result)
 
 
 STEP = Step(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from agents.intake.container import Kind, open_container
 from agents.intake.picture import Picture, look
 from agents.intake.sound import first_sound, listen
-from schemas.base import MediaFacts, MediaRef
+from schemas.base import Decoded
 from schemas.faults import Poison
 
 SONG_S = (10.0, 20 * 60.0)
@@ -17,26 +16,7 @@ CLIP_FPS = (5.0, 240.0)
 MAX_BYTES: dict[Kind, int] = {"audio": 500 << 20, "video": 2 << 30}
 
 
-@dataclass(frozen=True)
-class Probe:
-    """What decodes of a file. Of a song only the sound is told, also where it came in a video."""
-
-    format: str
-    codec: str
-    duration_s: float
-    sample_rate: int | None = None
-    channels: int | None = None
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
-    has_audio: bool = True
-
-    def facts(self, media: MediaRef) -> MediaFacts:
-        """The same, said of a file of the media store."""
-        return MediaFacts(**media.model_dump(), **vars(self))
-
-
-def probe(path: Path, kind: Kind) -> Probe:
+def probe(path: Path, kind: Kind) -> Decoded:
     """What a file is, judged by what decodes: a song by all of its sound, a clip by its first and last pictures.
 
     Raises `Poison`: `not_a_file`, `empty`, `too_large`, `not_media`, `unsupported_codec`, `too_short`, `too_long`;
@@ -49,24 +29,30 @@ def probe(path: Path, kind: Kind) -> Probe:
     return _probe_song(path) if kind == "audio" else _probe_clip(path)
 
 
-def _probe_song(path: Path) -> Probe:
+def _probe_song(path: Path) -> Decoded:
     with open_container(path) as container:
         sound = listen(container, SONG_S[1])
         name = container.format.name
     _check_length(sound.duration_s, SONG_S, "song")
     if not sound.audible:
         raise Poison("the song is silent; check how it was exported", reason="silence")
-    return Probe(name, sound.codec, sound.duration_s, sound.sample_rate, sound.channels)
+    return Decoded(
+        format=name,
+        codec=sound.codec,
+        duration_s=sound.duration_s,
+        sample_rate=sound.sample_rate,
+        channels=sound.channels,
+    )
 
 
-def _probe_clip(path: Path) -> Probe:
+def _probe_clip(path: Path) -> Decoded:
     with open_container(path) as container:
         picture = look(container)
         name = container.format.name
     _check_clip(picture)
     with open_container(path) as container:
         sound = first_sound(container)
-    return Probe(
+    return Decoded(
         format=name,
         codec=picture.codec,
         duration_s=picture.duration_s,

@@ -41,7 +41,8 @@ def accept(source: Source, tools: Tools, kind: Kind) -> MediaFacts:
     from agents.intake.probe import probe
 
     media = find_source(source, tools, kind)
-    return probe(tools.media.path(media.sha256), kind).facts(media)
+    found = probe(tools.media.path(media.sha256), kind)
+    return MediaFacts(**dict(media), **dict(found))
 
 
 def _named_file(source: Source, tools: Tools) -> Path:

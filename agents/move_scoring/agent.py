@@ -15,8 +15,7 @@ def _work(event: AudioAnalyzed, tools: Tools) -> Scores:
 
 
 def _emit(event: AudioAnalyzed, scores: Scores) -> MovesScored:
-    carried = {name: getattr(event, name) for name in AudioAnalyzed.model_fields}
-    return MovesScored(**carried, scores=scores)
+    return MovesScored(**event.carried(), analysis=event.analysis, scores=scores)
 
 
 STEP = Step(

@@ -15,9 +15,8 @@ def _work(event: SequencePlanned, tools: Tools) -> Video:
 
 
 def _emit(event: SequencePlanned, video: Video) -> Rendered:
-    carried = {name: getattr(event, name) for name in ("request_id", "song", "title", "options", "warnings")}
     planned = {name: getattr(event.plan, name) for name in ("tempo_bpm", "library_version", "segments")}
-    return Rendered(**carried, **planned, video=video)
+    return Rendered(**event.carried(), **planned, video=video)
 
 
 STEP = Step(

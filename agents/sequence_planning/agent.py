@@ -16,8 +16,7 @@ def _work(event: MovesScored, tools: Tools) -> Plan:
 
 
 def _emit(event: MovesScored, result: Plan) -> SequencePlanned:
-    carried = {name: getattr(event, name) for name in ("request_id", "song", "title", "options", "warnings")}
-    return SequencePlanned(**carried, plan=result)
+    return SequencePlanned(**event.carried(), plan=result)
 
 
 STEP = Step(

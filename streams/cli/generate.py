@@ -10,6 +10,7 @@ from typing import Any, cast
 import click
 
 from infra.settings import Settings, load_settings
+from schemas.faults import Poison
 from streams.cli.output import command, fail, give, tell
 
 _LEVELS = click.Choice(["low", "medium", "high"])
@@ -49,6 +50,8 @@ def demo(as_json: bool) -> None:
 
     settings = load_settings()
     songs = sorted((settings.demo_dir / "songs").glob("*.mp3"))
+    if not songs:
+        raise Poison("the demo set comes with a checkout of the project; it is not here", reason="no_demo_set")
     with stream(settings, tell):
         tell("taking the demo moves into the library")
         clips = index_clips(settings, [settings.demo_dir / "clips"], settings.demo_dir / "annotations.json")
