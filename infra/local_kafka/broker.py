@@ -7,7 +7,6 @@ import subprocess
 import time
 from pathlib import Path
 
-from infra.local_kafka.address import announce, withdraw
 from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, keep_last_log, last_error, write_files
 from infra.local_kafka.jvm import Jvm
 from infra.local_kafka.lock import FolderLock
@@ -66,8 +65,6 @@ class LocalKafka:
     def stop(self, timeout_s: float = 15.0) -> None:
         """Stop the broker cleanly, by force after `timeout_s`. Does nothing where none runs."""
         self._end(timeout_s)
-        if self._lock.held:
-            withdraw(self.folder)
         self._lock.release()
 
     def _end(self, timeout_s: float) -> None:
@@ -95,13 +92,13 @@ class LocalKafka:
         write_files(self.folder, port, controller)
         self._spawn("kafka.Kafka", SERVER)
         self._await_port(port, deadline)
-        return self._announced(f"{HOST}:{port}")
+        return f"{HOST}:{port}"
 
     def _format(self, port: int, controller: int, deadline: float) -> None:
         """Format once, beside, and rename: a format that was killed leaves no half folder."""
         shutil.rmtree(self.folder / FRESH_LOG_DIR, ignore_errors=True)
         write_files(self.folder, port, controller, FRESH_LOG_DIR)
-        process = self._spawn("kafka.tools.StorageTool", "format", "-t", _new_cluster_id(), "-c", SERVER)
+        process = self._spawn("kafka.tools.StorageTool", "format", f"--cluster-id={_new_cluster_id()}", "-c", SERVER)
         while process.poll() is None:
             self._check_time(deadline)
         if process.returncode != 0:
@@ -137,11 +134,6 @@ class LocalKafka:
         if "No space left" in why:
             return Retryable(f"the disk of {self.folder} is full: make room for Kafka", "disk_full")
         return Retryable(f"the local Kafka in {self.folder} ended at its start: {why}", "kafka")
-
-    def _announced(self, bootstrap: str) -> str:
-        if self._process is not None:
-            announce(self.folder, bootstrap, self._process.pid)
-        return bootstrap
 
 
 def _make_folder(folder: Path) -> None:

@@ -55,18 +55,6 @@ class FolderLock:
         self._fd = None
 
 
-def is_locked(folder: Path) -> bool:
-    """Whether a broker has the folder."""
-    try:
-        fd = os.open(folder / _FILE, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        return not _try_lock(fd, fcntl.LOCK_SH)
-    finally:
-        os.close(fd)
-
-
 def _locked_within(fd: int, wait_s: float) -> bool:
     deadline = time.monotonic() + wait_s
     while not _try_lock(fd, fcntl.LOCK_EX):

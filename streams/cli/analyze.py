@@ -16,7 +16,7 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Payload, Source
 from schemas.song_submitted import SongSubmitted
 from streams.children import Children
-from streams.cli.output import command, give
+from streams.cli.output import command, give, tell
 
 
 @click.command()
@@ -40,8 +40,9 @@ def _analysis(song: Path) -> AudioAnalysis:
     """Untrusted media is opened in a child, here as in the stream."""
     from streams.cli.files import take
 
-    settings = load_settings()
-    return asyncio.run(_listen(take(settings, song, "audio").sha256))
+    media = take(load_settings(), song, "audio")
+    tell(f"listening to {song.name}")
+    return asyncio.run(_listen(media.sha256))
 
 
 async def _listen(sha256: str) -> AudioAnalysis:

@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from infra.kafka_jars import ensure_jars
-from infra.local_kafka import LocalKafka, find_java, installed_warm_up, running, stop_running
+from infra.local_kafka import LocalKafka, broker, find_java, installed_warm_up
 from infra.local_kafka.files import MAX_MESSAGE_BYTES
 from infra.local_kafka.ports import choose_ports
 from infra.settings import load_settings
@@ -126,7 +126,6 @@ def test_topics_records_and_offsets_outlive_a_stop_a_kill_and_a_change_of_ports(
     assert is_gone(pid)
     time.sleep(0.1)
     assert kafka.pid is None
-    assert running(kafka.folder) is None
 
     with socket.create_server(("127.0.0.1", int(first.split(":")[1]))):
         third = kafka.start()
@@ -156,20 +155,12 @@ def test_one_broker_per_folder(kafka: LocalKafka, class_path: str) -> None:
         make(kafka.folder, class_path).start()
     assert refused.value.reason == "kafka_running"
     assert "\n" not in str(refused.value)
-    found = running(kafka.folder)
-    assert found is not None
-    assert (found.bootstrap, found.pid) == (bootstrap, kafka.pid)
     assert kafka.start() == bootstrap, "start is asked twice, the broker starts once"
 
 
-def test_another_process_can_stop_it(kafka: LocalKafka) -> None:
-    kafka.start()
-    pid = kafka.pid
-    stop = f"from pathlib import Path; from infra.local_kafka import stop_running; print(stop_running(Path({str(kafka.folder)!r})))"  # noqa: E501
-    told = subprocess.run([sys.executable, "-c", stop], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "True"
-    assert is_gone(pid or 0)
-    assert not stop_running(kafka.folder)
+def test_a_cluster_id_that_looks_like_an_option_is_none(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(broker, "_new_cluster_id", lambda: "-3g3nShT-eMCtK--X86sw_")
+    assert topics(kafka.start()) == set()
 
 
 def test_it_lives_on_when_the_thread_that_started_it_ends(kafka: LocalKafka) -> None:
@@ -185,7 +176,7 @@ def test_kill_9_of_the_program_leaves_nothing_behind(tmp_path: Path, class_path:
     program = textwrap.dedent(f"""
         import time
         from pathlib import Path
-        from infra.local_kafka import LocalKafka, find_java
+        from infra.local_kafka import LocalKafka, broker, find_java
         kafka = LocalKafka(Path({str(tmp_path)!r}), {class_path!r}, find_java())
         print(kafka.start(), kafka.pid, flush=True)
         time.sleep(600)
@@ -198,7 +189,6 @@ def test_kill_9_of_the_program_leaves_nothing_behind(tmp_path: Path, class_path:
     owner.wait()
     owner.stdout.close()
     assert is_gone(int(pid), within_s=2.0)
-    assert running(tmp_path) is None
     with make(tmp_path, class_path) as next_one:
         assert next_one.bootstrap == bootstrap
 
