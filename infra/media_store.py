@@ -6,6 +6,7 @@ media/incoming/…        being copied; locked by who copies it, and swept when 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -25,6 +26,7 @@ MAX_BYTES = {"audio": 500 << 20, "video": 2 << 30}
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NO_PLAIN_FILE = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENAMETOOLONG, errno.EISDIR})
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -49,7 +51,7 @@ class MediaStore:
 
         No part of `source` may be a symbolic link, so that what was judged is what is read: give a resolved path.
         Raises `Poison`: `not_found`, `not_a_file`, `unreadable`, `empty`, `too_large`; `Retryable` (`storage`) where
-        the disk does not take it.
+        the machine does not give or take it.
         """
         with _opened(source) as reader:
             try:
@@ -106,6 +108,8 @@ def _open(source: Path) -> int:
     except PermissionError as error:
         raise Poison("the file may not be read; change its permissions", reason="unreadable") from error
     except (OSError, ValueError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_PLAIN_FILE:
+            raise Retryable(f"the file cannot be opened now: {error.strerror}", reason="storage") from error
         raise Poison("a symbolic link or no file; give the path of the file itself", reason="not_a_file") from error
 
 

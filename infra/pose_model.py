@@ -10,6 +10,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -34,6 +35,7 @@ _PARTS = {
     ),
 }
 _DOWNLOAD_TIMEOUT_S = 600.0
+_LOAD_TIMEOUT_S = 120.0
 
 
 def has_pose_model(target: Path) -> bool:
@@ -70,8 +72,11 @@ def fetch_parts(folder: Path) -> dict[str, bytes]:
 
 def read_parts(wheel: Path) -> dict[str, bytes]:
     """Both models of the wheel, each with the right checksum. Raises `Retryable` otherwise."""
-    with zipfile.ZipFile(wheel) as archive:
-        return {name: _verified(archive, member, sha256) for name, (member, sha256) in _PARTS.items()}
+    try:
+        with zipfile.ZipFile(wheel) as archive:
+            return {name: _verified(archive, member, sha256) for name, (member, sha256) in _PARTS.items()}
+    except (zipfile.BadZipFile, zlib.error, EOFError, KeyError) as error:
+        raise Retryable(f"the download of {_PACKAGE} is damaged: run `bachata setup` again", "pose_model") from error
 
 
 def build_bundle(parts: dict[str, bytes], target: Path) -> Path:
@@ -137,14 +142,13 @@ def _verified(archive: zipfile.ZipFile, member: str, sha256: str) -> bytes:
 
 def _check_that_it_loads(bundle: Path) -> None:
     """In a process of its own: MediaPipe writes to the terminal as it loads, and may fail below Python."""
-    load = subprocess.run(
-        [sys.executable, "-m", "infra.pose_model", str(bundle.resolve())],
-        cwd=Path(__file__).parent.parent,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    command = [sys.executable, "-m", "infra.pose_model", str(bundle.resolve())]
+    root = Path(__file__).parent.parent
+    try:
+        load = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=_LOAD_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired as error:
+        told = f"MediaPipe did not load the pose model within {_LOAD_TIMEOUT_S:.0f} s: run `bachata setup` again"
+        raise Retryable(told, "pose_model") from error
     if load.returncode != 0:
         raise Retryable(f"MediaPipe cannot load the pose model: {_last_line(load.stderr)}", "pose_model")
 

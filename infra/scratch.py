@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _STALE_AFTER_S = 3600.0
@@ -26,5 +26,6 @@ def scratch_in(folder: Path, name: str) -> Iterator[Path]:
 
 def _clear_stale(folder: Path, name: str) -> None:
     for left in folder.glob(f"{name}-????????"):
-        if time.time() - left.stat().st_mtime > _STALE_AFTER_S:
-            shutil.rmtree(left, ignore_errors=True)
+        with suppress(FileNotFoundError):  # another program may be clearing up, too
+            if time.time() - left.stat().st_mtime > _STALE_AFTER_S:
+                shutil.rmtree(left, ignore_errors=True)

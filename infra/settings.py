@@ -1,4 +1,4 @@
-"""Every setting, with its environment name and unit. Nothing else reads the environment."""
+"""Every setting, with its environment name and unit. Only BACHATA_DEBUG is read elsewhere, where errors are told."""
 
 from __future__ import annotations
 

@@ -16,8 +16,9 @@ class Dancers(Payload):
 
 
 class Eight(Payload):
-    """Eight beats of a clip that a plan may use, beginning on a count 1.
+    """Eight beats of a clip that a plan may use, beginning on a count 1 wherever the clip has a whole eight from one.
 
+    A clip too short for that has eights from its first count 5 on, or else from its first beat.
     `start_beat` is an index into the clip's beats, of which `start_beat + 8` exists too. The poses are the two
     dancers' joints at the first and the last moment: x and y of 13 joints of each dancer, dancer after dancer,
     relative to the couple's hip centre and in units of its torso length; empty unless both were seen then.

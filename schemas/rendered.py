@@ -9,7 +9,10 @@ from schemas.sequence_planned import Segment
 
 
 class Video(Payload):
-    """A finished video. `file` is its name in the output folder; `media` its content."""
+    """A finished video. `file` is its name in the output folder; `media` its content.
+
+    `max_cut_error_ms`: at a cut, how far the picture shown is from its beat; up to half a source frame when right.
+    """
 
     file: Name
     media: MediaRef

@@ -17,6 +17,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
+from agents.intake.container import MACHINE_ERRNOS
 from schemas.faults import Fault, Retryable
 from streams.tools import tools_for
 
@@ -81,9 +82,17 @@ def _work(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
         return {"fault": type(fault).__name__, "error": str(fault), "reason": fault.reason}
     except MemoryError:
         return _unexpected(Retryable("the step ran out of memory", reason="out_of_memory"))
+    except OSError as error:
+        return _unexpected(_system_fault(error))
     except Exception as error:  # noqa: BLE001 - nothing escapes: a bug in a step is a fault of that event
         return _unexpected(Retryable(f"{type(error).__name__}: {error}", reason="unexpected"))
     return {"result": result.model_dump_json()}
+
+
+def _system_fault(error: OSError) -> Retryable:
+    """Told without the path, which the event's readers have no business with; the child's log has all of it."""
+    told = f"{type(error).__name__}: {error.strerror or 'no reason given'}"
+    return Retryable(told, reason="storage" if error.errno in MACHINE_ERRNOS else "unexpected")
 
 
 def _unexpected(fault: Fault) -> dict[str, Any]:

@@ -6,16 +6,18 @@ size of pictures is capped before any is decoded: a small file can hold one that
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from schemas.faults import Poison
+from schemas.faults import Fault, Poison, Retryable
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
+    from av.error import FFmpegError
     from av.packet import Packet
     from av.video.stream import VideoStream
 
@@ -34,13 +36,23 @@ _MAGIC: tuple[tuple[bytes, Demuxer], ...] = (
     (b"OggS", "ogg"),
     (b"\x1aE\xdf\xa3", "matroska"),
 )
+_NO_SUCH_NAME = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+
+MACHINE_ERRNOS = frozenset(
+    {
+        *(errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ENOLCK),
+        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN),
+    }
+)
+"""What the system says when it is the machine that fails, whatever file was named: it may pass."""
 
 
 def sniff(path: Path) -> Demuxer:
-    """The demuxer for a file, by its first bytes. Raises `Poison`: `not_found`, `empty`, `not_media`."""
-    if not path.is_file():
-        raise Poison("there is no such file", reason="not_found")
-    head = _head(path)
+    """The demuxer for a file, by its first bytes.
+
+    Raises `Poison`: `not_found`, `unreadable`, `empty`, `not_media`; `Retryable` (`storage`).
+    """
+    head = _head(path, _HEAD_BYTES)
     if not head:
         raise Poison("the file is empty; export or download it again", reason="empty")
     demuxer = _demuxer_of(head)
@@ -56,18 +68,25 @@ def not_media() -> Poison:
     )
 
 
+def unread(error: OSError) -> Fault:
+    """What is said of a file that the system does not give; never its path, which is the machine's own affair."""
+    if error.errno in _NO_SUCH_NAME:
+        return Poison("there is no such file", reason="not_found")
+    if isinstance(error, PermissionError):
+        return Poison("the file may not be read; change its permissions", reason="unreadable")
+    return Retryable(f"the file cannot be read now: {error.strerror}", reason="storage")
+
+
 def open_container(path: Path) -> InputContainer:
-    """A demuxer on the file. Raises `Poison`: `not_found`, `empty`, `not_media`."""
+    """A demuxer on the file. Raises as `sniff` does."""
     import av
 
     demuxer = sniff(path)
     try:
         url = f"file:{path.absolute()}"
         return av.open(url, "r", format=demuxer, options=_options(demuxer), metadata_errors="ignore")
-    except av.error.MemoryError:
-        raise
     except av.error.FFmpegError as error:
-        raise not_media() from error
+        raise _unopened(path, error) from error
 
 
 def packets(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Packet[Any]]:
@@ -95,11 +114,29 @@ def decoded(packet: Packet[Any]) -> list[Any]:
         return []
 
 
-def _head(path: Path) -> bytes:
+def _unopened(path: Path, error: FFmpegError) -> Fault:
+    if error.errno == errno.EIO:
+        _head(path, _PROBE_BYTES)  # FFmpeg says EIO of a file cut short, too: the disk itself knows which it is
+        return not_media()
+    if error.errno in MACHINE_ERRNOS:
+        return Retryable(f"the file cannot be read now: {error.strerror}", reason="storage")
+    return not_media()
+
+
+def _head(path: Path, size: int) -> bytes:
+    try:
+        if not path.is_file():
+            raise Poison("there is no such file", reason="not_found")
+        return _first_bytes(path, size)
+    except OSError as error:
+        raise unread(error) from error
+
+
+def _first_bytes(path: Path, size: int) -> bytes:
     # Without O_NONBLOCK a named pipe would be waited for, perhaps forever.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        return os.read(handle, _HEAD_BYTES)
+        return os.read(handle, size)
     finally:
         os.close(handle)
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from agents.intake.container import Kind, sniff
+from agents.intake.container import Kind, sniff, unread
 from agents.intake.paths import resolve_under
 from agents.step import Tools
 from schemas.base import MediaFacts, MediaRef, Source
@@ -14,30 +15,29 @@ from schemas.faults import Poison
 
 
 def source_identity(source: Source, tools: Tools) -> Mapping[str, str | int]:
-    """What stays the same as long as the source does, without reading it. Raises `Poison` as `find_source` does."""
+    """What stays the same as long as the source does, without reading it. Raises as `find_source` does."""
     if source.sha256 is not None:
         return {"sha256": source.sha256}
-    path = _named_file(source, tools)
-    status = path.stat()
+    path, status = _named_file(source, tools)
     return {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
 def find_source(source: Source, tools: Tools, kind: Kind) -> MediaRef:
     """The source as a file of the media store, into which it is copied where it is named by a path.
 
-    Raises `Poison`: `unknown_media`, `path_not_allowed`, `not_found`, `not_a_file`, `empty`, `not_media`,
-    `too_large`.
+    Raises `Poison`: `unknown_media`, `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`, `empty`,
+    `not_media`, `too_large`; `Retryable` (`storage`).
     """
     if source.sha256 is not None:
         size = tools.media.path(source.sha256).stat().st_size
         return MediaRef(sha256=source.sha256, size_bytes=size, kind=kind)
-    path = _named_file(source, tools)
+    path, _ = _named_file(source, tools)
     sniff(path)  # before the copy: what is no media at all shall not fill the store
     return tools.media.add(path, kind)
 
 
 def accept(source: Source, tools: Tools, kind: Kind) -> MediaFacts:
-    """The source, stored and probed. Raises `Poison` as `find_source` and `probe` do."""
+    """The source, stored and probed. Raises as `find_source` and `probe` do."""
     from agents.intake.probe import probe
 
     media = find_source(source, tools, kind)
@@ -45,12 +45,12 @@ def accept(source: Source, tools: Tools, kind: Kind) -> MediaFacts:
     return MediaFacts(**dict(media), **dict(found))
 
 
-def _named_file(source: Source, tools: Tools) -> Path:
+def _named_file(source: Source, tools: Tools) -> tuple[Path, os.stat_result]:
     path = resolve_under(tools.allowed_roots, source.path or "")
     try:
-        mode = path.stat().st_mode
+        status = path.stat()
     except OSError as error:
-        raise Poison("there is no such file below the allowed folders", reason="not_found") from error
-    if not stat.S_ISREG(mode):
+        raise unread(error) from error
+    if not stat.S_ISREG(status.st_mode):
         raise Poison("the path is a folder or a device; name a file", reason="not_a_file")
-    return path
+    return path, status

@@ -73,7 +73,7 @@ def _warnings(dance: Dance, grid: Grid, starts: list[int]) -> list[str]:
     if dance.dancers.both < _FEW_COUPLES:
         said.append(f"both dancers are seen in only {dance.dancers.both:.0%} of its frames")
     if not starts:
-        said.append("it is shorter than eight beats: no choreography can use it")
+        said.append("it has fewer than nine beats, so no whole eight: no choreography can use it")
     elif grid.counts[starts[0]] != 1:
         said.append("it has no whole eight from a count 1: its eights begin elsewhere")
     return said

@@ -10,6 +10,7 @@ from agents.move_scoring.terms import level_of, terms_of, wished_energy
 from agents.step import Hit, Library
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Options
+from schemas.faults import Retryable
 from schemas.move_indexed import MoveCard
 from schemas.moves_scored import Candidate, Phrase, Scores
 
@@ -17,12 +18,15 @@ from schemas.moves_scored import Candidate, Phrase, Scores
 def score(analysis: AudioAnalysis, options: Options, library: Library) -> Scores:
     """Up to 20 moves for each phrase, the best first, and their cards.
 
-    Raises `Poison` for a song without beats, an empty library, and one without a usable move.
+    Raises `Poison` for a song without beats, an empty library, and one without a usable move; `Retryable` where the
+    library changed meanwhile.
     """
     version = library.version()
     pools = Pools(library, analysis, options.difficulty)
     cards: dict[str, MoveCard] = {}
     phrases = tuple(_phrase(span, options, pools, cards) for span in cut_phrases(analysis))
+    if library.version() != version:
+        raise Retryable("the library changed while the song was scored", reason="library_changed")
     return Scores(library_version=version, phrases=phrases, moves=dict(sorted(cards.items())))
 
 

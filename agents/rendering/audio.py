@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,7 @@ from agents.rendering.sound import stereo
 from agents.rendering.source import audio_stream, timed_sounds
 from schemas.faults import Poison
 
+ENCODER = f"aac-1/av-{av.__version__}"
 _KEPT_RATES = (44_100, 48_000)
 _OPTIONS = {"fflags": "+bitexact"}
 
@@ -26,11 +28,16 @@ def ensure(
 
     The container's start is at time 0. Raises `Poison` where the song has no sound that decodes.
     """
-    path = cache_dir / "audio" / f"{sha256}-{bitrate // 1000}.m4a"
+    path = _place(cache_dir, sha256, bitrate)
     if not path.is_file():
         with replacing(path) as temporary:
             _encode(song, bitrate, temporary, report)
     return path
+
+
+def _place(cache_dir: Path, sha256: str, bitrate: int) -> Path:
+    digest = hashlib.sha256(f"{ENCODER}|{bitrate}".encode()).hexdigest()[:16]
+    return cache_dir / "audio" / f"{sha256}-{digest}.m4a"
 
 
 def _encode(song: Path, bitrate: int, target: Path, report: Callable[[float], None]) -> None:

@@ -11,7 +11,7 @@ from agents.step import Tools
 from schemas.rendered import Video
 from schemas.sequence_planned import Plan, SequencePlanned
 
-VERSION = "1"
+VERSION = "2"
 _LONGEST_SLUG = 60
 
 

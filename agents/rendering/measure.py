@@ -1,14 +1,15 @@
-"""A finished video and its intended cuts in, what was measured on the file out."""
+"""A finished video, its intended cuts and their clips in, what was measured on the file out."""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from agents.rendering.encoding import TICKS
 from agents.rendering.files import sha256_of
+from agents.rendering.mezzanine import Mezzanine
 from agents.rendering.profiles import Profile
 from agents.rendering.splice import open_cached
 from agents.rendering.timeline import Stretch
@@ -16,10 +17,14 @@ from schemas.base import MediaRef
 from schemas.rendered import Video
 
 
-def measured(path: Path, name: str, parts: Sequence[Stretch], profile: Profile) -> Video:
+def measured(
+    path: Path, name: str, parts: Sequence[Stretch], clips: Mapping[str, Mezzanine], profile: Profile
+) -> Video:
     """The facts of a video file, read from its index: `name` is what it will be called.
 
-    `max_cut_error_ms` is the largest distance of an intended cut (the song's beat) to the nearest key frame written.
+    `max_cut_error_ms` is, of all cuts, the most that the picture shown there is off its beat in the clip, in the
+    song's time, with the distance of the written key frame from the song's beat added. Since a clip has pictures
+    only at its frames, it is up to half a gap between two of them where all is right.
     """
     with ExitStack() as stack:
         stream = open_cached(path, stack).streams.video[0]
@@ -33,8 +38,13 @@ def measured(path: Path, name: str, parts: Sequence[Stretch], profile: Profile) 
         width=profile.width,
         height=profile.height,
         frames=frames,
-        max_cut_error_ms=max(_distance(keyframes, part.shown[0]) for part in parts) * 1000 / TICKS,
+        max_cut_error_ms=max(_cut_error(keyframes, part, clips) for part in parts) * 1000 / TICKS,
     )
+
+
+def _cut_error(keyframes: Sequence[int], part: Stretch, clips: Mapping[str, Mezzanine]) -> float:
+    shown = clips[part.segment.clip_sha256].keyframe_at(part.segment.clip_start_s)
+    return _distance(keyframes, part.shown[0]) + part.cut_error(shown)
 
 
 def _distance(keyframes: Sequence[int], cut: float) -> float:

@@ -17,7 +17,7 @@ from av.video.stream import VideoStream
 
 from agents.rendering import audio, mezzanine
 from agents.rendering.encoding import MUXER_OPTIONS, TICKS
-from agents.rendering.files import replacing
+from agents.rendering.files import discarded, replacing
 from agents.rendering.identity import output_name
 from agents.rendering.measure import measured
 from agents.rendering.mezzanine import Mezzanine
@@ -36,8 +36,9 @@ AnyStream = VideoStream | AudioStream
 def render(event: SequencePlanned, tools: Tools) -> Video:
     """Render a plan into the output folder.
 
-    Raises `Poison` where the plan cannot be shown: a gap, a start that is no beat of its clip, a clip that ends
-    before its segment does, a clip or song that is not in the store or does not decode.
+    Raises `Poison` where the plan cannot be shown: a gap, a start that is no beat of its clip, a clip with no picture
+    there or that ends before its segment does, a clip or song that is not in the store or does not decode.
+    Raises `Retryable` where a cached file was damaged; the next try makes it again.
     """
     profile = PROFILES[event.options.quality]
     parts = stretches(event.plan)
@@ -46,7 +47,7 @@ def render(event: SequencePlanned, tools: Tools) -> Video:
     target = tools.output_dir / output_name(event)
     with replacing(target) as temporary:
         write(parts, clips, song, event.plan.start_s, temporary, report=_share(tools.report, 0.8, 1.0))
-        return measured(temporary, target.name, parts, profile)
+        return measured(temporary, target.name, parts, clips, profile)
 
 
 def write(  # noqa: PLR0913
@@ -60,7 +61,7 @@ def write(  # noqa: PLR0913
 ) -> None:
     """Write the video of `parts`, with the song from `start_s` on, to `target`.
 
-    `clips`: mezzanines of one quality, by their clip's sha256; `song`: AAC in mp4. Raises `Poison` as `render` does.
+    `clips`: mezzanines of one quality, by their clip's sha256; `song`: AAC in mp4. Raises as `render` does.
     """
     with ExitStack() as stack:
         readers = {sha: open_cached(clips[sha].path, stack) for sha in sorted(clips)}
@@ -70,7 +71,7 @@ def write(  # noqa: PLR0913
         )
         picture = _all_pictures(parts, clips, readers, report)
         heard = sounds(sound, start_s, parts[-1].end / TICKS)
-        _copy(writer, [(_with_one_header(readers), picture), (sound.streams.audio[0], heard)])
+        _copy(writer, [(_with_one_header(readers, clips), picture), (sound.streams.audio[0], heard)])
 
 
 def _mezzanines(event: SequencePlanned, tools: Tools, report: Report) -> dict[str, Mezzanine]:
@@ -100,10 +101,10 @@ def _all_pictures(
         report(part.end / parts[-1].end)
 
 
-def _with_one_header(readers: Mapping[str, InputContainer]) -> VideoStream:
+def _with_one_header(readers: Mapping[str, InputContainer], clips: Mapping[str, Mezzanine]) -> VideoStream:
     streams = [reader.streams.video[0] for reader in readers.values()]
     if len({stream.codec_context.extradata for stream in streams}) != 1:
-        raise Poison("the cached mezzanines differ in their headers: delete them and try again", reason="cache_damaged")
+        raise discarded(*(clips[sha].path for sha in readers))
     return streams[0]
 
 

@@ -15,14 +15,19 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from agents.intake.container import decoded, open_container, packets
+from agents.intake.container import MAX_PIXELS, decoded, open_container, packets
 from schemas.faults import Poison
 
 
 def video_stream(container: InputContainer) -> VideoStream:
-    """The first moving picture of a file; cover art does not count. Raises `Poison` (`no_video`)."""
+    """The first moving picture of a file; cover art does not count, and what is larger than 4096x2304 does not decode.
+
+    Raises `Poison` (`no_video`).
+    """
     for stream in container.streams.video:
         if not stream.disposition & Disposition.attached_pic:
+            # The container's own limit does not reach the decoder of its stream.
+            stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
             stream.thread_type = "AUTO"
             return stream
     raise Poison(f"{Path(container.name).name} has no video", reason="no_video")

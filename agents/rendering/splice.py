@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from agents.rendering.encoding import TICKS
+from agents.rendering.files import discarded
 from agents.rendering.mezzanine import Mezzanine
 from agents.rendering.sound import AAC_FRAME
 from agents.rendering.timeline import SHORTEST_SHOWN, Stretch
@@ -24,6 +25,7 @@ from schemas.faults import Poison
 # click of a song was lost in decoders that fade in. The edit list hides both.
 _WARM_UP_PACKETS = 2
 _MOST_FROZEN_FRAMES = 2
+_URL = "file:"
 # The index of an mp4 of ours says all; without these the first frame is decoded, 13 ms for each clip.
 _OPTIONS = {"protocol_whitelist": "file", "probesize": "32", "analyzeduration": "0"}
 _NO_DECODING = [{"skip_frame": "all"}]
@@ -32,20 +34,21 @@ AnyStream = TypeVar("AnyStream", VideoStream, AudioStream)
 
 
 def open_cached(path: Path, stack: ExitStack) -> InputContainer:
-    """A demuxer on an mp4 of ours, closed with `stack`. Raises `Poison` where it is damaged."""
+    """A demuxer on an mp4 of ours, closed with `stack`. Raises `Retryable` where it is damaged."""
     try:
         reader: InputContainer = av.open(  # type: ignore[call-overload]  # PyAV's hint says list[str]
-            f"file:{path.resolve()}", "r", "mp4", _OPTIONS, stream_options=_NO_DECODING
+            f"{_URL}{path.resolve()}", "r", "mp4", _OPTIONS, stream_options=_NO_DECODING
         )
     except av.error.FFmpegError as error:
-        raise Poison(f"the cached {path} is damaged: delete it and try again", reason="cache_damaged") from error
+        raise discarded(path) from error
     return stack.enter_context(reader)
 
 
 def pictures(part: Stretch, clip: Mezzanine, reader: InputContainer) -> Iterator[Packet[VideoStream]]:
     """The packets of one segment, the first at the cut and each lasting until the next, the last until the next cut.
 
-    Raises `Poison` where the clip ends more than two frames before the segment does.
+    Raises `Poison` where the clip's picture at the cut is more than two frames off its beat, or ends more than two
+    frames before the segment does; `Retryable` where the mezzanine is damaged.
     """
     held: Packet[VideoStream] | None = None
     for ticks, packet in _placed(part, clip, reader):
@@ -58,14 +61,17 @@ def pictures(part: Stretch, clip: Mezzanine, reader: InputContainer) -> Iterator
 
 
 def sounds(reader: InputContainer, start_s: float, length_s: float) -> Iterator[Packet[AudioStream]]:
-    """The song's packets from `start_s` on for `length_s`, moved so that `start_s` is at 0, and the warm-up before."""
+    """The song's packets from `start_s` on for `length_s`, moved so that `start_s` is at 0, and the warm-up before.
+
+    Raises `Retryable` where the file is damaged.
+    """
     stream = reader.streams.audio[0]
     time_base = stream.time_base or Fraction(1, stream.rate)
     shift, end = round(start_s / time_base), round(length_s / time_base)
     first = shift - (_WARM_UP_PACKETS + 1) * AAC_FRAME
-    if first > AAC_FRAME:  # the encoder's own first packet lies before 0, where no seek goes
-        reader.seek(first - AAC_FRAME, stream=stream)
-    for packet in reader.demux(stream):
+    # The encoder's own first packet lies before 0, where no seek goes.
+    seek_to = first - AAC_FRAME if first > AAC_FRAME else None
+    for packet in _packets(reader, stream, seek_to):
         if packet.pts is None or packet.pts <= first:
             continue
         packet.pts = packet.dts = packet.pts - shift
@@ -75,8 +81,9 @@ def sounds(reader: InputContainer, start_s: float, length_s: float) -> Iterator[
 
 
 def _placed(part: Stretch, clip: Mezzanine, reader: InputContainer) -> Iterator[tuple[int, Packet[VideoStream]]]:
-    last = part.start - 1
-    for packet, pts in _from_keyframe(reader, clip.keyframe_at(part.segment.clip_start_s)):
+    keyframe, last = clip.keyframe_at(part.segment.clip_start_s), part.start - 1
+    _check_on_beat(part, clip, keyframe)
+    for packet, pts in _from_keyframe(reader, keyframe):
         # Frames that would meet are pushed apart, not dropped: later ones are built on them.
         ticks = part.start if last < part.start else max(part.shown_at(pts), last + 1)
         if ticks > part.end - SHORTEST_SHOWN:
@@ -88,25 +95,50 @@ def _placed(part: Stretch, clip: Mezzanine, reader: InputContainer) -> Iterator[
 
 def _from_keyframe(reader: InputContainer, keyframe: int) -> Iterator[tuple[Packet[VideoStream], int]]:
     stream = reader.streams.video[0]
-    reader.seek(keyframe, stream=stream)
     found = False
-    for packet in reader.demux(stream):
+    for packet in _packets(reader, stream, keyframe):
         if packet.pts is None or packet.pts < keyframe:
             continue
         if not found and not (packet.is_keyframe and packet.pts == keyframe):
-            raise Poison(f"the cached {reader.name} is damaged: delete it and try again", reason="cache_damaged")
+            raise discarded(_path(reader))
         found = True
         yield packet, packet.pts
 
 
+def _packets(reader: InputContainer, stream: AnyStream, seek_to: int | None) -> Iterator[Packet[AnyStream]]:
+    try:
+        if seek_to is not None:
+            reader.seek(seek_to, stream=stream)
+        yield from reader.demux(stream)
+    except av.error.FFmpegError as error:
+        raise discarded(_path(reader)) from error
+
+
+def _path(reader: InputContainer) -> Path:
+    return Path(reader.name.removeprefix(_URL))
+
+
+def _check_on_beat(part: Stretch, clip: Mezzanine, keyframe: int) -> None:
+    if part.cut_error(keyframe) > _most_frozen(part, clip):
+        start_s = part.segment.clip_start_s
+        raise Poison(
+            f"{part.segment.clip} has no picture within {abs(keyframe / TICKS - start_s):.2f} s of its beat at "
+            f"{start_s:.2f} s: cut it to where its picture begins",
+            reason="no_picture_at_beat",
+        )
+
+
 def _check_not_frozen(part: Stretch, clip: Mezzanine, last: int) -> None:
-    frame = TICKS / clip.fps * part.slowest()
-    if part.end - last > _MOST_FROZEN_FRAMES * frame:
+    if part.end - last > _most_frozen(part, clip):
         missing = (part.end - last) / TICKS
         raise Poison(
             f"{part.segment.clip} ends {missing:.2f} s before its segment at {part.segment.song_start_s:.2f} s does",
             reason="clip_too_short",
         )
+
+
+def _most_frozen(part: Stretch, clip: Mezzanine) -> float:
+    return _MOST_FROZEN_FRAMES * TICKS / clip.fps * part.slowest()
 
 
 def _lasting(packet: Packet[AnyStream], until: int) -> Packet[AnyStream]:

@@ -32,6 +32,10 @@ class Stretch:
         share = (clip_ticks - self.danced[i]) / (self.danced[i + 1] - self.danced[i])
         return round(self.shown[i] + share * (self.shown[i + 1] - self.shown[i]))
 
+    def cut_error(self, clip_ticks: int) -> int:
+        """How far in the song's time a moment of the clip is from the beat that the segment begins on."""
+        return abs(self.shown_at(clip_ticks) - self.start)
+
     def slowest(self) -> float:
         """The largest ratio of the song's time to the clip's between two beats."""
         pairs = zip(pairwise(self.shown), pairwise(self.danced), strict=True)

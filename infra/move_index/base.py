@@ -123,8 +123,8 @@ class MoveIndex(ABC):
         """
         wanted = Wanted(tempo_bpm, tuple(difficulties), tuple(energies))
         with self._lock:
-            found = self._scroll(None, limit, wanted)[0] if vector is None else self._nearest(vector, wanted, limit)
-        found.sort(key=lambda point: (-point.score, point.id))
+            found = self._scroll(None, limit, wanted)[0] if vector is None else self._ranked(vector, wanted, limit)
+        found = sorted(found, key=lambda point: (-point.score, point.id))[:limit]
         return [MoveHit(_card(point.payload["card"]), point.score) for point in found]
 
     def get(self, clip_sha256: str) -> Move | None:
@@ -146,6 +146,15 @@ class MoveIndex(ABC):
         if embeddings:
             return sorted((_move(point) for point in points), key=_by_name)
         return sorted((_card(point.payload["card"]) for point in points), key=_by_name)
+
+    def _ranked(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]:
+        """The `limit` nearest and all that are as near as the last of them: an engine cuts between equals at will."""
+        asked = limit + 1
+        while True:
+            found = self._nearest(vector, wanted, asked)
+            if len(found) < asked or found[-1].score < found[limit - 1].score:
+                return found
+            asked *= 4
 
     def _remember(self, digests: dict[str, str]) -> None:
         self._digests.update(digests)

@@ -11,12 +11,13 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from infra.move_index.base import COLLECTION, KEYWORD_FIELDS, RANGE_FIELDS, VECTOR_SIZE, MoveIndex, Stored, Wanted
-from schemas.faults import Poison, Retryable
+from schemas.faults import Fault, Poison, Retryable
 
 T = TypeVar("T")
 
 _WRITTEN = "written_s"
 _CLOCKS_DIFFER_S = 60.0
+_THE_REQUEST_IS_AT_FAULT = (400, 422)
 _NEWS = 4096  # points of three short fields a page
 
 
@@ -25,7 +26,7 @@ class QdrantServerMoveIndex(MoveIndex):
 
     Others write to it too: each point says when it was written, and the version first reads what is newer than the
     newest point known, give or take a minute of clock difference. Every call raises `Retryable` while the server does
-    not answer, and `Poison` where it refuses the request.
+    not answer or lets nobody in, and `Poison` where it finds fault with the request itself (400, 422).
     """
 
     _upsert_once = False
@@ -102,6 +103,7 @@ class QdrantServerMoveIndex(MoveIndex):
         self._read_since(self._newest_s - _CLOCKS_DIFFER_S)
         if self._count() != len(self._digests):  # a point was deleted, or a clock is off by more than a minute
             self._digests.clear()
+            self._version = None
             self._read_since(0.0)
 
     def _read_since(self, moment_s: float) -> None:
@@ -123,11 +125,16 @@ class QdrantServerMoveIndex(MoveIndex):
         try:
             return call()
         except UnexpectedResponse as error:
-            if error.status_code is not None and 400 <= error.status_code < 500 and error.status_code != 429:
-                raise Poison(f"Qdrant at {self._url} refuses: {error}", reason="qdrant_refuses") from error
-            raise self._away(error) from error
+            raise self._refusal(error) from error
         except (ApiException, ResponseHandlingException, HTTPError, OSError) as error:
             raise self._away(error) from error
+
+    def _refusal(self, error: UnexpectedResponse) -> Fault:
+        status = error.status_code or 500
+        if status == 429 or status >= 500:
+            return self._away(error)
+        fault = Poison if status in _THE_REQUEST_IS_AT_FAULT else Retryable  # a wrong key or address can be mended
+        return fault(f"Qdrant at {self._url} refuses: {error}", reason="qdrant_refuses")
 
     def _away(self, error: Exception) -> Retryable:
         return Retryable(f"Qdrant at {self._url} does not answer: {error}", reason="qdrant_away")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -92,6 +93,7 @@ def test_what_is_no_plain_file(store: MediaStore, here: Path) -> None:
     assert refusal(store, here / "pipe") == "not_a_file"
     assert refusal(store, Path("/dev/zero")) == "not_a_file"
     assert refusal(store, here / "a\0b") == "not_a_file"
+    assert refusal(store, here / ("a" * 300)) == "not_a_file"
     assert refusal(store, here / "none") == "not_found"
     assert refusal(store, here / "empty") == "empty"
 
@@ -167,3 +169,17 @@ def test_a_sweep_between_creation_and_lock_costs_only_another_try(
     monkeypatch.setattr(infra.media_store.fcntl, "flock", flock_late)
     assert store.has(store.add(here / "a", "audio").sha256)
     assert len(swept) == 1
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.ENOMEM, errno.ENOSPC])
+def test_a_machine_that_does_not_open_it_may_open_it_later(
+    store: MediaStore, here: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refused(path: str, *args: object, **kwargs: object) -> int:
+        raise OSError(number, os.strerror(number), path)
+
+    with monkeypatch.context() as system:
+        system.setattr(os, "open", refused)
+        with pytest.raises(Retryable, match=os.strerror(number)) as caught:
+            store.add(here / "a", "audio")
+    assert caught.value.reason == "storage"

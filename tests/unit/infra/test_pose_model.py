@@ -122,3 +122,24 @@ def test_the_bundle_of_this_machine_loads() -> None:
     load = [sys.executable, "-m", "infra.pose_model", str(bundle)]
     ended = subprocess.run(load, cwd=program.parent.parent, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr
+
+
+def test_a_download_that_is_damaged_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "cut.whl").write_bytes(b"PK not a zip")
+    with zipfile.ZipFile(tmp_path / "other.whl", "w") as archive:
+        archive.writestr("other.py", b"")
+    for name in ("cut.whl", "other.whl"):
+        with pytest.raises(Retryable, match="damaged: run `bachata setup` again"):
+            read_parts(tmp_path / name)
+
+
+@pytest.mark.parametrize("limit", ["_DOWNLOAD_TIMEOUT_S", "_LOAD_TIMEOUT_S"])
+def test_what_takes_too_long_is_told_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str) -> None:
+    monkeypatch.setattr(pose_model, limit, 0.01)
+    if limit == "_LOAD_TIMEOUT_S":
+        monkeypatch.setattr(pose_model, "fetch_parts", lambda _: {DETECTOR: tiny_model(), LANDMARKS: tiny_model()})
+    monkeypatch.setattr(pose_model, "_pip", lambda _: [sys.executable, "-c", "import time; time.sleep(60)"])
+    with pytest.raises(Retryable, match="`bachata setup` again") as failed:
+        ensure_pose_model(tmp_path / "pose.task", print)
+    assert "\n" not in str(failed.value)
+    assert list(tmp_path.iterdir()) == []

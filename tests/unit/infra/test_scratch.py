@@ -6,6 +6,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from infra.scratch import scratch_in
 
 
@@ -20,3 +22,13 @@ def test_it_is_gone_afterwards_with_what_killed_programs_left(tmp_path: Path) ->
         assert folder.parent == tmp_path
         (folder / "file").write_text("")
     assert sorted(tmp_path.iterdir()) == [young, other]
+
+
+def test_another_program_may_clear_up_at_the_same_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = tmp_path / "jars-12345678"
+    left.mkdir()
+    found = list(tmp_path.glob("jars-*"))
+    left.rmdir()
+    monkeypatch.setattr(Path, "glob", lambda folder, pattern: iter(found))
+    with scratch_in(tmp_path, "jars") as folder:
+        assert folder.is_dir()

@@ -45,8 +45,13 @@ def tools(tmp_path: Path, pose_model: Path) -> Tools:
 
 @pytest.fixture
 def rendered_clips() -> Path:
+    return Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
+
+
+@pytest.fixture
+def clips_with_joints() -> Path:
     shared = Path(os.environ.get("BACHATA_SHARED") or Path(__file__).resolve().parents[4] / "shared")
     folder = shared / "prototypes" / "dancers" / "clips"
     if not folder.is_dir():
-        pytest.skip("the shared clips are not on this machine")
+        pytest.skip("the clips with exact joints are not on this machine")
     return folder

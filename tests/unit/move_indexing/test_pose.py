@@ -20,10 +20,10 @@ _TOLD = [15, 16, 23, 24, 25, 26, 27, 28]
 
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["cross_body_fast"])
-def test_both_dancers_are_found_where_they_are(rendered_clips: Path, pose_model: Path, name: str) -> None:
-    dance = watch(rendered_clips / f"{name}.mp4", pose_model, 8.0)
+def test_both_dancers_are_found_where_they_are(clips_with_joints: Path, pose_model: Path, name: str) -> None:
+    dance = watch(clips_with_joints / f"{name}.mp4", pose_model, 8.0)
     assert dance.dancers.both >= 0.9
-    truth = np.array(json.loads((rendered_clips / f"{name}.truth.json").read_text()))[:, :, 3:] * [640, 360]
+    truth = np.array(json.loads((clips_with_joints / f"{name}.truth.json").read_text()))[:, :, 3:] * [640, 360]
     tall = np.ptp(truth[..., 1])
     for track, who in ((dance.lead, 0), (dance.follow, 1)):
         at = np.minimum(np.rint(track.times * 30).astype(int), len(truth) - 1)
@@ -32,7 +32,6 @@ def test_both_dancers_are_found_where_they_are(rendered_clips: Path, pose_model:
         assert (np.median(off, axis=1) < 0.2 * tall)[track.seen].mean() > 0.95  # nobody is taken for the other
 
 
-@pytest.mark.shared
 def test_the_same_clip_gives_the_same_dance(rendered_clips: Path, pose_model: Path) -> None:
     one, two = (watch(rendered_clips / "dip.mp4", pose_model, 4.2) for _ in range(2))
     np.testing.assert_array_equal(one.lead.xy, two.lead.xy)

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from agents.audio_analysis import decode
+from agents.rendering import audio
 from agents.rendering.audio import ensure
 from agents.rendering.sound import AAC_FRAME, stereo
 from schemas.faults import Poison
@@ -116,9 +117,15 @@ def test_nothing_is_lost_at_the_end(wav: Path, tmp_path: Path) -> None:
 def test_it_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None:
     made = ensure(wav, "e" * 64, 128_000, tmp_path)
     before = made.stat().st_mtime_ns
-    assert made == tmp_path / "audio" / f"{'e' * 64}-128.m4a"
     assert ensure(wav, "e" * 64, 128_000, tmp_path).stat().st_mtime_ns == before
     assert ensure(wav, "e" * 64, 320_000, tmp_path) != made
+
+
+def test_another_recipe_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = ensure(wav, "e" * 64, 128_000, tmp_path)
+    monkeypatch.setattr(audio, "ENCODER", "aac-2")
+    assert ensure(wav, "e" * 64, 128_000, tmp_path) != made
+    assert made.read_bytes() == ensure(wav, "e" * 64, 128_000, tmp_path).read_bytes()
 
 
 def test_a_song_that_breaks_off_is_taken_as_far_as_it_goes(wav: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.rendering import audio
+from agents.rendering import audio, source
 from agents.rendering.encoding import TICKS, mark_beats, thinning
 from agents.rendering.mezzanine import Mezzanine, ensure
 from agents.rendering.picture import fitted
@@ -172,6 +172,13 @@ def test_what_is_no_clip_is_refused(tmp_path: Path, content: bytes, reason: str)
         ensure(path, "c" * 64, [0.5], "fast", tmp_path)
     assert caught.value.reason == reason
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_pictures_above_the_limit_are_not_decoded(short: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "MAX_PIXELS", 320 * 180 - 1)
+    with pytest.raises(Poison, match="no frame of its video decodes") as caught:
+        ensure(short.path, short.sha, short.beats, "fast", tmp_path)
+    assert caught.value.reason == "no_video"
 
 
 def test_a_song_is_no_clip(tmp_path: Path) -> None:
