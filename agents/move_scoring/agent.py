@@ -30,4 +30,5 @@ STEP = Step(
     key=lambda scored: scored.song.sha256,
     place="worker",
     timeout_s=60.0,
+    holds=lambda scores, tools: scores.library_version == library_of(tools).version(),
 )

@@ -134,13 +134,15 @@ def _variety(ways: _Histories, after: _Stage, goes_on: Flags) -> Floats:
 
 
 def _keep(total: Floats) -> tuple[Ints, Ints]:
-    """The best histories for each choice: their rows and columns in `total`, choice after choice."""
+    """The best histories for each choice, of equals the first: rows and columns in `total`, choice after choice."""
     histories, choices = total.shape
     kept = min(histories, max(_FEWEST, _HISTORIES // choices))
-    columns = np.ascontiguousarray(-total.T)
-    rows = np.argpartition(columns, kept - 1, axis=1)[:, :kept]
-    rows.sort(axis=1)
-    return rows.ravel(), np.repeat(np.arange(choices), kept)
+    sums = np.ascontiguousarray(total.T)
+    least = np.partition(sums, histories - kept, axis=1)[:, histories - kept, None]
+    better, equal = sums > least, sums == least
+    room = kept - better.sum(axis=1, keepdims=True)
+    columns, rows = np.nonzero(better | (equal & (equal.cumsum(axis=1) <= room)))
+    return rows, columns
 
 
 def _shown(before: Floats, now: Ints, fades: float) -> Floats:

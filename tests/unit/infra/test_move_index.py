@@ -10,7 +10,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
@@ -23,7 +25,7 @@ from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from infra.settings import load_settings
 from schemas.base import MediaFacts
-from schemas.faults import Retryable
+from schemas.faults import Fault, Poison, Retryable
 from schemas.move_indexed import Dancers, Eight, Move
 
 pytestmark = [
@@ -141,6 +143,24 @@ def test_a_search_without_a_vector_does_not_depend_on_the_order_of_arrival(tmp_p
         assert all(hit.similarity == 0 for hit in found[0])
     first.close()
     second.close()
+
+
+@pytest.mark.parametrize("limit", [0, 1, 7, 60])
+def test_equals_at_the_limit_do_not_depend_on_the_order_of_arrival(tmp_path: Path, limit: int) -> None:
+    alike = [make_move(number).model_copy(update={"embedding": MOVES[0].embedding}) for number in range(40)]
+    moves = [*alike, *(make_move(number) for number in range(40, 60))]
+    indexes: list[MoveIndex] = [
+        EdgeMoveIndex(tmp_path / "a"),
+        EdgeMoveIndex(tmp_path / "b"),
+        QdrantServerMoveIndex("local", client=QdrantClient(":memory:")),
+    ]
+    for index, order in zip(indexes, (moves, moves[::-1], moves[30:] + moves[:30]), strict=True):
+        fill(index, order)
+    found = [[hit.move.name for hit in index.search(vector=MOVES[0].embedding, limit=limit)] for index in indexes]
+    assert found[0] == found[1] == found[2]
+    assert len(found[0]) == limit
+    for index in indexes:
+        index.close()
 
 
 def test_a_clip_that_comes_again_replaces_itself(index: MoveIndex) -> None:
@@ -356,3 +376,55 @@ def test_a_server_that_is_away_may_come_back() -> None:
     assert caught.value.reason == "qdrant_away"
     assert isinstance(caught.value.__cause__, Exception)
     assert not isinstance(caught.value.__cause__, httpx.InvalidURL)
+
+
+def test_an_emptied_server_has_the_version_of_an_empty_one() -> None:
+    shared = QdrantClient(":memory:")
+    index = QdrantServerMoveIndex("local", client=shared)
+    empty = index.version()
+    fill(index, MOVES[:3])
+    assert index.version() != empty
+    shared.delete("bachata_moves", points_selector=[str(p.id) for p in shared.scroll("bachata_moves")[0]])
+    assert index.version() == empty
+
+
+@contextmanager
+def answering(status: int) -> Iterator[str]:
+    """A server that has this status for everything."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection:UserWarning")
+@pytest.mark.parametrize(
+    ("status", "fault", "reason"),
+    [
+        (400, Poison, "qdrant_refuses"),
+        (422, Poison, "qdrant_refuses"),
+        (401, Retryable, "qdrant_refuses"),
+        (403, Retryable, "qdrant_refuses"),
+        (409, Retryable, "qdrant_refuses"),
+        (429, Retryable, "qdrant_away"),
+        (503, Retryable, "qdrant_away"),
+    ],
+)
+def test_only_a_faulty_request_condemns_the_event(status: int, fault: type[Fault], reason: str) -> None:
+    with answering(status) as url, pytest.raises(fault) as caught:
+        QdrantServerMoveIndex(url)
+    assert caught.value.reason == reason

@@ -203,6 +203,31 @@ class CountingIndex(EdgeMoveIndex):
         return super().search(**query)
 
 
+class GrowingIndex(EdgeMoveIndex):
+    """Gets another move while it is searched, until it has all of `to_come`."""
+
+    to_come: tuple[Move, ...] = ()
+
+    def search(self, **query: Any) -> Any:
+        """As ever, and a move more."""
+        found = super().search(**query)
+        for move in self.to_come[:1]:
+            self.upsert(move)
+        self.to_come = self.to_come[1:]
+        return found
+
+
+def test_scores_of_a_library_that_changes_are_tried_again(tmp_path: Path) -> None:
+    index = GrowingIndex(tmp_path / "edge")
+    index.upsert(make_move(1))
+    index.to_come = (make_move(2),)
+    with pytest.raises(Retryable) as caught:
+        score(make_analysis(EIGHTS), Options(), index)
+    assert caught.value.reason == "library_changed"
+    assert score(make_analysis(EIGHTS), Options(), index).library_version == index.version()
+    index.close()
+
+
 def test_searches_do_not_grow_with_the_song(tmp_path: Path) -> None:
     index = CountingIndex(tmp_path / "edge")
     for move in make_library(300):

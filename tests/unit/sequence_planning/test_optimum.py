@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 from itertools import product
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.sequence_planning.choices import Choice, Choices, stretch_term
 from agents.sequence_planning.grid import song_grid
-from agents.sequence_planning.path import Taken, best_path
+from agents.sequence_planning.path import Taken, _keep, best_path
 from agents.sequence_planning.slots import Slot, cut_slots
 from schemas.move_indexed import Move
 from tests.unit.move_scoring.making import make_analysis, make_move
@@ -100,6 +101,15 @@ def test_larger_songs_come_within_five_percent(seed: int, monkeypatch: pytest.Mo
     found = worth(tuple(taken.choice for taken in best_path(slots, choices)))
     mean = sum(ways) / len(ways)
     assert (max(ways) - found) / (max(ways) - mean) <= 0.05
+
+
+def test_of_equal_histories_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.sequence_planning.path._HISTORIES", 8)
+    total = np.random.default_rng(0).integers(0, 3, (400, 2)).astype(float)
+    rows, columns = _keep(total)
+    for choice in (0, 1):
+        best = sorted(range(400), key=lambda row: (-total[row, choice], row))[:4]
+        assert rows[columns == choice].tolist() == sorted(best)
 
 
 @pytest.mark.parametrize(("stretch", "costs"), [(1.0, 0.0), (1.05, 0.0976), (0.95, 0.1026), (1.3, 3.430), (0.7, 6.538)])

@@ -1,0 +1,51 @@
+"""What a dancer counts on bars that are not all of four beats."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.audio_analysis.counts import counts_of
+
+
+def counted(bars: list[int], starts: tuple[int, ...] = (0,), before: int = 0) -> list[int]:
+    """The counts of bars of so many beats, after some beats `before` the first."""
+    first = before + np.cumsum([0, *bars[:-1]])
+    return [int(count) for count in counts_of(before + sum(bars), first, list(starts))]
+
+
+@pytest.mark.parametrize(
+    ("bars", "counts"),
+    [
+        ([4, 4, 4], [1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4]),
+        ([4, 5, 4], [1, 2, 3, 4, 5, 6, 7, 8, 8, 1, 2, 3, 4]),
+        ([4, 6, 4], [1, 2, 3, 4, 5, 6, 7, 8, 8, 8, 1, 2, 3, 4]),
+        ([5, 4, 4], [1, 2, 3, 4, 4, 5, 6, 7, 8, 1, 2, 3, 4]),
+        ([3, 3, 4], [1, 2, 3, 5, 6, 7, 1, 2, 3, 4]),
+        ([4, 5], [1, 2, 3, 4, 5, 6, 7, 8, 1]),
+    ],
+    ids=["whole", "one too many", "two too many", "in the first half", "short", "a song that ends on 1"],
+)
+def test_beats_too_many_make_no_one(bars: list[int], counts: list[int]) -> None:
+    assert counted(bars) == counts
+
+
+def test_before_the_first_bar_the_count_runs_back() -> None:
+    assert counted([4, 4], before=3) == [6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_without_bars_the_count_goes_on() -> None:
+    assert counts_of(10, np.array([], dtype=np.int64), []).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 1, 2]
+
+
+@given(bars=st.lists(st.integers(3, 7), min_size=1, max_size=12), odd=st.integers(0, 11))
+def test_a_one_is_counted_only_where_a_bar_begins(bars: list[int], odd: int) -> None:
+    starts = (0, odd) if 0 < odd < len(bars) else (0,)
+    counts = counted(bars, starts)
+    last = sum(bars[:-1])
+    begins = {sum(bars[:number]) for number in range(len(bars))}
+    assert {beat for beat in range(last) if counts[beat] in (1, 5)} == begins - {last}
+    assert set(counts) <= set(range(1, 9))
+    assert len(counts) == sum(bars)
