@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.intake.container import decoded, open_container, packets
+from agents.intake.container import decoded, open_container, packets, start_s
 from schemas.faults import Poison
 
 if TYPE_CHECKING:
@@ -95,10 +95,9 @@ def _frames(path: Path) -> Iterator[tuple[float | None, int, Planes]]:
     with open_container(path) as container:
         if not any(stream.codec_context for stream in container.streams.audio[:1]):
             raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
-        start_s = (container.start_time or 0) / 1_000_000
         for packet in packets(container, container.streams.audio[0]):
             for frame in decoded(packet):
-                yield None if frame.time is None else frame.time - start_s, frame.sample_rate, _planes(frame)
+                yield None if frame.time is None else frame.time - start_s(container), frame.sample_rate, _planes(frame)
 
 
 def _planes(frame: AudioFrame) -> Planes:

@@ -89,6 +89,11 @@ def open_container(path: Path) -> InputContainer:
         raise _unopened(path, error) from error
 
 
+def start_s(container: InputContainer) -> float:
+    """The container's start on its own clock, seconds: time 0 of beats, pictures and poses."""
+    return (container.start_time or 0) / 1_000_000
+
+
 def packets(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Packet[Any]]:
     """What the file holds of a stream, up to where it breaks off; the last packet is empty and drains the decoder."""
     import av

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.intake.container import MAX_PIXELS, decoded, open_container, packets
+from agents.intake.container import MAX_PIXELS, decoded, open_container, packets, start_s
 from schemas.faults import Poison
 
 if TYPE_CHECKING:
@@ -37,10 +37,9 @@ def sampled(path: Path) -> Iterator[Frame]:
     """The frames nearest to every tenth of a second. Raises `Poison`: `no_video`, `not_media`, `empty`."""
     with open_container(path) as container:
         stream = _video(container)
-        start_s = (container.start_time or 0) / 1_000_000
         due_s = 0.0
         for frame in _frames(container, stream):
-            time_s = max(0.0, float(frame.time) - start_s)
+            time_s = max(0.0, float(frame.time) - start_s(container))
             if time_s >= due_s - _half_frame_s(stream):
                 yield Frame(time_s, _small(frame))
                 due_s = (round(time_s * RATE_HZ) + 1) / RATE_HZ

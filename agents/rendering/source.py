@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from agents.intake.container import MAX_PIXELS, decoded, open_container, packets
+from agents.intake.container import MAX_PIXELS, decoded, open_container, packets, start_s
 from schemas.faults import Poison
 
 
@@ -53,11 +53,6 @@ def timed_sounds(container: InputContainer, stream: AudioStream) -> Iterator[tup
     for packet in packets(container, stream):
         for frame in decoded(packet):
             yield None if frame.time is None else frame.time - start_s(container), frame
-
-
-def start_s(container: InputContainer) -> float:
-    """The container's start on its own clock, seconds."""
-    return (container.start_time or 0) / 1_000_000
 
 
 def mean_fps(path: Path) -> float:
