@@ -32,6 +32,8 @@ class Settings:
     qdrant_api_key: str | None  # BACHATA_QDRANT_API_KEY: what that server asks for
     allowed_roots: tuple[Path, ...]  # BACHATA_ALLOWED_ROOTS: folders an event may name a path below, ':' between them
     children: int  # BACHATA_CHILDREN: processes that do a worker's heavy steps
+    grace_s: float  # BACHATA_GRACE_S: how long a worker that is told to stop finishes what it has in hand
+    least_free_bytes: int  # BACHATA_MIN_FREE_MB: below that much room on a disk all work pauses
 
     @property
     def demo_dir(self) -> Path:
@@ -74,11 +76,12 @@ class Settings:
         return self.user_cache_dir / "pose_landmarker_full.task"
 
 
-def _children(text: str | None) -> int:
+def _whole(name: str, default: int, least: int) -> int:
+    text = os.environ.get(name)
     if not text:
-        return min(4, os.cpu_count() or 2)
-    if not text.isdecimal() or int(text) < 1:
-        raise Poison(f"BACHATA_CHILDREN is '{text}': it must be a whole number from 1 on", reason="settings")
+        return default
+    if not text.isdecimal() or int(text) < least:
+        raise Poison(f"{name} is '{text}': it must be a whole number from {least} on", reason="settings")
     return int(text)
 
 
@@ -95,5 +98,7 @@ def load_settings() -> Settings:
         qdrant_url=env.get("BACHATA_QDRANT_URL") or None,
         qdrant_api_key=env.get("BACHATA_QDRANT_API_KEY") or None,
         allowed_roots=tuple(Path(r).expanduser().resolve() for r in roots.split(":") if r) if roots else default_roots,
-        children=_children(env.get("BACHATA_CHILDREN")),
+        children=_whole("BACHATA_CHILDREN", min(4, os.cpu_count() or 2), least=1),
+        grace_s=float(_whole("BACHATA_GRACE_S", 10, least=0)),
+        least_free_bytes=_whole("BACHATA_MIN_FREE_MB", 300, least=0) << 20,
     )

@@ -1,4 +1,4 @@
-"""The Faust application: tables, and one agent for each stage, in order within a partition and acked by hand.
+"""The Faust application: the table of results, and an agent for each stage, in order in a partition and acked by hand.
 
 Faust would ack an event in a `finally`, also when its agent is cancelled in the middle of it; so automatic acks are
 off and an event is acked only when its stage has taken it all the way.
@@ -6,17 +6,20 @@ off and an event is acked only when its stage has taken it all the way.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import faust
-from aiokafka.errors import MessageSizeTooLargeError
 
-from schemas.faults import Poison
-from streams.envelope import Headers, Record, as_headers
-from streams.topics import APP_ID, MAX_LETTER_BYTES, MAX_MESSAGE_BYTES, PARTITIONS
+from streams.envelope import Record, as_headers
+from streams.gate import Gate
+from streams.outbox import Outbox
+from streams.publisher import KafkaPublisher
+from streams.stage import Stage
+from streams.tables import BytesTable, TableManager
+from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE
+from streams.transport import App, Silent
 
 _ROCKSDB_OPTIONS = {
     "driver": "rocksdict",
@@ -24,13 +27,12 @@ _ROCKSDB_OPTIONS = {
     "write_buffer_size": 8 << 20,
     "max_write_buffer_number": 2,
 }
-
-Handler = Callable[[Record], Awaitable[None]]
+_AT_ONCE = 64
 
 
 def make_app(bootstrap: str, folder: Path) -> faust.App:
     """An application whose tables lie below `folder`. Its web server, leader topic and topic creation are off."""
-    return faust.App(
+    return App(
         APP_ID,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
         store="rocksdb://",
@@ -46,68 +48,68 @@ def make_app(bootstrap: str, folder: Path) -> faust.App:
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=20.0,
         broker_max_poll_interval=3600.0,
-        broker_max_poll_records=64,
+        broker_max_poll_records=_AT_ONCE,
         broker_commit_interval=1.0,
         broker_request_timeout=30.0,
+        recovery_consistency_check=False,  # ours writes back what the broker lost
         stream_processing_timeout=3600.0,
         stream_wait_empty=False,
-        stream_buffer_maxsize=64,
-        producer_max_request_size=MAX_LETTER_BYTES,
-        producer_max_batch_size=128 * 1024,
+        stream_buffer_maxsize=5 * _AT_ONCE,  # Faust stops reading at 4/5 of it: a whole fetch still fits
         worker_redirect_stdouts=False,
+        Monitor=Silent,
+        Table=BytesTable,
+        TableManager=TableManager,
     )
 
 
 class TableResults:
-    """A memory: a Faust table of bytes, in RocksDB, with a compacted changelog."""
+    """The memory of all steps: a Faust table of bytes, in RocksDB, with a compacted changelog.
 
-    def __init__(self, app: faust.App, name: str) -> None:
-        self.table = app.Table(
-            name, partitions=PARTITIONS, options=dict(_ROCKSDB_OPTIONS), key_type=bytes, value_type=bytes
-        )
+    Faust sends a changelog record and forgets it; here a result is remembered when the broker has it, so that whoever
+    takes the partition over finds it.
+    """
 
-    def get(self, key: str) -> str | None:
-        """What is remembered under `key`, seen from the partition of the event at hand."""
-        value = self.table.get(key.encode())
+    def __init__(self, app: faust.App, publisher: KafkaPublisher) -> None:
+        self._publisher = publisher
+        self._table: Any = app.Table(RESULTS_TABLE, partitions=PARTITIONS, options=dict(_ROCKSDB_OPTIONS))
+
+    def get(self, partition: int, key: str) -> str | None:
+        """What is remembered under `key` in a partition that is ours."""
+        value = self._table.find(partition, key.encode())
         return None if value is None else bytes(value).decode()
 
-    def put(self, key: str, value: str) -> None:
-        """Remember; only within the handling of an event."""
-        self.table[key.encode()] = value.encode()
+    async def put(self, partition: int, results: Mapping[str, str]) -> None:
+        """Return when the broker has the results, and this machine too."""
+        items = {key.encode(): value.encode() for key, value in results.items()}
+        last = await self._publisher.append(self._table.changelog_topic_name, partition, items)
+        self._table.keep(partition, items, last)
 
 
-class FaustPublisher:
-    """Publishing that returns when the broker has the record."""
-
-    def __init__(self, app: faust.App) -> None:
-        self._app = app
-        self._topics: dict[str, Any] = {}
-
-    async def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Send and wait for all in-sync replicas. Raises `Poison` for what is too large."""
-        if topic not in self._topics:
-            self._topics[topic] = _raw_topic(self._app, topic)
-        try:
-            await (await self._topics[topic].send(key=key, value=value, headers=headers))
-        except MessageSizeTooLargeError as error:
-            raise Poison(f"an event of {len(value or b'')} bytes is too large for {topic}", "too_large") from error
-
-
-def add_agent(app: faust.App, name: str, topic: str, handle: Handler) -> None:
-    """Read `topic` with `handle`: partitions side by side, one event at a time in each."""
+def add_agent(app: faust.App, stage: Stage, gate: Gate) -> None:
+    """Put a stage to work: partitions side by side, one event after the other in each, acked when it is through."""
+    name = stage.source.full_name
 
     async def agent(stream: Any) -> None:
-        async for event in stream.noack().events():
-            await handle(_record(event.message))
-            event.ack()
-            await asyncio.sleep(0)
+        outbox = Outbox(stage.deliver)
+        inside = 0
+        try:
+            async for event in stream.noack().events():
+                await gate.enter()
+                inside = 1
+                outcome = await stage.prepare(_record(event.message))
+                await outbox.add(outcome, lambda event=event: _ack(event, gate))  # type: ignore[misc]
+                inside = 0
+        finally:
+            gate.leave(outbox.close() + inside)
 
-    agent.__name__ = name
-    app.agent(_raw_topic(app, topic), name=name, isolated_partitions=True)(agent)
+    agent.__name__ = stage.step.name
+    source = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    app.agent(source, name=stage.step.name, isolated_partitions=True)(agent)
 
 
-def _raw_topic(app: faust.App, name: str) -> Any:
-    return app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+def _ack(event: Any, gate: Gate) -> None:
+    event.ack()
+    gate.leave()
 
 
 def _record(message: Any) -> Record:

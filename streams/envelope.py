@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,7 +17,19 @@ from streams.topics import Topic
 
 Headers = list[tuple[str, bytes]]
 _STRUCTURED = b"application/cloudevents+json"
-_CARRIED = ("traceparent", "tracestate")
+REPLAY_OF = "ce_replayof"  # the id of the event that is replayed
+REPLAY_TO = "ce_replayto"  # the step a replay ends with
+STEP_VERSION = "ce_stepversion"  # of the step that made the event, or that a replay is meant for
+_CARRIED = ("traceparent", "tracestate", REPLAY_OF, REPLAY_TO)
+
+
+class Message(NamedTuple):
+    """A record to be published."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
 
 
 @dataclass(frozen=True)
@@ -31,10 +45,12 @@ class Record:
 
     def header(self, name: str) -> str | None:
         """A header's text, at most 512 characters of it, or None."""
-        for key, value in self.headers:
-            if key == name:
-                return bytes(value).decode("utf-8", "replace")[:512]
-        return None
+        value = self._by_name.get(name)
+        return None if value is None else value.decode("utf-8", "replace")[:512]
+
+    @cached_property
+    def _by_name(self) -> dict[str, bytes]:
+        return dict(reversed(self.headers))  # the first of a name counts
 
     @property
     def event_id(self) -> str | None:
@@ -49,19 +65,29 @@ def as_headers(headers: Iterable[tuple[str, bytes]] | dict[str, bytes] | None) -
 
 
 def seal(topic: Topic, source: str, event_id: str, request_id: str, cause: Record | None = None) -> Headers:
-    """The headers of an event. `cause` is the record that led to it: its id and trace context are carried on."""
-    headers: Headers = [
-        ("content-type", b"application/json"),
-        ("ce_specversion", b"1.0"),
+    """The headers of an event.
+
+    `cause` is the record that led to it: its id, trace context and what is said of a replay are carried on.
+    """
+    headers = [
+        *_fixed(topic, source),
         ("ce_id", event_id.encode()),
-        ("ce_type", topic.full_name.encode()),
-        ("ce_source", source.encode()),
         ("ce_time", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
         ("ce_correlationid", request_id.encode()),
     ]
     if cause is not None:
         headers += _carry_on(cause)
     return headers
+
+
+@lru_cache(maxsize=64)
+def _fixed(topic: Topic, source: str) -> Headers:
+    return [
+        ("content-type", b"application/json"),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", topic.full_name.encode()),
+        ("ce_source", source.encode()),
+    ]
 
 
 def _carry_on(cause: Record) -> Headers:

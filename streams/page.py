@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 from aiohttp import web
 
-from schemas.faults import Poison
+from schemas.faults import Poison, Retryable
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _OPEN = {"/livez", "/readyz"}
@@ -107,7 +107,10 @@ class Page:
         given = request.headers.get("Authorization", "").removeprefix("Bearer ")
         if request.path not in _OPEN and not hmac.compare_digest(given.encode(), self._token.encode()):
             return web.json_response({"error": "the token from the data folder is needed"}, status=401)
-        return await handler(request)
+        try:
+            return await handler(request)
+        except Retryable as fault:
+            return web.json_response({"error": str(fault)}, status=503)
 
     async def _livez(self, _: web.Request) -> web.Response:
         return web.json_response({"live": True})

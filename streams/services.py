@@ -59,6 +59,8 @@ def _refusal(error: urllib.error.HTTPError) -> Exception:
         said = json.loads(error.read())["error"]
     except (ValueError, KeyError, TypeError):
         said = error.reason
+    if error.code == 503:
+        return Retryable(said, reason="worker")
     return LookupError(said) if error.code == 404 else ValueError(said)
 
 

@@ -1,7 +1,8 @@
 """The stage wrapper: the one way an event is worked on, so that none is lost and one seen twice has one effect.
 
-    validate -> known already? -> work -> store the result -> publish and wait for the broker -> ack
+    validate -> known already? -> work  |  store the result -> publish and wait for the broker -> ack
 
+Left of the bar events are taken one by one, in order; right of it they go on together with those that wait.
 Nothing escapes but cancellation: a poison event goes to the dead letters at once, a passing fault is tried again
 with backoff and then goes there. Where the broker or the table itself fails, the stage waits and tries again for as
 long as it takes; the event is acked only after everything it leads to has been written.
@@ -13,8 +14,10 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from time import monotonic, thread_time
 from typing import Any, Protocol, TypeVar
 
@@ -27,34 +30,38 @@ from schemas.faults import Fault, Poison, Retryable
 from schemas.progress import Progress
 from streams.children import Done
 from streams.dead_letters import letter_headers, letter_id
-from streams.envelope import Headers, Record, payload_of, seal
+from streams.envelope import REPLAY_TO, STEP_VERSION, Message, Record, payload_of, seal
 from streams.identity import event_id, work_key
-from streams.topics import PROGRESS, Topic, topic_of
+from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, Topic, topic_of
 
-T = TypeVar("T")
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
 ATTEMPTS = 4
 _REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 30.0
+_MOMENT_S = 0.2
+_LOOK_EVERY_S = 1.0
+_NO_FAULT_OF_THE_EVENT = {"disk_full", "move_index", "qdrant_away", "qdrant_refuses"}
+_LARGEST = MAX_MESSAGE_BYTES - 32 * 1024  # a record's key and headers come on top
 
 
 class Publisher(Protocol):
     """Where events go."""
 
-    async def publish(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
-        """Return when the broker has the record."""
+    async def publish(self, *messages: Message) -> None:
+        """Return when the broker has all of them. Raises `Poison` for one that is too large."""
 
 
 class Results(Protocol):
     """Where a step remembers its results."""
 
-    def get(self, key: str) -> str | None:
+    def get(self, partition: int, key: str) -> str | None:
         """A remembered result's JSON."""
 
-    def put(self, key: str, value: str) -> None:
-        """Remember; the same key always has the same value."""
+    async def put(self, partition: int, results: Mapping[str, str]) -> None:
+        """Return when they are remembered for good; the same key always has the same value."""
 
 
 Runner = Callable[[Step[Any, Any, Any], Payload, Callable[[float], None]], Awaitable[Done]]
@@ -64,12 +71,27 @@ async def _at_once() -> None:
     return None
 
 
+def _plenty() -> str | None:
+    return None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a record comes to: events, the step's last word on it, and a result to remember by its key."""
+
+    partition: int
+    events: tuple[Message, ...] = ()
+    last: Message | None = None
+    result: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Stage:
     """A step at its place in the stream.
 
     `run` does the work wherever it is done; `before` and `after` are waited for before a result is looked up and
-    after an event is published.
+    after an event is published; `short_of` says what the machine lacks to work, such as room on a disk; `fed_by`
+    is the step whose events it takes; `unwritten` are results that are not in the memory yet.
     """
 
     step: Step[Any, Any, Any]
@@ -79,31 +101,60 @@ class Stage:
     run: Runner
     before: Callable[[], Awaitable[None]] = _at_once
     after: Callable[[], Awaitable[None]] = _at_once
+    short_of: Callable[[], str | None] = _plenty
+    fed_by: str | None = None
+    unwritten: dict[tuple[int, str], str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def source(self) -> Topic:
         """The topic it reads."""
         return topic_of(self.step.consumes)
 
-    @property
+    @cached_property
     def sink(self) -> Topic:
         """The topic it writes."""
         return topic_of(self.step.produces)
 
     async def handle(self, record: Record) -> None:
         """Take a record all the way; when this returns it may be acked."""
-        said = _anonymous(record)
+        await self.deliver([await self.prepare(record)])
+
+    async def prepare(self, record: Record) -> Outcome:
+        """Do all the work on a record. Nothing is written; the same record again comes to the same."""
+        if self.fed_by is not None and record.header(REPLAY_TO) == self.fed_by:
+            return Outcome(record.partition)
+        said: Progress | None = None
         try:
             event = self._read(record)
             said = _begin(event, self.step.name)
-            await self._advance(record, event, said)
+            return await self._advance(record, event, said)
         except _GaveUp as gave_up:
-            await self._bury(record, said, gave_up.fault, gave_up.attempts)
+            return self._buried(record, said, gave_up.fault, gave_up.attempts)
         except Poison as fault:
-            await self._bury(record, said, fault, attempts=0)
+            return self._buried(record, said, fault, attempts=0)
         except Exception as error:
             log.exception("%s: this is a defect of ours", self.step.name)
-            await self._bury(record, said, Retryable(f"{type(error).__name__}: {error}", "unexpected"), attempts=1)
+            return self._buried(record, said, Retryable(f"{type(error).__name__}: {error}", "unexpected"), attempts=1)
+
+    async def deliver(self, outcomes: Sequence[Outcome]) -> None:
+        """Write what records of one partition came to, in their order; when this returns they may be acked."""
+        await self._remember(outcomes)
+        events = [event for outcome in outcomes for event in outcome.events]
+        words = [outcome.last for outcome in outcomes if outcome.last is not None]
+        if self.after is _at_once:
+            await patiently(lambda: self.publisher.publish(*events, *words))
+            return
+        await patiently(lambda: self.publisher.publish(*events))
+        await patiently(self.after)
+        await patiently(lambda: self.publisher.publish(*words))
+
+    async def _remember(self, outcomes: Sequence[Outcome]) -> None:
+        results = {key: value for outcome in outcomes for key, value in outcome.result.items()}
+        if results:
+            partition = outcomes[0].partition
+            await patiently(lambda: self.results.put(partition, results))
+            for key in results:
+                self.unwritten.pop((partition, key), None)
 
     def _read(self, record: Record) -> Payload:
         event = payload_of(record, self.step.consumes)
@@ -111,91 +162,130 @@ class Stage:
             return event.model_copy(update={"request_id": _own_id(record)})
         return event
 
-    async def _advance(self, record: Record, event: Payload, said: Progress) -> None:
+    async def _advance(self, record: Record, event: Payload, said: Progress) -> Outcome:
         started = monotonic()
-        await self._tell(said)
         await patiently(self.before)
-        key, result, done = await self._insist(lambda: self._result(event, said))
-        out = self.step.emit(event, result)
-        await self._publish(record, out, key, said.request_id)
-        await patiently(self.after)
-        await self._tell(
-            said.model_copy(
-                update={
-                    "state": "done",
-                    "fraction": 1.0,
-                    "seconds": monotonic() - started,
-                    "outcome": "done" if self.step.ends else None,
-                    "cached": done is None,
-                    "cpu_seconds": done.cpu_seconds if done else 0.0,
-                    "peak_rss_bytes": done.peak_rss_bytes if done else 0,
-                }
-            )
-        )
+        depends_on = await self._asked(lambda: self.step.known_by(event, self.tools))
+        key = work_key(self.step.name, self.step.version, depends_on)
+        result = await self._known(record.partition, key)
+        done = None if result is not None else await self._work(event, said)
+        if done is not None:
+            result = self.step.result.model_validate_json(done.result)
+        out = self._sealed(record, self.step.emit(event, result), key, said.request_id)
+        last = self._word(_finished(said, done, monotonic() - started, ends=self.step.ends))
+        if done is None:
+            return Outcome(record.partition, (out,), last)
+        _must_fit(self.step.name, done.result)
+        self.unwritten[record.partition, key] = done.result
+        return Outcome(record.partition, (out,), last, {key: done.result})
 
-    async def _result(self, event: Payload, said: Progress) -> tuple[str, Payload, Done | None]:
+    async def _known(self, partition: int, key: str) -> Payload | None:
+        text = self.unwritten.get((partition, key)) or self.results.get(partition, key)
+        known = _read_again(self.step, text)
+        holds = known is not None and await self._asked(lambda: self.step.holds(known, self.tools))
+        return known if holds else None
+
+    async def _asked(self, question: Callable[[], T]) -> T:
+        """A step that waits for the library asks it: maybe a server, so on a thread, and for as long as it is away."""
+        if self.before is _at_once:
+            return question()
+        return await patiently(lambda: asyncio.to_thread(question))
+
+    async def _work(self, event: Payload, said: Progress) -> Done:
+        saying = _Saying(lambda word: self.publisher.publish(self._word(word)), said)
+        number = 0
+        try:
+            while True:
+                await self._wait_until_able(saying)
+                try:
+                    return await self.run(self.step, event, saying.running)
+                except Poison as fault:
+                    raise _GaveUp(fault, number + 1) from fault
+                except Retryable as fault:
+                    number += 0 if self._is_short(fault) else 1
+                    self._give_up_or_go_on(number, fault)
+                except Exception as error:
+                    number += 1
+                    log.warning("%s: %s", self.step.name, error, exc_info=True)
+                    self._give_up_or_go_on(number, Retryable(f"{type(error).__name__}: {error}", "unexpected"))
+                await asyncio.sleep(_backoff(max(number, 1)))
+        finally:
+            saying.end()
+
+    def _is_short(self, fault: Retryable) -> bool:
+        """Whether it is no fault of the event, which waits then for as long as it takes."""
+        return fault.reason in _NO_FAULT_OF_THE_EVENT or self.short_of() is not None
+
+    def _give_up_or_go_on(self, number: int, fault: Retryable) -> None:
+        log.warning("%s: attempt %d failed: %s", self.step.name, number, fault)
+        if number >= ATTEMPTS:
+            raise _GaveUp(fault, number) from fault
+
+    async def _wait_until_able(self, saying: _Saying) -> None:
+        while (lack := self.short_of()) is not None:
+            saying.waiting(lack)
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def _sealed(self, cause: Record, out: Payload, key: str, request_id: str) -> Message:
         step = self.step
-        key = work_key(step.name, step.version, step.known_by(event, self.tools))
-        known = _read_again(step, self.results.get(key))
-        if known is not None and step.holds(known, self.tools):
-            return key, known, None
-        done = await self.run(step, event, self._reporter(said))
-        result: Payload = step.result.model_validate_json(done.result)
-        await patiently(lambda: _at_last(self.results.put, key, done.result))
-        return key, result, done
+        headers = seal(self.sink, f"/agents/{step.name}", event_id(key, request_id), request_id, cause)
+        headers.append((STEP_VERSION, step.version.encode()))
+        value = out.model_dump_json()
+        _must_fit(self.sink.full_name, value)
+        return Message(self.sink.full_name, step.key(out).encode(), value.encode(), headers)
 
-    def _reporter(self, said: Progress) -> Callable[[float], None]:
-        tasks: set[asyncio.Task[None]] = set()
-
-        def report(fraction: float) -> None:
-            running = said.model_copy(update={"state": "running", "fraction": fraction})
-            task = asyncio.ensure_future(self._say(running))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-        return report
-
-    async def _insist(self, attempt: Callable[[], Awaitable[T]]) -> T:
-        for number in range(1, ATTEMPTS + 1):
-            try:
-                return await attempt()
-            except Poison as fault:
-                raise _GaveUp(fault, number) from fault
-            except Retryable as fault:
-                if number == ATTEMPTS:
-                    raise _GaveUp(fault, number) from fault
-                log.warning("%s: attempt %d failed: %s", self.step.name, number, fault)
-            except Exception as error:
-                log.warning("%s: attempt %d failed", self.step.name, number, exc_info=True)
-                if number == ATTEMPTS:
-                    raise _GaveUp(Retryable(f"{type(error).__name__}: {error}", "unexpected"), number) from error
-            await asyncio.sleep(_backoff(number))
-        raise AssertionError("unreachable")
-
-    async def _publish(self, cause: Record, out: Payload, key: str, request_id: str) -> None:
-        headers = seal(self.sink, f"/agents/{self.step.name}", event_id(key, request_id), request_id, cause)
-        partition_key = self.step.key(out).encode()
-        value = out.model_dump_json().encode()
-        await patiently(lambda: self.publisher.publish(self.sink.full_name, partition_key, value, headers))
-
-    async def _bury(self, record: Record, said: Progress, fault: Fault, attempts: int) -> None:
+    def _buried(self, record: Record, said: Progress | None, fault: Fault, attempts: int) -> Outcome:
+        said = said or _anonymous(record, self.step.name)
+        log.warning("%s: %s goes to the dead letters: %s", self.step.name, said.request_id, fault)
         headers = letter_headers(record, self.step.name, fault, attempts)
-        topic = self.source.dead_letter_name
-        await patiently(lambda: self.publisher.publish(topic, record.key, record.value, headers))
-        log.warning("%s: %s is in the dead letters: %s", self.step.name, said.request_id, fault)
+        letter = Message(self.source.dead_letter_name, record.key, record.value, headers)
         failed = {"state": "failed", "outcome": "failed", "reason": fault.reason, "error": str(fault)}
-        await self._tell(said.model_copy(update=failed | {"dead_letter_id": letter_id(record)}))
+        last = self._word(said.model_copy(update=failed | {"dead_letter_id": letter_id(record)}))
+        return Outcome(record.partition, (letter,), last)
 
-    async def _tell(self, said: Progress) -> None:
-        await patiently(lambda: self._say(said))
-
-    async def _say(self, said: Progress) -> None:
-        said = said.model_copy(update={"step": self.step.name})
+    def _word(self, said: Progress) -> Message:
         marker = event_id(f"{said.step}:{said.state}:{said.fraction:.3f}", said.request_id)
         headers = seal(PROGRESS, f"/agents/{self.step.name}", marker, said.request_id)
-        await self.publisher.publish(
-            PROGRESS.full_name, said.request_id.encode(), said.model_dump_json().encode(), headers
-        )
+        return Message(PROGRESS.full_name, said.request_id.encode(), said.model_dump_json().encode(), headers)
+
+
+class _Saying:
+    """What a step says while it works. Nobody waits for it, and a step that takes but a moment says nothing."""
+
+    def __init__(self, say: Callable[[Progress], Awaitable[None]], said: Progress) -> None:
+        self._say = say
+        self._said = said
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._starting = asyncio.get_running_loop().call_later(_MOMENT_S, self._tell, {"state": "started"})
+        self._lack: str | None = None
+
+    def running(self, fraction: float) -> None:
+        self._starting.cancel()
+        self._tell({"state": "running", "fraction": fraction})
+
+    def waiting(self, lack: str) -> None:
+        self._starting.cancel()
+        if lack != self._lack:
+            self._lack = lack
+            log.warning("%s waits: %s", self._said.step, lack)
+            self._tell({"state": "waiting", "reason": lack})
+
+    def end(self) -> None:
+        self._starting.cancel()
+
+    def _tell(self, more: dict[str, Any]) -> None:
+        task = asyncio.ensure_future(self._try(self._said.model_copy(update=more)))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _try(self, said: Progress) -> None:
+        with suppress(Exception):  # a word on the way may get lost; the last one may not
+            await self._say(said)
+
+
+def _must_fit(where: str, value: str) -> None:
+    if len(value) * 4 > _LARGEST and len(value.encode()) > _LARGEST:
+        raise Poison(f"an event of {len(value)} characters is too large for {where}", reason="too_large")
 
 
 class _GaveUp(Exception):  # noqa: N818
@@ -205,15 +295,29 @@ class _GaveUp(Exception):  # noqa: N818
         self.attempts = attempts
 
 
+def _finished(said: Progress, done: Done | None, seconds: float, *, ends: bool) -> Progress:
+    return said.model_copy(
+        update={
+            "state": "done",
+            "fraction": 1.0,
+            "seconds": seconds,
+            "outcome": "done" if ends else None,
+            "cached": done is None,
+            "cpu_seconds": done.cpu_seconds if done else 0.0,
+            "peak_rss_bytes": done.peak_rss_bytes if done else 0,
+        }
+    )
+
+
 def _begin(event: Payload, step: str) -> Progress:
     request_id: str = getattr(event, "request_id")  # noqa: B009 - every consumed event has one once it is read
     subject = getattr(event, "title", None) or getattr(event, "clip", None) or request_id
     return Progress(request_id=request_id, subject=subject, step=step, state="started")
 
 
-def _anonymous(record: Record) -> Progress:
+def _anonymous(record: Record, step: str) -> Progress:
     request_id = _own_id(record)
-    return Progress(request_id=request_id, subject=request_id, step="unknown", state="started")
+    return Progress(request_id=request_id, subject=request_id, step=step, state="started")
 
 
 def _own_id(record: Record) -> str:
@@ -246,18 +350,12 @@ def _backoff(attempt: int) -> float:
     return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
 
 
-async def _at_last(function: Callable[..., None], *arguments: str) -> None:
-    function(*arguments)
-
-
-async def patiently(action: Callable[[], Awaitable[None]]) -> None:
-    """Do it, however long the broker or the disk keeps us waiting. Only `Poison`, which no waiting mends, escapes."""
+async def patiently(action: Callable[[], Awaitable[T]]) -> T:
+    """Do it, however long the broker or the disk keeps us waiting."""
     attempt = 0
     while True:
         try:
             return await action()
-        except Poison:
-            raise
         except Exception as error:  # noqa: BLE001 - giving up here would lose the event
             attempt += 1
             log.warning("waiting to try again: %s: %s", type(error).__name__, error)

@@ -61,14 +61,13 @@ TOPICS = (
     Topic("rendered", Rendered, retention_days=None, dead_letters=False),
     Topic("move-submitted", MoveSubmitted, retention_days=None),
     Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False),
-    Topic("progress", Progress, dead_letters=False),
+    Topic("progress", Progress, retention_days=30, dead_letters=False),
 )
 PROGRESS = TOPICS[-1]
 MOVE_INDEXED = TOPICS[-2]
 
 RESULTS_TABLE = "results"  # what every step remembers; one table, since each costs a start its opening
-REQUESTS_TABLE = "requests"
-TABLES = (RESULTS_TABLE, REQUESTS_TABLE)
+REDRIVEN = f"{APP_ID}.dead-letters-redriven.v1"  # by letter id: when it was sent on its way again
 
 
 def topic_of(payload: type[Payload]) -> Topic:
@@ -82,15 +81,15 @@ def changelog_name(table: str) -> str:
 
 
 def specs() -> list[TopicSpec]:
-    """Every topic that must exist: events, dead letters, and the tables' changelogs."""
+    """Every topic that must exist: events, dead letters, what became of those, and the table's changelog."""
     events = [TopicSpec(topic.full_name, PARTITIONS, _config(topic)) for topic in TOPICS]
     letters = [
         TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30, MAX_LETTER_BYTES))
         for topic in TOPICS
         if topic.dead_letters
     ]
-    changelogs = [TopicSpec(changelog_name(table), PARTITIONS, _compaction()) for table in TABLES]
-    return events + letters + changelogs
+    kept = [TopicSpec(name, PARTITIONS, _compaction()) for name in (REDRIVEN, changelog_name(RESULTS_TABLE))]
+    return events + letters + kept
 
 
 def _config(topic: Topic) -> dict[str, str]:

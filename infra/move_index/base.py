@@ -8,9 +8,11 @@ import threading
 import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, overload
 
+from schemas.faults import Retryable
 from schemas.move_indexed import Move, MoveCard
 
 VECTOR_SIZE = 512
@@ -22,12 +24,11 @@ _PAGE = 512
 _CARDS_KEPT = 4096
 
 
-class MoveIndexError(Exception):
-    """The move index cannot be used."""
+class MoveIndexError(Retryable):
+    """The move index cannot be used for now. No move is lost by that: `move-indexed` has them all."""
 
-
-class MoveIndexCorruptError(MoveIndexError):
-    """The index on disk cannot be read: remove its folder and build it again from `move-indexed`."""
+    def __init__(self, message: str, reason: str = "move_index") -> None:
+        super().__init__(message, reason)
 
 
 class MoveIndexLockedError(MoveIndexError):
@@ -67,7 +68,8 @@ class MoveIndex(ABC):
     """512-d cosine search over moves, filtered by tempo, difficulty and energy. One lock: any thread may call.
 
     A move's point is named by its clip, so a clip that comes again replaces itself. A digest of every move is kept in
-    memory: the version costs no scan, and a move that is there already costs no write.
+    memory: the version costs no scan, and a move that is there already costs no write. The engine is opened when it is
+    first needed. Every call raises `Retryable` while the engine cannot be used, and works again when it can.
     """
 
     def __init__(self) -> None:
@@ -79,7 +81,7 @@ class MoveIndex(ABC):
         """Put a move in, in place of the one of the same clip. The same move again changes nothing."""
         text = move.model_dump_json()
         digest = hashlib.sha256(text.encode()).hexdigest()
-        with self._lock:
+        with self._opened():
             if self._digests.get(move.clip.sha256) == digest and self._upsert_once:
                 return
             self._put(point_id(move.clip.sha256), move.embedding, _payload(move, digest))
@@ -87,7 +89,7 @@ class MoveIndex(ABC):
 
     def flush(self) -> None:
         """Make what was put in durable against a loss of power. A killed process loses nothing without it."""
-        with self._lock:
+        with self._opened():
             self._flush()
 
     def close(self) -> None:
@@ -97,12 +99,12 @@ class MoveIndex(ABC):
 
     def count(self) -> int:
         """How many moves there are."""
-        with self._lock:
+        with self._opened():
             return self._count()
 
     def version(self) -> str:
         """A hash over every clip and its move, annotations included: 64 hex digits."""
-        with self._lock:
+        with self._opened():
             self._catch_up()
             if self._version is None:
                 self._version = _version(self._digests)
@@ -122,14 +124,14 @@ class MoveIndex(ABC):
         Without a vector the first moves by point id. The search is exact, so the same moves give the same hits.
         """
         wanted = Wanted(tempo_bpm, tuple(difficulties), tuple(energies))
-        with self._lock:
+        with self._opened():
             found = self._scroll(None, limit, wanted)[0] if vector is None else self._ranked(vector, wanted, limit)
         found = sorted(found, key=lambda point: (-point.score, point.id))[:limit]
         return [MoveHit(_card(point.payload["card"]), point.score) for point in found]
 
     def get(self, clip_sha256: str) -> Move | None:
         """The move of a clip, if it is in."""
-        with self._lock:
+        with self._opened():
             found = self._retrieve(point_id(clip_sha256))
         return _move(found) if found else None
 
@@ -141,11 +143,17 @@ class MoveIndex(ABC):
 
     def all_moves(self, embeddings: bool = True) -> list[Move] | list[MoveCard]:
         """Every move, by name; without embeddings as cards."""
-        with self._lock:
+        with self._opened():
             points = list(self._scan(vectors=embeddings))
         if embeddings:
             return sorted((_move(point) for point in points), key=_by_name)
         return sorted((_card(point.payload["card"]) for point in points), key=_by_name)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with self._lock:
+            self._open()
+            yield
 
     def _ranked(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]:
         """The `limit` nearest and all that are as near as the last of them: an engine cuts between equals at will."""
@@ -175,6 +183,10 @@ class MoveIndex(ABC):
                 return
 
     _upsert_once = True  # whether nobody else writes, so that a known digest means a point that is there
+
+    @abstractmethod
+    def _open(self) -> None:
+        """Make the engine ready for a call; nothing to do where it is."""
 
     @abstractmethod
     def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,47 +16,79 @@ from infra.move_index.base import (
     RANGE_FIELDS,
     VECTOR_SIZE,
     MoveIndex,
-    MoveIndexCorruptError,
     MoveIndexError,
     MoveIndexLockedError,
     Stored,
     Wanted,
 )
+from infra.move_index.folder import ensure_writable, set_aside
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 _TEXTS_KEPT = 32_768  # cards as text, about 3 kB each: the engine takes longer to unpack them than to search
+_PASSING = {1, 12, 13, 16, 23, 24, 28, 30, 116, 122}  # errno: not allowed, no memory, files or room, busy, read-only
+_ERRNO = re.compile(r"(?:os error |Os \{ code: )(\d+)")
 
 
 class EdgeMoveIndex(MoveIndex):
     """A persistent index in `folder`, owned by one process at a time. What was put in survives kill -9.
 
-    Opening raises `MoveIndexLockedError` while another process has it open, and `MoveIndexCorruptError` where the
-    folder cannot be read: the caller may remove it and build it again.
+    Every call raises `MoveIndexLockedError` while another process has it open, and `MoveIndexError` while the folder
+    cannot be used; a write that failed has the engine opened anew, since it takes no other after one. A folder that the
+    engine cannot read is set aside, and the index begins again, empty: `count` says so.
     """
 
     def __init__(self, folder: Path) -> None:
         super().__init__()
-        self._open: qe.EdgeShard | None = None
+        self._folder = folder
+        self._segments = folder / "segments"
+        self._shard: qe.EdgeShard | None = None
+        self._unreadable: _UnreadableError | None = None
+        self._closed = False
         self._texts: dict[str, str] = {}
-        try:
-            with _panics_are_errors():
-                self._open = _load_or_create(folder)
-                _ensure_fields(self._open)
-                self._recall()
-        except Exception as error:
-            self._close()
-            raise _why_not(folder, error) from error
 
-    @property
-    def _shard(self) -> qe.EdgeShard:
-        if self._open is None:
-            raise MoveIndexError("the move index is closed")
-        return self._open
+    def _open(self) -> None:
+        if self._closed:
+            raise MoveIndexError(f"the move index {self._folder} is closed")
+        if not self._segments.is_dir():
+            self._let_go()  # somebody took the folder away
+        if self._shard is None:
+            self._open_anew()
+
+    def _open_anew(self) -> None:
+        ensure_writable(self._folder)
+        if self._unreadable is None:
+            with suppress(_UnreadableError):
+                self._load()
+        if self._unreadable is not None:
+            set_aside(self._folder, self._unreadable)
+            self._unreadable = None
+            self._load()
+
+    def _load(self) -> None:
+        try:
+            with self._reading():
+                self._shard = _load_or_create(self._folder)
+                _ensure_fields(self._shard)
+                self._recall()
+        except MoveIndexError:
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        shard, self._shard = self._shard, None
+        self._texts.clear()
+        if shard is not None:
+            try:
+                with _faults_told(self._folder):
+                    shard.close()
+            except MoveIndexError as fault:
+                log.warning("%s", fault)
 
     def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
         points = [qe.Point(point, list(vector), payload)]
         self._texts.pop(point, None)
-        self._run(lambda shard: shard.update(qe.UpdateOperation.upsert_points(points)))
+        self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(points)))
         self._keep_texts({point: payload["card"]})
 
     def _nearest(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]:
@@ -64,7 +98,7 @@ class EdgeMoveIndex(MoveIndex):
             filter=_filter(wanted),
             params=qe.SearchParams(exact=True),
         )
-        found = [(str(point.id), point.score) for point in self._run(lambda shard: shard.query(request))]
+        found = [(str(point.id), point.score) for point in self._read(lambda shard: shard.query(request))]
         texts = self._cards([point for point, _ in found])
         return [Stored(point, {"card": texts[point]}, (), score) for point, score in found]
 
@@ -73,7 +107,7 @@ class EdgeMoveIndex(MoveIndex):
         missing: list[Any] = [point for point in points if point not in known]
         if not missing:
             return known
-        records = self._run(lambda shard: shard.retrieve(missing, with_payload=["card"], with_vector=False))
+        records = self._read(lambda shard: shard.retrieve(missing, with_payload=["card"], with_vector=False))
         read = {str(record.id): (record.payload or {})["card"] for record in records}
         self._keep_texts(read)
         return known | read
@@ -93,34 +127,60 @@ class EdgeMoveIndex(MoveIndex):
             with_payload=list(fields) or ["card"],
             with_vector=vectors,
         )
-        records, following = self._run(lambda shard: shard.scroll(request))
+        records, following = self._read(lambda shard: shard.scroll(request))
         return [_stored(record) for record in records], None if following is None else str(following)
 
     def _retrieve(self, point: str) -> Stored | None:
-        records = self._run(lambda shard: shard.retrieve([point], with_payload=["card"], with_vector=True))
+        records = self._read(lambda shard: shard.retrieve([point], with_payload=["card"], with_vector=True))
         return _stored(records[0]) if records else None
 
     def _count(self) -> int:
-        return self._run(lambda shard: shard.count(qe.CountRequest()))
+        return self._read(lambda shard: shard.count(qe.CountRequest()))
 
     def _flush(self) -> None:
-        self._run(lambda shard: shard.optimize())
-        self._run(lambda shard: shard.flush())
+        self._write(lambda shard: shard.optimize())
+        self._write(lambda shard: shard.flush())
 
     def _close(self) -> None:
-        if self._open is not None:
-            shard, self._open = self._open, None
-            shard.close()
+        self._closed = True
+        self._let_go()
 
-    def _run(self, call: Callable[[qe.EdgeShard], T]) -> T:
-        with _panics_are_errors():
-            return call(self._shard)
+    def _read(self, call: Callable[[qe.EdgeShard], T]) -> T:
+        with self._reading():
+            return call(self._engine)
+
+    def _write(self, call: Callable[[qe.EdgeShard], object]) -> None:
+        ensure_writable(self._folder)
+        try:
+            with _faults_told(self._folder):
+                call(self._engine)
+        except MoveIndexError:
+            self._let_go()
+            raise
+
+    @property
+    def _engine(self) -> qe.EdgeShard:
+        assert self._shard is not None  # noqa: S101 - every call opens first
+        return self._shard
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            with _faults_told(self._folder):
+                yield
+        except _UnreadableError as fault:
+            self._unreadable = fault
+            self._let_go()
+            raise
+
+
+class _UnreadableError(MoveIndexError):
+    """What is in the folder is no index, or no whole one."""
 
 
 def _load_or_create(folder: Path) -> qe.EdgeShard:
     if any((folder / "segments").glob("*")):
         return qe.EdgeShard.load(str(folder))
-    folder.mkdir(parents=True, exist_ok=True)
     return qe.EdgeShard.create(str(folder), _config())
 
 
@@ -157,19 +217,22 @@ def _stored(record: qe.Record) -> Stored:
 
 
 @contextmanager
-def _panics_are_errors() -> Iterator[None]:
-    """The engine's panics are no `Exception`; a caller's `except Exception` must see them all the same."""
+def _faults_told(folder: Path) -> Iterator[None]:
+    """The engine's errors as ours. Its panics are no `Exception`; they are told all the same."""
     try:
         yield
+    except MoveIndexError:
+        raise
     except BaseException as error:
-        if type(error).__name__ != "PanicException":
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
             raise
-        raise MoveIndexError(f"the vector engine panicked: {error}") from error
+        raise _fault(folder, error) from error
 
 
-def _why_not(folder: Path, error: Exception) -> MoveIndexError:
-    if "WouldBlock" in str(error):
+def _fault(folder: Path, error: BaseException) -> MoveIndexError:
+    said = str(error)
+    if "WouldBlock" in said:
         return MoveIndexLockedError(f"another process has the move index {folder} open: stop it first")
-    if isinstance(error, OSError):
-        return MoveIndexError(f"the move index {folder} cannot be opened: {error}")
-    return MoveIndexCorruptError(f"the move index {folder} cannot be read and must be built again: {error}")
+    if isinstance(error, OSError) or "Wrong input" in said or not _PASSING.isdisjoint(map(int, _ERRNO.findall(said))):
+        return MoveIndexError(f"the move index {folder} cannot be used: {said}")
+    return _UnreadableError(f"the move index {folder} cannot be read: {type(error).__name__}: {said}")

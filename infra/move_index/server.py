@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any, TypeVar
 
 from httpx import HTTPError
@@ -19,6 +21,8 @@ _WRITTEN = "written_s"
 _CLOCKS_DIFFER_S = 60.0
 _THE_REQUEST_IS_AT_FAULT = (400, 422)
 _NEWS = 4096  # points of three short fields a page
+_ANSWER_WITHIN_S = 10
+_REST_S = 1.0
 
 
 class QdrantServerMoveIndex(MoveIndex):
@@ -26,7 +30,8 @@ class QdrantServerMoveIndex(MoveIndex):
 
     Others write to it too: each point says when it was written, and the version first reads what is newer than the
     newest point known, give or take a minute of clock difference. Every call raises `Retryable` while the server does
-    not answer or lets nobody in, and `Poison` where it finds fault with the request itself (400, 422).
+    not answer within 10 s or lets nobody in, and `Poison` where it finds fault with the request itself (400, 422).
+    After a server that did not answer nobody asks for a second, so that all who wait are told of it together.
     """
 
     _upsert_once = False
@@ -34,10 +39,15 @@ class QdrantServerMoveIndex(MoveIndex):
     def __init__(self, url: str, api_key: str | None = None, *, client: QdrantClient | None = None) -> None:
         super().__init__()
         self._url = url
-        self._client = client or self._run(lambda: QdrantClient(url=url, api_key=api_key, check_compatibility=False))
+        self._client = client or _client(url, api_key)
+        self._is_there = False
         self._newest_s = 0.0
-        self._run(self._ensure_collection)
-        self._catch_up()
+        self._resting: tuple[float, str] = (0.0, "")
+
+    def _open(self) -> None:
+        if not self._is_there:
+            self._run(self._ensure_collection)
+            self._is_there = True
 
     def _ensure_collection(self) -> None:
         if not self._client.collection_exists(COLLECTION):
@@ -122,22 +132,46 @@ class QdrantServerMoveIndex(MoveIndex):
             self._remember(news)
 
     def _run(self, call: Callable[[], T]) -> T:
+        until, said = self._resting
+        if monotonic() < until:
+            raise Retryable(said, reason="qdrant_away")
         try:
             return call()
         except UnexpectedResponse as error:
             raise self._refusal(error) from error
         except (ApiException, ResponseHandlingException, HTTPError, OSError) as error:
-            raise self._away(error) from error
+            raise self._away(str(error)) from error
 
     def _refusal(self, error: UnexpectedResponse) -> Fault:
         status = error.status_code or 500
+        said = f"{status} {error.reason_phrase} {_reason(error)}".rstrip()
         if status == 429 or status >= 500:
-            return self._away(error)
+            return self._away(said)
+        if status == 404:
+            self._is_there = False  # it came back without our collection: the next call makes it
         fault = Poison if status in _THE_REQUEST_IS_AT_FAULT else Retryable  # a wrong key or address can be mended
-        return fault(f"Qdrant at {self._url} refuses: {error}", reason="qdrant_refuses")
+        return fault(f"Qdrant at {self._url} refuses: {said}", reason="qdrant_refuses")
 
-    def _away(self, error: Exception) -> Retryable:
-        return Retryable(f"Qdrant at {self._url} does not answer: {error}", reason="qdrant_away")
+    def _away(self, said: str) -> Retryable:
+        fault = Retryable(f"Qdrant at {self._url} does not answer: {said}", reason="qdrant_away")
+        self._resting = (monotonic() + _REST_S, str(fault))
+        return fault
+
+
+def _client(url: str, api_key: str | None) -> QdrantClient:
+    try:
+        return QdrantClient(url=url, api_key=api_key, timeout=_ANSWER_WITHIN_S, check_compatibility=False)
+    except ValueError as error:
+        raise Poison(f"BACHATA_QDRANT_URL is '{url}', which is no address: {error}", reason="settings") from error
+
+
+def _reason(error: UnexpectedResponse) -> str:
+    """What the server itself says, where it says something."""
+    try:
+        said = json.loads(error.content)["status"]["error"]
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return f"({said})"
 
 
 def _filter(wanted: Wanted) -> models.Filter | None:

@@ -15,6 +15,8 @@ _COMMANDS = {
     "analyze": ("analyze", "Show what the music of a song does."),
     "index": ("index", "Take clips into the library."),
     "moves": ("moves", "List and search the library."),
+    "dead-letters": ("dead_letters", "List, show and send back what failed for good."),
+    "replay": ("replay", "Send the events of a topic again, for steps that changed."),
     "status": ("services", "Show where a request is, or how the stream is."),
     "worker": ("services", "Run a worker in the foreground."),
     "kafka": ("services", "Start, stop or ask for the local Kafka."),
@@ -31,7 +33,7 @@ class _Lazy(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"streams.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

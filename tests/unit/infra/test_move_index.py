@@ -1,81 +1,45 @@
-"""Both move indexes, on the real engines: Qdrant Edge over a folder, and qdrant-client's own local engine."""
+"""Both move indexes, on real engines: Qdrant Edge over a folder, qdrant-client's own, and Edge behind HTTP."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
-from infra.move_index import MoveIndex, MoveIndexCorruptError, MoveIndexError, MoveIndexLockedError, open_index
+from infra.move_index import MoveIndex, MoveIndexError, MoveIndexLockedError
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
-from infra.settings import load_settings
-from schemas.base import MediaFacts
-from schemas.faults import Fault, Poison, Retryable
-from schemas.move_indexed import Dancers, Eight, Move
+from tests.chaos.qdrant_gate import QdrantGate
+from tests.unit.infra.moves import MOVES, fill, make_move
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
     pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
 ]
-DIFFICULTIES = ("beginner", "intermediate", "advanced")
-ENERGIES = ("low", "medium", "high")
 
 
-def make_move(number: int, name: str = "") -> Move:
-    rng = np.random.default_rng(number)
-    vector = rng.normal(size=512)
-    beats = tuple(round(0.1 + 0.47 * beat, 3) for beat in range(17))
-    sha = hashlib.sha256(str(number).encode()).hexdigest()
-    clip = MediaFacts(sha256=sha, size_bytes=1, kind="video", format="mp4", codec="h264", duration_s=8.2, fps=30.0)
-    pose = tuple(float(value) for value in rng.normal(size=52).round(3))
-    return Move(
-        clip=clip,
-        name=f"clip_{number:03d}",
-        move=name or f"move_{number % 5}",
-        category="basic",
-        difficulty=DIFFICULTIES[number % 3],
-        energy=ENERGIES[number // 3 % 3],
-        tempo_bpm=100.0 + number,
-        beats=beats,
-        counts=tuple(beat % 8 + 1 for beat in range(17)),
-        eights=(Eight(start_beat=0, start_pose=pose, end_pose=pose), Eight(start_beat=8)),
-        dancers=Dancers(one=1.0, both=0.9),
-        embedding=tuple(float(value) for value in vector / np.linalg.norm(vector)),
-    )
-
-
-MOVES = [make_move(number) for number in range(30)]
-
-
-@pytest.fixture(params=["edge", "server"])
+@pytest.fixture(params=["edge", "server", "served"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MoveIndex]:
-    opened: MoveIndex
-    if request.param == "edge":
-        opened = EdgeMoveIndex(tmp_path / "edge")
-    else:
-        opened = QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
-    yield opened
-    opened.close()
-
-
-def fill(index: MoveIndex, moves: list[Move] = MOVES) -> None:
-    for move in moves:
-        index.upsert(move)
+    """Every kind: embedded, on the client's local engine, and over HTTP."""
+    with ExitStack() as kept:
+        opened: MoveIndex
+        if request.param == "edge":
+            opened = EdgeMoveIndex(tmp_path / "edge")
+        elif request.param == "server":
+            opened = QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
+        else:
+            opened = QdrantServerMoveIndex(kept.enter_context(QdrantGate(tmp_path)).url)
+        yield opened
+        opened.close()
 
 
 def cosine(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -257,55 +221,13 @@ def test_what_was_put_in_survives_kill_9(tmp_path: Path) -> None:
         assert process.stdout is not None
         put_in = [process.stdout.readline().strip() for _ in range(17)]
         with pytest.raises(MoveIndexLockedError, match="stop it first"):
-            EdgeMoveIndex(folder)
+            EdgeMoveIndex(folder).count()
         process.send_signal(signal.SIGKILL)
     index = EdgeMoveIndex(folder)
     assert {move.name for move in index.all_moves()} >= set(put_in)
     fill(index)
     assert index.all_moves(embeddings=False) == [move.card() for move in MOVES]
     index.close()
-
-
-def spoil(folder: Path, pattern: str, how: str) -> None:
-    file = next(path for path in sorted(folder.rglob(pattern)) if path.is_file())
-    if how == "truncated":
-        os.truncate(file, file.stat().st_size // 3)
-    else:
-        file.write_bytes(np.random.default_rng(0).bytes(min(file.stat().st_size, 4096)))
-
-
-SPOILED = [
-    ("edge_config.json", "truncated"),
-    ("edge_config.json", "garbage"),
-    ("segment.json", "truncated"),
-    ("wal/open-1", "garbage"),
-    ("vectors/status.dat", "truncated"),  # the engine panics here, which is no `Exception`
-    ("payload_storage/page_0.dat", "garbage"),
-]
-
-
-@pytest.mark.parametrize(("pattern", "how"), SPOILED)
-def test_a_spoiled_folder_is_told_and_rebuilt(tmp_path: Path, pattern: str, how: str) -> None:
-    folder = tmp_path / "moves"
-    index: MoveIndex = EdgeMoveIndex(folder / "edge")
-    fill(index, MOVES[:3])
-    index.flush()
-    index.close()
-    spoil(folder, pattern, how)
-    (folder / "positions.json").write_text("{}")
-    with pytest.raises(MoveIndexCorruptError, match="built again"):
-        EdgeMoveIndex(folder / "edge")
-    index = open_index(replace(load_settings(), qdrant_url=None), folder)
-    assert index.count() == 0
-    assert not (folder / "positions.json").exists(), "a position without its index would hide every move"
-    index.close()
-
-
-def test_a_position_without_an_index_does_not_stay(tmp_path: Path) -> None:
-    (tmp_path / "moves").mkdir()
-    (tmp_path / "moves" / "positions.json").write_text("{}")
-    open_index(replace(load_settings(), qdrant_url=None), tmp_path / "moves").close()
-    assert not (tmp_path / "moves" / "positions.json").exists()
 
 
 def test_a_closed_index_says_so(tmp_path: Path) -> None:
@@ -370,14 +292,6 @@ def test_the_version_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> 
     index.close()
 
 
-def test_a_server_that_is_away_may_come_back() -> None:
-    with pytest.raises(Retryable, match="does not answer") as caught:
-        QdrantServerMoveIndex("http://127.0.0.1:9")
-    assert caught.value.reason == "qdrant_away"
-    assert isinstance(caught.value.__cause__, Exception)
-    assert not isinstance(caught.value.__cause__, httpx.InvalidURL)
-
-
 def test_an_emptied_server_has_the_version_of_an_empty_one() -> None:
     shared = QdrantClient(":memory:")
     index = QdrantServerMoveIndex("local", client=shared)
@@ -386,45 +300,3 @@ def test_an_emptied_server_has_the_version_of_an_empty_one() -> None:
     assert index.version() != empty
     shared.delete("bachata_moves", points_selector=[str(p.id) for p in shared.scroll("bachata_moves")[0]])
     assert index.version() == empty
-
-
-@contextmanager
-def answering(status: int) -> Iterator[str]:
-    """A server that has this status for everything."""
-
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-@pytest.mark.filterwarnings("ignore:Api key is used with an insecure connection:UserWarning")
-@pytest.mark.parametrize(
-    ("status", "fault", "reason"),
-    [
-        (400, Poison, "qdrant_refuses"),
-        (422, Poison, "qdrant_refuses"),
-        (401, Retryable, "qdrant_refuses"),
-        (403, Retryable, "qdrant_refuses"),
-        (409, Retryable, "qdrant_refuses"),
-        (429, Retryable, "qdrant_away"),
-        (503, Retryable, "qdrant_away"),
-    ],
-)
-def test_only_a_faulty_request_condemns_the_event(status: int, fault: type[Fault], reason: str) -> None:
-    with answering(status) as url, pytest.raises(fault) as caught:
-        QdrantServerMoveIndex(url)
-    assert caught.value.reason == reason

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from streams.steps import STEPS
-from streams.topics import MAX_LETTER_BYTES, MAX_MESSAGE_BYTES, PARTITIONS, TOPICS, specs, topic_of
+from streams.topics import MAX_LETTER_BYTES, MAX_MESSAGE_BYTES, PARTITIONS, REDRIVEN, TOPICS, specs, topic_of
 
 
 def test_every_step_reads_and_writes_a_topic_of_the_table() -> None:
@@ -33,4 +33,5 @@ def test_every_topic_has_the_same_partitions_and_room_for_the_largest_event() ->
 def test_changelogs_and_the_library_are_compacted_only() -> None:
     policies = {spec.name: spec.config["cleanup.policy"] for spec in specs()}
     compacted = {name for name, policy in policies.items() if policy == "compact"}
-    assert compacted == {name for name in policies if name.endswith("-changelog")} | {"bachata.move-indexed.v1"}
+    changelogs = {name for name in policies if name.endswith("-changelog")}
+    assert compacted == changelogs | {"bachata.move-indexed.v1", REDRIVEN}

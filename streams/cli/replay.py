@@ -1,0 +1,148 @@
+"""`replay`: send a topic's events again, for steps whose version changed since."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infra.settings import load_settings
+from streams.cli.output import command, give
+from streams.cli.reading import read, tell_if_nobody_works
+
+if TYPE_CHECKING:
+    from streams.archive import Archive, Bound
+    from streams.replay import AnyStep, Survey
+    from streams.topics import Topic
+
+_BOUND = "OFFSET|TIME"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    topic: Topic
+    since: Bound
+    until: Bound
+    song: str | None
+    steps: list[AnyStep]
+    to_stage: str | None
+    execute: bool
+
+
+@dataclass(frozen=True)
+class _Answer:
+    survey: Survey
+    measured: dict[str, float]
+    replay_id: str | None
+    sent: int
+
+
+@click.command()
+@click.argument("topic")
+@click.option("--from", "since", metavar=_BOUND, help="Only from here on: an offset of every partition, or a time.")
+@click.option("--to", "until", metavar=_BOUND, help="Only up to here, this one not included.")
+@click.option("--song", metavar="SHA", help="Only this song or clip: its sha256, or at least 8 digits of it.")
+@click.option("--to-stage", metavar="STEP", help="End with this step: the steps after it do not see the events.")
+@click.option("--execute", is_flag=True, help="Send them. Without it, only say what would be sent.")
+@command
+def replay(
+    topic: str,
+    since: str | None,
+    until: str | None,
+    song: str | None,
+    to_stage: str | None,
+    execute: bool,
+    as_json: bool,
+) -> None:
+    """Send the events of TOPIC again, each once, so that steps with a new version work on them.
+
+    TOPIC is one that a step reads, such as song-accepted. Times are ISO 8601 or an age such as 2h or 7d. What steps
+    of the same version know already comes from their table. The worker goes on meanwhile.
+    """
+    settings = load_settings()
+    asked = _ask(topic, since, until, song, to_stage, execute)
+    answer = read(settings, lambda archive: _replay(archive, asked))
+    report = _report(asked, answer, settings.children)
+    if as_json:
+        give(report)
+    else:
+        _show(report)
+    if answer.sent:
+        tell_if_nobody_works(settings)
+
+
+def _ask(
+    topic: str, since: str | None, until: str | None, song: str | None, to_stage: str | None, execute: bool
+) -> _Asked:
+    from streams.archive import bound
+    from streams.replay import replayed_topic, song_prefix, way_of
+
+    now = datetime.now().astimezone()
+    found = replayed_topic(topic)
+    return _Asked(
+        topic=found,
+        since=None if since is None else bound(since, now),
+        until=None if until is None else bound(until, now),
+        song=None if song is None else song_prefix(song),
+        steps=way_of(found, to_stage),
+        to_stage=to_stage,
+        execute=execute,
+    )
+
+
+async def _replay(archive: Archive, asked: _Asked) -> _Answer:
+    from streams.archive import writer
+    from streams.identity import new_request_id
+    from streams.replay import Replay, measured_seconds, survey
+
+    spans = await archive.spans([asked.topic.full_name], asked.since, asked.until)
+    found = await survey(archive, spans, asked.topic, asked.song)
+    measured = await measured_seconds(archive, asked.steps)
+    if not asked.execute:
+        return _Answer(found, measured, None, 0)
+    replay = Replay(new_request_id(), asked.topic, asked.steps[0].version, asked.to_stage)
+    async with writer(archive.bootstrap) as producer:
+        return _Answer(found, measured, replay.id, await replay.send(archive, producer, spans, found.newest.values()))
+
+
+def _report(asked: _Asked, answer: _Answer, children: int) -> dict[str, Any]:
+    from streams.replay import estimated_seconds
+    from streams.topics import PARTITIONS
+
+    found, measured = answer.survey, answer.measured
+    at_once = min(children, PARTITIONS)
+    return {
+        "topic": asked.topic.full_name,
+        "records": found.records,
+        "bytes": found.size,
+        "songs": len(found.songs),
+        "requests": len(found.requests),
+        "steps": [
+            {"step": step.name, "version": step.version, "median_seconds": measured.get(step.name)}
+            for step in asked.steps
+        ],
+        "at_once": at_once,
+        "estimated_seconds": estimated_seconds(found.records, asked.steps, measured, at_once),
+        "replay_id": answer.replay_id,
+        "sent": answer.sent,
+    }
+
+
+def _show(report: dict[str, Any]) -> None:
+    click.echo(
+        f"{report['topic']}: {report['records']} records, {report['bytes']} bytes, "
+        f"{report['songs']} songs or clips, {report['requests']} requests"
+    )
+    for step in report["steps"]:
+        seconds = step["median_seconds"]
+        takes = "unknown" if seconds is None else f"{seconds:.2f} s each"
+        click.echo(f"  {step['step']:18} version {step['version']:16} {takes}")
+    estimate = report["estimated_seconds"]
+    most = "unknown" if estimate is None else f"at most {estimate:.1f} s, {report['at_once']} at a time"
+    click.echo(f"time: {most}; what the tables still know takes no time")
+    if report["replay_id"] is None:
+        click.echo("nothing was sent; --execute sends them")
+    else:
+        click.echo(f"{report['sent']} records sent again by replay {report['replay_id']}")

@@ -1,0 +1,65 @@
+"""Many short songs for next to nothing: the demo songs, and windows of them, each with a content of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+from tests.chaos.rig import DEMO
+from tests.chaos.schedule import seed
+
+RATE = 22_050
+_SHORTEST_S, _LONGEST_S = 10.0, 13.0
+
+Samples = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Song:
+    """A file below the allowed root, and its content's sha256."""
+
+    path: Path
+    sha256: str
+
+
+def make_songs(folder: Path, count: int) -> list[Song]:
+    """`count` WAV files of 10 to 13 s in `folder`, no two alike."""
+    bases = [_decoded(path) for path in sorted((DEMO / "songs").glob("*.mp3"))]
+    dice = random.Random(seed())  # noqa: S311 - songs, no secret
+    return [_write(folder / f"song-{number:03d}.wav", _window(dice, bases)) for number in range(count)]
+
+
+def _window(dice: random.Random, bases: list[Samples]) -> Samples:
+    base = dice.choice(bases)
+    length = round(dice.uniform(_SHORTEST_S, _LONGEST_S) * RATE)
+    start = dice.randrange(len(base) - length)
+    return base[start : start + length]
+
+
+def _write(path: Path, samples: Samples) -> Song:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples.tobytes())
+    return Song(path, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _decoded(path: Path) -> Samples:
+    return np.concatenate(list(_blocks(path)))
+
+
+def _blocks(path: Path) -> Iterator[npt.NDArray[Any]]:
+    resampler = av.AudioResampler(format="s16", layout="mono", rate=RATE)
+    with av.open(str(path)) as container:
+        for frame in container.decode(audio=0):
+            yield from (block.to_ndarray()[0] for block in resampler.resample(frame))

@@ -1,0 +1,131 @@
+"""Songs go all the way while workers and their children are killed: one outcome and one video for each."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from infra.media_store import MediaStore
+from schemas.audio_analyzed import AudioAnalyzed
+from schemas.base import Options, Payload, Source
+from schemas.move_submitted import MoveSubmitted
+from schemas.moves_scored import MovesScored
+from schemas.progress import Progress
+from schemas.rendered import Rendered
+from schemas.sequence_planned import SequencePlanned
+from schemas.song_accepted import SongAccepted
+from schemas.song_submitted import SongSubmitted
+from streams.envelope import Message
+from tests.chaos.flow import Sender, partition_of, sending, submission
+from tests.chaos.killing import QUIET_S, Killer, resumed_after
+from tests.chaos.media import Song, make_songs
+from tests.chaos.owners import watching_owners
+from tests.chaos.reading import Outcomes, Seen, name_of, read_all, watching
+from tests.chaos.rig import DEMO, REAL_STEPS, Rig, tended
+from tests.chaos.schedule import plan, scaled, show
+from tests.chaos.verdict import (
+    at_most,
+    changed_words,
+    count_is,
+    figure,
+    not_once,
+    out_of_order,
+    repeats,
+    wrong_files,
+    wrong_outcomes,
+)
+
+pytestmark = pytest.mark.chaos
+
+_SONGS, _KILLS, _CLIPS = 300, 30, 3
+_WAY: tuple[type[Payload], ...] = (SongAccepted, AudioAnalyzed, MovesScored, SequencePlanned, Rendered)
+_INDEXED_WITHIN_S = 300.0
+
+
+async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -> None:
+    with Rig(tmp_path, REAL_STEPS) as rig:
+        songs = {f"song-{number:03d}": song for number, song in enumerate(make_songs(rig.songs, scaled(_SONGS, 4)))}
+        kills = plan(scaled(_KILLS, 2), rig.slots)
+        show(f"{len(songs)} songs, {len(kills)} kills", kills)
+        await rig.start_all()
+        rig.say("the workers are ready")
+        async with sending(rig.bootstrap) as sender:
+            await _index(rig, sender)
+            rig.say(f"{_CLIPS} clips are indexed")
+            watch, places = Outcomes(songs), _Places(songs)
+            async with (
+                watching_owners(rig, name_of(SongAccepted)) as owners,
+                watching(rig.bootstrap, [name_of(Progress)], watch),
+                tended(rig) as fallen,
+            ):
+                await sender.send_all(_submissions(rig, songs))
+                rig.say(f"{len(songs)} songs are submitted")
+                killer = Killer(rig, owners, watch, places)
+                await killer.carry_out(kills, len(songs))
+                await watch.until(watch.all_ended, QUIET_S)
+                rig.say(f"{len(watch.ended)} songs have their outcome")
+        progress = await read_all(rig.bootstrap, name_of(Progress))
+        events = [await read_all(rig.bootstrap, name_of(payload)) for payload in _WAY]
+        _show_figures(killer, progress, events, places, fallen)
+        rig.say("the verdict:")
+        _judge(list(songs), progress, events, rig.data / "output")
+
+
+class _Places(dict[str, int]):
+    """By request: the partition of all its events, since the sha256 is the key of them all. Clips have none."""
+
+    def __init__(self, songs: dict[str, Song]) -> None:
+        super().__init__({request_id: partition_of(song.sha256) for request_id, song in songs.items()})
+
+    def __call__(self, request_id: str) -> int:
+        return self.get(request_id, -1)
+
+
+async def _index(rig: Rig, sender: Sender) -> None:
+    clips = sorted((DEMO / "clips").glob("*.mp4"))[:_CLIPS]
+    requests = [
+        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
+    ]
+    watch = Outcomes(str(request.request_id) for request in requests)
+    async with watching(rig.bootstrap, [name_of(Progress)], watch):
+        await sender.send_all([submission(request, request.clip) for request in requests])
+        assert await watch.until(watch.all_ended, _INDEXED_WITHIN_S), f"the library was not indexed: {rig.logs}"
+
+
+def _submissions(rig: Rig, songs: dict[str, Song]) -> list[Message]:
+    """Every other song lies in the media store already; the rest is fetched from its path."""
+    store = MediaStore(rig.data / "media")
+    sent = []
+    for number, (request_id, song) in enumerate(songs.items()):
+        stored = store.add(song.path, "audio") if number % 2 else None
+        source = Source(sha256=stored.sha256) if stored else Source(path=str(song.path))
+        options = Options(duration="full" if number % 3 else "30s", quality="fast", seed=number)
+        request = SongSubmitted(source=source, request_id=request_id, title=request_id, options=options)
+        sent.append(submission(request, song.sha256))
+    return sent
+
+
+def _show_figures(
+    killer: Killer, progress: list[Seen], events: list[list[Seen]], places: _Places, fallen: list[int]
+) -> None:
+    resumed = [moments for struck in killer.struck if (moments := resumed_after(struck, progress, places))]
+    at_most("songs_resume", map(min, resumed), 30.0)
+    at_most("songs_resume_slowest_partition", map(max, resumed), 30.0)
+    print(f"  repeated events, each with the id it had: {[repeats(records) for records in events]}")
+    figure("songs_workers_ended_by_themselves", len(fallen), "0", met=not fallen)
+
+
+def _judge(request_ids: list[str], progress: list[Seen], events: list[list[Seen]], output: Path) -> None:
+    lost = wrong_outcomes(progress, request_ids)
+    doubled = [request_id for records in events for request_id in not_once(records, request_ids)]
+    changed = [request_id for records in events for request_id in changed_words(records)]
+    disordered = [place for pair in pairwise(events) for place in out_of_order(*pair)]
+    files = wrong_files(events[-1], output)
+    count_is("songs_without_one_good_outcome", lost, 0)
+    count_is("songs_without_exactly_one_event_id", doubled, 0)
+    count_is("songs_with_an_id_that_says_two_things", changed, 0)
+    count_is("songs_partitions_out_of_order", disordered, 0)
+    count_is("songs_wrong_files", files, 0)
+    assert [lost, doubled, changed, disordered, files] == [[]] * 5

@@ -1,0 +1,68 @@
+"""Moves to fill an index with."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from infra.move_index import MoveIndex
+from schemas.base import Difficulty, Level, MediaFacts
+from schemas.faults import Retryable
+from schemas.move_indexed import Dancers, Eight, Move
+
+DIFFICULTIES: tuple[Difficulty, ...] = ("beginner", "intermediate", "advanced")
+ENERGIES: tuple[Level, ...] = ("low", "medium", "high")
+
+
+def make_move(number: int, name: str = "") -> Move:
+    """A move; the same number gives the same one."""
+    rng = np.random.default_rng(number)
+    vector = rng.normal(size=512)
+    beats = tuple(round(0.1 + 0.47 * beat, 3) for beat in range(17))
+    sha = hashlib.sha256(str(number).encode()).hexdigest()
+    clip = MediaFacts(sha256=sha, size_bytes=1, kind="video", format="mp4", codec="h264", duration_s=8.2, fps=30.0)
+    pose = tuple(float(value) for value in rng.normal(size=52).round(3))
+    return Move(
+        clip=clip,
+        name=f"clip_{number:03d}",
+        move=name or f"move_{number % 5}",
+        category="basic",
+        difficulty=DIFFICULTIES[number % 3],
+        energy=ENERGIES[number // 3 % 3],
+        tempo_bpm=100.0 + number,
+        beats=beats,
+        counts=tuple(beat % 8 + 1 for beat in range(17)),
+        eights=(Eight(start_beat=0, start_pose=pose, end_pose=pose), Eight(start_beat=8)),
+        dancers=Dancers(one=1.0, both=0.9),
+        embedding=tuple(float(value) for value in vector / np.linalg.norm(vector)),
+    )
+
+
+MOVES = [make_move(number) for number in range(30)]
+
+
+def fill(index: MoveIndex, moves: list[Move] = MOVES) -> None:
+    """Put moves in."""
+    for move in moves:
+        index.upsert(move)
+
+
+def away(index: MoveIndex) -> list[Retryable]:
+    """What every kind of call says while the index is away."""
+    calls: list[Callable[[], object]] = [
+        lambda: index.upsert(MOVES[5]),
+        lambda: index.search(vector=MOVES[0].embedding),
+        index.count,
+        index.version,
+        index.all_moves,
+        lambda: index.get(MOVES[0].clip.sha256),
+    ]
+    said = []
+    for call in calls:
+        with pytest.raises(Retryable) as caught:
+            call()
+        said.append(caught.value)
+    return said
