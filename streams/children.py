@@ -63,6 +63,7 @@ class Children:
         """Do a step in a child. Raises the step's fault, or `Retryable` where the child died or ran out of time."""
         async with self._free:
             child = await self._take(step)
+            report(0.0)
             try:
                 answer = await asyncio.wait_for(child.ask({"step": step, "event": event}, report), timeout_s)
             except BaseException as error:

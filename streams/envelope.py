@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
@@ -48,6 +48,11 @@ class Record:
         value = self._by_name.get(name)
         return None if value is None else value.decode("utf-8", "replace")[:512]
 
+    @property
+    def is_structured(self) -> bool:
+        """Whether the value is a whole CloudEvent."""
+        return self._by_name.get("content-type", b"").startswith(_STRUCTURED)
+
     @cached_property
     def _by_name(self) -> dict[str, bytes]:
         return dict(reversed(self.headers))  # the first of a name counts
@@ -61,7 +66,7 @@ class Record:
 def as_headers(headers: Iterable[tuple[str, bytes]] | dict[str, bytes] | None) -> Headers:
     """Headers as a list, whatever shape the transport gave them."""
     pairs = headers.items() if isinstance(headers, dict) else headers or ()
-    return [(str(name), bytes(value or b"")) for name, value in pairs]
+    return [pair if pair[1] is not None else (pair[0], b"") for pair in pairs]
 
 
 def seal(topic: Topic, source: str, event_id: str, request_id: str, cause: Record | None = None) -> Headers:
@@ -72,12 +77,22 @@ def seal(topic: Topic, source: str, event_id: str, request_id: str, cause: Recor
     headers = [
         *_fixed(topic, source),
         ("ce_id", event_id.encode()),
-        ("ce_time", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
+        ("ce_time", _now()),
         ("ce_correlationid", request_id.encode()),
     ]
     if cause is not None:
         headers += _carry_on(cause)
     return headers
+
+
+def _now() -> bytes:
+    seconds = time.time()
+    return b"%s.%03d+00:00" % (_second(int(seconds)), int(seconds % 1 * 1000))
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> bytes:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode()
 
 
 @lru_cache(maxsize=64)
@@ -107,7 +122,7 @@ def payload_of(record: Record, model: type[Payload]) -> Payload:
 
 def _data(record: Record) -> bytes:
     value = record.value or b""
-    if not (record.header("content-type") or "").encode().startswith(_STRUCTURED):
+    if not record.is_structured:
         return value
     try:
         return json.dumps(json.loads(value)["data"]).encode()

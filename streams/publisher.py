@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import random
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
 
 from streams.envelope import Message
 from streams.topics import MAX_LETTER_BYTES
@@ -25,6 +28,7 @@ class KafkaPublisher:
             bootstrap_servers=self._bootstrap,
             acks="all",
             linger_ms=5,
+            partitioner=_partition,
             max_batch_size=128 * 1024,
             max_request_size=MAX_LETTER_BYTES,
         )
@@ -37,15 +41,36 @@ class KafkaPublisher:
 
     async def publish(self, *messages: Message) -> None:
         """Send and wait for all in-sync replicas."""
-        sent = [await self._send(message) for message in messages]
-        await asyncio.gather(*sent)
+        await _all([await self._send(message) for message in messages])
 
     async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> int:
         """Write records to one partition. Returns the offset of the last."""
         sent = [await self._producer.send(topic, value, key=key, partition=partition) for key, value in items.items()]
-        written = await asyncio.gather(*sent)
-        last: int = written[-1].offset
+        await _all(sent)
+        last: int = sent[-1].result().offset
         return last
 
     async def _send(self, message: Message) -> Any:
         return await self._producer.send(message.topic, message.value, key=message.key, headers=message.headers)
+
+
+async def _all(sent: Sequence[asyncio.Future[Any]]) -> None:
+    """One after the other: they come back together, and a callback on each would cost more than they do."""
+    try:
+        for future in sent:
+            await future
+    except BaseException:
+        for future in sent:
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())  # it has been heard
+        raise
+
+
+def _partition(key: bytes | None, everywhere: Sequence[int], available: Sequence[int]) -> int:
+    """Kafka's own choice; a song's key comes back again and again, and murmur2 in Python is slow."""
+    return random.choice(available or everywhere) if key is None else everywhere[_slot(key, len(everywhere))]  # noqa: S311 - no secret
+
+
+@lru_cache(maxsize=4096)
+def _slot(key: bytes, count: int) -> int:
+    slot: int = (murmur2(key) & 0x7FFFFFFF) % count
+    return slot

@@ -21,7 +21,7 @@ from streams.envelope import Record, payload_of
 
 _CACHE_BYTES = 8 << 20
 _WRITE_BUFFER_BYTES = 4 << 20
-_SHOWN = {
+_SHOWN = (
     "state",
     "fraction",
     "cached",
@@ -31,7 +31,7 @@ _SHOWN = {
     "reason",
     "error",
     "dead_letter_id",
-}
+)
 
 
 class Requests:
@@ -102,7 +102,7 @@ def _by_request(records: Sequence[Record]) -> dict[str, list[Progress]]:
 
 
 def _merge(known: dict[str, Any], said: Progress) -> dict[str, Any]:
-    steps = known.get("steps", {}) | {said.step: said.model_dump(include=_SHOWN)}
+    steps = known.get("steps", {}) | {said.step: {name: getattr(said, name) for name in _SHOWN}}
     merged = {"request_id": said.request_id, "subject": said.subject, "steps": steps, "outcome": known.get("outcome")}
     return merged | ({"outcome": said.outcome} if said.outcome else {})
 

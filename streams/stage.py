@@ -15,7 +15,6 @@ import json
 import logging
 import random
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import monotonic, thread_time
@@ -27,12 +26,12 @@ from pydantic import TypeAdapter, ValidationError
 from agents.step import Step, Tools
 from schemas.base import Payload, RequestId
 from schemas.faults import Fault, Poison, Retryable
-from schemas.progress import Progress
 from streams.children import Done
 from streams.dead_letters import letter_headers, letter_id
 from streams.envelope import REPLAY_TO, STEP_VERSION, Message, Record, payload_of, seal
 from streams.identity import event_id, work_key
-from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, Topic, topic_of
+from streams.topics import MAX_MESSAGE_BYTES, Topic, topic_of
+from streams.words import Asked, Saying, asked_by, word
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +40,6 @@ ATTEMPTS = 4
 _REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _BACKOFF_S = 0.5
 _BACKOFF_MAX_S = 30.0
-_MOMENT_S = 0.2
 _LOOK_EVERY_S = 1.0
 _NO_FAULT_OF_THE_EVENT = {"disk_full", "move_index", "qdrant_away", "qdrant_refuses"}
 _LARGEST = MAX_MESSAGE_BYTES - 32 * 1024  # a record's key and headers come on top
@@ -123,18 +121,18 @@ class Stage:
         """Do all the work on a record. Nothing is written; the same record again comes to the same."""
         if self.fed_by is not None and record.header(REPLAY_TO) == self.fed_by:
             return Outcome(record.partition)
-        said: Progress | None = None
+        asked: Asked | None = None
         try:
             event = self._read(record)
-            said = _begin(event, self.step.name)
-            return await self._advance(record, event, said)
+            asked = asked_by(event)
+            return await self._advance(record, event, asked)
         except _GaveUp as gave_up:
-            return self._buried(record, said, gave_up.fault, gave_up.attempts)
+            return self._buried(record, asked, gave_up.fault, gave_up.attempts)
         except Poison as fault:
-            return self._buried(record, said, fault, attempts=0)
+            return self._buried(record, asked, fault, attempts=0)
         except Exception as error:
             log.exception("%s: this is a defect of ours", self.step.name)
-            return self._buried(record, said, Retryable(f"{type(error).__name__}: {error}", "unexpected"), attempts=1)
+            return self._buried(record, asked, Retryable(f"{type(error).__name__}: {error}", "unexpected"), attempts=1)
 
     async def deliver(self, outcomes: Sequence[Outcome]) -> None:
         """Write what records of one partition came to, in their order; when this returns they may be acked."""
@@ -162,55 +160,54 @@ class Stage:
             return event.model_copy(update={"request_id": _own_id(record)})
         return event
 
-    async def _advance(self, record: Record, event: Payload, said: Progress) -> Outcome:
+    async def _advance(self, record: Record, event: Payload, asked: Asked) -> Outcome:
         started = monotonic()
-        await patiently(self.before)
-        depends_on = await self._asked(lambda: self.step.known_by(event, self.tools))
+        if self.before is not _at_once:
+            await patiently(self.before)
+        depends_on = await self._ask(self.step.known_by, event)
         key = work_key(self.step.name, self.step.version, depends_on)
         result = await self._known(record.partition, key)
-        done = None if result is not None else await self._work(event, said)
+        done = None if result is not None else await self._work(event, asked)
         if done is not None:
+            _must_fit(self.step.name, done.result)
             result = self.step.result.model_validate_json(done.result)
-        out = self._sealed(record, self.step.emit(event, result), key, said.request_id)
-        last = self._word(_finished(said, done, monotonic() - started, ends=self.step.ends))
+        out = self._sealed(record, self.step.emit(event, result), key, asked.request_id)
+        last = self._finished(asked, done, monotonic() - started)
         if done is None:
             return Outcome(record.partition, (out,), last)
-        _must_fit(self.step.name, done.result)
         self.unwritten[record.partition, key] = done.result
         return Outcome(record.partition, (out,), last, {key: done.result})
 
     async def _known(self, partition: int, key: str) -> Payload | None:
         text = self.unwritten.get((partition, key)) or self.results.get(partition, key)
         known = _read_again(self.step, text)
-        holds = known is not None and await self._asked(lambda: self.step.holds(known, self.tools))
-        return known if holds else None
+        return known if known is not None and await self._ask(self.step.holds, known) else None
 
-    async def _asked(self, question: Callable[[], T]) -> T:
+    async def _ask(self, question: Callable[[Any, Tools], T], about: Payload) -> T:
         """A step that waits for the library asks it: maybe a server, so on a thread, and for as long as it is away."""
         if self.before is _at_once:
-            return question()
-        return await patiently(lambda: asyncio.to_thread(question))
+            return question(about, self.tools)
+        return await patiently(lambda: asyncio.to_thread(question, about, self.tools))
 
-    async def _work(self, event: Payload, said: Progress) -> Done:
-        saying = _Saying(lambda word: self.publisher.publish(self._word(word)), said)
+    async def _work(self, event: Payload, asked: Asked) -> Done:
+        saying = Saying(self.publisher.publish, self.step.name, asked)
         number = 0
-        try:
-            while True:
-                await self._wait_until_able(saying)
-                try:
-                    return await self.run(self.step, event, saying.running)
-                except Poison as fault:
-                    raise _GaveUp(fault, number + 1) from fault
-                except Retryable as fault:
-                    number += 0 if self._is_short(fault) else 1
-                    self._give_up_or_go_on(number, fault)
-                except Exception as error:
-                    number += 1
-                    log.warning("%s: %s", self.step.name, error, exc_info=True)
-                    self._give_up_or_go_on(number, Retryable(f"{type(error).__name__}: {error}", "unexpected"))
-                await asyncio.sleep(_backoff(max(number, 1)))
-        finally:
-            saying.end()
+        while True:
+            while (lack := self.short_of()) is not None:
+                saying.waiting(lack)
+                await asyncio.sleep(_LOOK_EVERY_S)
+            try:
+                return await self.run(self.step, event, saying.running)
+            except Poison as fault:
+                raise _GaveUp(fault, number + 1) from fault
+            except Retryable as fault:
+                number += 0 if self._is_short(fault) else 1
+                self._give_up_or_go_on(number, fault)
+            except Exception as error:
+                number += 1
+                log.warning("%s: %s", self.step.name, error, exc_info=True)
+                self._give_up_or_go_on(number, Retryable(f"{type(error).__name__}: {error}", "unexpected"))
+            await asyncio.sleep(_backoff(max(number, 1)))
 
     def _is_short(self, fault: Retryable) -> bool:
         """Whether it is no fault of the event, which waits then for as long as it takes."""
@@ -221,11 +218,6 @@ class Stage:
         if number >= ATTEMPTS:
             raise _GaveUp(fault, number) from fault
 
-    async def _wait_until_able(self, saying: _Saying) -> None:
-        while (lack := self.short_of()) is not None:
-            saying.waiting(lack)
-            await asyncio.sleep(_LOOK_EVERY_S)
-
     def _sealed(self, cause: Record, out: Payload, key: str, request_id: str) -> Message:
         step = self.step
         headers = seal(self.sink, f"/agents/{step.name}", event_id(key, request_id), request_id, cause)
@@ -234,53 +226,22 @@ class Stage:
         _must_fit(self.sink.full_name, value)
         return Message(self.sink.full_name, step.key(out).encode(), value.encode(), headers)
 
-    def _buried(self, record: Record, said: Progress | None, fault: Fault, attempts: int) -> Outcome:
-        said = said or _anonymous(record, self.step.name)
-        log.warning("%s: %s goes to the dead letters: %s", self.step.name, said.request_id, fault)
+    def _finished(self, asked: Asked, done: Done | None, seconds: float) -> Message:
+        said: dict[str, Any] = {"state": "done", "fraction": 1.0, "seconds": seconds, "cached": done is None}
+        if self.step.ends:
+            said["outcome"] = "done"
+        if done is not None:
+            said |= {"cpu_seconds": done.cpu_seconds, "peak_rss_bytes": done.peak_rss_bytes}
+        return word(self.step.name, asked, **said)
+
+    def _buried(self, record: Record, asked: Asked | None, fault: Fault, attempts: int) -> Outcome:
+        asked = asked or Asked(*[_own_id(record)] * 2)
+        log.warning("%s: %s goes to the dead letters: %s", self.step.name, asked.request_id, fault)
         headers = letter_headers(record, self.step.name, fault, attempts)
         letter = Message(self.source.dead_letter_name, record.key, record.value, headers)
         failed = {"state": "failed", "outcome": "failed", "reason": fault.reason, "error": str(fault)}
-        last = self._word(said.model_copy(update=failed | {"dead_letter_id": letter_id(record)}))
+        last = word(self.step.name, asked, **failed, dead_letter_id=letter_id(record))
         return Outcome(record.partition, (letter,), last)
-
-    def _word(self, said: Progress) -> Message:
-        marker = event_id(f"{said.step}:{said.state}:{said.fraction:.3f}", said.request_id)
-        headers = seal(PROGRESS, f"/agents/{self.step.name}", marker, said.request_id)
-        return Message(PROGRESS.full_name, said.request_id.encode(), said.model_dump_json().encode(), headers)
-
-
-class _Saying:
-    """What a step says while it works. Nobody waits for it, and a step that takes but a moment says nothing."""
-
-    def __init__(self, say: Callable[[Progress], Awaitable[None]], said: Progress) -> None:
-        self._say = say
-        self._said = said
-        self._tasks: set[asyncio.Future[None]] = set()
-        self._starting = asyncio.get_running_loop().call_later(_MOMENT_S, self._tell, {"state": "started"})
-        self._lack: str | None = None
-
-    def running(self, fraction: float) -> None:
-        self._starting.cancel()
-        self._tell({"state": "running", "fraction": fraction})
-
-    def waiting(self, lack: str) -> None:
-        self._starting.cancel()
-        if lack != self._lack:
-            self._lack = lack
-            log.warning("%s waits: %s", self._said.step, lack)
-            self._tell({"state": "waiting", "reason": lack})
-
-    def end(self) -> None:
-        self._starting.cancel()
-
-    def _tell(self, more: dict[str, Any]) -> None:
-        task = asyncio.ensure_future(self._try(self._said.model_copy(update=more)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _try(self, said: Progress) -> None:
-        with suppress(Exception):  # a word on the way may get lost; the last one may not
-            await self._say(said)
 
 
 def _must_fit(where: str, value: str) -> None:
@@ -293,31 +254,6 @@ class _GaveUp(Exception):  # noqa: N818
         super().__init__(str(fault))
         self.fault = fault
         self.attempts = attempts
-
-
-def _finished(said: Progress, done: Done | None, seconds: float, *, ends: bool) -> Progress:
-    return said.model_copy(
-        update={
-            "state": "done",
-            "fraction": 1.0,
-            "seconds": seconds,
-            "outcome": "done" if ends else None,
-            "cached": done is None,
-            "cpu_seconds": done.cpu_seconds if done else 0.0,
-            "peak_rss_bytes": done.peak_rss_bytes if done else 0,
-        }
-    )
-
-
-def _begin(event: Payload, step: str) -> Progress:
-    request_id: str = getattr(event, "request_id")  # noqa: B009 - every consumed event has one once it is read
-    subject = getattr(event, "title", None) or getattr(event, "clip", None) or request_id
-    return Progress(request_id=request_id, subject=subject, step=step, state="started")
-
-
-def _anonymous(record: Record, step: str) -> Progress:
-    request_id = _own_id(record)
-    return Progress(request_id=request_id, subject=request_id, step=step, state="started")
 
 
 def _own_id(record: Record) -> str:
@@ -372,6 +308,7 @@ def in_thread(tools: Tools) -> Runner:
             loop.call_soon_threadsafe(report, fraction)
 
         lent = replace(tools, report=report_from_thread)
+        report(0.0)
         try:
             return await asyncio.wait_for(asyncio.to_thread(_measured, step, event, lent), step.timeout_s)
         except TimeoutError as error:

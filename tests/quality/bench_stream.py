@@ -190,7 +190,7 @@ def _step(number: int) -> Step[Any, Any, Any]:
 
     def work(event: Hop, tools: Tools) -> Hop:
         del tools
-        return sink.model_validate(trivial(event.model_dump()))
+        return sink(request_id=event.request_id, title=event.title, number=event.number + 1)
 
     return Step(
         name=f"hop{number}",
