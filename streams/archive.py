@@ -16,6 +16,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from schemas.faults import Poison, Retryable
 from streams.envelope import Record, as_headers
+from streams.lenient import read_leniently
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS
 
 Bound = int | datetime | None
@@ -57,6 +58,7 @@ class Archive:
     def __init__(self, bootstrap: str, heard: Heard = _ignore) -> None:
         self.bootstrap = bootstrap
         self._heard = heard
+        read_leniently()
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             group_id=None,

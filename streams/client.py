@@ -23,6 +23,7 @@ from schemas.rendered import Rendered
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Record, as_headers, payload_of, seal
 from streams.identity import event_id
+from streams.lenient import read_leniently
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
 
 Said = Progress | Rendered | MoveIndexed
@@ -38,6 +39,7 @@ class Client:
         self._producer = AIOKafkaProducer(
             bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
         )
+        read_leniently()
         self._consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=MAX_MESSAGE_BYTES
         )

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.faults import Fault
 from streams.envelope import Record, as_headers
+from streams.lenient import read_leniently
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, Topic
 
 log = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ class TopicReader:
                 await asyncio.sleep(_RETRY_S)
 
     async def _read(self) -> None:
+        read_leniently()
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bootstrap,
             enable_auto_commit=False,

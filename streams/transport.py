@@ -19,6 +19,8 @@ from faust.sensors import Monitor
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 
+from streams.lenient import read_leniently
+
 _FETCH_WITHIN_S = 0.5
 _YIELD_EVERY = 100
 
@@ -27,6 +29,7 @@ class Consumer(driver.Consumer):
     """Hands messages to the agents' queues, which have room for what one fetch brings: nothing in it blocks."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
+        read_leniently()
         super().__init__(*arguments, **options)
         self._idle = asyncio.Event()
         self._idle.set()

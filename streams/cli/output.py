@@ -51,6 +51,9 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             fail("stopped", bool(kwargs["as_json"]), "stopped")
         except (click.ClickException, click.exceptions.Exit):
             raise
+        except BrokenPipeError:  # whoever reads us has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(0)
         except Exception as error:  # noqa: BLE001 - whatever it is, one line and one JSON object
             _trace()
             fail(f"{type(error).__name__}: {error}", bool(kwargs["as_json"]), "unexpected")

@@ -12,9 +12,12 @@ import av
 import numpy as np
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.producer import message_accumulator, producer
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from schemas.progress import Progress
 from streams.identity import dead_letter_id
+from streams.lenient import read_leniently
 from streams.topics import PARTITIONS, PROGRESS
 from tests.broker.conftest import Answer, Home
 
@@ -109,21 +112,41 @@ async def test_events_from_strangers(home: Home, value: bytes, reason: str) -> N
     assert outcome.dead_letter_id == dict(letter.headers)["dead-letter-id"].decode()
 
 
-async def _send_and_see(bootstrap: str, value: bytes) -> tuple[Any, Progress]:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+class _NoText(str):
+    """A header's name that is written as bytes that are no text."""
+
+    __slots__ = ()
+
+    def encode(self, *_: Any) -> bytes:
+        return b"\xff\xfe"
+
+
+async def test_a_header_name_that_is_no_text_stops_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (message_accumulator, producer):  # the writer in Python does as the name says
+        monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
+    bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
+    headers = ((_NoText("ab"), b"x"),)
+    letter, _ = await asyncio.wait_for(_send_and_see(bootstrap, b"garbage", headers), 60)
+    assert letter.value == b"garbage"
+    assert home.bachata("dead-letters", "list").status == 0
+
+
+async def _send_and_see(bootstrap: str, value: bytes, headers: Any = None) -> tuple[Any, Progress]:
+    read_leniently()
+    sender = AIOKafkaProducer(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
-    await producer.start()
+    await sender.start()
     await consumer.start()
     try:
         topics = (f"{_SONGS}.dlq", PROGRESS.full_name)
         consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])
         for place, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
             consumer.seek(place, end)
-        sent = await producer.send_and_wait(_SONGS, value, key=b"stranger")
+        sent = await sender.send_and_wait(_SONGS, value, key=b"stranger", headers=headers)
         wanted = dead_letter_id(sent.topic, sent.partition, sent.offset)
         return await _letter_and_outcome(consumer, wanted)
     finally:
-        await producer.stop()
+        await sender.stop()
         await consumer.stop()
 
 
