@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast lint format lock clean quality-music bench-moves bench-plan bench-render bench-search demo-set
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music bench-moves bench-plan bench-render bench-search bench-stream demo-set
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 BACHATA := .venv/bin/bachata
@@ -18,6 +18,9 @@ test: setup lint ## Check the code and run all tests but the long ones (under 10
 
 test-fast: .venv/.synced ## Run the tests that need no Kafka
 	$(RUN) pytest tests/unit tests/contract tests/security
+
+chaos: setup ## Kill, restart and starve everything for an hour, and count what is lost (CHAOS_SEED, CHAOS_SCALE)
+	$(RUN) pytest tests/chaos tests/unit/streams -m chaos -s -p no:cacheprovider
 
 lint: .venv/.synced ## Check style, types and the rules of import
 	$(RUN) ruff check .
@@ -43,6 +46,9 @@ bench-render: .venv/.synced ## Measure rendering beside an ffmpeg filter graph
 
 bench-search: .venv/.synced ## Measure filtered search beside qdrant-client's local mode
 	$(RUN) python tests/quality/bench_search.py
+
+bench-stream: setup ## Measure an event's way through four steps beside Faust as it comes
+	$(RUN) python tests/quality/bench_stream.py
 
 demo-set: ## Make the demo songs and clips anew
 	$(UV) sync --locked --quiet --all-groups
