@@ -19,7 +19,7 @@ from streams.publisher import KafkaPublisher
 from streams.stage import Stage
 from streams.tables import BytesTable, TableManager
 from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE
-from streams.transport import App, Silent
+from streams.transport import App
 
 _ROCKSDB_OPTIONS = {
     "driver": "rocksdict",
@@ -56,7 +56,6 @@ def make_app(bootstrap: str, folder: Path) -> faust.App:
         stream_wait_empty=False,
         stream_buffer_maxsize=5 * _AT_ONCE,  # Faust stops reading at 4/5 of it: a whole fetch still fits
         worker_redirect_stdouts=False,
-        Monitor=Silent,
         Table=BytesTable,
         TableManager=TableManager,
     )

@@ -18,7 +18,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from time import monotonic, thread_time
-from typing import Any, Protocol, TypeVar
+from types import MappingProxyType
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import psutil
 from pydantic import TypeAdapter, ValidationError
@@ -73,14 +74,13 @@ def _plenty() -> str | None:
     return None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What a record comes to: events, the step's last word on it, and a result to remember by its key."""
 
     partition: int
     events: tuple[Message, ...] = ()
     last: Message | None = None
-    result: Mapping[str, str] = field(default_factory=dict)
+    result: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 from schemas.base import Payload
 from schemas.progress import Progress
 from streams.envelope import Message, seal
-from streams.identity import event_id
 from streams.topics import PROGRESS
 
 log = logging.getLogger(__name__)
@@ -33,8 +32,8 @@ def asked_by(event: Payload) -> Asked:
 def word(step: str, asked: Asked, **said: Any) -> Message:
     """A step's word on a request. The same word has the same id."""
     progress = Progress(request_id=asked.request_id, subject=asked.subject, step=step, **said)
-    marker = event_id(f"{step}:{progress.state}:{progress.fraction:.3f}", asked.request_id)
-    headers = seal(PROGRESS, f"/agents/{step}", marker, asked.request_id)
+    name = f"{asked.request_id}:{step}:{progress.state}:{progress.fraction:.3f}"
+    headers = seal(PROGRESS, f"/agents/{step}", name, asked.request_id)
     return Message(PROGRESS.full_name, asked.request_id.encode(), progress.model_dump_json().encode(), headers)
 
 
