@@ -18,6 +18,7 @@ from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 from schemas.faults import Poison
 from schemas.progress import Progress
 from streams.envelope import Record, payload_of
+from streams.rocks import open_or_anew
 
 _CACHE_BYTES = 8 << 20
 _WRITE_BUFFER_BYTES = 4 << 20
@@ -39,7 +40,7 @@ class Requests:
 
     def __init__(self, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._db = Rdict(str(folder), _options())
+        self._db = open_or_anew(folder, lambda: Rdict(str(folder), _options()))
 
     def close(self) -> None:
         """Let go of the store."""

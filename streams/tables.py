@@ -13,10 +13,21 @@ from typing import Any
 
 import faust
 import faust.tables
+from faust.stores import rocksdb
 from faust.tables.recovery import Recovery as FaustRecovery
 from rocksdict import WriteBatch
 
+from streams.rocks import open_or_anew
+
 log = logging.getLogger(__name__)
+
+
+class Store(rocksdb.Store):
+    """Faust's store in RocksDB; a partition that cannot be read is built again."""
+
+    def _open_for_partition(self, partition: int) -> Any:
+        opened = super()._open_for_partition
+        return open_or_anew(self.partition_path(partition), lambda: opened(partition))
 
 
 class BytesTable(faust.Table[Any, Any]):
@@ -25,6 +36,10 @@ class BytesTable(faust.Table[Any, Any]):
     def _serializer_from_type(self, typ: Any) -> str:
         del typ
         return "raw"
+
+    def _new_store_by_url(self, url: Any) -> Any:
+        serializers: dict[str, Any] = {"key_serializer": self.key_serializer, "value_serializer": self.value_serializer}
+        return Store(url, self.app, self, table_name=self.name, loop=self.loop, options=self.options, **serializers)
 
     def find(self, partition: int, key: bytes) -> bytes | None:
         """The value of `key` in a partition."""

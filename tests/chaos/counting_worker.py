@@ -22,6 +22,7 @@ from streams.tools import make_tools
 from streams.worker import Worker
 from streams.worker_process import kafka_address
 
+_TAKES_S = float(os.environ.get("CHAOS_STEP_S") or 0)
 UNKNOWN = "0" * 8  # a sha256 that begins so is of no file
 
 
@@ -60,7 +61,9 @@ def at_once(tools: Tools) -> Runner:
     """A runner that works on the loop itself."""
 
     async def run(step: Step[Any, Any, Any], event: Payload, report: Callable[[float], None]) -> Done:
-        del report
+        if _TAKES_S:
+            report(0.0)
+            await asyncio.sleep(_TAKES_S)
         return Done(step.work(event, tools).model_dump_json(), cpu_seconds=0.0, peak_rss_bytes=0)
 
     return run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -45,6 +46,7 @@ class Rig:
         self.songs = self.data / "songs"
         self.slots = range(workers)
         self.bootstrap = ""
+        self.extra: dict[str, str] = {}  # of the environment, for workers that start from now on
         self._folder = folder
         self._program = program
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
@@ -138,6 +140,16 @@ class Rig:
             self.start(slot)
         return fallen
 
+    def log_of(self, slot: int) -> str:
+        """What the slot's worker wrote since its last start."""
+        return max(self.logs.glob(f"worker-{slot}-*.log")).read_text(errors="replace")
+
+    def lose_topics(self) -> None:
+        """Stop the broker, delete all it has, and start it anew. No worker may run."""
+        self._kafka.stop()
+        shutil.rmtree(self.data / "kafka")
+        self.bootstrap = self._kafka.start()
+
     async def bounce_kafka(self, down_s: float) -> float:
         """SIGKILL the broker, start it again after `down_s` on the same port; the moment it answers again."""
         pid, address = self._kafka.pid, self.bootstrap
@@ -170,7 +182,7 @@ class Rig:
             "BACHATA_DATA_DIR": str(self.data),
             "BACHATA_ALLOWED_ROOTS": f"{self.songs}:{DEMO}",
         }
-        return kept | cache | ours
+        return kept | cache | ours | self.extra
 
 
 @asynccontextmanager
