@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict, deque
+from contextlib import suppress
 from typing import Any
 
 import faust
@@ -21,6 +22,7 @@ from faust.transport.drivers import aiokafka as driver
 from streams.lenient import read_leniently
 
 _FETCH_WITHIN_S = 0.5
+_COMMIT_WITHIN_S = 3.0
 _YIELD_EVERY = 100
 
 
@@ -48,6 +50,12 @@ class Consumer(driver.Consumer):
             self._committed_offset[place] = offset or None
             for kept in (self._given, self._acked, self._acked_index):
                 kept[place].clear()
+
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        """Commit first: what has been acked since the last commit would come again."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.commit(), _COMMIT_WITHIN_S)
+        await super().on_partitions_revoked(revoked)
 
     def track_message(self, message: Any) -> None:
         """Nothing: what is handed out is known by its offset."""
