@@ -14,7 +14,9 @@ demo: setup ## Make a choreography video of a demo song
 	@$(BACHATA) demo
 
 test: setup lint ## Check the code and run all tests but the long ones (under 10 minutes)
-	$(RUN) pytest -m "not chaos and not quality"
+	@$(RUN) pytest tests/broker > .broker-tests.log 2>&1 & broker=$$!; \
+	$(RUN) pytest --ignore=tests/broker -m "not chaos and not quality"; others=$$?; \
+	wait $$broker; broker=$$?; cat .broker-tests.log; exit $$((others + broker))
 
 test-fast: .venv/.synced ## Run the tests that need no Kafka
 	$(RUN) pytest tests/unit tests/contract tests/security

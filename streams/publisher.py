@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerClosed
 from aiokafka.partitioner import murmur2
 
 from streams.envelope import Message
@@ -41,17 +42,22 @@ class KafkaPublisher:
 
     async def publish(self, *messages: Message) -> None:
         """Send and wait for all in-sync replicas."""
-        await _all([await self._send(message) for message in messages])
+        await _all([await self._send(message._asdict()) for message in messages])
 
     async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> int:
         """Write records to one partition. Returns the offset of the last."""
-        sent = [await self._producer.send(topic, value, key=key, partition=partition) for key, value in items.items()]
+        places = {"topic": topic, "partition": partition}
+        sent = [await self._send({"key": key, "value": value} | places) for key, value in items.items()]
         await _all(sent)
         last: int = sent[-1].result().offset
         return last
 
-    async def _send(self, message: Message) -> Any:
-        return await self._producer.send(message.topic, message.value, key=message.key, headers=message.headers)
+    async def _send(self, record: dict[str, Any]) -> Any:
+        try:
+            return await self._producer.send(**record)
+        except ProducerClosed:  # aiokafka gives one up for good where it meets what it does not expect
+            await self.start()
+            raise
 
 
 async def _all(sent: Sequence[asyncio.Future[Any]]) -> None:

@@ -166,20 +166,18 @@ class Stage:
             await patiently(self.before)
         depends_on = await self._ask(self.step.known_by, event)
         key = work_key(self.step.name, self.step.version, depends_on)
-        result = await self._known(record.partition, key)
+        unwritten = self.unwritten.get((record.partition, key))
+        result = await self._known(unwritten or self.results.get(record.partition, key))
         done = None if result is not None else await self._work(event, asked)
         if done is not None:
             _must_fit(self.step.name, done.result)
             result = self.step.result.model_validate_json(done.result)
+            unwritten = self.unwritten[record.partition, key] = done.result
         out = self._sealed(record, self.step.emit(event, result), key, asked.request_id)
         last = self._finished(asked, done, monotonic() - started)
-        if done is None:
-            return Outcome(record.partition, (out,), last)
-        self.unwritten[record.partition, key] = done.result
-        return Outcome(record.partition, (out,), last, {key: done.result})
+        return Outcome(record.partition, (out,), last, {} if unwritten is None else {key: unwritten})
 
-    async def _known(self, partition: int, key: str) -> Payload | None:
-        text = self.unwritten.get((partition, key)) or self.results.get(partition, key)
+    async def _known(self, text: str | None) -> Payload | None:
         known = _read_again(self.step, text)
         return known if known is not None and await self._ask(self.step.holds, known) else None
 

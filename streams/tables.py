@@ -20,6 +20,7 @@ from rocksdict import WriteBatch
 from streams.rocks import open_or_anew
 
 log = logging.getLogger(__name__)
+_AT_ONCE = 500
 
 
 class Store(rocksdb.Store):
@@ -70,7 +71,7 @@ class Recovery(FaustRecovery):
                 log.warning("%s[%d] ends at %d, and we knew it to %d: the broker lost it", *place, end, stands + 1)
                 destination[place] = None
                 if title == "active":
-                    await self._write_back(place)
+                    self.add_future(self._write_back(place))  # recovery itself has half a minute
         await super()._build_offsets(consumer, tps, destination, title)
 
     async def _seek_offsets(self, consumer: Any, tps: set[Any], offsets: Any, title: str) -> None:
@@ -88,8 +89,11 @@ class Recovery(FaustRecovery):
         await super().on_recovery_completed(generation_id)
 
     async def _write_back(self, place: Any) -> None:
-        items = _items(self.tp_to_table[place], place.partition)
-        sent = [await self._send(place, key, value) for key, value in items]
+        sent: list[Any] = []
+        for key, value in _items(self.tp_to_table[place], place.partition):
+            sent.append(await self._send(place, key, value))
+            if len(sent) % _AT_ONCE == 0:
+                await sent[-1]
         for future in sent:
             await future
         log.warning("%s[%d]: %d results are written back", *place, len(sent))

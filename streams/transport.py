@@ -111,9 +111,10 @@ class Consumer(driver.Consumer):
         for number, (place, record) in enumerate(self.scheduler.iterate(records)):
             if number % _YIELD_EVERY == _YIELD_EVERY - 1:
                 await asyncio.sleep(0)
-            if not self.flow_active or generation != self.app.consumer_generation_id:
+            if generation != self.app.consumer_generation_id or not self.app.flow_control.is_active():
                 return  # a rebalance: every position is sought anew when it is over
-            await self._hand_over(place, record)
+            if self.flow_active or self._is_changelog_tp(place):
+                await self._hand_over(place, record)  # else it is sought again when work begins
 
     async def _hand_over(self, place: Any, record: Any) -> None:
         if not self._is_changelog_tp(place):

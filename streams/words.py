@@ -14,6 +14,7 @@ from streams.envelope import Message, seal
 from streams.topics import PROGRESS
 
 log = logging.getLogger(__name__)
+_SAID: set[asyncio.Future[None]] = set()  # on their way: the loop itself holds no task
 
 
 class Asked(NamedTuple):
@@ -44,7 +45,6 @@ class Saying:
         self._publish = publish
         self._step = step
         self._asked = asked
-        self._tasks: set[asyncio.Future[None]] = set()
         self._lack: str | None = None
 
     def running(self, fraction: float) -> None:
@@ -60,8 +60,8 @@ class Saying:
 
     def _say(self, **said: Any) -> None:
         task = asyncio.ensure_future(self._try(word(self._step, self._asked, **said)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        _SAID.add(task)
+        task.add_done_callback(_SAID.discard)
 
     async def _try(self, message: Message) -> None:
         with suppress(Exception):  # a word on the way may get lost; the last one may not
