@@ -20,7 +20,7 @@ from typing import Literal
 from uuid import uuid4
 
 from schemas.base import MediaRef
-from schemas.faults import Poison, Retryable
+from schemas.faults import Poison, Retryable, storage_reason
 
 MAX_BYTES = {"audio": 500 << 20, "video": 2 << 30}
 _BLOCK = 1 << 20
@@ -58,7 +58,9 @@ class MediaStore:
                 _check_size(os.fstat(reader).st_size, MAX_BYTES[kind])
                 sha256, size = self._keep(reader, MAX_BYTES[kind])
             except OSError as error:
-                raise Retryable(f"the media store cannot write: {error.strerror}", reason="storage") from error
+                raise Retryable(
+                    f"the media store cannot write: {error.strerror}", reason=storage_reason(error.errno)
+                ) from error
         return MediaRef(sha256=sha256, size_bytes=size, kind=kind)
 
     def _place(self, sha256: str) -> Path:
@@ -109,7 +111,9 @@ def _open(source: Path) -> int:
         raise Poison("the file may not be read; change its permissions", reason="unreadable") from error
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_PLAIN_FILE:
-            raise Retryable(f"the file cannot be opened now: {error.strerror}", reason="storage") from error
+            raise Retryable(
+                f"the file cannot be opened now: {error.strerror}", reason=storage_reason(error.errno)
+            ) from error
         raise Poison("a symbolic link or no file; give the path of the file itself", reason="not_a_file") from error
 
 

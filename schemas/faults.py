@@ -8,6 +8,8 @@ Exception
 
 from __future__ import annotations
 
+import errno
+
 _LONGEST = 1000
 
 
@@ -26,3 +28,8 @@ class Poison(Fault):
 
 class Retryable(Fault):
     """This event may succeed when tried again."""
+
+
+def storage_reason(number: int | None) -> str:
+    """The code for a system error (errno) of the machine's storage: `disk_full`, on which work waits, or `storage`."""
+    return "disk_full" if number in {errno.ENOSPC, errno.EDQUOT} else "storage"

@@ -18,7 +18,7 @@ from time import monotonic
 from typing import Any, TextIO
 
 from agents.intake.container import MACHINE_ERRNOS
-from schemas.faults import Fault, Retryable
+from schemas.faults import Fault, Retryable, storage_reason
 from streams.tools import tools_for
 
 _PR_SET_PDEATHSIG = 1
@@ -92,7 +92,7 @@ def _work(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
 def _system_fault(error: OSError) -> Retryable:
     """Told without the path, which the event's readers have no business with; the child's log has all of it."""
     told = f"{type(error).__name__}: {error.strerror or 'no reason given'}"
-    return Retryable(told, reason="storage" if error.errno in MACHINE_ERRNOS else "unexpected")
+    return Retryable(told, reason=storage_reason(error.errno) if error.errno in MACHINE_ERRNOS else "unexpected")
 
 
 def _unexpected(fault: Fault) -> dict[str, Any]:

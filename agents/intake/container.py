@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from schemas.faults import Fault, Poison, Retryable
+from schemas.faults import Fault, Poison, Retryable, storage_reason
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -74,7 +74,7 @@ def unread(error: OSError) -> Fault:
         return Poison("there is no such file", reason="not_found")
     if isinstance(error, PermissionError):
         return Poison("the file may not be read; change its permissions", reason="unreadable")
-    return Retryable(f"the file cannot be read now: {error.strerror}", reason="storage")
+    return Retryable(f"the file cannot be read now: {error.strerror}", reason=storage_reason(error.errno))
 
 
 def open_container(path: Path) -> InputContainer:
@@ -124,7 +124,7 @@ def _unopened(path: Path, error: FFmpegError) -> Fault:
         _head(path, _PROBE_BYTES)  # FFmpeg says EIO of a file cut short, too: the disk itself knows which it is
         return not_media()
     if error.errno in MACHINE_ERRNOS:
-        return Retryable(f"the file cannot be read now: {error.strerror}", reason="storage")
+        return Retryable(f"the file cannot be read now: {error.strerror}", reason=storage_reason(error.errno))
     return not_media()
 
 

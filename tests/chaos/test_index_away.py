@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import subprocess
-import time
-import urllib.error
-import urllib.request
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from infra.move_index.edge import EdgeMoveIndex
-from schemas.base import Options, Source
 from schemas.move_indexed import MoveIndexed
-from schemas.move_submitted import MoveSubmitted
 from schemas.moves_scored import MovesScored
-from schemas.song_submitted import SongSubmitted
-from streams.client import Client
 from streams.topics import TOPICS
+from tests.chaos.asking import ask, seen, submitted
 from tests.chaos.qdrant_gate import QdrantGate
-from tests.chaos.reading import Outcomes, name_of, read_all, watching
+from tests.chaos.reading import name_of, read_all
 from tests.chaos.rig import DEMO, REAL_STEPS, Rig
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 _CLIPS = sorted((DEMO / "clips").glob("*.mp4"))[:6]
 _SONG = min((DEMO / "songs").glob("*.mp3"))
-_SEEN_WITHIN_S = 30.0
-_QUIET_S = 120.0
 
 
 class IndexRig(Rig):
@@ -52,32 +41,6 @@ def edge_of(rig: Rig) -> Path:
     return rig.data / "state" / "worker-0" / "moves" / "edge"
 
 
-def ask(rig: Rig, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-    """What the worker's page says: the status and the answer; status 0 where there is no page yet."""
-    try:
-        address = json.loads((rig.data / "run" / "worker-0.json").read_text())
-        token = (rig.data / "run" / "token").read_text()
-    except OSError:
-        return 0, {}
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    data = None if body is None else json.dumps(body).encode()
-    try:
-        with urllib.request.urlopen(urllib.request.Request(address["url"] + path, data, headers), timeout=30) as answer:  # noqa: S310
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-    except OSError:
-        return 0, {}
-
-
-async def seen(what: Callable[[], bool]) -> None:
-    """Return when it is so."""
-    deadline = time.monotonic() + _SEEN_WITHIN_S
-    while not await asyncio.to_thread(what):
-        assert time.monotonic() < deadline, "it did not come"
-        await asyncio.sleep(0.1)
-
-
 async def told(rig: Rig, said: str) -> None:
     """Return when the worker says that it is not ready, and why."""
 
@@ -91,25 +54,6 @@ async def told(rig: Rig, said: str) -> None:
 async def moves_in_the_index(rig: Rig, wanted: int) -> None:
     """Return when the worker's library has so many."""
     await seen(lambda: ask(rig, "/library")[1].get("moves") == wanted)
-
-
-@asynccontextmanager
-async def submitted(rig: Rig, clips: Sequence[Path], song: Path | None = None) -> AsyncIterator[Outcomes]:
-    """Clips and a song on their way; at the end of the context all of them are done."""
-    events: list[MoveSubmitted | SongSubmitted] = [
-        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=uuid.uuid4().hex) for clip in clips
-    ]
-    if song is not None:
-        options = Options(duration="30s")
-        events.append(SongSubmitted(source=Source(path=str(song)), request_id=uuid.uuid4().hex, options=options))
-    outcomes = Outcomes(str(event.request_id) for event in events)
-    async with Client(rig.bootstrap) as client, watching(rig.bootstrap, ["bachata.progress.v1"], outcomes):
-        for event in events:
-            await client.submit(event)
-        yield outcomes
-        assert await outcomes.until(outcomes.all_ended, _QUIET_S), f"{outcomes.ended} of {len(events)} ended"
-        failed = [word.said for word in outcomes.seen if word.said["outcome"] == "failed"]
-        assert not failed
 
 
 async def nothing_is_lost(rig: Rig, points: int, moves: int) -> None:
