@@ -182,4 +182,4 @@ def test_a_machine_that_does_not_open_it_may_open_it_later(
         system.setattr(os, "open", refused)
         with pytest.raises(Retryable, match=os.strerror(number)) as caught:
             store.add(here / "a", "audio")
-    assert caught.value.reason == "storage"
+    assert caught.value.reason == ("disk_full" if number == errno.ENOSPC else "storage")
