@@ -27,10 +27,9 @@ class Room:
         return self._lack
 
     def _lack_of(self, folder: Path) -> str | None:
-        free = shutil.disk_usage(_existing(folder)).free
-        if free >= self._least:
+        if shutil.disk_usage(_existing(folder)).free >= self._least:
             return None
-        return f"disk full: {free >> 20} MiB free where {folder.name}/ lies, {self._least >> 20} MiB are needed"
+        return f"disk full: less than {self._least >> 20} MiB are free where {folder.name}/ lies"
 
 
 def _existing(folder: Path) -> Path:

@@ -135,14 +135,14 @@ def _kafka_address(settings: Settings) -> str | None:
 
 
 def running_worker(settings: Settings) -> Endpoint | None:
-    """A worker of this data folder that is ready, or None."""
+    """A worker of this data folder that has begun, or None; one that waits for something takes requests, too."""
     for file in sorted(settings.run_dir.glob("worker-*.json")):
         if not is_locked(settings.state_dir / f"{file.stem}.lock"):
             continue  # left by a worker that was killed: whoever has its port now gets no token
         try:
             address = json.loads(file.read_text())
             token = (settings.run_dir / "token").read_text()
-            with urllib.request.urlopen(address["url"] + "/readyz", timeout=_ANSWER_WITHIN_S):  # noqa: S310
+            with urllib.request.urlopen(address["url"] + "/livez", timeout=_ANSWER_WITHIN_S):  # noqa: S310
                 return Endpoint(address["bootstrap"], address["url"], token)
         except (OSError, ValueError, KeyError):
             continue

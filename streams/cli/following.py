@@ -91,7 +91,9 @@ class _Display:
 
     def show(self, said: Progress) -> None:
         """Show a word."""
-        if self._bars is not None:
+        if said.state == "waiting":
+            self._print(f"{said.subject[:40]}: {said.step.replace('_', ' ')} waits: {said.reason}")
+        elif self._bars is not None:
             self._show_bar(said)
         elif said.state in {"done", "failed"}:
             self._show_line(said)
@@ -105,11 +107,17 @@ class _Display:
         if said.outcome and self._total > 1:
             self._finished += 1
             self._bars.remove_task(task)
-            self._bars.console.print(self._line(said), markup=False)
+            self._print(self._line(said))
 
     def _show_line(self, said: Progress) -> None:
         self._finished += bool(said.outcome)
-        tell(self._line(said))
+        self._print(self._line(said))
+
+    def _print(self, line: str) -> None:
+        if self._bars is not None:
+            self._bars.console.print(line, markup=False)
+        else:
+            tell(line)
 
     def _line(self, said: Progress) -> str:
         count = f"[{self._finished}/{self._total}] " if self._total > 1 else ""

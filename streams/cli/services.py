@@ -158,6 +158,8 @@ def _where(request: dict[str, Any]) -> str:
     failure = next((step for step in steps.values() if step.get("error")), None)
     if failure is not None:
         return f"failed: {failure['error']} (dead letter {failure['dead_letter_id']})"
+    if steps[last]["state"] == "waiting":
+        return f"{last} waits: {steps[last]['reason']}"
     return str(request["outcome"] or f"in {last} ({steps[last]['fraction']:.0%})")
 
 
