@@ -20,7 +20,14 @@ _STRUCTURED = b"application/cloudevents+json"
 REPLAY_OF = "ce_replayof"  # the id of the event that is replayed
 REPLAY_TO = "ce_replayto"  # the step a replay ends with
 STEP_VERSION = "ce_stepversion"  # of the step that made the event, or that a replay is meant for
-_CARRIED = ("traceparent", "tracestate", REPLAY_OF, REPLAY_TO)
+_CARRIED = (  # from a cause's header to its effect's
+    ("traceparent", "traceparent"),
+    ("tracestate", "tracestate"),
+    (REPLAY_OF, REPLAY_OF),
+    (REPLAY_TO, REPLAY_TO),
+    ("ce_id", "ce_causationid"),
+)
+_LONGEST = 512
 
 
 class Message(NamedTuple):
@@ -45,8 +52,12 @@ class Record:
 
     def header(self, name: str) -> str | None:
         """A header's text, at most 512 characters of it, or None."""
-        value = self._by_name.get(name)
-        return None if value is None else value.decode("utf-8", "replace")[:512]
+        value = self.raw_header(name)
+        return None if value is None else value.decode("utf-8", "replace")[:_LONGEST]
+
+    def raw_header(self, name: str) -> bytes | None:
+        """A header's bytes, or None."""
+        return self._by_name.get(name)
 
     @property
     def is_structured(self) -> bool:
@@ -106,10 +117,8 @@ def _fixed(topic: Topic, source: str) -> Headers:
 
 
 def _carry_on(cause: Record) -> Headers:
-    carried = [(name, text) for name in _CARRIED if (text := cause.header(name))]
-    if cause.event_id:
-        carried.append(("ce_causationid", cause.event_id))
-    return [(name, text.encode()) for name, text in carried]
+    found = ((carried, cause.raw_header(name)) for name, carried in _CARRIED)
+    return [(carried, value[:_LONGEST]) for carried, value in found if value]
 
 
 def payload_of(record: Record, model: type[Payload]) -> Payload:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from schemas.audio_analyzed import AudioAnalyzed
 from schemas.base import Payload
@@ -32,12 +33,12 @@ class Topic:
     compacted: bool = False
     dead_letters: bool = True
 
-    @property
+    @cached_property
     def full_name(self) -> str:
         """The name on the broker."""
         return f"{APP_ID}.{self.name}.v1"
 
-    @property
+    @cached_property
     def dead_letter_name(self) -> str:
         """The topic of this topic's dead letters."""
         return f"{self.full_name}.dlq"
