@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Level, Payload, Seconds, Share, SongEvent
-
-Count = Annotated[int, Field(ge=1, le=8)]
+from schemas.base import Count, Level, Payload, Seconds, Share, SongEvent
 
 
 class Section(Payload):
-    """A stretch of the song in which one thing happens."""
+    """A stretch of the song in which one thing happens.
+
+    Sections of the same `music` number are the same music again, numbered from 0 as they come. `energy` is the mean of
+    its beats'; `confidence` that its beats are where a dancer would step and its 1 where one would count it.
+    """
 
     start_s: Seconds
     end_s: Seconds
     label: Literal["intro", "verse", "chorus", "mambo", "break", "outro"]
     rhythm: Literal["derecho", "majao", "mambo", "none"]
+    music: int = Field(default=0, ge=0)
+    energy: Share = 0.5
+    confidence: Share = 1.0
 
 
 class AudioAnalysis(Payload):
@@ -25,6 +30,9 @@ class AudioAnalysis(Payload):
 
     `beats` in seconds from the container's start, increasing; `counts` and `energy` (0-1) have one value a beat;
     `downbeats` are the beats whose count is 1 or 5; `embedding` has 128 values and length 1.
+    `confidence` is the whole: that the beats fall where a dancer would step (`beat_confidence`), that the bars begin
+    where they are said to (`downbeat_confidence`), and that the 1 is no 5 (`count_confidence`). `doubts` say in words
+    what is unsure, and where.
     """
 
     duration_s: Seconds
@@ -36,6 +44,10 @@ class AudioAnalysis(Payload):
     energy: tuple[Share, ...]
     energy_level: Level
     confidence: Share
+    beat_confidence: Share = 1.0
+    downbeat_confidence: Share = 1.0
+    count_confidence: Share = 1.0
+    doubts: tuple[str, ...] = ()
     embedding: tuple[float, ...] = Field(min_length=128, max_length=128)
 
     @model_validator(mode="after")

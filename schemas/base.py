@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -11,6 +12,10 @@ Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 Seconds = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[int, Field(ge=1, le=8)]
+
+SHORTEST_BEAT_S = 0.15
+"""Beats closer than this (400 BPM) are a finger that slipped."""
 
 Difficulty = Literal["beginner", "intermediate", "advanced"]
 Level = Literal["low", "medium", "high"]
@@ -72,6 +77,30 @@ class Options(Payload):
     seed: int = Field(default=0, ge=0, lt=2**63)
 
 
+class Corrections(Payload):
+    """What a person knows better of a song's beats than its analysis does. Nothing set changes nothing.
+
+    Applied in this order: `tempo`, then `beats` tapped by the person (seconds from the song's start), which hold from
+    the first to the last of them, then `count_offset` added to every count, then `beat_offset_ms` to every beat.
+    `counts` says what each of `beats` counts; without it the first is a 1 and they count on in eights.
+    """
+
+    tempo: Literal["half", "double"] | None = None
+    beats: tuple[Seconds, ...] = Field(default=(), max_length=10_000)
+    counts: tuple[Count, ...] = ()
+    count_offset: int = Field(default=0, ge=-7, le=7)
+    beat_offset_ms: float = Field(default=0.0, ge=-1000, le=1000)
+
+    @model_validator(mode="after")
+    def _tapped(self) -> Corrections:
+        steps = [after - before for before, after in pairwise(self.beats)]
+        if len(self.beats) == 1 or any(step < SHORTEST_BEAT_S for step in steps):
+            raise ValueError(f"give two beats or more, each {SHORTEST_BEAT_S} s at least after the one before")
+        if self.counts and len(self.counts) != len(self.beats):
+            raise ValueError("give as many counts as beats, or none")
+        return self
+
+
 class SongEvent(Payload):
     """What all events on a song's way carry along."""
 
@@ -79,6 +108,7 @@ class SongEvent(Payload):
     song: MediaFacts
     title: Name
     options: Options
+    corrections: Corrections = Corrections()
     warnings: tuple[str, ...] = ()
 
     def carried(self) -> dict[str, Any]:

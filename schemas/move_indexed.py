@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from schemas.audio_analyzed import Count
-from schemas.base import Difficulty, Level, MediaFacts, Name, Payload, RequestId, Seconds, Share
+from schemas.base import Count, Difficulty, Level, MediaFacts, Name, Payload, RequestId, Seconds, Share
 
 
 class Dancers(Payload):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from schemas.base import Name, Options, Payload, RequestId, Source
+from schemas.base import Corrections, Name, Options, Payload, RequestId, Source
 
 
 class SongSubmitted(Payload):
@@ -12,3 +12,4 @@ class SongSubmitted(Payload):
     request_id: RequestId | None = None
     title: Name | None = None
     options: Options = Options()
+    corrections: Corrections = Corrections()

@@ -24,7 +24,7 @@ def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
 
 STEP = Step(
     name="audio_analysis",
-    version="1",
+    version="2",
     consumes=SongAccepted,
     result=AudioAnalysis,
     produces=AudioAnalyzed,

@@ -8,14 +8,15 @@ from typing import Any
 
 import numpy as np
 
-from agents.audio_analysis.bars import Bars, bars_of
+from agents.audio_analysis.bars import bars_of
+from agents.audio_analysis.confidence import Trust, doubts_of, trust_of
 from agents.audio_analysis.counts import counts_of
 from agents.audio_analysis.decode import Floats, sound
 from agents.audio_analysis.embedding import embedding_of
 from agents.audio_analysis.energy import energy_of, level_of
-from agents.audio_analysis.grid import Grid, confidence_of, grid_of
+from agents.audio_analysis.form import Form, form_of
+from agents.audio_analysis.grid import Grid, grid_of
 from agents.audio_analysis.onsets import Onsets, onsets_of
-from agents.audio_analysis.sections import labels, rhythms, split
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.faults import Poison
@@ -65,34 +66,54 @@ def _check(spectrum: Spectrum) -> None:
 
 def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:
     bars = bars_of(grid.frames, grid.meter.place, onsets, spectrum)
-    starts = split(bars) if len(bars.first) else []
-    counts = counts_of(len(grid.frames), bars.first, starts)
+    form = form_of(bars, len(grid.frames))
+    counts = counts_of(len(grid.frames), bars.first, form.starts)
     seconds = _rounded(grid.seconds(), 4)
     energy = energy_of(grid.frames, onsets)
+    trust = trust_of(grid, onsets, bars, form)
+    edges_s = [0.0, *(seconds[edge] for edge in form.edges[1:-1]), round(spectrum.duration_s, 4)]
+    sections = _sections(form, edges_s, energy, trust)
     return AudioAnalysis(
-        duration_s=round(spectrum.duration_s, 4),
+        duration_s=edges_s[-1],
         tempo_bpm=round(grid.tempo_bpm(), 3),
         beats=seconds,
         counts=tuple(counts.tolist()),
         downbeats=tuple(s for s, count in zip(seconds, counts, strict=True) if count in (1, 5)),
-        sections=_sections(bars, starts, seconds, round(spectrum.duration_s, 4)),
+        sections=sections,
         energy=_rounded(energy, 4),
         energy_level=level_of(energy, grid.tempo_bpm()),
-        confidence=round(confidence_of(grid, onsets), 4),
+        **_confidences(trust, form),
+        doubts=doubts_of(trust, sections),
         embedding=_rounded(embedding_of(spectrum, onsets, grid), 7),
     )
 
 
-def _sections(bars: Bars, starts: list[int], beats: tuple[float, ...], duration_s: float) -> tuple[Section, ...]:
-    """Sections without gaps from 0 to the end; a piece without a whole bar is one verse without rhythm."""
-    if not starts:
-        return (Section(start_s=0, end_s=duration_s, label="verse", rhythm="none"),)
-    played = rhythms(bars, starts)
-    edges = [0.0, *(beats[bars.first[start]] for start in starts[1:]), duration_s]
+def _sections(form: Form, edges_s: list[float], energy: Floats, trust: Trust) -> tuple[Section, ...]:
+    """Without gaps from 0 to the end."""
+    confidence = trust.of_sections()
     return tuple(
-        Section(start_s=start, end_s=end, label=label, rhythm=rhythm)
-        for start, end, label, rhythm in zip(edges, edges[1:], labels(bars, starts, played), played, strict=False)
+        Section(
+            start_s=edges_s[n],
+            end_s=edges_s[n + 1],
+            label=form.labels[n],
+            rhythm=form.rhythms[n],
+            music=form.music[n],
+            energy=round(float(energy[first:last].mean()), 4),
+            confidence=round(float(confidence[n]), 4),
+        )
+        for n, (first, last) in enumerate(form.spans())
     )
+
+
+def _confidences(trust: Trust, form: Form) -> dict[str, Any]:
+    """Each kind over the whole song, every beat counting alike."""
+    kinds = {
+        "confidence": trust.of_sections(),
+        "beat_confidence": trust.beats,
+        "downbeat_confidence": trust.downbeats,
+        "count_confidence": trust.counts,
+    }
+    return {name: round(float(np.average(values, weights=np.diff(form.edges))), 4) for name, values in kinds.items()}
 
 
 def _rounded(values: Floats, digits: int) -> tuple[float, ...]:

@@ -19,7 +19,7 @@ _SHORTEST = 3
 class Bars:
     """`first` (bars,): index of each bar's first beat; `pattern` (bars, 16, bands): flux on its sixteenths; `level`
     (bars, bands): log magnitudes; `timbre` (bars, 64): mel magnitudes; `chroma` (bars, 12), rows of length 1;
-    `loudness` (bars,): natural log."""
+    `loudness` (bars,): natural log; `percussion` (bars,): share of the usual güira."""
 
     first: Ints
     pattern: Floats
@@ -27,6 +27,7 @@ class Bars:
     timbre: Floats
     chroma: Floats
     loudness: Floats
+    percussion: Floats
 
     def features(self) -> Floats:
         """What bars of one section have in common, (bars, features), each scaled by its spread over the piece."""
@@ -56,6 +57,7 @@ def bars_of(frames: Floats, place: Ints, onsets: Onsets, spectrum: Spectrum) -> 
         np.log1p(beat_means(frames, spectrum.mel)[beats].mean(1)),
         unit(beat_means(frames, spectrum.chroma)[beats].mean(1)),
         np.log(beat_means(frames, spectrum.loudness())[beats].mean(1) + 1e-6),
+        beat_means(frames, onsets.percussion())[beats].mean(1),
     )
 
 

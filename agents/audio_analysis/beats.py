@@ -23,18 +23,19 @@ def track(activation: Floats, bpm: float, drift: float = _DRIFT, stiffness: floa
     with intervals within `drift` of the tempo. As nothing is decided between beats, only moments at which one may
     fall are visited, a shortest interval at a time.
     """
-    intervals = _intervals(bpm, drift)
-    gain = _beat_gain(activation)
-    score, origin = _forward(gain, intervals, stiffness)
-    return centred(_backward(score + gain[:, None], origin, intervals), activation)
+    steps = intervals(bpm, drift)
+    gain = beat_gain(activation)
+    score, origin = _forward(gain, steps, stiffness)
+    return centred(_backward(score + gain[:, None], origin, steps), activation)
 
 
-def _intervals(bpm: float, drift: float) -> Ints:
+def intervals(bpm: float, drift: float) -> Ints:
+    """All whole frames that a beat may last, increasing."""
     frames = 60 * FRAME_RATE / bpm
     return np.arange(int(np.floor(frames * (1 - drift))), int(np.ceil(frames * (1 + drift))) + 1)
 
 
-def _beat_gain(activation: Floats) -> Floats:
+def beat_gain(activation: Floats) -> Floats:
     """What a beat at each frame adds to the log likelihood over no beat there, (frames,)."""
     p = np.clip(activation, 1e-4, 1 - 1e-4).astype(float)
     gain = np.log(p) - np.log((1 - p) / (_OBSERVED - 1))

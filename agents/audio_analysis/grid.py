@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from agents.audio_analysis.beats import centred, track
+from agents.audio_analysis.beats import Ints, centred, track
 from agents.audio_analysis.decode import Floats
 from agents.audio_analysis.meter import Meter, accents_of, meter_of
-from agents.audio_analysis.onsets import Onsets, moving_max
+from agents.audio_analysis.onsets import Onsets
+from agents.audio_analysis.pointer import follow
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
 from agents.audio_analysis.tempo import tempo_candidates
 
-LATE_S = 0.007
+LATE_S = 0.008
 """How much later than a note's beginning its steepest rise is seen: 5 ms for lone strokes, 10 in a full mix."""
 _USUAL_BPM = 132.0
+_ENOUGH_TO_FOLLOW = 16
+"""Beats; fewer tell too little of how a tempo sways."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,24 @@ def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:
         if (grid := _grid(beats, bpm, running, onsets, spectrum))
     ]
     best = max(grids, key=lambda grid: _likelihood(grid, onsets), default=None)
-    return best and replace(best, frames=centred(np.round(best.frames).astype(int), onsets.attack))
+    return _followed(best, running, onsets, spectrum) if best and len(best.frames) >= _ENOUGH_TO_FOLLOW else best
+
+
+def _followed(coarse: Grid, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid:
+    """The grid again, at its tempo, by the model that knows more; its beats where the strokes are seen to fall."""
+    tracked, places = follow(onsets, spectrum, coarse.bpm)
+    beats, first = _covering(centred(tracked, onsets.activation), running, len(onsets.activation) - 1)
+    if len(beats) < 4:
+        return coarse
+    meter = meter_of(beats, onsets.flux, spectrum.chroma, _carried_on(places, first, len(beats)))
+    return Grid(centred(np.round(beats).astype(int), onsets.attack), meter, coarse.bpm)
+
+
+def _carried_on(places: Ints, first: int, count: int) -> Ints:
+    """The places of `count` beats, the first of them being tracked beat number `first`, which may be below 0."""
+    number = first + np.arange(count)
+    nearest = np.clip(number, 0, len(places) - 1)
+    return np.asarray((places[nearest] + number - nearest) % 4)
 
 
 def music_runs(onsets: Onsets, spectrum: Spectrum) -> tuple[float, float]:
@@ -66,36 +86,28 @@ def _on_and_off(beats: Floats) -> tuple[Floats, ...]:
 
 
 def _grid(beats: Floats, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid | None:
-    beats = _covering(beats, running, len(onsets.activation) - 1)
+    beats, _ = _covering(beats, running, len(onsets.activation) - 1)
     return Grid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm) if len(beats) >= 4 else None
 
 
-def _covering(beats: Floats, running: tuple[float, float], end: int) -> Floats:
-    """Beats from the start to the end of the music: what lies outside is dropped, what lacks is laid on evenly."""
+def _covering(beats: Floats, running: tuple[float, float], end: int) -> tuple[Floats, int]:
+    """Beats from the start to the end of the music: what lies outside is dropped, what lacks is laid on evenly.
+
+    Also which of `beats` the first is, counted on below 0 for those laid on.
+    """
     first, last = running
     if len(beats) < 2:
-        return beats[:0]
+        return beats[:0], 0
     slack = 0.25 * float(np.median(np.diff(beats)))
     first, last = max(first - slack, 0.0), min(last + slack, end)
     ahead = np.arange(beats[0], first, -(beats[1] - beats[0]))[:0:-1]
     after = np.arange(beats[-1], last, beats[-1] - beats[-2])[1:]
-    beats = np.concatenate([ahead, beats, after])
-    return np.asarray(beats[(beats >= first) & (beats <= last)])
+    covering = np.concatenate([ahead, beats, after])
+    inside = np.flatnonzero((covering >= first) & (covering <= last))
+    return covering[inside], int(inside[0]) - len(ahead) if len(inside) else 0
 
 
 def _likelihood(grid: Grid, onsets: Onsets) -> float:
     """How much happens on its beats, how usual its tempo is, how well bachata's pattern fits."""
     on = accents_of(grid.frames, onsets.strength[:, None])[:, 0, 0].mean()
     return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(grid.bpm / _USUAL_BPM)) + 0.02 * grid.meter.fit)
-
-
-def confidence_of(grid: Grid, onsets: Onsets) -> float:
-    """0-1: how far the weaker beats stand out of what lies between them, times how sure the count of four is.
-
-    Noise reaches 0.05, clear percussion 1. A grid whose count of four could as well begin on another beat keeps half.
-    """
-    strokes = moving_max(onsets.strength, 2)
-    at = np.clip(np.round(grid.frames).astype(int), 0, len(strokes) - 1)
-    usual = float(strokes[at[0] : at[-1] + 1].mean()) + 1e-9
-    clear = float(np.clip(np.percentile(strokes[at], 25) / usual - 1, 0, 1))
-    return clear * (0.5 + 0.5 * float(np.clip(grid.meter.margin / 0.5, 0, 1)))

@@ -22,8 +22,11 @@ _PATTERN = np.array(
     ]
 )
 _BAND_WEIGHTS = np.array([1.0, 1.4, 0.6, 0.3, 0.6])
+CHORD_SPEAKS_FOR = np.array([1, -1 / 3, -1 / 3, -1 / 3])
+"""A chord change speaks for place 0 and, a third as much, against the rest."""
 _CHORD_WEIGHT = 1.5
 _JUMP_COST = 14.0
+_LEAST_SPREAD = 0.03
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,11 @@ class Meter:
     margin: float
 
 
-def meter_of(beats: Floats, flux: Floats, chroma: Floats) -> Meter:
-    """The bars of four that fit accents and chord changes best. `beats` in frames, at least two."""
+def meter_of(beats: Floats, flux: Floats, chroma: Floats, place: Ints | None = None) -> Meter:
+    """The bars of four that fit accents and chord changes best, or those of `place`. `beats` in frames, two or more."""
     accents = accents_of(beats, flux)
-    support = _accent_support(accents) + _chord_support(beats, chroma)
-    place = best_path(support, _bar_jumps())
+    support = accent_support(accents).sum(1) + _chord_support(beats, chroma)
+    place = best_path(support, _bar_jumps()) if place is None else place
     chosen = np.take_along_axis(support, place[:, None], 1)[:, 0]
     return Meter(place, support, _fit(accents, place, flux), float(chosen.mean() - _runner_up(support, place)))
 
@@ -71,6 +74,19 @@ def chord_changes(chroma: Floats, width: int) -> Floats:
     return np.asarray(np.where(here > 0, 1 - (unit(before) * unit(after)).sum(1), 0.0))
 
 
+def novelty(chroma: Floats, width: int) -> Floats:
+    """The changes of harmony, from their mean over the piece and in units of their standard deviation, (rows,).
+
+    0 within `width` of the ends, where too little is heard on one side to compare.
+    """
+    change = np.zeros(len(chroma))
+    inside = slice(width, max(len(chroma) - width, width))
+    heard = chord_changes(chroma, width)[inside]
+    if len(heard):
+        change[inside] = (heard - heard.mean()) / (heard.std() + _LEAST_SPREAD)
+    return change
+
+
 def unit(rows: Floats) -> Floats:
     """Each row at length 1, zeros staying zeros."""
     return np.asarray(rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + 1e-9))
@@ -95,18 +111,21 @@ def _bar_jumps() -> Floats:
     return np.asarray(-_JUMP_COST * (1 - onward))
 
 
-def _accent_support(accents: Floats) -> Floats:
-    spread = accents.std((0, 1)) + 1e-9
-    weighed = (accents - accents.mean((0, 1))) / spread * _BAND_WEIGHTS
-    pattern = _PATTERN - _PATTERN.mean(1, keepdims=True)
-    return np.asarray(np.einsum("npb,bcp->nc", weighed, pattern.reshape(5, 4, 2)))
+def accent_support(accents: Floats) -> Floats:
+    """How well what sounds fits bachata's pattern at each place.
+
+    (beats, parts, bands), a beat and its half, gives (beats, parts, 4); (frames, bands) gives both parts for each
+    frame, (frames, 2, 4).
+    """
+    over = tuple(range(accents.ndim - 1))
+    weighed = (accents - accents.mean(over)) / (accents.std(over) + 1e-9) * _BAND_WEIGHTS
+    pattern = (_PATTERN - _PATTERN.mean(1, keepdims=True)).reshape(5, 4, 2)
+    return np.asarray(np.einsum("npb,bcp->npc" if accents.ndim == 3 else "nb,bcp->npc", weighed, pattern))
 
 
 def _chord_support(beats: Floats, chroma: Floats) -> Floats:
-    """A chord change speaks for a 1 and, a third as much, against the rest."""
-    change = chord_changes(unit(beat_means(beats, chroma)), 2)
-    change = _CHORD_WEIGHT * change / (change.std() + 1e-9)
-    return np.asarray(change[:, None] * np.array([1, -1 / 3, -1 / 3, -1 / 3]))
+    change = novelty(unit(beat_means(beats, chroma)), 2)
+    return np.asarray(_CHORD_WEIGHT * change[:, None] * CHORD_SPEAKS_FOR)
 
 
 def _fit(accents: Floats, place: Ints, flux: Floats) -> float:

@@ -14,6 +14,7 @@ BANDS_HZ = ((30, 140), (140, 420), (420, 1400), (1400, 4000), (4000, 10500))
 """Bass and kick; hembra; macho and guitars; guitars and voice; güira."""
 _BAND_WEIGHTS = np.array([1.0, 1.0, 1.0, 0.7, 1.0], np.float32)
 _LAG = 2
+_NEARBY_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,12 @@ class Onsets:
     strength: Floats
     activation: Floats
     attack: Floats
+
+    def percussion(self) -> Floats:
+        """How much of its usual güira is heard at each frame, (frames,): 0 at the noise floor, 1 in the full band."""
+        guira = np.expm1(self.level[:, -1])
+        floor, full = np.percentile(guira, 3), np.percentile(moving_mean(guira, round(_NEARBY_S * FRAME_RATE)), 90)
+        return np.asarray((guira - floor) / (full - floor + 1e-6))
 
 
 def onsets_of(spectrum: Spectrum) -> Onsets:

@@ -42,17 +42,15 @@ def split(bars: Bars) -> list[int]:
 
 def rhythms(bars: Bars, starts: list[int]) -> list[Rhythm]:
     """What the güira plays in each section: eighths, quarters, or quarters with a gallop; none where it is silent."""
-    guira = np.expm1(bars.level[:, 4])
-    silent_below = _NO_PERCUSSION * np.percentile(guira, 90)
     return [
-        "none" if guira[a:b].mean() < silent_below else _rhythm(bars.pattern[a:b, :, 4].mean(0))
-        for a, b in _spans(starts, len(guira))
+        "none" if bars.percussion[a:b].mean() < _NO_PERCUSSION else _rhythm(bars.pattern[a:b, :, 4].mean(0))
+        for a, b in section_spans(bars, starts)
     ]
 
 
 def labels(bars: Bars, starts: list[int], played: list[Rhythm]) -> list[Label]:
     """The part each section is: by its rhythm, and without percussion by its place and length."""
-    lengths = [b - a for a, b in _spans(starts, len(bars.first))]
+    lengths = [b - a for a, b in section_spans(bars, starts)]
     found = [_label(rhythm, length) for rhythm, length in zip(played, lengths, strict=True)]
     found[: _leading(played)] = ["intro"] * _leading(played)
     if _trailing(played, lengths):
@@ -83,8 +81,9 @@ def _rhythm(sixteenths: Floats) -> Rhythm:
     return "derecho" if off > 0.45 * on else "majao"
 
 
-def _spans(starts: list[int], count: int) -> list[tuple[int, int]]:
-    return list(zip(starts, [*starts[1:], count], strict=True))
+def section_spans(bars: Bars, starts: list[int]) -> list[tuple[int, int]]:
+    """The first bar of each section, and of the next."""
+    return list(zip(starts, [*starts[1:], len(bars.first)], strict=True))
 
 
 def _prices(lengths: Ints) -> Floats:

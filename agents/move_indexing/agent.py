@@ -25,7 +25,7 @@ def _work(event: MoveSubmitted, tools: Tools) -> IndexedMove:
 
 STEP = Step(
     name="move_indexing",
-    version="1",
+    version="2",
     consumes=MoveSubmitted,
     result=IndexedMove,
     produces=MoveIndexed,
