@@ -85,25 +85,31 @@ class Tools:
     report: Callable[[float], None] = _ignore
 
 
-@dataclass(frozen=True)
-class Step(Generic[In, Result, Out]):
-    """A step: what it takes, what its result depends on, how it works, and what it says.
+@dataclass(frozen=True, kw_only=True)
+class Errand(Generic[In, Result]):
+    """Work for a child process: what it takes and what it gives. `work` raises `Poison` or `Retryable`."""
+
+    name: str
+    consumes: type[In]
+    result: type[Result]
+    work: Callable[[In, Tools], Result]
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Errand[In, Result], Generic[In, Result, Out]):
+    """A step: an errand that an event asks for, what its result depends on, and what it says.
 
     `known_by` gives everything the result depends on besides the step's version: the same values give the same
     result, which is then taken from the table. `holds` says whether a remembered result can still be used.
-    `work` raises `Poison` or `Retryable`. `ends` marks the last step of a way: its success is the request's outcome.
+    `emit` may raise `Poison`. `ends` marks the last step of a way: its success is the request's outcome.
     """
 
-    name: str
     version: str
-    consumes: type[In]
-    result: type[Result]
     produces: type[Out]
     known_by: Callable[[In, Tools], Mapping[str, Any]]
-    work: Callable[[In, Tools], Result]
     emit: Callable[[In, Result], Out]
     key: Callable[[Out], str]
     place: Literal["child", "worker"] = "child"
-    timeout_s: float = 600.0
     ends: bool = False
     holds: Callable[[Result, Tools], bool] = _always

@@ -25,13 +25,35 @@ class Section(Payload):
     confidence: Share = 1.0
 
 
+class Doubt(Payload):
+    """A stretch in which it is unsure where the beats fall, on which of them the bar begins, or which bar has the 1."""
+
+    start_s: Seconds
+    end_s: Seconds
+    about: Literal["beats", "downbeats", "counts"]
+
+    def __str__(self) -> str:
+        """In a dancer's words."""
+        said = {
+            "beats": "the beats are unsure",
+            "downbeats": "the 1 may be another beat",
+            "counts": "the 1 may be the 5",
+        }
+        return f"{clock(self.start_s)}-{clock(self.end_s)}: {said[self.about]}"
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds: 1:07."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+
+
 class AudioAnalysis(Payload):
     """The beat grid, structure and energy of a piece of audio.
 
     `beats` in seconds from the container's start, increasing; `counts` and `energy` (0-1) have one value a beat;
     `downbeats` are the beats whose count is 1 or 5; `embedding` has 128 values and length 1.
     `confidence` is the whole: that the beats fall where a dancer would step (`beat_confidence`), that the bars begin
-    where they are said to (`downbeat_confidence`), and that the 1 is no 5 (`count_confidence`). `doubts` say in words
+    where they are said to (`downbeat_confidence`), and that the 1 is no 5 (`count_confidence`). `doubts` say
     what is unsure, and where.
     """
 
@@ -47,7 +69,7 @@ class AudioAnalysis(Payload):
     beat_confidence: Share = 1.0
     downbeat_confidence: Share = 1.0
     count_confidence: Share = 1.0
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Doubt, ...] = ()
     embedding: tuple[float, ...] = Field(min_length=128, max_length=128)
 
     @model_validator(mode="after")

@@ -72,12 +72,12 @@ def _serve(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
 
 
 def _work(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
-    from streams.steps import STEP_BY_NAME
+    from streams.steps import ERRAND_BY_NAME
 
-    step = STEP_BY_NAME[task["step"]]
+    errand = ERRAND_BY_NAME[task["step"]]
     try:
-        event = step.consumes.model_validate_json(task["event"])
-        result = step.work(event, replace(tools_for(), report=_reporter(answers)))
+        event = errand.consumes.model_validate_json(task["event"])
+        result = errand.work(event, replace(tools_for(), report=_reporter(answers)))
     except Fault as fault:
         return {"fault": type(fault).__name__, "error": str(fault), "reason": fault.reason}
     except MemoryError:

@@ -19,7 +19,9 @@ def _work(event: SongAccepted, tools: Tools) -> AudioAnalysis:
 
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
-    return AudioAnalyzed(**event.carried(), analysis=result)
+    from agents.audio_analysis.corrections import corrected
+
+    return AudioAnalyzed(**event.carried(), analysis=corrected(result, event.corrections))
 
 
 STEP = Step(

@@ -15,7 +15,7 @@ from agents.audio_analysis.form import Form
 from agents.audio_analysis.grid import Grid
 from agents.audio_analysis.meter import beat_means
 from agents.audio_analysis.onsets import Onsets, moving_max
-from schemas.audio_analyzed import Section
+from schemas.audio_analyzed import Doubt, Section
 
 UNSURE = 0.5
 """Below this a confidence is told as a doubt."""
@@ -124,22 +124,21 @@ def _margin(ways: Floats) -> float:
     return float(np.clip((ways[0] - ways[1:].max()) / _FULL_MARGIN, 0, 1))
 
 
-def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[str, ...]:
-    """In a dancer's words: what is unsure, and where."""
+def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[Doubt, ...]:
+    """What is unsure, and where; who is unsure of the beats is not asked about bars, nor of bars about the 1."""
     beats = trust.beats < UNSURE
-    bars = (trust.downbeats < UNSURE) & ~beats
-    counts = (trust.counts < UNSURE) & ~beats & ~bars
-    told = ((beats, "the beats are unsure"), (bars, "the 1 may be another beat"), (counts, "the 1 may be the 5"))
-    return tuple(f"{where}: {what}" for low, what in told for where in _stretches(low, sections))
+    downbeats = (trust.downbeats < UNSURE) & ~beats
+    counts = (trust.counts < UNSURE) & ~beats & ~downbeats
+    return (
+        *(Doubt(start_s=start, end_s=end, about="beats") for start, end in _stretches(beats, sections)),
+        *(Doubt(start_s=start, end_s=end, about="downbeats") for start, end in _stretches(downbeats, sections)),
+        *(Doubt(start_s=start, end_s=end, about="counts") for start, end in _stretches(counts, sections)),
+    )
 
 
-def _stretches(low: npt.NDArray[np.bool_], sections: Sequence[Section]) -> Iterator[str]:
+def _stretches(low: npt.NDArray[np.bool_], sections: Sequence[Section]) -> Iterator[tuple[float, float]]:
     """Where it is low, neighbouring sections together."""
     turns = [0, *(np.flatnonzero(np.diff(low)) + 1).tolist(), len(low)]
     for a, b in pairwise(turns):
         if low[a]:
-            yield f"{_clock(sections[a].start_s)}-{_clock(sections[b - 1].end_s)}"
-
-
-def _clock(seconds: float) -> str:
-    return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
+            yield sections[a].start_s, sections[b - 1].end_s

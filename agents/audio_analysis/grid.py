@@ -34,9 +34,14 @@ class Grid:
         return np.asarray(np.maximum(self.frames / FRAME_RATE - LATE_S, 0.0))
 
     def tempo_bpm(self) -> float:
-        """The median tempo; over four beats, since a single one is only as exact as a frame."""
-        span = min(4, len(self.frames) - 1)
-        return float(60 * FRAME_RATE * span / np.median(self.frames[span:] - self.frames[:-span]))
+        """As `tempo_bpm_of` has it."""
+        return tempo_bpm_of(self.frames / FRAME_RATE)
+
+
+def tempo_bpm_of(beats_s: Floats) -> float:
+    """The median tempo; over four beats, since a single one is only as exact as a frame. Of two beats or more."""
+    span = min(4, len(beats_s) - 1)
+    return float(60 * span / np.median(beats_s[span:] - beats_s[:-span]))
 
 
 def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:

@@ -16,7 +16,7 @@ Label = Literal["intro", "verse", "chorus", "mambo", "break", "outro"]
 
 _LONGEST = 32
 _BREAK_BARS = 4
-_NO_PERCUSSION = 0.24
+_NO_PERCUSSION = 0.42
 _LABELS: dict[Rhythm, Label] = {"derecho": "verse", "majao": "chorus", "mambo": "mambo", "none": "verse"}
 
 

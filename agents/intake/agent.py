@@ -19,7 +19,13 @@ def _title(event: SongSubmitted, song: MediaFacts) -> str:
 def _accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
     if event.request_id is None:
         raise AssertionError("the stage fills in request_id before a step works")
-    return SongAccepted(request_id=event.request_id, song=song, title=_title(event, song), options=event.options)
+    return SongAccepted(
+        request_id=event.request_id,
+        song=song,
+        title=_title(event, song),
+        options=event.options,
+        corrections=event.corrections,
+    )
 
 
 STEP = Step(

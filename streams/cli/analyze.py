@@ -9,52 +9,91 @@ from typing import Any
 import click
 
 from agents.audio_analysis.agent import STEP as AUDIO_ANALYSIS
+from agents.audio_analysis.picture.words import letter
+from agents.audio_analysis.showing import SHOW_SONG, ShowSong
 from agents.intake.agent import STEP as INTAKE
-from agents.step import Step
+from agents.step import Errand
 from infra.settings import load_settings
-from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Payload, Source
+from schemas.audio_analyzed import AudioAnalyzed, Section, clock
+from schemas.base import Corrections, Payload, Source
 from schemas.song_submitted import SongSubmitted
 from streams.children import Children
+from streams.cli.corrections import correctable
 from streams.cli.output import command, give, tell
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
 @click.argument("song", type=click.Path(path_type=Path))
+@click.option("--plot", type=_FILE, help="Draw it: waveform, beats, counts, sections, energy, confidence (PNG).")
+@click.option(
+    "--click", "click_track", type=_FILE, help="Write the song with a click on each beat, the 1 accented (WAV)."
+)
 @command
-def analyze(song: Path, as_json: bool) -> None:
+@correctable
+def analyze(song: Path, plot: Path | None, click_track: Path | None, corrections: Corrections, as_json: bool) -> None:
     """Show tempo, beats, counts, sections and energy of SONG."""
-    analysis = _analysis(song)
+    for file in filter(None, (plot, click_track)):
+        file.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    heard = _heard(song, corrections, plot, click_track)
     if as_json:
-        give({name: value for name, value in analysis.model_dump(mode="json").items() if name != "embedding"})
+        files = {"plot": plot and str(plot), "click": click_track and str(click_track)}
+        told = heard.analysis.model_dump(mode="json", exclude={"embedding"})
+        give(told | {name: file for name, file in files.items() if file})
         return
+    _print(heard, [file for file in (plot, click_track) if file])
+
+
+def _print(heard: AudioAnalyzed, files: list[Path]) -> None:
+    analysis = heard.analysis
     click.echo(
         f"{analysis.tempo_bpm:.2f} BPM, {len(analysis.beats)} beats in {analysis.duration_s:.1f} s, "
         f"energy {analysis.energy_level}, confidence {analysis.confidence:.2f}"
     )
     for section in analysis.sections:
-        click.echo(f"  {section.start_s:7.2f} - {section.end_s:7.2f} s  {section.label:8} {section.rhythm}")
+        click.echo(_line(section))
+    for doubt in analysis.doubts:
+        click.echo(f"unsure: {doubt}")
+    for file in files:
+        click.echo(str(file))
 
 
-def _analysis(song: Path) -> AudioAnalysis:
+def _line(section: Section) -> str:
+    """Sections of one letter are the same music again."""
+    when = f"{clock(section.start_s):>5} - {clock(section.end_s):>5}"
+    what = f"{letter(section.music)}  {section.label:7} {section.rhythm:8}"
+    return f"  {when}  {what} energy {section.energy:.2f}  confidence {section.confidence:.2f}"
+
+
+def _heard(song: Path, corrections: Corrections, plot: Path | None, click_track: Path | None) -> AudioAnalyzed:
     """Untrusted media is opened in a child, here as in the stream."""
-    from streams.cli.files import take
+    from streams.cli.files import take, title_of
 
     media = take(load_settings(), song, "audio")
+    submitted = SongSubmitted(
+        source=Source(sha256=media.sha256), request_id="analyze", title=title_of(song), corrections=corrections
+    )
     tell(f"listening to {song.name}")
-    return asyncio.run(_listen(media.sha256))
+    return asyncio.run(_listen(submitted, plot and plot.absolute(), click_track and click_track.absolute()))
 
 
-async def _listen(sha256: str) -> AudioAnalysis:
+async def _listen(submitted: SongSubmitted, plot: Path | None, click_track: Path | None) -> AudioAnalyzed:
     children = Children(1)
     try:
-        submitted = SongSubmitted(source=Source(sha256=sha256), request_id="analyze")
-        song = await _run(children, INTAKE, submitted)
-        return AudioAnalysis.model_validate(await _run(children, AUDIO_ANALYSIS, INTAKE.emit(submitted, song)))
+        accepted = INTAKE.emit(submitted, await _run(children, INTAKE, submitted))
+        heard = AUDIO_ANALYSIS.emit(accepted, await _run(children, AUDIO_ANALYSIS, accepted))
+        if plot or click_track:
+            tell("drawing and clicking" if plot and click_track else "drawing" if plot else "clicking")
+            show = ShowSong(
+                sha256=heard.song.sha256, title=heard.title, analysis=heard.analysis, plot=plot, click=click_track
+            )
+            await _run(children, SHOW_SONG, show)
+        return heard
     finally:
         await children.stop()
 
 
-async def _run(children: Children, step: Step[Any, Any, Any], event: Payload) -> Any:
-    done = await children.run(step.name, event.model_dump_json(), step.timeout_s, lambda _: None)
-    return step.result.model_validate_json(done.result)
+async def _run(children: Children, errand: Errand[Any, Any], event: Payload) -> Any:
+    done = await children.run(errand.name, event.model_dump_json(), errand.timeout_s, lambda _: None)
+    return errand.result.model_validate_json(done.result)

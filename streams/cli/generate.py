@@ -10,7 +10,9 @@ from typing import Any, cast
 import click
 
 from infra.settings import Settings, load_settings
+from schemas.base import Corrections
 from schemas.faults import Poison
+from streams.cli.corrections import correctable
 from streams.cli.output import command, fail, give, tell
 
 _LEVELS = click.Choice(["low", "medium", "high"])
@@ -34,11 +36,12 @@ _DIFFICULTIES = click.Choice(["beginner", "intermediate", "advanced"])
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also put the video here.")
 @command
-def generate(song: Path, out: Path | None, as_json: bool, **options: Any) -> None:
+@correctable
+def generate(song: Path, out: Path | None, as_json: bool, corrections: Corrections, **options: Any) -> None:
     """Make a choreography video of SONG."""
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    _generate(load_settings(), song, out, as_json, options)
+    _generate(load_settings(), song, out, as_json, options, corrections)
 
 
 @click.command()
@@ -59,10 +62,12 @@ def demo(as_json: bool) -> None:
         if failed:
             fail(f"{failed[0]['clip']}: {failed[0]['error']}", as_json, "demo_clip")
         tell(f"making a choreography of {songs[0].name}")
-        _generate(settings, songs[0], None, as_json, {"duration": "full"})
+        _generate(settings, songs[0], None, as_json, {"duration": "full"}, Corrections())
 
 
-def _generate(settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any]) -> None:
+def _generate(
+    settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any], corrections: Corrections
+) -> None:
     from schemas.base import Options, Source
     from schemas.song_submitted import SongSubmitted
     from streams.cli.files import take, title_of
@@ -76,6 +81,7 @@ def _generate(settings: Settings, song: Path, out: Path | None, as_json: bool, o
         request_id=new_request_id(),
         title=title_of(song),
         options=Options.model_validate(options),
+        corrections=corrections,
     )
     with stream(settings, tell) as endpoint:
         heard = asyncio.run(follow(endpoint, [request]))[cast("str", request.request_id)]

@@ -9,7 +9,7 @@ from typing import Literal
 from agents.audio_analysis.agent import STEP
 from agents.step import Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
-from schemas.base import MediaFacts, MediaRef, Options
+from schemas.base import Corrections, MediaFacts, MediaRef, Options
 from schemas.song_accepted import SongAccepted
 
 
@@ -50,6 +50,19 @@ def test_the_result_depends_on_the_song_alone(song_file: Path, tmp_path: Path) -
     event = _accepted(store)
     other = event.model_copy(update={"title": "another", "options": Options(seed=5), "request_id": "r2"})
     assert STEP.known_by(event, tools) == STEP.known_by(other, tools) == {"song": store.sha256}
+
+
+def test_corrections_change_what_is_said_and_not_what_is_remembered(
+    song_file: Path, analysis: AudioAnalysis, tmp_path: Path
+) -> None:
+    store = OneFile(song_file)
+    tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task")
+    plain, moved = _accepted(store), _accepted(store).model_copy(update={"corrections": Corrections(count_offset=4)})
+    assert STEP.known_by(plain, tools) == STEP.known_by(moved, tools)
+    said = STEP.emit(moved, analysis)
+    assert said.analysis.counts == tuple((count + 3) % 8 + 1 for count in analysis.counts)
+    assert said.corrections == moved.corrections
+    assert STEP.emit(plain, analysis).analysis is analysis
 
 
 def _accepted(store: OneFile) -> SongAccepted:

@@ -14,14 +14,14 @@ from agents.step import Tools
 from schemas.base import Source
 from schemas.song_submitted import SongSubmitted
 from streams.child import _work
-from streams.steps import STEP_BY_NAME
+from streams.steps import ERRAND_BY_NAME
 
 
 def told(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     def fail(event: SongSubmitted, tools: Tools) -> None:
         raise error
 
-    monkeypatch.setitem(STEP_BY_NAME, "intake", replace(STEP_BY_NAME["intake"], work=fail))
+    monkeypatch.setitem(ERRAND_BY_NAME, "intake", replace(ERRAND_BY_NAME["intake"], work=fail))
     event = SongSubmitted(source=Source(sha256="0" * 64), request_id="r").model_dump_json()
     return _work({"step": "intake", "event": event}, io.StringIO())
 

@@ -56,3 +56,43 @@ def test_doctor_names_what_there_is() -> None:
     checks = json.loads(done.stdout)["checks"]
     assert {check["name"] for check in checks} >= {"python", "java", "kafka", "pose model"}
     assert all(check["ok"] or check["how"] for check in checks)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (None, "No such file"),
+        ("{", "no JSON"),
+        ("7", "a list of seconds"),
+        ('{"counts": [1, 2]}', "a list of seconds"),
+        ("[1]", "two beats or more"),
+        ('[1, "x"]', "beats.1"),
+        ('{"beats": [1, 2], "counts": [1]}', "as many counts"),
+    ],
+)
+def test_tapped_beats_that_make_no_sense_are_one_line(content: str | None, said: str, tmp_path: Path) -> None:
+    file = tmp_path / "taps.json"
+    if content is not None:
+        file.write_text(content)
+    done = _run("analyze", "song.mp3", "--beats", file, "--json")
+    assert json.loads(done.stdout)["reason"] == "bad_corrections"
+    assert said in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert str(file) in done.stderr
+
+
+def test_a_song_is_heard_drawn_and_clicked_as_a_person_corrects_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
+    song = Path("data/demo/songs/luna_124.mp3").absolute()
+    plain = json.loads(_run("analyze", song, "--json").stdout)
+    (tmp_path / "heard.json").write_text(json.dumps(plain))
+    files = ("--plot", tmp_path / "new" / "a.png", "--click", tmp_path / "a.wav")
+    done = _run("analyze", song, "--beats", tmp_path / "heard.json", "--count-offset", "4", *files, "--json")
+    told = json.loads(done.stdout)
+    assert told["beats"] == plain["beats"]
+    assert told["counts"] == [(count + 3) % 8 + 1 for count in plain["counts"]]
+    assert (told["plot"], told["click"]) == (str(files[1]), str(files[3]))
+    assert files[1].read_bytes()[:4] == b"\x89PNG"
+    assert files[3].read_bytes()[:4] == b"RIFF"

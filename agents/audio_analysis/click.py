@@ -1,0 +1,113 @@
+"""A song and its analysis go in; a WAV to count along with comes out: the song, quieter, with a click on each beat."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agents.audio_analysis.beats import Ints
+from agents.audio_analysis.decode import MAX_SECONDS, Floats, Planes
+from agents.intake.container import open_container
+from agents.rendering.files import replacing
+from schemas.audio_analyzed import AudioAnalysis
+from schemas.faults import Poison
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_KEPT_RATES = (44_100, 48_000)
+_SONG_GAIN = 0.5
+_FULL_SCALE = 32_767
+_CLICK_S, _DECAY_S = 0.045, 0.009
+_ONE, _FIVE, _OTHER = (1976.0, 0.45), (1480.0, 0.32), (988.0, 0.18)
+"""(Hz, peak): together with the song at half its scale, none passes full scale."""
+
+
+@dataclass(frozen=True)
+class _Clicks:
+    """`onsets` and `stops` in samples, (beats,), increasing and never one upon another; `sounds`: one a count."""
+
+    onsets: Ints
+    stops: Ints
+    counts: tuple[int, ...]
+    sounds: dict[int, Floats]
+
+    def within(self, start: int, samples: int) -> Floats:
+        """What is heard of them in a stretch of the song, (samples,)."""
+        heard = np.zeros(samples)
+        first = int(np.searchsorted(self.stops, start, "right"))
+        for n in range(first, int(np.searchsorted(self.onsets, start + samples))):
+            a, b = max(start, int(self.onsets[n])), min(start + samples, int(self.stops[n]))
+            heard[a - start : b - start] = self.sounds[self.counts[n]][a - self.onsets[n] : b - self.onsets[n]]
+        return heard
+
+
+def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
+    """Write 16 bit stereo at 44100 or 48000 Hz, as long as the song: 6 dB softer, the 1 clicked highest, then the 5.
+
+    Time 0 is the container's start, as in the analysis; a click begins on the sample nearest to its beat.
+    Raises `Poison` as decoding does: `not_found`, `not_media`, `no_audio`, `too_long`.
+    """
+    with open_container(path) as reader, replacing(target) as temporary:
+        rate = _rate(reader)
+        with wave.open(str(temporary), "wb") as writer:
+            writer.setparams((2, 2, rate, 0, "NONE", ""))
+            for block in _mixed(reader, _clicks(analysis, rate), rate):
+                writer.writeframesraw(block)
+            samples = writer.tell()
+        if not samples:
+            raise _no_audio()
+
+
+def _rate(reader: InputContainer) -> int:
+    if not any(stream.codec_context for stream in reader.streams.audio[:1]):
+        raise _no_audio()
+    rate = reader.streams.audio[0].rate
+    return rate if rate in _KEPT_RATES else 48_000
+
+
+def _no_audio() -> Poison:
+    return Poison("no audio in it can be decoded; give a file with music", "no_audio")
+
+
+def _mixed(reader: InputContainer, clicks: _Clicks, rate: int) -> Iterator[bytes]:
+    """The WAV's frames, little by little."""
+    from agents.rendering.sound import stereo
+    from agents.rendering.source import audio_stream, timed_sounds
+
+    at = 0
+    for frame in stereo(timed_sounds(reader, audio_stream(reader)), rate):
+        heard = _ducked(frame.to_ndarray()) + clicks.within(at, frame.samples)
+        at += frame.samples
+        if at > MAX_SECONDS * rate:
+            raise Poison(f"the audio is longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
+        yield np.round(heard * _FULL_SCALE).astype("<i2").T.tobytes()
+
+
+def _ducked(song: Planes) -> Floats:
+    """Lossy formats decode to beyond full scale, and floats may be no numbers: neither may drown a click."""
+    return np.asarray(_SONG_GAIN * np.clip(np.nan_to_num(song), -1, 1))
+
+
+def _clicks(analysis: AudioAnalysis, rate: int) -> _Clicks:
+    sounds = {count: _sound(*_pitch(count), rate) for count in range(1, 9)}
+    onsets = np.round(np.array(analysis.beats, float) * rate).astype(np.int64)
+    stops = onsets + len(sounds[1])
+    stops[:-1] = np.minimum(stops[:-1], onsets[1:])
+    return _Clicks(onsets, stops, analysis.counts, sounds)
+
+
+def _pitch(count: int) -> tuple[float, float]:
+    return {1: _ONE, 5: _FIVE}.get(count, _OTHER)
+
+
+def _sound(hertz: float, peak: float, rate: int) -> Floats:
+    """A wooden tick, audible from its very first sample, faded to nothing at its end."""
+    t = np.arange(round(_CLICK_S * rate)) / rate
+    swing = np.cos(2 * np.pi * hertz * t) * np.exp(-t / _DECAY_S)
+    return np.asarray(peak * swing * (1 - t / _CLICK_S))

@@ -1,0 +1,348 @@
+"""The picture of an analysed song: what it says, and that no song, title or analysis is too odd for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.text import Text
+
+from agents.audio_analysis.analysis import analyze
+from agents.audio_analysis.decode import RATE as HEARD_RATE
+from agents.audio_analysis.picture.draw import draw, figure
+from agents.audio_analysis.picture.lines import legible, lines_of
+from agents.audio_analysis.picture.pen import Pen, cut, width_of
+from agents.audio_analysis.picture.sheet import INK, LEFT, ONE, SHEET_PX, WIDTH, band_colour, trust_colour
+from agents.audio_analysis.picture.wave import Wave, wave_of
+from agents.audio_analysis.picture.words import letter, names, printable, sureness
+from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
+from schemas.faults import Poison
+from tests.unit.audio_analysis.band import RATE, Song, write
+
+ODD_TITLES = (
+    "$x_",
+    "$\\frac{1}{0}$",
+    "Amor 💔 愛 \x00\x1b[31m",
+    "W" * 500,
+    "\u202eolleh \udcff",
+    "",
+    "Z" + "\u0301" * 90,
+)
+
+
+@pytest.fixture(scope="module")
+def wave(song_file: Path, analysis: AudioAnalysis) -> Wave:
+    return wave_of(song_file, analysis.duration_s)
+
+
+@pytest.fixture
+def plotted(wave: Wave, analysis: AudioAnalysis) -> Figure:
+    return figure(wave, analysis, "Luna")
+
+
+def texts(picture: Figure) -> list[Text]:
+    return list(picture.axes[0].texts)
+
+
+def words(picture: Figure) -> list[str]:
+    return [text.get_text() for text in texts(picture)]
+
+
+def pixels(picture: Figure) -> np.ndarray:
+    canvas = FigureCanvasAgg(picture)
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def spread(beats: int, seconds: float, sections: int) -> dict[str, object]:
+    """What to put into an analysis for a song of another length."""
+    edges = np.linspace(0, seconds, sections + 1).tolist()
+    return {
+        "duration_s": seconds,
+        "beats": tuple(np.linspace(0.1, seconds - 0.1, beats).tolist()),
+        "counts": tuple(n % 8 + 1 for n in range(beats)),
+        "energy": tuple(np.linspace(0, 1, beats).tolist()),
+        "sections": tuple(
+            Section(start_s=a, end_s=b, label="verse", rhythm="majao", music=n)
+            for n, (a, b) in enumerate(pairwise(edges))
+        ),
+    }
+
+
+def test_it_is_a_png_of_full_width(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "song.png"
+    draw(song_file, analysis, "Luna", target)
+    image = cv2.imread(str(target))
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert image is not None
+    assert image.shape[1] == SHEET_PX
+    assert [path.name for path in target.parent.iterdir()] == ["song.png"]
+
+
+def test_the_same_song_gives_the_same_picture(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        draw(song_file, analysis, "Luna", tmp_path / name)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_the_head_says_the_facts(plotted: Figure, analysis: AudioAnalysis) -> None:
+    title, facts, trust, *_ = words(plotted)
+    assert title == "Luna"
+    for fact in (f"{analysis.tempo_bpm:.1f} BPM", f"{len(analysis.beats)} beats", analysis.energy_level):
+        assert fact in facts
+    assert f"{sureness(analysis.confidence)} ({analysis.confidence:.2f})" in facts
+    assert f"beats {analysis.beat_confidence:.2f}" in trust
+
+
+def test_each_beat_has_its_count_below_and_the_one_is_largest(plotted: Figure, analysis: AudioAnalysis) -> None:
+    digits = [text for text in texts(plotted) if text.get_text() in set("12345678") and text.get_ha() == "center"]
+    printed = [int(text.get_text()) for text in digits]
+    assert sorted(printed) == sorted(analysis.counts)
+    size = {
+        count: {text.get_fontsize() for text, n in zip(digits, printed, strict=True) if n == count}
+        for count in (1, 2, 5)
+    }
+    assert min(size[1]) > max(size[5]) > max(size[2])
+    assert {text.get_color() for text, n in zip(digits, printed, strict=True) if n == 1} == {ONE}
+
+
+def test_a_count_stands_where_its_beat_is(wave: Wave, analysis: AudioAnalysis) -> None:
+    picture = figure(wave, analysis.model_copy(update={"beats": (6.0,), "counts": (3,), "energy": (0.5,)}), "Luna")
+    (digit,) = (text for text in texts(picture) if text.get_text() == "3")
+    longest = max(end - start for start, end in lines_of(analysis.model_copy(update={"beats": (), "counts": ()})))
+    assert digit.get_position()[0] == pytest.approx(LEFT + 6.0 / longest * WIDTH)
+
+
+def test_there_is_a_tick_for_each_beat_and_the_ones_are_accented(plotted: Figure, analysis: AudioAnalysis) -> None:
+    lines = [drawn for drawn in plotted.axes[0].collections if isinstance(drawn, LineCollection)]
+    accented = sum(len(drawn.get_segments()) for drawn in lines if np.allclose(drawn.get_color()[0][:3], to_rgb(ONE)))
+    assert accented == analysis.counts.count(1)
+
+
+def test_each_section_is_named_in_the_overview_and_where_it_starts(plotted: Figure, analysis: AudioAnalysis) -> None:
+    told = " | ".join(words(plotted))
+    for section in analysis.sections:
+        assert names(section)[-1] in told
+        if section.end_s - section.start_s > 8:
+            assert names(section)[0] in told
+            assert f"{int(section.start_s) // 60}:{int(section.start_s) % 60:02d}  {names(section)[0]}" in told
+
+
+def test_the_same_music_has_the_same_colour_and_letter(wave: Wave, analysis: AudioAnalysis) -> None:
+    made = [
+        Section(start_s=start, end_s=start + 10, label="verse", rhythm="derecho", music=music)
+        for start, music in ((0, 0), (10, 1), (20, 0))
+    ]
+    picture = figure(wave, analysis.model_copy(update={"sections": tuple(made)}), "Luna")
+    colours = [to_rgb(patch.get_facecolor()) for patch in picture.axes[0].patches if isinstance(patch, Rectangle)]
+    bands = [colour for colour in colours if colour in {band_colour(0), band_colour(1)}]
+    assert bands[:3] == [band_colour(0), band_colour(1), band_colour(0)]
+    assert [name for name in words(picture) if name.startswith("verse")][:3] == [
+        "verse A derecho",
+        "verse B derecho",
+        "verse A derecho",
+    ]
+
+
+def test_the_confidence_of_each_section_is_a_colour_and_a_number(wave: Wave, analysis: AudioAnalysis) -> None:
+    unsure = tuple(section.model_copy(update={"confidence": 0.12}) for section in analysis.sections)
+    picture = figure(wave, analysis.model_copy(update={"sections": unsure}), "Luna")
+    colours = [to_rgb(patch.get_facecolor()) for patch in picture.axes[0].patches]
+    assert "0.12" in words(picture)
+    assert colours.count(trust_colour(0.12)) >= 2 * len(unsure)
+
+
+def test_the_energy_is_a_line_from_0_to_1(wave: Wave, analysis: AudioAnalysis) -> None:
+    flat = {"energy": tuple(0.0 if n % 2 else 1.0 for n in range(len(analysis.beats)))}
+    picture = figure(wave, analysis.model_copy(update=flat), "Luna")
+    heights = {text.get_text(): text.get_position()[1] for text in reversed(texts(picture)) if text.get_text() in "01"}
+    ys = np.asarray(picture.axes[0].lines[-1].get_ydata())
+    assert len(ys) == len(analysis.beats)
+    assert (ys.min(), ys.max()) == (heights["1"], heights["0"])
+
+
+def test_other_analyses_look_different(wave: Wave, analysis: AudioAnalysis) -> None:
+    shifted = analysis.model_copy(update={"counts": tuple(n % 8 + 1 for n in analysis.counts)})
+    calmer = analysis.model_copy(update={"energy": tuple(value / 2 for value in analysis.energy)})
+    seen = [pixels(figure(wave, each, "Luna")) for each in (analysis, shifted, calmer)]
+    assert not any(np.array_equal(seen[0], other) for other in seen[1:])
+
+
+def test_doubts_stand_at_the_foot(wave: Wave, analysis: AudioAnalysis) -> None:
+    doubts = (Doubt(start_s=0, end_s=12, about="beats"), Doubt(start_s=20, end_s=30, about="counts"))
+    told = ["0:00-0:12: the beats are unsure", "0:20-0:30: the 1 may be the 5"]
+    sure = figure(wave, analysis.model_copy(update={"doubts": ()}), "Luna")
+    unsure = figure(wave, analysis.model_copy(update={"doubts": doubts}), "Luna")
+    assert "doubts" not in words(sure)
+    assert [text for text in words(unsure) if text in told] == told
+    lowest = max(text.get_position()[1] for text in texts(sure))
+    assert all(text.get_position()[1] > lowest for text in texts(unsure) if text.get_text() in told)
+    assert unsure.get_size_inches()[1] > sure.get_size_inches()[1]
+
+
+def test_of_many_doubts_some_are_told(wave: Wave, analysis: AudioAnalysis) -> None:
+    picture = figure(
+        wave, analysis.model_copy(update={"doubts": (Doubt(start_s=0, end_s=12, about="beats"),) * 100}), "Luna"
+    )
+    assert words(picture)[-2] == "and 88 more"
+    assert pixels(picture).shape[0] < 2000
+
+
+@pytest.mark.parametrize("title", ODD_TITLES)
+def test_a_title_may_hold_anything(title: str, song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
+    draw(song_file, analysis, title, tmp_path / "song.png")
+    assert (tmp_path / "song.png").stat().st_size > 10_000
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=60))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_title_fits_on_its_line_as_it_stands(title: str) -> None:
+    pen = Pen(30, INK, bold=True)
+    line = cut(printable(title), pen, WIDTH)
+    assert width_of(line, pen) <= WIDTH
+    assert len(line.splitlines()) <= 1
+
+
+def test_a_dollar_is_a_dollar(wave: Wave, analysis: AudioAnalysis) -> None:
+    picture = figure(wave, analysis, "$x_$")
+    assert words(picture)[0] == "$x_$"
+    assert not any(text.get_parse_math() for text in texts(picture))
+
+
+def test_a_long_title_is_cut(wave: Wave, analysis: AudioAnalysis) -> None:
+    assert words(figure(wave, analysis, "W" * 500))[0].endswith("W…")
+
+
+def test_two_seconds(song: Song, tmp_path: Path) -> None:
+    path = write(tmp_path / "short.wav", song.excerpt(20, 2.3), "pcm_s16le")
+    analysis = analyze(path)
+    picture = figure(wave_of(path, analysis.duration_s), analysis, "short")
+    assert len(lines_of(analysis)) == 1
+    assert {str(count) for count in analysis.counts} <= set(words(picture))
+    draw(path, analysis, "short", tmp_path / "short.png")
+
+
+@pytest.mark.parametrize("beats", [0, 1, 2])
+def test_hardly_any_beats_and_no_sections(beats: int, wave: Wave, analysis: AudioAnalysis) -> None:
+    bare = analysis.model_copy(update=spread(beats, analysis.duration_s, 1) | {"sections": (), "downbeats": ()})
+    assert pixels(figure(wave, bare, "bare")).shape[1] == SHEET_PX
+
+
+@pytest.mark.parametrize("seconds", [0.0, 1e-9, 5.0, 33.0, 34.0, 600.0, 1800.0])
+def test_lines_follow_each_other_from_start_to_end(seconds: float, analysis: AudioAnalysis) -> None:
+    changed = spread(int(seconds * 2), seconds, 3) if seconds > 1 else spread(0, seconds, 0)
+    lines = lines_of(analysis.model_copy(update=changed))
+    assert len(lines) <= 17
+    assert lines[0][0] == 0.0
+    assert lines[-1][1] >= seconds
+    assert all(a < b for a, b in lines)
+    assert all(before[1] == after[0] for before, after in pairwise(lines))
+
+
+def test_each_line_but_the_first_begins_on_a_one(analysis: AudioAnalysis) -> None:
+    ones = {beat for beat, count in zip(analysis.beats, analysis.counts, strict=True) if count == 1}
+    lines = lines_of(analysis)
+    assert len(lines) > 1
+    assert all(start in ones for start, _ in lines[1:])
+
+
+def test_half_an_hour_has_lines_to_read(wave: Wave, analysis: AudioAnalysis) -> None:
+    picture = figure(wave, analysis.model_copy(update=spread(3900, 1800.0, 300)), "long")
+    assert words(picture).count("1") >= 3900 // 8
+    assert "2" not in words(picture)
+    assert pixels(picture).shape[0] < 3000
+
+
+@pytest.mark.parametrize(
+    ("gap", "printed"), [(26.0, {1, 2, 3, 4, 5, 6, 7, 8}), (8.0, {1, 5}), (2.5, {1}), (1.0, set())]
+)
+def test_counts_are_dropped_where_there_is_no_room(gap: float, printed: set[int]) -> None:
+    counts = np.arange(64) % 8 + 1
+    assert set(counts[legible(np.arange(64) * gap, counts)].tolist()) == printed
+
+
+def test_no_count_stands_upon_another_and_the_one_wins() -> None:
+    xs, counts = np.array([0.0, 30, 60, 64, 94, 124]), np.array([2, 3, 4, 1, 2, 3])
+    assert counts[legible(xs, counts)].tolist() == [2, 3, 1, 2, 3]
+
+
+def test_the_outline_holds_every_peak(tmp_path: Path) -> None:
+    samples = np.zeros(40 * RATE, np.float32)
+    samples[10 * RATE : 11 * RATE] = 0.4 * np.sign(np.sin(np.arange(RATE) / 40))
+    wave = wave_of(write(tmp_path / "a.wav", samples, "pcm_s16le"), 40.0)
+    seconds, low, high = wave.between(0, 40, 400)
+    loud, near = (seconds >= 10) & (seconds < 10.8), (seconds > 9.7) & (seconds < 11.2)
+    assert len(seconds) <= 400
+    assert high[loud].min() > 0.8
+    assert low[loud].max() < -0.8
+    assert np.abs(np.concatenate([low[~near], high[~near]])).max() < 0.01
+
+
+def test_the_outline_is_small_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    minutes = (np.full(60 * HEARD_RATE + 7, n / 40, np.float32) for n in range(30))
+    monkeypatch.setattr("agents.audio_analysis.picture.wave.sound", lambda path: minutes)
+    wave = wave_of(Path("any"), 1800.0)
+    assert len(wave.low) <= 32_769
+    assert wave.bin_s * len(wave.high) == pytest.approx(1800, abs=1)
+    assert np.all(np.diff(wave.high) >= 0)
+
+
+def test_an_empty_outline_is_borne(analysis: AudioAnalysis) -> None:
+    assert pixels(figure(Wave(0.01, np.zeros(0), np.zeros(0)), analysis, "silence")).shape[1] == SHEET_PX
+
+
+def test_what_does_not_decode_leaves_no_file(analysis: AudioAnalysis, tmp_path: Path) -> None:
+    (tmp_path / "in.mp3").write_bytes(b"no music at all")
+    with pytest.raises(Poison):
+        draw(tmp_path / "in.mp3", analysis, "none", tmp_path / "out.png")
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp3"]
+
+
+@pytest.mark.parametrize(("music", "expected"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA")])
+def test_letters_go_on_after_z(music: int, expected: str) -> None:
+    assert letter(music) == expected
+
+
+@pytest.mark.parametrize("seen", [lambda rgb: rgb, lambda rgb: (0.6 * rgb[0] + 0.4 * rgb[1],) * 2 + rgb[2:]])
+def test_sure_and_unsure_differ_for_all_eyes(seen: Callable[[tuple[float, ...]], tuple[float, ...]]) -> None:
+    shades = np.array([seen(trust_colour(value)) for value in (0.0, 0.5, 1.0)])
+    assert min(np.abs(shades[a] - shades[b]).max() for a, b in ((0, 1), (1, 2), (0, 2))) > 0.3
+
+
+def test_matplotlib_is_loaded_only_to_draw() -> None:
+    code = "import sys, agents.audio_analysis.picture.draw; sys.exit('matplotlib' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_pyplot_is_never_loaded(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(analysis.model_dump_json())
+    code = (
+        "import sys; from pathlib import Path; from agents.audio_analysis.picture.draw import draw;"
+        "from schemas.audio_analyzed import AudioAnalysis; song, known, target = map(Path, sys.argv[1:]);"
+        "draw(song, AudioAnalysis.model_validate_json(known.read_text()), 'x', target);"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    argv = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        code,
+        str(song_file),
+        str(tmp_path / "a.json"),
+        str(tmp_path / "a.png"),
+    ]
+    assert subprocess.run(argv, check=False).returncode == 0
