@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music bench-moves bench-plan bench-render bench-search bench-stream demo-set
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 BACHATA := .venv/bin/bachata
@@ -34,11 +34,14 @@ format: .venv/.synced ## Format the code
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-quality-music: .venv/.synced ## Measure beats, counts and sections on songs with truth (SONGS=folder)
+quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python tests/quality/quality_music.py $(SONGS)
 
 bench-moves: setup ## Measure what indexing a clip costs
 	$(RUN) python tests/quality/bench_moves.py
+
+bench-music: .venv/.synced ## Measure what analysing a song costs, beside librosa
+	$(RUN) python tests/quality/bench_music.py
 
 bench-plan: .venv/.synced ## Measure planning over 1,000 moves
 	$(RUN) python tests/quality/bench_plan.py

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import wave
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import MAX_SECONDS, Floats, Planes
+from agents.audio_analysis.decode import Floats, Planes, within_length
 from agents.intake.container import open_container
 from agents.rendering.files import replacing
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 
 if TYPE_CHECKING:
-    from av.container import InputContainer
+    from av import AudioFrame
 
 _KEPT_RATES = (44_100, 48_000)
 _SONG_GAIN = 0.5
@@ -53,39 +53,28 @@ def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
     Time 0 is the container's start, as in the analysis; a click begins on the sample nearest to its beat.
     Raises `Poison` as decoding does: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
-    with open_container(path) as reader, replacing(target) as temporary:
-        rate = _rate(reader)
-        with wave.open(str(temporary), "wb") as writer:
-            writer.setparams((2, 2, rate, 0, "NONE", ""))
-            for block in _mixed(reader, _clicks(analysis, rate), rate):
-                writer.writeframesraw(block)
-            samples = writer.tell()
-        if not samples:
-            raise _no_audio()
-
-
-def _rate(reader: InputContainer) -> int:
-    if not any(stream.codec_context for stream in reader.streams.audio[:1]):
-        raise _no_audio()
-    rate = reader.streams.audio[0].rate
-    return rate if rate in _KEPT_RATES else 48_000
-
-
-def _no_audio() -> Poison:
-    return Poison("no audio in it can be decoded; give a file with music", "no_audio")
-
-
-def _mixed(reader: InputContainer, clicks: _Clicks, rate: int) -> Iterator[bytes]:
-    """The WAV's frames, little by little."""
     from agents.rendering.sound import stereo
     from agents.rendering.source import audio_stream, timed_sounds
 
+    with open_container(path) as reader, replacing(target) as temporary:
+        stream = audio_stream(reader)
+        rate = stream.rate if stream.rate in _KEPT_RATES else 48_000
+        frames = within_length(stereo(timed_sounds(reader, stream), rate))
+        with wave.open(str(temporary), "wb") as writer:
+            writer.setparams((2, 2, rate, 0, "NONE", ""))
+            for block in _mixed(frames, _clicks(analysis, rate)):
+                writer.writeframesraw(block)
+            samples = writer.tell()
+        if not samples:
+            raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
+
+
+def _mixed(frames: Iterable[AudioFrame], clicks: _Clicks) -> Iterator[bytes]:
+    """The WAV's frames, little by little."""
     at = 0
-    for frame in stereo(timed_sounds(reader, audio_stream(reader)), rate):
+    for frame in frames:
         heard = _ducked(frame.to_ndarray()) + clicks.within(at, frame.samples)
         at += frame.samples
-        if at > MAX_SECONDS * rate:
-            raise Poison(f"the audio is longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
         yield np.round(heard * _FULL_SCALE).astype("<i2").T.tobytes()
 
 

@@ -6,26 +6,25 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.intake.container import decoded, open_container, packets, start_s
+from agents.intake.container import open_container
 from schemas.faults import Poison
 
 if TYPE_CHECKING:
     from av import AudioFrame
+    from av.audio.fifo import AudioFifo
 
 Floats = npt.NDArray[np.floating[Any]]
 Planes = npt.NDArray[Any]
-Frame = tuple[int, Planes]
-"""A sample rate, and channels x samples as they were stored."""
 
 RATE = 22050
 MAX_SECONDS = 1800.0
-_CHUNK = 262144
-_GAP_S = 0.05
+_CHUNK = 65_536
+"""Samples: worth a call to the resampler, and in the cache of a core."""
 
 
 def sound(path: Path) -> Iterator[Floats]:
@@ -35,8 +34,40 @@ def sound(path: Path) -> Iterator[Floats]:
     starts late is led in by silence, and what could not be decoded leaves silence of its length.
     Raises `Poison`: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
-    for rate, chunks in groupby(_chunks(_placed(path)), key=itemgetter(0)):
-        yield from _resampled(rate, (_mono(planes) for _, planes in chunks))
+    from agents.rendering.sound import placed
+    from agents.rendering.source import audio_stream, timed_sounds
+
+    with open_container(path) as container:
+        frames = within_length(placed(timed_sounds(container, audio_stream(container))))
+        for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
+            yield from _resampled(rate, (_mono(planes) for _, planes in chunks))
+
+
+def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+    """The frames of at most half an hour. Raises `Poison` (`too_long`) where more come."""
+    at = 0.0
+    for frame in frames:
+        at += frame.samples / frame.sample_rate
+        if at > MAX_SECONDS:
+            raise Poison(f"the audio is longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
+        yield frame
+
+
+def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Planes]]:
+    """A rate, and channels x samples as they were stored; frames of one kind are joined."""
+    from av.audio.fifo import AudioFifo
+
+    from agents.rendering.sound import kind
+
+    for (_, _, rate), alike in groupby(frames, key=kind):
+        fifo = AudioFifo()
+        for frame in alike:
+            frame.pts = None
+            fifo.write(frame)
+            if fifo.samples >= _CHUNK:
+                yield rate, _planes(fifo)
+        if fifo.samples:
+            yield rate, _planes(fifo)
 
 
 def _resampled(rate: int, chunks: Iterable[Floats]) -> Iterator[Floats]:
@@ -48,59 +79,9 @@ def _resampled(rate: int, chunks: Iterable[Floats]) -> Iterator[Floats]:
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _chunks(frames: Iterable[Frame]) -> Iterator[Frame]:
-    """Frames of one kind joined into chunks worth resampling."""
-    for (rate, *_), alike in groupby(frames, key=lambda frame: (frame[0], len(frame[1]), frame[1].dtype)):
-        held: list[Planes] = []
-        samples = 0
-        for _, planes in alike:
-            held.append(planes)
-            samples += planes.shape[1]
-            if samples >= _CHUNK:
-                yield rate, np.concatenate(held, axis=1)
-                held, samples = [], 0
-        if held:
-            yield rate, np.concatenate(held, axis=1)
-
-
-def _placed(path: Path) -> Iterator[Frame]:
-    """Frames at their time: silence where a frame comes late, cut where it comes before the container's start."""
-    at = 0.0
-    for time_s, rate, planes in _frames(path):
-        due = at if time_s is None else time_s
-        if due > at + (_GAP_S if at else 0.0):
-            _check_length(due)
-            yield from ((rate, silence) for silence in _silence(planes, round((due - at) * rate)))
-            at = due
-        kept = planes[:, max(0, round(-due * rate)) :]
-        at += kept.shape[1] / rate
-        _check_length(at)
-        yield rate, kept
-
-
-def _silence(like: Planes, samples: int) -> Iterator[Planes]:
-    """Silence of any length, a little at a time, so that a false timestamp cannot fill the memory."""
-    for first in range(0, samples, _CHUNK):
-        width = min(_CHUNK, samples - first)
-        yield np.full((len(like), width), 128 if like.dtype.kind == "u" else 0, like.dtype)
-
-
-def _check_length(seconds: float) -> None:
-    if seconds > MAX_SECONDS:
-        raise Poison(f"the audio is longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
-
-
-def _frames(path: Path) -> Iterator[tuple[float | None, int, Planes]]:
-    """(time since the container's start in seconds, sample rate, channels x samples) of each frame that decodes."""
-    with open_container(path) as container:
-        if not any(stream.codec_context for stream in container.streams.audio[:1]):
-            raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
-        for packet in packets(container, container.streams.audio[0]):
-            for frame in decoded(packet):
-                yield None if frame.time is None else frame.time - start_s(container), frame.sample_rate, _planes(frame)
-
-
-def _planes(frame: AudioFrame) -> Planes:
+def _planes(fifo: AudioFifo) -> Planes:
+    """All it holds."""
+    frame = cast("AudioFrame", fifo.read())
     samples: Planes = frame.to_ndarray()
     return samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
 

@@ -10,15 +10,17 @@ from agents.audio_analysis.beats import Ints, centred, track
 from agents.audio_analysis.decode import Floats
 from agents.audio_analysis.meter import Meter, accents_of, meter_of
 from agents.audio_analysis.onsets import Onsets
-from agents.audio_analysis.pointer import follow
+from agents.audio_analysis.pointer import Path, follow
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
 from agents.audio_analysis.tempo import tempo_candidates
 
-LATE_S = 0.008
+LATE_S = 0.007
 """How much later than a note's beginning its steepest rise is seen: 5 ms for lone strokes, 10 in a full mix."""
 _USUAL_BPM = 132.0
 _ENOUGH_TO_FOLLOW = 16
 """Beats; fewer tell too little of how a tempo sways."""
+_WORTH_FOLLOWING = 0.2
+"""A tempo that seems less likely than the best by more is not looked into again."""
 
 
 @dataclass(frozen=True)
@@ -47,24 +49,28 @@ def tempo_bpm_of(beats_s: Floats) -> float:
 def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:
     """The likeliest grid over where the music runs; None where fewer than four beats fit."""
     running = music_runs(onsets, spectrum)
-    grids = [
+    coarse = [
         grid
         for bpm in tempo_candidates(onsets.strength)
         for beats in _on_and_off(track(onsets.activation, bpm))
         if (grid := _grid(beats, bpm, running, onsets, spectrum))
     ]
-    best = max(grids, key=lambda grid: _likelihood(grid, onsets), default=None)
-    return _followed(best, running, onsets, spectrum) if best and len(best.frames) >= _ENOUGH_TO_FOLLOW else best
+    best = max(coarse, key=lambda grid: _likelihood(grid, onsets), default=None)
+    if best is None or len(best.frames) < _ENOUGH_TO_FOLLOW:
+        return best
+    near = {grid.bpm for grid in coarse if _likelihood(grid, onsets) > _likelihood(best, onsets) - _WORTH_FOLLOWING}
+    paths = {bpm: follow(onsets, spectrum, bpm) for bpm in sorted(near)}
+    bpm = max(paths, key=lambda bpm: paths[bpm].gain)
+    return _followed(paths[bpm], bpm, running, onsets, spectrum) or best
 
 
-def _followed(coarse: Grid, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid:
-    """The grid again, at its tempo, by the model that knows more; its beats where the strokes are seen to fall."""
-    tracked, places = follow(onsets, spectrum, coarse.bpm)
-    beats, first = _covering(centred(tracked, onsets.activation), running, len(onsets.activation) - 1)
+def _followed(path: Path, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid | None:
+    """The path as a grid, its beats where the strokes are seen to fall."""
+    beats, first = _covering(centred(path.frames, onsets.activation), running, len(onsets.activation) - 1)
     if len(beats) < 4:
-        return coarse
-    meter = meter_of(beats, onsets.flux, spectrum.chroma, _carried_on(places, first, len(beats)))
-    return Grid(centred(np.round(beats).astype(int), onsets.attack), meter, coarse.bpm)
+        return None
+    meter = meter_of(beats, onsets.flux, spectrum.chroma, _carried_on(path.places, first, len(beats)))
+    return Grid(centred(np.round(beats).astype(int), onsets.attack), meter, bpm)
 
 
 def _carried_on(places: Ints, first: int, count: int) -> Ints:

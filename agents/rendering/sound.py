@@ -21,7 +21,7 @@ _SILENT_FRAME = 16_384
 def stereo(timed: Iterable[tuple[float | None, AudioFrame]], rate: int) -> Iterator[AudioFrame]:
     """Frames of 1024 samples (the last may be shorter), `rate` Hz, float planar stereo, counted from 0."""
     fifo = AudioFifo()
-    for frame in chain.from_iterable(_resampled(group, rate) for _, group in groupby(placed(timed), key=_kind)):
+    for frame in chain.from_iterable(_resampled(group, rate) for _, group in groupby(placed(timed), key=kind)):
         frame.pts = None
         fifo.write(frame)
         yield from fifo.read_many(AAC_FRAME)
@@ -42,7 +42,8 @@ def placed(timed: Iterable[tuple[float | None, AudioFrame]]) -> Iterator[AudioFr
             yield _cut(frame, early) if early else frame
 
 
-def _kind(frame: AudioFrame) -> tuple[str, str, int]:
+def kind(frame: AudioFrame) -> tuple[str, str, int]:
+    """What must be alike for frames to be joined; the last is the sample rate."""
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 

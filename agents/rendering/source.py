@@ -35,8 +35,8 @@ def video_stream(container: InputContainer) -> VideoStream:
 
 def audio_stream(container: InputContainer) -> AudioStream:
     """The first sound of a file. Raises `Poison` (`no_audio`)."""
-    if not container.streams.audio:
-        raise Poison(f"{Path(container.name).name} has no audio", reason="no_audio")
+    if not any(stream.codec_context for stream in container.streams.audio[:1]):
+        raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
     return container.streams.audio[0]
 
 

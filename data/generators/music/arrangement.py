@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from .hardness import EASY, Hardness
 from .patterns import Bar, play, strike
-from .score import BEATS_A_BAR, BEATS_AN_EIGHT, Chord, Note, Rhythm, TempoMap, drifting, steady
+from .score import BEATS_A_BAR, BEATS_AN_EIGHT, Chord, Note, Rhythm, TempoMap, bent, drifting, steady
 
 ENERGY: dict[Rhythm, int] = {"stop": 0, "none": 1, "derecho": 2, "majao": 3, "mambo": 4}
 _LOWEST_BASS = 33  # A1
@@ -40,6 +41,7 @@ class SongSpec:
     seed: int
     lead_s: float
     drift: float = 0.0
+    hardness: Hardness = EASY
 
     @property
     def beats(self) -> int:
@@ -60,10 +62,17 @@ def compose_song(spec: SongSpec) -> Piece:
     """The notes of a song, with a last chord on the beat after its form."""
     rng = np.random.default_rng([spec.seed, 1])
     key = int(rng.integers(8))
-    tempo = drifting(spec.tempo_bpm, spec.beats, spec.lead_s, spec.drift, rng)
+    tempo = _tempo(spec, rng)
     notes = [note for bar in _bars(spec, key, rng) for note in play(bar, rng)]
     notes += strike(spec.beats, Chord(_LOWEST_BASS + key, minor=True), 2.5)
     return Piece(tuple(notes), tempo, spec.beats)
+
+
+def _tempo(spec: SongSpec, rng: np.random.Generator) -> TempoMap:
+    tempo = drifting(spec.tempo_bpm, spec.beats, spec.lead_s, spec.drift, rng)
+    if not spec.hardness.rubato and not spec.hardness.ritardando:
+        return tempo
+    return bent(tempo, spec.hardness.bend(BEATS_A_BAR * spec.form[0].bars, rng))
 
 
 def compose_loop(tempo_bpm: float, beats: int, lead_in_s: float, seed: int) -> Piece:
@@ -80,7 +89,8 @@ def compose_loop(tempo_bpm: float, beats: int, lead_in_s: float, seed: int) -> P
 def _bars(spec: SongSpec, key: int, rng: np.random.Generator) -> Iterator[Bar]:
     beat = 0
     for section in spec.form:
-        yield from _section_bars(section, beat, key, 0, rng)
+        for bar in _section_bars(section, beat, key, 0, rng):
+            yield replace(bar, hardness=spec.hardness)
         beat += BEATS_A_BAR * section.bars
 
 

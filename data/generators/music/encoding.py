@@ -29,16 +29,21 @@ def write_wav(path: Path, samples: Samples) -> None:
         file.writeframes(_to_int16(samples).tobytes())
 
 
-def write_mp3(path: Path, samples: Samples, kbps: int) -> None:
-    """Stereo MP3 from samples of shape (frames, 2). Its header names the encoder's delay, so decoders keep the time."""
+def write_mp3(path: Path, samples: Samples, kbps: int, *, quick: bool = False) -> None:
+    """MP3 from samples of shape (frames, channels). Its header names the encoder's delay, so decoders keep the time.
+
+    `quick` takes half the CPU time and sounds a little worse.
+    """
     pcm = _to_int16(samples)
+    layout = ("mono", "stereo")[pcm.shape[1] - 1]
+    options = {"flags": "+bitexact"} | ({"compression_level": "7"} if quick else {})
     with av.open(str(path), "w", format="mp3", container_options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout="stereo", options={"flags": "+bitexact"})
+        stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout=layout, options=options)
         stream.bit_rate = 1000 * kbps
         stream.codec_context.format = "s16p"
         for start in range(0, len(pcm), _BLOCK):
             frame = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(pcm[start : start + _BLOCK].T), format="s16p", layout="stereo"
+                np.ascontiguousarray(pcm[start : start + _BLOCK].T), format="s16p", layout=layout
             )
             frame.sample_rate, frame.pts = SAMPLE_RATE, start
             container.mux(stream.encode(frame))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy import signal
 
 from . import instruments
 from .arrangement import Piece
+from .hardness import EASY, Hardness
 from .instruments import SAMPLE_RATE
 from .score import Note, Part, Samples
 
@@ -22,21 +24,26 @@ _LEVEL: dict[Part, tuple[float, float]] = {  # gain of a full-loud note, place (
     "hembra": (0.72, 0.55),
     "guira": (0.25, 0.4),
     "bell": (0.3, 0.62),
+    "kick": (0.5, 0.5),
+    "snare": (0.4, 0.48),
 }
 _WET = 0.2
 _DRIVE = 1.9
-_HUMAN_S = 0.004  # spread of a good player's timing
+_HISS = 0.006
+_NEAR_S = 0.02
 
 
-def mix(piece: Piece, duration_s: float, seed: int) -> Samples:
-    """The piece as samples of shape (frames, 2) within -1..1, exactly `duration_s` long; what lies outside is cut."""
+def mix(piece: Piece, duration_s: float, seed: int, hardness: Hardness = EASY) -> Samples:
+    """The piece as samples of shape (frames, 2) within -1..1, exactly `duration_s` long; what lies outside is cut.
+
+    An old recording has one channel.
+    """
     frames = round(duration_s * SAMPLE_RATE)
-    parts: dict[Part, list[Note]] = {}
-    for note in piece.notes:
-        parts.setdefault(note.part, []).append(note)
-    tracks = [_track(piece, part, notes, frames, seed) for part, notes in sorted(parts.items())]
-    dry = np.sum(tracks, axis=0)
-    return _limit(dry + _WET * _room(dry, seed))
+    dry = np.zeros((2, frames))
+    for part in sorted({note.part for note in piece.notes}):
+        _pan(dry, track(piece, part, frames, seed, hardness), _LEVEL[part][1])
+    loud = _limit(dry + _WET * _room(dry, seed))
+    return _old(loud, seed) if hardness.lofi else loud.T
 
 
 def fade_out(samples: Samples, seconds: float) -> Samples:
@@ -47,21 +54,48 @@ def fade_out(samples: Samples, seconds: float) -> Samples:
     return np.asarray(samples * ramp[:, None])
 
 
-def _track(piece: Piece, part: Part, notes: Iterable[Note], frames: int, seed: int) -> Samples:
+def track(piece: Piece, part: Part, frames: int, seed: int, hardness: Hardness) -> Samples:
+    """One part alone, (frames,), as loud as the mix has it before it is limited."""
     rng = np.random.default_rng([seed, *part.encode()])
-    gain, place = _LEVEL[part]
+    gain = _LEVEL[part][0] * _louder(part, hardness)
+    sound = _sound if hardness == EASY else _near_sound
+    spread_s = hardness.voice_jitter_s if part == "voice" else hardness.jitter_s
     mono = np.zeros(frames)
-    for note in notes:
+    for note in (note for note in piece.notes if note.part == part):
         start = piece.tempo.at(note.beat)
         length = piece.tempo.at(note.beat + note.beats) - start
-        _add(mono, gain * note.velocity**1.4 * _sound(note, length), start + rng.normal(0, _HUMAN_S))
-    if part == "requinto":
-        mono = _chorus(mono)
-    return np.asarray(np.stack([mono * np.sqrt(1 - place), mono * np.sqrt(place)], axis=1) * np.sqrt(2))
+        _add(mono, gain * note.velocity**1.4 * sound(note, length), start + rng.normal(0, spread_s))
+    return _chorus(mono) if part == "requinto" else mono
+
+
+def _louder(part: Part, hardness: Hardness) -> float:
+    decibel = {
+        "bass": hardness.bass_db,
+        "segunda": hardness.guitars_db,
+        "requinto": hardness.guitars_db,
+        "voice": hardness.voice_db,
+        "pad": 0.0,
+    }
+    return float(10 ** (decibel.get(part, hardness.percussion_db) / 20))
+
+
+def _pan(stereo: Samples, mono: Samples, place: float) -> None:
+    for channel, share in enumerate((1 - place, place)):
+        stereo[channel] += mono * np.sqrt(share) * np.sqrt(2)
 
 
 def _sound(note: Note, length_s: float) -> Samples:
     return _SOUNDS[note.part](note.pitch, min(4, int(note.velocity * 5)), length_s)
+
+
+def _near_sound(note: Note, length_s: float) -> Samples:
+    """The same of a length near enough, so that most notes find theirs made; the demo songs' bytes have it exact."""
+    return _kept_sound(note.part, note.pitch, min(4, int(note.velocity * 5)), round(length_s / _NEAR_S) * _NEAR_S)
+
+
+@lru_cache(maxsize=512)
+def _kept_sound(part: Part, pitch: int, loud: int, length_s: float) -> Samples:
+    return np.asarray(_SOUNDS[part](pitch, loud, length_s))
 
 
 def _damp(tone: Samples, length_s: float, release_s: float) -> Samples:
@@ -80,6 +114,8 @@ _SOUNDS: dict[Part, Callable[[int, int, float], Samples]] = {  # of pitch, loudn
     "hembra": lambda _, loud, __: instruments.bongo(True, loud),
     "guira": lambda _, loud, length: instruments.guira(round(1000 * length), loud),
     "bell": lambda _, loud, __: instruments.bell(loud),
+    "kick": lambda _, loud, __: instruments.kick(loud),
+    "snare": lambda _, loud, __: instruments.snare(loud),
 }
 
 
@@ -98,17 +134,26 @@ def _chorus(mono: Samples) -> Samples:
 
 
 def _room(dry: Samples, seed: int) -> Samples:
-    """The answer of a room: noise that dies away in a second."""
+    """The answer of a room to channels of shape (2, frames): noise that dies away in a second."""
     rng = np.random.default_rng([seed, 7])
     t = np.arange(int(0.8 * SAMPLE_RATE)) / SAMPLE_RATE
     echo = rng.standard_normal((len(t), 2)) * np.exp(-t / 0.18)[:, None]
     dull = signal.butter(1, 5000, "low", fs=SAMPLE_RATE, output="sos")
     echo = signal.sosfilt(dull, echo, axis=0)
     echo /= np.sqrt((echo**2).sum(axis=0))
-    return np.asarray(signal.fftconvolve(dry, echo, axes=0)[: len(dry)])
+    wet = (signal.oaconvolve(channel, tail) for channel, tail in zip(dry, echo.T, strict=True))
+    return np.stack([channel[: dry.shape[1]] for channel in wet])
 
 
 def _limit(samples: Samples) -> Samples:
     """As loud as records are: driven softly into a ceiling that leaves an MP3 decoder its overshoot."""
     loudest = float(np.quantile(np.abs(samples), 0.9999))
     return np.asarray(0.64 * np.tanh(samples / loudest * _DRIVE))
+
+
+def _old(loud: Samples, seed: int) -> Samples:
+    """What an old tape keeps of it, (frames, 1)."""
+    band = signal.butter(2, [110, 6500], "band", fs=SAMPLE_RATE, output="sos")
+    mono = signal.sosfilt(band, loud.mean(axis=0))
+    hiss = np.random.default_rng([seed, 8]).standard_normal(len(mono))
+    return np.asarray(0.9 * (mono + _HISS * hiss))[:, None]

@@ -1,8 +1,4 @@
-"""What each part of a bachata band plays in one bar: a bar comes in, its notes come out.
-
-The rhythms are the common ones: derecho (martillo on the bongo, the low drum on 4, guira in eighths), majao
-(guira and bongo in quarters) and mambo (galloping guira, bell, syncopated bass). Beats of a bar count from 0.
-"""
+"""What each part of a bachata band plays in one bar: a bar comes in, its notes come out."""
 
 from __future__ import annotations
 
@@ -11,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .hardness import EASY, Hardness
+from .rhythms import BELL, BOOKS, Book, Hits
 from .score import Chord, Note, Part, Rhythm
-
-Hits = tuple[tuple[float, float], ...]  # beat in the bar, velocity
-Steps = tuple[tuple[float, int, float, float], ...]  # beat in the bar, semitones over the root, velocity, beats long
 
 
 @dataclass(frozen=True)
@@ -29,40 +24,14 @@ class Bar:
     last: bool
     variant: int
     motif: tuple[float, ...]
+    hardness: Hardness = EASY
+
+    @property
+    def book(self) -> Book:
+        """How this band plays its rhythms."""
+        return BOOKS[self.hardness.patterns]
 
 
-_MACHO: dict[Rhythm, Hits] = {
-    "derecho": ((0, 0.9), (0.5, 0.34), (1, 0.56), (1.5, 0.32), (2, 0.84), (2.5, 0.3), (3.5, 0.44)),
-    "majao": ((0, 0.86), (1, 0.8), (2, 0.86)),
-    "mambo": ((0, 0.9), (0.75, 0.5), (1, 0.56), (1.5, 0.55), (2, 0.84), (2.5, 0.46)),
-}
-_HEMBRA: dict[Rhythm, Hits] = {
-    "derecho": ((3, 1.0),),
-    "majao": ((3, 1.0),),
-    "mambo": ((3, 1.0), (3.5, 0.7)),
-}
-_GUIRA: dict[Rhythm, tuple[tuple[float, float, float], ...]] = {
-    "derecho": tuple((e / 2, 0.85 if e % 2 == 0 else 0.6, 0.3 if e % 2 == 0 else 0.18) for e in range(8)),
-    "majao": tuple((float(b), 0.92, 0.5) for b in range(4)),
-    "mambo": tuple(
-        (b + x, v, n) for b in range(4) for x, v, n in ((0.0, 0.95, 0.34), (0.5, 0.5, 0.12), (0.75, 0.6, 0.14))
-    ),
-}
-_BELL: Hits = ((0, 0.8), (1, 0.62), (1.5, 0.42), (2, 0.76), (3, 0.62), (3.5, 0.42))
-_BASS: dict[Rhythm, tuple[Steps, Steps]] = {
-    "derecho": (
-        ((0, 0, 0.95, 1.35), (1.5, 7, 0.66, 0.4), (2, 7, 0.8, 0.8), (3, 12, 0.8, 0.8)),
-        ((0, 0, 0.95, 1.6), (2, 7, 0.8, 0.8), (3, 0, 0.8, 0.8)),
-    ),
-    "majao": (
-        ((0, 0, 0.95, 1.35), (1.5, 7, 0.72, 0.4), (2, 7, 0.82, 0.8), (3, 12, 0.84, 0.8)),
-        ((0, 0, 0.95, 1.35), (1.5, 0, 0.7, 0.4), (2, 7, 0.82, 0.8), (3, 0, 0.84, 0.8)),
-    ),
-    "mambo": (
-        ((0, 0, 1.0, 0.7), (1.5, 0, 0.85, 0.4), (2, 7, 0.8, 0.4), (3, 12, 0.9, 0.4), (3.5, 7, 0.74, 0.4)),
-        ((0, 0, 1.0, 0.5), (0.75, 0, 0.62, 0.3), (1.5, 7, 0.85, 0.4), (2.5, 12, 0.8, 0.4), (3, 7, 0.9, 0.5)),
-    ),
-}
 _REQUINTO_DENSITY: dict[Rhythm, float] = {"none": 0.9, "derecho": 0.5, "majao": 0.4, "mambo": 0.97, "stop": 0.0}
 
 
@@ -73,7 +42,7 @@ def play(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
         return
     yield from _percussion(bar, rng)
     yield from _bass(bar)
-    yield from _segunda(bar)
+    yield from _segunda(bar, rng)
     yield from _requinto(bar, rng)
     yield from _singers(bar, rng)
 
@@ -83,41 +52,51 @@ def _drums(part: Part, bar: Bar, hits: Hits) -> Iterator[Note]:
         yield Note(part, bar.beat + offset, 0.3, 60, velocity)
 
 
+def _turn(hits: dict[Rhythm, tuple[Hits, ...]], bar: Bar) -> Hits:
+    turn = hits.get(bar.rhythm, ((),))
+    return turn[bar.index % len(turn)]
+
+
 def _percussion(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
     fill = bar.last and bar.rhythm != "none"
-    macho = _MACHO.get(bar.rhythm, ())
+    macho = _turn(bar.book.macho, bar)
     light = tuple(hit for hit in macho if hit[1] > 0.4 or rng.random() > 0.08)
     yield from _drums("macho", bar, light)
-    yield from _drums("hembra", bar, _HEMBRA.get(bar.rhythm, ()))
+    yield from _drums("hembra", bar, _turn(bar.book.hembra, bar))
     if bar.rhythm == "majao":
         yield from _drums("macho", bar, tuple((b + 0.5, 0.4) for b in range(4) if rng.random() < 0.4))
     if bar.rhythm == "mambo" and bar.variant:
-        yield from _drums("bell", bar, _BELL)
+        yield from _drums("bell", bar, BELL)
     if fill:
         yield from _drums("macho", bar, ((3.25, 0.7), (3.5, 0.8)))
         yield from _drums("hembra", bar, ((3.75, 0.9),))
-    for offset, velocity, length in _GUIRA.get(bar.rhythm, ()):
+    yield from _drums("kick", bar, bar.book.kick.get(bar.rhythm, ()))
+    for offset, velocity, length in bar.book.guira.get(bar.rhythm, ()):
         yield Note("guira", bar.beat + offset, length, 60, velocity)
 
 
 def _bass(bar: Bar) -> Iterator[Note]:
     if bar.rhythm == "none":
         return
-    for offset, interval, velocity, length in _BASS[bar.rhythm][bar.variant]:
+    for offset, interval, velocity, length in bar.book.bass[bar.rhythm][bar.variant]:
         yield Note("bass", bar.beat + offset, length, bar.chord.root + interval, velocity)
 
 
-def _segunda(bar: Bar) -> Iterator[Note]:
+def _segunda(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
     """An arpeggio in eighths, bass string on 1 and 3, and short chords before 3 and before 1."""
     order = (0, 1, 2, 1, 0, 2, 1, 2) if bar.rhythm != "mambo" else (0, 2, 1, 2, 0, 2, 2, 1)
     low = bar.chord.tones(1)
     for eighth, tone in enumerate(order):
-        if bar.rhythm == "majao" and eighth in (1, 5):
+        if (bar.rhythm == "majao" and eighth in (1, 5)) or _left_out(bar, rng):
             continue
         velocity = 0.66 if eighth in (0, 4) else 0.48
         yield Note("segunda", bar.beat + eighth / 2, 0.75, low[tone], velocity)
         if bar.rhythm != "none" and eighth in (3, 6, 7):
             yield from (Note("segunda", bar.beat + eighth / 2 + 0.02, 0.3, p, 0.4) for p in bar.chord.tones(2))
+
+
+def _left_out(bar: Bar, rng: np.random.Generator) -> bool:
+    return bar.rhythm == "none" and bar.hardness.missing > 0 and rng.random() < bar.hardness.missing
 
 
 def _requinto(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
@@ -128,10 +107,15 @@ def _requinto(bar: Bar, rng: np.random.Generator) -> Iterator[Note]:
         if weight > density:
             continue
         pitch = tones[int(weight * 37 + eighth + bar.index) % 4]
-        velocity = 0.8 if eighth % 2 == 0 else 0.62
-        yield Note("requinto", bar.beat + eighth / 2, 0.8, pitch, velocity)
+        velocity = 0.8 if eighth % 2 == 0 else 0.62 + bar.hardness.off_accent
+        yield Note("requinto", bar.beat + eighth / 2 - _ahead(bar, rng), 0.8, pitch, velocity)
         if bar.rhythm == "mambo" and rng.random() < 0.3:
             yield Note("requinto", bar.beat + eighth / 2 + 0.25, 0.4, pitch + 2, 0.6)
+
+
+def _ahead(bar: Bar, rng: np.random.Generator) -> float:
+    """A sixteenth, where the player anticipates; the draw is made only for a band that does."""
+    return 0.25 if bar.hardness.early > 0 and rng.random() < bar.hardness.early else 0.0
 
 
 def _sings(bar: Bar) -> bool:

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-Part = Literal["bass", "segunda", "requinto", "voice", "pad", "macho", "hembra", "guira", "bell"]
+Part = Literal["bass", "segunda", "requinto", "voice", "pad", "macho", "hembra", "guira", "bell", "kick", "snare"]
 Rhythm = Literal["none", "derecho", "majao", "mambo", "stop"]
 Samples = NDArray[np.float64]
 
@@ -69,3 +69,10 @@ def drifting(tempo_bpm: float, beats: int, first_s: float, drift: float, rng: np
     )
     steps = 60.0 / (tempo_bpm * (1 + drift * sway))
     return TempoMap(first_s + np.concatenate([[0.0], np.cumsum(steps)]))
+
+
+def bent(tempo: TempoMap, shares: Samples) -> TempoMap:
+    """The same, with the first beats quicker by `shares` of the tempo; the beats after them keep their lengths."""
+    steps = np.diff(tempo.times)
+    steps[: len(shares)] /= 1 + shares
+    return TempoMap(tempo.times[0] + np.concatenate([[0.0], np.cumsum(steps)]))
