@@ -68,7 +68,7 @@ clean: ## Remove the environment; the data folder stays
 	rm -rf .venv .uv
 
 .venv/.synced: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --locked --quiet
+	$(UV) sync --locked --quiet --compile-bytecode
 	@touch $@
 
 .uv/bin/uv:

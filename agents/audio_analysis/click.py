@@ -6,12 +6,13 @@ import wave
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats, Planes, within_length
+from agents.audio_analysis.decode import Floats, within_length
 from agents.intake.container import open_container
 from agents.rendering.files import replacing
 from schemas.audio_analyzed import AudioAnalysis
@@ -78,7 +79,7 @@ def _mixed(frames: Iterable[AudioFrame], clicks: _Clicks) -> Iterator[bytes]:
         yield np.round(heard * _FULL_SCALE).astype("<i2").T.tobytes()
 
 
-def _ducked(song: Planes) -> Floats:
+def _ducked(song: npt.NDArray[Any]) -> Floats:
     """Lossy formats decode to beyond full scale, and floats may be no numbers: neither may drown a click."""
     return np.asarray(_SONG_GAIN * np.clip(np.nan_to_num(song), -1, 1))
 

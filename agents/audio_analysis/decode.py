@@ -19,12 +19,11 @@ if TYPE_CHECKING:
     from av.audio.fifo import AudioFifo
 
 Floats = npt.NDArray[np.floating[Any]]
-Planes = npt.NDArray[Any]
 
 RATE = 22050
 MAX_SECONDS = 1800.0
-_CHUNK = 65_536
-"""Samples: worth a call to the resampler, and in the cache of a core."""
+_CHUNK = 1 << 20
+"""Samples: the fewer the pieces, the fewer new pages of memory."""
 
 
 def sound(path: Path) -> Iterator[Floats]:
@@ -40,7 +39,7 @@ def sound(path: Path) -> Iterator[Floats]:
     with open_container(path) as container:
         frames = within_length(placed(timed_sounds(container, audio_stream(container))))
         for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
-            yield from _resampled(rate, (_mono(planes) for _, planes in chunks))
+            yield from _resampled(rate, map(itemgetter(1), chunks))
 
 
 def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
@@ -53,8 +52,8 @@ def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         yield frame
 
 
-def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Planes]]:
-    """A rate, and channels x samples as they were stored; frames of one kind are joined."""
+def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Floats]]:
+    """A rate, and mono samples at it; frames of one kind are joined."""
     from av.audio.fifo import AudioFifo
 
     from agents.rendering.sound import kind
@@ -65,9 +64,9 @@ def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Planes]]:
             frame.pts = None
             fifo.write(frame)
             if fifo.samples >= _CHUNK:
-                yield rate, _planes(fifo)
+                yield rate, _mono(fifo)
         if fifo.samples:
-            yield rate, _planes(fifo)
+            yield rate, _mono(fifo)
 
 
 def _resampled(rate: int, chunks: Iterable[Floats]) -> Iterator[Floats]:
@@ -79,23 +78,17 @@ def _resampled(rate: int, chunks: Iterable[Floats]) -> Iterator[Floats]:
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _planes(fifo: AudioFifo) -> Planes:
-    """All it holds."""
+def _mono(fifo: AudioFifo) -> Floats:
+    """All it holds: the channels' mean, integers scaled to -1..1; unsigned 8 bit is centred on 128 first."""
     frame = cast("AudioFrame", fifo.read())
-    samples: Planes = frame.to_ndarray()
-    return samples if frame.format.is_planar else samples.reshape(-1, frame.layout.nb_channels).T
-
-
-def _mono(planes: Planes) -> Floats:
-    samples = _as_float(planes[0] if len(planes) == 1 else planes.sum(0, dtype=np.float32) / len(planes), planes.dtype)
-    if not np.isfinite(samples).all():
+    stored = frame.to_ndarray()
+    channels = stored if frame.format.is_planar else stored.reshape(-1, frame.layout.nb_channels).T
+    samples = channels.sum(0, dtype=np.float32)
+    kind: np.dtype[Any] = channels.dtype
+    if kind.kind != "f":
+        samples -= 128.0 * len(channels) if kind.kind == "u" else 0.0
+        samples /= 128.0 if kind.kind == "u" else float(np.iinfo(kind).max) + 1.0
+    samples /= len(channels)
+    if not np.isfinite(samples.sum(dtype=float)):
         raise Poison("it holds samples that are not numbers; export it again", "not_media")
-    return samples
-
-
-def _as_float(samples: Planes, kind: np.dtype[Any]) -> Floats:
-    """Integers to -1..1; unsigned 8 bit is centred on 128 first."""
-    if kind.kind == "f":
-        return samples.astype(np.float32, copy=False)
-    middle, scale = (128.0, 128.0) if kind.kind == "u" else (0.0, float(np.iinfo(kind).max) + 1.0)
-    return np.asarray((samples.astype(np.float32) - middle) / scale, dtype=np.float32)
+    return np.asarray(samples)

@@ -19,6 +19,9 @@ LATE_S = 0.007
 _USUAL_BPM = 132.0
 _ENOUGH_TO_FOLLOW = 16
 """Beats; fewer tell too little of how a tempo sways."""
+_CLEARLY_OFF = 0.3
+"""More than a pattern that fits better makes up for."""
+_LONG_S = 20.0
 _WORTH_FOLLOWING = 0.2
 """A tempo that seems less likely than the best by more is not looked into again."""
 
@@ -49,12 +52,7 @@ def tempo_bpm_of(beats_s: Floats) -> float:
 def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:
     """The likeliest grid over where the music runs; None where fewer than four beats fit."""
     running = music_runs(onsets, spectrum)
-    coarse = [
-        grid
-        for bpm in tempo_candidates(onsets.strength)
-        for beats in _on_and_off(track(onsets.activation, bpm))
-        if (grid := _grid(beats, bpm, running, onsets, spectrum))
-    ]
+    coarse = _coarse(onsets, spectrum, running)
     best = max(coarse, key=lambda grid: _likelihood(grid, onsets), default=None)
     if best is None or len(best.frames) < _ENOUGH_TO_FOLLOW:
         return best
@@ -62,6 +60,31 @@ def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:
     paths = {bpm: follow(onsets, spectrum, bpm) for bpm in sorted(near)}
     bpm = max(paths, key=lambda bpm: paths[bpm].gain)
     return _followed(paths[bpm], bpm, running, onsets, spectrum) or best
+
+
+def _coarse(onsets: Onsets, spectrum: Spectrum, running: tuple[float, float]) -> list[Grid]:
+    """Grids at each tempo there may be, on the beats heard and between them; none that is clearly off the beat."""
+    end = len(onsets.activation) - 1
+    ways = [
+        (bpm, covering)
+        for bpm in tempo_candidates(onsets.strength)
+        for beats in _on_and_off(_tracked(onsets.activation, bpm))
+        if len(covering := _covering(beats, running, end)[0]) >= 4
+    ]
+    heard = [_heard(beats, bpm, onsets) for bpm, beats in ways]
+    return [
+        Grid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm)
+        for (bpm, beats), likely in zip(ways, heard, strict=True)
+        if likely > max(heard) - _CLEARLY_OFF
+    ]
+
+
+def _tracked(activation: Floats, bpm: float) -> Floats:
+    """Beats as `track` has them. A long piece is heard at half the frame rate: its beats are followed again anyway."""
+    if len(activation) < _LONG_S * FRAME_RATE:
+        return track(activation, bpm)
+    pairs = activation[: len(activation) // 2 * 2].reshape(-1, 2).max(1)
+    return 2 * track(pairs, 2 * bpm) + 0.5
 
 
 def _followed(path: Path, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid | None:
@@ -96,11 +119,6 @@ def _on_and_off(beats: Floats) -> tuple[Floats, ...]:
     return (beats, (beats[:-1] + beats[1:]) / 2) if len(beats) > 1 else ()
 
 
-def _grid(beats: Floats, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid | None:
-    beats, _ = _covering(beats, running, len(onsets.activation) - 1)
-    return Grid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm) if len(beats) >= 4 else None
-
-
 def _covering(beats: Floats, running: tuple[float, float], end: int) -> tuple[Floats, int]:
     """Beats from the start to the end of the music: what lies outside is dropped, what lacks is laid on evenly.
 
@@ -119,6 +137,11 @@ def _covering(beats: Floats, running: tuple[float, float], end: int) -> tuple[Fl
 
 
 def _likelihood(grid: Grid, onsets: Onsets) -> float:
-    """How much happens on its beats, how usual its tempo is, how well bachata's pattern fits."""
-    on = accents_of(grid.frames, onsets.strength[:, None])[:, 0, 0].mean()
-    return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(grid.bpm / _USUAL_BPM)) + 0.02 * grid.meter.fit)
+    """As `_heard` has it, and how well bachata's pattern fits."""
+    return _heard(grid.frames, grid.bpm, onsets) + 0.02 * grid.meter.fit
+
+
+def _heard(beats: Floats, bpm: float, onsets: Onsets) -> float:
+    """How much happens on the beats, and how usual the tempo is."""
+    on = accents_of(beats, onsets.strength[:, None])[:, 0, 0].mean()
+    return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(bpm / _USUAL_BPM)))

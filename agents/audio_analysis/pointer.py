@@ -14,7 +14,7 @@ from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
 
 _SWAY = 0.14
 _STIFFNESS = 120.0
-_NEIGHBOURS = 4
+_NEIGHBOURS = 3
 _JUMP_COST = 50.0
 # Silence speaks against a beat, but little: bands leave beats out, and hold whole bars.
 _LEAST_ON, _LEAST_OFF = -2.0, -1.0

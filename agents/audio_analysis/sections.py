@@ -77,9 +77,9 @@ def _trailing(played: list[Rhythm], lengths: list[int]) -> int:
 
 def _rhythm(sixteenths: Floats) -> Rhythm:
     on, off, gallop = (float(sixteenths[k::4].mean()) for k in (0, 2, 3))
-    if gallop > 0.5 * on:
+    if gallop > 0.36 * on:
         return "mambo"
-    return "derecho" if off > 0.45 * on else "majao"
+    return "derecho" if off > 0.58 * on else "majao"
 
 
 def section_spans(bars: Bars, starts: list[int]) -> list[tuple[int, int]]:

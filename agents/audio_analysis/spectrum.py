@@ -15,7 +15,7 @@ N_FFT = 1024
 HOP = 220
 FRAME_RATE = RATE / HOP
 N_MEL = 64
-_BATCH = 256
+_BATCH = 512
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,6 @@ class Spectrum:
 def spectrum_of(blocks: Iterable[Floats]) -> Spectrum:
     """The spectra of a piece of sound, holding no more of its samples than a block at a time."""
     samples = 0
-    mels, chromas = [np.empty((0, N_MEL), np.float32)], [np.empty((0, 12), np.float32)]
 
     def counted() -> Iterator[Floats]:
         nonlocal samples
@@ -42,11 +41,26 @@ def spectrum_of(blocks: Iterable[Floats]) -> Spectrum:
             samples += len(block)
             yield block
 
-    for frames in _framed(counted()):
-        magnitude = np.abs(np.fft.rfft(frames * _window(), axis=1))
-        mels.append(magnitude @ mel_filters())
-        chromas.append(magnitude @ _chroma_filters())
-    return Spectrum(np.concatenate(mels), np.concatenate(chromas), samples / RATE)
+    transform = _Transform()
+    banded = [transform.magnitudes(frames) @ _filters() for frames in _framed(counted())]
+    bands = np.concatenate([np.empty((0, N_MEL + 12), np.float32), *banded])
+    return Spectrum(bands[:, :N_MEL], bands[:, N_MEL:], samples / RATE)
+
+
+class _Transform:
+    """The Fourier transform of a batch of windows, again and again in the same memory: new pages cost as much."""
+
+    def __init__(self) -> None:
+        self._windowed = np.empty((_BATCH, N_FFT), np.float32)
+        self._bins = np.empty((_BATCH, N_FFT // 2 + 1), np.complex64)
+        self._magnitudes = np.empty((_BATCH, N_FFT // 2 + 1), np.float32)
+
+    def magnitudes(self, frames: Floats) -> Floats:
+        """(frames, 513), until the next call."""
+        count = len(frames)
+        np.multiply(frames, _window(), out=self._windowed[:count])
+        np.fft.rfft(self._windowed[:count], axis=1, out=self._bins[:count])  # type: ignore[arg-type] # its stub knows doubles only
+        return np.abs(self._bins[:count], out=self._magnitudes[:count])
 
 
 def _framed(blocks: Iterable[Floats]) -> Iterator[Floats]:
@@ -61,6 +75,11 @@ def _framed(blocks: Iterable[Floats]) -> Iterator[Floats]:
         for first in range(0, len(windows), _BATCH):
             yield windows[first : first + _BATCH]
         held = held[len(windows) * HOP :]
+
+
+@cache
+def _filters() -> Floats:
+    return np.ascontiguousarray(np.hstack([mel_filters(), _chroma_filters()]))
 
 
 @cache
