@@ -8,7 +8,7 @@ from agents.audio_analysis.decode import Floats
 from agents.audio_analysis.onsets import moving_mean
 from agents.audio_analysis.spectrum import FRAME_RATE
 
-LOW_BPM, HIGH_BPM = 92.0, 184.0
+LOW_BPM, HIGH_BPM = 93.5, 187.0
 TYPICAL_BPM = 130.0
 _SPREAD_OCTAVES = 0.35
 _RATIOS = (1.0, 3 / 2, 2 / 3, 2.0, 1 / 2, 4 / 3, 3 / 4)
@@ -17,7 +17,7 @@ _COMB = ((0.5, 0.4), (1.0, 1.0), (2.0, 0.8), (3.0, 0.3), (4.0, 1.0))
 
 
 def tempo_candidates(strength: Floats) -> list[float]:
-    """Beats per minute within 92-184, likeliest first: the best of the autocorrelation and its simple ratios."""
+    """Beats per minute within 93.5-187, an octave, likeliest first: the best of the autocorrelation and its simple ratios."""
     bpm, support = _tempogram(strength)
     found: list[float] = []
     for peak in _peaks(support)[:2]:

@@ -79,6 +79,26 @@ def test_another_seed_gives_another_dance(home: Home, generated: Answer, demo_so
     assert other.json["stages"]["audio_analysis"]["cached"]
 
 
+def test_a_correction_plans_anew_and_listens_to_nothing_again(home: Home, generated: Answer, demo_song: Path) -> None:
+    analysis = home.bachata("analyze", demo_song).json
+    fives = [beat for beat, count in zip(analysis["beats"], analysis["counts"], strict=True) if count == 5]
+    moved = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast", "--count-offset", "4")
+    assert moved.json["stages"]["audio_analysis"]["cached"]
+    assert not moved.json["stages"]["sequence_planning"]["cached"]
+    cuts = [move["song_start_s"] for move in moved.json["moves"][1:] if move["song_start_s"] <= analysis["beats"][-1]]
+    assert cuts
+    assert all(min(abs(cut - five) for five in fives) < 1e-6 for cut in cuts)
+
+
+def test_beats_tapped_to_another_song_are_refused_and_kept(home: Home, demo_song: Path, tmp_path: Path) -> None:
+    (tmp_path / "taps.json").write_text(json.dumps([n / 2 for n in range(1000)]))
+    refused = home.bachata("generate", demo_song, "--beats", tmp_path / "taps.json")
+    assert refused.status != 0
+    assert refused.json["reason"] == "bad_corrections"
+    letter = home.bachata("dead-letters", "show", refused.json["dead_letter_id"]).json
+    assert letter["reason"] == "bad_corrections"
+
+
 @pytest.mark.parametrize(("asked", "seconds"), [("30s", 30), ("1min", 60)])
 def test_the_video_is_as_long_as_asked(
     home: Home, generated: Answer, demo_song: Path, asked: str, seconds: int
