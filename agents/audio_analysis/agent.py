@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.audio_analysis.warnings import warnings_of
 from agents.step import Step, Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
 from schemas.song_accepted import SongAccepted
@@ -21,7 +22,8 @@ def _work(event: SongAccepted, tools: Tools) -> AudioAnalysis:
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
     from agents.audio_analysis.corrections import corrected
 
-    return AudioAnalyzed(**event.carried(), analysis=corrected(result, event.corrections))
+    analysis = corrected(result, event.corrections)
+    return AudioAnalyzed(**event.carried() | {"warnings": event.warnings + warnings_of(analysis)}, analysis=analysis)
 
 
 STEP = Step(

@@ -17,7 +17,7 @@ _COMB = ((0.5, 0.4), (1.0, 1.0), (2.0, 0.8), (3.0, 0.3), (4.0, 1.0))
 
 
 def tempo_candidates(strength: Floats) -> list[float]:
-    """Beats per minute within 93.5-187, an octave, likeliest first: the best of the autocorrelation and its simple ratios."""
+    """Beats per minute within an octave, likeliest first: the best of the autocorrelation and its simple ratios."""
     bpm, support = _tempogram(strength)
     found: list[float] = []
     for peak in _peaks(support)[:2]:

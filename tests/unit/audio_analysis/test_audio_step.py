@@ -8,7 +8,7 @@ from typing import Literal
 
 from agents.audio_analysis.agent import STEP
 from agents.step import Tools
-from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
+from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed, Doubt
 from schemas.base import Corrections, MediaFacts, MediaRef, Options
 from schemas.song_accepted import SongAccepted
 
@@ -63,6 +63,17 @@ def test_corrections_change_what_is_said_and_not_what_is_remembered(
     assert said.analysis.counts == tuple((count + 3) % 8 + 1 for count in analysis.counts)
     assert said.corrections == moved.corrections
     assert STEP.emit(plain, analysis).analysis is analysis
+
+
+def test_doubts_become_one_warning(song_file: Path, analysis: AudioAnalysis) -> None:
+    event = _accepted(OneFile(song_file))
+    doubts = tuple(Doubt(start_s=n, end_s=n + 1.0, about="beats") for n in range(6))
+    sure, unsure = (analysis.model_copy(update={"doubts": doubts[:count]}) for count in (0, 6))
+    assert STEP.emit(event, sure).warnings == event.warnings
+    *before, told = STEP.emit(event, unsure).warnings
+    assert tuple(before) == event.warnings
+    assert told.startswith("in the music, 0:00-0:01: the beats are unsure; 0:01-0:02")
+    assert told.endswith("; and 2 more")
 
 
 def _accepted(store: OneFile) -> SongAccepted:
