@@ -14,8 +14,8 @@ Seconds = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=8)]
 
-SHORTEST_BEAT_S = 0.15
-"""Beats closer than this (400 BPM) are a finger that slipped."""
+_SHORTEST_BEAT_S, _LONGEST_BEAT_S = 0.15, 3.0  # 400 BPM is a finger that slipped; below 20 BPM a beat was left out
+_FEWEST_BEATS_A_ONE = 4
 
 Difficulty = Literal["beginner", "intermediate", "advanced"]
 Level = Literal["low", "medium", "high"]
@@ -93,11 +93,17 @@ class Corrections(Payload):
 
     @model_validator(mode="after")
     def _tapped(self) -> Corrections:
-        steps = [after - before for before, after in pairwise(self.beats)]
-        if len(self.beats) == 1 or any(step < SHORTEST_BEAT_S for step in steps):
-            raise ValueError(f"give two beats or more, each {SHORTEST_BEAT_S} s at least after the one before")
+        if len(self.beats) == 1:
+            raise ValueError("give two beats or more")
+        if not all(_SHORTEST_BEAT_S <= after - before <= _LONGEST_BEAT_S for before, after in pairwise(self.beats)):
+            raise ValueError(f"give every beat, each {_SHORTEST_BEAT_S} to {_LONGEST_BEAT_S} s after the one before")
         if self.counts and len(self.counts) != len(self.beats):
             raise ValueError("give as many counts as beats, or none")
+        ones = [n for n, count in enumerate(self.counts) if count == 1]
+        if any(after - before < _FEWEST_BEATS_A_ONE for before, after in pairwise(ones)):
+            raise ValueError(
+                f"give every beat, not the 1s alone: from a 1 to the next are {_FEWEST_BEATS_A_ONE} or more"
+            )
         return self
 
 

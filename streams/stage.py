@@ -173,9 +173,13 @@ class Stage:
             _must_fit(self.step.name, done.result)
             result = self.step.result.model_validate_json(done.result)
             unwritten = self.unwritten[record.partition, key] = done.result
-        out = self._sealed(record, self.step.emit(event, result), key, asked.request_id)
+        kept = {} if unwritten is None else {key: unwritten}
+        try:
+            out = self._sealed(record, self.step.emit(event, result), key, asked.request_id)
+        except Poison as fault:  # what was asked for beyond the work cannot be had; the work is done all the same
+            return self._buried(record, asked, fault, attempts=0)._replace(result=kept)
         last = self._finished(asked, done, monotonic() - started)
-        return Outcome(record.partition, (out,), last, {} if unwritten is None else {key: unwritten})
+        return Outcome(record.partition, (out,), last, kept)
 
     async def _known(self, text: str | None) -> Payload | None:
         known = _read_again(self.step, text)

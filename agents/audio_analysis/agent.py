@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.audio_analysis.warnings import warnings_of
 from agents.step import Step, Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
+from schemas.base import Corrections
 from schemas.song_accepted import SongAccepted
 
 
@@ -20,10 +21,14 @@ def _work(event: SongAccepted, tools: Tools) -> AudioAnalysis:
 
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
+    analysis = _corrected(result, event.corrections) if event.corrections != Corrections() else result
+    return AudioAnalyzed(**event.carried() | {"warnings": event.warnings + warnings_of(analysis)}, analysis=analysis)
+
+
+def _corrected(result: AudioAnalysis, corrections: Corrections) -> AudioAnalysis:
     from agents.audio_analysis.corrections import corrected
 
-    analysis = corrected(result, event.corrections)
-    return AudioAnalyzed(**event.carried() | {"warnings": event.warnings + warnings_of(analysis)}, analysis=analysis)
+    return corrected(result, corrections)
 
 
 STEP = Step(

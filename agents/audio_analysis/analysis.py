@@ -61,7 +61,7 @@ def _check(spectrum: Spectrum) -> None:
         heard = f"{spectrum.duration_s:.1f} s of sound"
         raise Poison(f"only {heard} can be decoded; give {SHORTEST_S:.0f} s at least", "too_short")
     if (spectrum.loudness() > _SILENT).sum() < _LEAST_SOUND_S * FRAME_RATE:
-        raise Poison("it is silent; give a piece of music", "silence")
+        raise Poison("it is silent, or nearly; give a piece of music", "silence")
 
 
 def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from statistics import fmean
+from statistics import fmean, median
 
 import numpy as np
 
@@ -32,13 +32,11 @@ class _Beats:
 
 
 def corrected(analysis: AudioAnalysis, corrections: Corrections) -> AudioAnalysis:
-    """The analysis with `corrections` applied in the order that they name; the same object where there are none.
+    """The analysis with `corrections` applied in the order that they name.
 
     Sections keep to the nearest beat, energy to its moment. What a person said is certain. Raises `Poison`
     (`bad_corrections`) where tapped beats lie outside the song, or fewer than two beats are left.
     """
-    if corrections == Corrections():
-        return analysis
     beats = _Beats(analysis.beats, analysis.counts)
     if corrections.tempo == "double":
         beats = _doubled(beats)
@@ -66,7 +64,8 @@ def _halved(beats: _Beats, starts_s: Sequence[float]) -> _Beats:
     down = [n for n, count in enumerate(beats.counts) if count in {1, 5}] or [0]
     nearest = np.asarray(down)[np.maximum(np.searchsorted(down, np.arange(len(beats.times)), side="right") - 1, 0)]
     kept = beats.where([bool((n - into) % 2 == 0) for n, into in enumerate(nearest)])
-    fresh = {time for time, count in zip(kept.times, kept.counts, strict=True) if count == 1 and time in set(starts_s)}
+    starts = set(starts_s)
+    fresh = {time for time, count in zip(kept.times, kept.counts, strict=True) if count == 1 and time in starts}
     first = next((n for n, count in enumerate(kept.counts) if count == 1), 0)
     counts = [(n - first) % 8 + 1 for n in range(first + 1)]
     for time in kept.times[first + 1 :]:
@@ -82,7 +81,7 @@ def _tapped(beats: _Beats, corrections: Corrections, duration_s: float) -> _Beat
             f"the tapped beats end at {taps[-1]:.1f} s, the song at {duration_s:.1f} s: are they of this song?",
             "bad_corrections",
         )
-    slack = _JOIN * min(after - before for before, after in pairwise(taps))
+    slack = _JOIN * min(median(np.diff(times).tolist()) for times in (taps, beats.times))
     before = beats.where([time < taps[0] - slack for time in beats.times])
     after = beats.where([time > taps[-1] + slack for time in beats.times])
     counts = corrections.counts or tuple(n % 8 + 1 for n in range(len(taps)))
@@ -104,6 +103,7 @@ def _on_beats(analysis: AudioAnalysis, beats: _Beats, moved_s: float) -> AudioAn
             "counts": beats.counts,
             "downbeats": tuple(t for t, count in zip(beats.times, beats.counts, strict=True) if count in {1, 5}),
             "sections": _snapped(analysis, np.asarray(beats.times), moved_s),
+            "doubts": tuple(_moved_doubt(doubt, moved_s, analysis.duration_s) for doubt in analysis.doubts),
             "energy": tuple(energy.tolist()),
             "energy_level": level_of(energy, tempo_bpm),
         }
@@ -121,6 +121,12 @@ def _snapped(analysis: AudioAnalysis, beats: Floats, moved_s: float) -> tuple[Se
     )
 
 
+def _moved_doubt(doubt: Doubt, by_s: float, duration_s: float) -> Doubt:
+    """From and to the ends of a song it reaches as before."""
+    start, end = (time if time in {0.0, duration_s} else time + by_s for time in (doubt.start_s, doubt.end_s))
+    return doubt.model_copy(update={"start_s": max(start, 0.0), "end_s": min(end, duration_s)})
+
+
 def _said_by_a_person(analysis: AudioAnalysis, corrections: Corrections) -> AudioAnalysis:
     """What a person tapped is certain, and so is the 1 that a person moved."""
     sections = tuple(
@@ -133,7 +139,8 @@ def _said_by_a_person(analysis: AudioAnalysis, corrections: Corrections) -> Audi
     share = fmean(taps[0] <= beat <= taps[-1] for beat in analysis.beats)
     sure = {kind: 1.0 if counted and kind != "beat_confidence" else c + share * (1 - c) for kind, c in kinds.items()}
     doubts = (d for d in analysis.doubts if not _covered(d, corrections) and (d.about == "beats" or not counted))
-    whole = fmean([s.confidence for s in sections], [s.end_s - s.start_s for s in sections])
+    beats = [sum(s.start_s <= beat < s.end_s for beat in analysis.beats) for s in sections]
+    whole = fmean([s.confidence for s in sections], beats)
     told = {"sections": sections, "doubts": tuple(doubts), "confidence": round(whole, 4)}
     return analysis.model_copy(update=told | {kind: round(value, 4) for kind, value in sure.items()})
 

@@ -43,7 +43,7 @@ def sound(path: Path) -> Iterator[Floats]:
 
 
 def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
-    """The frames of at most half an hour. Raises `Poison` (`too_long`) where more come."""
+    """The frames of at most `MAX_SECONDS`. Raises `Poison` (`too_long`) where more come."""
     at = 0.0
     for frame in frames:
         at += frame.samples / frame.sample_rate

@@ -10,13 +10,12 @@ from agents.audio_analysis.beats import Ints, centred, track
 from agents.audio_analysis.decode import Floats
 from agents.audio_analysis.meter import Meter, accents_of, meter_of
 from agents.audio_analysis.onsets import Onsets
-from agents.audio_analysis.pointer import Path, follow
+from agents.audio_analysis.pointer import Course, follow
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
-from agents.audio_analysis.tempo import tempo_candidates
+from agents.audio_analysis.tempo import TYPICAL_BPM, tempo_candidates
 
 LATE_S = 0.007
 """How much later than a note's beginning its steepest rise is seen: 5 ms for lone strokes, 10 in a full mix."""
-_USUAL_BPM = 132.0
 _ENOUGH_TO_FOLLOW = 16
 """Beats; fewer tell too little of how a tempo sways."""
 _CLEARLY_OFF = 0.3
@@ -57,9 +56,9 @@ def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:
     if best is None or len(best.frames) < _ENOUGH_TO_FOLLOW:
         return best
     near = {grid.bpm for grid in coarse if _likelihood(grid, onsets) > _likelihood(best, onsets) - _WORTH_FOLLOWING}
-    paths = {bpm: follow(onsets, spectrum, bpm) for bpm in sorted(near)}
-    bpm = max(paths, key=lambda bpm: paths[bpm].gain)
-    return _followed(paths[bpm], bpm, running, onsets, spectrum) or best
+    courses = {bpm: follow(onsets, spectrum, bpm) for bpm in sorted(near)}
+    bpm = max(courses, key=lambda bpm: courses[bpm].gain)
+    return _followed(courses[bpm], bpm, running, onsets, spectrum) or best
 
 
 def _coarse(onsets: Onsets, spectrum: Spectrum, running: tuple[float, float]) -> list[Grid]:
@@ -87,12 +86,14 @@ def _tracked(activation: Floats, bpm: float) -> Floats:
     return 2 * track(pairs, 2 * bpm) + 0.5
 
 
-def _followed(path: Path, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum) -> Grid | None:
-    """The path as a grid, its beats where the strokes are seen to fall."""
-    beats, first = _covering(centred(path.frames, onsets.activation), running, len(onsets.activation) - 1)
+def _followed(
+    course: Course, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum
+) -> Grid | None:
+    """The course as a grid, its beats where the strokes are seen to fall."""
+    beats, first = _covering(centred(course.frames, onsets.activation), running, len(onsets.activation) - 1)
     if len(beats) < 4:
         return None
-    meter = meter_of(beats, onsets.flux, spectrum.chroma, _carried_on(path.places, first, len(beats)))
+    meter = meter_of(beats, onsets.flux, spectrum.chroma, _carried_on(course.places, first, len(beats)))
     return Grid(centred(np.round(beats).astype(int), onsets.attack), meter, bpm)
 
 
@@ -144,4 +145,4 @@ def _likelihood(grid: Grid, onsets: Onsets) -> float:
 def _heard(beats: Floats, bpm: float, onsets: Onsets) -> float:
     """How much happens on the beats, and how usual the tempo is."""
     on = accents_of(beats, onsets.strength[:, None])[:, 0, 0].mean()
-    return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(bpm / _USUAL_BPM)))
+    return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(bpm / TYPICAL_BPM)))

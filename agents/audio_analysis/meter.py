@@ -32,12 +32,11 @@ _LEAST_SPREAD = 0.03
 @dataclass(frozen=True)
 class Meter:
     """`place` (beats,): 0-3 in the bar; `support` (beats, 4): evidence for each place; `fit`: how well the accents
-    match the pattern at the places chosen, in standard deviations; `margin`: how far the second choice lies behind."""
+    match the pattern at the places chosen, in standard deviations."""
 
     place: Ints
     support: Floats
     fit: float
-    margin: float
 
 
 def meter_of(beats: Floats, flux: Floats, chroma: Floats, place: Ints | None = None) -> Meter:
@@ -45,8 +44,7 @@ def meter_of(beats: Floats, flux: Floats, chroma: Floats, place: Ints | None = N
     accents = accents_of(beats, flux)
     support = accent_support(accents).sum(1) + _chord_support(beats, chroma)
     place = best_path(support, _bar_jumps()) if place is None else place
-    chosen = np.take_along_axis(support, place[:, None], 1)[:, 0]
-    return Meter(place, support, _fit(accents, place, flux), float(chosen.mean() - _runner_up(support, place)))
+    return Meter(place, support, _fit(accents, place, flux))
 
 
 def accents_of(beats: Floats, flux: Floats, parts: int = 2, radius: int = 3) -> Floats:
@@ -132,9 +130,3 @@ def _fit(accents: Floats, place: Ints, flux: Floats) -> float:
     pattern = (_PATTERN - _PATTERN.mean(1, keepdims=True)).reshape(5, 4, 2)[:, place]
     normal = (accents - flux.mean(0)) / (flux.std(0) + 1e-9)
     return float(np.einsum("npb,bnp,b->", normal, pattern, _BAND_WEIGHTS) / len(place))
-
-
-def _runner_up(support: Floats, place: Ints) -> float:
-    """The mean support of the best way of counting that is off by one, two or three beats throughout."""
-    shifted = [np.take_along_axis(support, ((place + k) % 4)[:, None], 1).mean() for k in (1, 2, 3)]
-    return float(max(shifted))

@@ -35,7 +35,7 @@ class _Evidence:
 
 
 @dataclass(frozen=True)
-class Path:
+class Course:
     """Beats in `frames`, increasing, and the `places` 0-3 of each in its bar; `gain`: log likelihood a beat, which
     tells the tempo of a piece from one and a half of it or two thirds."""
 
@@ -44,7 +44,7 @@ class Path:
     gain: float
 
 
-def follow(onsets: Onsets, spectrum: Spectrum, bpm: float) -> Path:
+def follow(onsets: Onsets, spectrum: Spectrum, bpm: float) -> Course:
     """The most likely path of a bar pointer model (Whiteley, Cemgil & Godsill, ISMIR 2006) that visits beats only, as
     `beats.track` does, but knows the place in the bar, hears the half beats too, and lets the tempo sway by 14 %:
     eighths tell the tempo where no percussion plays, the pattern and the chords which of them are beats. A bar may be
@@ -97,7 +97,7 @@ def _arrivals(onward: Floats, off: Floats, now: Ints, steps: Ints) -> Floats:
     return np.where(back[:, :, None] >= 0, np.maximum(np.roll(left, 1, axis=2), jumped), 0)
 
 
-def _backward(score: Floats, onward: Floats, evidence: _Evidence, steps: Ints) -> Path:
+def _backward(score: Floats, onward: Floats, evidence: _Evidence, steps: Ints) -> Course:
     near, change = _tempo_changes(steps)
     start = max(0, len(score) - int(steps[-1]))
     ends = score[start:] + evidence.on[start:, None]
@@ -110,7 +110,7 @@ def _backward(score: Floats, onward: Floats, evidence: _Evidence, steps: Ints) -
         if at >= 0:
             place = _left(onward[at, k] + evidence.off[at + steps[k] // 2], place)
             k = int(near[k, (score[at, near[k], place] + change[k]).argmax()])
-    return Path(np.array(beats[::-1]), np.array(places[::-1]), float(ends.max()) / len(beats))
+    return Course(np.array(beats[::-1]), np.array(places[::-1]), float(ends.max()) / len(beats))
 
 
 def _left(left: Floats, place: int) -> int:

@@ -11,7 +11,7 @@ from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation
 
-_UNCERTAIN = 0.1
+_UNCERTAIN = 0.3
 _AGREES, _DISAGREES = 0.04, 0.08
 _UNHEARD = frozenset({"no_audio", "silence", "too_short", "not_media"})
 
@@ -50,7 +50,7 @@ def choose(analysis: AudioAnalysis | None, said_bpm: float | None, duration_s: f
 
 
 def _is_certain(analysis: AudioAnalysis) -> bool:
-    return analysis.confidence >= _UNCERTAIN
+    return analysis.beat_confidence >= _UNCERTAIN
 
 
 def _agree(analysis: AudioAnalysis, said_bpm: float, within: float) -> bool:

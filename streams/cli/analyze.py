@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -19,6 +21,7 @@ from schemas.base import Corrections, Payload, Source
 from schemas.song_submitted import SongSubmitted
 from streams.children import Children
 from streams.cli.corrections import correctable
+from streams.cli.files import check_targets, put, take, title_of
 from streams.cli.output import command, give, tell
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -34,18 +37,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @correctable
 def analyze(song: Path, plot: Path | None, click_track: Path | None, corrections: Corrections, as_json: bool) -> None:
     """Show tempo, beats, counts, sections and energy of SONG."""
-    for file in filter(None, (plot, click_track)):
-        file.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
-    heard = _heard(song, corrections, plot, click_track)
+    wanted = {name: file for name, file in (("plot", plot), ("click", click_track)) if file}
+    check_targets(wanted.values(), song)
+    with TemporaryDirectory(prefix="bachata-") as folder:
+        made = {name: Path(folder, name) for name in wanted}
+        heard = _heard(song, corrections, made)
+        files = {name: str(put(made[name], target)) for name, target in wanted.items()}
     if as_json:
-        files = {"plot": plot and str(plot), "click": click_track and str(click_track)}
-        told = heard.analysis.model_dump(mode="json", exclude={"embedding"})
-        give(told | {name: file for name, file in files.items() if file})
-        return
-    _print(heard, [file for file in (plot, click_track) if file])
+        give(heard.analysis.model_dump(mode="json", exclude={"embedding"}) | files)
+    else:
+        _print(heard, files.values())
 
 
-def _print(heard: AudioAnalyzed, files: list[Path]) -> None:
+def _print(heard: AudioAnalyzed, files: Iterable[str]) -> None:
     analysis = heard.analysis
     click.echo(
         f"{analysis.tempo_bpm:.2f} BPM, {len(analysis.beats)} beats in {analysis.duration_s:.1f} s, "
@@ -56,7 +60,7 @@ def _print(heard: AudioAnalyzed, files: list[Path]) -> None:
     for doubt in analysis.doubts:
         click.echo(f"unsure: {doubt}")
     for file in files:
-        click.echo(str(file))
+        click.echo(file)
 
 
 def _line(section: Section) -> str:
@@ -66,28 +70,24 @@ def _line(section: Section) -> str:
     return f"  {when}  {what} energy {section.energy:.2f}  confidence {section.confidence:.2f}"
 
 
-def _heard(song: Path, corrections: Corrections, plot: Path | None, click_track: Path | None) -> AudioAnalyzed:
+def _heard(song: Path, corrections: Corrections, made: dict[str, Path]) -> AudioAnalyzed:
     """Untrusted media is opened in a child, here as in the stream."""
-    from streams.cli.files import take, title_of
-
     media = take(load_settings(), song, "audio")
     submitted = SongSubmitted(
         source=Source(sha256=media.sha256), request_id="analyze", title=title_of(song), corrections=corrections
     )
     tell(f"listening to {song.name}")
-    return asyncio.run(_listen(submitted, plot and plot.absolute(), click_track and click_track.absolute()))
+    return asyncio.run(_listen(submitted, made))
 
 
-async def _listen(submitted: SongSubmitted, plot: Path | None, click_track: Path | None) -> AudioAnalyzed:
+async def _listen(submitted: SongSubmitted, made: dict[str, Path]) -> AudioAnalyzed:
     children = Children(1)
     try:
         accepted = INTAKE.emit(submitted, await _run(children, INTAKE, submitted))
         heard = AUDIO_ANALYSIS.emit(accepted, await _run(children, AUDIO_ANALYSIS, accepted))
-        if plot or click_track:
-            tell("drawing and clicking" if plot and click_track else "drawing" if plot else "clicking")
-            show = ShowSong(
-                sha256=heard.song.sha256, title=heard.title, analysis=heard.analysis, plot=plot, click=click_track
-            )
+        if made:
+            tell(f"making its {' and '.join(made)}")
+            show = ShowSong(sha256=heard.song.sha256, title=heard.title, analysis=heard.analysis, **made)
             await _run(children, SHOW_SONG, show)
         return heard
     finally:

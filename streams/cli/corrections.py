@@ -53,17 +53,16 @@ def _corrections(given: dict[str, Any], file: Path | None) -> Corrections:
         first = error.errors()[0]
         said = str(first["msg"]).removeprefix("Value error, ")
         where = ".".join(str(part) for part in first["loc"])
-        raise Poison(f"{file}: {where + ': ' if where else ''}{said}", "bad_corrections") from error
+        raise Poison(": ".join(str(part) for part in (file, where, said) if part), "bad_corrections") from error
 
 
 def _tapped(file: Path) -> dict[str, Any]:
     """`beats` and `counts` of a JSON file."""
     try:
         said = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise Poison(f"{file}: {getattr(error, 'strerror', None) or 'it is no JSON'}", "bad_corrections") from error
-    if isinstance(said, list):
-        return {"beats": said}
-    if isinstance(said, dict) and "beats" in said:
-        return {name: said[name] for name in ("beats", "counts") if name in said}
+    given = {"beats": said} if isinstance(said, list) else said
+    if isinstance(given, dict) and given.get("beats"):
+        return {name: given[name] for name in ("beats", "counts") if name in given}
     raise Poison(f'{file}: give a list of seconds, or an object with "beats"', "bad_corrections")

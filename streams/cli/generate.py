@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +12,7 @@ from infra.settings import Settings, load_settings
 from schemas.base import Corrections
 from schemas.faults import Poison
 from streams.cli.corrections import correctable
+from streams.cli.files import check_targets, put
 from streams.cli.output import command, fail, give, tell
 
 _LEVELS = click.Choice(["low", "medium", "high"])
@@ -39,8 +39,7 @@ _DIFFICULTIES = click.Choice(["beginner", "intermediate", "advanced"])
 @correctable
 def generate(song: Path, out: Path | None, as_json: bool, corrections: Corrections, **options: Any) -> None:
     """Make a choreography video of SONG."""
-    if out is not None:
-        out.parent.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    check_targets(filter(None, [out]), song)
     _generate(load_settings(), song, out, as_json, options, corrections)
 
 
@@ -100,7 +99,7 @@ def _show(settings: Settings, heard: Any, out: Path | None, as_json: bool) -> No
     rendered = heard.result
     video = settings.output_dir / rendered.video.file
     if out is not None:
-        video = _copy(video, out)
+        video = put(video, out)
     if as_json:
         give(_facts(rendered, video, heard))
         return
@@ -109,12 +108,6 @@ def _show(settings: Settings, heard: Any, out: Path | None, as_json: bool) -> No
     moves = len({segment.clip for segment in rendered.segments})
     tell(f"{rendered.video.duration_s:.1f} s at {rendered.tempo_bpm:.1f} BPM, {moves} moves")
     click.echo(str(video))
-
-
-def _copy(video: Path, out: Path) -> Path:
-    temporary = out.with_name(f".{out.name}.part")
-    shutil.copyfile(video, temporary)
-    return temporary.replace(out).resolve()
 
 
 def _facts(rendered: Any, video: Path, heard: Any) -> dict[str, Any]:

@@ -186,7 +186,7 @@ def judge(title: str, songs: list[Path]) -> tuple[Marks, list[SectionCheck]]:
         rows.append(marks(song, truth, found))
         sections += checks(truth, found)
         show(song.stem, rows[-1])
-    mean = Marks(*np.mean([astuple(row) for row in rows], axis=0).tolist())
+    mean = Marks(*np.abs([astuple(row) for row in rows]).mean(axis=0).tolist())  # early and late do not make up for it
     show("mean", mean)
     return mean, sections
 

@@ -70,7 +70,8 @@ def _analysis(tempo_bpm: float, confidence: float) -> AudioAnalysis:
     beats = tuple(0.2 + i * 60 / tempo_bpm for i in range(8))
     return AudioAnalysis(
         duration_s=8.0, tempo_bpm=tempo_bpm, beats=beats, counts=tuple(range(1, 9)), downbeats=beats[::4], sections=(),
-        energy=(0.5,) * 8, energy_level="medium", confidence=confidence, embedding=(1.0, *(0.0,) * 127),
+        energy=(0.5,) * 8, energy_level="medium", confidence=confidence, beat_confidence=confidence,
+        embedding=(1.0, *(0.0,) * 127),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -66,6 +67,9 @@ def test_doctor_names_what_there_is() -> None:
         ("7", "a list of seconds"),
         ('{"counts": [1, 2]}', "a list of seconds"),
         ("[1]", "two beats or more"),
+        ("[]", "a list of seconds"),
+        ("[" * 100_000, "no JSON"),
+        ("[1, 9]", "every beat"),
         ('[1, "x"]', "beats.1"),
         ('{"beats": [1, 2], "counts": [1]}', "as many counts"),
     ],
@@ -96,3 +100,33 @@ def test_a_song_is_heard_drawn_and_clicked_as_a_person_corrects_it(
     assert (told["plot"], told["click"]) == (str(files[1]), str(files[3]))
     assert files[1].read_bytes()[:4] == b"\x89PNG"
     assert files[3].read_bytes()[:4] == b"RIFF"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--plot", "song.mp3"), "the song itself"),
+        (("--click", "link.wav"), "the song itself"),
+        (("--plot", "a", "--click", "./a"), "named twice"),
+        (("--click", "/dev/null"), "no file"),
+        (("--plot", "song.mp3/a.png"), "folder"),
+        (("--plot", "/proc/a.png"), "/proc/a.png"),
+        (("--plot", "x" * 300), "too long"),
+    ],
+    ids=str,
+)
+def test_a_file_that_must_not_or_cannot_be_written_is_named_and_left_alone(
+    arguments: tuple[str, ...], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.chdir(tmp_path)
+    song = shutil.copy(Path(__file__).parents[3] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3")
+    (tmp_path / "link.wav").symlink_to(song)
+    done = _run("analyze", song, *arguments, "--json")
+    assert json.loads(done.stdout)["reason"] == "bad_target"
+    *_, last = done.stderr.splitlines()
+    assert last.startswith("error: ")
+    assert said in last
+    assert song.read_bytes()[:3] == b"ID3"
+    assert Path("/dev/null").is_char_device()
+    assert {path.name for path in tmp_path.iterdir()} <= {"song.mp3", "link.wav", "data"}

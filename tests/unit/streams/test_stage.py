@@ -101,10 +101,9 @@ def _stage(work: Callable[..., MediaFacts], broker: Broker, memory: Memory, **ch
         produces=SongAccepted,
         known_by=lambda event, _: {"sha256": event.source.sha256},
         work=work,
-        emit=_emit,
         key=lambda event: event.song.sha256,
         place="worker",
-        **changes,
+        **{"emit": _emit, **changes},
     )
     return Stage(step, tools, broker, memory, in_thread(tools))
 
@@ -127,6 +126,26 @@ async def test_a_good_event_leads_to_one_event_and_is_remembered() -> None:
     assert SongAccepted.model_validate_json(value or b"").song == _FACTS
     assert dict(headers)["ce_causationid"] == b"e1"
     assert list(memory.known.values()) == [_FACTS.model_dump_json()]
+
+
+async def test_what_cannot_be_said_is_a_dead_letter_and_the_work_is_remembered() -> None:
+    broker, memory, work = Broker(), Memory(), Work()
+    refusing = [True]
+
+    def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
+        if refusing:
+            raise Poison("this cannot be asked of the song", "bad_corrections")
+        return _emit(event, result)
+
+    stage = _stage(work, broker, memory, emit=emit)
+    await stage.handle(_record())
+    assert len(broker.on(_SOURCE.dead_letter_name)) == 1
+    assert list(memory.known.values()) == [_FACTS.model_dump_json()]
+    assert not stage.unwritten
+    refusing.clear()
+    await stage.handle(_record(offset=4))
+    assert len(broker.on(_SINK.full_name)) == 1
+    assert work.calls == 1
 
 
 async def test_the_same_event_again_has_the_same_id_and_is_not_worked_on() -> None:
