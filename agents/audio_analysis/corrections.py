@@ -135,8 +135,8 @@ def _said_by_a_person(analysis: AudioAnalysis, corrections: Corrections) -> Audi
     )
     counted = corrections.count_offset != 0
     kinds = {kind: getattr(analysis, kind) for kind in ("beat_confidence", "downbeat_confidence", "count_confidence")}
-    taps = corrections.beats or (0.0, 0.0)
-    share = fmean(taps[0] <= beat <= taps[-1] for beat in analysis.beats)
+    taps = corrections.beats
+    share = fmean(taps[0] <= beat <= taps[-1] for beat in analysis.beats) if taps else 0.0
     sure = {kind: 1.0 if counted and kind != "beat_confidence" else c + share * (1 - c) for kind, c in kinds.items()}
     doubts = (d for d in analysis.doubts if not _covered(d, corrections) and (d.about == "beats" or not counted))
     beats = [sum(s.start_s <= beat < s.end_s for beat in analysis.beats) for s in sections]

@@ -14,7 +14,7 @@ from agents.audio_analysis.pointer import Course, follow
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
 from agents.audio_analysis.tempo import TYPICAL_BPM, tempo_candidates
 
-LATE_S = 0.007
+LATE_S = 0.008
 """How much later than a note's beginning its steepest rise is seen: 5 ms for lone strokes, 10 in a full mix."""
 _ENOUGH_TO_FOLLOW = 16
 """Beats; fewer tell too little of how a tempo sways."""
