@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import numpy as np
 
@@ -52,17 +53,22 @@ def grid_of(onsets: Onsets, spectrum: Spectrum) -> Grid | None:
     """The likeliest grid over where the music runs; None where fewer than four beats fit."""
     running = music_runs(onsets, spectrum)
     coarse = _coarse(onsets, spectrum, running)
-    best = max(coarse, key=lambda grid: _likelihood(grid, onsets), default=None)
-    if best is None or len(best.frames) < _ENOUGH_TO_FOLLOW:
-        return best
-    near = {grid.bpm for grid in coarse if _likelihood(grid, onsets) > _likelihood(best, onsets) - _WORTH_FOLLOWING}
-    courses = {bpm: follow(onsets, spectrum, bpm) for bpm in sorted(near)}
-    bpm = max(courses, key=lambda bpm: courses[bpm].gain)
-    return _followed(courses[bpm], bpm, running, onsets, spectrum) or best
+    if not coarse:
+        return None
+    likely, best = max(coarse, key=itemgetter(0))
+    if len(best.frames) >= _ENOUGH_TO_FOLLOW:
+        near = {grid.bpm for likelihood, grid in coarse if likelihood > likely - _WORTH_FOLLOWING}
+        courses = {bpm: follow(onsets, spectrum, bpm) for bpm in sorted(near)}
+        bpm = max(courses, key=lambda bpm: courses[bpm].gain)
+        best = _followed(courses[bpm], bpm, running, onsets, spectrum) or best
+    return replace(best, frames=centred(np.round(best.frames).astype(int), onsets.attack))
 
 
-def _coarse(onsets: Onsets, spectrum: Spectrum, running: tuple[float, float]) -> list[Grid]:
-    """Grids at each tempo there may be, on the beats heard and between them; none that is clearly off the beat."""
+def _coarse(onsets: Onsets, spectrum: Spectrum, running: tuple[float, float]) -> list[tuple[float, Grid]]:
+    """Grids at each tempo there may be, on the beats heard and between them; none that is clearly off the beat.
+
+    Each with its likelihood: how much happens on its beats, how usual its tempo is, how well bachata's pattern fits.
+    """
     end = len(onsets.activation) - 1
     ways = [
         (bpm, covering)
@@ -71,11 +77,12 @@ def _coarse(onsets: Onsets, spectrum: Spectrum, running: tuple[float, float]) ->
         if len(covering := _covering(beats, running, end)[0]) >= 4
     ]
     heard = [_heard(beats, bpm, onsets) for bpm, beats in ways]
-    return [
-        Grid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm)
+    grids = [
+        (likely, Grid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm))
         for (bpm, beats), likely in zip(ways, heard, strict=True)
         if likely > max(heard) - _CLEARLY_OFF
     ]
+    return [(likely + 0.02 * grid.meter.fit, grid) for likely, grid in grids]
 
 
 def _tracked(activation: Floats, bpm: float) -> Floats:
@@ -89,12 +96,12 @@ def _tracked(activation: Floats, bpm: float) -> Floats:
 def _followed(
     course: Course, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum
 ) -> Grid | None:
-    """The course as a grid, its beats where the strokes are seen to fall."""
+    """The course as a grid over where the music runs."""
     beats, first = _covering(centred(course.frames, onsets.activation), running, len(onsets.activation) - 1)
     if len(beats) < 4:
         return None
     meter = meter_of(beats, onsets.flux, spectrum.chroma, _carried_on(course.places, first, len(beats)))
-    return Grid(centred(np.round(beats).astype(int), onsets.attack), meter, bpm)
+    return Grid(beats, meter, bpm)
 
 
 def _carried_on(places: Ints, first: int, count: int) -> Ints:
@@ -135,11 +142,6 @@ def _covering(beats: Floats, running: tuple[float, float], end: int) -> tuple[Fl
     covering = np.concatenate([ahead, beats, after])
     inside = np.flatnonzero((covering >= first) & (covering <= last))
     return covering[inside], int(inside[0]) - len(ahead) if len(inside) else 0
-
-
-def _likelihood(grid: Grid, onsets: Onsets) -> float:
-    """As `_heard` has it, and how well bachata's pattern fits."""
-    return _heard(grid.frames, grid.bpm, onsets) + 0.02 * grid.meter.fit
 
 
 def _heard(beats: Floats, bpm: float, onsets: Onsets) -> float:

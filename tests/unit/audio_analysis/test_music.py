@@ -96,6 +96,14 @@ def test_a_clip_is_covered_from_end_to_end(start_s: float, seconds: float, song:
     assert seconds - 1.1 * beat_s < found.beats[-1] <= found.duration_s
 
 
+@pytest.mark.parametrize("seconds", [4.0, 6.0, 9.0])
+def test_beats_of_a_short_clip_fall_where_the_strokes_do(seconds: float, song: Song, tmp_path: Path) -> None:
+    start_s = float(song.beats[20]) - 0.2
+    beats = np.array(analyzed(song.excerpt(start_s, seconds), tmp_path).beats)
+    truth = song.beats[(song.beats >= start_s) & (song.beats < start_s + seconds)] - start_s
+    assert abs(1000 * (beats[np.abs(truth[:, None] - beats).argmin(1)] - truth).mean()) < 6
+
+
 def test_no_beats_lie_in_the_silence_around_the_music(tmp_path: Path) -> None:
     song = play(DANCED, 125, lead_s=3.0)
     found = analyzed(np.concatenate([song.samples, np.zeros(4 * RATE, np.float32)]), tmp_path)
