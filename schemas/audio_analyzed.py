@@ -25,12 +25,15 @@ class Section(Payload):
     confidence: Share = 1.0
 
 
+About = Literal["beats", "downbeats", "counts"]
+
+
 class Doubt(Payload):
     """A stretch in which it is unsure where the beats fall, on which of them the bar begins, or which bar has the 1."""
 
     start_s: Seconds
     end_s: Seconds
-    about: Literal["beats", "downbeats", "counts"]
+    about: About
 
     def __str__(self) -> str:
         """In a dancer's words."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -29,6 +30,7 @@ class Bars:
     loudness: Floats
     percussion: Floats
 
+    @cached_property
     def features(self) -> Floats:
         """What bars of one section have in common, (bars, features), each scaled by its spread over the piece."""
         guira = np.stack([self.pattern[:, k::4, 4].mean(1) for k in (0, 2, 1)], 1)
@@ -57,7 +59,7 @@ def bars_of(frames: Floats, place: Ints, onsets: Onsets, spectrum: Spectrum) -> 
         np.log1p(beat_means(frames, spectrum.mel)[beats].mean(1)),
         unit(beat_means(frames, spectrum.chroma)[beats].mean(1)),
         np.log(beat_means(frames, spectrum.loudness())[beats].mean(1) + 1e-6),
-        beat_means(frames, onsets.percussion())[beats].mean(1),
+        beat_means(frames, onsets.percussion)[beats].mean(1),
     )
 
 

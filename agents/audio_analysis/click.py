@@ -21,7 +21,6 @@ from schemas.faults import Poison
 if TYPE_CHECKING:
     from av import AudioFrame
 
-_KEPT_RATES = (44_100, 48_000)
 _SONG_GAIN = 0.5
 _FULL_SCALE = 32_767
 _CLICK_S, _DECAY_S = 0.045, 0.009
@@ -55,11 +54,11 @@ def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
     Raises `Poison` as decoding does: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
     from agents.rendering.sound import stereo
-    from agents.rendering.source import audio_stream, timed_sounds
+    from agents.rendering.source import audio_stream, kept_rate, timed_sounds
 
     with open_container(path) as reader, replacing(target) as temporary:
         stream = audio_stream(reader)
-        rate = stream.rate if stream.rate in _KEPT_RATES else 48_000
+        rate = kept_rate(stream)
         frames = within_length(stereo(timed_sounds(reader, stream), rate))
         with wave.open(str(temporary), "wb") as writer:
             writer.setparams((2, 2, rate, 0, "NONE", ""))

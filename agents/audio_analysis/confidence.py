@@ -15,7 +15,7 @@ from agents.audio_analysis.form import Form
 from agents.audio_analysis.grid import Grid
 from agents.audio_analysis.meter import beat_means
 from agents.audio_analysis.onsets import Onsets, moving_max
-from schemas.audio_analyzed import Doubt, Section
+from schemas.audio_analyzed import About, Doubt, Section
 
 UNSURE = 0.5
 """Below this a confidence is told as a doubt."""
@@ -87,7 +87,7 @@ def _local_tempo(frames: Floats) -> Floats:
 
 def _percussion(grid: Grid, onsets: Onsets, spans: list[tuple[int, int]]) -> Floats:
     """Guitars alone are as clear off the beat as on it."""
-    played = beat_means(grid.frames, onsets.percussion())
+    played = beat_means(grid.frames, onsets.percussion)
     return np.array([np.clip(played[a:b].mean(), 0, 1) for a, b in spans])
 
 
@@ -105,7 +105,7 @@ def _counts(bars: Bars, starts: list[int]) -> Floats:
     """How clearly the music turns where a section begins to count; handed on over whole eights."""
     if not starts:
         return np.zeros(1)
-    features = bars.features()
+    features = bars.features
     turns = np.linalg.norm(np.diff(features, axis=0, prepend=features[:1]), axis=1)
     usual = float(np.median(turns[1:])) + 1e-9 if len(turns) > 1 else 1.0
     clear = np.clip((turns[starts] / usual - _USUAL_TURN) / (_CLEAR_TURN - _USUAL_TURN), 0, 1)
@@ -129,10 +129,13 @@ def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[Doubt, ...]:
     beats = trust.beats < UNSURE
     downbeats = (trust.downbeats < UNSURE) & ~beats
     counts = (trust.counts < UNSURE) & ~beats & ~downbeats
-    return (
-        *(Doubt(start_s=start, end_s=end, about="beats") for start, end in _stretches(beats, sections)),
-        *(Doubt(start_s=start, end_s=end, about="downbeats") for start, end in _stretches(downbeats, sections)),
-        *(Doubt(start_s=start, end_s=end, about="counts") for start, end in _stretches(counts, sections)),
+    told: tuple[tuple[About, npt.NDArray[np.bool_]], ...] = (
+        ("beats", beats),
+        ("downbeats", downbeats),
+        ("counts", counts),
+    )
+    return tuple(
+        Doubt(start_s=start, end_s=end, about=about) for about, low in told for start, end in _stretches(low, sections)
     )
 
 

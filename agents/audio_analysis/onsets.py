@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -29,6 +29,7 @@ class Onsets:
     activation: Floats
     attack: Floats
 
+    @cached_property
     def percussion(self) -> Floats:
         """How much of its usual güira is heard at each frame, (frames,): 0 at the noise floor, 1 in the full band."""
         guira = np.expm1(self.level[:, -1])

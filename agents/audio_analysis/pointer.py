@@ -58,7 +58,7 @@ def follow(onsets: Onsets, spectrum: Spectrum, bpm: float) -> Course:
 
 def _evidence(onsets: Onsets, spectrum: Spectrum, bpm: float) -> _Evidence:
     gain = beat_gain(onsets.activation)[:, None]
-    played = np.clip(moving_mean(onsets.percussion(), round(_NEARBY_S * FRAME_RATE)), 0, 1)[:, None]
+    played = np.clip(moving_mean(onsets.percussion, round(_NEARBY_S * FRAME_RATE)), 0, 1)[:, None]
     weight = _PATTERN_LEAST + (_PATTERN_MOST - _PATTERN_LEAST) * played
     pattern = weight[:, :, None] * accent_support(moving_max(onsets.flux, 2))
     chords = _CHORD_WEIGHT * novelty(spectrum.chroma, round(2 * 60 * FRAME_RATE / bpm))

@@ -28,7 +28,7 @@ def repeats(bars: Bars, starts: list[int], played: list[Rhythm]) -> list[int]:
 def _likeness(bars: Bars, starts: list[int]) -> list[list[float]]:
     """Of each section with each before it: how close their mean features are, and their chords bar by bar."""
     spans = section_spans(bars, starts)
-    features = bars.features()
+    features = bars.features
     means = [features[a:b].mean(0) for a, b in spans]
     chords = bars.chroma - bars.chroma.mean(0)
     chords /= np.linalg.norm(chords, axis=1, keepdims=True) + 1e-9

@@ -29,7 +29,7 @@ def split(bars: Bars) -> list[int]:
     therefore moves the 1, as a four-count break does.
     """
     count = len(bars.first)
-    spread, harmony, stops = _Spreads(bars.features()), _Harmony(bars), _Stops(bars)
+    spread, harmony, stops = _Spreads(bars.features), _Harmony(bars), _Stops(bars)
     best, origin = np.full(count + 1, np.inf), np.zeros(count + 1, np.int64)
     best[0] = 0.0
     for end in range(1, count + 1):

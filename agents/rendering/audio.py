@@ -13,11 +13,10 @@ from av.container import InputContainer
 from agents.intake.container import open_container
 from agents.rendering.files import replacing
 from agents.rendering.sound import stereo
-from agents.rendering.source import audio_stream, timed_sounds
+from agents.rendering.source import audio_stream, kept_rate, timed_sounds
 from schemas.faults import Poison
 
 ENCODER = f"aac-1/av-{av.__version__}"
-_KEPT_RATES = (44_100, 48_000)
 _OPTIONS = {"fflags": "+bitexact"}
 
 
@@ -43,7 +42,7 @@ def _place(cache_dir: Path, sha256: str, bitrate: int) -> Path:
 def _encode(song: Path, bitrate: int, target: Path, report: Callable[[float], None]) -> None:
     with open_container(song) as reader, av.open(str(target), "w", "mp4", options=_OPTIONS) as writer:
         stream = audio_stream(reader)
-        rate = stream.rate if stream.rate in _KEPT_RATES else 48_000
+        rate = kept_rate(stream)
         encoder = writer.add_stream("aac", rate=rate, layout="stereo")
         encoder.bit_rate = bitrate
         samples = 0

@@ -18,6 +18,8 @@ from av.video.stream import VideoStream
 from agents.intake.container import MAX_PIXELS, decoded, open_container, packets, start_s
 from schemas.faults import Poison
 
+_KEPT_RATES = (44_100, 48_000)
+
 
 def video_stream(container: InputContainer) -> VideoStream:
     """The first moving picture of a file; cover art does not count, and what is larger than 4096x2304 does not decode.
@@ -38,6 +40,11 @@ def audio_stream(container: InputContainer) -> AudioStream:
     if not any(stream.codec_context for stream in container.streams.audio[:1]):
         raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
     return container.streams.audio[0]
+
+
+def kept_rate(stream: AudioStream) -> int:
+    """The sample rate that a sound is written with, Hz: its own where players take it."""
+    return stream.rate if stream.rate in _KEPT_RATES else 48_000
 
 
 def timed_pictures(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:

@@ -47,6 +47,7 @@ def check_targets(targets: Iterable[Path], source: Path) -> None:
 def put(made: Path, target: Path) -> Path:
     """Copy a file to where a user wants it, whole or not at all; links are followed. Raises `Poison` (`bad_target`)."""
     place = _real(target)
+    # Not as files of the cache are kept: a user's folder may lie where nothing can be locked.
     temporary = place.with_name(f".{place.name[:200]}.{os.getpid()}.part")
     with _named(target):
         try:

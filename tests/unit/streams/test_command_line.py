@@ -130,3 +130,10 @@ def test_a_file_that_must_not_or_cannot_be_written_is_named_and_left_alone(
     assert song.read_bytes()[:3] == b"ID3"
     assert Path("/dev/null").is_char_device()
     assert {path.name for path in tmp_path.iterdir()} <= {"song.mp3", "link.wav", "data"}
+
+
+def test_a_video_is_not_put_over_its_song(tmp_path: Path) -> None:
+    song = shutil.copy(Path(__file__).parents[3] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3")
+    done = _run("generate", song, "--out", song, "--json")
+    assert json.loads(done.stdout)["reason"] == "bad_target"
+    assert song.read_bytes()[:3] == b"ID3"
