@@ -8,12 +8,12 @@ from collections.abc import Callable
 from pathlib import PurePath
 
 from agents.intake.sources import accept
-from agents.move_indexing.dance import Dance, watch
+from agents.move_indexing.dancers.dance import Dance, watch
 from agents.move_indexing.eights import eights
-from agents.move_indexing.embedding import embed
+from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.grid import Grid, clip_grid
 from agents.move_indexing.indexed import IndexedMove
-from agents.move_indexing.judge import difficulty, energy_level
+from agents.move_indexing.motion.judge import difficulty, energy_level
 from agents.step import Tools
 from schemas.base import MediaFacts, Quality
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted

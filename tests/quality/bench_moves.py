@@ -24,11 +24,11 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from agents.audio_analysis.analysis import analyze  # noqa: E402
-from agents.move_indexing import embedding  # noqa: E402
-from agents.move_indexing.dance import Dance, watch  # noqa: E402
-from agents.move_indexing.embedding import embed, features  # noqa: E402
-from agents.move_indexing.pose import DancerFinder  # noqa: E402
-from agents.move_indexing.sightings import Floats  # noqa: E402
+from agents.move_indexing.motion import embedding  # noqa: E402
+from agents.move_indexing.dancers.dance import Dance, watch  # noqa: E402
+from agents.move_indexing.motion.embedding import embed, features  # noqa: E402
+from agents.move_indexing.dancers.pose import DancerFinder  # noqa: E402
+from agents.move_indexing.dancers.sightings import Floats  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
 from schemas.audio_analyzed import AudioAnalysis  # noqa: E402
 

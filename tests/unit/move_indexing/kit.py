@@ -11,7 +11,7 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
-from agents.move_indexing.sightings import Floats, Sighting
+from agents.move_indexing.dancers.sightings import Floats, Sighting
 
 MakeBody = Callable[..., Sighting]
 MakeClip = Callable[..., Path]

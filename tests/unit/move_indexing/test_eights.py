@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.move_indexing.eights import couple_pose, eight_starts, eights
-from agents.move_indexing.tracks import Track, follow
+from agents.move_indexing.dancers.tracks import Track, follow
 from tests.unit.move_indexing.kit import MakeBody
 
 

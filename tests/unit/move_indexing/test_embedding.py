@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.move_indexing.dance import Dance, understand
-from agents.move_indexing.embedding import AUDIO_VALUES, MOTION_VALUES, embed, features, motion_part
-from agents.move_indexing.sightings import Moment
+from agents.move_indexing.dancers.dance import Dance, understand
+from agents.move_indexing.motion.embedding import AUDIO_VALUES, MOTION_VALUES, embed, features, motion_part
+from agents.move_indexing.dancers.sightings import Moment
 from schemas.faults import Poison
 from tests.unit.move_indexing.kit import BLUE, MakeBody
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.move_indexing.frames import sampled
+from agents.move_indexing.dancers.frames import sampled
 from schemas.faults import Poison
 from tests.unit.move_indexing.kit import MakeClip
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.move_indexing.dance import watch
-from agents.move_indexing.frames import Frame
-from agents.move_indexing.pose import DancerFinder
+from agents.move_indexing.dancers.dance import watch
+from agents.move_indexing.dancers.frames import Frame
+from agents.move_indexing.dancers.pose import DancerFinder
 from schemas.faults import Poison, Retryable
 from tests.unit.move_indexing.kit import MakeClip
 
@@ -61,8 +61,8 @@ def test_pictures_of_any_shape_and_of_one_colour_are_looked_at(pose_model: Path)
 
 def test_a_process_that_has_looked_ends_without_a_word(pose_model: Path) -> None:
     code = (
-        "import sys, numpy as np; from pathlib import Path; from agents.move_indexing.pose import DancerFinder;"
-        "from agents.move_indexing.frames import Frame;"
+        "import sys, numpy as np; from pathlib import Path; from agents.move_indexing.dancers.pose import DancerFinder;"
+        "from agents.move_indexing.dancers.frames import Frame;"
         "finder = DancerFinder(Path(sys.argv[1])).__enter__();"
         "finder.find(Frame(0.0, np.zeros((90, 160, 3), np.uint8))); finder.__exit__()"
     )

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from agents.move_indexing.sightings import extent, is_partner, torso
+from agents.move_indexing.dancers.sightings import extent, is_partner, torso
 from tests.unit.move_indexing.kit import MakeBody
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.move_indexing.tracks import follow
+from agents.move_indexing.dancers.tracks import follow
 from tests.unit.move_indexing.kit import MakeBody
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.sightings import HIPS, SHOULDERS, WRISTS, Floats, middle, torso
-from agents.move_indexing.signals import correlation, heading, rate, rhythm, smooth, spread
-from agents.move_indexing.tracks import Track
+from agents.move_indexing.dancers.sightings import HIPS, SHOULDERS, WRISTS, Floats, middle, torso
+from agents.move_indexing.motion.signals import correlation, heading, rate, rhythm, smooth, spread
+from agents.move_indexing.dancers.tracks import Track
 
 COUPLE_VALUES = 57
 

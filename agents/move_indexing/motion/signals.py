@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.move_indexing.frames import RATE_HZ
-from agents.move_indexing.sightings import Floats
+from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.move_indexing.dancers.sightings import Floats
 
 # Dancing repeats by the half bar, the bar and the eight; measured on 149 clips, hips move most at beat / 8.
 BEAT_SHARES = (0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.frames import RATE_HZ
-from agents.move_indexing.sightings import Floats, Sighting
+from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.move_indexing.dancers.sightings import Floats, Sighting
 
 MAX_GAP_S = 0.7
 _AT_ONCE_S = 0.06

@@ -12,7 +12,7 @@ from itertools import pairwise, product
 
 import numpy as np
 
-from agents.move_indexing.sightings import Floats, Moment, Sighting, torso
+from agents.move_indexing.dancers.sightings import Floats, Moment, Sighting, torso
 
 Pair = tuple[Sighting | None, Sighting | None]
 

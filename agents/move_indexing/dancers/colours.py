@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.frames import Image
-from agents.move_indexing.sightings import HIPS, KNEES, SHOULDERS, Floats
+from agents.move_indexing.dancers.frames import Image
+from agents.move_indexing.dancers.sightings import HIPS, KNEES, SHOULDERS, Floats
 
 _ENOUGH_PIXELS = 20
 _THIGH_PX = 7

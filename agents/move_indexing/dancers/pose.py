@@ -16,10 +16,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.colours import clothing
-from agents.move_indexing.frames import Frame, Image
-from agents.move_indexing.quiet import quiet_stderr
-from agents.move_indexing.sightings import Floats, Sighting, extent, is_partner
+from agents.move_indexing.dancers.colours import clothing
+from agents.move_indexing.dancers.frames import Frame, Image
+from agents.move_indexing.dancers.quiet import quiet_stderr
+from agents.move_indexing.dancers.sightings import Floats, Sighting, extent, is_partner
 from schemas.faults import Retryable
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.move_indexing.frames import sampled
-from agents.move_indexing.identity import Pair, assign
-from agents.move_indexing.pose import DancerFinder
-from agents.move_indexing.sightings import ANKLES, NOSE, Floats, Moment
-from agents.move_indexing.tracks import Track, follow
+from agents.move_indexing.dancers.frames import sampled
+from agents.move_indexing.dancers.identity import Pair, assign
+from agents.move_indexing.dancers.pose import DancerFinder
+from agents.move_indexing.dancers.sightings import ANKLES, NOSE, Floats, Moment
+from agents.move_indexing.dancers.tracks import Track, follow
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers
 
