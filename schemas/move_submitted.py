@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.base import Difficulty, Level, Name, Payload, RequestId, Source
+from schemas.base import Difficulty, Level, Name, Payload, Quality, RequestId, Source
 
 
 class MoveAnnotation(Payload):
@@ -21,9 +21,10 @@ class MoveAnnotation(Payload):
 
 
 class MoveSubmitted(Payload):
-    """A clip, by the name its users know it by."""
+    """A clip, by the name its users know it by. `quality`: 10, 20 or 30 of its frames a second are looked at."""
 
     source: Source
     clip: Name
     request_id: RequestId | None = None
     annotation: MoveAnnotation | None = None
+    quality: Quality = "fast"

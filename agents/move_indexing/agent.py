@@ -14,7 +14,7 @@ from schemas.move_submitted import MoveSubmitted
 
 def _known_by(event: MoveSubmitted, tools: Tools) -> Mapping[str, Any]:
     said = event.annotation.model_dump(mode="json") if event.annotation else None
-    return {**source_identity(event.source, tools), "clip": event.clip, "annotation": said}
+    return {**source_identity(event.source, tools), "clip": event.clip, "annotation": said, "quality": event.quality}
 
 
 def _work(event: MoveSubmitted, tools: Tools) -> IndexedMove:
@@ -25,7 +25,7 @@ def _work(event: MoveSubmitted, tools: Tools) -> IndexedMove:
 
 STEP = Step(
     name="move_indexing",
-    version="2",
+    version="3",
     consumes=MoveSubmitted,
     result=IndexedMove,
     produces=MoveIndexed,

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from agents.intake.sources import accept
-from agents.move_indexing.dancers.dance import Dance, watch
+from agents.move_indexing.dancers.dance import Dance, understand
+from agents.move_indexing.dancers.kept import Watched, watched
 from agents.move_indexing.eights import eights
-from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.grid import Grid, clip_grid
 from agents.move_indexing.indexed import IndexedMove
+from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.judge import difficulty, energy_level
 from agents.step import Tools
 from schemas.base import MediaFacts, Quality
@@ -34,12 +35,18 @@ def index(event: MoveSubmitted, tools: Tools) -> IndexedMove:
     report = _seldom(tools.report)
     clip = accept(event.source, tools, "video")
     path = tools.media.path(clip.sha256)
-    dance = watch(path, tools.pose_model, clip.duration_s, _part(report, 0.0, _WATCHED))
+    dance = understand(_seen(path, clip, event.quality, tools, _part(report, 0.0, _WATCHED)).moments)
     grid = clip_grid(path, clip, event.annotation)
     move = _move(event, clip, grid, dance)
     encoded = _part(report, _WATCHED, 1.0)
     mezzanine.ensure(path, clip.sha256, move.beats, _USUAL_QUALITY, tools.cache_dir, report=encoded)
     return move
+
+
+def _seen(path: Path, clip: MediaFacts, quality: Quality, tools: Tools, report: Callable[[float], None]) -> Watched:
+    return watched(
+        path, clip.sha256, quality, tools.pose_model, tools.cache_dir, report=report, duration_s=clip.duration_s
+    )
 
 
 def _move(event: MoveSubmitted, clip: MediaFacts, grid: Grid, dance: Dance) -> IndexedMove:

@@ -1,37 +1,41 @@
-"""A picture and a dancer's landmarks go in; the colours of the clothes come out."""
+"""A picture and a dancer's landmarks go in; the colours that tell this dancer from the other come out."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import HIPS, KNEES, SHOULDERS, Floats
+from agents.move_indexing.dancers.sightings import ANKLES, EARS, HIPS, KNEES, SHOULDERS, Floats
 
 _ENOUGH_PIXELS = 20
-_THIGH_PX = 7
+_BONE_PX = 7
 _OUTLINE = [SHOULDERS[0], SHOULDERS[1], HIPS[1], HIPS[0]]
-_CLOTHED = [*SHOULDERS, *HIPS, *KNEES]
+_DRESSED = [*EARS, *SHOULDERS, *HIPS, *KNEES, *ANKLES]
 _FAR_PX = 4096
+COLOURS = 12
 
 
-def clothing(rgb: Image, xy: Floats, hidden: npt.NDArray[np.bool_] | None = None) -> Floats:
-    """CIE Lab (OpenCV's 8-bit scale) of torso and thighs, (6,): medians of what is not `hidden`.
+def dress(rgb: Image, xy: Floats, hidden: npt.NDArray[np.bool_] | None = None) -> Floats:
+    """CIE Lab (OpenCV's 8-bit scale) of torso, thighs, shins and hair, (12,): medians of what is not `hidden`.
 
     NaN where fewer than 20 pixels are left.
     """
-    area, corner = _around(xy[_CLOTHED], rgb.shape[:2])
+    area, corner = _around(xy[_DRESSED], rgb.shape[:2])
     points = np.clip(np.rint(xy - corner), -_FAR_PX, _FAR_PX).astype(np.int32)
     part, covered = rgb[area], None if hidden is None else hidden[area]
-    return np.concatenate([_median_lab(part, draw(part, points), covered) for draw in (_torso, _thighs)])
+    parts = (_torso, partial(_bones, HIPS, KNEES), partial(_bones, KNEES, ANKLES), partial(_bones, EARS, EARS[::-1]))
+    return np.concatenate([_median_lab(part, drawn(part, points), covered) for drawn in parts])
 
 
 def _around(xy: Floats, size: tuple[int, ...]) -> tuple[tuple[slice, slice], Floats]:
     """The part of a picture that holds some points, and its upper left corner (x, y)."""
     limits = np.array([size[1], size[0]])
-    low = np.clip(np.floor(xy.min(axis=0)) - _THIGH_PX, 0, limits - 1).astype(int)
-    high = np.clip(np.ceil(xy.max(axis=0)) + _THIGH_PX, low + 1, limits).astype(int)
+    low = np.clip(np.floor(xy.min(axis=0)) - _BONE_PX, 0, limits - 1).astype(int)
+    high = np.clip(np.ceil(xy.max(axis=0)) + _BONE_PX, low + 1, limits).astype(int)
     return (slice(low[1], high[1]), slice(low[0], high[0])), low.astype(float)
 
 
@@ -41,10 +45,10 @@ def _torso(rgb: Image, points: npt.NDArray[np.int32]) -> Image:
     return canvas
 
 
-def _thighs(rgb: Image, points: npt.NDArray[np.int32]) -> Image:
+def _bones(starts: list[int], ends: list[int], rgb: Image, points: npt.NDArray[np.int32]) -> Image:
     canvas = np.zeros(rgb.shape[:2], np.uint8)
-    for hip, knee in zip(HIPS, KNEES, strict=True):
-        cv2.line(canvas, points[hip].tolist(), points[knee].tolist(), 1, _THIGH_PX)
+    for start, end in zip(starts, ends, strict=True):
+        cv2.line(canvas, points[start].tolist(), points[end].tolist(), 1, _BONE_PX)
     return canvas
 
 

@@ -1,16 +1,14 @@
-"""A clip's file goes in; who dances in it and how they move comes out."""
+"""What was seen in a clip goes in; who dances in it and how they move comes out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from agents.move_indexing.dancers.frames import sampled
+from agents.move_indexing.dancers.frames import RATE_HZ
 from agents.move_indexing.dancers.identity import Pair, assign
-from agents.move_indexing.dancers.pose import DancerFinder
 from agents.move_indexing.dancers.sightings import ANKLES, NOSE, Floats, Moment
 from agents.move_indexing.dancers.tracks import Track, follow
 from schemas.faults import Poison
@@ -35,29 +33,18 @@ class Dance:
         return int((self.lead.seen & self.follow.seen).sum()) >= _FEW_SAMPLES
 
 
-def watch(path: Path, model: Path, duration_s: float, report: Callable[[float], None] = lambda _: None) -> Dance:
-    """Look for both dancers ten times a second. `report` takes the finished fraction.
+def understand(moments: Sequence[Moment], rate_hz: float = RATE_HZ) -> Dance:
+    """The dance that a clip's moments show, its tracks at `rate_hz`.
 
-    Raises `Poison`: `nobody` where less than 30 % of the frames, or fewer than five, show a dancer, and what
-    `sampled` raises; `Retryable` (`no_model`).
+    Raises `Poison` (`nobody`) where less than 30 % of the frames, or fewer than five, show a dancer.
     """
-    moments = []
-    with DancerFinder(model) as finder:
-        for frame in sampled(path):
-            moments.append(Moment(frame.time_s, finder.find(frame)))
-            report(min(1.0, frame.time_s / max(duration_s, 1e-9)))
-    return understand(moments)
-
-
-def understand(moments: Sequence[Moment]) -> Dance:
-    """The dance that a clip's moments show. Raises `Poison` (`nobody`)."""
     shares = _shares(moments)
     if shares.one < _LEAST_SEEN or shares.one * len(moments) < _FEW_SAMPLES:
         seen = f"a dancer is seen in {shares.one:.0%} of its frames"
         raise Poison(f"{seen}; give a clip that shows both dancers, head to feet", reason="nobody")
     times = [moment.time_s for moment in moments]
-    front = follow(times, [moment.dancers[0] if moment.dancers else None for moment in moments])
-    lead, partner = _taller_first(_tracks(times, assign(moments)))
+    front = follow(times, [moment.dancers[0] if moment.dancers else None for moment in moments], rate_hz)
+    lead, partner = _taller_first(_tracks(times, assign(moments), rate_hz))
     return Dance(front, lead, partner, shares)
 
 
@@ -66,8 +53,9 @@ def _shares(moments: Sequence[Moment]) -> Dancers:
     return Dancers(one=round(float((count >= 1).mean()), 4), both=round(float((count >= 2).mean()), 4))
 
 
-def _tracks(times: Sequence[float], pairs: Sequence[Pair]) -> tuple[Track, Track]:
-    return follow(times, [pair[0] for pair in pairs]), follow(times, [pair[1] for pair in pairs])
+def _tracks(times: Sequence[float], pairs: Sequence[Pair], rate_hz: float) -> tuple[Track, Track]:
+    one, two = ([pair[place] for pair in pairs] for place in (0, 1))
+    return follow(times, one, rate_hz), follow(times, two, rate_hz)
 
 
 def _taller_first(tracks: tuple[Track, Track]) -> tuple[Track, Track]:

@@ -1,4 +1,4 @@
-"""A clip's file goes in; about ten of its frames a second come out, small and upright."""
+"""A clip's file goes in; ten of its frames a second come out, or as many as asked for, small and upright."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 Image = npt.NDArray[np.uint8]
 
-RATE_HZ = 10.0
+RATE_HZ = 10.0  # of motion, once measured; a clip may be looked at more often
 _PIXELS = 640 * 360  # larger pictures cost more and give the same landmarks: the model sees 256x256 of a dancer
 _FAST_FPS = 45.0
 
@@ -33,39 +33,42 @@ class Frame:
     rgb: Image
 
 
-def sampled(path: Path) -> Iterator[Frame]:
-    """The frames nearest to every tenth of a second. Raises `Poison`: `no_video`, `not_media`, `empty`."""
+def sampled(path: Path, rate_hz: float = RATE_HZ) -> Iterator[Frame]:
+    """The frames nearest to each of `rate_hz` moments a second, all of a slower clip's.
+
+    Raises `Poison`: `no_video`, `not_media`, `empty`.
+    """
     with open_container(path) as container:
-        stream = _video(container)
+        stream = _video(container, rate_hz)
         due_s = 0.0
         for frame in _frames(container, stream):
             time_s = max(0.0, float(frame.time) - start_s(container))
-            if time_s >= due_s - _half_frame_s(stream):
+            if time_s >= due_s - _half_frame_s(stream, rate_hz):
                 yield Frame(time_s, _small(frame))
-                due_s = (round(time_s * RATE_HZ) + 1) / RATE_HZ
+                due_s = (round(time_s * rate_hz) + 1) / rate_hz
 
 
-def _video(container: InputContainer) -> VideoStream:
+def _video(container: InputContainer, rate_hz: float) -> VideoStream:
     import av
 
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
-            return _frugal(stream)
+            return _frugal(stream, rate_hz)
     raise Poison("it has no video; give a clip of a dance move", reason="no_video")
 
 
-def _frugal(stream: VideoStream) -> VideoStream:
+def _frugal(stream: VideoStream, rate_hz: float) -> VideoStream:
     # The picture is measured, not shown: the filter that smooths it is not paid for, nor, where there are
     # many frames a second, are those that no other frame is built on.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), "skip_loop_filter": "all"}
     stream.codec_context.thread_count = 1
-    if float(stream.average_rate or 0) > _FAST_FPS:
+    if float(stream.average_rate or 0) > max(_FAST_FPS, 3 * rate_hz):
         stream.codec_context.skip_frame = "NONREF"
     return stream
 
 
-def _half_frame_s(stream: VideoStream) -> float:
-    return 0.5 / max(float(stream.average_rate or 0), 2 * RATE_HZ)
+def _half_frame_s(stream: VideoStream, rate_hz: float) -> float:
+    return 0.5 / max(float(stream.average_rate or 0), 2 * rate_hz)
 
 
 def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFrame]:

@@ -6,22 +6,27 @@ is, where it differs, and motion links one frame to the next: a Viterbi path ove
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
+import numpy.typing as npt
 
-from agents.move_indexing.dancers.sightings import Floats, Moment, Sighting, torso
+from agents.move_indexing.dancers.sightings import HIPS, Floats, Moment, Sighting, middle, torso
 
 Pair = tuple[Sighting | None, Sighting | None]
 
-_COLOUR_CAP = 4.0  # in standard deviations: light and shadow must not outweigh all other frames
+_COLOUR_SHARE = 0.2  # one frame's colours are much like the last one's, not new evidence
+_COLOUR_CAP = 4.0  # light and shadow must not outweigh all other frames
 _MOTION_CAP = 3.0
 _SPEED = 0.3  # torso lengths that landmarks may jump between frames however close these are
-_COMING_OR_GOING = 0.5  # without it, who is seen alone would best take the other's name in every frame
-_FLOOR = 8.0  # of a standard deviation, in Lab units: below it colours do not differ
+_COMING_OR_GOING = 1.0  # without it, who is seen alone would best take the other's name in every frame
+_FAR_OFF = 3.0  # deviations: beyond, a colour is no dancer's
+_FLOOR = 8.0  # of a deviation, in Lab units: below it colours do not differ
 _ROUNDS = 15
+_STRAY, _STRAY_WITHIN_S = 0.8, 1.0  # torso lengths beside the way from before to after
 
 
 def assign(moments: Sequence[Moment]) -> list[Pair]:
@@ -29,7 +34,29 @@ def assign(moments: Sequence[Moment]) -> list[Pair]:
     if not any(moment.dancers for moment in moments):
         return [(None, None)] * len(moments)
     swapped = _best_path(_colour_costs(moments), _motion_costs(moments))
-    return [_named(moment, swap) for moment, swap in zip(moments, swapped, strict=True)]
+    named = [_named(moment, swap) for moment, swap in zip(moments, swapped, strict=True)]
+    times = [moment.time_s for moment in moments]
+    kept = [_without_strays(times, [pair[place] for pair in named]) for place in (0, 1)]
+    return list(zip(*kept, strict=True))
+
+
+def _without_strays(times: Sequence[float], dancer: Sequence[Sighting | None]) -> list[Sighting | None]:
+    """A dancer's sightings without those that are far from where the ones before and after have the dancer."""
+    kept = list(dancer)
+    found = [(time, seen, place) for place, (time, seen) in enumerate(zip(times, dancer, strict=True)) if seen]
+    for (before_s, before, _), (time, seen, place), (after_s, after, _) in zip(
+        found, found[1:], found[2:], strict=False
+    ):
+        span_s = after_s - before_s
+        if span_s <= _STRAY_WITHIN_S and _is_stray(before, seen, after, (time - before_s) / span_s):
+            kept[place] = None
+    return kept
+
+
+def _is_stray(before: Sighting, seen: Sighting, after: Sighting, share: float) -> bool:
+    was, now, then = (middle(sighting.xy, HIPS) for sighting in (before, seen, after))
+    off = np.linalg.norm(now - was * (1 - share) - then * share)
+    return bool(off > _STRAY * max(torso(before.xy), torso(after.xy)) + np.linalg.norm(then - was))
 
 
 def _named(moment: Moment, swap: int) -> Pair:
@@ -54,17 +81,19 @@ def _best_path(own: Floats, between: Floats) -> list[int]:
 
 @dataclass(frozen=True)
 class _Wardrobe:
-    """The two dancers' usual colours (2, 6), in units of `scale` (6,) around `centre` (6,)."""
+    """The two dancers' usual colours (2, k), and how far one's colours usually stray from them, (k,)."""
 
-    centre: Floats
-    scale: Floats
     colours: Floats
+    strays: Floats
 
-    def distance(self, seen: Floats) -> Floats:
-        """From a colour (6,) to each dancer's: (2,)."""
-        known = np.where(np.isnan(seen), self.centre, seen)
-        apart = np.linalg.norm((known - self.centre) / self.scale - self.colours, axis=1)
-        capped: Floats = np.minimum(_COLOUR_CAP, apart)
+    def distances(self, seen: Floats) -> Floats:
+        """From a sighting's colours (k,) to each dancer's, (2,): the nearer is 0, the other 4 at most.
+
+        A share of half the difference of squared deviations, which is how much likelier one is than the other (log).
+        """
+        off = np.nan_to_num((seen - self.colours) / self.strays)
+        deviations = (np.clip(off, -_FAR_OFF, _FAR_OFF) ** 2).sum(axis=1) / 2
+        capped: Floats = np.minimum(_COLOUR_CAP, _COLOUR_SHARE * (deviations - deviations.min()))
         return capped
 
 
@@ -76,38 +105,54 @@ def _colour_costs(moments: Sequence[Moment]) -> Floats:
 def _colour_cost(moment: Moment, wardrobe: _Wardrobe) -> Floats:
     cost = np.zeros(2)
     for place, dancer in enumerate(moment.dancers):
-        cost += np.roll(wardrobe.distance(dancer.colour), -place)
+        cost += np.roll(wardrobe.distances(dancer.colour), -place)
     return cost
 
 
 def _wardrobe(moments: Sequence[Moment]) -> _Wardrobe:
-    pairs = [moment for moment in moments if len(moment.dancers) == 2]
-    seen = np.array([dancer.colour for moment in pairs or moments for dancer in moment.dancers])
-    centre = _nan_median(seen)
-    known = np.where(np.isnan(seen), centre, seen)
-    scale = known.std(axis=0) + _FLOOR
-    return _Wardrobe(centre, scale, _two_clusters((known - centre) / scale))
+    pairs = [[dancer.colour for dancer in moment.dancers] for moment in moments if len(moment.dancers) == 2]
+    if not pairs:
+        nothing = np.zeros(len(next(dancer for moment in moments for dancer in moment.dancers).colour))
+        return _Wardrobe(np.array([nothing, nothing]), nothing + _FLOOR)
+    return _dressed(np.array(pairs))
+
+
+def _dressed(pairs: Floats) -> _Wardrobe:
+    """From the colours of both dancers in some frames, (n, 2, k), in either order: who usually wears what.
+
+    Two means, each frame giving one of its two to each; begun from the way in which most frames' two differ most.
+    """
+    apart = np.nan_to_num(pairs[:, 0] - pairs[:, 1])
+    swapped = apart @ np.linalg.svd(apart, full_matrices=False)[2][0] < 0
+    for _ in range(_ROUNDS):
+        wardrobe = _worn(pairs, swapped)
+        costs = np.array([[wardrobe.distances(seen) for seen in pair] for pair in pairs])
+        before, swapped = swapped, costs[:, 0, 1] + costs[:, 1, 0] < costs[:, 0, 0] + costs[:, 1, 1]
+        if (before == swapped).all():
+            break
+    return _worn(pairs, swapped)
+
+
+def _worn(pairs: Floats, swapped: npt.NDArray[np.bool_]) -> _Wardrobe:
+    ordered = np.where(swapped[:, None, None], pairs[:, ::-1], pairs)
+    usual = _nan_median(ordered)
+    # Not a median: what shows a face now and hair then must count for little.
+    strays = np.nan_to_num(np.sqrt(_nan_mean((ordered - usual) ** 2)).mean(axis=0))
+    return _Wardrobe(usual, strays + _FLOOR)
 
 
 def _nan_median(seen: Floats) -> Floats:
-    columns = [column[~np.isnan(column)] for column in seen.T]
-    return np.array([np.median(column) if len(column) else 0.0 for column in columns])
+    """Along the first axis, 0 where nothing is known."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        return np.nan_to_num(np.nanmedian(seen, axis=0))
 
 
-def _two_clusters(points: Floats) -> Floats:
-    """Two means (2, d), begun from the two halves along the axis on which the points differ most."""
-    axis = np.linalg.svd(points - points.mean(axis=0), full_matrices=False)[2][0]
-    along = points @ axis
-    label = (along > np.median(along)).astype(int)
-    centres = _means(points, label, np.zeros((2, points.shape[1])))
-    for _ in range(_ROUNDS):
-        label = np.linalg.norm(points[:, None] - centres, axis=2).argmin(axis=1)
-        centres = _means(points, label, centres)
-    return centres
-
-
-def _means(points: Floats, label: Floats, before: Floats) -> Floats:
-    return np.array([points[label == i].mean(axis=0) if (label == i).any() else before[i] for i in (0, 1)])
+def _nan_mean(seen: Floats) -> Floats:
+    """Along the first axis, 0 where nothing is known."""
+    known = ~np.isnan(seen)
+    mean: Floats = np.where(known, seen, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return mean
 
 
 def _motion_costs(moments: Sequence[Moment]) -> Floats:

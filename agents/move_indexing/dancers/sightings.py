@@ -12,10 +12,11 @@ Floats = npt.NDArray[np.floating[Any]]
 
 SHOULDERS, ELBOWS, WRISTS = [11, 12], [13, 14], [15, 16]
 HIPS, KNEES, ANKLES = [23, 24], [25, 26], [27, 28]
-NOSE = 0
+NOSE, EARS = 0, [7, 8]
 JOINTS = [NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES]
 
-_SAME_WITHIN = 0.35  # torso lengths
+_SAME_WITHIN = 0.15  # torso lengths
+_CLOSE_WITHIN = 0.6
 _REACH = 1.2  # body heights between the hips of two who dance together
 _SIZES = (0.5, 1.8)
 _APART = 0.7  # body heights: beyond, nobody bends or hides enough to look much smaller than the other
@@ -26,13 +27,14 @@ _SIZES_APART = (0.75, 1.35)
 class Sighting:
     """BlazePose's 33 landmarks of one dancer.
 
-    `xy` (33, 2) pixels; `world` (33, 3) metres from the hips, y down; `colour` (6,) CIE Lab of torso and thighs, as
-    OpenCV scales it, NaN where they cannot be seen.
+    `xy` (33, 2) pixels; `world` (33, 3) metres from the hips, y down; `colour` (12,) CIE Lab of torso, thighs,
+    shins and hair, as OpenCV scales it, NaN where they cannot be seen; `confidence` 0-1, that somebody is there.
     """
 
     xy: Floats
     world: Floats
     colour: Floats
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,16 @@ def is_partner(front: Sighting, other: Sighting) -> bool:
 
 
 def is_same(one: Sighting, other: Sighting) -> bool:
-    """Whether the same body was found twice: half of its landmarks lie within a third of a torso."""
-    apart = np.linalg.norm(one.xy - other.xy, axis=1)
-    return bool(np.median(apart) < _SAME_WITHIN * max(torso(one.xy), torso(other.xy)))
+    """Whether the same body was found twice: half of its landmarks lie within a seventh of a torso."""
+    return _apart(one, other) < _SAME_WITHIN
+
+
+def are_close(one: Sighting, other: Sighting) -> bool:
+    """Whether two bodies may have been mixed: half of their landmarks lie within 0.6 of a torso."""
+    return _apart(one, other) < _CLOSE_WITHIN
+
+
+def _apart(one: Sighting, other: Sighting) -> float:
+    """Median distance of like landmarks, in lengths of the longer torso."""
+    apart = np.median(np.linalg.norm(one.xy - other.xy, axis=1))
+    return float(apart / max(torso(one.xy), torso(other.xy)))

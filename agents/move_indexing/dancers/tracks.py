@@ -20,28 +20,33 @@ class Track:
     """`times` (n,) seconds; `xy` (n, 33, 2) pixels; `world` (n, 33, 3) metres.
 
     `seen` (n,): the dancer was found then, or before and after within 0.7 s, which is short enough to interpolate.
-    Elsewhere the values only fill the gap.
+    Elsewhere the values only fill the gap. `found` 0-1: the share of frames that show the dancer; `confidence` 0-1: the
+    mean of those.
     """
 
     times: Floats
     xy: Floats
     world: Floats
     seen: npt.NDArray[np.bool_]
+    found: float = 1.0
+    confidence: float = 1.0
 
 
-def follow(times_s: Sequence[float], sightings: Sequence[Sighting | None]) -> Track:
+def follow(times_s: Sequence[float], sightings: Sequence[Sighting | None], rate_hz: float = RATE_HZ) -> Track:
     """The track of one dancer from the frames of a clip, None where a frame does not show the dancer."""
-    grid = np.arange(0.0, max(times_s, default=0.0) + 1e-9, 1 / RATE_HZ)
+    grid = np.arange(0.0, max(times_s, default=0.0) + 1e-9, 1 / rate_hz)
     found = [(t, s) for t, s in zip(times_s, sightings, strict=True) if s is not None]
     if not found:
         nothing = np.zeros((len(grid), 33, 3))
-        return Track(grid, nothing[:, :, :2], nothing, np.zeros(len(grid), bool))
+        return Track(grid, nothing[:, :, :2], nothing, np.zeros(len(grid), bool), 0.0, 0.0)
     known = np.array([t for t, _ in found])
     return Track(
         grid,
         _interpolated(grid, known, np.array([s.xy for _, s in found])),
         _interpolated(grid, known, np.array([s.world for _, s in found])),
         _covered(grid, known),
+        len(found) / len(times_s),
+        float(np.mean([s.confidence for _, s in found])),
     )
 
 

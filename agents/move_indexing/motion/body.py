@@ -6,8 +6,8 @@ import numpy as np
 
 from agents.move_indexing.dancers.frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import ANKLES, HIPS, JOINTS, NOSE, SHOULDERS, WRISTS, Floats, middle, torso
-from agents.move_indexing.motion.signals import heading, rate, rhythm, smooth, speed, spread, strength
 from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.motion.signals import heading, rate, rhythm, smooth, speed, spread, strength
 
 BODY_VALUES = 311
 # Shoulder-elbow-wrist, elbow-shoulder-hip, shoulder-hip-knee, hip-knee-ankle; left and right.

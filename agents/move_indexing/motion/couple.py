@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.move_indexing.dancers.sightings import HIPS, SHOULDERS, WRISTS, Floats, middle, torso
-from agents.move_indexing.motion.signals import correlation, heading, rate, rhythm, smooth, spread
 from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.motion.signals import correlation, heading, rate, rhythm, smooth, spread
 
 COUPLE_VALUES = 57
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.move_indexing.motion.body import BODY_VALUES, body_motion
-from agents.move_indexing.motion.couple import COUPLE_VALUES, couple_motion
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.sightings import Floats
+from agents.move_indexing.motion.body import BODY_VALUES, body_motion
+from agents.move_indexing.motion.couple import COUPLE_VALUES, couple_motion
 
 MOTION_VALUES, AUDIO_VALUES = 384, 128
 # Two clips' cosine is 0.8 of their motion's and 0.2 of their music's: moves are danced to many a song.

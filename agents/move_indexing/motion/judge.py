@@ -7,8 +7,8 @@ import numpy as np
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import ANKLES, SHOULDERS, WRISTS, torso
-from agents.move_indexing.motion.signals import heading, smooth, speed
 from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.motion.signals import heading, smooth, speed
 from schemas.base import Difficulty, Level
 
 # The thirds of 37 clips of beginners' to advanced moves, rounded: what is usual there is medium, or intermediate.

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from agents.move_indexing.eights import couple_pose, eight_starts, eights
 from agents.move_indexing.dancers.tracks import Track, follow
+from agents.move_indexing.eights import couple_pose, eight_starts, eights
 from tests.unit.move_indexing.kit import MakeBody
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from agents.move_indexing.dancers.dance import Dance, understand
-from agents.move_indexing.motion.embedding import AUDIO_VALUES, MOTION_VALUES, embed, features, motion_part
 from agents.move_indexing.dancers.sightings import Moment
+from agents.move_indexing.motion.embedding import AUDIO_VALUES, MOTION_VALUES, embed, features, motion_part
 from schemas.faults import Poison
 from tests.unit.move_indexing.kit import BLUE, MakeBody
 

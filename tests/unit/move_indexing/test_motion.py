@@ -4,11 +4,11 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.body import BODY_VALUES, body_motion, joint_angles
 from agents.move_indexing.motion.couple import COUPLE_VALUES, couple_motion
 from agents.move_indexing.motion.judge import pace_of, turns_per_bar
 from agents.move_indexing.motion.signals import BEAT_SHARES, correlation, heading, rhythm
-from agents.move_indexing.dancers.tracks import Track
 from tests.unit.move_indexing.kit import standing
 
 TEMPO = 120.0

@@ -16,7 +16,7 @@ def test_a_couple_in_embrace_is_two_dancers(body: MakeBody) -> None:
 
 
 def test_the_same_body_again_is_no_partner(body: MakeBody) -> None:
-    assert not is_partner(body(x=300), body(x=310, torso_px=62))
+    assert not is_partner(body(x=300), body(x=304, torso_px=62))
 
 
 @pytest.mark.parametrize("torso_px", [20, 120])

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.move_indexing.dancers.dance import watch
-from agents.move_indexing.dancers.frames import Frame
-from agents.move_indexing.dancers.pose import DancerFinder
+from agents.move_indexing.dancers.dance import Dance, understand
+from agents.move_indexing.dancers.finder import DancerFinder
+from agents.move_indexing.dancers.frames import Frame, sampled
+from agents.move_indexing.dancers.kept import look
 from schemas.faults import Poison, Retryable
 from tests.unit.move_indexing.kit import MakeClip
 
@@ -18,10 +19,14 @@ from tests.unit.move_indexing.kit import MakeClip
 _TOLD = [15, 16, 23, 24, 25, 26, 27, 28]
 
 
+def _dance(clip: Path, pose_model: Path) -> Dance:
+    return understand(look(clip, "fast", pose_model).moments)
+
+
 @pytest.mark.shared
 @pytest.mark.parametrize("name", ["cross_body_fast"])
 def test_both_dancers_are_found_where_they_are(clips_with_joints: Path, pose_model: Path, name: str) -> None:
-    dance = watch(clips_with_joints / f"{name}.mp4", pose_model, 8.0)
+    dance = _dance(clips_with_joints / f"{name}.mp4", pose_model)
     assert dance.dancers.both >= 0.9
     truth = np.array(json.loads((clips_with_joints / f"{name}.truth.json").read_text()))[:, :, 3:] * [640, 360]
     tall = np.ptp(truth[..., 1])
@@ -33,38 +38,50 @@ def test_both_dancers_are_found_where_they_are(clips_with_joints: Path, pose_mod
 
 
 def test_the_same_clip_gives_the_same_dance(rendered_clips: Path, pose_model: Path) -> None:
-    one, two = (watch(rendered_clips / "dip.mp4", pose_model, 4.2) for _ in range(2))
+    one, two = (_dance(rendered_clips / "dip.mp4", pose_model) for _ in range(2))
     np.testing.assert_array_equal(one.lead.xy, two.lead.xy)
     np.testing.assert_array_equal(one.follow.world, two.follow.world)
+    assert one.dancers.both > 0.9
 
 
 def test_a_clip_of_nobody_is_refused(clip: MakeClip, pose_model: Path) -> None:
     reported: list[float] = []
+    seen = look(clip(seconds=2.0, fps=10), "fast", pose_model, duration_s=2.0, report=reported.append)
     with pytest.raises(Poison) as fault:
-        watch(clip(seconds=2.0, fps=10), pose_model, 2.0, reported.append)
+        understand(seen.moments)
     assert fault.value.reason == "nobody"
     assert reported == sorted(reported)
     assert reported[-1] > 0.8
 
 
-def test_a_missing_model_says_how_to_get_it(tmp_path: Path) -> None:
+def test_a_missing_or_damaged_model_says_how_to_get_it(tmp_path: Path) -> None:
     with pytest.raises(Retryable, match="make setup") as fault:
         DancerFinder(tmp_path / "no.task")
     assert fault.value.reason == "no_model"
+    (tmp_path / "bad.task").write_bytes(b"no bundle")
+    with pytest.raises(Retryable, match="make setup"):
+        DancerFinder(tmp_path / "bad.task")
 
 
 def test_pictures_of_any_shape_and_of_one_colour_are_looked_at(pose_model: Path) -> None:
-    with DancerFinder(pose_model) as finder:
-        for shape in ((16, 640), (640, 16), (360, 640)):
-            assert finder.find(Frame(0.0, np.zeros((*shape, 3), np.uint8))) == ()
+    finder = DancerFinder(pose_model)
+    for shape in ((16, 640), (640, 16), (360, 640)):
+        assert finder.find(Frame(0.0, np.zeros((*shape, 3), np.uint8))) == ()
+
+
+def test_dancers_who_leave_are_found_again(rendered_clips: Path, pose_model: Path) -> None:
+    finder = DancerFinder(pose_model)
+    frame = next(sampled(rendered_clips / "basic_side.mp4"))
+    empty = Frame(0.1, np.full_like(frame.rgb, 90))
+    assert [len(finder.find(shown)) for shown in (frame, frame, empty, frame)] == [2, 2, 0, 2]
 
 
 def test_a_process_that_has_looked_ends_without_a_word(pose_model: Path) -> None:
     code = (
-        "import sys, numpy as np; from pathlib import Path; from agents.move_indexing.dancers.pose import DancerFinder;"
+        "import sys, numpy as np; from pathlib import Path;"
+        "from agents.move_indexing.dancers.finder import DancerFinder;"
         "from agents.move_indexing.dancers.frames import Frame;"
-        "finder = DancerFinder(Path(sys.argv[1])).__enter__();"
-        "finder.find(Frame(0.0, np.zeros((90, 160, 3), np.uint8))); finder.__exit__()"
+        "DancerFinder(Path(sys.argv[1])).find(Frame(0.0, np.zeros((90, 160, 3), np.uint8)))"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(pose_model)], capture_output=True, text=True, check=True)
     assert (ended.stdout, ended.stderr) == ("", "")

@@ -1,0 +1,68 @@
+"""MediaPipe's pose bundle goes in; its two networks come out, ready to be run on one thread."""
+
+from __future__ import annotations
+
+import zipfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from agents.move_indexing.dancers.quiet import quiet_stderr
+from schemas.faults import Retryable
+
+_DETECTOR, _LANDMARKS = "pose_detector.tflite", "pose_landmarks_detector.tflite"
+
+Tensor = npt.NDArray[np.float32]
+
+
+class Network:
+    """A network of one picture: `size` is the side of the square that it takes."""
+
+    def __init__(self, model: bytes) -> None:
+        """Load `model`, the content of a TFLite file."""
+        from ai_edge_litert.interpreter import Interpreter
+
+        with quiet_stderr():
+            self._net = Interpreter(model_content=model, num_threads=1)
+            self._net.allocate_tensors()
+        self._input = self._net.get_input_details()[0]["index"]
+        # By name, "Identity", "Identity_1", …: files list them in different orders.
+        self._outputs = [out["index"] for out in sorted(self._net.get_output_details(), key=lambda out: out["name"])]
+        self.size = int(self._net.get_input_details()[0]["shape"][1])
+
+    def run(self, picture: Tensor) -> list[Tensor]:
+        """The outputs, in the order of their names, for a picture (size, size, 3); valid until the next run."""
+        self._net.set_tensor(self._input, picture[None])
+        self._net.invoke()
+        return [self._view(index) for index in self._outputs]
+
+    def _view(self, index: int) -> Tensor:
+        values: Any = self._net.get_tensor(index)
+        return values  # type: ignore[no-any-return]
+
+
+class Networks:
+    """The detector of people, and the landmarks of one of them."""
+
+    def __init__(self, detector: bytes, landmarks: bytes) -> None:
+        """Load both from the content of their files."""
+        self.detector, self.landmarks = Network(detector), Network(landmarks)
+
+
+def load(bundle: Path) -> Networks:
+    """The networks of a bundle; loaded once in a process. Raises `Retryable` (`no_model`) where it is missing."""
+    if not bundle.is_file():
+        raise Retryable("the pose model is missing: run `make setup`", reason="no_model")
+    return _loaded(bundle)
+
+
+@lru_cache(maxsize=1)
+def _loaded(bundle: Path) -> Networks:
+    try:
+        with zipfile.ZipFile(bundle) as parts:
+            return Networks(parts.read(_DETECTOR), parts.read(_LANDMARKS))
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise Retryable("the pose model is damaged: remove it and run `make setup`", reason="no_model") from error

@@ -1,0 +1,101 @@
+"""The demo couple's hands and feet: what is held is held, and who stands does not slide. No OpenGL, no body data."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data.generators.couple.couple import ENERGIES, Couple
+from data.generators.couple.holds import HOLDS, JOINED, Keys
+from data.generators.couple.moves import MOVES
+from data.generators.couple.posing import pose
+from data.generators.couple.skeleton import Bones
+from data.generators.couple.stance import SOLE
+from data.generators.couple.sway import Spring
+from tests.unit.demo.kit import stick_figure
+
+BODIES = stick_figure("lead"), stick_figure("follow")
+COUNTS_DANCED = np.arange(0.5, 17.5, 0.125)
+APART = 0.03  # metres
+APART_IN = {"combination": 0.10, "shadow": 0.10}  # an arm bent as far as it goes holds less well
+OVER_HEAD = 0.20  # metres above the root of the head: its crown is at 0.14
+SLIDES = 0.05  # metres a beat
+
+
+def couple(name: str) -> Couple:
+    energy = ENERGIES["medium"]
+    return Couple(BODIES, MOVES[name](energy.step), energy)
+
+
+def posed(dancers: Couple, count: float) -> tuple[Bones, Bones]:
+    lead, follow = dancers.stances(count)
+    return pose(BODIES[0], lead), pose(BODIES[1], follow)
+
+
+def steady(keys: Keys, count: float) -> str | None:
+    """The hold in force, unless the hands are on the way to another."""
+    if any(count < start < count + 1 for start, _ in keys):
+        return None
+    return [name for start, name in keys if start <= count][-1]
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_held_hands_stay_together(name: str) -> None:
+    dancers = couple(name)
+    for count in COUNTS_DANCED:
+        bones = posed(dancers, count)
+        stances = dancers.stances(count)
+        for contact, sides in dancers.move.sides.items():
+            if steady(dancers.move.holds[contact], count) in JOINED:
+                his, hers = (body.palm_middle(side, b) for body, side, b in zip(BODIES, sides, bones, strict=True))
+                wanted = stances[0].hands[sides[0]].place - stances[1].hands[sides[1]].place
+                assert np.linalg.norm(his - hers - wanted) < APART_IN.get(name, APART), count
+                assert np.linalg.norm(his - hers) < 0.16, count
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_the_standing_foot_stays_where_it_is(name: str) -> None:
+    dancers = couple(name)
+    walks = dancers.lead, dancers.follow
+    step = COUNTS_DANCED[1] - COUNTS_DANCED[0]
+    for count in COUNTS_DANCED[:-1]:
+        before, after = posed(dancers, count), posed(dancers, count + step)
+        for who, walk in enumerate(walks):
+            weight = walk.at(count).weight
+            if abs(weight) > 0.999 and walk.at(count + step).weight == weight:
+                ball = BODIES[who].number["ball_l" if weight < 0 else "ball_r"]
+                assert np.linalg.norm(after[who].places[ball] - before[who].places[ball]) / step < SLIDES, count
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_no_foot_sinks_into_the_floor(name: str) -> None:
+    dancers = couple(name)
+    for count in COUNTS_DANCED:
+        for body, bones in zip(BODIES, posed(dancers, count), strict=True):
+            for side in "lr":
+                ball = f"ball_{side}"
+                assert bones.places[body.number[ball]][1] > body.at(ball)[1] + SOLE - 1e-6
+
+
+def test_the_hand_that_turns_her_passes_over_her_head() -> None:
+    dancers = couple("right_turn")
+    for count in (5.0, 5.5, 6.0, 6.5, 7.0):
+        lead, follow = posed(dancers, count)
+        hand = BODIES[0].palm_middle("l", lead)
+        assert hand[1] > follow.places[BODIES[1].number["head"]][1] + OVER_HEAD
+
+
+def test_every_hold_of_a_move_exists() -> None:
+    named = {name for move in MOVES.values() for keys in move(0.2).holds.values() for _, name in keys}
+    assert named == set(HOLDS)
+
+
+@given(st.floats(0.5, 4.0), st.floats(0.1, 1.0), st.floats(-2, 2))
+def test_a_spring_comes_to_rest_where_it_hangs(hertz: float, damping: float, jump: float) -> None:
+    spring = Spring(hertz, damping)
+    assert spring.follow(np.array([0.0])) == pytest.approx(0.0)
+    behind = [float(spring.follow(np.array([jump]))[0]) for _ in range(600)]
+    assert abs(behind[0]) <= abs(jump) + 1e-9
+    assert behind[-1] == pytest.approx(0.0, abs=1e-2)
