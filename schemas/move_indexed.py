@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from schemas.base import Count, Difficulty, Level, MediaFacts, Name, Payload, RequestId, Seconds, Share
+
+Degrees = Annotated[float, Field(ge=0, le=180)]
 
 
 class Dancers(Payload):
@@ -12,6 +16,62 @@ class Dancers(Payload):
 
     one: Share
     both: Share
+
+
+class Joint(Payload):
+    """How a joint bends, in degrees: 180 is straight. The 10th, 50th and 90th percentile."""
+
+    low_deg: Degrees
+    usual_deg: Degrees
+    high_deg: Degrees
+
+
+class DancerMotion(Payload):
+    """How one dancer moves.
+
+    `found`: the share of the sampled frames that show the dancer; `seen`: the share of the clip in which the dancer's
+    place is known, short gaps filled; `confidence`: the mean of the frames that show the dancer. Lengths are in the
+    dancer's torso lengths, on the picture: `pace`, the mean speed of wrists and ankles, a second; `travel`, the way of
+    the hips, a bar. `turns`: how far the shoulders turn, back and forth, in whole turns a bar. `joints`: left and right
+    elbow, shoulder, hip and knee.
+    """
+
+    found: Share
+    seen: Share
+    confidence: Share
+    pace: float = Field(ge=0)
+    travel: float = Field(ge=0)
+    turns: float = Field(ge=0)
+    joints: dict[str, Joint] = {}
+
+
+class CoupleMotion(Payload):
+    """How two dancers stand to each other while both are seen.
+
+    `distance`: between their hips, in torso lengths on the picture, 10th, 50th and 90th percentile. Shares of the
+    time: `face_to_face`, `same_way` (side by side, or one behind the other), what is left is across; `close`, hips
+    within 0.8 torso lengths; `hands_joined`, at least one hand at a hand of the other.
+    """
+
+    distance: tuple[float, float, float]
+    face_to_face: Share
+    same_way: Share
+    close: Share
+    hands_joined: Share
+
+
+class Motion(Payload):
+    """How a clip's dancers move. `lead`: the taller; `couple`: None where both are hardly ever seen at once.
+
+    `energy`: the pace of who moves more, 1 at 2 torso lengths a second. `complexity`: in how many independent ways the
+    bodies move, 1 at 8.
+    """
+
+    lead: DancerMotion | None
+    follow: DancerMotion | None
+    couple: CoupleMotion | None
+    energy: Share
+    complexity: Share
 
 
 class Eight(Payload):
@@ -42,6 +102,7 @@ class MoveCard(Payload):
     counts: tuple[Count, ...]
     eights: tuple[Eight, ...]
     dancers: Dancers
+    motion: Motion | None = None
 
 
 class Move(MoveCard):

@@ -15,6 +15,7 @@ from agents.move_indexing.grid import Grid, clip_grid
 from agents.move_indexing.indexed import IndexedMove
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.judge import difficulty, energy_level
+from agents.move_indexing.motion.summary import motion
 from agents.step import Tools
 from schemas.base import MediaFacts, Quality
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
@@ -64,6 +65,7 @@ def _move(event: MoveSubmitted, clip: MediaFacts, grid: Grid, dance: Dance) -> I
         counts=grid.counts,
         eights=found,
         dancers=dance.dancers,
+        motion=motion(dance, grid.tempo_bpm),
         embedding=embed(dance, grid.tempo_bpm, grid.audio),
         warnings=(*grid.warnings, *_warnings(dance, grid, [eight.start_beat for eight in found])),
     )

@@ -28,6 +28,12 @@ class Dance:
     dancers: Dancers
 
     @property
+    def well_seen(self) -> tuple[Track, ...]:
+        """The dancers seen often enough to judge the move by: one at least."""
+        tracks = sorted((self.lead, self.follow), key=lambda track: -track.seen.mean())
+        return (tracks[0], *(track for track in tracks[1:] if track.seen.mean() >= _LEAST_SEEN))
+
+    @property
     def is_couple(self) -> bool:
         """Whether both are seen long enough to say how they move together."""
         return int((self.lead.seen & self.follow.seen).sum()) >= _FEW_SAMPLES

@@ -12,19 +12,19 @@ from agents.move_indexing.motion.signals import heading, smooth, speed
 from schemas.base import Difficulty, Level
 
 # The thirds of 37 clips of beginners' to advanced moves, rounded: what is usual there is medium, or intermediate.
-_LIVELY = (0.85, 1.1)
+_LIVELY = (0.8, 1.1)
 _TURNING = (0.4, 0.6)
 
 
 def energy_level(dance: Dance) -> Level:
     """By the mean speed of wrists and ankles of who moves more, in torso lengths per second: low, medium, high."""
-    pace = max(pace_of(track) for track in (dance.lead, dance.follow))
+    pace = max(map(pace_of, dance.well_seen))
     return "low" if pace < _LIVELY[0] else "medium" if pace < _LIVELY[1] else "high"
 
 
 def difficulty(dance: Dance, tempo_bpm: float) -> Difficulty:
     """By how much the dancer who turns more turns, in turns of the shoulders per bar."""
-    turns = max(turns_per_bar(track, tempo_bpm) for track in (dance.lead, dance.follow))
+    turns = max(turns_per_bar(track, tempo_bpm) for track in dance.well_seen)
     return "beginner" if turns < _TURNING[0] else "intermediate" if turns < _TURNING[1] else "advanced"
 
 

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.move_indexing.agent import STEP
+from agents.move_indexing.dancers.dance import Dance, understand
+from agents.move_indexing.dancers.kept import look
+from agents.move_indexing.dancers.sightings import HIPS, middle
+from agents.step import Tools
+from schemas.base import Source
+from schemas.faults import Poison
+from schemas.move_submitted import MoveSubmitted
+from tests.unit.move_indexing import odd
+
+
+def _dance(path: Path, pose_model: Path) -> Dance:
+    return understand(look(path, "fast", pose_model).moments)
+
+
+def _middle_x(dance: Dance) -> float:
+    return float(np.mean([middle(track.xy, HIPS)[:, 0].mean() for track in (dance.lead, dance.follow)]))
+
+
+def _submitted(path: Path) -> MoveSubmitted:
+    return MoveSubmitted(source=Source(path=str(path)), clip="odd", request_id="r1")
+
+
+def test_one_person_is_a_move_that_says_so(tools: Tools, tmp_path: Path) -> None:
+    path = odd.write(tmp_path / "one.mp4", odd.one_person(), 5.0, 15)
+    move = STEP.work(_submitted(path), tools)
+    assert move.dancers.one > 0.9
+    assert move.dancers.both < 0.1
+    assert any("both dancers" in warning for warning in move.warnings)
+    assert move.motion is not None
+    assert move.motion.couple is None
+    assert move.motion.energy >= 0
+    assert all(eight.start_pose == () for eight in move.eights)
+
+
+@pytest.mark.parametrize("crowd", [odd.five_people, odd.mirror])
+def test_the_couple_in_front_is_told_from_who_is_behind(
+    crowd: Callable[[], odd.Picture], pose_model: Path, tmp_path: Path
+) -> None:
+    alone = _dance(odd.write(tmp_path / "couple.mp4", odd.couple(), 3.0, 15), pose_model)
+    among = _dance(odd.write(tmp_path / "crowd.mp4", crowd(), 3.0, 15), pose_model)
+    assert among.dancers.both > 0.9
+    assert _middle_x(among) == pytest.approx(_middle_x(alone), abs=8)
+
+
+def test_black_frames_are_refused(tools: Tools, tmp_path: Path) -> None:
+    with pytest.raises(Poison) as fault:
+        STEP.work(_submitted(odd.write(tmp_path / "black.mp4", odd.black(), 3.0, 15)), tools)
+    assert fault.value.reason == "nobody"
+    assert "both dancers" in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("fps", "size", "seconds"), [(8, (640, 360), 5.0), (10, (3840, 2160), 2.0), (30, (360, 640), 2.0)]
+)
+def test_slow_large_and_upright_clips_show_the_couple(
+    fps: int, size: tuple[int, int], seconds: float, pose_model: Path, tmp_path: Path
+) -> None:
+    shown = odd.couple() if size == (640, 360) else odd.larger(odd.couple(), size)
+    dance = _dance(odd.write(tmp_path / "clip.mp4", shown, seconds, fps, size), pose_model)
+    assert dance.dancers.one > 0.9
+    assert len(dance.lead.times) == pytest.approx(10 * seconds, abs=2)
+    assert size == (360, 640) or dance.dancers.both > 0.9
