@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 BACHATA := .venv/bin/bachata
@@ -37,7 +37,10 @@ format: .venv/.synced ## Format the code
 quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python tests/quality/quality_music.py $(SONGS)
 
-bench-moves: setup ## Measure what indexing a clip costs
+quality-moves: setup ## Measure who is seen in clips, who is who, where joints are, what is found again (CLIPS=folder)
+	$(RUN) python tests/quality/quality_moves.py $(CLIPS)
+
+bench-moves: setup ## Measure what indexing a clip costs, beside MediaPipe's own landmarker
 	$(RUN) python tests/quality/bench_moves.py
 
 bench-music: .venv/.synced ## Measure what analysing a song costs, beside librosa

@@ -1,22 +1,24 @@
-"""What indexing costs and what its embedding finds again, on real clips.
+"""What indexing a clip costs: CPU seconds per clip second, beside MediaPipe's own landmarker on the same frames.
 
-python tests/quality/bench_moves.py speed [CLIP...]   CPU seconds per clip second and peak memory, without mezzanine
-python tests/quality/bench_moves.py retrieval         leave-one-out 1-NN by category beside shuffled labels
-python tests/quality/bench_moves.py fit               measure agents/move_indexing/scales.json anew
+python tests/quality/bench_moves.py [CLIP...]
 
-Without clips named, those below BACHATA_SHARED (or ../shared) are taken.
+Without clips named, every seventh one below BACHATA_SHARED (or `shared` beside the project) and two demo clips. Then
+the mezzanine of each quality mode, two processes at once, a process's peak memory, clips that are hard on memory or
+time, and a second run of `bachata index`. Exits with 0 when every goal is met.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import resource
+import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
@@ -24,134 +26,223 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from agents.audio_analysis.analysis import analyze  # noqa: E402
-from agents.move_indexing.motion import embedding  # noqa: E402
-from agents.move_indexing.dancers.dance import Dance, watch  # noqa: E402
-from agents.move_indexing.motion.embedding import embed, features  # noqa: E402
-from agents.move_indexing.dancers.pose import DancerFinder  # noqa: E402
-from agents.move_indexing.dancers.sightings import Floats  # noqa: E402
+from agents.intake.container import open_container  # noqa: E402
+from agents.move_indexing.dancers.dance import understand  # noqa: E402
+from agents.move_indexing.dancers.finder import DancerFinder  # noqa: E402
+from agents.move_indexing.dancers.frames import sampled  # noqa: E402
+from agents.move_indexing.dancers.kept import look  # noqa: E402
+from agents.move_indexing.motion.embedding import embed  # noqa: E402
+from agents.move_indexing.motion.summary import motion  # noqa: E402
+from agents.rendering import mezzanine  # noqa: E402
+from agents.rendering.profiles import PROFILES  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
-from schemas.audio_analyzed import AudioAnalysis  # noqa: E402
+from schemas.base import Quality  # noqa: E402
+from schemas.faults import Poison  # noqa: E402
+from tests.unit.move_indexing import odd  # noqa: E402
 
 SHARED = Path(os.environ.get("BACHATA_SHARED") or ROOT.parent / "shared")
-CPU_GOAL, RSS_GOAL_MB = 0.7, 1200
-BOTH_GOAL = {"real": 0.6, "rendered": 0.9}
+DEMO = ROOT / "data" / "demo" / "clips"
+GOALS = {  # figure: (goal, whether more is better)
+    "cpu_s_per_clip_s": (0.7, False),
+    "two_processes_scale": (1.7, True),
+    "peak_rss_mb": (1200.0, False),
+    "mezzanine_rate_off": (0.05, False),
+    "second_run_cpu_s": (0.0, False),
+}
+MODEL = load_settings().pose_model
 USUAL_TEMPO = 125.0
-SHUFFLES = 200
-
-
-def real_clips() -> list[Path]:
-    return sorted((SHARED / "clips").rglob("*.mp4"))
-
-
-def rendered_clips() -> list[Path]:
-    return sorted((SHARED / "prototypes" / "dancers" / "clips").glob("*.mp4"))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=("speed", "retrieval", "fit"))
-    parser.add_argument("clips", nargs="*", type=Path)
-    args = parser.parse_args()
-    {"speed": speed, "retrieval": retrieval, "fit": fit}[args.what](args.clips)
+    demo = [DEMO / "basic_side.mp4", DEMO / "dip.mp4"]
+    clips = [Path(name) for name in sys.argv[1:]] or [*sorted((SHARED / "clips").rglob("*.mp4"))[::7], *demo]
+    DancerFinder(MODEL)  # a worker's process has its networks loaded
+    met = [watching(clips), mezzanines(clips[:3] + demo), scaling(clips[:2]), memory(clips[0]), *hard(), again(demo)]
+    sys.exit(0 if all(met) else 1)
 
 
-def speed(clips: list[Path]) -> None:
-    """Every seventh real clip and the first two rendered ones, each watched and heard."""
-    with DancerFinder(load_settings().pose_model):
-        pass  # a worker's process has its libraries loaded
-    chosen = {"real": clips or real_clips()[::7], "rendered": [] if clips else rendered_clips()[:2]}
-    for kind, paths in chosen.items():
-        rows = [measured(path) for path in paths]
-        if rows:
-            seconds, spent, both, frames = (sum(column) for column in zip(*rows, strict=True))
-            if kind == "real":
-                figure("cpu_s_per_clip_s", spent / seconds, CPU_GOAL, spent / seconds <= CPU_GOAL)
-            figure(f"both_dancers_{kind}", both / frames, BOTH_GOAL[kind], both / frames >= BOTH_GOAL[kind])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    figure("peak_rss_mb", peak, RSS_GOAL_MB, peak <= RSS_GOAL_MB)
+def figure(name: str, value: float) -> bool:
+    goal, more = GOALS[name]
+    met = value >= goal if more else value <= goal
+    print(
+        f"figure {name} = {value:.3f} (goal {'>=' if more else '<='} {goal:g}) {'met' if met else 'missed'}", flush=True
+    )
+    return met
 
 
-def measured(path: Path) -> tuple[float, float, float, float]:
-    """Clip seconds, CPU seconds, frames with both dancers, frames."""
+def watching(clips: Sequence[Path]) -> bool:
+    """Looking, hearing, embedding; without the mezzanine."""
+    print("clip                          length  CPU s per clip s: ours   looking   MediaPipe, two poses: one pass")
+    rows = np.array([_row(clip) for clip in clips])
+    length, ours, looking, theirs = rows.sum(axis=0)
+    print(f"{'all':28} {length:6.1f} s {ours / length:21.3f} {looking / length:9.3f} {theirs / length:12.3f}")
+    return figure("cpu_s_per_clip_s", ours / length)
+
+
+def _row(clip: Path) -> tuple[float, ...]:
+    length = _length_s(clip)
+    looking, seen = _cpu(lambda: look(clip, "fast", MODEL))
+    rest, _ = _cpu(lambda: _understood(clip, seen.moments))
+    theirs, _ = _cpu(lambda: _mediapipe(clip))
+    row = (length, looking + rest, looking, theirs)
+    print(
+        f"{clip.stem:28} {length:6.1f} s {row[1] / length:21.3f} {looking / length:9.3f} {theirs / length:12.3f}",
+        flush=True,
+    )
+    return row
+
+
+def _understood(clip: Path, moments: Sequence) -> None:
+    dance = understand(moments)
+    try:
+        heard = analyze(clip)
+        tempo, audio = heard.tempo_bpm, heard.embedding
+    except Poison:
+        tempo, audio = USUAL_TEMPO, None
+    motion(dance, tempo)
+    embed(dance, tempo, audio)
+
+
+def _mediapipe(clip: Path) -> None:
+    """Two poses asked for, followed from frame to frame: finds both of an embracing couple in one frame of ten."""
+    import mediapipe as mp
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.PoseLandmarkerOptions(
+        base_options=BaseOptions(model_asset_path=str(MODEL)), running_mode=vision.RunningMode.VIDEO, num_poses=2
+    )
+    with vision.PoseLandmarker.create_from_options(options) as landmarker:
+        for frame in sampled(clip):
+            landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, frame.rgb), round(frame.time_s * 1000))
+
+
+def mezzanines(clips: Sequence[Path]) -> bool:
+    """CPU seconds per clip second and the rate reached, for each quality mode."""
+    worst = 0.0
+    for quality in get_args(Quality):
+        with tempfile.TemporaryDirectory() as cache:
+            rows = np.array([_encoded(clip, quality, Path(cache)) for clip in clips])
+        off = float(np.abs(rows[:, 2] - 1).max())
+        worst = max(worst, off)
+        print(f"mezzanine {quality:13} {rows[:, 1].sum() / rows[:, 0].sum():.3f} CPU s per clip s, "
+              f"rate {rows[:, 2].mean():.3f} of the mode's, at most {off:.3f} off")  # fmt: skip
+    return figure("mezzanine_rate_off", worst)
+
+
+def _encoded(clip: Path, quality: Quality, cache: Path) -> tuple[float, float, float]:
+    length = _length_s(clip)
+    beats = np.arange(0.2, length, 60 / USUAL_TEMPO).tolist()
+    spent, made = _cpu(lambda: mezzanine.ensure(clip, "0" * 64, beats, quality, cache / clip.stem))
+    with open_container(made.path) as reader:
+        stream = reader.streams.video[0]
+        rate = sum(packet.size for packet in reader.demux(stream)) * 8 / float(stream.duration * stream.time_base)
+    return length, spent, rate / PROFILES[quality].video_bitrate
+
+
+def scaling(clips: Sequence[Path]) -> bool:
+    """Wall time of one process after another over that of both at once."""
+    alone = _wall(lambda: [_look_apart(clip).wait() for clip in clips])
+    together = _wall(lambda: [process.wait() for process in [_look_apart(clip) for clip in clips]])
+    print(f"two processes: {alone:.1f} s one after another, {together:.1f} s at once")
+    return figure("two_processes_scale", alone / together)
+
+
+def _look_apart(clip: Path) -> subprocess.Popen[bytes]:
+    code = (
+        "import sys; from pathlib import Path; from agents.move_indexing.dancers.kept import look;"
+        "look(Path(sys.argv[1]), 'fast', Path(sys.argv[2]))"
+    )
+    return subprocess.Popen([sys.executable, "-c", code, str(clip), str(MODEL)], cwd=ROOT)
+
+
+def memory(clip: Path) -> bool:
+    """This process has looked, heard and encoded in every mode: what a worker's child comes to."""
+    look(clip, "high_quality", MODEL)
+    return figure("peak_rss_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def hard() -> Iterator[bool]:
+    """Clips that are hard on memory and time, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, make in _hard_clips().items():
+            clip = make(Path(folder) / f"{name}.mp4")
+            before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+            ended = subprocess.run([sys.executable, "-c", _HARD, str(clip), str(MODEL)], cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
+            spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+            told = (ended.stdout or ended.stderr).strip().splitlines()[-1]
+            print(f"{name:14} {spent:6.1f} CPU s  {told}", flush=True)
+            yield ended.returncode == 0
+
+
+_HARD = """
+import resource, sys
+from pathlib import Path
+from agents.move_indexing.dancers.dance import understand
+from agents.move_indexing.dancers.kept import look
+from schemas.faults import Poison
+try:
+    seen = understand(look(Path(sys.argv[1]), "fast", Path(sys.argv[2])).moments).dancers
+    said = f"one {seen.one:.2f}, both {seen.both:.2f}"
+except Poison as fault:
+    said = f"refused: {fault}"
+rss = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+print(f"{rss} MB  {said}")
+sys.exit(rss > 1200)
+"""
+
+
+def _hard_clips() -> dict[str, Callable[[Path], Path]]:
+    wide, tall = (3840, 2160), (2160, 3840)
+    return {
+        "nobody": lambda path: odd.write(path, lambda _: np.full((360, 640, 3), 120.0), 5.0, 30),
+        "black": lambda path: odd.write(path, odd.black(), 5.0, 30),
+        "one_person": lambda path: odd.write(path, odd.one_person(), 5.0, 30),
+        "five_people": lambda path: odd.write(path, odd.five_people(), 5.0, 30),
+        "mirror": lambda path: odd.write(path, odd.mirror(), 5.0, 30),
+        "8_fps": lambda path: odd.write(path, odd.couple(), 8.0, 8),
+        "4k": lambda path: odd.write(path, odd.larger(odd.couple(), wide), 4.0, 30, wide),
+        "4k_upright": lambda path: odd.write(path, odd.larger(odd.couple(), tall), 2.0, 30, tall),
+        "10_minutes": lambda path: odd.write(path, odd.couple(), 600.0, 15),
+    }
+
+
+def again(clips: Sequence[Path]) -> bool:
+    """The same clips indexed twice by the program itself: what the second time recomputes."""
+    with tempfile.TemporaryDirectory() as data:
+        runs = [_indexed(clips, Path(data)) for _ in range(2)]
+    (first, _), (second, known) = runs
+    print(
+        f"`bachata index` of {len(clips)} clips: {first:.1f} CPU s in steps, then {second:.1f} ({known} known already)"
+    )
+    return figure("second_run_cpu_s", second) and known == len(clips)
+
+
+def _indexed(clips: Sequence[Path], data: Path) -> tuple[float, int]:
+    environment = os.environ | {"BACHATA_DATA_DIR": str(data)}
+    command = [str(ROOT / ".venv" / "bin" / "bachata"), "index", *map(str, clips), "--json"]
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    told = json.loads(said)["clips"]
+    spent = sum(
+        stage.get("cpu_seconds") or 0 for clip in told for stage in clip["stages"].values() if not stage.get("cached")
+    )
+    return spent, sum(clip["status"] == "known" for clip in told)
+
+
+def _cpu(work: Callable[[], object]) -> tuple[float, object]:
     begun = time.process_time()
-    dance = watch(path, load_settings().pose_model, length_s := duration_s(path))
-    watched = time.process_time() - begun
-    analysis = heard(path)
-    embed(dance, analysis.tempo_bpm if analysis else USUAL_TEMPO, analysis.embedding if analysis else None)
-    spent = time.process_time() - begun
-    share = dance.dancers
-    cost = f"{spent / length_s:.3f} CPU s per clip s ({watched / length_s:.3f} of it watching)"
-    print(f"{path.stem:28} {length_s:5.1f} s  one {share.one:.2f}  both {share.both:.2f}  {cost}", flush=True)
-    frames = len(dance.front.times)
-    return length_s, spent, share.both * frames, float(frames)
+    made = work()
+    return time.process_time() - begun, made
 
 
-def retrieval(clips: list[Path]) -> None:
-    """How often the nearest other clip is of the same category."""
-    paths = clips or real_clips()
-    vectors = {"both parts": [], "motion": []}
-    for dance, analysis in dances(paths):
-        tempo = analysis.tempo_bpm if analysis else USUAL_TEMPO
-        vectors["both parts"].append(embed(dance, tempo, analysis.embedding if analysis else None))
-        vectors["motion"].append(embed(dance, tempo, None))
-    categories = np.array([path.parent.name for path in paths])
-    for name, rows in vectors.items():
-        found, chance = nearest_alike(np.array(rows), categories), shuffled(np.array(rows), categories)
-        by_luck = float(np.percentile(chance, 95))
-        figure(f"one_nn_{name.replace(' ', '_')}", found, round(by_luck, 3), found > by_luck)
-        print(f"shuffled labels: mean {chance.mean():.3f}, 95th percentile {by_luck:.3f}")
+def _wall(work: Callable[[], object]) -> float:
+    begun = time.monotonic()
+    work()
+    return time.monotonic() - begun
 
 
-def nearest_alike(vectors: Floats, categories: np.ndarray) -> float:
-    likeness = vectors @ vectors.T
-    np.fill_diagonal(likeness, -np.inf)
-    return float((categories[likeness.argmax(axis=1)] == categories).mean())
-
-
-def shuffled(vectors: Floats, categories: np.ndarray) -> Floats:
-    rng = np.random.default_rng(0)
-    return np.array([nearest_alike(vectors, rng.permutation(categories)) for _ in range(SHUFFLES)])
-
-
-def fit(clips: list[Path]) -> None:
-    """Median and 1.4826 MAD of every feature; where a feature hardly differs, its standard deviation."""
-    paths = clips or [*real_clips(), *rendered_clips()]
-    rows = np.array([features(d, a.tempo_bpm if a else USUAL_TEMPO) for d, a in dances(paths)])
-    median = np.nanmedian(rows, axis=0)
-    deviation = 1.4826 * np.nanmedian(np.abs(rows - median), axis=0)
-    deviation = np.maximum(np.where(deviation > 1e-6, deviation, np.nanstd(rows, axis=0)), 1e-6)
-    told = {"median": rounded(median), "deviation": rounded(deviation)}
-    (Path(embedding.__file__).with_name("scales.json")).write_text(json.dumps(told) + "\n", encoding="utf-8")
-    print(f"{len(rows)} clips, {rows.shape[1]} features")
-
-
-def rounded(values: Floats) -> list[float]:
-    return [float(f"{value:.5g}") for value in values]
-
-
-def dances(paths: list[Path]) -> Iterator[tuple[Dance, AudioAnalysis | None]]:
-    for number, path in enumerate(paths, 1):
-        print(f"{number}/{len(paths)} {path.stem}", file=sys.stderr, flush=True)
-        yield watch(path, load_settings().pose_model, duration_s(path)), heard(path)
-
-
-def heard(path: Path) -> AudioAnalysis | None:
-    import av
-
-    with av.open(str(path)) as container:
-        silent = not container.streams.audio
-    return None if silent else analyze(path)
-
-
-def duration_s(path: Path) -> float:
-    import av
-
-    with av.open(str(path)) as container:
-        return (container.duration or 0) / 1_000_000
-
-
-def figure(name: str, value: float, goal: float, met: bool) -> None:
-    print(f"figure {name} = {value:.3f} (goal {goal:g}) {'met' if met else 'missed'}", flush=True)
+def _length_s(clip: Path) -> float:
+    with open_container(clip) as reader:
+        return (reader.duration or 0) / 1_000_000
 
 
 if __name__ == "__main__":
