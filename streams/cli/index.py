@@ -7,11 +7,12 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from infra.settings import Settings, load_settings
+from schemas.base import Quality
 from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
 from streams.cli.output import command, give, tell
@@ -24,10 +25,17 @@ _VIDEO_ENDINGS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 @click.option(
     "--annotations", type=click.Path(path_type=Path, dir_okay=False), help="A JSON file that describes the clips."
 )
+@click.option(
+    "--quality",
+    type=click.Choice(get_args(Quality)),
+    default="fast",
+    show_default=True,
+    help="How closely dancers are looked at: 10, 20 or 30 frames a second.",
+)
 @command
-def index(paths: tuple[Path, ...], annotations: Path | None, as_json: bool) -> None:
+def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, as_json: bool) -> None:
     """Take clips into the library: files, and folders with all videos below them."""
-    report = index_clips(load_settings(), paths, annotations)
+    report = index_clips(load_settings(), paths, annotations, quality)
     failed = [clip for clip in report["clips"] if clip["status"] == "failed"]
     if as_json:
         give(report)
@@ -37,14 +45,16 @@ def index(paths: tuple[Path, ...], annotations: Path | None, as_json: bool) -> N
         raise SystemExit(1)
 
 
-def index_clips(settings: Settings, paths: Sequence[Path], annotations: Path | None) -> dict[str, Any]:
+def index_clips(
+    settings: Settings, paths: Sequence[Path], annotations: Path | None, quality: Quality = "fast"
+) -> dict[str, Any]:
     """Submit the clips below `paths` and wait for all outcomes. Raises `Poison` where there is no clip at all."""
     from streams.cli.following import follow
     from streams.services import stream
 
     files = _clips(paths)
     known, warnings = _annotations(annotations, files)
-    requests, refused = _requests(settings, files, known)
+    requests, refused = _requests(settings, files, known, quality)
     heard: dict[str, Any] = {}
     if requests:
         with stream(settings, tell) as endpoint:
@@ -107,7 +117,7 @@ def _annotation(entry: dict[str, Any]) -> MoveAnnotation:
 
 
 def _requests(
-    settings: Settings, files: Sequence[Path], known: dict[Path, MoveAnnotation]
+    settings: Settings, files: Sequence[Path], known: dict[Path, MoveAnnotation], quality: Quality
 ) -> tuple[list[MoveSubmitted], list[dict[str, Any]]]:
     from schemas.base import Source
     from streams.cli.files import take, title_of
@@ -121,7 +131,13 @@ def _requests(
             refused.append(_blank(title_of(file)) | {"status": "failed", "error": str(fault)})
             continue
         requests.append(
-            MoveSubmitted(source=source, clip=title_of(file), request_id=new_request_id(), annotation=known.get(file))
+            MoveSubmitted(
+                source=source,
+                clip=title_of(file),
+                request_id=new_request_id(),
+                annotation=known.get(file),
+                quality=quality,
+            )
         )
     return requests, refused
 

@@ -167,7 +167,8 @@ def hard() -> Iterator[bool]:
         for name, make in _hard_clips().items():
             clip = make(Path(folder) / f"{name}.mp4")
             before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
-            ended = subprocess.run([sys.executable, "-c", _HARD, str(clip), str(MODEL)], cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
+            command = [sys.executable, "-c", _HARD, str(clip), str(MODEL)]
+            ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
             spent = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
             told = (ended.stdout or ended.stderr).strip().splitlines()[-1]
             print(f"{name:14} {spent:6.1f} CPU s  {told}", flush=True)

@@ -1,4 +1,4 @@
-"""Clips that are not what a teacher would send: made of the demo couple, for what must be sensible or clearly refused."""
+"""Clips that are not what a teacher would send: made of the demo couple."""
 
 from __future__ import annotations
 

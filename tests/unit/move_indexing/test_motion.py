@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
 
+from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.body import BODY_VALUES, body_motion, joint_angles
 from agents.move_indexing.motion.couple import COUPLE_VALUES, couple_motion
 from agents.move_indexing.motion.judge import pace_of, turns_per_bar
 from agents.move_indexing.motion.signals import BEAT_SHARES, correlation, heading, rhythm
+from agents.move_indexing.motion.summary import motion
+from schemas.move_indexed import Dancers
 from tests.unit.move_indexing.kit import standing
 
 TEMPO = 120.0
@@ -80,3 +85,43 @@ def test_pace_grows_with_movement() -> None:
 def test_correlation_of_what_does_not_move_is_zero() -> None:
     assert correlation(np.ones(5), np.arange(5.0)) == 0
     assert correlation(np.arange(5.0), -np.arange(5.0)) == pytest.approx(-1)
+
+
+def _who_stands(x: float, *, turned: bool = False, moves: float = 0.0) -> Track:
+    times = np.arange(0, 8, 0.1)
+    body = standing() * [-1 if turned else 1, 1]
+    sway = np.sin(np.pi * times)[:, None, None] * np.array([moves, 0.0])
+    xy = body * 60 + [x, 200] + sway * 60
+    world = np.concatenate([np.repeat(body[None] * 0.5, len(times), axis=0), np.zeros((len(times), 33, 1))], axis=2)
+    return Track(times, xy, world, np.ones(len(times), bool), 0.9, 0.8)
+
+
+def test_a_couple_is_told_by_how_it_stands() -> None:
+    dance = Dance(_who_stands(300), _who_stands(300), _who_stands(372, turned=True, moves=0.3), Dancers(one=1, both=1))
+    said = motion(dance, TEMPO)
+    assert said.lead is not None
+    assert said.follow is not None
+    assert said.couple is not None
+    assert (said.lead.found, said.lead.seen, said.lead.confidence) == (0.9, 1.0, 0.8)
+    assert said.lead.travel == said.lead.pace == 0
+    assert said.follow.travel == pytest.approx(0.3 * 2 * 2, rel=0.1)  # there and back in each of a bar's two seconds
+    assert said.follow.pace == pytest.approx(0.3 * 2, rel=0.1)
+    assert said.couple.distance[1] == pytest.approx(1.2, abs=0.1)
+    assert (said.couple.face_to_face, said.couple.same_way, said.couple.close) == (1.0, 0.0, 0.0)
+    assert 0.5 < said.couple.hands_joined < 1
+    assert said.lead.joints["left_knee"].usual_deg == pytest.approx(180, abs=1)
+    assert 0 < said.energy < 1
+
+
+def test_one_behind_the_other_looks_the_same_way() -> None:
+    said = motion(Dance(_who_stands(300), _who_stands(300), _who_stands(320), Dancers(one=1, both=1)), TEMPO)
+    assert said.couple is not None
+    assert (said.couple.face_to_face, said.couple.same_way, said.couple.close) == (0.0, 1.0, 1.0)
+
+
+def test_who_is_hardly_seen_does_not_make_a_move_lively() -> None:
+    restless = replace(_who_stands(360, moves=3.0), seen=np.arange(80) < 10)
+    said = motion(Dance(_who_stands(300), _who_stands(300), restless, Dancers(one=1, both=0.1)), TEMPO)
+    assert said.follow is not None
+    assert said.follow.pace > 1
+    assert said.energy == 0
