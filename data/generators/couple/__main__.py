@@ -10,6 +10,8 @@ import json
 import sys
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.progress import Progress
 
 from data.generators.couple.catalogue import CLIPS, ClipSpec, demo_annotations
@@ -28,7 +30,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--supersampling", type=int, default=2, help="draw so many times larger (default 2; 1 is a fast preview)"
     )
-    parser.add_argument("--joints", type=Path, help="write the exact joints of every frame into this folder")
     return parser.parse_args()
 
 
@@ -41,8 +42,7 @@ def render(options: argparse.Namespace) -> None:
     """Render the clips and write their annotations."""
     open_gl().release()  # what is missing is said before anything is downloaded
     clips = options.out / "clips"
-    for folder in (clips, *([options.joints] if options.joints else [])):
-        folder.mkdir(parents=True, exist_ok=True)
+    clips.mkdir(parents=True, exist_ok=True)
     folder = body_data()
     renderer = Renderer((Dancer("lead", folder), Dancer("follow", folder)), supersampling=options.supersampling)
     shots = [Shot(spec, renderer) for spec in chosen(options.only)]
@@ -51,10 +51,18 @@ def render(options: argparse.Namespace) -> None:
         for shot in shots:
             progress.update(task, description=shot.spec.name)
             path = shot.write(clips, lambda: progress.advance(task))
-            if options.joints:
-                shot.write_joints(options.joints)
             progress.console.print(f"{path}  {path.stat().st_size} bytes")
+    keep_joints(options.out / "joints.npz", {shot.spec.name: shot.exact_joints() for shot in shots})
     (options.out / "annotations.json").write_text(json.dumps(demo_annotations(), indent=2) + "\n", encoding="utf-8")
+
+
+def keep_joints(target: Path, joints: dict[str, NDArray[np.uint16]]) -> None:
+    """Write the exact joints of some clips beside those that the file has of others."""
+    kept = {}
+    if target.is_file():
+        with np.load(target, allow_pickle=False) as told:
+            kept = {name: told[name] for name in told.files}
+    np.savez_compressed(target, allow_pickle=False, **(kept | joints))
 
 
 def main() -> int:

@@ -1,12 +1,11 @@
 """A clip and its exact joints in; the share of frames in which MediaPipe finds both dancers, out.
 
-python -m data.generators.couple.check --joints FOLDER CLIP...
+python -m data.generators.couple.check [--joints FILE] CLIP...
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data.generators.couple.geometry import Vectors
+from data.generators.couple.geometry import JOINT_UNITS, Vectors
 from infra.settings import load_settings
 
 Image = NDArray[np.uint8]
@@ -172,9 +171,7 @@ def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Does MediaPipe find both dancers?")
     parser.add_argument("--model", type=Path, default=load_settings().pose_model, help="a pose landmarker .task file")
-    parser.add_argument(
-        "--joints", type=Path, required=True, help="folder of the exact joints (--joints of the generator)"
-    )
+    parser.add_argument("--joints", type=Path, default=Path("data/demo/joints.npz"), help="the exact joints")
     parser.add_argument(
         "--tracked", action="store_true", help="one pass with two poses in VIDEO mode instead of two passes"
     )
@@ -187,7 +184,8 @@ def main() -> None:
     options = arguments()
     for clip in options.clips:
         detector = Tracked(options.model) if options.tracked else TwoPass(options.model)
-        joints = np.array(json.loads((options.joints / f"{clip.stem}.joints.json").read_text())["xy"])
+        with np.load(options.joints, allow_pickle=False) as told:
+            joints = told[clip.stem] / JOINT_UNITS
         print(f"{clip.stem:18} {check(clip, joints, detector).line()}", flush=True)
 
 

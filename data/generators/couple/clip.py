@@ -1,4 +1,4 @@
-"""A clip of the catalogue in; its mp4, the JSON of its beats and, when asked, its exact joints out."""
+"""A clip of the catalogue in; its mp4, the JSON of its beats and its exact joints out."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.generators.couple.catalogue import ClipSpec
 from data.generators.couple.couple import ENERGIES, Couple
-from data.generators.couple.dancer import JOINTS
 from data.generators.couple.film import AUDIO_RATE, FPS, write_film
-from data.generators.couple.geometry import Vectors
+from data.generators.couple.geometry import JOINT_UNITS, Vectors
 from data.generators.couple.moves import MOVES
 from data.generators.couple.render import Picture, Renderer
 from data.generators.music.loop import make_loop
@@ -73,6 +73,7 @@ class Shot:
 
     def pictures(self, drawn: Callable[[], None]) -> Iterator[Picture]:
         """The clip's pictures, in order; `drawn` is called after each."""
+        self.renderer.rest()
         for frame in range(self.timing.frames):
             yield self.renderer.picture(self.couple.stances(self.timing.count(frame / FPS)))
             self.joints.append(
@@ -91,8 +92,6 @@ class Shot:
         path.with_suffix(".json").write_text(json.dumps(self.timing.facts(self.spec.name)) + "\n", encoding="utf-8")
         return path
 
-    def write_joints(self, folder: Path) -> None:
-        """Write the exact joints, for judging what a detector finds."""
-        rounded = np.round(np.array(self.joints), 4).tolist()
-        text = json.dumps({"dancers": ["lead", "follow"], "joints": JOINTS, "xy": rounded})
-        (folder / f"{self.spec.name}.joints.json").write_text(text + "\n", encoding="utf-8")
+    def exact_joints(self) -> NDArray[np.uint16]:
+        """Where the joints are, (frames, 2, 11, 2): lead and follow, in 65535ths of width and height."""
+        return np.rint(np.clip(np.array(self.joints), 0.0, 1.0) * JOINT_UNITS).astype(np.uint16)

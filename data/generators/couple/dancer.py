@@ -12,7 +12,8 @@ from data.generators.couple.geometry import Vectors
 from data.generators.couple.posing import pose
 from data.generators.couple.skeleton import Bones, Skeleton, Stance
 from data.generators.couple.skin import Skin
-from data.generators.couple.wardrobe import COLOURS, HAIR, Colour, dressed
+from data.generators.couple.stance import SOLE
+from data.generators.couple.wardrobe import dressed
 
 # The joints by which detection is judged (check.LANDMARKS), head first.
 JOINTS = (
@@ -36,15 +37,28 @@ class Dancer:
     def __init__(self, who: str, body_data: Path) -> None:
         rest = rest_body(who, body_data)
         self.skeleton = Skeleton(rest)
-        self.drawable, self.face = dressed(self.skeleton)
-        self.hair: Colour = COLOURS[who][HAIR]
-        self.skin = Skin(rest, self.drawable)
+        self.outfit = dressed(self.skeleton)
+        self.skin = Skin(rest, self.outfit.drawable)
         self.bones: Bones | None = None
 
     def take(self, stance: Stance) -> NDArray[np.float32]:
-        """Take a stance; the surface's places and normals, (n, 6)."""
+        """Take a stance a frame after the last one; the surface's places and normals, (n, 6)."""
         self.bones = pose(self.skeleton, stance)
-        return self.skin.moved(self.bones)
+        surface = self.skin.moved(self.bones)
+        outfit, heading = self.outfit, stance.yaw
+        if outfit.skirt is not None:
+            part = slice(outfit.skirt_from, outfit.hair_from)
+            surface[part] = np.concatenate(outfit.skirt.moved(surface[part, :3], self.bones, heading), axis=1)
+        if outfit.long_hair is not None:
+            look = heading + float(stance.neck[1] + stance.head[1])
+            surface[outfit.hair_from :] = np.concatenate(outfit.long_hair.moved(self.bones, look), axis=1)
+        return surface
+
+    def rest(self) -> None:
+        """Let skirt and hair hang still: the next stance is the first."""
+        for loose in (self.outfit.skirt, self.outfit.long_hair):
+            if loose is not None:
+                loose.rest()
 
     def joints(self, names: tuple[str, ...] = JOINTS) -> Vectors:
         """Where joints are in the stance taken last, (joints, 3) in metres."""
@@ -53,11 +67,13 @@ class Dancer:
         places: Vectors = self.bones.places[[self.skeleton.number[name] for name in names]]
         return places
 
-    def contacts(self) -> list[tuple[float, float, float, float]]:
-        """The dark a dancer makes on the floor: x, z, radius, depth under both feet and the body."""
+    def contacts(self) -> list[tuple[float, float, float, float, float, float]]:
+        """The dark a dancer makes on the floor under both feet and the body: x, z of both ends, radius, depth."""
         found = []
         for side in "lr":
-            x, y, z = self.joints((f"foot_{side}", f"ball_{side}")).mean(axis=0)
-            found.append((float(x), float(z), 0.13, 0.62 * float(np.clip(1 - (y - 0.04) * 5, 0, 1))))
-        x, _, z = self.joints(("pelvis",))[0]
-        return [*found, (float(x), float(z), 0.34, 0.34)]
+            heel, ball = self.joints((f"foot_{side}", f"ball_{side}"))
+            toes, lift = ball + 0.35 * (ball - heel), ball[1] - self.skeleton.at(f"ball_{side}")[1] - SOLE
+            depth = 0.80 * float(np.clip(1 - lift * 9, 0, 1))
+            found.append((float(heel[0]), float(heel[2]), float(toes[0]), float(toes[2]), 0.055 + lift, depth))
+        x, _, z = (float(value) for value in self.joints(("pelvis",))[0])
+        return [*found, (x, z, x, z, 0.34, 0.34)]

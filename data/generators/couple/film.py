@@ -15,7 +15,7 @@ from data.generators.couple.render import Picture
 
 FPS = 30
 AUDIO_RATE, AUDIO_KBPS, AUDIO_BLOCK = 44100, 96, 1024
-X264 = {"preset": "slow", "crf": "24", "threads": "1"}
+X264 = {"preset": "slow", "crf": "25", "threads": "1"}
 MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 
 

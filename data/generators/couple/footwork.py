@@ -14,14 +14,16 @@ import numpy as np
 from data.generators.couple.geometry import Vector, eased
 
 HALF_STANCE = 0.085  # of the feet's distance, standing
+BALL_AHEAD = 0.055  # of the dancer's place, metres
 HEEL_ON_TAP = 0.62
+HEEL_ON_PIVOT = 0.16
 OTHER = {"l": "r", "r": "l"}
 PIVOT_FROM = 0.2  # a body turn from which the standing foot turns with it
 
 
 @dataclass(frozen=True)
 class FootAt:
-    """A foot in the couple's frame; `lift` of the ball in metres, `pitch` of the heel in radians."""
+    """The ball of a foot in the couple's frame, about which it pivots; `lift` in metres, heel's `pitch` in radians."""
 
     place: Vector
     lift: float
@@ -49,10 +51,16 @@ class Mark:
 
 
 def foot_place(place: Vector, side: str) -> Vector:
-    """Where a foot of a dancer standing at `place` is."""
+    """Where the ball of a foot of a dancer standing at `place` is."""
     a, b, yaw = place
-    out = HALF_STANCE if side == "l" else -HALF_STANCE
-    return np.array([a - out * np.sin(yaw), b + out * np.cos(yaw), yaw])
+    out, sine, cosine = (HALF_STANCE if side == "l" else -HALF_STANCE), np.sin(yaw), np.cos(yaw)
+    return np.array([a - out * sine + BALL_AHEAD * cosine, b + out * cosine + BALL_AHEAD * sine, yaw])
+
+
+def heel_place(ball: Vector) -> Vector:
+    """The place under the ankle of a foot whose ball is at `ball`."""
+    a, b, yaw = ball
+    return np.array([a - BALL_AHEAD * np.cos(yaw), b - BALL_AHEAD * np.sin(yaw), yaw])
 
 
 def moving_foot(count: int, first: str) -> str:
@@ -110,6 +118,8 @@ class Footwork:
             step = min(float(np.hypot(*(end - start)[:2])), 0.4)
             lift = (0.035 + 0.10 * step) * self.vigour * max(np.sin(np.pi * done), 0.0) ** 1.2
             pitch = 0.45 * np.sin(np.pi * min(done * 1.15, 1.0)) * (0.5 + step)
+        elif abs(end[2] - start[2]) > PIVOT_FROM:
+            pitch = HEEL_ON_PIVOT * np.sin(np.pi * done)
         return FootAt(
             start + (end - start) * done, float(lift), max(float(pitch), tap_heel(side, before, after, share))
         )

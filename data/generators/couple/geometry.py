@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]  # (3,)
+JOINT_UNITS = 65535  # of the picture's width and height, in which a file tells where joints are
 Vectors = NDArray[np.float64]  # (n, 3), or as said
 Rotation = NDArray[np.float64]  # (3, 3)
 Faces = NDArray[np.int32]  # (n, 3): triangles of vertex numbers
@@ -83,6 +84,16 @@ def within_reach(target: Vector, centre: Vector, nearest: float, farthest: float
     ray = target - centre
     distance = float(np.linalg.norm(ray))
     return centre + ray / max(distance, 1e-6) * min(max(distance, nearest), farthest)
+
+
+def leaning(start: Vector, end: Vector, most: float) -> Vector:
+    """The direction of `end`, or the one nearest to it that is within `most` radians of `start`."""
+    a, b = unit(start), unit(end)
+    angle = float(np.arccos(np.clip(np.dot(a, b), -1.0, 1.0)))
+    beside = unit(b - a * np.dot(a, b))
+    allowed = min(angle, most)
+    direction: Vector = np.cos(allowed) * a + np.sin(allowed) * beside
+    return direction
 
 
 def vertex_normals(vertices: Vectors, faces: Faces) -> Vectors:

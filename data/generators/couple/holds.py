@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from data.generators.couple.arms import Arm, Contact, Hands, joined, low_joined, swinging
+from data.generators.couple.arms import THICK, Arm, Contact, Grip, Hands, joined, low_joined, swinging, together
 from data.generators.couple.geometry import UP, eased, vector
 from data.generators.couple.skeleton import SIDES, Hand, Skeleton, Stance, blend
 from data.generators.couple.stance import towards
 
 CONTACTS = {"left": ("l", "r"), "right": ("r", "l")}  # the lead's side, the follow's side
+BACK = -0.085  # of her shoulder blade's skin, ahead of her shoulder
+POLE = (0.85, 0.25)  # curls of a hand that turns within the other
 Keys = Sequence[tuple[float, str]]  # (count from which it holds, hold); the hands begin to move one count earlier
 Hold = Callable[[Contact], Hands]
 
@@ -27,31 +29,63 @@ def low(contact: Contact) -> Hands:
     return low_joined(contact, 0.93)
 
 
-def wide(contact: Contact) -> Hands:
-    """Hands held out to the side at chest height."""
-    return low_joined(contact, 1.30, out=0.32)
-
-
 def over_follow(contact: Contact) -> Hands:
-    """His hand above her head: she turns under it."""
-    point = contact.follow.chest.head + vector(0, 0.31, 0) - contact.way * 0.06
-    elbows = contact.lead.direction(1.0, -0.5, 0.1), contact.follow.direction(1.0, -0.1, 0.25)
-    return joined(contact, point, elbows, (contact.way - 0.6 * UP, -contact.way + 0.2 * UP))
+    """His hand above her head, closed loosely round her raised one: she turns under it and within it."""
+    lead, follow = contact.lead, contact.follow
+    point = follow.chest.head + vector(0, 0.325, 0) - contact.way * 0.04 + follow.direction(0.05, 0, 0)
+    fingers = contact.way + lead.direction(-0.5, 0.1, 0), UP + follow.direction(0.12, 0, 0.12)
+    elbows = lead.direction(1.0, -0.5, 0.1), follow.direction(1.0, -0.1, 0.25)
+    return joined(
+        contact, point, Grip(lead.direction(-1, -0.3, 0) + contact.way * 0.5, fingers, elbows, POLE, (0.02, 0.055))
+    )
 
 
 def over_lead(contact: Contact) -> Hands:
-    """Her hand above his head: he turns under it."""
-    point = contact.lead.chest.head + vector(0, 0.27, 0) + contact.way * 0.12
-    elbows = contact.lead.direction(1.0, -0.1, 0.25), contact.follow.direction(1.0, -0.5, 0.1)
-    return joined(contact, point, elbows, (contact.way + 0.2 * UP, -contact.way - 0.6 * UP))
+    """Her hand above his head, within his raised one: he turns under it."""
+    lead, follow = contact.lead, contact.follow
+    point = lead.chest.head + vector(0, 0.30, 0) + contact.way * 0.10 + lead.direction(0.04, 0, 0)
+    fingers = UP + lead.direction(0.12, 0, 0.12), -contact.way + follow.direction(-0.5, 0.1, 0)
+    elbows = lead.direction(1.0, -0.1, 0.25), follow.direction(1.0, -0.5, 0.1)
+    return joined(
+        contact, point, Grip(follow.direction(1, 0.3, 0) + contact.way * 0.5, fingers, elbows, POLE, (0.045, 0.02))
+    )
 
 
 def embrace(contact: Contact) -> Hands:
     """His hand on her shoulder blade, hers on his shoulder."""
     lead, follow = contact.lead, contact.follow
-    back = Hand(follow.from_shoulder(-0.02, -0.16, -0.10), lead.direction(1, -0.45, 0), -contact.way, 0.2)
-    top = Hand(lead.from_shoulder(0.02, 0.05, 0.06), follow.direction(1, -0.3, 0.1), -UP, 0.25)
-    return back, top
+    top = Hand(
+        lead.from_shoulder(-0.035, 0.080, 0.030), follow.direction(1, -0.3, 0.1), -UP, 0.3, lead.direction(-0.35, 0, -1)
+    )
+    return on_her_back(contact, 0.01), top
+
+
+def on_her_back(contact: Contact, out: float) -> Hand:
+    """His hand flat on her back, `out` from her shoulder (negative: towards the spine)."""
+    lead, follow = contact.lead, contact.follow
+    place = follow.from_shoulder(out, -0.12, BACK - THICK / 2)
+    return Hand(place, lead.direction(1, -0.45, 0), follow.direction(0, 0.05, 1), 0.12, follow.direction(-1, 0.25, 0))
+
+
+def carried(contact: Contact) -> Hands:
+    """His arm behind her back bears her; her hand is behind his neck."""
+    return on_her_back(contact, -0.01), embrace(contact)[1]
+
+
+def trailing(contact: Contact) -> Hands:
+    """His hand at her waist; her arm is let fall, stretched beyond her head."""
+    lead, follow = contact.lead, contact.follow
+    waist = Hand(
+        follow.from_shoulder(-0.045, -0.27, 0.02),
+        lead.elbow(),
+        follow.direction(-1, 0, 0),
+        0.25,
+        follow.direction(0, 0.2, -1),
+    )
+    hand = Hand(
+        follow.from_shoulder(0.10, 0.48, -0.14), follow.direction(1, 0, -0.6), follow.direction(-0.3, 0, 1), 0.2
+    )
+    return waist, hand
 
 
 def free(contact: Contact) -> Hands:
@@ -63,7 +97,11 @@ def her_hip(contact: Contact) -> Hands:
     """Her free hand styled at the hip."""
     follow = contact.follow
     hand = Hand(
-        follow.from_shoulder(0.10, -0.40, 0.06), follow.direction(1, -0.1, -0.5), follow.direction(-1, -0.3, 0), 0.2
+        follow.from_shoulder(0.02, -0.40, 0.05),
+        follow.direction(1, -0.1, -0.6),
+        follow.direction(-1, 0.1, 0),
+        0.25,
+        follow.direction(-0.25, -0.5, 0.8),
     )
     return swinging(contact.lead, contact.count), hand
 
@@ -72,7 +110,11 @@ def her_side(contact: Contact) -> Hands:
     """Her free arm stretched to the side, at shoulder height."""
     follow = contact.follow
     hand = Hand(
-        follow.from_shoulder(0.44, 0.03, 0.16), follow.direction(0.2, -1, -0.3), follow.direction(0, -1, 0.3), 0.12
+        follow.from_shoulder(0.48, 0.02, 0.17),
+        follow.direction(0.2, -1, -0.3),
+        follow.direction(0, -1, 0.3),
+        0.14,
+        follow.direction(1, 0.25, 0.3),
     )
     return swinging(contact.lead, contact.count), hand
 
@@ -83,8 +125,9 @@ def her_crown(contact: Contact) -> Hands:
     hand = Hand(
         follow.chest.head + vector(0, 0.30, 0) + follow.direction(0.10, 0, 0.05),
         follow.direction(1, 0.1, 0.1),
-        follow.direction(-1, -0.4, 0),
-        0.15,
+        follow.direction(-1, -0.6, 0),
+        0.18,
+        follow.direction(-0.9, 0.5, 0),
     )
     return swinging(contact.lead, contact.count), hand
 
@@ -93,33 +136,29 @@ def her_hair(contact: Contact) -> Hands:
     """Her free hand at the side of her hair."""
     follow = contact.follow
     hand = Hand(
-        follow.chest.head + follow.direction(0.15, 0.06, 0.02),
+        follow.chest.head + follow.direction(0.13, 0.05, 0.0),
         follow.direction(1, 0.2, 0.2),
         follow.direction(-1, 0, -0.2),
         0.3,
+        follow.direction(-0.2, 0.7, -0.7),
     )
     return swinging(contact.lead, contact.count), hand
 
 
 def behind_her(contact: Contact) -> Hands:
     """Her hand folded behind her back, his holding it: the hammerlock."""
-    follow = contact.follow
-    wrist = follow.chest.place + follow.chest.rotation @ vector(-follow.sign * 0.02, -0.22, -0.19)
-    hers = Hand(wrist, follow.direction(1, -0.2, -0.6), follow.direction(0, 0, -1), 0.4)
-    his = Hand(wrist + follow.direction(0.05, -0.03, -0.07), contact.lead.elbow(), follow.direction(0, 0, 1), 0.5)
-    return his, hers
+    follow, lead = contact.follow, contact.lead
+    point = follow.chest.place + follow.chest.rotation @ vector(-follow.sign * 0.08, -0.17, -0.13)
+    fingers = follow.direction(1, -0.1, 0.3), follow.direction(-1, 0.1, -0.1)
+    elbows = lead.elbow(), follow.direction(1, -0.2, -0.6)
+    return joined(contact, point, Grip(follow.direction(0, 0, 1), fingers, elbows))
 
 
 def behind_waist(contact: Contact) -> Hand:
     """His hand on the back of her waist, reached from beside her."""
-    chest = contact.follow.chest
-    wrist = chest.place + chest.rotation @ vector(-0.02, -0.14, -0.15)
-    return Hand(wrist, contact.lead.direction(0.8, -0.7, -0.4), chest.rotation[:, 2], 0.2)
-
-
-def guiding(contact: Contact) -> Hands:
-    """His hand at her back as she passes, hers free."""
-    return behind_waist(contact), swinging(contact.follow, contact.count)
+    chest, lead = contact.follow.chest, contact.lead
+    place = chest.place + chest.rotation @ vector(-0.02, -0.03, -0.08)
+    return Hand(place, lead.direction(0.8, -0.7, -0.4), chest.rotation[:, 2], 0.2, lead.direction(-1, 0.1, 0.8))
 
 
 def around_her(contact: Contact) -> Hands:
@@ -146,7 +185,9 @@ def joined_beside(contact: Contact, out: float, up: float) -> Hands:
     """Hands joined, her palm down: `out` to her left of her breastbone (negative: to her right) and `up` from it."""
     lead, follow = contact.lead, contact.follow
     point = follow.chest.place + follow.chest.rotation @ vector(out, up, 0.20)
-    return joined(contact, point, (lead.direction(0.6, -1, -0.2), follow.direction(0.6, -1, -0.2)), (UP, -UP))
+    fingers = lead.direction(-0.5, 0.1, 1), follow.direction(0.5, -0.1, 1)
+    elbows = lead.direction(0.6, -1, -0.2), follow.direction(0.6, -1, -0.2)
+    return joined(contact, point, Grip(UP, fingers, elbows))
 
 
 HOLDS: dict[str, Hold] = {
@@ -154,23 +195,26 @@ HOLDS: dict[str, Hold] = {
     for function in (
         hold,
         low,
-        wide,
         over_follow,
         over_lead,
         embrace,
+        carried,
+        trailing,
         free,
         her_hip,
         her_side,
         her_crown,
         her_hair,
         behind_her,
-        guiding,
         around_her,
         around_her_open,
         beside_her,
         before_her,
     )
 }
+
+
+JOINED = {"hold", "low", "over_follow", "over_lead", "behind_her", "beside_her", "before_her"}  # hand in hand
 
 
 def set_hands(
@@ -185,7 +229,7 @@ def set_hands(
     way = towards(chests[0].place, chests[1].place)
     for name, pair in sides.items():
         arms = [
-            Arm(SIDES[side], chest, chest.shoulders[side], body.reach())
+            Arm(SIDES[side], chest, chest.shoulders[side], body.reach(), body.palm_length)
             for side, chest, body in zip(pair, chests, bodies, strict=True)
         ]
         hands = held(Contact(arms[0], arms[1], way, count), keys[name])
@@ -203,4 +247,5 @@ def held(contact: Contact, keys: Keys) -> Hands:
     count, name = coming[0]
     share = eased(1 - (count - contact.count))
     after = HOLDS[name](contact)
-    return blend(hands[0], after[0], share), blend(hands[1], after[1], share)
+    moving = blend(hands[0], after[0], share), blend(hands[1], after[1], share)
+    return together(contact, moving) if {now, name} <= JOINED else moving

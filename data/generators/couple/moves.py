@@ -27,6 +27,7 @@ APART = 0.86  # metres between the partners in the open hold
 OPEN = 0.32  # radians by which both open to the camera
 LEAD = place(-APART / 2, -0.22, -OPEN)
 FOLLOW = place(APART / 2, -0.22, PI + OPEN)
+NEAR = 0.14  # metres he comes nearer to turn her
 FIRST_TURN, SECOND_TURN = (5, 6, 7), (13, 14, 15)
 
 
@@ -47,28 +48,28 @@ def forward_backward(step: float) -> Move:
 
 def right_turn(step: float) -> Move:
     """She turns right under his left hand, once in each eight."""
-    follow = turned(turned(side_basic(FOLLOW, step), 5, -2 * PI), 13, -2 * PI)
+    follow = turned(turned(nearer(side_basic(FOLLOW, step)), 5, -2 * PI), 13, -2 * PI)
     holds = {
         "left": [(0.0, "hold"), (4.5, "over_follow"), (8.2, "hold"), (12.5, "over_follow"), (16.2, "hold")],
         "right": [(0.0, "hold"), (4.8, "her_hip"), (8.4, "hold"), (12.8, "her_hip"), (16.4, "hold")],
     }
-    return Move(closer(side_basic(LEAD, step), 0.06), follow, holds)
+    return Move(closer(side_basic(LEAD, step), NEAR), follow, holds)
 
 
 def left_turn(step: float) -> Move:
     """She turns left under his right hand, once in each eight; her free arm stretches out."""
-    follow = turned(turned(side_basic(FOLLOW, step), 5, 2 * PI), 13, 2 * PI)
+    follow = turned(turned(nearer(side_basic(FOLLOW, step)), 5, 2 * PI), 13, 2 * PI)
     holds = {
         "left": [(0.0, "hold"), (4.8, "her_side"), (8.4, "hold"), (12.8, "her_hip"), (16.4, "hold")],
         "right": [(0.0, "hold"), (4.5, "over_follow"), (8.2, "hold"), (12.5, "over_follow"), (16.2, "hold")],
     }
-    return Move(closer(side_basic(LEAD, step), 0.06), follow, holds)
+    return Move(closer(side_basic(LEAD, step), NEAR), follow, holds)
 
 
 def combination(step: float) -> Move:
     """Her right turn in the first eight, his left turn in the second."""
-    lead = turned(closer(side_basic(LEAD, step), 0.06), 13, 2 * PI)
-    follow = turned(side_basic(FOLLOW, step), 5, -2 * PI)
+    lead = turned(closer(side_basic(LEAD, step), NEAR), 13, 2 * PI)
+    follow = turned(nearer(side_basic(FOLLOW, step)), 5, -2 * PI)
     holds = {
         "left": [(0.0, "hold"), (4.5, "over_follow"), (8.2, "hold"), (12.5, "over_lead"), (16.2, "hold")],
         "right": [(0.0, "hold"), (4.8, "her_side"), (8.4, "hold"), (12.8, "her_hip"), (16.4, "hold")],
@@ -79,6 +80,11 @@ def combination(step: float) -> Move:
 def closer(path: Path, a: float) -> Path:
     """Near enough for a raised hand on the counts of both turns."""
     return moved(path, (*FIRST_TURN, *SECOND_TURN), a)
+
+
+def nearer(path: Path) -> Path:
+    """Her path, near enough to him on the counts of both turns for his hand to pass over her head."""
+    return closer(path, -0.06)
 
 
 def cross_body(_: float) -> Move:
@@ -94,8 +100,8 @@ def cross_body(_: float) -> Move:
         8: (-o, 0, 2 * PI - OPEN),
     }  # fmt: skip
     holds = {
-        "left": [(0.0, "hold"), (5.5, "free"), (7.6, "hold"), (12.6, "guiding"), (16.2, "hold")],
-        "right": [(0.0, "hold"), (4.6, "guiding"), (8.2, "hold"), (13.5, "free"), (15.6, "hold")],
+        "left": [(0.0, "hold"), (5.4, "low"), (8.0, "hold"), (13.2, "free"), (15.8, "hold")],
+        "right": [(0.0, "hold"), (5.2, "free"), (7.8, "hold"), (13.4, "low"), (16.0, "hold")],
     }
     return Move(there_and_back(lead, -PI), there_and_back(follow, 3 * PI), holds, origin=(0.0, 0.1), aslant=0.0)
 
@@ -130,49 +136,56 @@ def wave(count: float) -> Accent:
 
 
 def dip(step: float) -> Move:
-    """A basic, a step in on 5-6, the dip on 7 held to 9, up again by 11, and a basic to close."""
-    near = {5: 0.5, 6: 1.0, 7: 1.0, 8: 1.0, 9: 1.0, 10: 0.5}
+    """A basic, a step in on 5-6, the dip on 7 held to 9 with bent knees, up by 11, a basic to close."""
     stay = [(0.0, step * k, 0.0) for k in (1, 1, 2, 2, 1, 0, 0, 0)]
-    lead = shifted(stepping(LEAD, stay), (0.12, 0.10, -0.05), near)
-    follow = shifted(stepping(FOLLOW, stay), (-0.22, 0.08, 0.0), near)
+    near = {5: 1.0, 6: 0.75, 10: 1.0, 11: 0.4}
+    deep = {7: 1.0, 8: 1.0, 9: 1.0}
+    lead = shifted(shifted(stepping(LEAD, stay), (0.36, 0.03, 0.0), near), (0.28, 0.03, 0.12), deep)
+    follow = shifted(shifted(stepping(FOLLOW, stay), (-0.16, 0.10, 0.0), near), (0.0, 0.08, 0.0), deep)
     holds = {
-        "left": [(0.0, "hold"), (6.4, "wide"), (10.6, "hold")],
-        "right": [(0.0, "hold"), (6.2, "embrace"), (10.8, "hold")],
+        "left": [(0.0, "hold"), (6.9, "trailing"), (10.4, "hold")],
+        "right": [(0.0, "hold"), (6.2, "embrace"), (7.2, "carried"), (9.5, "embrace"), (10.8, "hold")],
     }
     return Move(lead, follow, holds, leaning_over, leaning_back, still=(8, 9))
 
 
 def dipped(count: float) -> float:
     """How deep the dip is."""
-    return plateau(count, (5.5, 7.2), (9.0, 10.7))
+    return plateau(count, (5.9, 7.4), (9.0, 10.6))
 
 
 def leaning_over(count: float) -> Accent:
-    """He bends over her."""
+    """He bends his knees and his back over her."""
     u = dipped(count)
     return Accent(
-        bend=(0.10 * u, 0.08 * u, 0.05 * u), tilt=0.20 * u, lean=-0.10 * u, drop=0.09 * u, neck=0.12 * u, nod=0.1 * u
+        bend=(0.10 * u, 0.10 * u, 0.09 * u),
+        tilt=0.38 * u,
+        lean=-0.08 * u,
+        drop=0.10 * u,
+        neck=-0.30 * u,
+        nod=-0.10 * u,
+        shift=(0.0, 0.08 * u),
     )
 
 
 def leaning_back(count: float) -> Accent:
-    """She lets herself fall back."""
-    u = dipped(count)
+    """She lets herself fall back over her left leg, her head last."""
+    u, late = dipped(count), dipped(count - 0.25)
     return Accent(
-        bend=(-0.18 * u, -0.20 * u, -0.18 * u),
-        tilt=-0.40 * u,
-        drop=0.09 * u,
-        neck=-0.28 * u,
-        nod=-0.15 * u,
-        shift=(0.02 * u, 0.05 * u),
+        bend=(-0.10 * u, -0.10 * u, -0.10 * u),
+        tilt=-0.42 * u,
+        drop=0.13 * u,
+        neck=-0.14 * late,
+        nod=-0.13 * late,
+        shift=(0.05 * u, 0.03 * u),
     )
 
 
 def hammerlock(step: float) -> Move:
     """Under the raised hand she half-turns to his side, her left arm behind her back; the second eight undoes it."""
     shares = {count: min(1.0, (count - 4) / 3) if count < 13 else max(0.0, (15 - count) / 3) for count in range(5, 16)}
-    lead = shifted(side_basic(LEAD + place(0.06, 0.06, 0), step), (0, 0, -0.55), shares)
-    follow = shifted(side_basic(FOLLOW + place(-0.02, 0.06, 0), step), (-0.06, 0.10, -(PI + OPEN + 1.0)), shares)
+    lead = shifted(side_basic(LEAD + place(0.06, 0.06, 0), step), (0.0, 0, -0.55), shares)
+    follow = shifted(side_basic(FOLLOW + place(-0.02, 0.06, 0), step), (-0.03, 0.10, -(PI + OPEN + 1.0)), shares)
     holds = {
         "left": [(0.0, "hold"), (4.5, "over_follow"), (7.8, "low"), (12.5, "over_follow"), (16.0, "hold")],
         "right": [(0.0, "hold"), (5.4, "behind_her"), (14.6, "hold")],

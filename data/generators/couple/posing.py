@@ -17,10 +17,12 @@ from data.generators.couple.geometry import (
     about_z,
     angle_about,
     axes,
+    leaning,
     unit,
     within_reach,
 )
 from data.generators.couple.skeleton import (
+    FINGERS,
     SIDES,
     SPINE,
     STRAIGHTEST,
@@ -34,8 +36,11 @@ from data.generators.couple.skeleton import (
     turned,
 )
 
-FINGERS = ("index", "middle", "ring", "pinky")
 MOST_BENT = 0.35  # of an arm's length
+WRIST_BENDS = 1.1  # radians
+THUMB_BENT = 0.25  # radians, even of an open hand
+THUMB_SHARES = (0.45, 1.3, 1.0)  # of the fingers' curl
+ROUNDS = 8  # the hand depends on the forearm, which depends on the wrist, which depends on the hand
 
 
 def pose(skeleton: Skeleton, stance: Stance) -> Bones:
@@ -121,41 +126,48 @@ class Posing:
     def arm(self, side: str, hand: Hand) -> None:
         """Shoulder blade, upper arm, forearm, hand and fingers."""
         skeleton = self.skeleton
-        shoulder = self.shoulder(side, hand.wrist)
-        wrist = within_reach(hand.wrist, shoulder, MOST_BENT * sum(skeleton.arm), skeleton.reach())
-        upper, lower = two_bones(shoulder, wrist, skeleton.arm, hand.elbow)
+        upper, lower, along = self.reaching(self.shoulder(side, hand.place), hand)
         hinge = np.cross(upper, lower)
         if np.linalg.norm(hinge) < 1e-5:
             hinge = np.cross(upper, -hand.elbow)
         names = (f"upperarm_{side}", f"lowerarm_{side}", f"hand_{side}")
         first, second = (skeleton.at(b) - skeleton.at(a) for a, b in pairwise(names))
         self.limb(names, (upper, lower), hinge, np.cross(first, second))
-        self.wrist(side, lower, hand)
+        self.wrist(side, (lower, along), hand)
 
-    def shoulder(self, side: str, wrist: Vector) -> Vector:
+    def reaching(self, shoulder: Vector, hand: Hand) -> tuple[Vector, Vector, Vector]:
+        """Directions of the upper arm, the forearm and the hand that bring the palm to its place."""
+        skeleton = self.skeleton
+        along = unit(hand.place - shoulder)
+        for _ in range(ROUNDS):
+            wrist = hand.place - along * skeleton.palm_length
+            wrist = within_reach(wrist, shoulder, MOST_BENT * sum(skeleton.arm), skeleton.reach())
+            upper, lower = two_bones(shoulder, wrist, skeleton.arm, hand.elbow)
+            along = lower if hand.fingers is None else leaning(lower, lower * 0.02 + hand.fingers, WRIST_BENDS)
+        return upper, lower, along
+
+    def shoulder(self, side: str, hand: Vector) -> Vector:
         """The shoulder blade follows the arm up and forward (a third of what the arm does); where the arm begins."""
         chest, sign = self.rotation("spine_03"), SIDES[side]
         self.put(f"clavicle_{side}", chest)
-        towards = chest.T @ unit(wrist - self.put(f"upperarm_{side}", chest))
+        towards = chest.T @ unit(hand - self.put(f"upperarm_{side}", chest))
         rise = float(np.clip((towards[1] + 0.15) * 0.45, -0.05, 0.42))
         self.put(f"clavicle_{side}", chest @ about_z(sign * rise) @ about_y(-sign * 0.22 * towards[2]))
         return self.put(f"upperarm_{side}", chest)
 
-    def wrist(self, side: str, along: Vector, hand: Hand) -> None:
-        """Turn the forearm so that the palm looks where it should, and close the fingers."""
-        straight = self.rotation(f"lowerarm_{side}").copy()
-        turn = 0.0
-        if hand.palm is not None:
-            wanted = angle_about(along, straight @ self.skeleton.palms[side], hand.palm)
-            turn = wanted * (
-                1 - (wanted / np.pi) ** 4
-            )  # nearly all of it, but no jump where it would turn the other way
-        self.put(f"lowerarm_{side}", about(along, 0.4 * turn) @ straight)
-        self.put(f"hand_{side}", about(along, turn) @ straight)
+    def wrist(self, side: str, along: tuple[Vector, Vector], hand: Hand) -> None:
+        """The hand along the second direction, its palm as it should look; the forearm takes half of the twist."""
+        skeleton, (forearm, straight) = self.skeleton, (along[0], self.rotation(f"lowerarm_{side}").copy())
+        middle, palm = skeleton.palm_middles[side], skeleton.palms[side]
+        rotation = axes(along[1], hand.palm) @ axes(middle, palm).T
+        turn = angle_about(forearm, straight @ palm, rotation @ palm)
+        # half of it, but no jump where it would turn the other way
+        self.put(f"lowerarm_{side}", about(forearm, 0.5 * turn * (1 - (turn / np.pi) ** 4)) @ straight)
+        self.put(f"hand_{side}", rotation)
         self.fingers(side, hand.curl)
 
     def fingers(self, side: str, curl: float) -> None:
-        """Bend the four fingers by `curl` radians a joint; the thumb goes with the hand."""
+        """Bend the four fingers by `curl` radians a joint; the thumb closes against them."""
         skeleton, held = self.skeleton, self.rotation(f"hand_{side}")
         for finger in FINGERS:
             rotation = held
@@ -164,5 +176,14 @@ class Posing:
             for part in ("01", "02", "03"):
                 rotation = rotation @ about(hinge, curl)
                 self.put(f"{finger}_{part}_{side}", rotation)
-        for part in ("01", "02", "03"):
-            self.put(f"thumb_{part}_{side}", held)
+        self.thumb(side, curl)
+
+    def thumb(self, side: str, curl: float) -> None:
+        """Bring the thumb before the palm and over what it holds."""
+        skeleton, rotation = self.skeleton, self.rotation(f"hand_{side}")
+        along = skeleton.at(f"thumb_03_{side}") - skeleton.at(f"thumb_01_{side}")
+        across = skeleton.at(f"pinky_01_{side}") - skeleton.at(f"index_01_{side}")
+        to_palm, over_it = np.cross(along, skeleton.palms[side]), np.cross(skeleton.palms[side], across)
+        for part, hinge, share in zip(("01", "02", "03"), (to_palm, over_it, over_it), THUMB_SHARES, strict=True):
+            rotation = rotation @ about(hinge, share * (curl + THUMB_BENT))
+            self.put(f"thumb_{part}_{side}", rotation)

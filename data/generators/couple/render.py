@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data.generators.couple.camera import DEMO_CAMERA, Camera, Matrix, looking, parallel
 from data.generators.couple.dancer import Dancer
-from data.generators.couple.geometry import unit, vector
+from data.generators.couple.geometry import Faces, unit, vector
 from data.generators.couple.skeleton import Stance
 from schemas.faults import Retryable
 
@@ -20,6 +20,7 @@ SHADERS = Path(__file__).parent / "shaders"
 WALL = (0.30, 0.42, 0.44)
 WALL_Z, ROOM_X, ROOM_FRONT, ROOM_TOP = -2.4, 8.0, 9.0, 5.0
 SHADOW_SIZE = 1536  # pixels; the same in light.glsl
+MIRRORED_BELOW = 0.95  # metres of the body at rest: of what is above, no reflection is in the picture
 FLOOR_SHARE = 0.32  # of the picture's height: reflections are not looked for above it
 SUN = unit(vector(0.45, 1.15, 0.85))
 MIDDLE = vector(0, 0.9, 0)
@@ -71,8 +72,8 @@ class Renderer:
     def __init__(
         self,
         dancers: tuple[Dancer, Dancer],
-        width: int = 640,
-        height: int = 360,
+        width: int = 960,
+        height: int = 540,
         supersampling: int = 2,
         camera: Camera = DEMO_CAMERA,
     ) -> None:
@@ -94,21 +95,33 @@ class Renderer:
         surfaces = [dancer.take(stance) for dancer, stance in zip(self.dancers, stances, strict=True)]
         self.moving.write(packed(np.concatenate(surfaces)))
         contacts = [contact for dancer in self.dancers for contact in dancer.contacts()]
-        self.programs["room"]["contacts"].write(packed(contacts))
+        self.programs["room"]["contacts"].write(packed([contact[:4] for contact in contacts]))
+        self.programs["room"]["dark"].write(packed([contact[4:] for contact in contacts]))
         self._draw_shadow()
         self._draw_room_and_couple()
         return self._read()
 
+    def rest(self) -> None:
+        """Let skirts and hair hang still: the next picture is a clip's first."""
+        for dancer in self.dancers:
+            dancer.rest()
+
     def _make_couple(self) -> None:
-        drawn = [dancer.drawable for dancer in self.dancers]
+        drawn = [dancer.outfit.drawable for dancer in self.dancers]
         faces = np.concatenate([drawn[0].faces, drawn[1].faces + len(drawn[0].vertices)])
-        indices = self.gl.buffer(faces.astype(np.int32).tobytes())
+        heights = np.concatenate([each.vertices[:, 1] for each in drawn])
+        low = faces[heights[faces].min(axis=1) < MIRRORED_BELOW]
         self.moving = self.gl.buffer(reserve=24 * sum(len(each.vertices) for each in drawn))
         fixed = self.gl.buffer(packed(np.concatenate([each.fixed for each in drawn])))
         parts = [(self.moving, "3f 3f", "place", "normal"), (fixed, "3f 1f 1f 3f", "rest", "cut", "material", "colour")]
-        self.couple = self.gl.vertex_array(self.programs["dancer"], parts, indices)
+        self.couple, self.mirrored = (
+            self.gl.vertex_array(self.programs["dancer"], parts, self._indices(some)) for some in (faces, low)
+        )
         outline = [(self.moving, "3f 12x", "place"), (fixed, "12x 1f 16x", "cut")]
-        self.outline = self.gl.vertex_array(self.programs["shadow"], outline, indices)
+        self.outline = self.gl.vertex_array(self.programs["shadow"], outline, self._indices(faces))
+
+    def _indices(self, faces: Faces) -> Any:
+        return self.gl.buffer(faces.astype(np.int32).tobytes())
 
     def _make_room(self) -> None:
         x, back = ROOM_X, WALL_Z
@@ -144,9 +157,9 @@ class Renderer:
         dancer = self.programs["dancer"]
         dancer["eye"].write(packed(self.camera.place))
         dancer["sun"].write(packed(SUN))
-        dancer["face"].write(packed([[*each.face.eye, each.face.mouth] for each in self.dancers]))
-        dancer["traits"].write(packed([[each.face.brow, who] for who, each in enumerate(self.dancers)]))
-        dancer["hair"].write(packed([each.hair for each in self.dancers]))
+        dancer["face"].write(packed([[*each.outfit.face.eye, each.outfit.face.mouth] for each in self.dancers]))
+        dancer["traits"].write(packed([[each.outfit.face.brow, who] for who, each in enumerate(self.dancers)]))
+        dancer["hair"].write(packed([each.outfit.hair for each in self.dancers]))
         self.programs["room"]["wall"].value = WALL
 
     def _draw_shadow(self) -> None:
@@ -173,7 +186,7 @@ class Renderer:
         self.shadow.use(0)
         dancer["mirror"].value = -1.0
         self.canvas.scissor = (0, 0, self.size[0], int(self.size[1] * FLOOR_SHARE))
-        self.couple.render()
+        self.mirrored.render()
         self.canvas.scissor = None
         gl.enable(gl.BLEND)
         gl.depth_func = "<="

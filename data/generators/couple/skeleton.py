@@ -20,6 +20,9 @@ from data.generators.couple.geometry import (
 )
 
 SIDES = {"l": 1.0, "r": -1.0}
+FINGERS = ("index", "middle", "ring", "pinky")
+HEEL_PITCH = {"lead": 0.0, "follow": 0.36}  # radians by which the shoe lifts the heel
+PALM_SHARE = 0.62  # of the way from the wrist to the knuckles: the middle of the palm
 SPINE = ("spine_01", "spine_02", "spine_03")
 STRAIGHTEST = {"leg": 0.997, "arm": 0.985}  # share of a limb's length at which it counts as straight
 
@@ -35,12 +38,16 @@ class Foot:
 
 @dataclass(frozen=True)
 class Hand:
-    """Where the wrist goes, which way the elbow points, and which way the palm looks (None: as the arm hangs)."""
+    """Where the middle of the palm goes, which ways the elbow, the palm and the fingers point, and how far they close.
 
-    wrist: Vector
+    `fingers` None: straight on from the forearm.
+    """
+
+    place: Vector
     elbow: Vector
-    palm: Vector | None = None
+    palm: Vector
     curl: float = 0.45
+    fingers: Vector | None = None
 
 
 @dataclass
@@ -99,7 +106,11 @@ class Skeleton:
         self.leg = (self.length("thigh_l", "calf_l"), self.length("calf_l", "foot_l"))
         self.arm = (self.length("upperarm_l", "lowerarm_l"), self.length("lowerarm_l", "hand_l"))
         self.toes_out = {s: self._toes_out(s) for s in SIDES}
+        self.heel_pitch = HEEL_PITCH[rest.who]
+        self.heel_rise = self._heel_rise()
         self.palms = {s: self._palm(s) for s in SIDES}
+        self.palm_middles = {s: self._palm_middle(s) for s in SIDES}
+        self.palm_length = float(np.linalg.norm(self.palm_middles["l"]))
 
     def at(self, bone: str) -> Vector:
         """Where the bone begins at rest."""
@@ -113,6 +124,12 @@ class Skeleton:
     def reach(self) -> float:
         """Shoulder to wrist, arm straight."""
         return STRAIGHTEST["arm"] * sum(self.arm)
+
+    def palm_middle(self, side: str, bones: Bones) -> Vector:
+        """Where the middle of a palm is, on the bones."""
+        hand = self.number[f"hand_{side}"]
+        middle: Vector = bones.places[hand] + bones.rotations[hand] @ self.palm_middles[side]
+        return middle
 
     def ankle(self, side: str, foot: Foot) -> Vector:
         """Where the ankle is above a placed foot."""
@@ -131,6 +148,11 @@ class Skeleton:
         shoulders = {s: place + rotation @ (self.at(f"upperarm_{s}") - self.at(before)) for s in SIDES}
         return Chest(rotation, place, shoulders, place + rotation @ (self.at("head") - self.at(before)))
 
+    def _heel_rise(self) -> float:
+        """How much higher the shoe's heel puts the ankle."""
+        along = self.at("foot_l") - self.at("ball_l")
+        return float((foot_rotation(0.0, self.heel_pitch, self.toes_out["l"]) @ along)[1] - along[1])
+
     def _toes_out(self, side: str) -> float:
         along = self.at(f"ball_{side}") - self.at(f"foot_{side}")
         return float(np.arctan2(along[0], along[2]))
@@ -139,6 +161,11 @@ class Skeleton:
         wrist = self.at(f"hand_{side}")
         across = np.cross(self.at(f"pinky_01_{side}") - wrist, self.at(f"index_01_{side}") - wrist)
         return unit(across) * SIDES[side]
+
+    def _palm_middle(self, side: str) -> Vector:
+        knuckles = np.mean([self.at(f"{finger}_01_{side}") for finger in FINGERS], axis=0)
+        middle: Vector = (knuckles - self.at(f"hand_{side}")) * PALM_SHARE
+        return middle
 
 
 def foot_rotation(yaw: float, pitch: float, toes_out: float) -> Rotation:
@@ -149,6 +176,13 @@ def foot_rotation(yaw: float, pitch: float, toes_out: float) -> Rotation:
 
 def blend(a: Hand, b: Hand, share: float) -> Hand:
     """The hand on its way from `a` (0) to `b` (1)."""
-    palm_a, palm_b = (hand.palm if hand.palm is not None else vector(0, -0.5, 0) for hand in (a, b))
-    mix = [x + (y - x) * share for x, y in ((a.wrist, b.wrist), (a.elbow, b.elbow), (palm_a, palm_b))]
-    return Hand(mix[0], mix[1], mix[2], a.curl + (b.curl - a.curl) * share)
+    mix = [x + (y - x) * share for x, y in ((a.place, b.place), (a.elbow, b.elbow), (a.palm, b.palm))]
+    return Hand(mix[0], mix[1], mix[2], a.curl + (b.curl - a.curl) * share, between(a.fingers, b.fingers, share))
+
+
+def between(a: Vector | None, b: Vector | None, share: float) -> Vector | None:
+    """A direction on its way from `a` to `b`; a missing one weighs nothing, so that the forearm's takes over."""
+    if a is None and b is None:
+        return None
+    mixed: Vector = (vector(0, 0, 0) if a is None else a) * (1 - share) + (vector(0, 0, 0) if b is None else b) * share
+    return mixed

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.generators.couple.bake import INFLUENCES, RestBody
+from data.generators.couple.cloth import Drawable
 from data.generators.couple.skeleton import Bones
-from data.generators.couple.wardrobe import Drawable
 
 
 class Skin:

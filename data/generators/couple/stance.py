@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data.generators.couple.footwork import FootAt, Footing
+from data.generators.couple.footwork import FootAt, Footing, heel_place
 from data.generators.couple.geometry import Vector, about_y, unit, vector, within_pi
 from data.generators.couple.skeleton import Foot, Skeleton, Stance, pelvis_rotation
 
-BALL_AHEAD = 0.055  # of the foot's place, metres
 PELVIS_BEHIND = 0.035
 TOES_OUT = 0.10
+SOLE = 0.008  # metres of shoe under the foot
 LOOK_LIMIT, LOOK_ENDS = 0.9, 1.9  # radians of a neck's turn; beyond LOOK_ENDS the partner is behind
 SOFT_MIN = 60.0  # per metre: how sharply the lower leg decides the pelvis' height
 
@@ -74,14 +74,14 @@ def stance(skeleton: Skeleton, footing: Footing, floor: Floor, hip: float, accen
 def placed(skeleton: Skeleton, side: str, foot: FootAt, floor: Floor) -> Foot:
     """A foot of the couple's frame on the floor."""
     yaw = floor.axis + foot.place[2] + (TOES_OUT if side == "l" else -TOES_OUT)
-    ball = floor.point(foot.place[0], foot.place[1]) + about_y(yaw) @ vector(0, 0, BALL_AHEAD)
-    ball[1] = skeleton.at(f"ball_{side}")[1] + foot.lift
-    return Foot(ball, yaw, foot.pitch)
+    ball = floor.point(foot.place[0], foot.place[1])
+    ball[1] = skeleton.at(f"ball_{side}")[1] + SOLE + foot.lift
+    return Foot(ball, yaw, max(skeleton.heel_pitch, foot.pitch))
 
 
 def over_feet(footing: Footing, floor: Floor, yaw: float) -> Vector:
     """The point of the floor above which the pelvis is: towards the foot that bears the weight."""
-    left, right = (floor.point(*footing.feet[side].place[:2]) for side in "lr")
+    left, right = (floor.point(*heel_place(footing.feet[side].place)[:2]) for side in "lr")
     return (left + right) / 2 + (right - left) / 2 * footing.weight * 0.62 - about_y(yaw)[:, 2] * PELVIS_BEHIND
 
 
@@ -109,7 +109,7 @@ def pelvis_height(skeleton: Skeleton, posed: Stance, weight: float) -> float:
     lowest: float = min(heights)
     powers = np.exp(np.array([SOFT_MIN * (lowest - height) for height in heights]))
     soft = lowest - float(np.log(np.sum(powers))) / SOFT_MIN
-    return float(min(soft, skeleton.at("pelvis")[1])) - 0.006
+    return float(min(soft, skeleton.at("pelvis")[1] + SOLE + skeleton.heel_rise)) - 0.006
 
 
 def look_at(one: Stance, other: Stance, share: float, nod: float) -> None:

@@ -19,7 +19,7 @@ from tests.unit.demo.kit import stick_figure
 BODIES = stick_figure("lead"), stick_figure("follow")
 COUNTS_DANCED = np.arange(0.5, 17.5, 0.125)
 APART = 0.03  # metres
-APART_IN = {"combination": 0.10, "shadow": 0.10}  # an arm bent as far as it goes holds less well
+APART_IN = {"combination": 0.10, "hammerlock": 0.05, "shadow": 0.10}  # an arm bent as far as it goes holds less well
 OVER_HEAD = 0.20  # metres above the root of the head: its crown is at 0.14
 SLIDES = 0.05  # metres a beat
 

@@ -12,7 +12,43 @@ uniform vec4 face[2];   // per dancer: left eye x, y, z; mouth y
 uniform vec2 traits[2]; // brow above the eye; 0 lead, 1 follow
 uniform vec3 hair[2];
 
-const int SKIN = 0, CLOTH = 1, DRESS = 2, HAIR = 3, SHOE = 4, EYE = 5;
+const int SKIN = 0, SHIRT = 1, DRESS = 2, HAIR = 3, SHOE = 4, EYE = 5, TROUSERS = 6, PLAIN = 7;
+
+// The normal on a surface raised by h metres (Mikkelsen's bumps without tangents).
+vec3 raised(vec3 n, float h) {
+    vec3 x = dFdx(at), y = dFdy(at), a = cross(y, n), b = cross(n, x);
+    float size = dot(x, a);
+    return normalize(abs(size) * n - sign(size) * (dFdx(h) * a + dFdy(h) * b));
+}
+
+float shirt_folds() {
+    float drag = noise(vec2(abs(seen.x) * 9. + seen.y * 5., seen.y * 26. - abs(seen.x) * 14.)) * .6;
+    return .0075 * (drag + noise(vec2(seen.x * 13. + 7., seen.y * 15. + seen.z * 8.)) * .4);
+}
+
+float trouser_folds() {
+    float knee = exp(-pow((seen.y - .53) / .09, 2.)) + exp(-pow((seen.y - .10) / .07, 2.)) + .25;
+    return .006 * knee * noise(vec2(seen.x * 12., seen.y * 34. + seen.z * 18.));
+}
+
+float dress_folds() {
+    return .0035 * noise(vec2(seen.x * 8. + seen.y * 9., seen.y * 24.)) * smoothstep(.86, 1.0, seen.y);
+}
+
+// A shirt's buttons and the edge they close.
+vec3 buttoned(vec3 c) {
+    if (seen.z < .03 || seen.y > 1.47) return c;
+    float edge = smoothstep(.0028, .0012, abs(abs(seen.x - .004) - .016));
+    float button = smoothstep(.0058, .0046, length(vec2(seen.x - .004, (fract(seen.y / .085) - .5) * .085)));
+    return mix(c * (1. - .22 * edge), vec3(.42, .38, .32), button * .75);
+}
+
+vec3 shoe(vec3 c, bool hers) {
+    float sole = smoothstep(.011, .008, seen.y);
+    if (hers) return mix(c, c * .45, sole);
+    float welt = smoothstep(.0035, .002, abs(seen.y - .013));
+    return mix(c * (1. - .35 * welt), vec3(.018, .012, .010), sole);
+}
 
 vec3 painted_face(vec3 c, int who) {
     vec4 f = face[who];
@@ -22,7 +58,7 @@ vec3 painted_face(vec3 c, int who) {
     float thick = mix(.0042, .0027, her);
     float brow = smoothstep(thick + .0018, thick - .0008, abs(up - brow_line)) * smoothstep(.024, .018, abs(from_eye - .001));
     c = mix(c, hair[who] * 1.1, .85 * brow);
-    vec2 mouth = vec2(x / mix(.025, .0235, her), (seen.y - f.w) / mix(.0075, .0092, her));
+    vec2 mouth = vec2(x / mix(.025, .0235, her), (seen.y - f.w - 5. * x * x) / mix(.0075, .0088, her));
     c = mix(c, mix(vec3(.52, .21, .17), vec3(.62, .05, .08), her), smoothstep(1.15, .85, dot(mouth, mouth)) * mix(.45, .88, her));
     float lash = smoothstep(1.25, .8, length(vec2(from_eye, up) / vec2(.018, .0095)));
     c = mix(c, vec3(.05, .03, .03), lash * mix(.35, .75, her));
@@ -46,20 +82,35 @@ void main() {
     if (mirror < 0. && at.y > 0.) discard;
     int who = stuff / 10, what = stuff - who * 10;
     vec3 n = normalize(facing), to_eye = normalize(eye - at);
-    if (dot(n, to_eye) < 0.) n = -n;
+    bool inside = dot(n, to_eye) < 0.;
+    if (inside) n = -n;
     vec3 c = tint;
-    float shine = .05, gloss = 12., skin = 0.;
+    float shine = .05, gloss = 12., skin = 0., sheen = 0.;
     if (what == SKIN) {
         skin = 1.; shine = .10; gloss = 18.;
         if (seen.z > face[who].z - .045) c = painted_face(c, who);
-    } else if (what == CLOTH || what == DRESS) {
-        c *= .90 + .16 * (noise(seen.xy * vec2(60., 22.)) * .6 + noise(seen.zy * 90.) * .4);
-        shine = what == DRESS ? .10 : .03; gloss = 10.;
+    } else if (what == SHIRT) {
+        n = raised(n, shirt_folds());
+        c = buttoned(c); shine = .03; gloss = 10.;
+    } else if (what == TROUSERS) {
+        n = raised(n, trouser_folds());
+        c *= .92 + .14 * noise(seen.xy * vec2(60., 22.)); shine = .03; gloss = 10.;
+    } else if (what == DRESS) {
+        n = raised(n, dress_folds());
+        c *= inside ? .45 : .94 + .10 * noise(seen.xy * vec2(60., 22.)); shine = .07; gloss = 24.;
     } else if (what == HAIR) {
-        c *= .70 + .6 * noise(vec2(atan(seen.x, seen.z - .02) * 38., seen.y * 4.));
-        shine = .06; gloss = 16.;
+        float own = seen.z * 91.;
+        if (seen.y > .62 + .40 * noise(vec2(seen.x * 1.7 + own, own))) discard;
+        c *= .62 + .62 * noise(vec2(seen.x * 2.6 + own, seen.y * 2.5 + own)) + .35 * seen.y;
+        vec3 along = normalize(dFdx(at) * dFdy(seen.x) - dFdy(at) * dFdx(seen.x) + vec3(1e-6));
+        float side = dot(along, normalize(sun + to_eye));
+        sheen = seen.y == 0. ? 0. : pow(max(1. - side * side, 0.), 22.) * (.4 + .6 * noise(vec2(own, seen.x * 3.)));
+        shine = 0.;
     } else if (what == SHOE) {
-        shine = .35; gloss = 40.;
+        c = shoe(c, who == 1);
+        shine = .30; gloss = 40.;
+    } else if (what == PLAIN) {
+        shine = .10; gloss = 20.;
     } else if (what == EYE) {
         c = eyeball(); shine = .6; gloss = 80.;
     }
@@ -72,5 +123,6 @@ void main() {
     c = c * (sunlight + ambient + fill) + key * shine * pow(max(dot(n, normalize(sun + to_eye)), 0.), gloss) * s;
     float rim = pow(1. - max(dot(n, to_eye), 0.), 3.) * smoothstep(-.2, .6, n.y + .35);
     c += vec3(.55, .45, .55) * rim * .28 * mix(1., .6, skin);
+    c += key * sheen * s * mix(vec3(.10), tint, .75) * 1.1;
     pixel = vec4(tone(c), 1.);
 }

@@ -22,6 +22,27 @@ float lit(vec3 place, vec3 normal) {
     return sum / 9.;
 }
 
+// As lit(), for the floor: blurred, the more the farther from what throws it.
+float soft(vec3 place) {
+    vec4 q = light * vec4(place + vec3(0, .012, 0), 1);
+    vec3 s = q.xyz / q.w * .5 + .5;
+    float turn = hash(floor(place.xz * 700.)) * 6.2832, near = 0., far = 0.;
+    for (int i = 0; i < 5; i++) {
+        vec2 way = vec2(cos(turn + float(i) * 1.2566), sin(turn + float(i) * 1.2566));
+        far += texture(shadow, vec3(s.xy + way * 15. / 1536., s.z - .0016));
+    }
+    if (far > 4.99) return 1.; // most of the floor
+    float high = 0.;
+    for (int i = 0; i < 10; i++) {
+        float angle = turn + float(i) * 2.39996, radius = sqrt((float(i) + .5) / 10.);
+        vec2 way = vec2(cos(angle), sin(angle)) * radius;
+        near += texture(shadow, vec3(s.xy + way * 4. / 1536., s.z - .0016));
+        high += texture(shadow, vec3(s.xy + way * 16. / 1536., s.z - .10));
+    }
+    near /= 10.;
+    return mix(near, min(near, high / 10.) * .5 + .5 * max(near, high / 10.), .6);
+}
+
 vec3 tone(vec3 c) {
     c *= .62;
     c = (c * (2.51 * c + .03)) / (c * (2.43 * c + .59) + .14);

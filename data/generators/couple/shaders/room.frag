@@ -3,7 +3,8 @@ in vec3 at;
 out vec4 pixel;
 #include light.glsl
 uniform int is_floor;
-uniform vec4 contacts[6]; // x, z, radius, depth of the dark under feet and bodies
+uniform vec4 contacts[6]; // x, z of heel and toes (of the body twice) under which it is dark
+uniform vec2 dark[6];     // radius, depth
 uniform vec3 wall;
 
 vec3 parquet(vec2 q) {
@@ -19,11 +20,12 @@ vec3 ground() {
     vec2 q = at.xz;
     float open = 1.;
     for (int i = 0; i < 6; i++) {
-        float d = length(q - contacts[i].xy);
-        open *= 1. - contacts[i].w * exp(-d * d / (contacts[i].z * contacts[i].z));
+        vec2 foot = contacts[i].zw - contacts[i].xy, from = q - contacts[i].xy;
+        float d = length(from - foot * clamp(dot(from, foot) / max(dot(foot, foot), 1e-6), 0., 1.));
+        open *= 1. - dark[i].y * exp(-d * d / (dark[i].x * dark[i].x));
     }
-    float s = lit(at, vec3(0, 1, 0)), pool = exp(-dot(q - vec2(0, .1), q - vec2(0, .1)) / 9.);
-    vec3 sunlight = vec3(1., .93, .82) * 1.35 * mix(.35, 1., s) * (.35 + .75 * pool);
+    float s = soft(at), pool = exp(-dot(q - vec2(0, .1), q - vec2(0, .1)) / 9.);
+    vec3 sunlight = vec3(1., .93, .82) * 1.35 * mix(.42, 1., s) * (.35 + .75 * pool) * mix(.55, 1., open);
     return parquet(q) * (sunlight + vec3(.30, .27, .28) * open) * mix(.7, 1., open);
 }
 
