@@ -1,70 +1,72 @@
-"""Two dancers' tracks go in; 57 numbers of how they move together come out."""
+"""Two dancers' tracks go in; how they stand and move to each other comes out, in blocks of numbers."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.dancers.sightings import HIPS, SHOULDERS, WRISTS, Floats, middle, torso
-from agents.move_indexing.dancers.tracks import Track
-from agents.move_indexing.motion.signals import correlation, heading, rate, rhythm, smooth, spread
+from agents.move_indexing.dancers.dance import Dance
+from agents.move_indexing.dancers.sightings import ANKLES, HIPS, SHOULDERS, WRISTS, Floats, middle, torso
+from agents.move_indexing.motion.rhythm import FEWEST, powers
+from agents.move_indexing.motion.signals import correlation, heading, rate, smooth, spread
 
-COUPLE_VALUES = 57
+_SIZES = {"axis": 22, "apart": 17, "facing": 7, "hands": 8, "together": 4, "rhythm": 15}
 
 
-def couple_motion(lead: Track, follow: Track, tempo_bpm: float) -> Floats:
-    """Distance, facing, hands, togetherness and rhythm of a couple: (57,).
+def couple_blocks(dance: Dance, tempo_bpm: float) -> dict[str, Floats]:
+    """How the two stand and move to each other: (73,) in six blocks, in torso lengths; NaN where one is not seen."""
+    if int((dance.lead.seen & dance.follow.seen).sum()) < FEWEST:
+        return {name: np.full(size, np.nan) for name, size in _SIZES.items()}
+    seen = dance.lead.seen & dance.follow.seen
+    unit = float(np.median(np.concatenate([torso(t.xy[seen]) for t in (dance.lead, dance.follow)])))
+    one, two = (smooth(t.xy) / unit for t in (dance.lead, dance.follow))
+    angle = np.unwrap(heading(dance.lead.world, SHOULDERS) - heading(dance.follow.world, SHOULDERS))
+    hips = middle(one, HIPS) - middle(two, HIPS)
+    shoulders = np.linalg.norm(middle(one, SHOULDERS) - middle(two, SHOULDERS), axis=1)
+    apart = np.column_stack([np.linalg.norm(hips, axis=1), np.abs(hips), shoulders])
+    crossings = (np.diff(np.sign(hips[seen, 0])) != 0).mean()
+    series = np.column_stack([apart[:, 0], hips[:, 0], np.cos(angle)])[seen]
+    return {
+        "axis": _axis(one[seen], two[seen], angle[seen]),
+        "apart": np.append(spread(apart[seen]), crossings),
+        "facing": _relative(angle[seen]),
+        "hands": spread(_nearest_hands(one, two)[seen]),
+        "together": _together(one, two, seen),
+        "rhythm": powers(series, dance.lead.times[seen], tempo_bpm).ravel(),
+    }
 
-    Lengths in torso lengths, on the picture; moments at which one of the two is not seen are left out.
-    """
-    seen = lead.seen & follow.seen
-    unit = float(np.median(np.concatenate([torso(lead.xy[seen]), torso(follow.xy[seen])])))
-    one, two = lead.xy / unit, follow.xy / unit
-    apart = _distances(one, two)
-    facing = heading(lead.world, SHOULDERS) - heading(follow.world, SHOULDERS)
-    between = middle(one, HIPS)[:, 0] - middle(two, HIPS)[:, 0]
-    series = np.column_stack([apart[:, 0], between, np.cos(facing)])
+
+def _axis(one: Floats, two: Floats, angle: Floats) -> Floats:
+    """How the line between the two and their middle move, who is nearer to the camera, how they face: (22,)."""
+    hips, shoulders = middle(one, HIPS) - middle(two, HIPS), middle(one, SHOULDERS) - middle(two, SHOULDERS)
+    centre = (middle(one, HIPS) + middle(two, HIPS)) / 2
+    across = np.abs(hips[:, 0])
+    nearer = one[:, ANKLES, 1].max(axis=1) - two[:, ANKLES, 1].max(axis=1)
+    cos = np.cos(smooth(angle))
     return np.concatenate([
-        spread(apart[seen]), [_crossings(between[seen])], _facing(facing[seen]), spread(_hands(one, two)[seen]),
-        _togetherness(one, two, seen), rhythm(series[seen], lead.times[seen], tempo_bpm),
+        [across.std(), *np.percentile(across, (10, 90)), hips[:, 0].std(), np.ptp(hips[:, 0])],
+        np.abs(rate(hips)).mean(axis=0), centre.std(axis=0), np.ptp(centre, axis=0), np.abs(rate(centre)).mean(axis=0),
+        [nearer.std(), np.abs(nearer).mean()], np.percentile(np.linalg.norm(shoulders, axis=1), (10, 50, 90)),
+        [cos.mean(), (cos > 0.3).mean(), (cos < -0.3).mean(), np.abs(rate(smooth(angle))).mean()],
     ])  # fmt: skip
 
 
-def _distances(one: Floats, two: Floats) -> Floats:
-    """Between the hips, across, up and down, and between the shoulders: (n, 4)."""
-    hips = middle(one, HIPS) - middle(two, HIPS)
-    shoulders = middle(one, SHOULDERS) - middle(two, SHOULDERS)
-    columns = [np.linalg.norm(hips, axis=1), np.abs(hips), np.linalg.norm(shoulders, axis=1)]
-    return smooth(np.column_stack(columns))
-
-
-def _crossings(between: Floats) -> float:
-    """How often they change sides, per sample."""
-    return float((np.diff(np.sign(between)) != 0).mean())
-
-
-def _facing(angle: Floats) -> Floats:
+def _relative(angle: Floats) -> Floats:
+    """How they face each other: cosine 1 in one direction, -1 face to face: (7,)."""
     cos, sin = np.cos(angle), np.sin(angle)
     low, high = np.percentile(cos, (10, 90))
-    turning = np.abs(np.diff(np.unwrap(angle))).mean()
-    return np.array([cos.mean(), sin.mean(), cos.std(), sin.std(), low, high, turning])
+    return np.array([cos.mean(), abs(sin.mean()), cos.std(), sin.std(), low, high, np.abs(np.diff(angle)).mean()])
 
 
-def _hands(one: Floats, two: Floats) -> Floats:
+def _nearest_hands(one: Floats, two: Floats) -> Floats:
     """The two shortest distances from a hand of one to a hand of the other: (n, 2)."""
     apart = [np.linalg.norm(one[:, i] - two[:, j], axis=1) for i in WRISTS for j in WRISTS]
-    return smooth(np.sort(np.stack(apart, axis=1), axis=1)[:, :2])
+    return np.sort(np.stack(apart, axis=1), axis=1)[:, :2]
 
 
-def _togetherness(one: Floats, two: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
-    efforts = [_effort(points)[seen] for points in (one, two)]
-    hips = [middle(points, HIPS)[seen] for points in (one, two)]
-    share = efforts[0].mean() / (efforts[1].mean() + 1e-9)
+def _together(one: Floats, two: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+    efforts = [np.linalg.norm(rate(body.reshape(len(body), -1)), axis=1)[seen] for body in (one, two)]
+    hips = [middle(body, HIPS)[seen] for body in (one, two)]
+    share = abs(np.log((efforts[0].mean() + 1e-9) / (efforts[1].mean() + 1e-9)))
     across, upright = (correlation(hips[0][:, i], hips[1][:, i]) for i in (0, 1))
     return np.array([correlation(efforts[0], efforts[1]), across, upright, share])
-
-
-def _effort(points: Floats) -> Floats:
-    """How much all of a body moves on the picture at each moment: (n,)."""
-    effort: Floats = np.linalg.norm(rate(smooth(points.reshape(len(points), -1))), axis=1)
-    return effort

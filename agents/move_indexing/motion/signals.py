@@ -7,8 +7,6 @@ import numpy as np
 from agents.move_indexing.dancers.frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import Floats
 
-# Dancing repeats by the half bar, the bar and the eight; measured on 149 clips, hips move most at beat / 8.
-BEAT_SHARES = (0.125, 0.1875, 0.25, 0.375, 0.5, 0.75, 1.0)
 _TAPS = 3
 
 
@@ -41,16 +39,6 @@ def spread(series: Floats) -> Floats:
 def strength(series: Floats) -> Floats:
     """Mean, deviation and 90th percentile of each column of (n, k): (3 k,)."""
     return np.concatenate([series.mean(axis=0), series.std(axis=0), np.percentile(series, 90, axis=0)])
-
-
-def rhythm(series: Floats, times_s: Floats, tempo_bpm: float) -> Floats:
-    """Share of each column's power at multiples of the beat: (n, k) to (7 k,), after Goertzel."""
-    moved = series - series.mean(axis=0)
-    window = np.hanning(len(series))[:, None]
-    power = (moved**2).sum(axis=0) + 1e-9
-    turns = np.array(BEAT_SHARES)[:, None] * times_s * tempo_bpm / 60
-    found = np.abs(np.exp(-2j * np.pi * turns) @ (moved * window)) ** 2
-    return np.concatenate(list(found / power / len(series) * 4))
 
 
 def correlation(a: Floats, b: Floats) -> float:

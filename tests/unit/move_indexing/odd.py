@@ -77,8 +77,15 @@ def black() -> Picture:
 
 
 def larger(picture: Picture, size: tuple[int, int]) -> Picture:
-    """The same, (width, height) pixels large."""
-    return lambda time_s: cv2.resize(picture(time_s).astype(np.uint8), size)
+    """The middle of it, (width, height) pixels large, without squeezing it."""
+
+    def cut(time_s: float) -> Floats:
+        rgb = picture(time_s).astype(np.uint8)
+        wide = min(_SIZE[0], round(_SIZE[1] * size[0] / size[1]))
+        left = (_SIZE[0] - wide) // 2
+        return cv2.resize(rgb[:, left : left + wide], size)
+
+    return cut
 
 
 def write(path: Path, picture: Picture, seconds: float, fps: int, size: tuple[int, int] = _SIZE) -> Path:

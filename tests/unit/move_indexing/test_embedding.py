@@ -5,7 +5,7 @@ import pytest
 
 from agents.move_indexing.dancers.dance import Dance, understand
 from agents.move_indexing.dancers.sightings import Moment
-from agents.move_indexing.motion.embedding import AUDIO_VALUES, MOTION_VALUES, embed, features, motion_part
+from agents.move_indexing.motion.embedding import AUDIO_VALUES, MOTION_VALUES, embed, measured, scaled
 from schemas.faults import Poison
 from tests.unit.move_indexing.kit import BLUE, MakeBody
 
@@ -37,7 +37,7 @@ def test_without_sound_all_of_it_is_motion(body: MakeBody) -> None:
 def test_a_dancer_alone_has_an_embedding_too(body: MakeBody) -> None:
     dance = _dance(body, alone=True)
     assert not dance.is_couple
-    assert np.isnan(features(dance, 125.0)[-1])
+    assert np.isnan(measured(dance, 125.0)["couple"]["axis"]).all()
     assert np.linalg.norm(embed(dance, 125.0, AUDIO)) == pytest.approx(1, abs=1e-5)
 
 
@@ -47,10 +47,10 @@ def test_like_motion_is_nearer_than_other_motion(body: MakeBody) -> None:
 
 
 def test_one_wild_feature_does_not_drown_the_others(body: MakeBody) -> None:
-    measured = features(_dance(body), 125.0)
-    spoiled = measured.copy()
-    spoiled[3] = 1e9
-    assert motion_part(measured) @ motion_part(spoiled) > 0.9
+    groups, spoiled = (measured(_dance(body), 125.0) for _ in range(2))
+    spoiled["posture"]["angles"][3] = 1e9
+    usual, scale = np.zeros(400), np.ones(400)
+    assert scaled(groups, usual, scale) @ scaled(spoiled, usual, scale) > 0.9
 
 
 def test_the_taller_dancer_leads_and_shares_are_as_detected(body: MakeBody) -> None:

@@ -7,11 +7,13 @@ import numpy.typing as npt
 import pytest
 
 from agents.move_indexing.dancers.dance import Dance
+from agents.move_indexing.dancers.sightings import Floats
 from agents.move_indexing.dancers.tracks import Track
-from agents.move_indexing.motion.body import BODY_VALUES, body_motion, joint_angles
-from agents.move_indexing.motion.couple import COUPLE_VALUES, couple_motion
+from agents.move_indexing.motion.embedding import features
 from agents.move_indexing.motion.judge import pace_of, turns_per_bar
-from agents.move_indexing.motion.signals import BEAT_SHARES, correlation, heading, rhythm
+from agents.move_indexing.motion.posture import joint_angles
+from agents.move_indexing.motion.rhythm import BEAT_SHARES, LAGS_BEATS, powers, repeats
+from agents.move_indexing.motion.signals import correlation, heading
 from agents.move_indexing.motion.summary import motion
 from schemas.move_indexed import Dancers
 from tests.unit.move_indexing.kit import standing
@@ -35,18 +37,35 @@ def _track(
     return Track(TIMES, xy, world, np.ones(len(TIMES), bool) if seen is None else seen)
 
 
-def test_features_are_finite_and_as_many_as_told() -> None:
-    one, two = _track(sway=20), _track(sway=-20, x=380)
-    assert body_motion(one, TEMPO).shape == (BODY_VALUES,)
-    assert couple_motion(one, two, TEMPO).shape == (COUPLE_VALUES,)
-    assert np.isfinite(body_motion(one, TEMPO)).all()
-    assert np.isfinite(couple_motion(one, two, TEMPO)).all()
+def _features(track: Track, partner: Track | None = None) -> Floats:
+    other = partner or replace(track, seen=np.zeros(len(TIMES), bool))
+    return features(Dance(track, track, other, Dancers(one=1, both=1)), TEMPO)
+
+
+def test_features_are_finite_and_unknown_only_of_a_couple_that_is_none() -> None:
+    together = _features(_track(sway=20), _track(sway=-20, x=380))
+    alone = _features(_track(sway=20))
+    assert together.shape == alone.shape
+    assert np.isfinite(together).all()
+    assert 60 < np.isnan(alone).sum() < 90
 
 
 def test_features_do_not_depend_on_how_near_the_camera_is() -> None:
     near = _track(sway=20)
-    far = Track(near.times, near.xy / 2, near.world, near.seen)
-    np.testing.assert_allclose(body_motion(near, TEMPO), body_motion(far, TEMPO), atol=1e-6)
+    far = replace(near, xy=near.xy / 2)
+    np.testing.assert_allclose(_features(near), _features(far), atol=1e-5)
+
+
+def test_a_mirrored_move_has_the_same_features() -> None:
+    one, two = _track(sway=20, turn_hz=0.1), _track(sway=-30, x=380)
+    np.testing.assert_allclose(_features(one, two), _features(_mirrored(one), _mirrored(two)), atol=1e-6)
+
+
+def _mirrored(track: Track) -> Track:
+    swapped = np.arange(33)
+    for left in (11, 13, 15, 23, 25, 27):
+        swapped[[left, left + 1]] = left + 1, left
+    return replace(track, xy=([640, 0] + track.xy * [-1, 1])[:, swapped], world=(track.world * [-1, 1, 1])[:, swapped])
 
 
 def test_unseen_moments_do_not_count() -> None:
@@ -55,13 +74,19 @@ def test_unseen_moments_do_not_count() -> None:
     track, spoiled = _track(sway=20, seen=seen), _track(sway=20, seen=seen)
     spoiled.xy[-5:] += 5000
     spoiled.world[-5:] *= -3
-    np.testing.assert_allclose(body_motion(track, TEMPO), body_motion(spoiled, TEMPO), atol=1e-6)
+    np.testing.assert_allclose(_features(track), _features(spoiled), atol=1e-6)
+
+
+def test_what_repeats_every_eight_beats_is_alike_after_eight_and_opposite_after_four() -> None:
+    shares = dict(zip(LAGS_BEATS, repeats(_track(sway=20), TEMPO).reshape(-1, len(LAGS_BEATS))[2], strict=True))
+    assert shares[8.0] > 0.95
+    assert shares[4.0] < -0.95
 
 
 @pytest.mark.parametrize("share", [0.125, 0.25, 0.5, 1.0])
 def test_rhythm_tells_at_which_part_of_the_beat_a_body_moves(share: float) -> None:
     series = np.sin(2 * np.pi * share * TEMPO / 60 * TIMES)[:, None]
-    assert BEAT_SHARES[int(rhythm(series, TIMES, TEMPO).argmax())] == share
+    assert BEAT_SHARES[int(powers(series, TIMES, TEMPO).argmax())] == share
 
 
 def test_a_straight_arm_and_a_bent_one() -> None:
