@@ -106,9 +106,13 @@ class MoveCard(Payload):
 
 
 class Move(MoveCard):
-    """A move of the library. `embedding`: 384 values of motion and 128 of audio, length 1."""
+    """A move of the library. `embedding`: 384 values of motion and 128 of audio, length 1.
+
+    Embeddings of another `embedding_version` were made in another way, and are not like these.
+    """
 
     embedding: tuple[float, ...] = Field(min_length=512, max_length=512)
+    embedding_version: int = 1
 
     def card(self) -> MoveCard:
         """The move without its embedding."""

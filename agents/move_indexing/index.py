@@ -13,6 +13,7 @@ from agents.move_indexing.dancers.kept import Watched, watched
 from agents.move_indexing.eights import eights
 from agents.move_indexing.grid import Grid, clip_grid
 from agents.move_indexing.indexed import IndexedMove
+from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.judge import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
@@ -67,6 +68,7 @@ def _move(event: MoveSubmitted, clip: MediaFacts, grid: Grid, dance: Dance) -> I
         dancers=dance.dancers,
         motion=motion(dance, grid.tempo_bpm),
         embedding=embed(dance, grid.tempo_bpm, grid.audio),
+        embedding_version=EMBEDDING_VERSION,
         warnings=(*grid.warnings, *_warnings(dance, grid, [eight.start_beat for eight in found])),
     )
 

@@ -11,6 +11,7 @@ import pytest
 
 from agents.move_indexing.agent import STEP
 from agents.move_indexing.index import move_name
+from agents.move_indexing.motion.embedding import VERSION
 from agents.step import Tools
 from schemas.base import Source
 from schemas.faults import Poison
@@ -31,6 +32,12 @@ def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Pat
     assert (said.move.move, said.move.category, said.request_id) == ("basic", "turns", "r1")
     assert type(said.move) is Move
     assert said.move.dancers.both >= 0.9
+    assert said.move.embedding_version == VERSION
+    assert said.move.motion is not None
+    assert said.move.motion.couple is not None
+    assert said.move.motion.couple.face_to_face > 0.5
+    assert min(said.move.motion.lead.found, said.move.motion.follow.found) > 0.9
+    assert said.move.motion.follow.turns > 1.5 * said.move.motion.lead.turns
     assert said.move.tempo_bpm == pytest.approx(128, abs=0.5)
     assert said.move.beats[0] == pytest.approx(0.4, abs=0.02)
     assert [eight.start_beat for eight in said.move.eights] == [0, 8]
@@ -75,7 +82,7 @@ def test_a_move_is_named_after_its_clip(clip_name: str, move: str) -> None:
 def test_declaring_the_step_loads_nothing_heavy() -> None:
     code = (
         "import sys, agents.move_indexing.agent;"
-        "print(sorted({'mediapipe', 'cv2', 'av', 'scipy', 'numpy'} & set(sys.modules)))"
+        "print(sorted({'mediapipe', 'ai_edge_litert', 'cv2', 'av', 'scipy', 'numpy'} & set(sys.modules)))"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ended.stdout.strip() == "[]"
