@@ -42,7 +42,7 @@ class DancerMotion(Payload):
     pace: float = Field(ge=0)
     travel: float = Field(ge=0)
     turns: float = Field(ge=0)
-    joints: dict[str, Joint] = {}
+    joints: dict[str, Joint] = Field(default_factory=dict)
 
 
 class CoupleMotion(Payload):

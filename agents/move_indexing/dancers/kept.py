@@ -6,14 +6,17 @@ A file holds numbers only, in numpy's own format, which is read without pickle.
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Callable, Sequence
+from array import array
+from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from agents.move_indexing.dancers.colours import COLOURS
 from agents.move_indexing.dancers.finder import DancerFinder
 from agents.move_indexing.dancers.frames import sampled
 from agents.move_indexing.dancers.modes import MODES
@@ -22,7 +25,7 @@ from agents.rendering.files import replacing
 from schemas.base import Quality
 
 _VERSION = 1  # of what is seen: another one looks at all clips again
-_FIELDS = ("xy", "world", "colour", "confidence")
+_SHAPES: dict[str, tuple[int, ...]] = {"xy": (33, 2), "world": (33, 3), "colour": (COLOURS,), "confidence": ()}
 
 
 @dataclass(frozen=True)
@@ -47,10 +50,10 @@ def watched(  # noqa: PLR0913
     kept = cache_dir / "dancers" / clip_sha256 / f"{quality}-{_VERSION}.npz"
     found = _read(kept)
     if found is None:
-        _write(kept, look(path, quality, model, report=report, duration_s=duration_s))
-        found = _read(kept)
-    if found is None:
-        raise AssertionError(f"{kept} was written and cannot be read")
+        columns = _look(path, quality, model, report, duration_s)
+        with replacing(kept) as temporary, temporary.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **columns)
+        found = _watched(columns)
     return found
 
 
@@ -66,29 +69,27 @@ def look(
 
     Raises `Poison`: what `sampled` raises; `Retryable` (`no_model`).
     """
-    mode = MODES[quality]
-    finder = DancerFinder(model, mode.confidence)
-    moments, size = [], (0, 0)
-    for frame in sampled(path, mode.rate_hz):
-        moments.append(Moment(frame.time_s, finder.find(frame)))
+    return _watched(_look(path, quality, model, report, duration_s))
+
+
+def _look(
+    path: Path, quality: Quality, model: Path, report: Callable[[float], None], duration_s: float
+) -> dict[str, npt.NDArray[Any]]:
+    """What a file holds: all sightings one after another, and of how many of them each moment is."""
+    finder = DancerFinder(model, MODES[quality].confidence)
+    # Not as objects: so many small ones between large pictures would cost twenty times their size.
+    columns = {name: bytearray() for name in _SHAPES}
+    times, many, size = array("d"), array("l"), (0, 0)
+    for frame in sampled(path, MODES[quality].rate_hz):
+        dancers = finder.find(frame)
+        for dancer, (name, column) in product(dancers, columns.items()):
+            column.extend(np.asarray(getattr(dancer, name), np.float32).tobytes())
+        times.append(frame.time_s)
+        many.append(len(dancers))
         size = frame.rgb.shape[1], frame.rgb.shape[0]
         report(min(1.0, frame.time_s / max(duration_s, 1e-9)))
-    return Watched(tuple(moments), size)
-
-
-def _write(target: Path, seen: Watched) -> None:
-    dancers = [dancer for moment in seen.moments for dancer in moment.dancers]
-    columns = {name: _column(dancers, name) for name in _FIELDS} | {
-        "size": np.array(seen.size),
-        "times": np.array([moment.time_s for moment in seen.moments]),
-        "many": np.array([len(moment.dancers) for moment in seen.moments], int),
-    }
-    with replacing(target) as temporary, temporary.open("wb") as file:
-        np.savez_compressed(file, allow_pickle=False, **columns)
-
-
-def _column(dancers: Sequence[Sighting], name: str) -> npt.NDArray[Any]:
-    return np.array([getattr(dancer, name) for dancer in dancers], np.float32)
+    fields = {name: np.frombuffer(columns[name], np.float32).reshape(-1, *shape) for name, shape in _SHAPES.items()}
+    return fields | {"size": np.array(size), "times": np.array(times), "many": np.array(many, int)}
 
 
 def _read(kept: Path) -> Watched | None:
@@ -100,7 +101,7 @@ def _read(kept: Path) -> Watched | None:
 
 
 def _watched(told: dict[str, Any]) -> Watched:
-    rows = zip(*(told[name].astype(float) for name in _FIELDS), strict=True)
+    rows = zip(*(told[name].astype(float) for name in _SHAPES), strict=True)
     dancers = [Sighting(xy, world, colour, float(confidence)) for xy, world, colour, confidence in rows]
     ends = np.cumsum(told["many"])
     moments = (
