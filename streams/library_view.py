@@ -38,6 +38,11 @@ class LibraryView:
             return [_shown(move) | {"embedding": list(move.embedding)} for move in self._index.all_moves()]
         return [_shown(card) for card in self._index.all_moves(embeddings=False)]
 
+    def move(self, sha256: str) -> dict[str, Any] | None:
+        """All that is known of one clip but its embedding."""
+        found = self._index.get(sha256)
+        return None if found is None else found.card().model_dump(mode="json")
+
     def search(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         """Moves that pass the filters, those most like `like` (a clip's name or hash) first."""
         like = query.get("like")

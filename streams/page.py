@@ -37,6 +37,9 @@ class State(Protocol):
     def moves(self, embeddings: bool) -> list[dict[str, Any]]:
         """The library."""
 
+    def move(self, sha256: str) -> dict[str, Any] | None:
+        """All that is known of one clip but its embedding."""
+
     def search(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         """The moves that fit a query. Raises `ValueError` for a query that is none."""
 
@@ -99,6 +102,7 @@ class Page:
             web.get("/requests/{request_id}", self._request),
             web.get("/library", self._library),
             web.get("/moves", self._moves),
+            web.get("/moves/{sha256}", self._move),
             web.post("/moves/search", self._search),
         ]
 
@@ -134,6 +138,12 @@ class Page:
     async def _moves(self, request: web.Request) -> web.Response:
         embeddings = request.query.get("embeddings") == "1"
         return web.json_response({"moves": await asyncio.to_thread(self._state.moves, embeddings)})
+
+    async def _move(self, request: web.Request) -> web.Response:
+        found = await asyncio.to_thread(self._state.move, request.match_info["sha256"])
+        if found is None:
+            return web.json_response({"error": "no such move"}, status=404)
+        return web.json_response(found)
 
     async def _search(self, request: web.Request) -> web.Response:
         try:

@@ -14,7 +14,7 @@ _COMMANDS = {
     "generate": ("generate", "Make a choreography video of a song."),
     "analyze": ("analyze", "Show what the music of a song does."),
     "index": ("index", "Take clips into the library."),
-    "moves": ("moves", "List and search the library."),
+    "moves": ("moves", "List, search and draw the library."),
     "dead-letters": ("dead_letters", "List, show and send back what failed for good."),
     "replay": ("replay", "Send the events of a topic again, for steps that changed."),
     "status": ("services", "Show where a request is, or how the stream is."),

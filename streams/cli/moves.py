@@ -1,20 +1,34 @@
-"""`moves`: the library."""
+"""`moves`: the library, listed, searched and drawn."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
 from typing import Any
 
 import click
 
+from agents.move_indexing.showing import SHOW_MOVE, ShowMove
 from infra.settings import load_settings
 from schemas.faults import Poison
+from schemas.move_indexed import MoveCard
+from streams.children import Children
+from streams.cli.files import check_targets, put
 from streams.cli.output import command, give, tell
 from streams.services import stream
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_SHORTEST_HASH = 4
+_TELL_EVERY_S = 3.0
 
 
 @click.group()
 def moves() -> None:
-    """List and search the library."""
+    """List, search and draw the library."""
 
 
 @moves.command(name="list")
@@ -51,6 +65,127 @@ def search(
         except ValueError as error:
             raise Poison(str(error), reason="invalid_query") from error
     _show(found, as_json)
+
+
+@moves.command()
+@click.argument("move", metavar="MOVE")
+@click.option("--png", type=_FILE, help="Draw its key frames with both skeletons, and its beats below (PNG).")
+@click.option("--video", type=_FILE, help="Draw both skeletons and the counts on the clip (mp4).")
+@command
+def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None:
+    """Draw the dancers of MOVE, a clip's name or the beginning of its hash."""
+    wanted = {name: file for name, file in (("png", png), ("video", video)) if file}
+    if not wanted:
+        raise Poison("nothing to draw: give --png FILE, --video FILE or both", reason="no_target")
+    _check(wanted.values())
+    card = _card(move)
+    _spare(wanted.values(), card)
+    with TemporaryDirectory(prefix="bachata-") as folder:
+        made = {name: Path(folder, name) for name in wanted}
+        tell(f"drawing {' and '.join(wanted)} of {card.name}")
+        asyncio.run(_drawn(ShowMove(move=card, png=made.get("png"), video=made.get("video"))))
+        files = {name: str(put(made[name], target)) for name, target in wanted.items()}
+    _say({name: files.get(name) for name in ("png", "video")}, as_json)
+
+
+@moves.command(name="map")
+@click.option("--png", type=_FILE, required=True, help="Where to draw it (PNG).")
+@command
+def draw_map(png: Path, as_json: bool) -> None:
+    """Draw all moves as points, near each other where they are alike, coloured by category."""
+    _check([png])
+    with stream(load_settings(), tell) as endpoint:
+        found = endpoint.get("/moves?embeddings=1")["moves"]
+    if not found:
+        raise Poison("no moves to draw; `bachata index FOLDER` takes clips into the library", reason="no_moves")
+    with TemporaryDirectory(prefix="bachata-") as folder:
+        _map(found, Path(folder, "map"))
+        _say({"png": str(put(Path(folder, "map"), png))}, as_json)
+
+
+def _map(found: Sequence[Mapping[str, Any]], target: Path) -> None:
+    from agents.move_indexing.picture.library import Point, draw_map
+
+    tell(f"drawing {len(found)} moves")
+    draw_map([Point(move["clip"], move["category"], tuple(move["embedding"])) for move in found], target)
+
+
+def _check(targets: Iterable[Path]) -> None:
+    """Before anything is started. What lies in the media store is no file of a user's."""
+    check_targets(targets, load_settings().media_dir)
+
+
+def _spare(targets: Iterable[Path], card: MoveCard) -> None:
+    """The clip itself is not written over, wherever it was indexed from."""
+    from agents.rendering.files import sha256_of
+
+    for target in targets:
+        alike = target.is_file() and target.stat().st_size == card.clip.size_bytes
+        if alike and sha256_of(target) == card.clip.sha256:
+            raise Poison(f"{target}: it is the clip itself; name another file", reason="bad_target")
+
+
+def _card(move: str) -> MoveCard:
+    with stream(load_settings(), tell) as endpoint:
+        sha256 = resolve(move, endpoint.get("/moves")["moves"])
+        return MoveCard.model_validate(endpoint.get(f"/moves/{sha256}"))
+
+
+def resolve(move: str, known: Sequence[Mapping[str, Any]]) -> str:
+    """The hash of the clip that is meant by its name, or by its hash or the beginning of it.
+
+    Raises `Poison` (`unknown_move`) where there is none, or several.
+    """
+    found = [entry["sha256"] for entry in known if entry["clip"] == move]
+    if not found and len(move) >= _SHORTEST_HASH:
+        found = [entry["sha256"] for entry in known if entry["sha256"].startswith(move.lower())]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        which = ", ".join(sha256[:12] for sha256 in found[:5])
+        raise Poison(f"'{move}' may be any of {len(found)} clips; name it by its hash: {which}", reason="unknown_move")
+    raise Poison(f"no move '{move}' in the library; {_instead(move, known)}", reason="unknown_move")
+
+
+def _instead(move: str, known: Sequence[Mapping[str, Any]]) -> str:
+    near = get_close_matches(move, [str(entry["clip"]) for entry in known], n=3, cutoff=0.5)
+    if near:
+        return f"do you mean {' or '.join(near)}?"
+    if known:
+        return "`bachata moves list` names them"
+    return "it is empty: `bachata index FOLDER` takes clips into it"
+
+
+async def _drawn(asked: ShowMove) -> None:
+    """Untrusted media is opened in a child, here as in the stream."""
+    children = Children(1)
+    try:
+        report = _seldom(lambda share: tell(f"{asked.move.name}: {share:.0%}"))
+        await children.run(SHOW_MOVE.name, asked.model_dump_json(), SHOW_MOVE.timeout_s, report)
+    finally:
+        await children.stop()
+
+
+def _seldom(say: Callable[[float], None]) -> Callable[[float], None]:
+    """A reporter that passes on a word every few seconds, the first after as long."""
+    last = monotonic()
+
+    def report(share: float) -> None:
+        nonlocal last
+        if monotonic() - last >= _TELL_EVERY_S:
+            last = monotonic()
+            say(share)
+
+    return report
+
+
+def _say(files: Mapping[str, str | None], as_json: bool) -> None:
+    if as_json:
+        return give(dict(files))
+    for file in files.values():
+        if file:
+            click.echo(file)
+    return None
 
 
 def _range(text: str) -> tuple[float, float]:

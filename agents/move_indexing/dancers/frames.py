@@ -40,11 +40,12 @@ def sampled(path: Path, rate_hz: float = RATE_HZ) -> Iterator[Frame]:
     """
     with open_container(path) as container:
         stream = _video(container, rate_hz)
+        pixel_aspect = float(stream.codec_context.sample_aspect_ratio or 1)
         due_s = 0.0
         for frame in _frames(container, stream):
             time_s = max(0.0, float(frame.time) - start_s(container))
             if time_s >= due_s - _half_frame_s(stream, rate_hz):
-                yield Frame(time_s, _small(frame))
+                yield Frame(time_s, _small(frame, pixel_aspect))
                 due_s = (round(time_s * rate_hz) + 1) / rate_hz
 
 
@@ -76,8 +77,9 @@ def _frames(container: InputContainer, stream: VideoStream) -> Iterator[VideoFra
         yield from (frame for frame in decoded(packet) if frame.time is not None)
 
 
-def _small(frame: VideoFrame) -> Image:
-    scale = min(1.0, (_PIXELS / (frame.width * frame.height)) ** 0.5)
-    width, height = (max(16, 2 * round(side * scale / 2)) for side in (frame.width, frame.height))
+def _small(frame: VideoFrame, pixel_aspect: float) -> Image:
+    shown = (frame.width * pixel_aspect, float(frame.height))
+    scale = min(1.0, (_PIXELS / (shown[0] * shown[1])) ** 0.5)
+    width, height = (max(16, 2 * round(side * scale / 2)) for side in shown)
     rgb: npt.NDArray[Any] = frame.reformat(width, height, format="rgb24").to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))

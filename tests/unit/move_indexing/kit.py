@@ -36,11 +36,13 @@ def write_clip(
     size: tuple[int, int] = (320, 240),
     click_bpm: float | None = None,
     picture: Callable[[float], Floats] | None = None,
+    pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
     """A real mp4: `picture(t)` gives (height, width, 3); clicks at `click_bpm` as its sound, or none."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
+        video.codec_context.sample_aspect_ratio = pixel_aspect
         audio = container.add_stream("aac", rate=22050) if click_bpm else None
         for number in range(round(seconds * fps)):
             rgb = picture(number / fps) if picture else np.full((size[1], size[0], 3), 90 + number % 100)

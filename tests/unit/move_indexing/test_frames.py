@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -49,3 +50,8 @@ def test_what_is_no_clip_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Poison) as fault:
         list(sampled(text))
     assert fault.value.reason == "not_media"
+
+
+def test_pixels_that_are_not_square_are_seen_in_shape(clip: MakeClip) -> None:
+    frame = next(sampled(clip(size=(240, 240), pixel_aspect=Fraction(3, 2))))
+    assert frame.rgb.shape == (240, 360, 3)

@@ -1,0 +1,492 @@
+"""The pictures of a move and of the library: that skeletons lie on the dancers, counts on the beats, like by like."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import av
+import cv2
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from agents.audio_analysis.picture.sheet import LEFT, SHEET_PX, WIDTH
+from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Floats, Moment
+from agents.move_indexing.picture import keys, library, overlay
+from agents.move_indexing.picture.bodies import FOLLOW, LEAD, Body, Dancer, couple
+from agents.move_indexing.picture.library import Point, draw_map, looks_of
+from agents.move_indexing.picture.pictures import Picture, pictures, pictures_at
+from agents.move_indexing.picture.plane import places
+from agents.move_indexing.picture.skeleton import draw_body, rgb_of
+from agents.move_indexing.picture.tiles import Scene, tiles
+from agents.move_indexing.picture.video import write_video
+from schemas.faults import Poison
+from schemas.move_indexed import MoveCard
+from tests.unit.move_indexing import dancing
+from tests.unit.move_indexing.dancing import FPS, SECONDS, SIZE, follow_at, lead_at
+from tests.unit.move_indexing.kit import write_clip
+from tests.unit.rendering.kit import make_clip
+
+_LIMBS = [*SHOULDERS, *HIPS, *KNEES, *ANKLES]
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return dancing.clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+
+
+@pytest.fixture(scope="module")
+def move(path: Path) -> MoveCard:
+    return dancing.move(path)
+
+
+@pytest.fixture(scope="module")
+def dancers() -> tuple[Dancer, Dancer]:
+    return couple(dancing.seen())
+
+
+@pytest.fixture(scope="module")
+def drawn(path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("drawn") / "drawn.mp4"
+    write_video(path, move, dancers, target)
+    return target
+
+
+def words(picture: Figure) -> list[str]:
+    return [text.get_text() for text in picture.axes[0].texts]
+
+
+def like(rgb: np.ndarray, colour: str, within: int = 40) -> np.ndarray:
+    """(height, width): the pixels of about that colour."""
+    return np.abs(rgb.astype(int) - rgb_of(colour)).max(axis=2) <= within
+
+
+def has_near(mask: np.ndarray, point: Floats, within: int = 5) -> bool:
+    x, y = point.round().astype(int)
+    return bool(mask[max(0, y - within) : y + within + 1, max(0, x - within) : x + within + 1].any())
+
+
+def frames(path: Path) -> list[tuple[float, np.ndarray]]:
+    with av.open(str(path)) as container:
+        return [(float(frame.time or 0), frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+def sound(path: Path) -> np.ndarray:
+    """(samples,) at 22050 Hz from time 0."""
+    resampler = av.AudioResampler("flt", "mono", 22050)
+    with av.open(str(path)) as container:
+        kept = [frame for frame in container.decode(audio=0) if frame.pts is None or frame.pts >= 0]
+        blocks = [block.to_ndarray()[0] for frame in [*kept, None] for block in resampler.resample(frame)]
+    return np.concatenate(blocks)
+
+
+# Who is where.
+
+
+def test_the_lead_is_the_taller_and_both_are_where_they_were_seen(dancers: tuple[Dancer, Dancer]) -> None:
+    for dancer, expected in zip(dancers, (lead_at, follow_at), strict=True):
+        body = dancer.at(0.9, SIZE)
+        assert body is not None
+        assert body.sure
+        np.testing.assert_allclose(body.xy, expected(0.9), atol=1)
+        assert body.unit == pytest.approx(66 if dancer.name == "lead" else 60, rel=0.03)
+    assert [dancer.colour for dancer in dancers] == [LEAD, FOLLOW]
+
+
+def test_a_place_is_told_in_the_pixels_of_the_picture_asked_for(dancers: tuple[Dancer, Dancer]) -> None:
+    small, large = (dancers[0].at(0.5, size) for size in (SIZE, (1280, 720)))
+    assert small is not None
+    assert large is not None
+    np.testing.assert_allclose(large.xy, small.xy * [2, 1.5])
+
+
+def test_between_two_looks_the_dancer_is_between(dancers: tuple[Dancer, Dancer]) -> None:
+    body = dancers[0].at(0.65, SIZE)
+    assert body is not None
+    assert body.sure
+    np.testing.assert_allclose(body.xy, (lead_at(0.6) + lead_at(0.7)) / 2, atol=0.7)
+
+
+def test_who_is_hidden_for_a_moment_is_presumed_and_who_is_gone_is_not_drawn(dancers: tuple[Dancer, Dancer]) -> None:
+    _, follow = dancers
+    hidden = follow.at(1.55, SIZE)
+    assert hidden is not None
+    assert not hidden.sure
+    assert follow.at(3.6, SIZE) is None
+    assert len(follow.stretches(sure=False)) == 1
+    (_, until), (again, _) = follow.stretches(sure=True)
+    assert until == pytest.approx(1.3, abs=0.1)
+    assert again == pytest.approx(1.8, abs=0.1)
+
+
+def test_who_dances_alone_is_the_lead(dancers: tuple[Dancer, Dancer]) -> None:
+    alone = [Moment(moment.time_s, moment.dancers[:1]) for moment in dancing.seen().moments]
+    lead, follow = couple(type(dancing.seen())(tuple(alone), SIZE))
+    assert lead.at(1.0, SIZE) is not None
+    assert follow.at(1.0, SIZE) is None
+    assert follow.stretches(sure=False) == []
+
+
+# Pictures and skeletons.
+
+
+def test_turned_clips_stand_upright_and_large_ones_are_shrunk(tmp_path: Path) -> None:
+    turned = make_clip(tmp_path / "turned.mp4", 1, [0, 0.1], [], size=(360, 640), rotation=90).path
+    assert {picture.size for picture in pictures(turned)} == {(360, 640)}
+    large = make_clip(tmp_path / "large.mp4", 1, [0, 0.1], [], size=(1920, 1080)).path
+    assert {picture.size for picture in pictures(large)} == {(1280, 720)}
+    upright = make_clip(tmp_path / "upright.mp4", 1, [0, 0.1], [], size=(1080, 1920)).path
+    assert {picture.size for picture in pictures(upright)} == {(720, 1280)}
+
+
+def test_moments_get_the_picture_nearest_to_them(path: Path) -> None:
+    found = pictures_at(path, [0.0, 1.01, 1.02, 99.0])
+    assert [round(picture.time_s * FPS) for picture in found] == [0, 30, 31, SECONDS * FPS - 1]
+
+
+def test_what_does_not_decode_is_poison_and_leaves_no_file(move: MoveCard, tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_bytes(b"no video at all")
+    with pytest.raises(Poison):
+        write_video(tmp_path / "in.mp4", move, (), tmp_path / "out.mp4")
+    with pytest.raises(Poison):
+        keys.draw_keys(tmp_path / "in.mp4", move, (), tmp_path / "out.png")
+    assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_a_skeleton_lies_on_the_joints_and_a_presumed_one_is_broken_and_fainter() -> None:
+    masks = []
+    for sure in (True, False):
+        rgb = np.full((480, 640, 3), 110, np.uint8)
+        draw_body(rgb, Body(lead_at(0), 66, LEAD, sure), 4)
+        masks.append(like(rgb, LEAD, 60))
+    assert all(has_near(masks[0], lead_at(0)[joint], 6) for joint in _LIMBS)
+    assert 0.2 * masks[0].sum() < masks[1].sum() < 0.8 * masks[0].sum()
+
+
+def test_joints_far_out_of_the_picture_are_borne() -> None:
+    rgb = np.zeros((48, 64, 3), np.uint8)
+    for far in (1e9, -1e9):
+        draw_body(rgb, Body(lead_at(0) + far, 66, LEAD, sure=False), 2)
+
+
+def test_tiles_show_the_skeleton_upon_the_dancer_at_one_scale(dancers: tuple[Dancer, Dancer]) -> None:
+    """The picture's colours say where each pixel of a tile comes from."""
+    scenes = []
+    for time_s in (0.2, 0.8, 2.4, 3.6):  # at the last the lead alone, who would fit in at a larger scale
+        bodies = [body for dancer in dancers if (body := dancer.at(time_s, SIZE))]
+        scenes.append(Scene(Picture(time_s, dancing.slope().astype(np.uint8)), tuple(bodies)))
+    shown = tiles(scenes, 202)
+    assert len({tile.shape for tile in shown}) == 1
+    scales = []
+    for tile, scene in zip(shown, scenes, strict=True):
+        to_tile = _origin(tile)
+        scales.append(to_tile[0][0])
+        for body in scene.bodies:
+            mask = like(tile, body.colour, 60)
+            at = [
+                np.array([np.polyval(line, value) for line, value in zip(to_tile, xy, strict=True)]) for xy in body.xy
+            ]
+            assert all(has_near(mask, at[joint]) for joint in _LIMBS)
+            ys, xs = np.nonzero(mask)
+            inside = np.array(at)
+            assert xs.min() >= inside[:, 0].min() - 14
+            assert xs.max() <= inside[:, 0].max() + 14
+            assert ys.max() <= inside[:, 1].max() + 6
+    assert max(scales) == pytest.approx(min(scales), rel=0.02)
+
+
+def _origin(tile: np.ndarray) -> list[np.ndarray]:
+    """For x and y the line that leads from the picture's pixels to the tile's, from the pixels nothing is drawn on."""
+    plain = np.abs(tile[..., 2].astype(int) - 60) <= 1
+    ys, xs = np.nonzero(plain)
+    return [
+        np.polyfit((tile[..., channel][plain].astype(float) - 20) * SIZE[channel] / 160, place, 1)
+        for channel, place in ((0, xs), (1, ys))
+    ]
+
+
+def test_a_tile_without_dancers_shows_where_they_were(dancers: tuple[Dancer, Dancer]) -> None:
+    picture = Picture(0.2, dancing.slope().astype(np.uint8))
+    body = dancers[0].at(0.2, SIZE)
+    assert body is not None
+    one, other = tiles([Scene(picture, (body,)), Scene(picture, ())], 202)
+    assert not like(other, LEAD, 60).any()
+    np.testing.assert_allclose(_origin(one)[0], _origin(other)[0], rtol=0.05, atol=3)
+    whole = tiles([Scene(picture, ())], 202)[0]
+    assert whole.shape[1] == 202
+
+
+# The sheet of key frames.
+
+
+def test_key_frames_of_a_whole_eight_have_their_counts_and_times_below(
+    path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer]
+) -> None:
+    said = words(keys.figure(path, move, dancers))
+    assert said[:4] == ["follow", "lead", "dashed, pale: hidden for a moment", "to_and_fro"]
+    for fact in ("basic step", "beginner", "energy low", "150.0 BPM", "4.0 s", "70%"):
+        assert fact in said[4]
+    counts = [word for word in said if word in set("12345678")]
+    assert sorted(counts) == sorted("12345678" + "1234567812")  # below the tiles, and along the strip
+    for time in ("0.00 s", "0.40 s", "2.80 s"):
+        assert time in said
+    assert said.count("eight 1") == 2
+
+
+def test_the_sheet_shows_both_skeletons_and_when_each_is_seen(
+    path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path: Path
+) -> None:
+    keys.draw_keys(path, move, dancers, tmp_path / "new" / "keys.png")
+    image = cv2.imread(str(tmp_path / "new" / "keys.png"))
+    assert image is not None
+    assert image.shape[1] == SHEET_PX
+    rgb = image[..., ::-1]
+    lefts = [LEFT + n * (keys.TILE_PX + 8) for n in range(8)]
+    shown = [rgb[112 : 112 + keys.TILE_PX, left : left + keys.TILE_PX] for left in lefts]
+    of_lead, of_follow = (np.array([like(tile, colour).sum() for tile in shown]) for colour in (LEAD, FOLLOW))
+    assert of_lead.min() > 500
+    assert of_follow[4] < 0.8 * np.delete(of_follow, 4).min()  # at 1.6 s only presumed
+    bars = rgb[-120:]
+    lead, follow = (like(bars, colour, 3).any(axis=0)[LEFT : LEFT + WIDTH] for colour in (LEAD, FOLLOW))
+    assert lead.mean() > 0.95
+    for time_s, there in ((1.0, True), (1.55, False), (2.5, True), (3.5, False)):
+        assert follow[round(time_s / SECONDS * WIDTH)] == there
+
+
+def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveCard) -> None:
+    beats = tuple(0.4 * n for n in range(34))
+    long = {"beats": beats, "counts": tuple(n % 8 + 1 for n in range(34))}
+    eights = tuple(move.eights[0].model_copy(update={"start_beat": n}) for n in (0, 8, 16))
+    rows = keys.rows_of(move.model_copy(update=long | {"eights": eights}))
+    assert [row.name for row in rows] == ["eight 1", "eight 2"]
+    assert rows[1].moments == tuple((beats[n], n - 7) for n in range(8, 16))
+    (spread,) = keys.rows_of(move.model_copy(update=long | {"eights": ()}))
+    assert len(spread.moments) == 8
+    assert (spread.moments[0][0], spread.moments[-1][0]) == (beats[0], beats[-1])
+    (few,) = keys.rows_of(move.model_copy(update={"beats": beats[:3], "counts": (7, 8, 1), "eights": ()}))
+    assert [count for _, count in few.moments] == [7, 8, 1]
+    (none,) = keys.rows_of(move.model_copy(update={"beats": (), "counts": (), "eights": ()}))
+    assert len(none.moments) == 1
+
+
+@pytest.mark.parametrize("name", ["$x_", "$\\frac{1}{0}$", "Amor 💔 愛 \x00\x1b[31m", "W" * 200, "\u202eolleh"])
+def test_no_name_is_too_odd_and_no_clip_too_bare(
+    name: str, path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer]
+) -> None:
+    odd = move.model_copy(update={"name": name, "category": name, "beats": (0.5,), "counts": (3,), "eights": ()})
+    canvas = FigureCanvasAgg(keys.figure(path, odd, dancers))
+    canvas.draw()
+    assert "no whole eight" in words(canvas.figure)
+
+
+# The video.
+
+
+def test_the_video_has_the_clips_length_rate_shape_and_sound(path: Path, drawn: Path) -> None:
+    with av.open(str(drawn)) as container:
+        video, audio = container.streams.video[0], container.streams.audio[0]
+        assert (video.codec_context.name, video.pix_fmt, audio.codec_context.name) == ("h264", "yuv420p", "aac")
+        assert (video.width, video.height) == SIZE
+        assert float(video.average_rate or 0) == pytest.approx(FPS, rel=0.01)
+        assert (container.duration or 0) / 1e6 == pytest.approx(SECONDS, abs=0.06)
+    before, after = (np.array([time for time, _ in frames(file)]) for file in (path, drawn))
+    np.testing.assert_allclose(after, before, atol=1e-3)
+
+
+def test_the_sound_is_heard_when_it_was(path: Path, drawn: Path) -> None:
+    before, after = sound(path), sound(drawn)
+    length = min(len(before), len(after)) // 2
+    lag = (
+        np.argmax([before[1000 : 1000 + length] @ after[1000 + n : 1000 + n + length] for n in range(-500, 500)]) - 500
+    )
+    assert abs(lag) / 22050 < 0.005
+
+
+def test_a_clip_without_sound_is_drawn_too(move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path: Path) -> None:
+    write_video(dancing.clip(tmp_path / "mute.mp4", sound=False), move, dancers, tmp_path / "drawn.mp4")
+    with av.open(str(tmp_path / "drawn.mp4")) as container:
+        assert [stream.type for stream in container.streams] == ["video"]
+
+
+def test_skeletons_follow_the_dancers_through_the_video(drawn: Path) -> None:
+    shown = frames(drawn)
+    for time_s, follow_there in ((0.5, True), (1.0, True), (2.2, True), (3.6, False)):
+        _, rgb = shown[round(time_s * FPS)]
+        lead, follow = (like(rgb, colour, 70) for colour in (LEAD, FOLLOW))
+        assert all(has_near(lead, lead_at(time_s)[joint]) for joint in _LIMBS)
+        assert all(has_near(follow, follow_at(time_s)[joint]) == follow_there for joint in (*HIPS, *KNEES))
+
+
+def test_the_count_flashes_on_its_beat(move: MoveCard, drawn: Path) -> None:
+    shown = frames(drawn)
+    for beat, count in list(zip(move.beats, move.counts, strict=True))[:9]:
+        on, between = (shown[round(time * FPS)][1][10:125, 10:90].astype(int) for time in (beat, beat + 0.3))
+        colour = (255, 92, 147) if count == 1 else (255, 255, 255)
+        lit = [(np.abs(corner - colour).max(axis=2) < 40).sum() for corner in (on, between)]
+        assert lit[0] > 300
+        assert lit[1] < 0.2 * lit[0]
+
+
+def test_the_bar_says_where_in_the_clip_we_are(drawn: Path) -> None:
+    margin = round(28 * SIZE[1] / 720)
+    long = SIZE[0] - 2 * margin
+    for number, rgb in list(enumerate(rgb for _, rgb in frames(drawn)))[20::30]:
+        row = rgb[SIZE[1] - margin - 2, margin : SIZE[0] - margin].min(axis=1)
+        (white,) = np.nonzero(row > 200)
+        assert abs(white.mean() - number / FPS / SECONDS * long) < 4
+
+
+def test_progress_is_told_up_to_the_end(path: Path, move: MoveCard, tmp_path: Path) -> None:
+    told: list[float] = []
+    write_video(path, move, (), tmp_path / "out.mp4", told.append)
+    assert told == sorted(told)
+    assert told[0] < 0.1
+    assert told[-1] > 0.95
+
+
+@pytest.mark.parametrize("size", [(96, 160), (160, 96), (64, 64)])
+def test_no_clip_is_too_small_for_what_is_drawn_on_it(
+    size: tuple[int, int], move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path: Path
+) -> None:
+    small = write_clip(tmp_path / "small.mp4", 1.0, 10, size)
+    write_video(small, move, dancers, tmp_path / "drawn.mp4")
+    assert frames(tmp_path / "drawn.mp4")[5][1].shape == (size[1], size[0], 3)
+    keys.draw_keys(small, move, dancers, tmp_path / "keys.png")
+
+
+def test_a_count_fades_until_the_next() -> None:
+    assert overlay.flash(0.0) == 1.0
+    assert overlay.flash(0.1) > overlay.flash(0.5) > overlay.flash(1.0) > 0.2
+
+
+# The map of the library.
+
+
+def points(many: int, categories: int = 3) -> list[Point]:
+    """`many` moves, each near one of so many far-apart centres."""
+    rng = np.random.default_rng(5)
+    centres = rng.normal(size=(categories, 512))
+    made = centres[np.arange(many) % categories] + 0.1 * rng.normal(size=(many, 512))
+    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    return [Point(f"clip_{n}", f"kind_{n % categories:02d}", tuple(row)) for n, row in enumerate(made.tolist())]
+
+
+def test_like_moves_are_nearer_than_unlike_ones() -> None:
+    flat, share = places(np.array([point.embedding for point in points(12)]))
+    near, far = [], []
+    for a, b in combinations(range(12), 2):
+        (near if a % 3 == b % 3 else far).append(float(np.linalg.norm(flat[a] - flat[b])))
+    assert max(near) < 0.3 * min(far)
+    assert 0.9 < share < 1
+
+
+def test_the_share_is_that_of_the_two_main_axes() -> None:
+    lengths = np.array([4.0, 3.0, 2.0, 1.0])
+    cross = np.concatenate([np.diag(lengths), -np.diag(lengths)])
+    flat, share = places(cross)
+    assert share == pytest.approx((16 + 9) / (16 + 9 + 4 + 1))
+    assert np.abs(flat).max(axis=0) == pytest.approx([4, 3])
+
+
+def test_the_map_is_the_same_whatever_the_order_of_the_moves() -> None:
+    known = np.array([point.embedding for point in points(9)])
+    order = np.random.default_rng(1).permutation(9)
+    np.testing.assert_allclose(places(known)[0][order], places(known[order])[0], atol=1e-9)
+
+
+@pytest.mark.parametrize("many", [1, 2, 3])
+def test_few_moves_make_a_map(many: int, tmp_path: Path) -> None:
+    draw_map(points(many), tmp_path / "map.png")
+    image = cv2.imread(str(tmp_path / "map.png"))
+    assert image is not None
+    assert image.shape[1] == SHEET_PX
+    assert {f"clip_{n}" for n in range(many)} <= set(words(library.figure(points(many))))
+
+
+def test_moves_that_are_all_alike_make_a_map() -> None:
+    (one,) = points(1)
+    drawn = library.figure([one] * 4)
+    assert words(drawn)[0] == "The library: 4 moves"
+    assert np.isfinite(_offsets(drawn)).all()
+
+
+def _offsets(drawn: Figure) -> Floats:
+    return np.concatenate([np.asarray(marks.get_offsets(), float) for marks in drawn.axes[0].collections])
+
+
+def test_a_unit_is_as_long_in_both_directions() -> None:
+    placed = library.pixels(np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]))
+    across, up = (np.linalg.norm(placed[n] - placed[0]) for n in (1, 2))
+    assert across == pytest.approx(3 * up)
+    assert placed[2, 1] < placed[0, 1]
+
+
+def test_names_cover_neither_each_other_nor_a_point() -> None:
+    drawn = library.figure(points(60, categories=60))
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    boxes = [text.get_window_extent() for text in drawn.axes[0].texts if text.get_text().startswith("clip_")]
+    assert len(boxes) > 20
+    assert not any(one.shrunk(0.98, 0.98).overlaps(other.shrunk(0.98, 0.98)) for one, other in combinations(boxes, 2))
+    height = canvas.get_width_height()[1]
+    for x, y in _offsets(drawn):
+        assert not any(box.contains(x, height - y) for box in boxes)
+
+
+def test_thousands_of_moves_are_points_without_names(tmp_path: Path) -> None:
+    drawn = library.figure(points(3000, categories=50))
+    assert not any(word.startswith("clip_") for word in words(drawn))
+    assert "others" in words(drawn)
+    assert len(_offsets(drawn)) >= 3000
+
+
+def test_categories_are_told_apart_and_counted() -> None:
+    looks = looks_of([f"kind_{n:02d}" for n in range(34)])
+    assert len(set(looks.values())) == 34
+    said = words(library.figure(points(10)))
+    assert said[said.index("kind 00") + 1] == "4"
+    assert said[said.index("kind 01") + 1] == "3"
+
+
+def test_the_map_is_coloured_by_category() -> None:
+    known = points(12)
+    looks = looks_of([point.category for point in known])
+    drawn = library.figure(known)
+    placed = library.pixels(places(np.array([point.embedding for point in known]))[0])
+    canvas = FigureCanvasAgg(drawn)
+    canvas.draw()
+    rgb = np.asarray(canvas.buffer_rgba())[..., :3]
+    for point, xy in zip(known, placed, strict=True):
+        assert has_near(like(rgb, looks[point.category][0], 3), xy, 2)
+
+
+def test_boxes_of_the_map_hold_all_points() -> None:
+    drawn = library.figure(points(40))
+    frame = next(patch for patch in drawn.axes[0].patches if isinstance(patch, Rectangle))
+    inside = library.pixels(places(np.array([point.embedding for point in points(40)]))[0])
+    low, high = np.array(frame.get_xy()), frame.get_bbox().max
+    assert ((inside > low + 20) & (inside < high - 20)).all()
+
+
+# What is loaded.
+
+
+@pytest.mark.parametrize("module", ["agents.move_indexing.showing", "streams.cli.moves"])
+def test_nothing_heavy_is_loaded_before_it_draws(module: str) -> None:
+    code = f"import sys, {module}; sys.exit(any(m in sys.modules for m in ('numpy', 'matplotlib', 'cv2', 'av')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_pyplot_is_never_loaded(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from agents.move_indexing.picture.library import Point, draw_map;"
+        "draw_map([Point('a', 'b', (1.0, 0.0))], Path(sys.argv[1])); sys.exit('matplotlib.pyplot' in sys.modules)"
+    )
+    argv: list[Any] = [sys.executable, "-W", "error", "-c", code, tmp_path / "a.png"]
+    assert subprocess.run(argv, check=False).returncode == 0

@@ -1,0 +1,110 @@
+"""A move of the library, shown: its files are written, from media that is in the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+import pytest
+
+from agents.intake.probe import probe
+from agents.move_indexing.dancers import kept
+from agents.move_indexing.dancers.dance import understand
+from agents.move_indexing.dancers.kept import watched
+from agents.move_indexing.dancers.sightings import HIPS, KNEES, SHOULDERS
+from agents.move_indexing.picture.bodies import FOLLOW, LEAD
+from agents.move_indexing.picture.skeleton import rgb_of
+from agents.move_indexing.showing import SHOW_MOVE, ShowMove
+from agents.step import Tools
+from infra.media_store import MediaStore
+from schemas.base import MediaFacts
+from schemas.faults import Poison
+from schemas.move_indexed import MoveCard
+from tests.unit.move_indexing import dancing
+
+
+@pytest.fixture
+def lent(tmp_path: Path) -> Tools:
+    """Tools without a pose model."""
+    return Tools(MediaStore(tmp_path / "media"), tmp_path / "cache", tmp_path / "output", (), tmp_path / "no-model")
+
+
+@pytest.fixture
+def move(tmp_path: Path, lent: Tools, monkeypatch: pytest.MonkeyPatch) -> MoveCard:
+    path = dancing.clip(tmp_path / "clip.mp4")
+    lent.media.add(path, "video")
+    monkeypatch.setattr(kept, "DancerFinder", dancing.Finder)
+    return dancing.move(path)
+
+
+def test_only_the_files_asked_for_are_written(move: MoveCard, lent: Tools, tmp_path: Path) -> None:
+    folder = tmp_path / "out"
+    SHOW_MOVE.work(ShowMove(move=move, png=folder / "a"), lent)
+    assert (folder / "a").read_bytes()[:4] == b"\x89PNG"
+    assert [file.name for file in folder.iterdir()] == ["a"]
+    SHOW_MOVE.work(ShowMove(move=move, video=folder / "b"), lent)
+    assert (folder / "b").read_bytes()[4:8] == b"ftyp"
+    assert {file.name for file in folder.iterdir()} == {"a", "b"}
+
+
+def test_what_was_seen_once_is_not_looked_at_again(
+    move: MoveCard, lent: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "a"), lent)
+    monkeypatch.delattr(kept, "DancerFinder")
+    SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "b"), lent)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_it_travels_to_a_child_and_back(move: MoveCard, tmp_path: Path) -> None:
+    asked = ShowMove(move=move, video=tmp_path / "a")
+    assert SHOW_MOVE.consumes.model_validate_json(asked.model_dump_json()) == asked
+
+
+def test_media_that_is_gone_is_one_clear_line(move: MoveCard, tmp_path: Path) -> None:
+    bare = Tools(MediaStore(tmp_path / "other"), tmp_path / "cache", tmp_path, (), tmp_path / "no-model")
+    with pytest.raises(Poison, match="'to_and_fro' is no longer in the media store; index it again") as caught:
+        SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "a"), bare)
+    assert caught.value.reason == "unknown_media"
+
+
+@pytest.mark.slow
+def test_a_real_clip_is_drawn_where_its_dancers_are(tools: Tools, rendered_clips: Path, tmp_path: Path) -> None:
+    clip = rendered_clips / "basic_side.mp4"
+    media = tools.media.add(clip, "video")
+    facts = MediaFacts(**media.model_dump(), **probe(clip, "video").model_dump())
+    beats = tuple(0.4 + 0.476 * n for n in range(9))
+    move = dancing.move(clip).model_copy(
+        update={"clip": facts, "name": "basic_side", "beats": beats, "counts": _COUNTS}
+    )
+    SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "a.png", video=tmp_path / "a.mp4"), tools)
+    seen = watched(clip, media.sha256, "fast", tools.pose_model, tools.cache_dir)
+    dance = understand(seen.moments, 30.0)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        video = container.streams.video[0]
+        scale = np.array([video.width, video.height]) / seen.size
+        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video)]
+        assert len(container.streams.audio) == 1
+        assert float(video.average_rate or 0) == pytest.approx(facts.fps or 0, rel=0.01)
+        assert (container.duration or 0) / 1e6 == pytest.approx(facts.duration_s, abs=0.06)
+    assert seen.size[0] / seen.size[1] == pytest.approx(video.width / video.height, rel=0.01)
+    for number in (15, 100, 200):
+        for track, colour in ((dance.lead, LEAD), (dance.follow, FOLLOW)):
+            near = _near(pictures[number], colour, track.xy[number][[*SHOULDERS, *HIPS, *KNEES]] * scale)
+            assert near >= 4
+    sheet = cv2.imread(str(tmp_path / "a.png"))
+    assert sheet is not None
+    tile = sheet[112:412, 84:286, ::-1]
+    assert all((np.abs(tile.astype(int) - rgb_of(colour)).max(axis=2) < 30).sum() > 300 for colour in (LEAD, FOLLOW))
+
+
+_COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 1)
+
+
+def _near(rgb: np.ndarray, colour: str, points: np.ndarray) -> int:
+    """How many of the points have the colour within six pixels: some lie below the other dancer's lines."""
+    mask = np.abs(rgb.astype(int) - rgb_of(colour)).max(axis=2) < 70
+    windows = (mask[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7] for x, y in points.round().astype(int))
+    return sum(bool(window.any()) for window in windows)
