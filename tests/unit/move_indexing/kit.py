@@ -42,7 +42,8 @@ def write_clip(
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
-        video.codec_context.sample_aspect_ratio = pixel_aspect
+        if pixel_aspect != 1:
+            video.codec_context.sample_aspect_ratio = pixel_aspect
         audio = container.add_stream("aac", rate=22050) if click_bpm else None
         for number in range(round(seconds * fps)):
             rgb = picture(number / fps) if picture else np.full((size[1], size[0], 3), 90 + number % 100)
