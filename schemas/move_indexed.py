@@ -89,7 +89,10 @@ class Eight(Payload):
 
 
 class MoveCard(Payload):
-    """What scoring, planning and rendering need to know of a clip."""
+    """What scoring, planning and rendering need to know of a clip.
+
+    Embeddings of another `embedding_version` were made in another way, and cannot be compared.
+    """
 
     clip: MediaFacts
     name: Name
@@ -103,16 +106,13 @@ class MoveCard(Payload):
     eights: tuple[Eight, ...]
     dancers: Dancers
     motion: Motion | None = None
+    embedding_version: int = 1
 
 
 class Move(MoveCard):
-    """A move of the library. `embedding`: 384 values of motion and 128 of audio, length 1.
-
-    Embeddings of another `embedding_version` were made in another way, and are not like these.
-    """
+    """A move of the library. `embedding`: 384 values of motion and 128 of audio, length 1."""
 
     embedding: tuple[float, ...] = Field(min_length=512, max_length=512)
-    embedding_version: int = 1
 
     def card(self) -> MoveCard:
         """The move without its embedding."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from infra.move_index import MoveIndex
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import Move, MoveCard
 from streams.requests import Requests
 
 _ALIKE = 1000
@@ -45,21 +45,23 @@ class LibraryView:
 
     def search(self, query: dict[str, Any]) -> list[dict[str, Any]]:
         """Moves that pass the filters, those most like `like` (a clip's name or hash) first."""
-        like = query.get("like")
+        like = self._move(str(query["like"])) if query.get("like") else None
         hits = self._index.search(
-            vector=self._embedding(str(like)) if like else None,
+            vector=like.embedding if like else None,
             tempo_bpm=tuple(query["tempo_bpm"]) if query.get("tempo_bpm") else None,
             difficulties=tuple(query.get("difficulties", ())),
             energies=tuple(query.get("energies", ())),
             limit=min(int(query.get("limit", 10)), _ALIKE),
         )
-        return [_shown(hit.move) | {"similarity": round(float(hit.similarity), 6)} for hit in hits]
+        versions = {like.embedding_version} if like else {hit.move.embedding_version for hit in hits}
+        comparable = [hit for hit in hits if hit.move.embedding_version in versions]
+        return [_shown(hit.move) | {"similarity": round(float(hit.similarity), 6)} for hit in comparable]
 
-    def _embedding(self, like: str) -> tuple[float, ...]:
+    def _move(self, like: str) -> Move:
         sha256 = next((card.clip.sha256 for card in self._index.all_moves(embeddings=False) if card.name == like), like)
         move = self._index.get(sha256)
         if move is not None:
-            return move.embedding
+            return move
         raise ValueError(f"no move '{like}' in the library; `bachata moves list` names them")
 
 
@@ -69,6 +71,7 @@ def _shown(move: MoveCard) -> dict[str, Any]:
         "clip": move.name,
         "sha256": move.clip.sha256,
         "category": move.category,
+        "embedding_version": move.embedding_version,
         "difficulty": move.difficulty,
         "energy": move.energy,
         "tempo_bpm": move.tempo_bpm,

@@ -34,6 +34,6 @@ STEP = Step(
     emit=lambda event, result: result.announced(event.request_id),
     key=lambda event: event.move.clip.sha256,
     ends=True,
-    timeout_s=1800.0,
+    timeout_s=3600.0,
     holds=lambda result, tools: tools.media.has(result.clip.sha256),
 )

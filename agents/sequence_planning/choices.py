@@ -17,7 +17,7 @@ MOST = 96
 _STRETCH = 2.0  # 5 % off costs 0.1
 _TOO_FAR = 30.0
 _SLOWEST, _FASTEST = math.log(1.18), math.log(0.85)
-_CHANCE = 0.05  # enough to choose between equals, too little to choose a worse move
+_CHANCE = 0.15  # enough to choose among moves that fit about as well, too little for one that fits badly
 
 
 @dataclass(frozen=True)

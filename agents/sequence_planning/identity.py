@@ -9,7 +9,7 @@ from typing import Any
 from agents.step import Tools
 from schemas.moves_scored import MovesScored
 
-VERSION = "1"
+VERSION = "2"
 
 
 def known_by(event: MovesScored, tools: Tools) -> Mapping[str, Any]:

@@ -60,7 +60,9 @@ def index_clips(
         with stream(settings, tell) as endpoint:
             heard = asyncio.run(follow(endpoint, requests))
     indexed = [_outcome(request, heard[str(request.request_id)]) for request in requests]
-    warnings += [warning for one in heard.values() if one.result for warning in one.result.warnings]
+    for request in requests:
+        result = heard[str(request.request_id)].result
+        warnings += [f"{request.clip}: {warning}" for warning in (result.warnings if result else ())]
     clips = sorted([*refused, *indexed], key=lambda clip: clip["clip"])
     return {"clips": clips, "warnings": list(dict.fromkeys(warnings))}
 

@@ -98,8 +98,14 @@ def draw_map(png: Path, as_json: bool) -> None:
         found = endpoint.get("/moves?embeddings=1")["moves"]
     if not found:
         raise Poison("no moves to draw; `bachata index FOLDER` takes clips into the library", reason="no_moves")
+    newest = max(move["embedding_version"] for move in found)
+    comparable = [move for move in found if move["embedding_version"] == newest]
+    if len(comparable) < len(found):
+        tell(
+            f"{len(found) - len(comparable)} moves were indexed by an older version: index them again to see them here"
+        )
     with TemporaryDirectory(prefix="bachata-") as folder:
-        _map(found, Path(folder, "map"))
+        _map(comparable, Path(folder, "map"))
         _say({"png": str(put(Path(folder, "map"), png))}, as_json)
 
 

@@ -91,12 +91,13 @@ def main() -> None:
     args = parser.parse_args()
     folder = args.folder or SHARED / "clips"
     real = list(_clips(sorted(folder.rglob("*.mp4"))[: args.clips]))
+    if not real:
+        sys.exit(f"no clips below {folder}: name a folder of clips")
     if args.fit:
         return embedding_constants(real)
     demo = list(_clips(sorted((DEMO / "clips").glob("*.mp4"))[: args.clips]))
     met = [*_dancers(real, demo), *_joints(demo), *_who_is_who(real), *_retrieval(real)]
-    if real:
-        _draw_sheet(real, args.sheet)
+    _draw_sheet(real, args.sheet)
     sys.exit(0 if all(met) else 1)
 
 
@@ -115,7 +116,7 @@ def _clips(paths: Sequence[Path]) -> Iterator[Clip]:
         try:
             yield _clip(path)
         except Poison as fault:
-            print(f"{path.stem:28} refused: {fault}")
+            sys.exit(f"{path} is refused ({fault}): no figure would count it")
 
 
 def _clip(path: Path) -> Clip:

@@ -44,9 +44,9 @@ def understand(moments: Sequence[Moment], rate_hz: float = RATE_HZ) -> Dance:
 
     Raises `Poison` (`nobody`) where less than 30 % of the frames, or fewer than five, show a dancer.
     """
-    shares = _shares(moments)
-    if shares.one < _LEAST_SEEN or shares.one * len(moments) < _FEW_SAMPLES:
-        seen = f"a dancer is seen in {shares.one:.0%} of its frames"
+    shares, found = _shares(moments), sum(bool(moment.dancers) for moment in moments)
+    if found < max(_FEW_SAMPLES, _LEAST_SEEN * len(moments)):
+        seen = f"a dancer is seen in {found} of the {len(moments)} frames looked at"
         raise Poison(f"{seen}; give a clip that shows both dancers, head to feet", reason="nobody")
     times = [moment.time_s for moment in moments]
     front = follow(times, [moment.dancers[0] if moment.dancers else None for moment in moments], rate_hz)

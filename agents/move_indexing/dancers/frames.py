@@ -41,12 +41,21 @@ def sampled(path: Path, rate_hz: float = RATE_HZ) -> Iterator[Frame]:
     with open_container(path) as container:
         stream = _video(container, rate_hz)
         pixel_aspect = float(stream.codec_context.sample_aspect_ratio or 1)
-        due_s = 0.0
+        due_s, size = 0.0, None
         for frame in _frames(container, stream):
             time_s = max(0.0, float(frame.time) - start_s(container))
             if time_s >= due_s - _half_frame_s(stream, rate_hz):
-                yield Frame(time_s, _small(frame, pixel_aspect))
+                rgb = _small(frame, pixel_aspect)
+                size = size or (rgb.shape[1], rgb.shape[0])
+                yield Frame(time_s, rgb if rgb.shape[1::-1] == size else _resized(rgb, size))
                 due_s = (round(time_s * rate_hz) + 1) / rate_hz
+
+
+def _resized(rgb: Image, size: tuple[int, int]) -> Image:
+    """In the size of the clip's first picture: places in pictures are told in its pixels."""
+    import cv2
+
+    return cv2.resize(rgb, size).astype(np.uint8, copy=False)
 
 
 def _video(container: InputContainer, rate_hz: float) -> VideoStream:

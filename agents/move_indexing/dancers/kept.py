@@ -6,6 +6,7 @@ A file holds numbers only, in numpy's own format, which is read without pickle.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -96,7 +97,7 @@ def _read(kept: Path) -> Watched | None:
     try:
         with kept.open("rb") as file, np.load(file, allow_pickle=False) as told:
             return _watched({name: told[name] for name in told.files})
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (OSError, ValueError, KeyError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error):
         return None
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import zipfile
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,14 +33,10 @@ class Network:
         self.size = int(self._net.get_input_details()[0]["shape"][1])
 
     def run(self, picture: Tensor) -> list[Tensor]:
-        """The outputs, in the order of their names, for a picture (size, size, 3); valid until the next run."""
+        """The outputs, in the order of their names, for a picture (size, size, 3)."""
         self._net.set_tensor(self._input, picture[None])
         self._net.invoke()
-        return [self._view(index) for index in self._outputs]
-
-    def _view(self, index: int) -> Tensor:
-        values: Any = self._net.get_tensor(index)
-        return values  # type: ignore[no-any-return]
+        return [self._net.get_tensor(index) for index in self._outputs]
 
 
 class Networks:

@@ -37,8 +37,7 @@ def one_person() -> Picture:
 
     def picture(time_s: float) -> Floats:
         rgb = _shown(frames, time_s).copy()
-        rgb[:, 310:] = rgb[:, 600:601]
-        rgb[:, 275:310] = rgb[:, 600:601]
+        rgb[:, 275:] = rgb[:, 600:601]
         return rgb
 
     return picture

@@ -33,7 +33,9 @@ def test_damage_is_looked_at_again(clip: MakeClip, tmp_path: Path, pose_model: P
     path = clip(seconds=1.0, fps=10)
     first = watched(path, _CLIP, "fast", pose_model, tmp_path)
     (file,) = tmp_path.rglob("*.npz")
-    for damage in (b"", b"PK nonsense", file.read_bytes()[:200]):
+    whole = file.read_bytes()
+    flipped = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(6, min(len(whole), 300), 3)]
+    for damage in (b"", b"PK nonsense", whole[:200], *flipped):
         file.write_bytes(damage)
         assert watched(path, _CLIP, "fast", pose_model, tmp_path) == first
 

@@ -45,7 +45,10 @@ class FakePage:
         if path.startswith("/moves/"):
             return next(m.card().model_dump(mode="json") for m in self.known if path.endswith(m.clip.sha256))
         listed = [{"clip": m.name, "sha256": m.clip.sha256, "category": m.category} for m in self.known]
-        told = [{"embedding": list(m.embedding)} if "embeddings" in path else {} for m in self.known]
+        told = [
+            {"embedding": list(m.embedding), "embedding_version": m.embedding_version} if "embeddings" in path else {}
+            for m in self.known
+        ]
         return {"moves": [one | more for one, more in zip(listed, told, strict=True)]}
 
 
@@ -169,10 +172,25 @@ def test_a_clip_that_left_the_store_is_one_line(clip: Path, tmp_path: Path) -> N
 
 
 def test_the_library_is_drawn(page: FakePage, tmp_path: Path) -> None:
-    page.known = MOVES[:5]
+    old = MOVES[5].model_copy(update={"embedding_version": MOVES[0].embedding_version - 1})
+    page.known = [*MOVES[:5], old]
     done = run("map", "--png", tmp_path / "a.png", "--json")
+    assert "1 moves were indexed by an older version" in done.stderr
     assert json.loads(done.stdout) == {"png": str(tmp_path / "a.png")}
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
+
+
+def test_only_embeddings_of_one_version_are_compared(tmp_path: Path) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    asked, alike, older = (make_move(number) for number in (1, 2, 3))
+    for move, version in ((asked, 2), (alike, 2), (older, 1)):
+        index.upsert(move.model_copy(update={"embedding_version": version}))
+    view = LibraryView(index, Requests(tmp_path), lambda: {"ready": True})
+    assert {move["embedding_version"] for move in view.moves(embeddings=True)} == {1, 2}
+    found = view.search({"like": asked.clip.sha256})
+    assert {move["sha256"] for move in found} == {asked.clip.sha256, alike.clip.sha256}
+    assert len(view.search({})) == 3
+    index.close()
 
 
 async def test_the_workers_page_tells_all_of_one_move(tmp_path: Path) -> None:
