@@ -62,6 +62,11 @@ def _ignore(fraction: float) -> None:
     del fraction
 
 
+def part(report: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:
+    """A reporter for a part of the work, which goes from `start` to `end` of the whole, 0-1."""
+    return lambda share: report(start + share * (end - start))
+
+
 def _always(result: Payload, tools: Tools) -> bool:
     del result, tools
     return True

@@ -17,7 +17,7 @@ from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.judge import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
-from agents.step import Tools
+from agents.step import Tools, part
 from schemas.base import MediaFacts, Quality
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
 
@@ -37,10 +37,10 @@ def index(event: MoveSubmitted, tools: Tools) -> IndexedMove:
     report = _seldom(tools.report)
     clip = accept(event.source, tools, "video")
     path = tools.media.path(clip.sha256)
-    dance = understand(_seen(path, clip, event.quality, tools, _part(report, 0.0, _WATCHED)).moments)
+    dance = understand(_seen(path, clip, event.quality, tools, part(report, 0.0, _WATCHED)).moments)
     grid = clip_grid(path, clip, event.annotation)
     move = _move(event, clip, grid, dance)
-    encoded = _part(report, _WATCHED, 1.0)
+    encoded = part(report, _WATCHED, 1.0)
     mezzanine.ensure(path, clip.sha256, move.beats, _USUAL_QUALITY, tools.cache_dir, report=encoded)
     return move
 
@@ -88,10 +88,6 @@ def _warnings(dance: Dance, grid: Grid, starts: list[int]) -> list[str]:
     elif grid.counts[starts[0]] != 1:
         said.append("it has no whole eight from a count 1: its eights begin elsewhere")
     return said
-
-
-def _part(report: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:
-    return lambda share: report(start + share * (end - start))
 
 
 def _seldom(report: Callable[[float], None]) -> Callable[[float], None]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.step import Errand, Tools
+from agents.step import Errand, Tools, part
 from schemas.base import Payload, Quality
 from schemas.faults import Poison
 from schemas.move_indexed import MoveCard
@@ -42,7 +41,7 @@ def _show(asked: ShowMove, tools: Tools) -> ShownMove:
     if asked.video:
         from agents.move_indexing.picture.video import write_video
 
-        write_video(path, asked.move, dancers, asked.video, _part(tools, _WATCHED, 1.0))
+        write_video(path, asked.move, dancers, asked.video, part(tools.report, _WATCHED, 1.0))
     return ShownMove()
 
 
@@ -55,13 +54,9 @@ def _path(move: MoveCard, tools: Tools) -> Path:
 def _seen(path: Path, asked: ShowMove, tools: Tools) -> Watched:
     from agents.move_indexing.dancers.kept import watched
 
-    clip, report = asked.move.clip, _part(tools, 0.0, _WATCHED)
+    clip, report = asked.move.clip, part(tools.report, 0.0, _WATCHED)
     model, cache = tools.pose_model, tools.cache_dir
     return watched(path, clip.sha256, asked.quality, model, cache, report=report, duration_s=clip.duration_s)
-
-
-def _part(tools: Tools, start: float, end: float) -> Callable[[float], None]:
-    return lambda share: tools.report(start + share * (end - start))
 
 
 SHOW_MOVE = Errand(name="show_move", consumes=ShowMove, result=ShownMove, work=_show, timeout_s=1800.0)

@@ -25,7 +25,6 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from agents.audio_analysis.analysis import analyze  # noqa: E402
 from agents.intake.container import open_container  # noqa: E402
 from agents.move_indexing.dancers.dance import understand  # noqa: E402
 from agents.move_indexing.dancers.finder import DancerFinder  # noqa: E402
@@ -37,7 +36,7 @@ from agents.rendering import mezzanine  # noqa: E402
 from agents.rendering.profiles import PROFILES  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
 from schemas.base import Quality  # noqa: E402
-from schemas.faults import Poison  # noqa: E402
+from tests.quality.clips import USUAL_TEMPO, heard, said  # noqa: E402
 from tests.unit.move_indexing import odd  # noqa: E402
 
 SHARED = Path(os.environ.get("BACHATA_SHARED") or ROOT.parent / "shared")
@@ -50,7 +49,6 @@ GOALS = {  # figure: (goal, whether more is better)
     "second_run_cpu_s": (0.0, False),
 }
 MODEL = load_settings().pose_model
-USUAL_TEMPO = 125.0
 
 
 def main() -> None:
@@ -62,12 +60,7 @@ def main() -> None:
 
 
 def figure(name: str, value: float) -> bool:
-    goal, more = GOALS[name]
-    met = value >= goal if more else value <= goal
-    print(
-        f"figure {name} = {value:.3f} (goal {'>=' if more else '<='} {goal:g}) {'met' if met else 'missed'}", flush=True
-    )
-    return met
+    return said(name, value, GOALS)
 
 
 def watching(clips: Sequence[Path]) -> bool:
@@ -94,11 +87,7 @@ def _row(clip: Path) -> tuple[float, ...]:
 
 def _understood(clip: Path, moments: Sequence) -> None:
     dance = understand(moments)
-    try:
-        heard = analyze(clip)
-        tempo, audio = heard.tempo_bpm, heard.embedding
-    except Poison:
-        tempo, audio = USUAL_TEMPO, None
+    tempo, audio = heard(clip)
     motion(dance, tempo)
     embed(dance, tempo, audio)
 

@@ -26,16 +26,17 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from agents.audio_analysis.analysis import analyze  # noqa: E402
 from agents.move_indexing.dancers.dance import Dance, understand  # noqa: E402
 from agents.move_indexing.dancers.frames import sampled  # noqa: E402
-from agents.move_indexing.dancers.identity import Pair, assign  # noqa: E402
+from agents.move_indexing.dancers.identity import Pair  # noqa: E402
 from agents.move_indexing.dancers.kept import Watched, look  # noqa: E402
 from agents.move_indexing.dancers.sightings import HIPS, Floats, middle  # noqa: E402
 from agents.move_indexing.motion import embedding  # noqa: E402
 from agents.move_indexing.motion.embedding import embed  # noqa: E402
+from agents.move_indexing.picture.skeleton import BONES  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
 from schemas.faults import Poison  # noqa: E402
+from tests.quality.clips import heard, said  # noqa: E402
 
 SHARED = Path(os.environ.get("BACHATA_SHARED") or ROOT.parent / "shared")
 DEMO = ROOT / "data" / "demo"
@@ -49,13 +50,10 @@ GOALS = {  # figure: (goal, whether more is better)
     "one_nn": (0.40, True),
     "map": (0.26, True),
 }
-USUAL_TEMPO = 125.0
 SHUFFLES = 200
 EVERY = 5
 NEAR = 0.06  # of the picture's height, from the hips checked by eye
 TOLD = (0, 11, 12, 15, 16, 23, 24, 25, 26, 27, 28)  # MediaPipe's numbers of the joints that the demo set tells
-BONES = ((11, 13), (13, 15), (12, 14), (14, 16), (11, 12), (11, 23), (12, 24), (23, 24), (23, 25), (25, 27), (24, 26),
-         (26, 28), (0, 11), (0, 12))  # fmt: skip
 COLOURS = ((0, 200, 255), (255, 70, 40))
 TILE, A_CLIP, A_ROW = (195, 270), 6, 12
 
@@ -70,16 +68,6 @@ class Clip:
     dance: Dance
     tempo_bpm: float
     audio: tuple[float, ...] | None
-
-    def named(self) -> list[Pair]:
-        """Who is who at each moment, the taller first."""
-        pairs = assign(self.watched.moments)
-        one, two = (np.array([np.nan if p[i] is None else p[i].xy[0, 0] for p in pairs]) for i in (0, 1))
-        lead = np.interp([m.time_s for m in self.watched.moments], self.dance.lead.times, self.dance.lead.xy[:, 0, 0])
-        off = [
-            np.nan_to_num(np.abs(x - lead)[~np.isnan(x)].mean() if (~np.isnan(x)).any() else np.inf) for x in (one, two)
-        ]
-        return pairs if off[0] <= off[1] else [pair[::-1] for pair in pairs]
 
 
 def main() -> None:
@@ -102,12 +90,7 @@ def main() -> None:
 
 
 def figure(name: str, value: float) -> bool:
-    goal, more = GOALS[name]
-    met = value >= goal if more else value <= goal
-    print(
-        f"figure {name} = {value:.4f} (goal {'>=' if more else '<='} {goal:g}) {'met' if met else 'missed'}", flush=True
-    )
-    return met
+    return said(name, value, GOALS)
 
 
 def _clips(paths: Sequence[Path]) -> Iterator[Clip]:
@@ -121,11 +104,7 @@ def _clips(paths: Sequence[Path]) -> Iterator[Clip]:
 
 def _clip(path: Path) -> Clip:
     seen = look(path, "fast", load_settings().pose_model)
-    try:
-        heard = analyze(path)
-        tempo, audio = heard.tempo_bpm, heard.embedding
-    except Poison:
-        tempo, audio = USUAL_TEMPO, None
+    tempo, audio = heard(path)
     return Clip(path, path.parent.name, seen, understand(seen.moments), tempo, audio)
 
 
@@ -190,7 +169,7 @@ def _joint_errors(clip: Clip, truth: Floats) -> Floats:
     """Of all joints but the nose, which both see differently: (n,). `truth` (frames, 2, 11, 2) in shares."""
     truth = truth * clip.watched.size
     rows = []
-    for moment, pair in zip(clip.watched.moments, clip.named(), strict=True):
+    for moment, pair in zip(clip.watched.moments, clip.dance.pairs, strict=True):
         exact = truth[min(round(moment.time_s * 30), len(truth) - 1)]
         for dancer, place in zip(pair, exact, strict=True):
             if dancer is not None:
@@ -214,7 +193,7 @@ def _swaps(clip: Clip, told: Sequence[Sequence[float]]) -> tuple[int, int]:
     """Sightings nearer to the other's hips than to the own, and all. `told`: time, hips of one, hips of the other."""
     votes = []
     times = np.array([moment.time_s for moment in clip.watched.moments])
-    pairs = assign(clip.watched.moments)
+    pairs = clip.dance.pairs
     for time_s, *places in told:
         hips = np.array(places, float).reshape(2, 2) * clip.watched.size
         for who, dancer in enumerate(pairs[int(np.abs(times - time_s).argmin())]):
@@ -271,7 +250,7 @@ def _draw_sheet(clips: Sequence[Clip], target: Path) -> None:
 
 def _tiles(clip: Clip) -> Iterator[np.ndarray]:
     wanted = set(np.linspace(0, len(clip.watched.moments) - 1, A_CLIP + 2).astype(int)[1:-1].tolist())
-    pairs = assign(clip.watched.moments)
+    pairs = clip.dance.pairs
     for number, frame in enumerate(sampled(clip.path)):
         if number in wanted:
             yield _tile(frame.rgb.copy(), pairs[number], f"{clip.path.stem} {frame.time_s:.1f}")

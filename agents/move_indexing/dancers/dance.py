@@ -20,12 +20,16 @@ _FEW_SAMPLES = 5
 
 @dataclass(frozen=True)
 class Dance:
-    """What a clip shows: `front`, whoever the first look finds; the two dancers, the taller first; and how often."""
+    """What a clip shows: `front`, whoever the first look finds; the two dancers, the taller first; and how often.
+
+    `pairs`: of each moment the sightings of lead and follow, None where one is not found.
+    """
 
     front: Track
     lead: Track
     follow: Track
     dancers: Dancers
+    pairs: tuple[Pair, ...] = ()
 
     @property
     def well_seen(self) -> tuple[Track, ...]:
@@ -50,8 +54,11 @@ def understand(moments: Sequence[Moment], rate_hz: float = RATE_HZ) -> Dance:
         raise Poison(f"{seen}; give a clip that shows both dancers, head to feet", reason="nobody")
     times = [moment.time_s for moment in moments]
     front = follow(times, [moment.dancers[0] if moment.dancers else None for moment in moments], rate_hz)
-    lead, partner = _taller_first(_tracks(times, assign(moments), rate_hz))
-    return Dance(front, lead, partner, shares)
+    pairs = assign(moments)
+    lead, partner = _tracks(times, pairs, rate_hz)
+    if _height(partner) > _height(lead):
+        lead, partner, pairs = partner, lead, [pair[::-1] for pair in pairs]
+    return Dance(front, lead, partner, shares, tuple(pairs))
 
 
 def _shares(moments: Sequence[Moment]) -> Dancers:
@@ -62,11 +69,6 @@ def _shares(moments: Sequence[Moment]) -> Dancers:
 def _tracks(times: Sequence[float], pairs: Sequence[Pair], rate_hz: float) -> tuple[Track, Track]:
     one, two = ([pair[place] for pair in pairs] for place in (0, 1))
     return follow(times, one, rate_hz), follow(times, two, rate_hz)
-
-
-def _taller_first(tracks: tuple[Track, Track]) -> tuple[Track, Track]:
-    one, two = tracks
-    return (two, one) if _height(two) > _height(one) else (one, two)
 
 
 def _height(track: Track) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -11,7 +10,7 @@ import numpy.typing as npt
 
 from agents.move_indexing.dancers.dance import understand
 from agents.move_indexing.dancers.kept import Watched
-from agents.move_indexing.dancers.sightings import Floats, Moment, torso
+from agents.move_indexing.dancers.sightings import Floats, torso
 from agents.move_indexing.dancers.tracks import Track
 
 LEAD, FOLLOW = "#1f9bff", "#ff9a1f"
@@ -19,7 +18,6 @@ LEAD, FOLLOW = "#1f9bff", "#ff9a1f"
 
 _RATE_HZ = 30.0
 _NEAR = 0.75  # of the time between two looks
-_SAME_WITHIN = 0.3  # torso lengths
 _STEADY_S = 0.5
 
 
@@ -74,26 +72,14 @@ def couple(seen: Watched) -> tuple[Dancer, Dancer]:
     """The lead and the follow. Raises `Poison` (`nobody`) as `understand` does."""
     dance = understand(seen.moments, _RATE_HZ)
     tracks = (dance.lead, dance.follow)
-    found = _found(seen.moments, tracks)
-    looks = np.diff([moment.time_s for moment in seen.moments])
-    near_s = _NEAR * float(np.median(looks))
+    times = np.array([moment.time_s for moment in seen.moments])
+    found = [times[[pair[who] is not None for pair in dance.pairs]] for who in (0, 1)]
+    near_s = _NEAR * float(np.median(np.diff(times)))
     lead, follow = (
-        Dancer(name, colour, track, seen.size, np.array(times), near_s)
-        for (name, colour), track, times in zip((("lead", LEAD), ("follow", FOLLOW)), tracks, found, strict=True)
+        Dancer(name, colour, track, seen.size, found_s, near_s)
+        for (name, colour), track, found_s in zip((("lead", LEAD), ("follow", FOLLOW)), tracks, found, strict=True)
     )
     return lead, follow
-
-
-def _found(moments: Sequence[Moment], tracks: Sequence[Track]) -> list[list[float]]:
-    """For each track the moments with a sighting that lies on it; others were taken for nobody."""
-    found: list[list[float]] = [[] for _ in tracks]
-    for moment in moments:
-        for sighting in moment.dancers:
-            off = [np.median(np.linalg.norm(sighting.xy - _place(t, moment.time_s), axis=1)) for t in tracks]
-            who = int(np.argmin(off))
-            if off[who] < _SAME_WITHIN * torso(sighting.xy):
-                found[who].append(moment.time_s)
-    return found
 
 
 def _nearest(track: Track, time_s: float) -> int:
