@@ -19,10 +19,10 @@ from infra.settings import load_settings
 from schemas.audio_analyzed import AudioAnalyzed, Section, clock
 from schemas.base import Corrections, Payload, Source
 from schemas.song_submitted import SongSubmitted
-from streams.children import Children
 from streams.cli.corrections import correctable
 from streams.cli.files import check_targets, put, take, title_of
 from streams.cli.output import command, give, tell
+from streams.worker.step_pool import Children
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 

@@ -17,10 +17,10 @@ from streams.cli.plain import json_in, shown, shown_bytes
 from streams.cli.reading import read, tell_if_nobody_works
 
 if TYPE_CHECKING:
-    from streams.archive import Archive
-    from streams.dead_letters import Letter
     from streams.envelope import Record
-    from streams.redrive import Choice, Filter
+    from streams.operations.redrive import Choice, Filter
+    from streams.operations.topic_history import Archive
+    from streams.stage.dead_letters import Letter
 
 _KEY_CHARACTERS = 1000
 
@@ -116,8 +116,8 @@ def _tell_result(choice: Choice, sent: list[str], as_json: bool) -> None:
 
 
 def _filter(topic: str | None, since: str | None, reason: str | None) -> Filter:
-    from streams.archive import moment
-    from streams.redrive import Filter, letters_topic
+    from streams.operations.redrive import Filter, letters_topic
+    from streams.operations.topic_history import moment
 
     return Filter(
         topic=letters_topic(topic) if topic is not None else None,
@@ -127,13 +127,13 @@ def _filter(topic: str | None, since: str | None, reason: str | None) -> Filter:
 
 
 async def _find(archive: Archive, wanted: Filter) -> tuple[list[Letter], dict[str, str]]:
-    from streams.redrive import find_letters, redriven_times
+    from streams.operations.redrive import find_letters, redriven_times
 
     return await find_letters(archive, wanted), await redriven_times(archive)
 
 
 async def _open(archive: Archive, name: str) -> tuple[Letter, Record, dict[str, str]]:
-    from streams.redrive import Filter, letter_named, record_of
+    from streams.operations.redrive import Filter, letter_named, record_of
 
     letters, redriven = await _find(archive, Filter())
     letter = letter_named(letters, name)
@@ -141,8 +141,8 @@ async def _open(archive: Archive, name: str) -> tuple[Letter, Record, dict[str, 
 
 
 async def _redrive(archive: Archive, wanted: Filter, names: tuple[str, ...]) -> tuple[Choice, list[str]]:
-    from streams.archive import writer
-    from streams.redrive import choose, redrive
+    from streams.operations.redrive import choose, redrive
+    from streams.operations.topic_history import writer
 
     letters, redriven = await _find(archive, wanted)
     choice = choose(letters, names, redriven)

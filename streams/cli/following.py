@@ -12,8 +12,8 @@ from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.song_submitted import SongSubmitted
 from streams.cli.output import tell
-from streams.client import Client, Said
-from streams.services import Endpoint
+from streams.client.client import Client, Said
+from streams.local.services import Endpoint
 
 
 @dataclass

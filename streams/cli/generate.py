@@ -48,7 +48,7 @@ def generate(song: Path, out: Path | None, as_json: bool, corrections: Correctio
 def demo(as_json: bool) -> None:
     """Index the demo moves and make a choreography video of a demo song."""
     from streams.cli.index import index_clips
-    from streams.services import stream
+    from streams.local.services import stream
 
     settings = load_settings()
     songs = sorted((settings.demo_dir / "songs").glob("*.mp3"))
@@ -71,8 +71,8 @@ def _generate(
     from schemas.song_submitted import SongSubmitted
     from streams.cli.files import take, title_of
     from streams.cli.following import follow
-    from streams.identity import new_request_id
-    from streams.services import stream
+    from streams.ids import new_request_id
+    from streams.local.services import stream
 
     media = take(settings, song, "audio")
     request = SongSubmitted(

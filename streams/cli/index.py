@@ -50,7 +50,7 @@ def index_clips(
 ) -> dict[str, Any]:
     """Submit the clips below `paths` and wait for all outcomes. Raises `Poison` where there is no clip at all."""
     from streams.cli.following import follow
-    from streams.services import stream
+    from streams.local.services import stream
 
     files = _clips(paths)
     known, warnings = _annotations(annotations, files)
@@ -123,7 +123,7 @@ def _requests(
 ) -> tuple[list[MoveSubmitted], list[dict[str, Any]]]:
     from schemas.base import Source
     from streams.cli.files import take, title_of
-    from streams.identity import new_request_id
+    from streams.ids import new_request_id
 
     requests, refused = [], []
     for file in files:

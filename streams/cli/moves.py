@@ -16,10 +16,10 @@ from agents.move_indexing.showing import SHOW_MOVE, ShowMove
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import MoveCard
-from streams.children import Children
 from streams.cli.files import check_targets, put
 from streams.cli.output import command, give, tell
-from streams.services import stream
+from streams.local.services import stream
+from streams.worker.step_pool import Children
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SHORTEST_HASH = 4

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from infra.settings import Settings
 from streams.cli.output import tell
-from streams.services import local_kafka, running_worker
+from streams.local.services import local_kafka, running_worker
 
 if TYPE_CHECKING:
-    from streams.archive import Archive
+    from streams.operations.topic_history import Archive
 
 T = TypeVar("T")
 _QUIET_S = 2.0
@@ -28,9 +28,9 @@ def read(settings: Settings, work: Callable[[Archive], Awaitable[T]]) -> T:
 
 
 async def _read(bootstrap: str, gauge: _Gauge, work: Callable[[Archive], Awaitable[T]]) -> T:
-    from streams.admin import ensure_topics
-    from streams.archive import Archive
+    from streams.operations.topic_history import Archive
     from streams.topics import specs
+    from streams.worker.create_topics import ensure_topics
 
     await ensure_topics(bootstrap, specs())
     async with Archive(bootstrap, gauge.show) as archive:

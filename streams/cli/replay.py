@@ -13,8 +13,8 @@ from streams.cli.output import command, give
 from streams.cli.reading import read, tell_if_nobody_works
 
 if TYPE_CHECKING:
-    from streams.archive import Archive, Bound
-    from streams.replay import AnyStep, Survey
+    from streams.operations.replay import AnyStep, Survey
+    from streams.operations.topic_history import Archive, Bound
     from streams.topics import Topic
 
 _BOUND = "OFFSET|TIME"
@@ -76,8 +76,8 @@ def replay(
 def _ask(
     topic: str, since: str | None, until: str | None, song: str | None, to_stage: str | None, execute: bool
 ) -> _Asked:
-    from streams.archive import bound
-    from streams.replay import replayed_topic, song_prefix, way_of
+    from streams.operations.replay import replayed_topic, song_prefix, way_of
+    from streams.operations.topic_history import bound
 
     now = datetime.now().astimezone()
     found = replayed_topic(topic)
@@ -93,9 +93,9 @@ def _ask(
 
 
 async def _replay(archive: Archive, asked: _Asked) -> _Answer:
-    from streams.archive import writer
-    from streams.identity import new_request_id
-    from streams.replay import Replay, measured_seconds, survey
+    from streams.ids import new_request_id
+    from streams.operations.replay import Replay, measured_seconds, survey
+    from streams.operations.topic_history import writer
 
     spans = await archive.spans([asked.topic.full_name], asked.since, asked.until)
     found = await survey(archive, spans, asked.topic, asked.song)
@@ -108,7 +108,7 @@ async def _replay(archive: Archive, asked: _Asked) -> _Answer:
 
 
 def _report(asked: _Asked, answer: _Answer, children: int) -> dict[str, Any]:
-    from streams.replay import estimated_seconds
+    from streams.operations.replay import estimated_seconds
     from streams.topics import PARTITIONS
 
     found, measured = answer.survey, answer.measured

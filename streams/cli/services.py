@@ -15,8 +15,8 @@ import click
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.cli.output import command, fail, give, tell
-from streams.leases import Desk
-from streams.services import Endpoint, local_kafka, start_keeper, stream
+from streams.local.leases import Desk
+from streams.local.services import Endpoint, local_kafka, start_keeper, stream
 
 _STOPPED_WITHIN_S = 40.0
 _LOOK_EVERY_S = 1.0
@@ -45,7 +45,7 @@ def up(as_json: bool) -> None:
 @command
 def worker(as_json: bool) -> None:
     """Run a worker in the foreground, on BACHATA_KAFKA or the local Kafka."""
-    from streams.worker_process import serve
+    from streams.worker.process import serve
 
     settings = load_settings()
     with local_kafka(settings, tell) as bootstrap:

@@ -16,8 +16,8 @@ from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from schemas.progress import Progress
-from streams.identity import dead_letter_id
-from streams.lenient import read_leniently
+from streams.ids import dead_letter_id
+from streams.patches.aiokafka_headers import read_leniently
 from streams.topics import PARTITIONS, PROGRESS
 from tests.broker.conftest import Answer, Home
 

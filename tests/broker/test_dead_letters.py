@@ -19,8 +19,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from schemas.base import Options, Source
 from schemas.progress import Progress
 from schemas.song_submitted import SongSubmitted
-from streams.client import Client
-from streams.identity import dead_letter_id, new_request_id
+from streams.client.client import Client
+from streams.ids import dead_letter_id, new_request_id
 from streams.topics import PARTITIONS
 from tests.broker.conftest import Home
 

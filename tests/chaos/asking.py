@@ -16,7 +16,7 @@ from typing import Any
 from schemas.base import Options, Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
-from streams.client import Client
+from streams.client.client import Client
 from tests.chaos.reading import Outcomes, watching
 from tests.chaos.rig import Rig
 

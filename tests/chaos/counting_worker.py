@@ -15,12 +15,12 @@ from schemas.base import MediaFacts, Payload
 from schemas.faults import Fault, Poison
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.child import die_with_parent
-from streams.children import Done
-from streams.stage import Runner
+from streams.stage.stage import Runner
 from streams.tools import make_tools
-from streams.worker import Worker
-from streams.worker_process import kafka_address
+from streams.worker.process import kafka_address
+from streams.worker.step_pool import Done
+from streams.worker.step_process import die_with_parent
+from streams.worker.worker import Worker
 
 _TAKES_S = float(os.environ.get("CHAOS_STEP_S") or 0)
 UNKNOWN = "0" * 8  # a sha256 that begins so is of no file

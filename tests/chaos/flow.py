@@ -16,7 +16,7 @@ from schemas.base import Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message, seal
-from streams.identity import digest, event_id
+from streams.ids import digest, event_id
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
 
 _AGAIN_AFTER_S = 0.2

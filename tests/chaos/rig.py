@@ -21,12 +21,12 @@ import psutil
 from infra.kafka_jars import ensure_jars
 from infra.local_kafka import LocalKafka, find_java, installed_warm_up
 from infra.settings import load_settings
-from streams.admin import ensure_topics
 from streams.topics import specs
+from streams.worker.create_topics import ensure_topics
 
 _PROJECT = Path(__file__).resolve().parents[2]
 DEMO = _PROJECT / "data" / "demo"
-REAL_STEPS = "streams.worker_process"
+REAL_STEPS = "streams.worker"
 COUNTING = "tests.chaos.counting_worker"
 _READY_WITHIN_S = 120.0
 _STOPPED_WITHIN_S = 60.0
@@ -218,7 +218,7 @@ def _children(pid: int) -> list[psutil.Process]:
     found = []
     for process in psutil.Process(pid).children():
         try:
-            if "streams.child" in process.cmdline():
+            if "streams.worker.step_process" in process.cmdline():
                 found.append(process)
         except psutil.Error:
             continue

@@ -16,7 +16,7 @@ from schemas.progress import Progress
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
-from streams.identity import digest
+from streams.ids import digest
 from streams.topics import topic_of
 from tests.chaos.counting_worker import UNKNOWN
 from tests.chaos.flow import Flow, flowing, sending, submission, trifle, trifling

@@ -34,9 +34,9 @@ from infra.local_kafka import LocalKafka, find_java, installed_warm_up  # noqa: 
 from infra.settings import load_settings  # noqa: E402
 from schemas.base import Payload, RequestId  # noqa: E402
 from streams import topics  # noqa: E402
-from streams.admin import ensure_topics  # noqa: E402
-from streams.children import Done  # noqa: E402
 from streams.topics import PARTITIONS, Topic, TopicSpec  # noqa: E402
+from streams.worker.create_topics import ensure_topics  # noqa: E402
+from streams.worker.step_pool import Done  # noqa: E402
 
 HOPS = 4
 RATE_GOAL = 1.5
@@ -166,7 +166,7 @@ async def said_ready() -> None:
 
 async def ours(bootstrap: str, folder: Path) -> None:
     """A worker as it is, with four steps that do trivial work at once."""
-    from streams.worker import Worker
+    from streams.worker.worker import Worker
 
     os.environ["BACHATA_DATA_DIR"] = str(folder)
     put_to_use()

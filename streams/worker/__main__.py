@@ -1,0 +1,13 @@
+"""Run a worker as a process of its own: `python -m streams.worker PID` dies with the process PID."""
+
+from __future__ import annotations
+
+import sys
+
+from infra.settings import load_settings
+from streams.worker.process import serve
+from streams.worker.step_process import die_with_parent
+
+if __name__ == "__main__":
+    die_with_parent(int(sys.argv[1]))
+    sys.exit(serve(load_settings()))

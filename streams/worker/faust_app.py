@@ -1,0 +1,122 @@
+"""The Faust application: the table of results, and an agent for each stage, in order in a partition and acked by hand.
+
+Faust would ack an event in a `finally`, also when its agent is cancelled in the middle of it; so automatic acks are
+off and an event is acked only when its stage has taken it all the way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import faust
+
+from streams.envelope import Record, as_headers
+from streams.patches.faust_consumer import App
+from streams.patches.faust_tables import BytesTable, TableManager
+from streams.stage.in_flight import Gate
+from streams.stage.outbox import Outbox
+from streams.stage.stage import Stage
+from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE
+from streams.worker.publisher import KafkaPublisher
+
+_ROCKSDB_OPTIONS = {
+    "driver": "rocksdict",
+    "block_cache_size": 32 << 20,
+    "write_buffer_size": 8 << 20,
+    "max_write_buffer_number": 2,
+}
+_AT_ONCE = 64
+
+
+def make_app(bootstrap: str, folder: Path) -> faust.App:
+    """An application whose tables lie below `folder`. Its web server, leader topic and topic creation are off."""
+    return App(
+        APP_ID,
+        broker=[f"kafka://{address}" for address in bootstrap.split(",")],
+        store="rocksdb://",
+        datadir=folder,
+        web_enabled=False,
+        topic_partitions=PARTITIONS,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        table_standby_replicas=1,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=MAX_MESSAGE_BYTES,
+        broker_session_timeout=10.0,
+        broker_heartbeat_interval=1.0,
+        broker_rebalance_timeout=20.0,
+        broker_max_poll_interval=3600.0,
+        broker_max_poll_records=_AT_ONCE,
+        broker_commit_interval=1.0,
+        broker_request_timeout=30.0,
+        recovery_consistency_check=False,  # ours writes back what the broker lost
+        stream_processing_timeout=3600.0,
+        stream_wait_empty=False,
+        stream_buffer_maxsize=5 * _AT_ONCE,  # Faust stops reading at 4/5 of it: a whole fetch still fits
+        worker_redirect_stdouts=False,
+        Table=BytesTable,
+        TableManager=TableManager,
+    )
+
+
+class TableResults:
+    """The memory of all steps: a Faust table of bytes, in RocksDB, with a compacted changelog.
+
+    Faust sends a changelog record and forgets it; here a result is remembered when the broker has it, so that whoever
+    takes the partition over finds it.
+    """
+
+    def __init__(self, app: faust.App, publisher: KafkaPublisher) -> None:
+        self._publisher = publisher
+        self._table: Any = app.Table(RESULTS_TABLE, partitions=PARTITIONS, options=dict(_ROCKSDB_OPTIONS))
+
+    def get(self, partition: int, key: str) -> str | None:
+        """What is remembered under `key` in a partition that is ours."""
+        value = self._table.find(partition, key.encode())
+        return None if value is None else bytes(value).decode()
+
+    async def put(self, partition: int, results: Mapping[str, str]) -> None:
+        """Return when the broker has the results, and this machine too."""
+        items = {key.encode(): value.encode() for key, value in results.items()}
+        last = await self._publisher.append(self._table.changelog_topic_name, partition, items)
+        self._table.keep(partition, items, last)
+
+
+def add_agent(app: faust.App, stage: Stage, gate: Gate) -> None:
+    """Put a stage to work: partitions side by side, one event after the other in each, acked when it is through."""
+    name = stage.source.full_name
+
+    async def agent(stream: Any) -> None:
+        outbox = Outbox(stage.deliver)
+        inside = 0
+        try:
+            async for event in stream.noack().events():
+                await gate.enter()
+                inside = 1
+                outcome = await stage.prepare(_record(event.message))
+                await outbox.add(outcome, lambda event=event: _ack(event, gate))  # type: ignore[misc]
+                inside = 0
+        finally:
+            gate.leave(outbox.close() + inside)
+
+    agent.__name__ = stage.step.name
+    source = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
+    app.agent(source, name=stage.step.name, isolated_partitions=True)(agent)
+
+
+def _ack(event: Any, gate: Gate) -> None:
+    event.ack()
+    gate.leave()
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        key=message.key,
+        value=message.value,
+        headers=as_headers(message.headers),
+    )

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+import json
+import unicodedata
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.faults import Poison, Retryable
+from streams.cli import main
+from streams.cli.plain import json_in, shown, shown_bytes
+from streams.envelope import Headers, Record
+from streams.operations.redrive import Filter, choose, letter_named, letters_topic, redriven_headers
+from streams.operations.topic_history import bound, moment
+from streams.stage.dead_letters import Letter, letter_headers, letter_id, original_headers, read_letter
+from streams.topics import TOPICS
+
+_NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+_TOPIC = TOPICS[0]
+_NAMES = st.sampled_from(["ce_id", "reason", "attempts", "dead-letter-id", "x", "traceparent"])
+_HEADERS = st.lists(st.tuples(_NAMES, st.binary(max_size=8)), max_size=6)
+
+
+def _letter(record: Record, **more: str) -> Record:
+    headers: Headers = letter_headers(record, "intake", Poison("no such file", "no_file"), 1)
+    headers += [(name, value.encode()) for name, value in more.items()]
+    return Record(_TOPIC.dead_letter_name, 2, 7, record.key, record.value, headers)
+
+
+def _read(offset: int = 0, **more: str) -> Letter:
+    return read_letter(_letter(Record(_TOPIC.full_name, 0, offset, None, b""), **more), 0)
+
+
+@given(_HEADERS)
+def test_a_letter_gives_back_the_headers_it_was_made_from(headers: Headers) -> None:
+    record = Record(_TOPIC.full_name, 1, 5, b"k", b"v", headers)
+    assert original_headers(_letter(record)) == headers
+    again = redriven_headers(_letter(record), "abc")
+    assert again == [*headers, ("redriveof", b"abc")]
+    twice = _letter(Record(_TOPIC.full_name, 1, 6, b"k", b"v", again))
+    assert redriven_headers(twice, "def") == [*headers, ("redriveof", b"def")]
+
+
+@given(_HEADERS)
+def test_what_a_letter_says_is_ours_and_not_the_strangers(headers: Headers) -> None:
+    record = Record(_TOPIC.full_name, 1, 5, b"k", b"v", headers)
+    letter = read_letter(_letter(record), 0)
+    assert (letter.id, letter.reason, letter.attempts) == (letter_id(record), "no_file", 1)
+    assert (letter.step, letter.error, letter.topic, letter.strays) == ("intake", "no such file", _TOPIC, False)
+    assert abs(datetime.now(UTC) - letter.failed_at) < timedelta(minutes=1)
+
+
+@given(st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=20)), max_size=8), st.integers(-(2**63), 2**63 - 1))
+def test_any_record_among_the_letters_can_be_read(headers: Headers, timestamp_ms: int) -> None:
+    letter = read_letter(Record(_TOPIC.dead_letter_name, 0, 0, None, None, headers), timestamp_ms)
+    assert letter.id
+    assert letter.topic is _TOPIC
+
+
+def test_a_letter_that_claims_another_topic_is_never_chosen() -> None:
+    stray = read_letter(_letter(Record("bank.transfers", 0, 1, None, b"")), 0)
+    assert stray.strays
+    good = _read()
+    choice = choose([stray, good], (), ())
+    assert (choice.letters, choice.strays) == ((good,), (stray,))
+    assert choose([stray, good], (stray.id,), ()).letters == ()
+
+
+def test_a_letter_sent_before_is_left_out_unless_it_is_named() -> None:
+    first, second = _read(1), _read(2)
+    choice = choose([first, second], (), {first.id: "then"})
+    assert (choice.letters, choice.sent_before) == ((second,), 1)
+    assert choose([first, second], (first.id, first.id[:12]), {first.id: "then"}).letters == (first,)
+
+
+def test_a_beginning_of_an_id_is_enough_if_it_is_the_only_one() -> None:
+    letters = [_read(offset) for offset in range(40)]
+    assert letter_named(letters, letters[3].id[:12]) is letters[3]
+    common = next(a.id[0] for a in letters if sum(b.id[0] == a.id[0] for b in letters) > 1)
+    for name, reason in ((common, "ambiguous_letter"), ("", "unknown_letter"), ("zz", "unknown_letter")):
+        with pytest.raises(Poison) as fault:
+            letter_named(letters, name)
+        assert fault.value.reason == reason
+
+
+def test_a_filter_takes_what_it_says() -> None:
+    letter = _read()
+    assert Filter().takes(letter)
+    assert Filter(reason="no_file", since=letter.failed_at).takes(letter)
+    assert not Filter(reason="other").takes(letter)
+    assert not Filter(since=letter.failed_at + timedelta(seconds=1)).takes(letter)
+
+
+def test_topics_go_by_each_of_their_names() -> None:
+    assert letters_topic("song-submitted") is letters_topic("bachata.song-submitted.v1") is _TOPIC
+    with pytest.raises(Poison, match="song-accepted"):
+        letters_topic("rendered")
+
+
+@given(st.integers(0, 10**6), st.sampled_from("smhdw"))
+def test_an_age_is_so_long_ago(count: int, unit: str) -> None:
+    seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[unit]
+    try:
+        expected = _NOW - timedelta(seconds=seconds * count)
+    except OverflowError:
+        with pytest.raises(Poison):
+            moment(f"{count}{unit}", _NOW)
+    else:
+        assert moment(f"{count}{unit}", _NOW) == expected
+
+
+@given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001
+def test_a_time_without_a_zone_is_local(naive: datetime) -> None:
+    assert moment(naive.isoformat(), _NOW) == naive.astimezone()
+    assert moment(naive.isoformat() + "+02:00", _NOW).utcoffset() == timedelta(hours=2)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_time_or_refused(text: str) -> None:
+    with suppress(Poison):
+        found = bound(text, _NOW)
+        assert isinstance(found, int) or found.tzinfo is not None
+
+
+def test_a_whole_number_is_an_offset() -> None:
+    assert bound("2026", _NOW) == 2026
+    for text in ("-1", "9" * 30, "1.5", ""):
+        with pytest.raises(Poison):
+            bound(text, _NOW)
+
+
+@given(st.text() | st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Co"]))
+def test_no_control_character_reaches_a_terminal(text: str) -> None:
+    assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in shown(text))
+    for value in (text.encode("utf-8", "surrogatepass"), json.dumps({"a": text}, ensure_ascii=True).encode()):
+        seen = shown_bytes(value).replace("\n", "")
+        assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in seen)
+
+
+@given(st.binary(max_size=5000))
+def test_any_bytes_are_shown_and_bounded(value: bytes) -> None:
+    assert len(shown_bytes(value, most=200)) < 500
+
+
+def test_json_is_shown_as_json() -> None:
+    assert json.loads(shown_bytes('{"name": "canción", "n": [1, 2.5]}'.encode())) == {"name": "canción", "n": [1, 2.5]}
+    for value in (b"[" * 100_000, b"[" * 900 + b"]" * 900, b"NaN", b"1e999", b"9" * 5000):
+        try:
+            json.dumps({"json": json_in(value)}, allow_nan=False)
+        except ValueError:
+            assert shown_bytes(value)
+
+
+def test_a_fault_that_may_pass_is_said_to() -> None:
+    headers = dict(letter_headers(Record("t", 0, 0, None, None), "intake", Retryable("later"), 4))
+    assert (headers["retryable"], headers["attempts"]) == (b"true", b"4")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("redrive",), "usage"),
+        (("redrive", "--all", "0123"), "usage"),
+        (("redrive", "--reason", "x", "0123"), "usage"),
+        (("list", "--topic", "rendered"), "unknown_topic"),
+        (("redrive", "--topic", "progress"), "unknown_topic"),
+        (("list", "--since", "yesterday"), "invalid_time"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["dead-letters", *arguments, "--json"])
+    assert ended.value.code == 1
+    assert json.loads(capsys.readouterr().out)["reason"] == reason

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.faults import Poison
+from streams.cli import main
+from streams.envelope import Headers, Record
+from streams.operations.replay import Replay, Survey, estimated_seconds, replayed_topic, root_id, song_prefix, way_of
+from streams.operations.topic_history import Kept
+from streams.stage.dead_letters import letter_id
+from streams.steps import STEP_BY_NAME
+from streams.topics import TOPICS, Topic
+
+_SUBMITTED, _ACCEPTED = TOPICS[0], TOPICS[1]
+_SHA = "ab" * 32
+_NAMES = ["ce_id", "ce_source", "ce_time", "ce_replayof", "ce_replayto", "ce_stepversion", "traceparent", "x", "x"]
+_HEADERS = st.lists(st.tuples(st.sampled_from(_NAMES), st.binary(min_size=1, max_size=8)), max_size=8)
+
+
+def _record(offset: int = 0, *, topic: Topic = _SUBMITTED, headers: Headers | None = None, **said: object) -> Record:
+    value = json.dumps({"source": {"sha256": _SHA}} | said).encode()
+    return Record(topic.full_name, 0, offset, b"key", value, headers if headers is not None else [("ce_id", b"e1")])
+
+
+def _again(record: Record, replay_id: str, offset: int, to_stage: str | None = None) -> Record:
+    headers = Replay(replay_id, _SUBMITTED, "1", to_stage).headers(record)
+    return Record(record.topic, record.partition, offset, record.key, record.value, headers)
+
+
+def _survey(*records: Record, song: str | None = None) -> Survey:
+    found = Survey()
+    for number, record in enumerate(records):
+        found.note(Kept(record, number), _SUBMITTED, song)
+    return found
+
+
+@given(_HEADERS)
+def test_what_is_not_of_the_replay_stays_as_it_was(headers: Headers) -> None:
+    rewritten = {"ce_id", "ce_time", "ce_stepversion", "ce_replayof", "ce_replayto"}
+    new = Replay("r", _SUBMITTED, "7").headers(_record(headers=headers))
+    others = [pair for pair in headers if pair[0] not in rewritten]
+    assert new[: len(others)] == others
+    names = [name for name, _ in new]
+    assert all(names.count(name) == 1 for name in rewritten - {"ce_replayto"})
+    assert "ce_replayto" not in names
+    assert dict(new)["ce_stepversion"] == b"7"
+
+
+@given(_HEADERS)
+def test_a_replay_of_a_replay_names_the_first_event(headers: Headers) -> None:
+    first = _record(3, headers=headers)
+    second = _again(first, "r1", 10)
+    third = _again(second, "r2", 20)
+    assert root_id(first) == root_id(second) == root_id(third)
+    assert dict(third.headers)["ce_replayof"] == root_id(first)
+    ids = {dict(record.headers).get("ce_id") for record in (first, second, third)}
+    assert len(ids) == 3
+    assert _again(first, "r1", 11).event_id == second.event_id
+    assert next(iter(_survey(first, second, third).newest.values())).offset == 20
+
+
+def test_an_event_without_an_id_goes_by_its_place() -> None:
+    record = _record(headers=[])
+    assert root_id(record) == letter_id(record).encode()
+    assert dict(_again(record, "r", 1).headers)["ce_correlationid"] == letter_id(record).encode()
+    assert _survey(record, _again(record, "r", 1), _record(5, headers=[])).records == 2
+
+
+def test_a_request_keeps_the_id_it_is_known_by() -> None:
+    assert _again(_record(), "r", 1).header("ce_correlationid") == "e1"
+    assert _again(_record(request_id="mine"), "r", 1).header("ce_correlationid") == "mine"
+    named = _record(headers=[("ce_id", b"e1"), ("ce_correlationid", b"yours")])
+    assert _again(named, "r", 1).header("ce_correlationid") == "yours"
+
+
+def test_what_follows_from_a_replay_is_an_event_of_its_own() -> None:
+    """It carries `ce_replayof` on, but repeats no event of its own topic."""
+    followed = _record(headers=[("ce_id", b"e2"), ("ce_replayof", b"e1")])
+    assert root_id(followed) == b"e2"
+    assert _again(followed, "r", 1).header("ce_replayof") == "e2"
+
+
+def test_the_same_id_of_two_senders_is_two_events() -> None:
+    ours = _record(headers=[("ce_id", b"1"), ("ce_source", b"/a")])
+    theirs = _record(1, headers=[("ce_id", b"1"), ("ce_source", b"/b")])
+    assert _survey(ours, theirs).records == 2
+    assert _survey(ours, theirs, ours).records == 2
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=30))
+def test_each_event_is_taken_once_and_newest(history: list[tuple[int, int]]) -> None:
+    log: list[Record] = []
+    for event, replay in history:
+        record = _record(len(log), headers=[("ce_id", str(event).encode())])
+        log.append(_again(record, f"r{replay}", len(log)) if replay else record)
+    last = {event: offset for offset, (event, _) in enumerate(history)}
+    assert sorted(newest.offset for newest in _survey(*log).newest.values()) == sorted(last.values())
+
+
+def test_the_stage_to_end_with_is_said_and_forgotten_by_the_next_replay() -> None:
+    once = _again(_record(), "r1", 1, "rendering")
+    assert once.header("ce_replayto") == "rendering"
+    assert _again(once, "r2", 2).header("ce_replayto") is None
+
+
+def test_songs_and_requests_are_counted_by_content() -> None:
+    other = "cd" * 32
+    records = (
+        _record(0, headers=[], request_id="a"),
+        _record(1, headers=[], request_id="b"),
+        _record(2, headers=[], request_id="b", source={"sha256": other}),
+        _record(3, headers=[], request_id="c", source={"path": "song.mp3"}),
+        Record(_SUBMITTED.full_name, 0, 4, b"\xff", b"\xff garbage", []),
+        Record(_SUBMITTED.full_name, 0, 5, None, None, []),
+    )
+    found = _survey(*records)
+    assert (found.records, len(found.songs), len(found.requests)) == (6, 3, 5)
+    assert found.size == sum(len(record.key or b"") + len(record.value or b"") for record in records)
+    of_one = _survey(*records, song=other[:8])
+    assert (of_one.records, of_one.matches, of_one.by_path) == (1, {other}, 3)
+
+
+def test_our_own_events_are_known_by_their_key() -> None:
+    headers = [("ce_id", b"1"), ("ce_correlationid", b"r")]
+    kept = Kept(Record(_ACCEPTED.full_name, 0, 0, _SHA.encode(), b"not opened", headers), 0)
+    found = Survey()
+    found.note(kept, _ACCEPTED, _SHA[:8])
+    assert (found.records, found.matches) == (1, {_SHA})
+
+
+@pytest.mark.parametrize("text", ["", "abc", "ab" * 33, "xyzxyzxyz", "../../etc"])
+def test_what_is_no_song_is_refused(text: str) -> None:
+    with pytest.raises(Poison):
+        song_prefix(text)
+
+
+def test_a_song_is_known_by_eight_digits() -> None:
+    assert song_prefix("ABCDEF01") == "abcdef01"
+
+
+def test_the_way_goes_from_the_reader_to_the_end_or_the_stage_named() -> None:
+    names = [step.name for step in way_of(_ACCEPTED)]
+    assert names == ["audio_analysis", "move_scoring", "sequence_planning", "rendering"]
+    assert [step.name for step in way_of(_ACCEPTED, "move_scoring")] == names[:2]
+    assert [step.name for step in way_of(replayed_topic("move-submitted"))] == ["move_indexing"]
+    for stage in ("intake", "move_indexing", "nothing"):
+        with pytest.raises(Poison, match="audio_analysis, move_scoring"):
+            way_of(_ACCEPTED, stage)
+
+
+def test_only_what_a_step_reads_can_be_replayed() -> None:
+    assert replayed_topic("bachata.song-accepted.v1") is replayed_topic("song-accepted") is _ACCEPTED
+    for name in ("rendered", "progress", "move-indexed", "song-submitted.dlq", ""):
+        with pytest.raises(Poison, match="song-submitted"):
+            replayed_topic(name)
+
+
+def test_the_estimate_is_the_most_it_can_take() -> None:
+    steps = [STEP_BY_NAME["sequence_planning"], STEP_BY_NAME["rendering"]]
+    assert estimated_seconds(10, steps, {"sequence_planning": 1.0, "rendering": 3.0}, 4) == 10
+    assert estimated_seconds(10, steps, {"rendering": 3.0}, 4) is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("rendered",), "unknown_topic"),
+        (("song-accepted", "--to-stage", "intake"), "unknown_stage"),
+        (("song-accepted", "--song", "abc"), "invalid_song"),
+        (("song-accepted", "--from", "soon"), "invalid_time"),
+    ],
+)
+def test_a_mistake_is_said_before_anything_is_started(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", *arguments, "--json"])
+    assert ended.value.code == 1
+    assert json.loads(capsys.readouterr().out)["reason"] == reason
