@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 BACHATA := .venv/bin/bachata
@@ -39,6 +39,9 @@ quality-music: .venv/.synced ## Measure beats, counts and sections beside libros
 
 quality-moves: setup ## Measure who is seen in clips, who is who, where joints are, what is found again (CLIPS=folder)
 	$(RUN) python tests/quality/quality_moves.py $(CLIPS)
+
+quality-structure: .venv/.synced ## Measure how the code hangs together, beside an earlier commit (BASE=commit)
+	$(RUN) python -m tests.quality.structure $(if $(BASE),--base $(BASE))
 
 bench-moves: setup ## Measure what indexing a clip costs, beside MediaPipe's own landmarker
 	$(RUN) python tests/quality/bench_moves.py
