@@ -10,9 +10,9 @@ import logging
 import sys
 from time import monotonic, sleep
 
+from infra.base.die_with_parent import die_with_parent
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault, Retryable
-from streams.child import die_with_parent
 from streams.leases import Desk
 from streams.worker import Worker
 

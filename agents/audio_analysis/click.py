@@ -14,7 +14,7 @@ import numpy.typing as npt
 from agents.audio_analysis.beats import Ints
 from agents.audio_analysis.decode import Floats, within_length
 from agents.intake.container import open_container
-from agents.rendering.files import replacing
+from infra.base.atomic_file import replacing
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from agents.intake.container import open_container
 from schemas.faults import Poison
+from schemas.limits import MAX_SOUND_S
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.floating[Any]]
 
 RATE = 22050
-MAX_SECONDS = 1800.0
 _CHUNK = 1 << 20
 """Samples: the fewer the pieces, the fewer new pages of memory."""
 
@@ -43,12 +43,12 @@ def sound(path: Path) -> Iterator[Floats]:
 
 
 def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
-    """The frames of at most `MAX_SECONDS`. Raises `Poison` (`too_long`) where more come."""
+    """The frames of at most `MAX_SOUND_S`. Raises `Poison` (`too_long`) where more come."""
     at = 0.0
     for frame in frames:
         at += frame.samples / frame.sample_rate
-        if at > MAX_SECONDS:
-            raise Poison(f"the audio is longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
+        if at > MAX_SOUND_S:
+            raise Poison(f"the audio is longer than {MAX_SOUND_S / 60:.0f} minutes; give a single song", "too_long")
         yield frame
 
 

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from infra.base.machine import MACHINE_ERRNOS
 from schemas.faults import Fault, Poison, Retryable, storage_reason
+from schemas.limits import MAX_PIXELS, MAX_STREAMS
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
@@ -21,11 +23,8 @@ if TYPE_CHECKING:
     from av.packet import Packet
     from av.video.stream import VideoStream
 
-Kind = Literal["audio", "video"]
 Demuxer = Literal["mov", "mp3", "flac", "ogg", "wav", "matroska"]
 
-MAX_PIXELS = 4096 * 2304
-_MAX_STREAMS = 16
 _PROBE_BYTES = 5_000_000
 _PROBE_US = 5_000_000
 _HEAD_BYTES = 16
@@ -37,14 +36,6 @@ _MAGIC: tuple[tuple[bytes, Demuxer], ...] = (
     (b"\x1aE\xdf\xa3", "matroska"),
 )
 _NO_SUCH_NAME = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
-
-MACHINE_ERRNOS = frozenset(
-    {
-        *(errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ENOLCK),
-        *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN),
-    }
-)
-"""What the system says when it is the machine that fails, whatever file was named: it may pass."""
 
 
 def sniff(path: Path) -> Demuxer:
@@ -165,7 +156,7 @@ def _options(demuxer: Demuxer) -> dict[str, str]:
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": demuxer,
-        "max_streams": str(_MAX_STREAMS),
+        "max_streams": str(MAX_STREAMS),
         "max_pixels": str(MAX_PIXELS),
         "probesize": str(_PROBE_BYTES),
         "analyzeduration": str(_PROBE_US),

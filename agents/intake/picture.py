@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.intake.container import MAX_PIXELS, decoded, not_media, packets
+from agents.intake.container import decoded, not_media, packets
 from schemas.faults import Poison
+from schemas.limits import MAX_PICTURES, MAX_PIXELS, MAX_SIDE_PX
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
-_MAX_SIDE = 4096
-_MAX_PACKETS = 240 * 600
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,7 @@ def _checked(stream: VideoStream) -> VideoStream:
 
 def _check_size(width: int, height: int) -> None:
     """A width of 0 is what FFmpeg leaves of a picture above its limit."""
-    if not 0 < width * height <= MAX_PIXELS or max(width, height) > _MAX_SIDE:
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
         raise Poison("its picture is larger than 4096x2304; scale it down", reason="picture_too_large")
 
 
@@ -102,7 +101,7 @@ def _index(container: InputContainer, stream: VideoStream) -> _Index:
         shown.append(packet.pts)
         if packet.is_keyframe:
             keys.append(packet.pts)
-        if len(shown) > _MAX_PACKETS:
+        if len(shown) > MAX_PICTURES:
             raise Poison("it has more than 144000 pictures; cut it to the move", reason="too_long")
     return _Index(tuple(sorted(shown)), tuple(sorted(keys)))
 

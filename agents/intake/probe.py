@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.intake.container import Kind, open_container
+from agents.intake.container import open_container
 from agents.intake.picture import Picture, look
 from agents.intake.sound import first_sound, listen
 from schemas.base import Decoded
 from schemas.faults import Poison
-
-SONG_S = (10.0, 20 * 60.0)
-CLIP_S = (2.0, 10 * 60.0)
-CLIP_FPS = (5.0, 240.0)
-MAX_BYTES: dict[Kind, int] = {"audio": 500 << 20, "video": 2 << 30}
+from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
 
 
-def probe(path: Path, kind: Kind) -> Decoded:
+def probe(path: Path, kind: MediaKind) -> Decoded:
     """What a file is, judged by what decodes: a song by all of its sound, a clip by its first and last pictures.
 
     Raises `Poison`: `not_a_file`, `empty`, `too_large`, `not_media`, `unsupported_codec`, `too_short`, `too_long`;

@@ -10,6 +10,7 @@ import numpy as np
 
 from agents.intake.container import decoded, not_media, packets
 from schemas.faults import Poison
+from schemas.limits import MAX_CHANNELS, SOUND_RATES_HZ
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 _CODECS = frozenset({"aac", "mp3", "flac", "alac", "vorbis", "opus", "pcm_u8", "pcm_s16le", "pcm_s16be"}) | frozenset(
     {"pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f64le"}
 )
-_RATES = range(8_000, 192_001)
-_MAX_CHANNELS = 8
 _AUDIBLE = 10 ** (-60 / 20)
 _SUMMED_S = 0.001  # what is lost in a sum of many short frames
 
@@ -83,7 +82,7 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
 
 
 def _is_usable(frame: AudioFrame) -> bool:
-    return frame.samples > 0 and frame.sample_rate in _RATES and frame.layout.nb_channels <= _MAX_CHANNELS
+    return frame.samples > 0 and frame.sample_rate in SOUND_RATES_HZ and frame.layout.nb_channels <= MAX_CHANNELS
 
 
 def _lasts(first: AudioFrame, last: AudioFrame) -> float:

@@ -7,11 +7,12 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from agents.intake.container import Kind, sniff, unread
+from agents.intake.container import sniff, unread
 from agents.intake.paths import resolve_under
 from agents.step import Tools
 from schemas.base import MediaFacts, MediaRef, Source
 from schemas.faults import Poison
+from schemas.limits import MediaKind
 
 
 def source_identity(source: Source, tools: Tools) -> Mapping[str, str | int]:
@@ -22,7 +23,7 @@ def source_identity(source: Source, tools: Tools) -> Mapping[str, str | int]:
     return {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
-def find_source(source: Source, tools: Tools, kind: Kind) -> MediaRef:
+def find_source(source: Source, tools: Tools, kind: MediaKind) -> MediaRef:
     """The source as a file of the media store, into which it is copied where it is named by a path.
 
     Raises `Poison`: `unknown_media`, `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`, `empty`,
@@ -36,7 +37,7 @@ def find_source(source: Source, tools: Tools, kind: Kind) -> MediaRef:
     return tools.media.add(path, kind)
 
 
-def accept(source: Source, tools: Tools, kind: Kind) -> MediaFacts:
+def accept(source: Source, tools: Tools, kind: MediaKind) -> MediaFacts:
     """The source, stored and probed. Raises as `find_source` and `probe` do."""
     from agents.intake.probe import probe
 

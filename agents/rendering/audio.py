@@ -11,9 +11,9 @@ import av
 from av.container import InputContainer
 
 from agents.intake.container import open_container
-from agents.rendering.files import replacing
 from agents.rendering.sound import stereo
 from agents.rendering.source import audio_stream, kept_rate, timed_sounds
+from infra.base.atomic_file import replacing
 from schemas.faults import Poison
 
 ENCODER = f"aac-1/av-{av.__version__}"

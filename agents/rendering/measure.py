@@ -8,11 +8,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from agents.rendering.encoding import TICKS
-from agents.rendering.files import sha256_of
 from agents.rendering.mezzanine import Mezzanine
 from agents.rendering.profiles import Profile
 from agents.rendering.splice import open_cached
 from agents.rendering.timeline import Stretch
+from infra.base.atomic_file import sha256_of
 from schemas.base import MediaRef
 from schemas.rendered import Video
 

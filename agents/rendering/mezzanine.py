@@ -10,8 +10,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from agents.rendering import encoding
-from agents.rendering.files import replacing
 from agents.rendering.profiles import PROFILES, Profile
+from infra.base.atomic_file import replacing
 from schemas.base import Quality
 from schemas.faults import Poison
 

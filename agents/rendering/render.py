@@ -17,14 +17,14 @@ from av.video.stream import VideoStream
 
 from agents.rendering import audio, mezzanine
 from agents.rendering.encoding import MUXER_OPTIONS, TICKS
-from agents.rendering.files import discarded, replacing
 from agents.rendering.identity import output_name
 from agents.rendering.measure import measured
 from agents.rendering.mezzanine import Mezzanine
 from agents.rendering.profiles import PROFILES
-from agents.rendering.splice import open_cached, pictures, sounds
+from agents.rendering.splice import cache_damaged, open_cached, pictures, sounds
 from agents.rendering.timeline import Stretch, stretches
 from agents.step import Tools
+from infra.base.atomic_file import remove_files, replacing
 from schemas.faults import Poison
 from schemas.rendered import Video
 from schemas.sequence_planned import SequencePlanned
@@ -104,7 +104,8 @@ def _all_pictures(
 def _with_one_header(readers: Mapping[str, InputContainer], clips: Mapping[str, Mezzanine]) -> VideoStream:
     streams = [reader.streams.video[0] for reader in readers.values()]
     if len({stream.codec_context.extradata for stream in streams}) != 1:
-        raise discarded(*(clips[sha].path for sha in readers))
+        remove_files(*(clips[sha].path for sha in readers))
+        raise cache_damaged()
     return streams[0]
 
 

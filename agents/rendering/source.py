@@ -15,8 +15,9 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from agents.intake.container import MAX_PIXELS, decoded, open_container, packets, start_s
+from agents.intake.container import decoded, open_container, packets, start_s
 from schemas.faults import Poison
+from schemas.limits import MAX_PIXELS
 
 _KEPT_RATES = (44_100, 48_000)
 

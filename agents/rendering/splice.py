@@ -15,11 +15,11 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from agents.rendering.encoding import TICKS
-from agents.rendering.files import discarded
 from agents.rendering.mezzanine import Mezzanine
 from agents.rendering.sound import AAC_FRAME
 from agents.rendering.timeline import SHORTEST_SHOWN, Stretch
-from schemas.faults import Poison
+from infra.base.atomic_file import remove_files
+from schemas.faults import Poison, Retryable
 
 # The packet before rebuilds the first samples of the next (AAC's windows overlap); without one more the first
 # click of a song was lost in decoders that fade in. The edit list hides both.
@@ -33,6 +33,11 @@ _NO_DECODING = [{"skip_frame": "all"}]
 AnyStream = TypeVar("AnyStream", VideoStream, AudioStream)
 
 
+def cache_damaged() -> Retryable:
+    """Return the fault of a step whose cached file was damaged; the next try makes the file again."""
+    return Retryable("a cached file was damaged and is made again", reason="cache_damaged")
+
+
 def open_cached(path: Path, stack: ExitStack) -> InputContainer:
     """A demuxer on an mp4 of ours, closed with `stack`. Raises `Retryable` where it is damaged."""
     try:
@@ -40,7 +45,8 @@ def open_cached(path: Path, stack: ExitStack) -> InputContainer:
             f"{_URL}{path.resolve()}", "r", "mp4", _OPTIONS, stream_options=_NO_DECODING
         )
     except av.error.FFmpegError as error:
-        raise discarded(path) from error
+        remove_files(path)
+        raise cache_damaged() from error
     return stack.enter_context(reader)
 
 
@@ -100,7 +106,8 @@ def _from_keyframe(reader: InputContainer, keyframe: int) -> Iterator[tuple[Pack
         if packet.pts is None or packet.pts < keyframe:
             continue
         if not found and not (packet.is_keyframe and packet.pts == keyframe):
-            raise discarded(_path(reader))
+            remove_files(_path(reader))
+            raise cache_damaged()
         found = True
         yield packet, packet.pts
 
@@ -111,7 +118,8 @@ def _packets(reader: InputContainer, stream: AnyStream, seek_to: int | None) -> 
             reader.seek(seek_to, stream=stream)
         yield from reader.demux(stream)
     except av.error.FFmpegError as error:
-        raise discarded(_path(reader)) from error
+        remove_files(_path(reader))
+        raise cache_damaged() from error
 
 
 def _path(reader: InputContainer) -> Path:

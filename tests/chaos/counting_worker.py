@@ -10,12 +10,12 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.step import Step, Tools
+from infra.base.die_with_parent import die_with_parent
 from infra.settings import Settings, load_settings
 from schemas.base import MediaFacts, Payload
 from schemas.faults import Fault, Poison
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.child import die_with_parent
 from streams.children import Done
 from streams.stage import Runner
 from streams.tools import make_tools

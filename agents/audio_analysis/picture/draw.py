@@ -11,7 +11,7 @@ from agents.audio_analysis.picture.pen import Pen
 from agents.audio_analysis.picture.sheet import INK, LEFT, QUIET, WIDTH, Scale, Sheet, blank
 from agents.audio_analysis.picture.wave import Wave, wave_of
 from agents.audio_analysis.picture.words import facts, printable, trust
-from agents.rendering.files import replacing
+from infra.base.atomic_file import replacing
 from schemas.audio_analyzed import AudioAnalysis
 
 if TYPE_CHECKING:

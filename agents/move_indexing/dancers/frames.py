@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.intake.container import MAX_PIXELS, decoded, open_container, packets, start_s
+from agents.intake.container import decoded, open_container, packets, start_s
 from schemas.faults import Poison
+from schemas.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from av.container import InputContainer

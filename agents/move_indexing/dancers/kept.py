@@ -22,7 +22,7 @@ from agents.move_indexing.dancers.finder import DancerFinder
 from agents.move_indexing.dancers.frames import sampled
 from agents.move_indexing.dancers.modes import MODES
 from agents.move_indexing.dancers.sightings import Moment, Sighting
-from agents.rendering.files import replacing
+from infra.base.atomic_file import replacing
 from schemas.base import Quality
 
 _VERSION = 1  # of what is seen: another one looks at all clips again

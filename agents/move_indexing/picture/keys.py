@@ -17,7 +17,7 @@ from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.pictures import Picture, pictures_at
 from agents.move_indexing.picture.strip import STRIP_PX, draw_strip
 from agents.move_indexing.picture.tiles import Scene, tiles
-from agents.rendering.files import replacing
+from infra.base.atomic_file import replacing
 from schemas.move_indexed import MoveCard
 
 if TYPE_CHECKING:

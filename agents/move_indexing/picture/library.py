@@ -15,7 +15,7 @@ from agents.audio_analysis.picture.sheet import INK, LEFT, QUIET, WIDTH, Sheet, 
 from agents.audio_analysis.picture.words import printable
 from agents.move_indexing.dancers.sightings import Floats
 from agents.move_indexing.picture.plane import places
-from agents.rendering.files import replacing
+from infra.base.atomic_file import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,9 +22,9 @@ from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.overlay import Overlay
 from agents.move_indexing.picture.pictures import Picture, no_picture, pictures
 from agents.rendering.encoding import MUXER_OPTIONS, TICKS, TIME_BASE
-from agents.rendering.files import replacing
 from agents.rendering.sound import stereo
 from agents.rendering.source import audio_stream, kept_rate, mean_fps, timed_sounds
+from infra.base.atomic_file import replacing
 from schemas.faults import Poison
 from schemas.move_indexed import MoveCard
 

@@ -172,7 +172,7 @@ def test_what_does_not_decode_leaves_no_file(
 def test_a_song_that_never_ends_leaves_no_file(
     song_file: Path, analysis: AudioAnalysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.audio_analysis.decode.MAX_SECONDS", 3.0)
+    monkeypatch.setattr("agents.audio_analysis.decode.MAX_SOUND_S", 3.0)
     (tmp_path / "click.wav").write_bytes(b"an older one")
     with pytest.raises(Poison) as caught:
         write_click(song_file, analysis, tmp_path / "click.wav")

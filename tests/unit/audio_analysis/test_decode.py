@@ -122,7 +122,7 @@ def test_too_little_sound_is_refused(samples: int, short: Song, tmp_path: Path) 
 
 
 def test_too_much_sound_is_refused(short: Song, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.audio_analysis.decode.MAX_SECONDS", 3.0)
+    monkeypatch.setattr("agents.audio_analysis.decode.MAX_SOUND_S", 3.0)
     assert reason(write(tmp_path / "a.flac", short.samples, "flac")) == "too_long"
 
 

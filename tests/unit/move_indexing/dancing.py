@@ -11,7 +11,7 @@ import numpy as np
 from agents.move_indexing.dancers.frames import Frame
 from agents.move_indexing.dancers.kept import Watched
 from agents.move_indexing.dancers.sightings import Floats, Moment, Sighting
-from agents.rendering.files import sha256_of
+from infra.base.atomic_file import sha256_of
 from schemas.base import MediaFacts
 from schemas.move_indexed import Dancers, Eight, MoveCard
 from tests.unit.move_indexing.kit import BLUE, RED, standing, write_clip

@@ -13,8 +13,8 @@ import pytest
 
 from agents.rendering.agent import STEP
 from agents.rendering.encoding import thinning
-from agents.rendering.files import sha256_of
 from agents.rendering.render import render
+from infra.base.atomic_file import sha256_of
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
 from schemas.sequence_planned import Segment, SequencePlanned

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.rendering.files import discarded, replacing
-from schemas.faults import Retryable
+from infra.base.atomic_file import remove_files, replacing
 
 
 def names(folder: Path) -> list[str]:
@@ -83,10 +82,7 @@ def test_files_of_others_and_links_are_left(tmp_path: Path) -> None:
     assert names(tmp_path) == [".a.1-abcdefgh.part", ".download.part", "b", "song.part"]
 
 
-def test_damaged_files_are_removed_and_the_message_has_no_path(tmp_path: Path) -> None:
-    damaged = [tmp_path / "a", tmp_path / "gone"]
-    damaged[0].touch()
-    fault = discarded(*damaged)
-    assert isinstance(fault, Retryable)
-    assert (str(fault), fault.reason) == ("a cached file was damaged and is made again", "cache_damaged")
+def test_files_are_removed_whether_they_are_there_or_not(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    remove_files(tmp_path / "a", tmp_path / "gone")
     assert names(tmp_path) == []
