@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.audio_analysis.bars import bars_of
 from agents.audio_analysis.confidence import Trust, doubts_of, trust_of
 from agents.audio_analysis.counts import counts_of
-from agents.audio_analysis.decode import Floats, sound
+from agents.audio_analysis.decode import sound
 from agents.audio_analysis.embedding import embedding_of
 from agents.audio_analysis.energy import energy_of, level_of
 from agents.audio_analysis.form import Form, form_of

@@ -7,8 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats, Ints
 from agents.audio_analysis.meter import accents_of, beat_means, unit
 from agents.audio_analysis.onsets import Onsets
 from agents.audio_analysis.spectrum import Spectrum

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats, within_length
+from agents.arrays import Floats, Ints
+from agents.audio_analysis.decode import within_length
 from agents.intake.container import open_container
 from infra.base.atomic_file import replacing
 from schemas.audio_analyzed import AudioAnalysis

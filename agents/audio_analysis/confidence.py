@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from agents.arrays import Bools, Floats
 from agents.audio_analysis.bars import Bars
-from agents.audio_analysis.decode import Floats
 from agents.audio_analysis.form import Form
 from agents.audio_analysis.grid import Grid
 from agents.audio_analysis.meter import beat_means
@@ -129,7 +128,7 @@ def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[Doubt, ...]:
     beats = trust.beats < UNSURE
     downbeats = (trust.downbeats < UNSURE) & ~beats
     counts = (trust.counts < UNSURE) & ~beats & ~downbeats
-    told: tuple[tuple[About, npt.NDArray[np.bool_]], ...] = (
+    told: tuple[tuple[About, Bools], ...] = (
         ("beats", beats),
         ("downbeats", downbeats),
         ("counts", counts),
@@ -139,7 +138,7 @@ def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[Doubt, ...]:
     )
 
 
-def _stretches(low: npt.NDArray[np.bool_], sections: Sequence[Section]) -> Iterator[tuple[float, float]]:
+def _stretches(low: Bools, sections: Sequence[Section]) -> Iterator[tuple[float, float]]:
     """Where it is low, neighbouring sections together."""
     turns = [0, *(np.flatnonzero(np.diff(low)) + 1).tolist(), len(low)]
     for a, b in pairwise(turns):

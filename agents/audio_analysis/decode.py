@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from agents.arrays import Floats
 from agents.intake.container import open_container
 from schemas.faults import Poison
 from schemas.limits import MAX_SOUND_S
@@ -18,8 +18,6 @@ from schemas.limits import MAX_SOUND_S
 if TYPE_CHECKING:
     from av import AudioFrame
     from av.audio.fifo import AudioFifo
-
-Floats = npt.NDArray[np.floating[Any]]
 
 RATE = 22050
 _CHUNK = 1 << 20

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats
 from agents.audio_analysis.grid import Grid
 from agents.audio_analysis.meter import accents_of, beat_means, chord_changes, unit
 from agents.audio_analysis.onsets import Onsets, log_magnitude

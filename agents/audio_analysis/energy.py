@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats
 from agents.audio_analysis.meter import accents_of, beat_means
 from agents.audio_analysis.onsets import Onsets, moving_mean
 from schemas.base import Level

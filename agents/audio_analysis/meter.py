@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats, Ints
 from agents.audio_analysis.onsets import moving_max
 
 # What bachata's instruments play on 1 & 2 & 3 & 4 &, by band: the bass on 1, 3 and 4; the bongó's hembra on 4;

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Bools, Floats, Ints
 from agents.audio_analysis.picture.overview import draw_wave
 from agents.audio_analysis.picture.pen import Pen
 from agents.audio_analysis.picture.sheet import FIVE, INK, LEFT, ONE, QUIET, Scale, Sheet, band_colour, trust_colour
@@ -79,7 +77,7 @@ def _ticks(sheet: Sheet, top: float, xs: Floats, colour: str, *, first: bool) ->
     sheet.strokes(xs, top + inset, _WAVE_PX - 2 * inset, colour, 2 if first else 1)
 
 
-def legible(xs: Floats, counts: Ints) -> npt.NDArray[np.bool_]:
+def legible(xs: Floats, counts: Ints) -> Bools:
     """Which counts to print, (beats,): all where there is room, else 1 and 5, else each 1; never one upon another."""
     gap = float(np.median(np.diff(xs))) if len(xs) > 1 else np.inf
     printed = np.zeros(len(xs), bool)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats
 from agents.audio_analysis.picture.pen import Pen, cut, known, width_of
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from agents.arrays import Image
 from agents.intake.container import decoded, open_container, packets, start_s
 from schemas.faults import Poison
 from schemas.limits import MAX_PIXELS
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
-
-Image = npt.NDArray[np.uint8]
 
 RATE_HZ = 10.0  # of motion, once measured; a clip may be looked at more often
 _PIXELS = 640 * 360  # larger pictures cost more and give the same landmarks: the model sees 256x256 of a dancer

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.move_indexing.dancers.sightings import HIPS, Floats, Moment, Sighting, middle, torso
+from agents.arrays import Bools, Floats
+from agents.move_indexing.dancers.sightings import HIPS, Moment, Sighting, middle, torso
 
 Pair = tuple[Sighting | None, Sighting | None]
 
@@ -133,7 +133,7 @@ def _dressed(pairs: Floats) -> _Wardrobe:
     return _worn(pairs, swapped)
 
 
-def _worn(pairs: Floats, swapped: npt.NDArray[np.bool_]) -> _Wardrobe:
+def _worn(pairs: Floats, swapped: Bools) -> _Wardrobe:
     ordered = np.where(swapped[:, None, None], pairs[:, ::-1], pairs)
     usual = _nan_median(ordered)
     # Not a median: what shows a face now and hair then must count for little.

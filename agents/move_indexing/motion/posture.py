@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import (
     ANKLES,
@@ -18,10 +19,9 @@ from agents.move_indexing.dancers.sightings import (
     NOSE,
     SHOULDERS,
     WRISTS,
-    Floats,
     middle,
     torso,
-)  # fmt: skip
+)
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.signals import correlation, rate, smooth, speed, spread, strength
 

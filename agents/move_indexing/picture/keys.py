@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agents.arrays import Image
 from agents.audio_analysis.picture.pen import Pen, width_of
 from agents.audio_analysis.picture.sheet import FIVE, INK, LEFT, ONE, QUIET, WIDTH, Sheet, blank
 from agents.audio_analysis.picture.words import printable
-from agents.move_indexing.dancers.frames import Image
 from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.pictures import Picture, pictures_at
 from agents.move_indexing.picture.strip import STRIP_PX, draw_strip

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.audio_analysis.picture.pen import Pen, width_of
 from agents.audio_analysis.picture.sheet import INK, LEFT, QUIET, WIDTH, Sheet, blank
 from agents.audio_analysis.picture.words import printable
-from agents.move_indexing.dancers.sightings import Floats
 from agents.move_indexing.picture.plane import places
 from infra.base.atomic_file import replacing
 

@@ -9,9 +9,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from agents.arrays import Floats, Image
 from agents.audio_analysis.picture.pen import Pen, known
-from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import Floats
 from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.pictures import Picture
 from agents.move_indexing.picture.skeleton import Colour, draw_body, rgb_of

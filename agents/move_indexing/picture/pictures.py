@@ -11,8 +11,8 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 
+from agents.arrays import Image
 from agents.intake.container import open_container
-from agents.move_indexing.dancers.frames import Image
 from agents.rendering.encoding import TICKS, mark_beats
 from agents.rendering.picture import Letterbox, fitted
 from agents.rendering.profiles import Profile

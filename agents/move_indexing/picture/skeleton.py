@@ -7,19 +7,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import (
-    ANKLES,
-    EARS,
-    ELBOWS,
-    HIPS,
-    KNEES,
-    NOSE,
-    SHOULDERS,
-    WRISTS,
-    Floats,
-    middle,
-)
+from agents.arrays import Floats, Image
+from agents.move_indexing.dancers.sightings import ANKLES, EARS, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS, middle
 from agents.move_indexing.picture.bodies import Body
 
 Colour = tuple[int, int, int]

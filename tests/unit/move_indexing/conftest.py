@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.move_indexing.dancers.sightings import Floats, Sighting
+from agents.arrays import Floats
+from agents.move_indexing.dancers.sightings import Sighting
 from agents.step import Tools
 from infra.media_store import MediaStore
 from infra.settings import load_settings

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.frames import Frame
 from agents.move_indexing.dancers.kept import Watched
-from agents.move_indexing.dancers.sightings import Floats, Moment, Sighting
+from agents.move_indexing.dancers.sightings import Moment, Sighting
 from infra.base.atomic_file import sha256_of
 from schemas.base import MediaFacts
 from schemas.move_indexed import Dancers, Eight, MoveCard

@@ -11,7 +11,8 @@ import numpy as np
 from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
-from agents.move_indexing.dancers.sightings import Floats, Sighting
+from agents.arrays import Floats
+from agents.move_indexing.dancers.sightings import Sighting
 
 MakeBody = Callable[..., Sighting]
 MakeClip = Callable[..., Path]

@@ -8,8 +8,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.frames import Frame, sampled
-from agents.move_indexing.dancers.sightings import Floats
 from tests.unit.move_indexing.kit import write_clip
 
 _DEMO = Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"

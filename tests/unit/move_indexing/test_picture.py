@@ -16,8 +16,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from agents.arrays import Floats
 from agents.audio_analysis.picture.sheet import LEFT, SHEET_PX, WIDTH
-from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Floats, Moment
+from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Moment
 from agents.move_indexing.picture import keys, library, overlay
 from agents.move_indexing.picture.bodies import FOLLOW, LEAD, Body, Dancer, couple
 from agents.move_indexing.picture.library import Point, draw_map, looks_of
