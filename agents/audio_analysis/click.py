@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from agents.arrays import Floats, Ints
 from agents.audio_analysis.decode import within_length
-from agents.intake.container import open_container
+from agents.media.container import open_container
 from infra.base.atomic_file import replacing
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
@@ -53,8 +53,8 @@ def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
     Time 0 is the container's start, as in the analysis; a click begins on the sample nearest to its beat.
     Raises `Poison` as decoding does: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
-    from agents.rendering.sound import stereo
-    from agents.rendering.source import audio_stream, kept_rate, timed_sounds
+    from agents.media.decode import audio_stream, kept_rate, timed_sounds
+    from agents.media.resample import stereo
 
     with open_container(path) as reader, replacing(target) as temporary:
         stream = audio_stream(reader)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from agents.arrays import Floats
-from agents.intake.container import open_container
+from agents.media.container import open_container
 from schemas.faults import Poison
 from schemas.limits import MAX_SOUND_S
 
@@ -31,8 +31,8 @@ def sound(path: Path) -> Iterator[Floats]:
     starts late is led in by silence, and what could not be decoded leaves silence of its length.
     Raises `Poison`: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
-    from agents.rendering.sound import placed
-    from agents.rendering.source import audio_stream, timed_sounds
+    from agents.media.decode import audio_stream, timed_sounds
+    from agents.media.resample import placed
 
     with open_container(path) as container:
         frames = within_length(placed(timed_sounds(container, audio_stream(container))))
@@ -54,7 +54,7 @@ def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Floats]]:
     """A rate, and mono samples at it; frames of one kind are joined."""
     from av.audio.fifo import AudioFifo
 
-    from agents.rendering.sound import kind
+    from agents.media.resample import kind
 
     for (_, _, rate), alike in groupby(frames, key=kind):
         fifo = AudioFifo()

@@ -10,9 +10,9 @@ from pathlib import Path
 import av
 from av.container import InputContainer
 
-from agents.intake.container import open_container
-from agents.rendering.sound import stereo
-from agents.rendering.source import audio_stream, kept_rate, timed_sounds
+from agents.media.container import open_container
+from agents.media.decode import audio_stream, kept_rate, timed_sounds
+from agents.media.resample import stereo
 from infra.base.atomic_file import replacing
 from schemas.faults import Poison
 

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from agents.rendering.encoding import TICKS
-from agents.rendering.mezzanine import Mezzanine
-from agents.rendering.profiles import Profile
+from agents.media.keyframe_encoder import TICKS
+from agents.media.mezzanine import Mezzanine
+from agents.media.quality import Profile
 from agents.rendering.splice import open_cached
 from agents.rendering.timeline import Stretch
 from infra.base.atomic_file import sha256_of

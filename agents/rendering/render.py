@@ -15,12 +15,13 @@ from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from agents.rendering import audio, mezzanine
-from agents.rendering.encoding import MUXER_OPTIONS, TICKS
+from agents.media import mezzanine
+from agents.media.keyframe_encoder import MUXER_OPTIONS, TICKS
+from agents.media.mezzanine import Mezzanine
+from agents.media.quality import PROFILES
+from agents.rendering import audio
 from agents.rendering.identity import output_name
 from agents.rendering.measure import measured
-from agents.rendering.mezzanine import Mezzanine
-from agents.rendering.profiles import PROFILES
 from agents.rendering.splice import cache_damaged, open_cached, pictures, sounds
 from agents.rendering.timeline import Stretch, stretches
 from agents.step import Tools

@@ -14,9 +14,9 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from agents.rendering.encoding import TICKS
-from agents.rendering.mezzanine import Mezzanine
-from agents.rendering.sound import AAC_FRAME
+from agents.media.keyframe_encoder import TICKS
+from agents.media.mezzanine import Mezzanine
+from agents.media.resample import AAC_FRAME
 from agents.rendering.timeline import SHORTEST_SHOWN, Stretch
 from infra.base.atomic_file import remove_files
 from schemas.faults import Poison, Retryable

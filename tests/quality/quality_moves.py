@@ -27,8 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from agents.arrays import Floats  # noqa: E402
+from agents.media.sampled_frames import sampled  # noqa: E402
 from agents.move_indexing.dancers.dance import Dance, understand  # noqa: E402
-from agents.move_indexing.dancers.frames import sampled  # noqa: E402
 from agents.move_indexing.dancers.identity import Pair  # noqa: E402
 from agents.move_indexing.dancers.kept import Watched, look  # noqa: E402
 from agents.move_indexing.dancers.sightings import HIPS, middle  # noqa: E402

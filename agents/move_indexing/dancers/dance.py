@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.media.sampled_frames import RATE_HZ
 from agents.move_indexing.dancers.identity import Pair, assign
 from agents.move_indexing.dancers.sightings import ANKLES, NOSE, Moment
 from agents.move_indexing.dancers.tracks import Track, follow

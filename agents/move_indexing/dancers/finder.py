@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.arrays import Floats, Image
+from agents.media.sampled_frames import Frame
 from agents.move_indexing.dancers.colours import dress
 from agents.move_indexing.dancers.detector import Candidate, Detector
-from agents.move_indexing.dancers.frames import Frame
 from agents.move_indexing.dancers.landmarks import Body, Landmarks
 from agents.move_indexing.dancers.networks import load
 from agents.move_indexing.dancers.outline import Mask, own_pixels, share_beside

@@ -17,9 +17,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agents.media.sampled_frames import sampled
 from agents.move_indexing.dancers.colours import COLOURS
 from agents.move_indexing.dancers.finder import DancerFinder
-from agents.move_indexing.dancers.frames import sampled
 from agents.move_indexing.dancers.modes import MODES
 from agents.move_indexing.dancers.sightings import Moment, Sighting
 from infra.base.atomic_file import replacing

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Bools, Floats
-from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.media.sampled_frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import Sighting
 
 MAX_GAP_S = 0.7

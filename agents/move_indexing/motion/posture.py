@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.media.sampled_frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import (
     ANKLES,
     EARS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.media.sampled_frames import RATE_HZ
 
 _TAPS = 3
 

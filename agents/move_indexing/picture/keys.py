@@ -13,8 +13,8 @@ from agents.arrays import Image
 from agents.audio_analysis.picture.pen import Pen, width_of
 from agents.audio_analysis.picture.sheet import FIVE, INK, LEFT, ONE, QUIET, WIDTH, Sheet, blank
 from agents.audio_analysis.picture.words import printable
+from agents.media.pictures import Picture, pictures_at
 from agents.move_indexing.picture.bodies import Dancer
-from agents.move_indexing.picture.pictures import Picture, pictures_at
 from agents.move_indexing.picture.strip import STRIP_PX, draw_strip
 from agents.move_indexing.picture.tiles import Scene, tiles
 from infra.base.atomic_file import replacing

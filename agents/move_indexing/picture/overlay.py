@@ -11,8 +11,8 @@ import numpy as np
 
 from agents.arrays import Floats, Image
 from agents.audio_analysis.picture.pen import Pen, known
+from agents.media.pictures import Picture
 from agents.move_indexing.picture.bodies import Dancer
-from agents.move_indexing.picture.pictures import Picture
 from agents.move_indexing.picture.skeleton import Colour, draw_body, rgb_of
 from schemas.move_indexed import MoveCard
 

@@ -17,13 +17,13 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
 
-from agents.intake.container import open_container
+from agents.media.container import open_container
+from agents.media.decode import audio_stream, kept_rate, mean_fps, timed_sounds
+from agents.media.keyframe_encoder import MUXER_OPTIONS, TICKS, TIME_BASE
+from agents.media.pictures import Picture, no_picture, pictures
+from agents.media.resample import stereo
 from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.overlay import Overlay
-from agents.move_indexing.picture.pictures import Picture, no_picture, pictures
-from agents.rendering.encoding import MUXER_OPTIONS, TICKS, TIME_BASE
-from agents.rendering.sound import stereo
-from agents.rendering.source import audio_stream, kept_rate, mean_fps, timed_sounds
 from infra.base.atomic_file import replacing
 from schemas.faults import Poison
 from schemas.move_indexed import MoveCard

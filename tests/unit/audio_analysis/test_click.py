@@ -13,9 +13,9 @@ import pytest
 
 from agents.audio_analysis.analysis import analyze
 from agents.audio_analysis.click import write_click
-from agents.intake.container import open_container
-from agents.rendering.sound import stereo
-from agents.rendering.source import audio_stream, timed_sounds
+from agents.media.container import open_container
+from agents.media.decode import audio_stream, timed_sounds
+from agents.media.resample import stereo
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 from tests.unit.audio_analysis.band import RATE, Song, play, write, write_clip

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.media.sampled_frames import Frame, sampled
 from agents.move_indexing.dancers.dance import Dance, understand
 from agents.move_indexing.dancers.finder import DancerFinder
-from agents.move_indexing.dancers.frames import Frame, sampled
 from agents.move_indexing.dancers.kept import look
 from schemas.faults import Poison, Retryable
-from tests.unit.move_indexing.kit import MakeClip
+from tests.unit.media.builders import MakeClip
 
 # MediaPipe's numbers of the joints whose places the rendered clips tell: hands, hips, knees and feet.
 _TOLD = [15, 16, 23, 24, 25, 26, 27, 28]
@@ -80,7 +80,7 @@ def test_a_process_that_has_looked_ends_without_a_word(pose_model: Path) -> None
     code = (
         "import sys, numpy as np; from pathlib import Path;"
         "from agents.move_indexing.dancers.finder import DancerFinder;"
-        "from agents.move_indexing.dancers.frames import Frame;"
+        "from agents.media.sampled_frames import Frame;"
         "DancerFinder(Path(sys.argv[1])).find(Frame(0.0, np.zeros((90, 160, 3), np.uint8)))"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(pose_model)], capture_output=True, text=True, check=True)

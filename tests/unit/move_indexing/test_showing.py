@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from agents.intake.probe import probe
+from agents.media.probe import probe
 from agents.move_indexing.dancers import kept
 from agents.move_indexing.dancers.dance import understand
 from agents.move_indexing.dancers.kept import watched

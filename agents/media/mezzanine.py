@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from agents.rendering import encoding
-from agents.rendering.profiles import PROFILES, Profile
+from agents.media import keyframe_encoder
+from agents.media.quality import PROFILES, Profile
 from infra.base.atomic_file import replacing
 from schemas.base import Quality
 from schemas.faults import Poison
@@ -67,7 +67,7 @@ def _check(beats: Sequence[float]) -> None:
 
 def _place(cache_dir: Path, clip_sha256: str, beats: Sequence[float], profile: Profile) -> Path:
     ticks = ",".join(str(round(beat * 1e6)) for beat in beats)
-    digest = hashlib.sha256(f"{encoding.ENCODER}|{profile}|{ticks}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{keyframe_encoder.ENCODER}|{profile}|{ticks}".encode()).hexdigest()[:16]
     return cache_dir / "mezzanines" / clip_sha256 / f"{profile.name}-{digest}.mp4"
 
 
@@ -75,7 +75,7 @@ def _make(
     source: Path, beats: Sequence[float], profile: Profile, path: Path, report: Callable[[float], None]
 ) -> Mezzanine:
     with replacing(path) as temporary:
-        encoded = encoding.encode(source, beats, profile, temporary, report)
+        encoded = keyframe_encoder.encode(source, beats, profile, temporary, report)
         size = temporary.stat().st_size
     made = Mezzanine(path, tuple(beats), *encoded, size_bytes=size)
     _save(made)

@@ -15,7 +15,7 @@ from av.stream import Disposition
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from agents.intake.container import decoded, open_container, packets, start_s
+from agents.media.container import decoded, open_container, packets, start_s
 from schemas.faults import Poison
 from schemas.limits import MAX_PIXELS
 

@@ -7,8 +7,8 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
-from agents.intake.container import sniff, unread
-from agents.intake.paths import resolve_under
+from agents.media.allowed_paths import resolve_under
+from agents.media.container import sniff, unread
 from agents.step import Tools
 from schemas.base import MediaFacts, MediaRef, Source
 from schemas.faults import Poison
@@ -39,7 +39,7 @@ def find_source(source: Source, tools: Tools, kind: MediaKind) -> MediaRef:
 
 def accept(source: Source, tools: Tools, kind: MediaKind) -> MediaFacts:
     """The source, stored and probed. Raises as `find_source` and `probe` do."""
-    from agents.intake.probe import probe
+    from agents.media.probe import probe
 
     media = find_source(source, tools, kind)
     found = probe(tools.media.path(media.sha256), kind)

@@ -12,11 +12,11 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 
 from agents.arrays import Image
-from agents.intake.container import open_container
-from agents.rendering.encoding import TICKS, mark_beats
-from agents.rendering.picture import Letterbox, fitted
-from agents.rendering.profiles import Profile
-from agents.rendering.source import timed_pictures, video_stream
+from agents.media.container import open_container
+from agents.media.decode import timed_pictures, video_stream
+from agents.media.keyframe_encoder import TICKS, mark_beats
+from agents.media.letterbox import Letterbox, fitted
+from agents.media.quality import Profile
 from schemas.faults import Poison
 
 _LONG, _SHORT = 1280, 720

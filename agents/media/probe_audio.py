@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.intake.container import decoded, not_media, packets
+from agents.media.container import decoded, not_media, packets
 from schemas.faults import Poison
 from schemas.limits import MAX_CHANNELS, SOUND_RATES_HZ
 

@@ -19,10 +19,10 @@ from av.container import InputContainer, OutputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from agents.intake.container import open_container
-from agents.rendering.picture import Letterbox
-from agents.rendering.profiles import Profile
-from agents.rendering.source import mean_fps, timed_pictures, video_stream
+from agents.media.container import open_container
+from agents.media.decode import mean_fps, timed_pictures, video_stream
+from agents.media.letterbox import Letterbox
+from agents.media.quality import Profile
 from schemas.faults import Poison
 
 TICKS = 90_000

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.intake.container import decoded, not_media, packets
+from agents.media.container import decoded, not_media, packets
 from schemas.faults import Poison
 from schemas.limits import MAX_PICTURES, MAX_PIXELS, MAX_SIDE_PX
 

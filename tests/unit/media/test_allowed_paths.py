@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.intake.paths import resolve_under
+from agents.media.allowed_paths import resolve_under
 from schemas.faults import Poison
 
 PARTS = (

@@ -12,13 +12,13 @@ from pathlib import Path
 import av
 import pytest
 
-from agents.intake.container import open_container, sniff
-from agents.intake.sources import find_source, source_identity
+from agents.media.container import open_container, sniff
+from agents.media.submitted import find_source, source_identity
 from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import Source
 from schemas.faults import Fault, Poison, Retryable
-from tests.unit.intake.making import tone, write_sound
+from tests.unit.media.builders import tone, write_sound
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_a_file_that_cannot_be_sniffed(
 def test_a_source_that_cannot_be_looked_at(
     song: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Fault], reason: str
 ) -> None:
-    monkeypatch.setattr("agents.intake.sources.resolve_under", lambda roots, name: song)
+    monkeypatch.setattr("agents.media.submitted.resolve_under", lambda roots, name: song)
     with monkeypatch.context() as system:
         refuse(system, Path, "stat", number)
         with pytest.raises(Fault) as caught:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.intake.container import open_container
-from agents.intake.picture import Picture, look
-from agents.intake.sound import first_sound, listen
+from agents.media.container import open_container
+from agents.media.probe_audio import first_sound, listen
+from agents.media.probe_video import Picture, look
 from schemas.base import Decoded
 from schemas.faults import Poison
 from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,13 +14,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.rendering import audio, source
-from agents.rendering.encoding import TICKS, mark_beats, thinning
-from agents.rendering.mezzanine import Mezzanine, ensure
-from agents.rendering.picture import fitted
+from agents.media import decode
+from agents.media.keyframe_encoder import TICKS, mark_beats, thinning
+from agents.media.letterbox import fitted
+from agents.media.mezzanine import Mezzanine, ensure
+from agents.rendering import audio
 from schemas.faults import Poison
-from tests.unit.rendering.conftest import Scene
-from tests.unit.rendering.kit import (
+from tests.unit.media.known_media import (
     NUMBER_BITS,
     Clip,
     click_samples,
@@ -33,14 +34,22 @@ from tests.unit.rendering.kit import (
 ALL = ["24", "29.97", "30", "50", "60", "turned", "portrait", "vfr"]
 
 
-def mezzanine_of(scene: Scene, name: str) -> Mezzanine:
-    clip = scene.clips[name]
-    return ensure(clip.path, clip.sha, clip.beats, "fast", scene.tools.cache_dir)
+@pytest.fixture(scope="module")
+def mezzanine_of(clips: dict[str, Clip], cache: Path) -> Callable[[str], Mezzanine]:
+    """Make the mezzanine of a clip, once for all tests."""
+
+    def make(name: str) -> Mezzanine:
+        clip = clips[name]
+        return ensure(clip.path, clip.sha, clip.beats, "fast", cache)
+
+    return make
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_the_frame_nearest_each_beat_is_a_key_frame(scene: Scene, name: str) -> None:
-    clip, made = scene.clips[name], mezzanine_of(scene, name)
+def test_the_frame_nearest_each_beat_is_a_key_frame(
+    clips: dict[str, Clip], mezzanine_of: Callable[[str], Mezzanine], name: str
+) -> None:
+    clip, made = clips[name], mezzanine_of(name)
     with av.open(str(made.path)) as reader:
         keys = {p.pts: p.is_keyframe for p in reader.demux(video=0) if p.pts is not None}
     for beat, pts in zip(clip.beats, made.keyframe_pts, strict=True):
@@ -50,8 +59,10 @@ def test_the_frame_nearest_each_beat_is_a_key_frame(scene: Scene, name: str) -> 
 
 
 @pytest.mark.parametrize("name", ALL)
-def test_decoding_can_begin_at_any_beat(scene: Scene, name: str) -> None:
-    clip, made = scene.clips[name], mezzanine_of(scene, name)
+def test_decoding_can_begin_at_any_beat(
+    clips: dict[str, Clip], mezzanine_of: Callable[[str], Mezzanine], name: str
+) -> None:
+    clip, made = clips[name], mezzanine_of(name)
     for pts in made.keyframe_pts:
         with av.open(str(made.path)) as reader:
             reader.seek(pts, stream=reader.streams.video[0])
@@ -62,10 +73,10 @@ def test_decoding_can_begin_at_any_beat(scene: Scene, name: str) -> None:
         assert clip.times[value & (1 << NUMBER_BITS) - 1] == pytest.approx(pts / TICKS, abs=1e-4)
 
 
-def test_all_mezzanines_have_one_header(scene: Scene) -> None:
+def test_all_mezzanines_have_one_header(mezzanine_of: Callable[[str], Mezzanine]) -> None:
     headers = set()
     for name in ALL:
-        with av.open(str(mezzanine_of(scene, name).path)) as reader:
+        with av.open(str(mezzanine_of(name).path)) as reader:
             context = reader.streams.video[0].codec_context
             headers.add((context.extradata, context.width, context.height, reader.streams.video[0].time_base))
             assert not context.has_b_frames
@@ -73,8 +84,8 @@ def test_all_mezzanines_have_one_header(scene: Scene) -> None:
     assert headers.pop()[1:] == (1280, 720, Fraction(1, 90_000))
 
 
-def test_pictures_are_letterboxed_not_squeezed(scene: Scene) -> None:
-    with av.open(str(mezzanine_of(scene, "portrait").path)) as reader:
+def test_pictures_are_letterboxed_not_squeezed(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+    with av.open(str(mezzanine_of("portrait").path)) as reader:
         luma = np.asarray(next(reader.decode(video=0)).to_ndarray())[:720]
     inside = np.flatnonzero(luma[270] > 40)
     assert len(inside) == pytest.approx(720 * 192 / 320, abs=3)
@@ -97,10 +108,10 @@ def test_pixels_that_are_not_square_are_shown_in_shape(tmp_path: Path) -> None:
     assert luma.min() > 100
 
 
-def test_it_is_made_once(scene: Scene) -> None:
-    first = mezzanine_of(scene, "30")
+def test_it_is_made_once(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+    first = mezzanine_of("30")
     before = first.path.stat().st_mtime_ns
-    assert mezzanine_of(scene, "30") == first
+    assert mezzanine_of("30") == first
     assert first.path.stat().st_mtime_ns == before
 
 
@@ -175,7 +186,7 @@ def test_what_is_no_clip_is_refused(tmp_path: Path, content: bytes, reason: str)
 
 
 def test_pictures_above_the_limit_are_not_decoded(short: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source, "MAX_PIXELS", 320 * 180 - 1)
+    monkeypatch.setattr(decode, "MAX_PIXELS", 320 * 180 - 1)
     with pytest.raises(Poison, match="no frame of its video decodes") as caught:
         ensure(short.path, short.sha, short.beats, "fast", tmp_path)
     assert caught.value.reason == "no_video"

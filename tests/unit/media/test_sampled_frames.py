@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.move_indexing.dancers.frames import sampled
+from agents.media.sampled_frames import sampled
 from schemas.faults import Poison
-from tests.unit.move_indexing.kit import MakeClip
+from tests.unit.media.builders import MakeClip
 
 
 @pytest.mark.parametrize("fps", [10, 24, 30, 60])

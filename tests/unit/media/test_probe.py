@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.intake.probe import probe
+from agents.media.probe import probe
 from schemas.faults import Poison
-from tests.unit.intake.making import png, tone, with_cover, write_clip, write_sound
+from tests.unit.media.builders import png, tone, with_cover, write_clip, write_sound
 
 
 def refusal(path: Path, kind: str) -> str:

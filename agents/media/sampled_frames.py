@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Image
-from agents.intake.container import decoded, open_container, packets, start_s
+from agents.media.container import decoded, open_container, packets, start_s
 from schemas.faults import Poison
 from schemas.limits import MAX_PIXELS
 
