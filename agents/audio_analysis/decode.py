@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from agents.arrays import Floats
-from agents.media.container import open_container
+from agents.media.decode import open_audio
 from schemas.faults import Poison
 from schemas.limits import MAX_SOUND_S
 
@@ -31,11 +31,10 @@ def sound(path: Path) -> Iterator[Floats]:
     starts late is led in by silence, and what could not be decoded leaves silence of its length.
     Raises `Poison`: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
-    from agents.media.decode import audio_stream, timed_sounds
     from agents.media.resample import placed
 
-    with open_container(path) as container:
-        frames = within_length(placed(timed_sounds(container, audio_stream(container))))
+    with open_audio(path) as audio:
+        frames = within_length(placed(audio.frames))
         for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
             yield from _resampled(rate, map(itemgetter(1), chunks))
 

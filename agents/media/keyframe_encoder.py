@@ -15,22 +15,18 @@ from typing import NamedTuple
 
 import av
 from av.codec.context import Flags
-from av.container import InputContainer, OutputContainer
+from av.container import OutputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
-from agents.media.container import open_container
-from agents.media.decode import mean_fps, timed_pictures, video_stream
+from agents.media.decode import OpenVideo, mean_fps, open_video
 from agents.media.letterbox import Letterbox
+from agents.media.mp4 import TICKS, TIME_BASE, add_h264, create_video_file
 from agents.media.quality import Profile
 from schemas.faults import Poison
 
-TICKS = 90_000
-TIME_BASE = Fraction(1, TICKS)
 ENCODER = f"x264-2/av-{av.__version__}"
-MUXER_OPTIONS = {"video_track_timescale": str(TICKS), "movie_timescale": str(TICKS), "fflags": "+bitexact"}
 _FASTEST_FPS = 33.0
-_BT709 = 1
 _AIM = 0.967  # of the rate wanted: over some seconds x264 spends 1 to 6 % more than it is told, mostly on key frames
 _NOMINAL_FPS = 30  # in the headers only: it must be one for all sources
 # A fixed number of threads: x264's output depends on it.
@@ -63,13 +59,13 @@ def encode(
 
     Raises `Poison` where nothing of it decodes as a picture.
     """
-    with open_container(source) as reader, av.open(str(target), "w", "mp4", options=_muxer_options()) as writer:
-        stream = video_stream(reader)
+    with open_video(source) as video, create_video_file(target) as writer:
         fps = mean_fps(source)
         step = thinning(fps)
-        kept = islice(timed_pictures(reader, stream), 0, None, step)
+        kept = islice(video.frames, 0, None, step)
         moments = mark_beats(_in_ticks(kept), beats)
-        written = _written(writer, profile, stream, _reporting(moments, reader, report))
+        letterbox = Letterbox(profile, video.pixel_aspect)
+        written = _written(writer, profile, letterbox, _reporting(moments, video, report))
     if not written:
         raise Poison(f"{source.name}: no frame of its video decodes", reason="no_video")
     return _summary(written, (fps or _NOMINAL_FPS) / step)
@@ -108,10 +104,8 @@ def _in_ticks(timed: Iterable[tuple[float, VideoFrame]]) -> Iterator[tuple[int, 
             last = ticks
 
 
-def _reporting(
-    moments: Iterable[_Moment], reader: InputContainer, report: Callable[[float], None]
-) -> Iterator[_Moment]:
-    expected = (reader.duration or 0) * TICKS / av.time_base
+def _reporting(moments: Iterable[_Moment], video: OpenVideo, report: Callable[[float], None]) -> Iterator[_Moment]:
+    expected = video.duration_us * TICKS / av.time_base
     for number, moment in enumerate(moments):
         if number % 30 == 0 and expected > 0:
             report(min(1.0, moment.ticks / expected))
@@ -119,10 +113,9 @@ def _reporting(
 
 
 def _written(
-    writer: OutputContainer, profile: Profile, source: VideoStream, moments: Iterable[_Moment]
+    writer: OutputContainer, profile: Profile, letterbox: Letterbox, moments: Iterable[_Moment]
 ) -> list[tuple[int, int]]:
     encoder = _encoder(writer, profile)
-    letterbox = Letterbox(profile, source.codec_context.sample_aspect_ratio)
     written = []
     for moment in moments:
         writer.mux(encoder.encode(_prepared(letterbox(moment.frame), moment)))
@@ -138,14 +131,11 @@ def _prepared(frame: VideoFrame, moment: _Moment) -> VideoFrame:
 
 
 def _encoder(writer: OutputContainer, profile: Profile) -> VideoStream:
-    stream = writer.add_stream("libx264", rate=_NOMINAL_FPS, options=_x264_options(profile))
-    stream.width, stream.height, stream.pix_fmt = profile.width, profile.height, "yuv420p"
-    stream.bit_rate, stream.time_base = round(_AIM * profile.video_bitrate), TIME_BASE
-    context = stream.codec_context
-    context.time_base, context.framerate = TIME_BASE, Fraction(_NOMINAL_FPS)
-    context.flags |= Flags.global_header
-    context.sample_aspect_ratio = Fraction(1)
-    context.color_primaries = context.color_trc = context.colorspace = context.color_range = _BT709
+    size = profile.width, profile.height
+    stream = add_h264(writer, size, Fraction(_NOMINAL_FPS), _x264_options(profile))
+    stream.bit_rate = round(_AIM * profile.video_bitrate)
+    stream.codec_context.flags |= Flags.global_header
+    stream.codec_context.sample_aspect_ratio = Fraction(1)
     return stream
 
 
@@ -158,10 +148,6 @@ def _x264_options(profile: Profile) -> dict[str, str]:
         "bufsize": str(profile.video_bitrate * 2),
         "x264-params": f"{_X264}:level={profile.level}",
     }
-
-
-def _muxer_options() -> dict[str, str]:
-    return MUXER_OPTIONS | {"movflags": "faststart"}
 
 
 def _summary(written: Sequence[tuple[int, int]], fps: float) -> Encoded:

@@ -1,4 +1,4 @@
-"""A clip's file goes in; its pictures come out upright, in its own shape, at most 1280x720 or 720x1280."""
+"""Decode a clip's pictures upright, in its own shape, at most 1280x720 or 720x1280, to be drawn upon."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 
 from agents.arrays import Image
-from agents.media.container import open_container
-from agents.media.decode import timed_pictures, video_stream
-from agents.media.keyframe_encoder import TICKS, mark_beats
+from agents.media.decode import open_video
+from agents.media.keyframe_encoder import mark_beats
 from agents.media.letterbox import Letterbox, fitted
+from agents.media.mp4 import TICKS
 from agents.media.quality import Profile
 from schemas.faults import Poison
 
@@ -36,21 +36,19 @@ class Picture:
 
 
 def pictures(path: Path) -> Iterator[Picture]:
-    """All pictures of a clip, all of one size. Raises `Poison`: what opening raises, `no_video`."""
-    with open_container(path) as container:
-        stream = video_stream(container)
-        upright = _Upright(stream.codec_context.sample_aspect_ratio)
-        for time_s, frame in timed_pictures(container, stream):
+    """Yield all pictures of a clip, all of one size. Raises `Poison`: what opening raises, `no_video`."""
+    with open_video(path) as video:
+        upright = _Upright(video.pixel_aspect)
+        for time_s, frame in video.frames:
             yield Picture(max(0.0, time_s), upright(frame))
 
 
 def pictures_at(path: Path, times_s: Sequence[float]) -> list[Picture]:
-    """For each of the increasing moments the picture nearest to it. Raises as `pictures` does."""
+    """Return, for each of the increasing moments, the picture nearest to it. Raises as `pictures` does."""
     found: list[Picture] = []
-    with open_container(path) as container:
-        stream = video_stream(container)
-        upright = _Upright(stream.codec_context.sample_aspect_ratio)
-        for time_s, frame, wanted in _marked(timed_pictures(container, stream), times_s):
+    with open_video(path) as video:
+        upright = _Upright(video.pixel_aspect)
+        for time_s, frame, wanted in _marked(video.frames, times_s):
             found += [Picture(time_s, upright(frame)) for _ in range(wanted)]
             if len(found) == len(times_s):
                 return found
@@ -58,7 +56,7 @@ def pictures_at(path: Path, times_s: Sequence[float]) -> list[Picture]:
 
 
 def no_picture(path: Path) -> Poison:
-    """What is said of a clip in which nothing decodes as a picture."""
+    """Return the fault of a clip in which nothing decodes as a picture."""
     return Poison(f"{path.name[:12]}: no frame of its video decodes", reason="no_video")
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.media.container import decoded, not_media, packets
+from agents.media.container import decoded, packets
+from agents.media.sniff import not_media
 from schemas.faults import Poison
 from schemas.limits import MAX_CHANNELS, SOUND_RATES_HZ
 

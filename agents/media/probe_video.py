@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.media.container import decoded, not_media, packets
+from agents.media.container import decoded, packets
+from agents.media.decode import decode_to_measure, moving_picture
+from agents.media.sniff import not_media
 from schemas.faults import Poison
 from schemas.limits import MAX_PICTURES, MAX_PIXELS, MAX_SIDE_PX
 
@@ -47,7 +49,7 @@ class _Index:
 
 def look(container: InputContainer) -> Picture:
     """The first moving picture. Raises `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`."""
-    stream = _moving_picture(container)
+    stream = _accepted_picture(container)
     index = _index(container, stream)
     first = _first_frame(container, stream, index)
     last = _last_shown(container, stream, index)
@@ -66,23 +68,15 @@ def look(container: InputContainer) -> Picture:
     )
 
 
-def _moving_picture(container: InputContainer) -> VideoStream:
-    import av
-
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            return _checked(stream)
-    raise Poison("it has no video; give a clip of a dance move", reason="no_video")
-
-
-def _checked(stream: VideoStream) -> VideoStream:
+def _accepted_picture(container: InputContainer) -> VideoStream:
+    stream = moving_picture(container)
+    if stream is None:
+        raise Poison("it has no video; give a clip of a dance move", reason="no_video")
     context = stream.codec_context
     if context is None or context.codec.canonical_name not in _CODECS:
         raise Poison("its video codec is not one that is accepted; give h264, hevc, vp9 or av1", "unsupported_codec")
     _check_size(context.width, context.height)
-    # The picture is only judged, never shown, so the filter that smooths it is not paid for.
-    context.options = {"max_pixels": str(MAX_PIXELS), "skip_loop_filter": "all"}
-    context.thread_count = 1
+    decode_to_measure(stream)
     return stream
 
 

@@ -1,4 +1,4 @@
-"""What an event names as its source comes in; a file of the media store comes out."""
+"""Take what an event names as its source into the media store."""
 
 from __future__ import annotations
 
@@ -6,25 +6,38 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Protocol
 
 from agents.media.allowed_paths import resolve_under
-from agents.media.container import sniff, unread
-from agents.step import Tools
+from agents.media.sniff import sniff, unreadable
+from agents.step import MediaStore
 from schemas.base import MediaFacts, MediaRef, Source
 from schemas.faults import Poison
 from schemas.limits import MediaKind
 
 
-def source_identity(source: Source, tools: Tools) -> Mapping[str, str | int]:
-    """What stays the same as long as the source does, without reading it. Raises as `find_source` does."""
+class MediaAccess(Protocol):
+    """Where submitted files may lie, and where they are stored: the part of a step's tools that is needed here."""
+
+    @property
+    def media(self) -> MediaStore:
+        """The store."""
+
+    @property
+    def allowed_roots(self) -> tuple[Path, ...]:
+        """The folders below which an event may name a path."""
+
+
+def source_identity(source: Source, tools: MediaAccess) -> Mapping[str, str | int]:
+    """Return what stays the same as long as the source does, without reading it. Raises as `find_source` does."""
     if source.sha256 is not None:
         return {"sha256": source.sha256}
     path, status = _named_file(source, tools)
     return {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
 
 
-def find_source(source: Source, tools: Tools, kind: MediaKind) -> MediaRef:
-    """The source as a file of the media store, into which it is copied where it is named by a path.
+def find_source(source: Source, tools: MediaAccess, kind: MediaKind) -> MediaRef:
+    """Return the source as a file of the media store, into which it is copied where it is named by a path.
 
     Raises `Poison`: `unknown_media`, `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`, `empty`,
     `not_media`, `too_large`; `Retryable` (`storage`).
@@ -37,8 +50,8 @@ def find_source(source: Source, tools: Tools, kind: MediaKind) -> MediaRef:
     return tools.media.add(path, kind)
 
 
-def accept(source: Source, tools: Tools, kind: MediaKind) -> MediaFacts:
-    """The source, stored and probed. Raises as `find_source` and `probe` do."""
+def accept(source: Source, tools: MediaAccess, kind: MediaKind) -> MediaFacts:
+    """Store and probe the source. Raises as `find_source` and `probe` do."""
     from agents.media.probe import probe
 
     media = find_source(source, tools, kind)
@@ -46,12 +59,12 @@ def accept(source: Source, tools: Tools, kind: MediaKind) -> MediaFacts:
     return MediaFacts(**dict(media), **dict(found))
 
 
-def _named_file(source: Source, tools: Tools) -> tuple[Path, os.stat_result]:
+def _named_file(source: Source, tools: MediaAccess) -> tuple[Path, os.stat_result]:
     path = resolve_under(tools.allowed_roots, source.path or "")
     try:
         status = path.stat()
     except OSError as error:
-        raise unread(error) from error
+        raise unreadable(error) from error
     if not stat.S_ISREG(status.st_mode):
         raise Poison("the path is a folder or a device; name a file", reason="not_a_file")
     return path, status

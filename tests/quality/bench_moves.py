@@ -32,6 +32,7 @@ from agents.media.sampled_frames import sampled  # noqa: E402
 from agents.move_indexing.dancers.dance import understand  # noqa: E402
 from agents.move_indexing.dancers.finder import DancerFinder  # noqa: E402
 from agents.move_indexing.dancers.kept import look  # noqa: E402
+from agents.move_indexing.dancers.tracks import RATE_HZ  # noqa: E402
 from agents.move_indexing.motion.embedding import embed  # noqa: E402
 from agents.move_indexing.motion.summary import motion  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
@@ -101,7 +102,7 @@ def _mediapipe(clip: Path) -> None:
         base_options=BaseOptions(model_asset_path=str(MODEL)), running_mode=vision.RunningMode.VIDEO, num_poses=2
     )
     with vision.PoseLandmarker.create_from_options(options) as landmarker:
-        for frame in sampled(clip):
+        for frame in sampled(clip, RATE_HZ):
             landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, frame.rgb), round(frame.time_s * 1000))
 
 

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.arrays import Floats
-from agents.media.sampled_frames import RATE_HZ
 from agents.move_indexing.dancers.identity import Pair, assign
 from agents.move_indexing.dancers.sightings import ANKLES, NOSE, Moment
-from agents.move_indexing.dancers.tracks import Track, follow
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track, follow
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers
 

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Bools, Floats
-from agents.media.sampled_frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import Sighting
 
+RATE_HZ = 10.0  # of motion, once measured; a clip may be looked at more often
 MAX_GAP_S = 0.7
 _AT_ONCE_S = 0.06
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.media.sampled_frames import RATE_HZ
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.sightings import ANKLES, SHOULDERS, WRISTS, torso
-from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import heading, smooth, speed
 from schemas.base import Difficulty, Level
 

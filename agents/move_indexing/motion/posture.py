@@ -9,7 +9,6 @@ from __future__ import annotations
 import numpy as np
 
 from agents.arrays import Floats
-from agents.media.sampled_frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import (
     ANKLES,
     EARS,
@@ -22,7 +21,7 @@ from agents.move_indexing.dancers.sightings import (
     middle,
     torso,
 )
-from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import correlation, rate, smooth, speed, spread, strength
 
 # Shoulder-elbow-wrist, elbow-shoulder-hip, shoulder-hip-knee, hip-knee-ankle; left and right.

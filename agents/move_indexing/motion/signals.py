@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.arrays import Floats
-from agents.media.sampled_frames import RATE_HZ
+from agents.move_indexing.dancers.tracks import RATE_HZ
 
 _TAPS = 3
 

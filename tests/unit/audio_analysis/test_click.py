@@ -13,8 +13,7 @@ import pytest
 
 from agents.audio_analysis.analysis import analyze
 from agents.audio_analysis.click import write_click
-from agents.media.container import open_container
-from agents.media.decode import audio_stream, timed_sounds
+from agents.media.decode import open_audio
 from agents.media.resample import stereo
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
@@ -81,8 +80,8 @@ def test_between_clicks_it_is_the_song_six_decibels_softer(
     song_file: Path, analysis: AudioAnalysis, tmp_path: Path
 ) -> None:
     rate, heard = clicked(song_file, tapped(analysis, (), ()), tmp_path)
-    with open_container(song_file) as reader:
-        frames = [frame.to_ndarray() for frame in stereo(timed_sounds(reader, audio_stream(reader)), rate)]
+    with open_audio(song_file) as audio:
+        frames = [frame.to_ndarray() for frame in stereo(audio.frames, rate)]
     assert np.abs(heard / 32767 - 0.5 * np.concatenate(frames, axis=1).T).max() < 1 / 32767
 
 

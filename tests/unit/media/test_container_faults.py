@@ -12,7 +12,8 @@ from pathlib import Path
 import av
 import pytest
 
-from agents.media.container import open_container, sniff
+from agents.media.container import open_container
+from agents.media.sniff import sniff
 from agents.media.submitted import find_source, source_identity
 from agents.step import Tools
 from infra.media_store import MediaStore

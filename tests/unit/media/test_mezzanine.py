@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.media import decode
-from agents.media.keyframe_encoder import TICKS, mark_beats, thinning
+from agents.media.keyframe_encoder import mark_beats, thinning
 from agents.media.letterbox import fitted
 from agents.media.mezzanine import Mezzanine, ensure
+from agents.media.mp4 import TICKS
 from agents.rendering import audio
 from schemas.faults import Poison
 from tests.unit.media.known_media import (

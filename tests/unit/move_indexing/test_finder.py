@@ -12,6 +12,7 @@ from agents.media.sampled_frames import Frame, sampled
 from agents.move_indexing.dancers.dance import Dance, understand
 from agents.move_indexing.dancers.finder import DancerFinder
 from agents.move_indexing.dancers.kept import look
+from agents.move_indexing.dancers.tracks import RATE_HZ
 from schemas.faults import Poison, Retryable
 from tests.unit.media.builders import MakeClip
 
@@ -71,7 +72,7 @@ def test_pictures_of_any_shape_and_of_one_colour_are_looked_at(pose_model: Path)
 
 def test_dancers_who_leave_are_found_again(rendered_clips: Path, pose_model: Path) -> None:
     finder = DancerFinder(pose_model)
-    frame = next(sampled(rendered_clips / "basic_side.mp4"))
+    frame = next(sampled(rendered_clips / "basic_side.mp4", RATE_HZ))
     empty = Frame(0.1, np.full_like(frame.rgb, 90))
     assert [len(finder.find(shown)) for shown in (frame, frame, empty, frame)] == [2, 2, 0, 2]
 

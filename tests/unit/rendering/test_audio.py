@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from agents.audio_analysis import decode
-from agents.rendering import audio
+from agents.media import aac
 from agents.rendering.audio import ensure
 from schemas.faults import Poison
 from tests.unit.media.known_media import (
@@ -90,7 +90,7 @@ def test_it_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None
 
 def test_another_recipe_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = ensure(wav, "e" * 64, 128_000, tmp_path)
-    monkeypatch.setattr(audio, "ENCODER", "aac-2")
+    monkeypatch.setattr(aac, "ENCODER", "aac-2")
     assert ensure(wav, "e" * 64, 128_000, tmp_path) != made
     assert made.read_bytes() == ensure(wav, "e" * 64, 128_000, tmp_path).read_bytes()
 
