@@ -17,14 +17,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from agents.arrays import Floats
-from agents.audio_analysis.picture.sheet import LEFT, SHEET_PX, WIDTH
+from agents.drawing.canvas import LEFT, SHEET_PX, WIDTH, rgb_of
 from agents.media.pictures import Picture, pictures, pictures_at
 from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Moment
 from agents.move_indexing.picture import keys, library, overlay
 from agents.move_indexing.picture.bodies import FOLLOW, LEAD, Body, Dancer, couple
 from agents.move_indexing.picture.library import Point, draw_map, looks_of
 from agents.move_indexing.picture.plane import places
-from agents.move_indexing.picture.skeleton import draw_body, rgb_of
+from agents.move_indexing.picture.skeleton import draw_body
 from agents.move_indexing.picture.tiles import Scene, tiles
 from agents.move_indexing.picture.video import write_video
 from schemas.faults import Poison

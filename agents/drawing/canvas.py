@@ -1,14 +1,16 @@
-"""Shapes and words in pixels go in; a matplotlib figure that holds them comes out."""
+"""Draw shapes and text on a matplotlib figure, in pixels from the upper left."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from agents.arrays import Floats
-from agents.audio_analysis.picture.pen import Pen, cut, known, width_of
+from agents.drawing.text import Pen, cut, known, width_of
+from infra.base.atomic_file import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,16 +19,11 @@ if TYPE_CHECKING:
 SHEET_PX = 1800
 LEFT = 84
 WIDTH = 1680
-INK, QUIET, WAVE, ENERGY = "#23272e", "#6b727c", "#7d858f", "#0b4f6c"
-ONE, FIVE = "#c2124f", "#3d4653"
+INK, QUIET = "#23272e", "#6b727c"
 
 Rgb = tuple[float, float, float]
 
 _DPI = 100
-_LIGHT = ("#77aadd", "#eedd88", "#ee8866", "#44bb99", "#ffaabb", "#bbcc33", "#99ddff", "#aaaa00")
-"""Paul Tol's light scheme: apart from each other for colour-blind readers, too."""
-_TRUST: tuple[Rgb, ...] = ((0.72, 0.11, 0.14), (0.96, 0.77, 0.28), (0.06, 0.58, 0.52))
-"""Dark red, light yellow, bluish green: where red and green look alike, dark and light, warm and cold still differ."""
 
 
 @dataclass(frozen=True)
@@ -101,14 +98,21 @@ def blank(height: int) -> tuple[Figure, Sheet]:
     return figure, Sheet(axes)
 
 
-def band_colour(music: int) -> Rgb:
-    """A pale colour for each piece of music."""
-    colour = _LIGHT[music % len(_LIGHT)]
-    red, green, blue = (1 - 0.5 * (1 - int(colour[k : k + 2], 16) / 255) for k in (1, 3, 5))
+def save_png(figure: Figure, target: Path) -> None:
+    """Write the figure as a PNG, whole or not at all."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    with replacing(target) as temporary:
+        FigureCanvasAgg(figure).print_png(str(temporary))  # type: ignore[no-untyped-call]
+
+
+def rgb_of(colour: str) -> tuple[int, int, int]:
+    """Return `#rrggbb` as three values of 0-255."""
+    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     return red, green, blue
 
 
-def trust_colour(confidence: float) -> Rgb:
-    """Red for 0, yellow for a half, green for 1."""
-    red, green, blue = (float(np.interp(confidence, (0, 0.5, 1), shades)) for shades in zip(*_TRUST, strict=True))
+def paled(colour: str, share: float) -> Rgb:
+    """Return `#rrggbb` with only a share of its difference from white, 0-1 each."""
+    red, green, blue = (1 - share * (1 - value / 255) for value in rgb_of(colour))
     return red, green, blue

@@ -1,7 +1,8 @@
-"""A stranger's words and a pen go in; what matplotlib can set of them without a warning, and its width, come out."""
+"""Measure and shorten lines of text, and leave out what cannot be printed, so that matplotlib sets any text."""
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 _MISSING = "\u25a1"
 _FOLDER = Path("fonts", "ttf")
+_LONGEST = 200
+_DROPPED = ("Cc", "Cf", "Mn", "Me")  # controls, writing directions and marks that pile up: a title stays on its line
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,12 @@ class Pen:
         from matplotlib.font_manager import FontProperties
 
         return FontProperties(fname=str(_file(bold=self.bold)), size=self.size * 72 / dpi)
+
+
+def printable(text: str) -> str:
+    """Return a stranger's text as one line of limited length, without what would reach out of it."""
+    flat = " ".join(unicodedata.normalize("NFC", text[: 10 * _LONGEST]).split())
+    return "".join(c for c in flat if unicodedata.category(c) not in _DROPPED)[:_LONGEST].strip()
 
 
 def width_of(text: str, pen: Pen) -> float:
