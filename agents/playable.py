@@ -1,4 +1,4 @@
-"""Which beats of a clip can be shown: a move's card in, the times of its beats and its usable eights out."""
+"""Tell which beats and which eights of a clip can be shown."""
 
 from __future__ import annotations
 
