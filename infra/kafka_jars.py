@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.base.atomic_file import sha256_of
 from infra.scratch import scratch_in
 from schemas.faults import Retryable
 
@@ -59,7 +59,7 @@ def kafka_version(lock: Path = LOCK) -> str:
 
 def jars_dir(cache_dir: Path, lock: Path = LOCK) -> Path:
     """The folder of this lock's jars below the user's cache."""
-    return cache_dir / f"kafka-{kafka_version(lock)}-{_digest(lock)[:8]}"
+    return cache_dir / f"kafka-{kafka_version(lock)}-{sha256_of(lock)[:8]}"
 
 
 def installed_class_path(cache_dir: Path, lock: Path = LOCK) -> str | None:
@@ -85,7 +85,7 @@ def write_lock(spec: Path = SPEC, lock: Path = LOCK) -> int:
         context = _context(Path(folder))
         inputs, transitive = context.resolver.resolve([context.create_dependency(c) for c in _coordinates(spec)])
         LockFile.from_resolved_dependencies(
-            inputs + transitive, environment_name="kafka", spec_hash=_digest(spec)[:16]
+            inputs + transitive, environment_name="kafka", spec_hash=sha256_of(spec)[:16]
         ).save(lock)
     return len(inputs) + len(transitive)
 
@@ -93,10 +93,6 @@ def write_lock(spec: Path = SPEC, lock: Path = LOCK) -> int:
 def _coordinates(spec: Path) -> list[str]:
     coordinates: list[str] = tomllib.loads(spec.read_text())["dependencies"]["coordinates"]
     return coordinates
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _is_whole(folder: Path) -> bool:
@@ -142,7 +138,7 @@ def _download_all(jars: list[Jar], fresh: Path) -> None:
 def _fetch(context: Any, jar: Jar, folder: Path) -> tuple[str, int]:
     target = folder / jar.file
     shutil.move(_download(context, jar), target)
-    if _digest(target) != jar.sha256:
+    if sha256_of(target) != jar.sha256:
         raise Retryable(f"{jar.file} is not the file that the lock names: its checksum is wrong", "checksum")
     return jar.file, target.stat().st_size
 

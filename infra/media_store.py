@@ -7,22 +7,21 @@ media/incoming/…        being copied; locked by who copies it, and swept when 
 from __future__ import annotations
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 from uuid import uuid4
 
+from infra.base.atomic_file import flush_to_disk, temporary_file
 from schemas.base import MediaRef
 from schemas.faults import Poison, Retryable, storage_reason
+from schemas.limits import MAX_BYTES, MediaKind
 
-MAX_BYTES = {"audio": 500 << 20, "video": 2 << 30}
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,7 +45,7 @@ class MediaStore:
         """Whether the store has it."""
         return _SHA256.fullmatch(sha256) is not None and self._place(sha256).is_file()
 
-    def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
+    def add(self, source: Path, kind: MediaKind) -> MediaRef:
         """Copy a file into the store; a file that is there already is left as it is.
 
         No part of `source` may be a symbolic link, so that what was judged is what is read: give a resolved path.
@@ -74,21 +73,12 @@ class MediaStore:
                 os.fsync(writer)
                 place.parent.mkdir(parents=True, exist_ok=True)
                 name.rename(place)
-                _sync_folder(place.parent)
+                flush_to_disk(place.parent)
         return sha256, size
 
-    @contextmanager
-    def _incoming(self) -> Iterator[tuple[Path, int]]:
+    def _incoming(self) -> AbstractContextManager[tuple[Path, int]]:
         """A new file to write, gone at the end unless it was renamed."""
-        folder = self.root / "incoming"
-        folder.mkdir(parents=True, exist_ok=True)
-        _sweep(folder)
-        name, writer = _create_locked(folder)
-        try:
-            yield name, writer
-        finally:
-            name.unlink(missing_ok=True)
-            os.close(writer)
+        return temporary_file(self.root / "incoming", lambda: uuid4().hex, leftovers="*", mode=0o444)
 
 
 @contextmanager
@@ -155,34 +145,3 @@ def _write(writer: int, block: bytes) -> None:
     rest = memoryview(block)
     while rest:
         rest = rest[os.write(writer, rest) :]
-
-
-def _create_locked(folder: Path) -> tuple[Path, int]:
-    """A new file that this process holds locked. Between creation and lock a sweep may take it: then another."""
-    while True:
-        name = folder / uuid4().hex
-        writer = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
-        fcntl.flock(writer, fcntl.LOCK_EX)
-        if os.fstat(writer).st_nlink:
-            return name, writer
-        os.close(writer)
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what nobody holds locked: a copy whose process died."""
-    for name in folder.iterdir():
-        with suppress(OSError):
-            handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                name.unlink()
-            finally:
-                os.close(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

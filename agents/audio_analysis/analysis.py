@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.audio_analysis.bars import bars_of
+from agents.audio_analysis.beat_features import beat_features_of
 from agents.audio_analysis.confidence import Trust, doubts_of, trust_of
 from agents.audio_analysis.counts import counts_of
-from agents.audio_analysis.decode import Floats, sound
+from agents.audio_analysis.decode import sound
 from agents.audio_analysis.embedding import embedding_of
 from agents.audio_analysis.energy import energy_of, level_of
 from agents.audio_analysis.form import Form, form_of
@@ -65,12 +67,13 @@ def _check(spectrum: Spectrum) -> None:
 
 
 def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:
-    bars = bars_of(grid.frames, grid.meter.place, onsets, spectrum)
+    features = beat_features_of(grid.frames, onsets, spectrum)
+    bars = bars_of(grid.frames, grid.meter.place, features, spectrum)
     form = form_of(bars, len(grid.frames))
     counts = counts_of(len(grid.frames), bars.first, form.starts)
     seconds = _rounded(grid.seconds(), 4)
-    energy = energy_of(grid.frames, onsets)
-    trust = trust_of(grid, onsets, bars, form)
+    energy = energy_of(features)
+    trust = trust_of(grid, onsets, features, bars, form)
     edges_s = [0.0, *(seconds[edge] for edge in form.edges[1:-1]), round(spectrum.duration_s, 4)]
     sections = _sections(form, edges_s, energy, trust)
     return AudioAnalysis(
@@ -84,7 +87,7 @@ def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:
         energy_level=level_of(energy, grid.tempo_bpm()),
         **_confidences(trust, form),
         doubts=doubts_of(trust, sections),
-        embedding=_rounded(embedding_of(spectrum, onsets, grid), 7),
+        embedding=_rounded(embedding_of(spectrum, onsets, features, grid.tempo_bpm()), 7),
     )
 
 

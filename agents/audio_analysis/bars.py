@@ -7,10 +7,9 @@ from functools import cached_property
 
 import numpy as np
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats
-from agents.audio_analysis.meter import accents_of, beat_means, unit
-from agents.audio_analysis.onsets import Onsets
+from agents.arrays import Floats, Ints
+from agents.audio_analysis.beat_features import BeatFeatures
+from agents.audio_analysis.meter import beat_means, unit
 from agents.audio_analysis.spectrum import Spectrum
 
 _SHORTEST = 3
@@ -46,20 +45,19 @@ class Bars:
         return np.hstack([weight * _standard(part) for weight, part in parts])
 
 
-def bars_of(frames: Floats, place: Ints, onsets: Onsets, spectrum: Spectrum) -> Bars:
+def bars_of(frames: Floats, place: Ints, features: BeatFeatures, spectrum: Spectrum) -> Bars:
     """The bars that begin on a beat of place 0 and have three beats at least. `frames`: the beats."""
     first = np.flatnonzero(place == 0)
     first = first[np.diff(first, append=len(place)) >= _SHORTEST]
-    sixteenths = accents_of(frames, onsets.flux, parts=4, radius=2)
     beats = np.minimum(first[:, None] + np.arange(4), len(frames) - 1)
     return Bars(
         first,
-        sixteenths[beats].reshape(len(first), 16, sixteenths.shape[2]),
-        beat_means(frames, onsets.level)[beats].mean(1),
+        features.strokes[beats].reshape(len(first), 16, features.strokes.shape[2]),
+        features.level[beats].mean(1),
         np.log1p(beat_means(frames, spectrum.mel)[beats].mean(1)),
-        unit(beat_means(frames, spectrum.chroma)[beats].mean(1)),
+        unit(features.chroma[beats].mean(1)),
         np.log(beat_means(frames, spectrum.loudness())[beats].mean(1) + 1e-6),
-        beat_means(frames, onsets.percussion)[beats].mean(1),
+        features.percussion[beats].mean(1),
     )
 
 

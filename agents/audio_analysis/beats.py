@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats, Ints
 from agents.audio_analysis.spectrum import FRAME_RATE
-
-Ints = npt.NDArray[np.int64]
 
 _BEAT_FRAMES = 3
 _OBSERVED = 16

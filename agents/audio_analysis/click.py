@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats, within_length
-from agents.intake.container import open_container
-from agents.rendering.files import replacing
+from agents.arrays import Floats, Ints
+from agents.audio_analysis.decode import within_length
+from agents.media.decode import open_audio
+from infra.base.atomic_file import replacing
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 
@@ -53,13 +53,11 @@ def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
     Time 0 is the container's start, as in the analysis; a click begins on the sample nearest to its beat.
     Raises `Poison` as decoding does: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
-    from agents.rendering.sound import stereo
-    from agents.rendering.source import audio_stream, kept_rate, timed_sounds
+    from agents.media.resample import stereo
 
-    with open_container(path) as reader, replacing(target) as temporary:
-        stream = audio_stream(reader)
-        rate = kept_rate(stream)
-        frames = within_length(stereo(timed_sounds(reader, stream), rate))
+    with open_audio(path) as song, replacing(target) as temporary:
+        rate = song.output_rate_hz
+        frames = within_length(stereo(song.frames, rate))
         with wave.open(str(temporary), "wb") as writer:
             writer.setparams((2, 2, rate, 0, "NONE", ""))
             for block in _mixed(frames, _clicks(analysis, rate)):

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from agents.arrays import Bools, Floats
 from agents.audio_analysis.bars import Bars
-from agents.audio_analysis.decode import Floats
+from agents.audio_analysis.beat_features import BeatFeatures
 from agents.audio_analysis.form import Form
 from agents.audio_analysis.grid import Grid
-from agents.audio_analysis.meter import beat_means
 from agents.audio_analysis.onsets import Onsets, moving_max
 from schemas.audio_analyzed import About, Doubt, Section
 
@@ -43,7 +42,7 @@ class Trust:
         return np.asarray(self.beats * (1 + self.downbeats) / 2)
 
 
-def trust_of(grid: Grid, onsets: Onsets, bars: Bars, form: Form) -> Trust:
+def trust_of(grid: Grid, onsets: Onsets, features: BeatFeatures, bars: Bars, form: Form) -> Trust:
     """Beats are sure where strokes fall on them and not between their halves, and where the tempo keeps steady.
 
     What is hardly heard, a break or guitars alone, is as sure as the clear beats next to it, handed on as far as the
@@ -52,7 +51,7 @@ def trust_of(grid: Grid, onsets: Onsets, bars: Bars, form: Form) -> Trust:
     spans = form.spans()
     clarity = _clarity(grid, onsets, spans)
     steady = _steadiness(grid, clarity, spans)
-    own = clarity * steady * (1 + _percussion(grid, onsets, spans)) / 2
+    own = clarity * steady * (1 + _percussion(features.percussion, spans)) / 2
     beats, downbeats = _handed_on(own, steady, steady), _handed_on(_margins(grid, spans), steady, steady)
     return Trust(beats, downbeats, _counts(bars, form.starts))
 
@@ -85,9 +84,8 @@ def _local_tempo(frames: Floats) -> Floats:
     return np.pad(lengths, (span // 2, span - span // 2), mode="edge")
 
 
-def _percussion(grid: Grid, onsets: Onsets, spans: list[tuple[int, int]]) -> Floats:
+def _percussion(played: Floats, spans: list[tuple[int, int]]) -> Floats:
     """Guitars alone are as clear off the beat as on it."""
-    played = beat_means(grid.frames, onsets.percussion)
     return np.array([np.clip(played[a:b].mean(), 0, 1) for a, b in spans])
 
 
@@ -129,7 +127,7 @@ def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[Doubt, ...]:
     beats = trust.beats < UNSURE
     downbeats = (trust.downbeats < UNSURE) & ~beats
     counts = (trust.counts < UNSURE) & ~beats & ~downbeats
-    told: tuple[tuple[About, npt.NDArray[np.bool_]], ...] = (
+    told: tuple[tuple[About, Bools], ...] = (
         ("beats", beats),
         ("downbeats", downbeats),
         ("counts", counts),
@@ -139,7 +137,7 @@ def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[Doubt, ...]:
     )
 
 
-def _stretches(low: npt.NDArray[np.bool_], sections: Sequence[Section]) -> Iterator[tuple[float, float]]:
+def _stretches(low: Bools, sections: Sequence[Section]) -> Iterator[tuple[float, float]]:
     """Where it is low, neighbouring sections together."""
     turns = [0, *(np.flatnonzero(np.diff(low)) + 1).tolist(), len(low)]
     for a, b in pairwise(turns):

@@ -9,7 +9,7 @@ from statistics import fmean, median
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats
 from agents.audio_analysis.energy import level_of
 from agents.audio_analysis.grid import tempo_bpm_of
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section

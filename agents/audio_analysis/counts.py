@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.audio_analysis.beats import Ints
+from agents.arrays import Ints
 
 _LAST = 3  # beats into a bar of four
 

@@ -9,19 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.intake.container import open_container
+from agents.arrays import Floats
+from agents.media.decode import open_audio
 from schemas.faults import Poison
+from schemas.limits import MAX_SOUND_S
 
 if TYPE_CHECKING:
     from av import AudioFrame
     from av.audio.fifo import AudioFifo
 
-Floats = npt.NDArray[np.floating[Any]]
-
 RATE = 22050
-MAX_SECONDS = 1800.0
 _CHUNK = 1 << 20
 """Samples: the fewer the pieces, the fewer new pages of memory."""
 
@@ -33,22 +31,21 @@ def sound(path: Path) -> Iterator[Floats]:
     starts late is led in by silence, and what could not be decoded leaves silence of its length.
     Raises `Poison`: `not_found`, `not_media`, `no_audio`, `too_long`.
     """
-    from agents.rendering.sound import placed
-    from agents.rendering.source import audio_stream, timed_sounds
+    from agents.media.resample import placed
 
-    with open_container(path) as container:
-        frames = within_length(placed(timed_sounds(container, audio_stream(container))))
+    with open_audio(path) as audio:
+        frames = within_length(placed(audio.frames))
         for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
             yield from _resampled(rate, map(itemgetter(1), chunks))
 
 
 def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
-    """The frames of at most `MAX_SECONDS`. Raises `Poison` (`too_long`) where more come."""
+    """The frames of at most `MAX_SOUND_S`. Raises `Poison` (`too_long`) where more come."""
     at = 0.0
     for frame in frames:
         at += frame.samples / frame.sample_rate
-        if at > MAX_SECONDS:
-            raise Poison(f"the audio is longer than {MAX_SECONDS / 60:.0f} minutes; give a single song", "too_long")
+        if at > MAX_SOUND_S:
+            raise Poison(f"the audio is longer than {MAX_SOUND_S / 60:.0f} minutes; give a single song", "too_long")
         yield frame
 
 
@@ -56,7 +53,7 @@ def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Floats]]:
     """A rate, and mono samples at it; frames of one kind are joined."""
     from av.audio.fifo import AudioFifo
 
-    from agents.rendering.sound import kind
+    from agents.media.resample import kind
 
     for (_, _, rate), alike in groupby(frames, key=kind):
         fifo = AudioFifo()

@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
-from agents.audio_analysis.grid import Grid
-from agents.audio_analysis.meter import accents_of, beat_means, chord_changes, unit
+from agents.arrays import Floats
+from agents.audio_analysis.beat_features import BeatFeatures
+from agents.audio_analysis.meter import chord_changes, unit
 from agents.audio_analysis.onsets import Onsets, log_magnitude
 from agents.audio_analysis.spectrum import FRAME_RATE, N_MEL, Spectrum
 from agents.audio_analysis.tempo import autocorrelation
@@ -19,12 +19,12 @@ _LAGS_BEATS = np.arange(1, 17) / 4
 _TEMPI_BPM = np.geomspace(90.0, 190.0, 12)
 
 
-def embedding_of(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> Floats:
+def embedding_of(spectrum: Spectrum, onsets: Onsets, features: BeatFeatures, tempo_bpm: float) -> Floats:
     """Timbre (60), harmony (20) and rhythm (48), each of length 1 before they are joined; (128,), length 1.
 
     The same for a song and for the sound of a clip; it depends on neither loudness nor key.
     """
-    parts = (_timbre(spectrum), _harmony(spectrum, grid), _rhythm(onsets, grid))
+    parts = (_timbre(spectrum), _harmony(features.chroma), _rhythm(onsets, features.strokes, tempo_bpm))
     return unit(np.concatenate([unit(part) for part in parts]))
 
 
@@ -42,20 +42,20 @@ def _cosines() -> Floats:
     return np.asarray(waves / np.linalg.norm(waves, axis=0), dtype=np.float32)
 
 
-def _harmony(spectrum: Spectrum, grid: Grid) -> Floats:
+def _harmony(beat_chroma: Floats) -> Floats:
     """The pitch classes used, counted from the one used most (12), and chord changes after 1, 2, 4 and 8 beats."""
-    chroma = unit(beat_means(grid.frames, spectrum.chroma))
+    chroma = unit(beat_chroma)
     used = chroma.mean(0)
     changes = [chord_changes(chroma, width) for width in (1, 2, 4, 8)]
     shape = np.concatenate([[change.mean(), change.std()] for change in changes])
     return np.concatenate([unit(np.roll(used, -int(used.argmax())) - used.mean()), unit(shape)])
 
 
-def _rhythm(onsets: Onsets, grid: Grid) -> Floats:
+def _rhythm(onsets: Onsets, beat_strokes: Floats, tempo_bpm: float) -> Floats:
     """Strokes on the sixteenths of a beat by band (20), self-similarity after 1-16 sixteenths (16), tempo (12)."""
-    strokes = unit(accents_of(grid.frames, onsets.flux, parts=4, radius=2).mean(0).ravel())
-    beat_frames = 60 * FRAME_RATE / grid.tempo_bpm()
+    strokes = unit(beat_strokes.mean(0).ravel())
+    beat_frames = 60 * FRAME_RATE / tempo_bpm
     alike = autocorrelation(onsets.strength, int(5 * FRAME_RATE))
     repeats = np.interp(_LAGS_BEATS * beat_frames, np.arange(len(alike)), alike)
-    tempo = np.exp(-0.5 * (np.log2(_TEMPI_BPM / grid.tempo_bpm()) / 0.08) ** 2)
+    tempo = np.exp(-0.5 * (np.log2(_TEMPI_BPM / tempo_bpm) / 0.08) ** 2)
     return np.concatenate([strokes, unit(repeats), unit(tempo)])

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
-from agents.audio_analysis.meter import accents_of, beat_means
-from agents.audio_analysis.onsets import Onsets, moving_mean
+from agents.arrays import Floats
+from agents.audio_analysis.beat_features import BeatFeatures
+from agents.audio_analysis.onsets import moving_mean
 from schemas.base import Level
 
 _FULL_RANGE = 0.8
 _STROKE = 1.0
 
 
-def energy_of(frames: Floats, onsets: Onsets) -> Floats:
+def energy_of(features: BeatFeatures) -> Floats:
     """0-1 per beat, averaged over a bar: two parts how loud it is, one part how many strokes fall on its sixteenths.
 
     Each part is measured down from what the loudest or busiest beats reach, over the piece's range but never less
     than 0.8 (log magnitude, strokes), so that an even piece stays even.
     """
-    loud = beat_means(frames, onsets.level).mean(1)
-    strokes = (accents_of(frames, onsets.flux, parts=4, radius=2) > _STROKE).mean((1, 2)) * 4
+    loud = features.level.mean(1)
+    strokes = (features.strokes > _STROKE).mean((1, 2)) * 4
     return np.clip(moving_mean((2 * _reach(loud) + _reach(strokes)) / 3, 4), 0, 1)
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from agents.arrays import Ints
 from agents.audio_analysis.bars import Bars
-from agents.audio_analysis.beats import Ints
 from agents.audio_analysis.repetition import repeats
 from agents.audio_analysis.sections import Label, Rhythm, labels, rhythms, split
 

@@ -7,8 +7,8 @@ from operator import itemgetter
 
 import numpy as np
 
-from agents.audio_analysis.beats import Ints, centred, track
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats, Ints
+from agents.audio_analysis.beats import centred, track
 from agents.audio_analysis.meter import Meter, accents_of, meter_of
 from agents.audio_analysis.onsets import Onsets
 from agents.audio_analysis.pointer import Course, follow

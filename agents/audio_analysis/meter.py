@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats, Ints
 from agents.audio_analysis.onsets import moving_max
+from agents.viterbi import best_path
 
 # What bachata's instruments play on 1 & 2 & 3 & 4 &, by band: the bass on 1, 3 and 4; the bongó's hembra on 4;
 # its macho on 1 to 3; guitars; the güira.
@@ -88,20 +88,6 @@ def novelty(chroma: Floats, width: int) -> Floats:
 def unit(rows: Floats) -> Floats:
     """Each row at length 1, zeros staying zeros."""
     return np.asarray(rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + 1e-9))
-
-
-def best_path(support: Floats, change: Floats) -> Ints:
-    """The path of greatest total support plus `change[from, to]` at each step, (steps,) (Viterbi)."""
-    score = support[0]
-    origin = np.zeros(support.shape, np.int64)
-    for step in range(1, len(support)):
-        routes = score[:, None] + change
-        origin[step] = routes.argmax(0)
-        score = routes.max(0) + support[step]
-    path = [int(score.argmax())]
-    for step in range(len(support) - 1, 0, -1):
-        path.append(int(origin[step, path[-1]]))
-    return np.array(path[::-1])
 
 
 def _bar_jumps() -> Floats:

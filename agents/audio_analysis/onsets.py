@@ -7,7 +7,7 @@ from functools import cache, cached_property
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, mel_centres
 
 BANDS_HZ = ((30, 140), (140, 420), (420, 1400), (1400, 4000), (4000, 10500))

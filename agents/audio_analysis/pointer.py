@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.audio_analysis.beats import Ints, beat_gain, intervals
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats, Ints
+from agents.audio_analysis.beats import beat_gain, intervals
 from agents.audio_analysis.meter import CHORD_SPEAKS_FOR, accent_support, novelty
 from agents.audio_analysis.onsets import Onsets, moving_max, moving_mean
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum

@@ -6,9 +6,8 @@ from typing import Literal
 
 import numpy as np
 
+from agents.arrays import Floats, Ints
 from agents.audio_analysis.bars import Bars
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats
 from agents.audio_analysis.meter import chord_changes
 
 Rhythm = Literal["derecho", "majao", "mambo", "none"]

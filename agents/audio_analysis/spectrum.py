@@ -9,7 +9,8 @@ from itertools import chain
 
 import numpy as np
 
-from agents.audio_analysis.decode import RATE, Floats
+from agents.arrays import Floats
+from agents.audio_analysis.decode import RATE
 
 N_FFT = 1024
 HOP = 220

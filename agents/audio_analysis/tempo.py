@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats
 from agents.audio_analysis.onsets import moving_mean
 from agents.audio_analysis.spectrum import FRAME_RATE
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from agents.intake.sources import accept, source_identity
+from agents.media.submitted import accept, source_identity
 from agents.step import Step
 from schemas.base import MediaFacts
 from schemas.song_accepted import SongAccepted

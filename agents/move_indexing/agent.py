@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agents.intake.sources import source_identity
+from agents.media.submitted import source_identity
 from agents.move_indexing.indexed import IndexedMove
 from agents.step import Step, Tools
 from schemas.move_indexed import MoveIndexed

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.move_indexing.dancers.sightings import HIPS, JOINTS, Floats, middle, torso
+from agents.arrays import Floats
+from agents.move_indexing.dancers.sightings import HIPS, JOINTS, middle, torso
 from agents.move_indexing.dancers.tracks import Track
 from schemas.move_indexed import Eight
 

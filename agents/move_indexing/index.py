@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
-from agents.intake.sources import accept
+from agents.media.submitted import accept
 from agents.move_indexing.dancers.dance import Dance, understand
 from agents.move_indexing.dancers.kept import Watched, watched
 from agents.move_indexing.eights import eights
@@ -32,7 +32,7 @@ def index(event: MoveSubmitted, tools: Tools) -> IndexedMove:
 
     Raises `Poison`: what intake refuses, `nobody`, `no_tempo`; `Retryable`: `no_model`.
     """
-    from agents.rendering import mezzanine
+    from agents.media import mezzanine
 
     report = _seldom(tools.report)
     clip = accept(event.source, tools, "video")

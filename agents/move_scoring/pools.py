@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from agents.move_scoring.terms import DIFFICULTIES, LEVELS
-from agents.move_scoring.usable import usable_eights
+from agents.playable import usable_eights
 from agents.step import Hit, Library
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Difficulty, Level

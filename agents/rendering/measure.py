@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
-from agents.rendering.encoding import TICKS
-from agents.rendering.files import sha256_of
-from agents.rendering.mezzanine import Mezzanine
-from agents.rendering.profiles import Profile
-from agents.rendering.splice import open_cached
+from agents.media.cached import open_cached
+from agents.media.mezzanine import Mezzanine
+from agents.media.mp4 import TICKS
+from agents.media.quality import Profile
 from agents.rendering.timeline import Stretch
+from infra.base.atomic_file import sha256_of
 from schemas.base import MediaRef
 from schemas.rendered import Video
 
@@ -26,11 +25,10 @@ def measured(
     song's time, with the distance of the written key frame from the song's beat added. Since a clip has pictures
     only at its frames, it is up to half a gap between two of them where all is right.
     """
-    with ExitStack() as stack:
-        stream = open_cached(path, stack).streams.video[0]
-        index = stream.index_entries
+    with open_cached(path) as reader:
+        index = reader.video.index_entries
         keyframes = [entry.timestamp for entry in index if entry.is_keyframe]
-        frames, duration = len(index), (stream.duration or 0) / TICKS
+        frames, duration = len(index), (reader.video.duration or 0) / TICKS
     return Video(
         file=name,
         media=MediaRef(sha256=sha256_of(path), size_bytes=path.stat().st_size, kind="video"),

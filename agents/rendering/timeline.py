@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agents.rendering.encoding import TICKS
+from agents.media.mp4 import TICKS
 from schemas.faults import Poison
 from schemas.sequence_planned import Plan, Segment
 

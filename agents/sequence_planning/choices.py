@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.move_scoring.usable import playable_beats
+from agents.playable import playable_beats
 from agents.sequence_planning.slots import Slot
 from schemas.faults import Poison
 from schemas.move_indexed import MoveCard

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from agents.arrays import Bools, Floats, Ints
 from agents.sequence_planning.choices import Choice
 from agents.sequence_planning.slots import Slot
-from agents.sequence_planning.transitions import Flags, Floats, Transition, Transitions
-
-Ints = NDArray[np.intp]
+from agents.sequence_planning.transitions import Transition, Transitions
 
 CLIP_AGAIN, CLIP_FADES = 1.0, 0.95  # the cost of a clip just shown, and what is left of it a slot later
 MOVE_AGAIN, MOVE_FADES = 0.3, 0.85
@@ -57,7 +55,7 @@ class _Histories:
     parent: Ints
     transition: Floats
     variety: Floats
-    goes_on: Flags
+    goes_on: Bools
 
 
 def best_path(slots: tuple[Slot, ...], choices: list[tuple[Choice, ...]]) -> list[Taken]:
@@ -121,14 +119,14 @@ def _step(ways: _Histories, before: _Stage, after: _Stage, change: Transition, n
     )
 
 
-def _in_a_row(ways: _Histories, before: _Stage, after: _Stage, goes_on: Flags, new_phrase: bool) -> Ints:
+def _in_a_row(ways: _Histories, before: _Stage, after: _Stage, goes_on: Bools, new_phrase: bool) -> Ints:
     """How many phrases the move lasts by now, (histories, choices)."""
     same = before.moves[ways.last][:, None] == after.moves
     one_more = np.full(same.shape, 1, dtype=np.intp) if new_phrase else (~goes_on).astype(np.intp)
     return np.where(same, ways.in_a_row[:, None] + one_more, 1)
 
 
-def _variety(ways: _Histories, after: _Stage, goes_on: Flags) -> Floats:
+def _variety(ways: _Histories, after: _Stage, goes_on: Bools) -> Floats:
     again = CLIP_AGAIN * ways.clips_shown[:, after.clips] + MOVE_AGAIN * ways.moves_shown[:, after.moves]
     return np.where(goes_on, 0.0, -again)
 
@@ -149,7 +147,8 @@ def _shown(before: Floats, now: Ints, fades: float) -> Floats:
     """How often each was shown lately, (histories, names): 1 for each time, less by `fades` a slot, at most 2."""
     shown = before * fades
     shown[np.arange(len(now)), now] += 1.0
-    return np.minimum(shown, OFTEN)
+    capped: Floats = np.minimum(shown, OFTEN)
+    return capped
 
 
 def _trace(ways: list[_Histories], stages: list[_Stage]) -> list[Taken]:

@@ -6,12 +6,9 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from agents.arrays import Bools, Floats
 from agents.sequence_planning.choices import Choice
-
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 
 UNKNOWN: Final = 0.5  # a middling jump: not to be seen is neither praised nor blamed
 FARTHEST: Final = 2.0
@@ -21,7 +18,7 @@ OFF_ONE: Final = 5.0
 class Transition(NamedTuple):
     """`goes_on`: the clip goes on where it was, no cut is seen. `cost`: of the cut, 0 where there is none."""
 
-    goes_on: Flags
+    goes_on: Bools
     cost: Floats
 
 
@@ -47,7 +44,7 @@ def _places(choices: tuple[Choice, ...]) -> tuple[tuple[str, int, int], ...]:
     return tuple((choice.clip, choice.first, choice.end) for choice in choices)
 
 
-def _goes_on(before: tuple[Choice, ...], after: tuple[Choice, ...]) -> Flags:
+def _goes_on(before: tuple[Choice, ...], after: tuple[Choice, ...]) -> Bools:
     starts: dict[tuple[str, int], list[int]] = {}
     for column, choice in enumerate(after):
         starts.setdefault((choice.clip, choice.first), []).append(column)
@@ -57,7 +54,7 @@ def _goes_on(before: tuple[Choice, ...], after: tuple[Choice, ...]) -> Flags:
     return flags
 
 
-def _cost(before: tuple[Choice, ...], after: tuple[Choice, ...], goes_on: Flags, on_one: bool) -> Floats:
+def _cost(before: tuple[Choice, ...], after: tuple[Choice, ...], goes_on: Bools, on_one: bool) -> Floats:
     way = _ways([choice.end_pose for choice in before], [choice.start_pose for choice in after])
     cost = np.where(np.isnan(way), UNKNOWN, np.minimum(way, FARTHEST)) + (0.0 if on_one else OFF_ONE)
     cost[goes_on] = 0.0

@@ -11,9 +11,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from infra.base import die_with_parent
 from infra.local_kafka.files import CONSOLE_LOG, LOGGING
 
-_WRAPPER = Path(__file__).with_name("die_with_parent.py")
+_WRAPPER = Path(die_with_parent.__file__)
 _FOREIGN_OPTIONS = {"JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "CLASSPATH"}
 # The quick compiler and the plain collector: a short start and a small process matter more here than peak speed.
 _OPTIONS = (

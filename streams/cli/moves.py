@@ -123,7 +123,7 @@ def _check(targets: Iterable[Path]) -> None:
 
 def _spare(targets: Iterable[Path], card: MoveCard) -> None:
     """The clip itself is not written over, wherever it was indexed from."""
-    from agents.rendering.files import sha256_of
+    from infra.base.atomic_file import sha256_of
 
     for target in targets:
         alike = target.is_file() and target.stat().st_size == card.clip.size_bytes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from infra.base.die_with_parent import die_with_parent
 from infra.settings import load_settings
 from streams.worker.process import serve
-from streams.worker.step_process import die_with_parent
 
 if __name__ == "__main__":
     die_with_parent(int(sys.argv[1]))

@@ -5,7 +5,6 @@ It dies with its parent, has a limit on memory and files, and prints nothing of 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import resource
@@ -17,22 +16,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TextIO
 
-from agents.intake.container import MACHINE_ERRNOS
+from infra.base.die_with_parent import die_with_parent
+from infra.base.machine import MACHINE_ERRNOS
 from schemas.faults import Fault, Retryable, storage_reason
 from streams.tools import tools_for
 
-_PR_SET_PDEATHSIG = 1
 _MEMORY_LIMIT_BYTES = 12 << 30  # of address space: models and codecs map far more than they touch
 _OPEN_FILES = 512
 _REPORT_EVERY_S = 0.3
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent dies; leave at once where it has already (Linux)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def main() -> None:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agents.step import Step, Tools
+from infra.base.die_with_parent import die_with_parent
 from infra.settings import Settings, load_settings
 from schemas.base import MediaFacts, Payload
 from schemas.faults import Fault, Poison
@@ -19,7 +20,6 @@ from streams.stage.stage import Runner
 from streams.tools import make_tools
 from streams.worker.process import kafka_address
 from streams.worker.step_pool import Done
-from streams.worker.step_process import die_with_parent
 from streams.worker.worker import Worker
 
 _TAKES_S = float(os.environ.get("CHAOS_STEP_S") or 0)

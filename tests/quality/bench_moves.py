@@ -25,15 +25,16 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from agents.intake.container import open_container  # noqa: E402
+from agents.media import mezzanine  # noqa: E402
+from agents.media.container import open_container  # noqa: E402
+from agents.media.quality import PROFILES  # noqa: E402
+from agents.media.sampled_frames import sampled  # noqa: E402
 from agents.move_indexing.dancers.dance import understand  # noqa: E402
 from agents.move_indexing.dancers.finder import DancerFinder  # noqa: E402
-from agents.move_indexing.dancers.frames import sampled  # noqa: E402
 from agents.move_indexing.dancers.kept import look  # noqa: E402
+from agents.move_indexing.dancers.tracks import RATE_HZ  # noqa: E402
 from agents.move_indexing.motion.embedding import embed  # noqa: E402
 from agents.move_indexing.motion.summary import motion  # noqa: E402
-from agents.rendering import mezzanine  # noqa: E402
-from agents.rendering.profiles import PROFILES  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
 from schemas.base import Quality  # noqa: E402
 from tests.quality.clips import USUAL_TEMPO, heard, said  # noqa: E402
@@ -101,7 +102,7 @@ def _mediapipe(clip: Path) -> None:
         base_options=BaseOptions(model_asset_path=str(MODEL)), running_mode=vision.RunningMode.VIDEO, num_poses=2
     )
     with vision.PoseLandmarker.create_from_options(options) as landmarker:
-        for frame in sampled(clip):
+        for frame in sampled(clip, RATE_HZ):
             landmarker.detect_for_video(mp.Image(mp.ImageFormat.SRGB, frame.rgb), round(frame.time_s * 1000))
 
 

@@ -26,11 +26,13 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
+from agents.arrays import Floats  # noqa: E402
+from agents.media.sampled_frames import sampled  # noqa: E402
 from agents.move_indexing.dancers.dance import Dance, understand  # noqa: E402
-from agents.move_indexing.dancers.frames import sampled  # noqa: E402
 from agents.move_indexing.dancers.identity import Pair  # noqa: E402
 from agents.move_indexing.dancers.kept import Watched, look  # noqa: E402
-from agents.move_indexing.dancers.sightings import HIPS, Floats, middle  # noqa: E402
+from agents.move_indexing.dancers.sightings import HIPS, middle  # noqa: E402
+from agents.move_indexing.dancers.tracks import RATE_HZ  # noqa: E402
 from agents.move_indexing.motion import embedding  # noqa: E402
 from agents.move_indexing.motion.embedding import embed  # noqa: E402
 from agents.move_indexing.picture.skeleton import BONES  # noqa: E402
@@ -138,7 +140,7 @@ def _two_by_mediapipe(path: Path) -> float:
     with vision.PoseLandmarker.create_from_options(
         vision.PoseLandmarkerOptions(base_options=base, num_poses=2)
     ) as landmarker:
-        for number, frame in enumerate(sampled(path)):
+        for number, frame in enumerate(sampled(path, RATE_HZ)):
             if number % EVERY == 0:
                 image = mp.Image(image_format=mp.ImageFormat.SRGB, data=frame.rgb)
                 found.append(_are_two(landmarker.detect(image).pose_landmarks))
@@ -251,7 +253,7 @@ def _draw_sheet(clips: Sequence[Clip], target: Path) -> None:
 def _tiles(clip: Clip) -> Iterator[np.ndarray]:
     wanted = set(np.linspace(0, len(clip.watched.moments) - 1, A_CLIP + 2).astype(int)[1:-1].tolist())
     pairs = clip.dance.pairs
-    for number, frame in enumerate(sampled(clip.path)):
+    for number, frame in enumerate(sampled(clip.path, RATE_HZ)):
         if number in wanted:
             yield _tile(frame.rgb.copy(), pairs[number], f"{clip.path.stem} {frame.time_s:.1f}")
 

@@ -15,9 +15,9 @@ import av
 import numpy as np
 import pytest
 
-from agents.intake.probe import probe
+from agents.media.probe import probe
 from schemas.faults import Poison
-from tests.unit.intake.making import png, tone, with_cover, write_sound
+from tests.unit.media.builders import png, tone, with_cover, write_sound
 
 
 class Listener(HTTPServer):
@@ -95,7 +95,7 @@ def peak_mib(path: Path, kind: str) -> float:
     """The most memory a process takes to probe the file (VmHWM: ru_maxrss would be the parent's)."""
     code = (
         "import re, sys, pathlib\n"
-        "from agents.intake.probe import probe\n"
+        "from agents.media.probe import probe\n"
         "from schemas.faults import Poison\n"
         "import av, numpy\n"
         "def most(): return int(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])\n"

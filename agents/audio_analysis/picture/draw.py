@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from agents.audio_analysis.picture.lines import LINE_PX, draw_line, lines_of
 from agents.audio_analysis.picture.overview import OVERVIEW_PX, draw_overview
-from agents.audio_analysis.picture.pen import Pen
-from agents.audio_analysis.picture.sheet import INK, LEFT, QUIET, WIDTH, Scale, Sheet, blank
 from agents.audio_analysis.picture.wave import Wave, wave_of
-from agents.audio_analysis.picture.words import facts, printable, trust
-from agents.rendering.files import replacing
+from agents.audio_analysis.picture.words import facts, trust
+from agents.drawing.canvas import INK, LEFT, QUIET, WIDTH, Scale, Sheet, blank, save_png
+from agents.drawing.text import Pen, printable
 from schemas.audio_analyzed import AudioAnalysis
 
 if TYPE_CHECKING:
@@ -30,11 +29,7 @@ def draw(path: Path, analysis: AudioAnalysis, title: str, target: Path) -> None:
 
     `title` may hold anything: what cannot be printed is left out. Raises `Poison` as decoding does.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    picture = figure(wave_of(path, analysis.duration_s), analysis, title)
-    with replacing(target) as temporary:
-        FigureCanvasAgg(picture).print_png(str(temporary))  # type: ignore[no-untyped-call]
+    save_png(figure(wave_of(path, analysis.duration_s), analysis, title), target)
 
 
 def figure(wave: Wave, analysis: AudioAnalysis, title: str) -> Figure:

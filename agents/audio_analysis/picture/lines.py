@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.audio_analysis.beats import Ints
-from agents.audio_analysis.decode import Floats
+from agents.arrays import Floats
+from agents.audio_analysis.picture.colours import band_colour, trust_colour
 from agents.audio_analysis.picture.overview import draw_wave
-from agents.audio_analysis.picture.pen import Pen
-from agents.audio_analysis.picture.sheet import FIVE, INK, LEFT, ONE, QUIET, Scale, Sheet, band_colour, trust_colour
 from agents.audio_analysis.picture.wave import Wave
 from agents.audio_analysis.picture.words import names
+from agents.drawing.canvas import INK, LEFT, QUIET, Scale, Sheet
+from agents.drawing.counts import FIVE, KINDS, ONE, legible
+from agents.drawing.text import Pen
 from schemas.audio_analyzed import AudioAnalysis, Section, clock
 
 LINE_PX = 136
 _NAMES_PX, _WAVE_PX, _TRUST_PX = 22, 66, 4
 _LINE_S = 30.0
 _MOST_LINES = 15
-_DIGIT_PX = 13.0
-_DIGITS: tuple[tuple[tuple[int, ...], int, Pen], ...] = (
-    ((1,), 8, Pen(22, ONE, bold=True, align="center")),
-    ((5,), 4, Pen(17, FIVE, bold=True, align="center")),
-    ((2, 3, 4, 6, 7, 8), 1, Pen(14, QUIET, align="center")),
+_PENS = (
+    Pen(22, ONE, bold=True, align="center"),
+    Pen(17, FIVE, bold=True, align="center"),
+    Pen(14, QUIET, align="center"),
 )
-"""(counts, beats to the next of them, how they look), the most important first."""
+"""How each kind of counts looks."""
 _STARTS, _GOES_ON = Pen(15, INK, bold=True), Pen(15, INK)
 _TIME = Pen(15, INK, align="right")
 
@@ -67,7 +66,7 @@ def _beats(sheet: Sheet, top: float, scale: Scale, analysis: AudioAnalysis) -> N
     here = (beats >= scale.start_s) & ((beats < scale.end_s) | (scale.end_s >= analysis.duration_s))
     xs, counts = scale.xs(beats[here]), counts[here]
     shown = legible(xs, counts)
-    for kind, _, pen in _DIGITS:
+    for kind, pen in zip(KINDS, _PENS, strict=True):
         alike = np.isin(counts, kind)
         _ticks(sheet, top, xs[alike], pen.colour, first=1 in kind)
         for x, count in zip(xs[alike & shown].tolist(), counts[alike & shown].tolist(), strict=True):
@@ -77,14 +76,3 @@ def _beats(sheet: Sheet, top: float, scale: Scale, analysis: AudioAnalysis) -> N
 def _ticks(sheet: Sheet, top: float, xs: Floats, colour: str, *, first: bool) -> None:
     inset = 0 if first else 12
     sheet.strokes(xs, top + inset, _WAVE_PX - 2 * inset, colour, 2 if first else 1)
-
-
-def legible(xs: Floats, counts: Ints) -> npt.NDArray[np.bool_]:
-    """Which counts to print, (beats,): all where there is room, else 1 and 5, else each 1; never one upon another."""
-    gap = float(np.median(np.diff(xs))) if len(xs) > 1 else np.inf
-    printed = np.zeros(len(xs), bool)
-    for kind, beats_apart, _ in _DIGITS:
-        if gap * beats_apart >= _DIGIT_PX:
-            for n in np.flatnonzero(np.isin(counts, kind)):
-                printed[n] = bool(np.all(np.abs(xs[printed] - xs[n]) >= _DIGIT_PX))
-    return printed

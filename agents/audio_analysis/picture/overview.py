@@ -4,21 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.audio_analysis.picture.pen import Pen
-from agents.audio_analysis.picture.sheet import (
-    ENERGY,
-    INK,
-    LEFT,
-    QUIET,
-    WAVE,
-    WIDTH,
-    Scale,
-    Sheet,
-    band_colour,
-    trust_colour,
-)
+from agents.audio_analysis.picture.colours import ENERGY, WAVE, band_colour, trust_colour
 from agents.audio_analysis.picture.wave import Wave
 from agents.audio_analysis.picture.words import names
+from agents.drawing.canvas import INK, LEFT, QUIET, WIDTH, Scale, Sheet
+from agents.drawing.text import Pen
 from schemas.audio_analyzed import AudioAnalysis, Section, clock
 
 OVERVIEW_PX = 284

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.audio_analysis.decode import RATE, Floats, sound
+from agents.arrays import Floats
+from agents.audio_analysis.decode import RATE, sound
 
 _MOST_BINS = 32_768
 _FINEST = 16

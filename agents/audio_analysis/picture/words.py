@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
-
 from agents.audio_analysis.confidence import UNSURE
 from schemas.audio_analyzed import AudioAnalysis, Section, clock
 
-_LONGEST = 200
 _SURE = 0.8
-_DROPPED = ("Cc", "Cf", "Mn", "Me")
-"""Controls, writing directions and marks that pile up: a title stays on its line."""
-
-
-def printable(text: str) -> str:
-    """A stranger's text as one line of limited length, without what would reach out of it."""
-    flat = " ".join(unicodedata.normalize("NFC", text[: 10 * _LONGEST]).split())
-    return "".join(c for c in flat if unicodedata.category(c) not in _DROPPED)[:_LONGEST].strip()
 
 
 def facts(analysis: AudioAnalysis) -> str:

@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import ANKLES, EARS, HIPS, KNEES, SHOULDERS, Floats
+from agents.arrays import Bools, Floats, Image
+from agents.move_indexing.dancers.sightings import ANKLES, EARS, HIPS, KNEES, SHOULDERS
 
 _ENOUGH_PIXELS = 20
 _BONE_PX = 7
@@ -19,7 +19,7 @@ _FAR_PX = 4096
 COLOURS = 12
 
 
-def dress(rgb: Image, xy: Floats, hidden: npt.NDArray[np.bool_] | None = None) -> Floats:
+def dress(rgb: Image, xy: Floats, hidden: Bools | None = None) -> Floats:
     """CIE Lab (OpenCV's 8-bit scale) of torso, thighs, shins and hair, (12,): medians of what is not `hidden`.
 
     NaN where fewer than 20 pixels are left.
@@ -52,7 +52,7 @@ def _bones(starts: list[int], ends: list[int], rgb: Image, points: npt.NDArray[n
     return canvas
 
 
-def _median_lab(rgb: Image, part: Image, hidden: npt.NDArray[np.bool_] | None) -> Floats:
+def _median_lab(rgb: Image, part: Image, hidden: Bools | None) -> Floats:
     chosen = part.astype(bool) if hidden is None else part.astype(bool) & ~hidden
     pixels = rgb[chosen]
     if len(pixels) < _ENOUGH_PIXELS:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.arrays import Floats
 from agents.move_indexing.dancers.identity import Pair, assign
-from agents.move_indexing.dancers.sightings import ANKLES, NOSE, Floats, Moment
-from agents.move_indexing.dancers.tracks import Track, follow
+from agents.move_indexing.dancers.sightings import ANKLES, NOSE, Moment
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track, follow
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers
 

@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Image
+from agents.arrays import Floats, Image
 from agents.move_indexing.dancers.networks import Network
 from agents.move_indexing.dancers.region import Region
-from agents.move_indexing.dancers.sightings import Floats
 
 _GRIDS = ((28, 2), (14, 2), (7, 6))  # cells a side, and anchors a cell: 224 / 8, 224 / 16, three times 224 / 32
 _OVERLAP = 0.3

@@ -13,14 +13,15 @@ from typing import NamedTuple
 
 import numpy as np
 
+from agents.arrays import Floats, Image
+from agents.media.sampled_frames import Frame
 from agents.move_indexing.dancers.colours import dress
 from agents.move_indexing.dancers.detector import Candidate, Detector
-from agents.move_indexing.dancers.frames import Frame, Image
 from agents.move_indexing.dancers.landmarks import Body, Landmarks
 from agents.move_indexing.dancers.networks import load
 from agents.move_indexing.dancers.outline import Mask, own_pixels, share_beside
 from agents.move_indexing.dancers.region import Region
-from agents.move_indexing.dancers.sightings import Floats, Sighting, are_close, extent, is_partner
+from agents.move_indexing.dancers.sightings import Sighting, are_close, extent, is_partner
 
 _SECOND_SCORE = 0.3
 _MOST_TRIES = 2

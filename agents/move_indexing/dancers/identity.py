@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from itertools import pairwise, product
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.move_indexing.dancers.sightings import HIPS, Floats, Moment, Sighting, middle, torso
+from agents.arrays import Bools, Floats
+from agents.move_indexing.dancers.sightings import HIPS, Moment, Sighting, middle, torso
+from agents.viterbi import best_path
 
 Pair = tuple[Sighting | None, Sighting | None]
 
@@ -33,7 +34,7 @@ def assign(moments: Sequence[Moment]) -> list[Pair]:
     """Each moment's dancers as (dancer 0, dancer 1), None where one is not seen."""
     if not any(moment.dancers for moment in moments):
         return [(None, None)] * len(moments)
-    swapped = _best_path(_colour_costs(moments), _motion_costs(moments))
+    swapped = best_path(-_colour_costs(moments), -_motion_costs(moments)).tolist()
     named = [_named(moment, swap) for moment, swap in zip(moments, swapped, strict=True)]
     times = [moment.time_s for moment in moments]
     kept = [_without_strays(times, [pair[place] for pair in named]) for place in (0, 1)]
@@ -63,20 +64,6 @@ def _named(moment: Moment, swap: int) -> Pair:
     front = moment.dancers[0] if moment.dancers else None
     other = moment.dancers[1] if len(moment.dancers) > 1 else None
     return (other, front) if swap else (front, other)
-
-
-def _best_path(own: Floats, between: Floats) -> list[int]:
-    """Viterbi: `own` (n, 2) costs of a state, `between` (n - 1, 2, 2) of going from one to another."""
-    total = own[0]
-    came_from = []
-    for cost, step in zip(own[1:], between, strict=True):
-        ways = total[:, None] + step
-        came_from.append(ways.argmin(axis=0))
-        total = ways.min(axis=0) + cost
-    path = [int(total.argmin())]
-    for origin in reversed(came_from):
-        path.append(int(origin[path[-1]]))
-    return path[::-1]
 
 
 @dataclass(frozen=True)
@@ -133,7 +120,7 @@ def _dressed(pairs: Floats) -> _Wardrobe:
     return _worn(pairs, swapped)
 
 
-def _worn(pairs: Floats, swapped: npt.NDArray[np.bool_]) -> _Wardrobe:
+def _worn(pairs: Floats, swapped: Bools) -> _Wardrobe:
     ordered = np.where(swapped[:, None, None], pairs[:, ::-1], pairs)
     usual = _nan_median(ordered)
     # Not a median: what shows a face now and hair then must count for little.

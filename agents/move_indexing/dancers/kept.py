@@ -17,12 +17,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agents.media.sampled_frames import sampled
 from agents.move_indexing.dancers.colours import COLOURS
 from agents.move_indexing.dancers.finder import DancerFinder
-from agents.move_indexing.dancers.frames import sampled
 from agents.move_indexing.dancers.modes import MODES
 from agents.move_indexing.dancers.sightings import Moment, Sighting
-from agents.rendering.files import replacing
+from infra.base.atomic_file import replacing
 from schemas.base import Quality
 
 _VERSION = 1  # of what is seen: another one looks at all clips again

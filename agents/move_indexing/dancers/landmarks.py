@@ -9,10 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Image
+from agents.arrays import Floats, Image
 from agents.move_indexing.dancers.networks import Network
 from agents.move_indexing.dancers.region import Region
-from agents.move_indexing.dancers.sightings import Floats
 
 _POINTS, _ALL = 33, 39  # two of the other six say where to look next
 _HIP, _TOP = 33, 34

@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.dancers.frames import Image
+from agents.arrays import Bools, Image
 from agents.move_indexing.dancers.landmarks import Body
 from agents.move_indexing.dancers.sightings import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS, extent, middle, torso
 
-Mask = npt.NDArray[np.bool_]
+Mask = Bools
 
 _IS_BODY = 0.5
 _RIM = np.ones((5, 5), np.uint8)
@@ -52,7 +52,7 @@ def _near_limbs(body: Body, shape: tuple[int, ...]) -> Mask:
     return near.astype(bool)
 
 
-def _draw_trunk(near: npt.NDArray[np.uint8], points: npt.NDArray[np.int32], unit: float) -> None:
+def _draw_trunk(near: Image, points: npt.NDArray[np.int32], unit: float) -> None:
     trunk = points[[SHOULDERS[0], SHOULDERS[1], HIPS[1], HIPS[0]]]
     head, neck = (middle(points.astype(float), of).astype(int).tolist() for of in (_FACE, SHOULDERS))
     cv2.fillPoly(near, [trunk], 1)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import Floats
+from agents.arrays import Floats, Image
 
 _ROOM = 1.25
 _ALIKE = 0.06

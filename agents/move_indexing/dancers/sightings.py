@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.floating[Any]]
+from agents.arrays import Floats
 
 SHOULDERS, ELBOWS, WRISTS = [11, 12], [13, 14], [15, 16]
 HIPS, KNEES, ANKLES = [23, 24], [25, 26], [27, 28]

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.dancers.frames import RATE_HZ
-from agents.move_indexing.dancers.sightings import Floats, Sighting
+from agents.arrays import Bools, Floats
+from agents.move_indexing.dancers.sightings import Sighting
 
+RATE_HZ = 10.0  # of motion, once measured; a clip may be looked at more often
 MAX_GAP_S = 0.7
 _AT_ONCE_S = 0.06
 
@@ -27,7 +28,7 @@ class Track:
     times: Floats
     xy: Floats
     world: Floats
-    seen: npt.NDArray[np.bool_]
+    seen: Bools
     found: float = 1.0
     confidence: float = 1.0
 
@@ -65,9 +66,9 @@ def _interpolated(grid: Floats, known: Floats, values: Floats) -> Floats:
     return between
 
 
-def _covered(grid: Floats, known: Floats) -> npt.NDArray[np.bool_]:
+def _covered(grid: Floats, known: Floats) -> Bools:
     before, after = _around(grid, known)
     inside = (known[before] <= grid) & (grid <= known[after]) & (known[after] - known[before] <= MAX_GAP_S)
     nearest = np.minimum(abs(known[before] - grid), abs(known[after] - grid))
-    covered: npt.NDArray[np.bool_] = inside | (nearest <= _AT_ONCE_S)
+    covered: Bools = inside | (nearest <= _AT_ONCE_S)
     return covered

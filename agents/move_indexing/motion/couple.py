@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
+from agents.arrays import Bools, Floats
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.sightings import ANKLES, HIPS, SHOULDERS, WRISTS, Floats, middle, torso
+from agents.move_indexing.dancers.sightings import ANKLES, HIPS, SHOULDERS, WRISTS, middle, torso
 from agents.move_indexing.motion.rhythm import FEWEST, powers
 from agents.move_indexing.motion.signals import correlation, heading, rate, smooth, spread
 
@@ -64,7 +64,7 @@ def _nearest_hands(one: Floats, two: Floats) -> Floats:
     return np.sort(np.stack(apart, axis=1), axis=1)[:, :2]
 
 
-def _together(one: Floats, two: Floats, seen: npt.NDArray[np.bool_]) -> Floats:
+def _together(one: Floats, two: Floats, seen: Bools) -> Floats:
     efforts = [np.linalg.norm(rate(body.reshape(len(body), -1)), axis=1)[seen] for body in (one, two)]
     hips = [middle(body, HIPS)[seen] for body in (one, two)]
     share = abs(np.log((efforts[0].mean() + 1e-9) / (efforts[1].mean() + 1e-9)))

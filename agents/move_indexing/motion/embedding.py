@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.sightings import Floats
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion import posture
 from agents.move_indexing.motion.couple import couple_blocks

@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.frames import RATE_HZ
 from agents.move_indexing.dancers.sightings import ANKLES, SHOULDERS, WRISTS, torso
-from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import heading, smooth, speed
 from schemas.base import Difficulty, Level
 

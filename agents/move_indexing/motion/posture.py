@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.move_indexing.dancers.frames import RATE_HZ
+from agents.arrays import Floats
 from agents.move_indexing.dancers.sightings import (
     ANKLES,
     EARS,
@@ -18,11 +18,10 @@ from agents.move_indexing.dancers.sightings import (
     NOSE,
     SHOULDERS,
     WRISTS,
-    Floats,
     middle,
     torso,
-)  # fmt: skip
-from agents.move_indexing.dancers.tracks import Track
+)
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import correlation, rate, smooth, speed, spread, strength
 
 # Shoulder-elbow-wrist, elbow-shoulder-hip, shoulder-hip-knee, hip-knee-ankle; left and right.

@@ -3,22 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
-from agents.move_indexing.dancers.frames import RATE_HZ
-from agents.move_indexing.dancers.sightings import (
-    ANKLES,
-    ELBOWS,
-    HIPS,
-    JOINTS,
-    KNEES,
-    NOSE,
-    SHOULDERS,
-    WRISTS,
-    Floats,
-    middle,
-)  # fmt: skip
-from agents.move_indexing.dancers.tracks import Track
+from agents.arrays import Bools, Floats
+from agents.move_indexing.dancers.sightings import ANKLES, ELBOWS, HIPS, JOINTS, KNEES, NOSE, SHOULDERS, WRISTS, middle
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.posture import joint_angles, places
 from agents.move_indexing.motion.signals import rate, smooth, speed
 
@@ -65,13 +53,13 @@ def repeats(track: Track, tempo_bpm: float) -> Floats:
     return np.concatenate([_alike(a.reshape(len(a), -1), track.seen, tempo_bpm) for a in aspects])
 
 
-def _alike(series: Floats, seen: npt.NDArray[np.bool_], tempo_bpm: float) -> Floats:
+def _alike(series: Floats, seen: Bools, tempo_bpm: float) -> Floats:
     """Correlation of a series (n, k), its columns equally strong, with itself at each lag: (8,)."""
     x = (series - series[seen].mean(axis=0)) / (series[seen].std(axis=0) + 1e-6)
     return np.array([_at_lag(x, seen, round(lag * 60 / tempo_bpm * RATE_HZ)) for lag in LAGS_BEATS])
 
 
-def _at_lag(x: Floats, seen: npt.NDArray[np.bool_], lag: int) -> float:
+def _at_lag(x: Floats, seen: Bools, lag: int) -> float:
     both = seen[lag:] & seen[: max(len(seen) - lag, 0)]
     if both.sum() < FEWEST:
         return float("nan")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.move_indexing.dancers.frames import RATE_HZ
-from agents.move_indexing.dancers.sightings import Floats
+from agents.arrays import Floats
+from agents.move_indexing.dancers.tracks import RATE_HZ
 
 _TAPS = 3
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.sightings import HIPS, JOINTS, SHOULDERS, WRISTS, Floats, middle, torso
+from agents.move_indexing.dancers.sightings import HIPS, JOINTS, SHOULDERS, WRISTS, middle, torso
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.judge import pace_of, turns_per_bar
 from agents.move_indexing.motion.posture import joint_angles

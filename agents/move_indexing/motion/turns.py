@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.move_indexing.dancers.frames import RATE_HZ
-from agents.move_indexing.dancers.sightings import HIPS, SHOULDERS, Floats
-from agents.move_indexing.dancers.tracks import Track
+from agents.arrays import Floats
+from agents.move_indexing.dancers.sightings import HIPS, SHOULDERS
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import heading, smooth
 
 _FACES = 3  # moments: a left shoulder is taken for a right one in single frames

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
+from agents.arrays import Bools, Floats
 from agents.move_indexing.dancers.dance import understand
 from agents.move_indexing.dancers.kept import Watched
-from agents.move_indexing.dancers.sightings import Floats, torso
+from agents.move_indexing.dancers.sightings import torso
 from agents.move_indexing.dancers.tracks import Track
 
 LEAD, FOLLOW = "#1f9bff", "#ff9a1f"
@@ -95,7 +95,7 @@ def _place(track: Track, time_s: float) -> Floats:
     return between
 
 
-def _runs(times: Floats, holds: npt.NDArray[np.bool_]) -> list[tuple[float, float]]:
+def _runs(times: Floats, holds: Bools) -> list[tuple[float, float]]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], holds, [False]]).astype(int)))
     half = 0.5 / _RATE_HZ
     return [

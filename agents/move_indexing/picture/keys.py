@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.audio_analysis.picture.pen import Pen, width_of
-from agents.audio_analysis.picture.sheet import FIVE, INK, LEFT, ONE, QUIET, WIDTH, Sheet, blank
-from agents.audio_analysis.picture.words import printable
-from agents.move_indexing.dancers.frames import Image
+from agents.arrays import Image
+from agents.drawing.canvas import INK, LEFT, QUIET, WIDTH, Sheet, blank, save_png
+from agents.drawing.counts import FIVE, ONE
+from agents.drawing.text import Pen, printable, width_of
+from agents.media.pictures import Picture, pictures_at
 from agents.move_indexing.picture.bodies import Dancer
-from agents.move_indexing.picture.pictures import Picture, pictures_at
 from agents.move_indexing.picture.strip import STRIP_PX, draw_strip
 from agents.move_indexing.picture.tiles import Scene, tiles
-from agents.rendering.files import replacing
 from schemas.move_indexed import MoveCard
 
 if TYPE_CHECKING:
@@ -48,11 +47,7 @@ class Row:
 
 def draw_keys(path: Path, move: MoveCard, dancers: Sequence[Dancer], target: Path) -> None:
     """Write a PNG, 1800 px wide, of the clip at `path`. Raises `Poison` as decoding does."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    picture = figure(path, move, dancers)
-    with replacing(target) as temporary:
-        FigureCanvasAgg(picture).print_png(str(temporary))  # type: ignore[no-untyped-call]
+    save_png(figure(path, move, dancers), target)
 
 
 def figure(path: Path, move: MoveCard, dancers: Sequence[Dancer]) -> Figure:

@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.audio_analysis.picture.pen import Pen, width_of
-from agents.audio_analysis.picture.sheet import INK, LEFT, QUIET, WIDTH, Sheet, blank
-from agents.audio_analysis.picture.words import printable
-from agents.move_indexing.dancers.sightings import Floats
+from agents.arrays import Floats
+from agents.drawing.canvas import INK, LEFT, QUIET, WIDTH, Sheet, blank, save_png
+from agents.drawing.text import Pen, printable, width_of
 from agents.move_indexing.picture.plane import places
-from agents.rendering.files import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,11 +49,7 @@ class Point:
 
 def draw_map(points: Sequence[Point], target: Path) -> None:
     """Write a PNG, 1800 px wide, of one move or more."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    picture = figure(points)
-    with replacing(target) as temporary:
-        FigureCanvasAgg(picture).print_png(str(temporary))  # type: ignore[no-untyped-call]
+    save_png(figure(points), target)
 
 
 def figure(points: Sequence[Point]) -> Figure:

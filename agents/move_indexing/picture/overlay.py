@@ -9,12 +9,12 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-from agents.audio_analysis.picture.pen import Pen, known
-from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import Floats
+from agents.arrays import Floats, Image
+from agents.drawing.canvas import rgb_of
+from agents.drawing.text import Pen, known
+from agents.media.pictures import Picture
 from agents.move_indexing.picture.bodies import Dancer
-from agents.move_indexing.picture.pictures import Picture
-from agents.move_indexing.picture.skeleton import Colour, draw_body, rgb_of
+from agents.move_indexing.picture.skeleton import Colour, draw_body
 from schemas.move_indexed import MoveCard
 
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)

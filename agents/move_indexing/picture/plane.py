@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.move_indexing.dancers.sightings import Floats
+from agents.arrays import Floats
 
 
 def places(embeddings: Floats) -> tuple[Floats, float]:

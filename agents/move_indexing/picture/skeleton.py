@@ -7,19 +7,9 @@ from itertools import pairwise
 import cv2
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import (
-    ANKLES,
-    EARS,
-    ELBOWS,
-    HIPS,
-    KNEES,
-    NOSE,
-    SHOULDERS,
-    WRISTS,
-    Floats,
-    middle,
-)
+from agents.arrays import Floats, Image
+from agents.drawing.canvas import rgb_of
+from agents.move_indexing.dancers.sightings import ANKLES, EARS, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS, middle
 from agents.move_indexing.picture.bodies import Body
 
 Colour = tuple[int, int, int]
@@ -42,12 +32,6 @@ _CORE: Colour = (255, 255, 255)
 _HEAD = 0.25  # torso lengths
 _FAINT = 0.85
 _SHIFT = 4  # bits of a pixel's fraction that OpenCV takes
-
-
-def rgb_of(colour: str) -> Colour:
-    """`#rrggbb` as three values of 0-255."""
-    red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
-    return red, green, blue
 
 
 def draw_body(rgb: Image, body: Body, thick: int) -> None:

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.audio_analysis.picture.lines import legible
-from agents.audio_analysis.picture.pen import Pen
-from agents.audio_analysis.picture.sheet import FIVE, INK, LEFT, ONE, QUIET, Rgb, Scale, Sheet
+from agents.drawing.canvas import INK, LEFT, QUIET, Scale, Sheet, paled
+from agents.drawing.counts import FIVE, ONE, legible
+from agents.drawing.text import Pen
 from agents.move_indexing.picture.bodies import Dancer
-from agents.move_indexing.picture.skeleton import rgb_of
 from schemas.move_indexed import MoveCard
 
 _EIGHTS_PX, _BEATS_PX, _DIGITS_PX, _SEEN_PX, _AXIS_PX = 26, 30, 30, 20, 30
@@ -68,14 +67,9 @@ def _seen(sheet: Sheet, top: float, scale: Scale, dancer: Dancer) -> None:
     sheet.words(LEFT - 10, top + _SEEN_PX / 2, dancer.name, _LABEL)
     bar = top + (_SEEN_PX - _BAR_PX) / 2
     sheet.box(LEFT, bar, scale.x(scale.end_s) - LEFT, _BAR_PX, _PAPER)
-    for sure, colour in ((False, _pale(dancer.colour)), (True, dancer.colour)):
+    for sure, colour in ((False, paled(dancer.colour, _PALE)), (True, dancer.colour)):
         for start, end in dancer.stretches(sure=sure):
             sheet.box(scale.x(start), bar, scale.x(end) - scale.x(start), _BAR_PX, colour)
-
-
-def _pale(colour: str) -> Rgb:
-    red, green, blue = (1 - _PALE * (1 - value / 255) for value in rgb_of(colour))
-    return red, green, blue
 
 
 def _seconds(sheet: Sheet, top: float, scale: Scale) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Image
-from agents.move_indexing.dancers.sightings import EARS, JOINTS, Floats
+from agents.arrays import Floats, Image
+from agents.media.pictures import Picture
+from agents.move_indexing.dancers.sightings import EARS, JOINTS
 from agents.move_indexing.picture.bodies import Body
-from agents.move_indexing.picture.pictures import Picture
 from agents.move_indexing.picture.skeleton import draw_body
 
 _SHOWN = (*JOINTS, *EARS, 19, 20, 31, 32)

@@ -13,9 +13,8 @@ import pytest
 
 from agents.audio_analysis.analysis import analyze
 from agents.audio_analysis.click import write_click
-from agents.intake.container import open_container
-from agents.rendering.sound import stereo
-from agents.rendering.source import audio_stream, timed_sounds
+from agents.media.decode import open_audio
+from agents.media.resample import stereo
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 from tests.unit.audio_analysis.band import RATE, Song, play, write, write_clip
@@ -81,8 +80,8 @@ def test_between_clicks_it_is_the_song_six_decibels_softer(
     song_file: Path, analysis: AudioAnalysis, tmp_path: Path
 ) -> None:
     rate, heard = clicked(song_file, tapped(analysis, (), ()), tmp_path)
-    with open_container(song_file) as reader:
-        frames = [frame.to_ndarray() for frame in stereo(timed_sounds(reader, audio_stream(reader)), rate)]
+    with open_audio(song_file) as audio:
+        frames = [frame.to_ndarray() for frame in stereo(audio.frames, rate)]
     assert np.abs(heard / 32767 - 0.5 * np.concatenate(frames, axis=1).T).max() < 1 / 32767
 
 
@@ -172,7 +171,7 @@ def test_what_does_not_decode_leaves_no_file(
 def test_a_song_that_never_ends_leaves_no_file(
     song_file: Path, analysis: AudioAnalysis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.audio_analysis.decode.MAX_SECONDS", 3.0)
+    monkeypatch.setattr("agents.audio_analysis.decode.MAX_SOUND_S", 3.0)
     (tmp_path / "click.wav").write_bytes(b"an older one")
     with pytest.raises(Poison) as caught:
         write_click(song_file, analysis, tmp_path / "click.wav")

@@ -11,8 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgb
@@ -22,12 +20,13 @@ from matplotlib.text import Text
 
 from agents.audio_analysis.analysis import analyze
 from agents.audio_analysis.decode import RATE as HEARD_RATE
+from agents.audio_analysis.picture.colours import band_colour, trust_colour
 from agents.audio_analysis.picture.draw import draw, figure
-from agents.audio_analysis.picture.lines import legible, lines_of
-from agents.audio_analysis.picture.pen import Pen, cut, width_of
-from agents.audio_analysis.picture.sheet import INK, LEFT, ONE, SHEET_PX, WIDTH, band_colour, trust_colour
+from agents.audio_analysis.picture.lines import lines_of
 from agents.audio_analysis.picture.wave import Wave, wave_of
-from agents.audio_analysis.picture.words import letter, names, printable, sureness
+from agents.audio_analysis.picture.words import letter, names, sureness
+from agents.drawing.canvas import LEFT, SHEET_PX, WIDTH
+from agents.drawing.counts import ONE
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
 from schemas.faults import Poison
 from tests.unit.audio_analysis.band import RATE, Song, write
@@ -207,15 +206,6 @@ def test_a_title_may_hold_anything(title: str, song_file: Path, analysis: AudioA
     assert (tmp_path / "song.png").stat().st_size > 10_000
 
 
-@given(st.text(st.characters(exclude_categories=()), max_size=60))
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_title_fits_on_its_line_as_it_stands(title: str) -> None:
-    pen = Pen(30, INK, bold=True)
-    line = cut(printable(title), pen, WIDTH)
-    assert width_of(line, pen) <= WIDTH
-    assert len(line.splitlines()) <= 1
-
-
 def test_a_dollar_is_a_dollar(wave: Wave, analysis: AudioAnalysis) -> None:
     picture = figure(wave, analysis, "$x_$")
     assert words(picture)[0] == "$x_$"
@@ -264,19 +254,6 @@ def test_half_an_hour_has_lines_to_read(wave: Wave, analysis: AudioAnalysis) -> 
     assert words(picture).count("1") >= 3900 // 8
     assert "2" not in words(picture)
     assert pixels(picture).shape[0] < 3000
-
-
-@pytest.mark.parametrize(
-    ("gap", "printed"), [(26.0, {1, 2, 3, 4, 5, 6, 7, 8}), (8.0, {1, 5}), (2.5, {1}), (1.0, set())]
-)
-def test_counts_are_dropped_where_there_is_no_room(gap: float, printed: set[int]) -> None:
-    counts = np.arange(64) % 8 + 1
-    assert set(counts[legible(np.arange(64) * gap, counts)].tolist()) == printed
-
-
-def test_no_count_stands_upon_another_and_the_one_wins() -> None:
-    xs, counts = np.array([0.0, 30, 60, 64, 94, 124]), np.array([2, 3, 4, 1, 2, 3])
-    assert counts[legible(xs, counts)].tolist() == [2, 3, 1, 2, 3]
 
 
 def test_the_outline_holds_every_peak(tmp_path: Path) -> None:

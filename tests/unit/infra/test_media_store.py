@@ -166,7 +166,7 @@ def test_a_sweep_between_creation_and_lock_costs_only_another_try(
             swept[0].unlink()
         real(handle, operation)
 
-    monkeypatch.setattr(infra.media_store.fcntl, "flock", flock_late)
+    monkeypatch.setattr(fcntl, "flock", flock_late)
     assert store.has(store.add(here / "a", "audio").sha256)
     assert len(swept) == 1
 

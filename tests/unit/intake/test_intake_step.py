@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from agents.intake.agent import STEP
-from agents.intake.sources import accept
+from agents.media.submitted import accept
 from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
-from tests.unit.intake.making import tone, write_clip, write_sound
+from tests.unit.media.builders import tone, write_clip, write_sound
 
 
 @pytest.fixture

@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.move_indexing.dancers.sightings import Floats, Sighting
+from agents.arrays import Floats
+from agents.move_indexing.dancers.sightings import Sighting
 from agents.step import Tools
 from infra.media_store import MediaStore
 from infra.settings import load_settings
-from tests.unit.move_indexing.kit import RED, MakeBody, MakeClip, standing, write_clip
+from tests.unit.media.builders import MakeClip, write_drawn_clip
+from tests.unit.move_indexing.kit import RED, MakeBody, standing
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def body() -> MakeBody:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> MakeClip:
-    return lambda **wanted: write_clip(tmp_path / "clip.mp4", **wanted)
+    return lambda **wanted: write_drawn_clip(tmp_path / "clip.mp4", **wanted)
 
 
 @pytest.fixture

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Frame
+from agents.arrays import Floats
+from agents.media.sampled_frames import Frame
 from agents.move_indexing.dancers.kept import Watched
-from agents.move_indexing.dancers.sightings import Floats, Moment, Sighting
-from agents.rendering.files import sha256_of
+from agents.move_indexing.dancers.sightings import Moment, Sighting
+from infra.base.atomic_file import sha256_of
 from schemas.base import MediaFacts
 from schemas.move_indexed import Dancers, Eight, MoveCard
-from tests.unit.move_indexing.kit import BLUE, RED, standing, write_clip
+from tests.unit.media.builders import write_drawn_clip
+from tests.unit.move_indexing.kit import BLUE, RED, standing
 
 SIZE = (640, 480)
 SECONDS, FPS, BPM = 4.0, 30, 150.0
@@ -72,7 +74,7 @@ def grey(_: float) -> Floats:
 
 def clip(path: Path, picture: Callable[[float], Floats] = grey, *, sound: bool = True) -> Path:
     """The clip's file."""
-    return write_clip(path, SECONDS, FPS, SIZE, BPM if sound else None, picture)
+    return write_drawn_clip(path, SECONDS, FPS, SIZE, BPM if sound else None, picture)
 
 
 def move(path: Path) -> MoveCard:

@@ -8,9 +8,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from agents.move_indexing.dancers.frames import Frame, sampled
-from agents.move_indexing.dancers.sightings import Floats
-from tests.unit.move_indexing.kit import write_clip
+from agents.arrays import Floats
+from agents.media.sampled_frames import Frame, sampled
+from tests.unit.media.builders import write_drawn_clip
 
 _DEMO = Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
 _SIZE = (640, 360)
@@ -89,4 +89,4 @@ def larger(picture: Picture, size: tuple[int, int]) -> Picture:
 
 def write(path: Path, picture: Picture, seconds: float, fps: int, size: tuple[int, int] = _SIZE) -> Path:
     """The clip, with a click on each beat at 120 BPM."""
-    return write_clip(path, seconds=seconds, fps=fps, size=size, click_bpm=120.0, picture=picture)
+    return write_drawn_clip(path, seconds=seconds, fps=fps, size=size, click_bpm=120.0, picture=picture)

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.media.sampled_frames import Frame, sampled
 from agents.move_indexing.dancers.dance import Dance, understand
 from agents.move_indexing.dancers.finder import DancerFinder
-from agents.move_indexing.dancers.frames import Frame, sampled
 from agents.move_indexing.dancers.kept import look
+from agents.move_indexing.dancers.tracks import RATE_HZ
 from schemas.faults import Poison, Retryable
-from tests.unit.move_indexing.kit import MakeClip
+from tests.unit.media.builders import MakeClip
 
 # MediaPipe's numbers of the joints whose places the rendered clips tell: hands, hips, knees and feet.
 _TOLD = [15, 16, 23, 24, 25, 26, 27, 28]
@@ -71,7 +72,7 @@ def test_pictures_of_any_shape_and_of_one_colour_are_looked_at(pose_model: Path)
 
 def test_dancers_who_leave_are_found_again(rendered_clips: Path, pose_model: Path) -> None:
     finder = DancerFinder(pose_model)
-    frame = next(sampled(rendered_clips / "basic_side.mp4"))
+    frame = next(sampled(rendered_clips / "basic_side.mp4", RATE_HZ))
     empty = Frame(0.1, np.full_like(frame.rgb, 90))
     assert [len(finder.find(shown)) for shown in (frame, frame, empty, frame)] == [2, 2, 0, 2]
 
@@ -80,7 +81,7 @@ def test_a_process_that_has_looked_ends_without_a_word(pose_model: Path) -> None
     code = (
         "import sys, numpy as np; from pathlib import Path;"
         "from agents.move_indexing.dancers.finder import DancerFinder;"
-        "from agents.move_indexing.dancers.frames import Frame;"
+        "from agents.media.sampled_frames import Frame;"
         "DancerFinder(Path(sys.argv[1])).find(Frame(0.0, np.zeros((90, 160, 3), np.uint8)))"
     )
     ended = subprocess.run([sys.executable, "-c", code, str(pose_model)], capture_output=True, text=True, check=True)

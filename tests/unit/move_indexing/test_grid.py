@@ -12,7 +12,7 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation
-from tests.unit.move_indexing.kit import MakeClip
+from tests.unit.media.builders import MakeClip
 
 
 def _facts(duration_s: float = 3.0, *, has_audio: bool = True) -> MediaFacts:

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.identity import Pair, assign
-from agents.move_indexing.dancers.sightings import Floats, Moment, Sighting
+from agents.move_indexing.dancers.sightings import Moment, Sighting
 from tests.unit.move_indexing.kit import BLUE, RED, standing
 
 

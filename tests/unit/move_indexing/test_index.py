@@ -17,7 +17,7 @@ from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
-from tests.unit.move_indexing.kit import MakeClip
+from tests.unit.media.builders import MakeClip
 
 
 def _event(path: Path, clip: str = "basic_side_1", **said: Any) -> MoveSubmitted:

@@ -7,7 +7,7 @@ import pytest
 
 from agents.move_indexing.dancers import kept
 from agents.move_indexing.dancers.kept import watched
-from tests.unit.move_indexing.kit import MakeClip
+from tests.unit.media.builders import MakeClip
 
 _CLIP = "c" * 64
 

@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.sightings import Floats
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.embedding import features
 from agents.move_indexing.motion.judge import pace_of, turns_per_bar

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.media.sampled_frames import Frame, sampled
 from agents.move_indexing.dancers.detector import Detector
-from agents.move_indexing.dancers.frames import Frame, sampled
 from agents.move_indexing.dancers.landmarks import Landmarks, refined
 from agents.move_indexing.dancers.networks import load
 from agents.move_indexing.dancers.region import Region

@@ -16,22 +16,23 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from agents.audio_analysis.picture.sheet import LEFT, SHEET_PX, WIDTH
-from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Floats, Moment
+from agents.arrays import Floats
+from agents.drawing.canvas import LEFT, SHEET_PX, WIDTH, rgb_of
+from agents.media.pictures import Picture, pictures, pictures_at
+from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Moment
 from agents.move_indexing.picture import keys, library, overlay
 from agents.move_indexing.picture.bodies import FOLLOW, LEAD, Body, Dancer, couple
 from agents.move_indexing.picture.library import Point, draw_map, looks_of
-from agents.move_indexing.picture.pictures import Picture, pictures, pictures_at
 from agents.move_indexing.picture.plane import places
-from agents.move_indexing.picture.skeleton import draw_body, rgb_of
+from agents.move_indexing.picture.skeleton import draw_body
 from agents.move_indexing.picture.tiles import Scene, tiles
 from agents.move_indexing.picture.video import write_video
 from schemas.faults import Poison
 from schemas.move_indexed import MoveCard
+from tests.unit.media.builders import write_drawn_clip
+from tests.unit.media.known_media import make_clip
 from tests.unit.move_indexing import dancing
 from tests.unit.move_indexing.dancing import FPS, SECONDS, SIZE, follow_at, lead_at
-from tests.unit.move_indexing.kit import write_clip
-from tests.unit.rendering.kit import make_clip
 
 _LIMBS = [*SHOULDERS, *HIPS, *KNEES, *ANKLES]
 
@@ -354,7 +355,7 @@ def test_progress_is_told_up_to_the_end(path: Path, move: MoveCard, tmp_path: Pa
 def test_no_clip_is_too_small_for_what_is_drawn_on_it(
     size: tuple[int, int], move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path: Path
 ) -> None:
-    small = write_clip(tmp_path / "small.mp4", 1.0, 10, size)
+    small = write_drawn_clip(tmp_path / "small.mp4", 1.0, 10, size)
     write_video(small, move, dancers, tmp_path / "drawn.mp4")
     assert frames(tmp_path / "drawn.mp4")[5][1].shape == (size[1], size[0], 3)
     keys.draw_keys(small, move, dancers, tmp_path / "keys.png")

@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from agents.intake.probe import probe
+from agents.drawing.canvas import rgb_of
+from agents.media.probe import probe
 from agents.move_indexing.dancers import kept
 from agents.move_indexing.dancers.dance import understand
 from agents.move_indexing.dancers.kept import watched
 from agents.move_indexing.dancers.sightings import HIPS, KNEES, SHOULDERS
 from agents.move_indexing.picture.bodies import FOLLOW, LEAD
-from agents.move_indexing.picture.skeleton import rgb_of
 from agents.move_indexing.showing import SHOW_MOVE, ShowMove
 from agents.step import Tools
 from infra.media_store import MediaStore

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agents.move_scoring.agent import STEP
 from agents.move_scoring.phrases import cut_phrases
 from agents.move_scoring.score import score
-from agents.move_scoring.usable import playable_beats, usable_eights
+from agents.playable import playable_beats, usable_eights
 from agents.step import Tools
 from infra.move_index import MoveIndex
 from infra.move_index.edge import EdgeMoveIndex

@@ -10,11 +10,10 @@ import pytest
 import soundfile
 
 from agents.audio_analysis import decode
-from agents.rendering import audio
+from agents.media import aac
 from agents.rendering.audio import ensure
-from agents.rendering.sound import AAC_FRAME, stereo
 from schemas.faults import Poison
-from tests.unit.rendering.kit import (
+from tests.unit.media.known_media import (
     RATE,
     click_samples,
     clicks_in,
@@ -76,38 +75,6 @@ def test_the_sound_of_a_video_is_a_song(wav: Path, tmp_path: Path) -> None:
     assert heard_clicks(ensure(song, "c" * 64, 128_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
 
 
-def test_missing_sound_leaves_silence_of_its_length() -> None:
-    frames = [tone(n * 960) for n in range(20) if not 5 <= n < 10]
-    heard_s = list(stereo([(frame.pts / RATE, frame) for frame in frames if frame.pts is not None], RATE))
-    samples = np.concatenate([np.asarray(frame.to_ndarray())[0] for frame in heard_s])
-    assert len(samples) == 20 * 960
-    assert not samples[5 * 960 : 10 * 960].any()
-    assert np.allclose(samples[: 5 * 960], 0.5)
-    assert np.allclose(samples[10 * 960 :], 0.5)
-
-
-def test_sound_before_time_0_is_cut() -> None:
-    frames = list(stereo([(-0.03, tone(0)), (-0.01, tone(960)), (0.01, tone(1920))], RATE))
-    assert sum(frame.samples for frame in frames) == 480 + 960
-
-
-@pytest.mark.parametrize("change", [(44_100, "stereo"), (RATE, "mono")])
-def test_a_song_may_change_its_rate_or_channels(change: tuple[int, str]) -> None:
-    frames = [*(tone(0) for _ in range(10)), *(tone(0, *change) for _ in range(10))]
-    length = sum(frame.samples / frame.sample_rate for frame in frames)
-    heard_s = list(stereo([(None, frame) for frame in frames], RATE))
-    assert {frame.samples for frame in heard_s[:-1]} == {AAC_FRAME}
-    assert sum(frame.samples for frame in heard_s) / RATE == pytest.approx(length, abs=2e-3)
-
-
-def tone(pts: int, rate: int = RATE, layout: str = "stereo") -> av.AudioFrame:
-    """20 ms of a constant value."""
-    values = np.full((len(av.AudioLayout(layout).channels), 960), 0.5, np.float32)
-    frame = av.AudioFrame.from_ndarray(values, format="fltp", layout=layout)
-    frame.pts, frame.sample_rate = pts, rate
-    return frame
-
-
 def test_nothing_is_lost_at_the_end(wav: Path, tmp_path: Path) -> None:
     samples, start, rate = heard(ensure(wav, "d" * 64, 128_000, tmp_path))
     assert start == 0
@@ -123,7 +90,7 @@ def test_it_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None
 
 def test_another_recipe_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = ensure(wav, "e" * 64, 128_000, tmp_path)
-    monkeypatch.setattr(audio, "ENCODER", "aac-2")
+    monkeypatch.setattr(aac, "ENCODER", "aac-2")
     assert ensure(wav, "e" * 64, 128_000, tmp_path) != made
     assert made.read_bytes() == ensure(wav, "e" * 64, 128_000, tmp_path).read_bytes()
 

@@ -11,27 +11,24 @@ from pathlib import Path
 import av
 import pytest
 
+from agents.media.keyframe_encoder import thinning
 from agents.rendering.agent import STEP
-from agents.rendering.encoding import thinning
-from agents.rendering.files import sha256_of
 from agents.rendering.render import render
+from infra.base.atomic_file import sha256_of
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
 from schemas.sequence_planned import Segment, SequencePlanned
-from tests.unit.rendering.conftest import Scene
-from tests.unit.rendering.kit import (
+from tests.unit.media.known_media import (
     Clip,
-    FolderStore,
     Shown,
     click_samples,
     heard_clicks,
     joined,
-    make_tools,
-    planned,
-    segment,
     shown_frames,
     write_wav,
 )
+from tests.unit.rendering.conftest import Scene
+from tests.unit.rendering.kit import FolderStore, make_tools, planned, segment
 
 TICK_S = 1 / 90_000
 

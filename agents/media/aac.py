@@ -1,0 +1,64 @@
+"""Encode sound as AAC-LC in stereo, whole, with the container's start at time 0."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import NamedTuple
+
+import av
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+
+from agents.media.decode import OpenAudio, open_audio
+from agents.media.mp4 import create_audio_file
+from agents.media.resample import stereo
+from schemas.faults import Poison
+
+ENCODER = f"aac-1/av-{av.__version__}"  # names the recipe: another one makes other files
+
+
+class EncodedSound(NamedTuple):
+    """A stretch of sound, in seconds, and the packets that the encoder gave while it took it."""
+
+    start_s: float
+    end_s: float
+    packets: Sequence[Packet[AudioStream]]
+
+
+def encode_aac(song: Path, bitrate: int, target: Path, report: Callable[[float], None]) -> None:
+    """Write the sound of `song` to the mp4 `target`. `bitrate` in bit/s; `report` takes the finished fraction.
+
+    Raises `Poison` where nothing of its sound decodes.
+    """
+    end_s = 0.0
+    with open_audio(song) as audio, create_audio_file(target) as writer:
+        for start_s, end_s, packets in add_aac(writer, audio, bitrate):
+            writer.mux(list(packets))
+            if end_s > start_s:
+                _report_second(report, end_s, audio.duration_us)
+    if not end_s:
+        raise Poison(f"{song.name}: nothing of its audio decodes", reason="no_audio")
+
+
+def add_aac(writer: OutputContainer, audio: OpenAudio, bitrate: int) -> Iterator[EncodedSound]:
+    """Add a stream to `writer` at once, and encode `audio` as what is returned is read. `bitrate` in bit/s."""
+    encoder = writer.add_stream("aac", rate=audio.output_rate_hz, layout="stereo")
+    encoder.bit_rate = bitrate
+    return _encoded(encoder, audio)
+
+
+def _encoded(encoder: AudioStream, audio: OpenAudio) -> Iterator[EncodedSound]:
+    samples, rate = 0, audio.output_rate_hz
+    for frame in stereo(audio.frames, rate):
+        frame.pts, frame.time_base = samples, Fraction(1, rate)
+        start, samples = samples, samples + frame.samples
+        yield EncodedSound(start / rate, samples / rate, encoder.encode(frame))
+    yield EncodedSound(samples / rate, samples / rate, encoder.encode(None))
+
+
+def _report_second(report: Callable[[float], None], done_s: float, duration_us: int) -> None:
+    if duration_us and round(done_s * 50) % 50 == 0:
+        report(min(1.0, done_s * av.time_base / duration_us))

@@ -1,0 +1,103 @@
+"""A clip, its beats and a quality in, its mezzanine out: made once, then found again by content."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from agents.media import keyframe_encoder
+from agents.media.quality import PROFILES, Profile
+from infra.base.atomic_file import replacing
+from schemas.base import Quality
+from schemas.faults import Poison
+
+
+@dataclass(frozen=True)
+class Mezzanine:
+    """A clip encoded for packet copy.
+
+    `keyframe_pts` has the key frame nearest to each of `beats` (seconds), in ticks of 1/90000 s of the clip's time;
+    `last_pts` is the last frame's; `fps` the mean rate of the `frames`.
+    """
+
+    path: Path
+    beats: tuple[float, ...]
+    keyframe_pts: tuple[int, ...]
+    last_pts: int
+    frames: int
+    fps: float
+    size_bytes: int
+
+    def keyframe_at(self, beat: float) -> int:
+        """The pts of a beat's key frame. Raises `Poison` for what is none of the clip's beats."""
+        nearest = min(range(len(self.beats)), key=lambda i: abs(self.beats[i] - beat))
+        if abs(self.beats[nearest] - beat) > 5e-4:
+            raise Poison(f"the plan starts a clip at {beat:.3f} s, which is none of its beats", reason="not_a_beat")
+        return self.keyframe_pts[nearest]
+
+
+def ensure(  # noqa: PLR0913
+    source: Path,
+    clip_sha256: str,
+    beats: Sequence[float],
+    quality: Quality,
+    cache_dir: Path,
+    *,
+    report: Callable[[float], None] = lambda _: None,
+) -> Mezzanine:
+    """The mezzanine of a clip, from the cache where it is there.
+
+    `beats`: seconds from the clip's container's start, increasing, at least one. Raises `Poison` where the
+    clip cannot be decoded. Several processes may ask for the same one at once.
+    """
+    _check(beats)
+    path = _place(cache_dir, clip_sha256, beats, PROFILES[quality])
+    found = _load(path)
+    return found if found is not None else _make(source, beats, PROFILES[quality], path, report)
+
+
+def _check(beats: Sequence[float]) -> None:
+    if not beats or any(b <= a for a, b in pairwise(beats)):
+        raise Poison("a clip's beats must be one or more, and increase", reason="bad_beats")
+
+
+def _place(cache_dir: Path, clip_sha256: str, beats: Sequence[float], profile: Profile) -> Path:
+    ticks = ",".join(str(round(beat * 1e6)) for beat in beats)
+    digest = hashlib.sha256(f"{keyframe_encoder.ENCODER}|{profile}|{ticks}".encode()).hexdigest()[:16]
+    return cache_dir / "mezzanines" / clip_sha256 / f"{profile.name}-{digest}.mp4"
+
+
+def _make(
+    source: Path, beats: Sequence[float], profile: Profile, path: Path, report: Callable[[float], None]
+) -> Mezzanine:
+    with replacing(path) as temporary:
+        encoded = keyframe_encoder.encode(source, beats, profile, temporary, report)
+        size = temporary.stat().st_size
+    made = Mezzanine(path, tuple(beats), *encoded, size_bytes=size)
+    _save(made)
+    return made
+
+
+def _save(mezzanine: Mezzanine) -> None:
+    # Written last: the picture is only used once its sidecar is there.
+    facts = asdict(mezzanine)
+    del facts["path"]
+    with replacing(_sidecar(mezzanine.path)) as temporary:
+        temporary.write_text(json.dumps(facts), encoding="utf-8")
+
+
+def _load(path: Path) -> Mezzanine | None:
+    try:
+        facts = json.loads(_sidecar(path).read_text(encoding="utf-8"))
+        found = Mezzanine(path, tuple(facts.pop("beats")), tuple(facts.pop("keyframe_pts")), **facts)
+        return found if path.stat().st_size == found.size_bytes else None
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
+
+
+def _sidecar(path: Path) -> Path:
+    return path.with_suffix(".json")

@@ -1,0 +1,44 @@
+"""Write packets of several streams into one mp4, in the order of their times, without encoding anything."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from av.audio.stream import AudioStream
+from av.container import OutputContainer
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from agents.media.mp4 import create_video_file
+
+AnyStream = VideoStream | AudioStream
+Track = tuple[AnyStream, Iterator["Packet[Any]"]]  # the stream whose headers it takes, and its packets
+
+
+def write_packets(target: Path, tracks: Sequence[Track]) -> None:
+    """Write the mp4 `target`: a stream for each track, with its packets, whose times increase."""
+    with create_video_file(target) as writer:
+        streams = [_added(writer, template) for template, _ in tracks]
+        for _, number, packet in heapq.merge(*(_timed(number, *track) for number, track in enumerate(tracks))):
+            packet.stream = streams[number]
+            writer.mux_one(packet)
+
+
+def _added(writer: OutputContainer, template: AnyStream) -> AnyStream:
+    stream = writer.add_stream_from_template(template)
+    stream.time_base = template.time_base
+    if isinstance(stream, VideoStream):
+        stream.codec_context.sample_aspect_ratio = Fraction(1)  # not in a template that was never decoded
+    return stream
+
+
+def _timed(
+    number: int, template: AnyStream, packets: Iterator[Packet[Any]]
+) -> Iterator[tuple[float, int, Packet[Any]]]:
+    tick = float(template.time_base or 0)
+    for packet in packets:
+        yield (packet.pts or 0) * tick, number, packet

@@ -1,0 +1,139 @@
+"""An opened clip comes in; what its moving picture is comes out: size, frame rate, and how long it decodes.
+
+All packets are read, but only the first picture and the last group of pictures are decoded: what ends a clip early
+(a file cut short, a header that lies) shows there, at a fraction of the cost of decoding all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.media.container import decoded, packets
+from agents.media.decode import decode_to_measure, moving_picture
+from agents.media.sniff import not_media
+from schemas.faults import Poison
+from schemas.limits import MAX_PICTURES, MAX_PIXELS, MAX_SIDE_PX
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.video.frame import VideoFrame
+    from av.video.stream import VideoStream
+
+_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What decodes of a video stream. Width and height are as coded, before any rotation the file asks for."""
+
+    codec: str
+    width: int
+    height: int
+    fps: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class _Index:
+    """The packets of a stream: when each is shown, and where decoding can begin; in the stream's time base."""
+
+    shown: tuple[int, ...]
+    keys: tuple[int, ...]
+
+    def groups(self) -> list[tuple[int, int | None]]:
+        """From one key frame up to the next; the last goes to the end."""
+        return list(zip(self.keys, (*self.keys[1:], None), strict=True))
+
+
+def look(container: InputContainer) -> Picture:
+    """The first moving picture. Raises `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`."""
+    stream = _accepted_picture(container)
+    index = _index(container, stream)
+    first = _first_frame(container, stream, index)
+    last = _last_shown(container, stream, index)
+    if first is None or first.pts is None or last is None or stream.time_base is None:
+        raise not_media()
+    _check_size(first.width, first.height)
+    seconds = float((last - first.pts) * stream.time_base)
+    steps = sum(first.pts < shown <= last for shown in index.shown)
+    fps = steps / seconds if seconds > 0 else 0.0
+    return Picture(
+        codec=stream.codec_context.codec.canonical_name,
+        width=first.width,
+        height=first.height,
+        fps=round(fps, 4),
+        duration_s=round(seconds + (1 / fps if fps else 0.0), 6),
+    )
+
+
+def _accepted_picture(container: InputContainer) -> VideoStream:
+    stream = moving_picture(container)
+    if stream is None:
+        raise Poison("it has no video; give a clip of a dance move", reason="no_video")
+    context = stream.codec_context
+    if context is None or context.codec.canonical_name not in _CODECS:
+        raise Poison("its video codec is not one that is accepted; give h264, hevc, vp9 or av1", "unsupported_codec")
+    _check_size(context.width, context.height)
+    decode_to_measure(stream)
+    return stream
+
+
+def _check_size(width: int, height: int) -> None:
+    """A width of 0 is what FFmpeg leaves of a picture above its limit."""
+    if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
+        raise Poison("its picture is larger than 4096x2304; scale it down", reason="picture_too_large")
+
+
+def _index(container: InputContainer, stream: VideoStream) -> _Index:
+    shown: list[int] = []
+    keys: list[int] = []
+    for packet in packets(container, stream):
+        if packet.pts is None or not packet.size:
+            continue
+        shown.append(packet.pts)
+        if packet.is_keyframe:
+            keys.append(packet.pts)
+        if len(shown) > MAX_PICTURES:
+            raise Poison("it has more than 144000 pictures; cut it to the move", reason="too_long")
+    return _Index(tuple(sorted(shown)), tuple(sorted(keys)))
+
+
+def _first_frame(container: InputContainer, stream: VideoStream, index: _Index) -> VideoFrame | None:
+    for start, end in index.groups():
+        for frame in _frames(container, stream, start, end):
+            return frame
+    return None
+
+
+def _last_shown(container: InputContainer, stream: VideoStream, index: _Index) -> int | None:
+    """When the last picture that decodes is shown; groups are tried from the end on until one decodes."""
+    for start, end in reversed(index.groups()):
+        times = [frame.pts for frame in _frames(container, stream, start, end) if frame.pts is not None]
+        if times:
+            return max(times)
+    return None
+
+
+def _frames(container: InputContainer, stream: VideoStream, start: int, end: int | None) -> Iterator[VideoFrame]:
+    import av
+
+    try:
+        container.seek(start, stream=stream)
+    except av.error.FFmpegError as error:
+        raise not_media() from error
+    for packet in packets(container, stream):
+        if end is not None and packet.is_keyframe and packet.pts is not None and packet.pts >= end:
+            yield from _drained(stream)
+            return
+        yield from decoded(packet)
+
+
+def _drained(stream: VideoStream) -> Iterator[VideoFrame]:
+    import av
+
+    try:
+        yield from stream.codec_context.decode(None)
+    except av.error.FFmpegError:
+        return

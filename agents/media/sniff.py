@@ -1,0 +1,89 @@
+"""Choose the demuxer of a file by its first bytes.
+
+FFmpeg left to choose follows a playlist that calls itself a song, so the choice is made here.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Literal
+
+from schemas.faults import Fault, Poison, Retryable, storage_reason
+
+Demuxer = Literal["mov", "mp3", "flac", "ogg", "wav", "matroska"]
+
+_HEAD_BYTES = 16
+_MOV_BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
+_MAGIC: tuple[tuple[bytes, Demuxer], ...] = (
+    (b"ID3", "mp3"),
+    (b"fLaC", "flac"),
+    (b"OggS", "ogg"),
+    (b"\x1aE\xdf\xa3", "matroska"),
+)
+_NO_SUCH_NAME = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP})
+
+
+def sniff(path: Path) -> Demuxer:
+    """Return the demuxer for a file.
+
+    Raises `Poison`: `not_found`, `unreadable`, `empty`, `not_media`; `Retryable` (`storage`).
+    """
+    head = first_bytes(path, _HEAD_BYTES)
+    if not head:
+        raise Poison("the file is empty; export or download it again", reason="empty")
+    demuxer = _demuxer_of(head)
+    if demuxer is None:
+        raise not_media()
+    return demuxer
+
+
+def first_bytes(path: Path, size: int) -> bytes:
+    """Return at most `size` bytes. Raises `Poison`: `not_found`, `unreadable`; `Retryable` (`storage`)."""
+    try:
+        if not path.is_file():
+            raise Poison("there is no such file", reason="not_found")
+        return _read_start(path, size)
+    except OSError as error:
+        raise unreadable(error) from error
+
+
+def not_media() -> Poison:
+    """Return the fault of a file that is no audio or video."""
+    return Poison(
+        "this is no mp3, m4a, flac, ogg, wav, mp4, mov, mkv or webm file that can be read", reason="not_media"
+    )
+
+
+def unreadable(error: OSError) -> Fault:
+    """Return the fault of a file that the system does not give; never with its path, which is the machine's own."""
+    if error.errno in _NO_SUCH_NAME:
+        return Poison("there is no such file", reason="not_found")
+    if isinstance(error, PermissionError):
+        return Poison("the file may not be read; change its permissions", reason="unreadable")
+    return Retryable(f"the file cannot be read now: {error.strerror}", reason=storage_reason(error.errno))
+
+
+def _read_start(path: Path, size: int) -> bytes:
+    # Without O_NONBLOCK a named pipe would be waited for, perhaps forever.
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        return os.read(handle, size)
+    finally:
+        os.close(handle)
+
+
+def _demuxer_of(head: bytes) -> Demuxer | None:
+    if head[4:8] in _MOV_BOXES:
+        return "mov"
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        return "wav"
+    if _is_mpeg_layer(head):
+        return "mp3"
+    return next((demuxer for magic, demuxer in _MAGIC if head.startswith(magic)), None)
+
+
+def _is_mpeg_layer(head: bytes) -> bool:
+    """Return whether it begins with eleven set bits of sync (ISO 11172-3) and a layer: layer 0 would be ADTS AAC."""
+    return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0

@@ -1,0 +1,97 @@
+"""Write files that are complete or not there at all, and remove what killed processes left.
+
+A temporary file is locked for as long as its process lives, so a file that nobody holds locked is a leftover.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_LEFTOVERS = ".*.[0-9]*-????????.part"
+
+
+@contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Lend a temporary path beside `target`; flush and rename it to `target` on success, remove it on failure.
+
+    Any number of processes may do so at once: each has its own temporary file, and the last rename stays.
+    The file is there, empty, from the start: write into it, do not put another in its place. What killed processes
+    left in the folder is removed.
+    """
+
+    def name() -> str:
+        return f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
+
+    with temporary_file(target.parent, name, _LEFTOVERS) as (temporary, _):
+        yield temporary
+        flush_to_disk(temporary)
+        temporary.replace(target)
+        flush_to_disk(target.parent)
+
+
+@contextmanager
+def temporary_file(
+    folder: Path, name: Callable[[], str], leftovers: str, mode: int = 0o666
+) -> Iterator[tuple[Path, int]]:
+    """Lend a new, empty file in `folder`: its path, and a descriptor that this process holds locked.
+
+    It is removed at the end unless it was renamed. `name` gives another name at each call; `mode` is the file's.
+    Files of the folder that match the pattern `leftovers` and that no process holds locked are removed first.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_unlocked(folder, leftovers)
+    path, descriptor = _create_locked(folder, name, mode)
+    try:
+        yield path, descriptor
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def remove_files(*paths: Path) -> None:
+    """Remove files, those that are already gone included."""
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
+def flush_to_disk(path: Path) -> None:
+    """Write a file's content, or a folder's names, to the disk itself."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file's content, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _create_locked(folder: Path, name: Callable[[], str], mode: int) -> tuple[Path, int]:
+    """Create and lock a file; another process may remove it before it is locked, then create another."""
+    while True:
+        path = folder / name()
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return path, descriptor
+        os.close(descriptor)
+
+
+def _remove_unlocked(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            finally:
+                os.close(descriptor)

@@ -1,0 +1,88 @@
+"""A file is whole or not there, and what a killed process left does not stay."""
+
+from __future__ import annotations
+
+import multiprocessing
+from multiprocessing.synchronize import Event
+from pathlib import Path
+
+import pytest
+
+from infra.base.atomic_file import remove_files, replacing
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_written_replaces_the_target(tmp_path: Path) -> None:
+    target = tmp_path / "new" / "a.mp4"
+    for content in (b"first", b"second"):
+        with replacing(target) as temporary:
+            temporary.write_bytes(content)
+        assert target.read_bytes() == content
+    assert names(target.parent) == ["a.mp4"]
+
+
+def test_a_failure_leaves_the_target_as_it_was(tmp_path: Path) -> None:
+    target = tmp_path / "a.mp4"
+    target.write_bytes(b"before")
+    with pytest.raises(ValueError, match="stop"):
+        _fail(target)
+    assert target.read_bytes() == b"before"
+    assert names(tmp_path) == ["a.mp4"]
+
+
+def _fail(target: Path) -> None:
+    with replacing(target) as temporary:
+        temporary.write_bytes(b"half")
+        raise ValueError("stop")
+
+
+def _hang(target: Path, writing: Event) -> None:
+    with replacing(target) as temporary:
+        temporary.write_bytes(b"half")
+        writing.set()
+        multiprocessing.get_context("spawn").Event().wait()
+
+
+def test_what_a_killed_process_left_is_swept_and_not_before(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    writing = context.Event()
+    process = context.Process(target=_hang, args=(tmp_path / "a.mp4", writing))
+    process.start()
+    assert writing.wait(30)
+    _write(tmp_path / "b.mp4")
+    assert [name for name in names(tmp_path) if name.startswith(".a.mp4.")]
+    process.kill()
+    process.join()
+    _write(tmp_path / "b.mp4")
+    assert names(tmp_path) == ["b.mp4"]
+
+
+def test_two_may_write_the_same_target(tmp_path: Path) -> None:
+    with replacing(tmp_path / "a") as first:
+        first.write_bytes(b"first")
+        _write(tmp_path / "a")
+        assert first.read_bytes() == b"first"
+    assert (tmp_path / "a").read_bytes() == b"first"
+    assert names(tmp_path) == ["a"]
+
+
+def _write(target: Path) -> None:
+    with replacing(target) as temporary:
+        temporary.write_bytes(b"done")
+
+
+def test_files_of_others_and_links_are_left(tmp_path: Path) -> None:
+    (tmp_path / ".download.part").write_bytes(b"of another program")
+    (tmp_path / "song.part").write_bytes(b"no temporary")
+    (tmp_path / ".a.1-abcdefgh.part").symlink_to(tmp_path / "song.part")
+    _write(tmp_path / "b")
+    assert names(tmp_path) == [".a.1-abcdefgh.part", ".download.part", "b", "song.part"]
+
+
+def test_files_are_removed_whether_they_are_there_or_not(tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    remove_files(tmp_path / "a", tmp_path / "gone")
+    assert names(tmp_path) == []

@@ -1,0 +1,233 @@
+"""A mezzanine has a key frame on each beat, one header for all, and is made once."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agents.media import decode
+from agents.media.keyframe_encoder import mark_beats, thinning
+from agents.media.letterbox import fitted
+from agents.media.mezzanine import Mezzanine, ensure
+from agents.media.mp4 import TICKS
+from agents.rendering import audio
+from schemas.faults import Poison
+from tests.unit.media.known_media import (
+    NUMBER_BITS,
+    Clip,
+    click_samples,
+    heard_clicks,
+    joined,
+    make_clip,
+    read_barcode,
+    write_wav,
+)
+
+ALL = ["24", "29.97", "30", "50", "60", "turned", "portrait", "vfr"]
+
+
+@pytest.fixture(scope="module")
+def mezzanine_of(clips: dict[str, Clip], cache: Path) -> Callable[[str], Mezzanine]:
+    """Make the mezzanine of a clip, once for all tests."""
+
+    def make(name: str) -> Mezzanine:
+        clip = clips[name]
+        return ensure(clip.path, clip.sha, clip.beats, "fast", cache)
+
+    return make
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_the_frame_nearest_each_beat_is_a_key_frame(
+    clips: dict[str, Clip], mezzanine_of: Callable[[str], Mezzanine], name: str
+) -> None:
+    clip, made = clips[name], mezzanine_of(name)
+    with av.open(str(made.path)) as reader:
+        keys = {p.pts: p.is_keyframe for p in reader.demux(video=0) if p.pts is not None}
+    for beat, pts in zip(clip.beats, made.keyframe_pts, strict=True):
+        assert keys[pts]
+        assert pts == min(keys, key=lambda ticks: abs(ticks - beat * TICKS))
+    assert (len(keys), max(keys)) == (made.frames, made.last_pts)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_decoding_can_begin_at_any_beat(
+    clips: dict[str, Clip], mezzanine_of: Callable[[str], Mezzanine], name: str
+) -> None:
+    clip, made = clips[name], mezzanine_of(name)
+    for pts in made.keyframe_pts:
+        with av.open(str(made.path)) as reader:
+            reader.seek(pts, stream=reader.streams.video[0])
+            frame = next(reader.decode(video=0))
+        value = read_barcode(np.asarray(frame.to_ndarray())[: frame.height])
+        assert frame.pts == pts
+        assert value >> NUMBER_BITS == clip.number
+        assert clip.times[value & (1 << NUMBER_BITS) - 1] == pytest.approx(pts / TICKS, abs=1e-4)
+
+
+def test_all_mezzanines_have_one_header(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+    headers = set()
+    for name in ALL:
+        with av.open(str(mezzanine_of(name).path)) as reader:
+            context = reader.streams.video[0].codec_context
+            headers.add((context.extradata, context.width, context.height, reader.streams.video[0].time_base))
+            assert not context.has_b_frames
+    assert len(headers) == 1
+    assert headers.pop()[1:] == (1280, 720, Fraction(1, 90_000))
+
+
+def test_pictures_are_letterboxed_not_squeezed(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+    with av.open(str(mezzanine_of("portrait").path)) as reader:
+        luma = np.asarray(next(reader.decode(video=0)).to_ndarray())[:720]
+    inside = np.flatnonzero(luma[270] > 40)
+    assert len(inside) == pytest.approx(720 * 192 / 320, abs=3)
+    assert inside[0] == pytest.approx(1280 - 1 - inside[-1], abs=3)
+
+
+def test_pixels_that_are_not_square_are_shown_in_shape(tmp_path: Path) -> None:
+    path = tmp_path / "anamorphic.mp4"
+    with av.open(str(path), "w") as writer:
+        stream = writer.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 180, 180, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 9)
+        for _ in range(8):
+            grey = av.VideoFrame.from_ndarray(np.full((270, 180), 128, np.uint8), format="yuv420p")
+            writer.mux(stream.encode(grey))
+        writer.mux(stream.encode(None))
+    made = ensure(path, "a" * 64, [0.1], "fast", tmp_path)
+    with av.open(str(made.path)) as reader:
+        luma = np.asarray(next(reader.decode(video=0)).to_ndarray())[:720]
+    assert luma.min() > 100
+
+
+def test_it_is_made_once(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+    first = mezzanine_of("30")
+    before = first.path.stat().st_mtime_ns
+    assert mezzanine_of("30") == first
+    assert first.path.stat().st_mtime_ns == before
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Clip:
+    return make_clip(tmp_path / "short.mp4", 9, [n / 30 for n in range(15)], (0.1, 0.3))
+
+
+def test_other_beats_or_qualities_are_other_mezzanines(short: Clip, tmp_path: Path) -> None:
+    made = {
+        ensure(short.path, short.sha, beats, quality, tmp_path).path
+        for beats, quality in (((0.1, 0.3), "fast"), ((0.1, 0.31), "fast"), ((0.1, 0.3), "balanced"))
+    }
+    assert len(made) == 3
+    assert {path.parent for path in made} == {tmp_path / "mezzanines" / short.sha}
+
+
+@pytest.mark.parametrize("damage", ["sidecar", "cut"])
+def test_a_damaged_one_is_made_again(short: Clip, tmp_path: Path, damage: str) -> None:
+    made = ensure(short.path, short.sha, short.beats, "fast", tmp_path)
+    content = made.path.read_bytes()
+    if damage == "sidecar":
+        made.path.with_suffix(".json").write_text('{"beats": [')
+    else:
+        made.path.write_bytes(content[:100])
+    assert ensure(short.path, short.sha, short.beats, "fast", tmp_path) == made
+    assert made.path.read_bytes() == content
+
+
+def _make(path: Path, sha: str, beats: tuple[float, ...], cache: Path) -> int:
+    return ensure(path, sha, beats, "fast", cache).size_bytes
+
+
+def test_two_processes_may_make_the_same_one_at_once(short: Clip, tmp_path: Path) -> None:
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        sizes = pool.starmap(_make, [(short.path, short.sha, short.beats, tmp_path)] * 2)
+    folder = tmp_path / "mezzanines" / short.sha
+    assert sizes[0] == sizes[1]
+    assert sorted(path.suffix for path in folder.iterdir()) == [".json", ".mp4"]
+    assert json.loads(next(folder.glob("*.json")).read_text())["size_bytes"] == sizes[0]
+
+
+def test_time_begins_with_the_container(tmp_path: Path) -> None:
+    picture = make_clip(tmp_path / "silent.mp4", 3, [n / 30 for n in range(30)], (0.2,))
+    sound = write_wav(tmp_path / "sound.wav", click_samples([0.2], 0.7))
+    path = joined(picture.path, sound, tmp_path / "late.mkv", picture_s=0.3, sound_s=0.5)
+    made = ensure(path, "b" * 64, [0.4], "fast", tmp_path)
+    with av.open(str(made.path)) as reader:
+        reader.seek(made.keyframe_pts[0], stream=reader.streams.video[0])
+        frame = next(reader.decode(video=0))
+    value = read_barcode(np.asarray(frame.to_ndarray())[: frame.height])
+    assert (value & (1 << NUMBER_BITS) - 1) / 30 == pytest.approx(0.4, abs=0.5 / 30)
+    assert heard_clicks(audio.ensure(path, "b" * 64, 128_000, tmp_path)) == pytest.approx([0.4], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "empty"),
+        (b"ffconcat version 1.0\nfile other.mp4\n", "not_media"),
+        (b"#EXTM3U\n#EXTINF:1,\nfile:///etc/passwd\n", "not_media"),
+        (b"\0\0\0\x18ftypmp42" + bytes(64), "not_media"),
+    ],
+)
+def test_what_is_no_clip_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    with pytest.raises(Poison) as caught:
+        ensure(path, "c" * 64, [0.5], "fast", tmp_path)
+    assert caught.value.reason == reason
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_pictures_above_the_limit_are_not_decoded(short: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "MAX_PIXELS", 320 * 180 - 1)
+    with pytest.raises(Poison, match="no frame of its video decodes") as caught:
+        ensure(short.path, short.sha, short.beats, "fast", tmp_path)
+    assert caught.value.reason == "no_video"
+
+
+def test_a_song_is_no_clip(tmp_path: Path) -> None:
+    path = write_wav(tmp_path / "song.wav", click_samples([0.1], 0.5))
+    with pytest.raises(Poison, match="has no video"):
+        ensure(path, "d" * 64, [0.1], "fast", tmp_path)
+
+
+@pytest.mark.parametrize("beats", [(), (0.2, 0.2), (0.3, 0.1)])
+def test_beats_that_do_not_increase_are_refused(short: Clip, tmp_path: Path, beats: tuple[float, ...]) -> None:
+    with pytest.raises(Poison) as caught:
+        ensure(short.path, short.sha, beats, "fast", tmp_path)
+    assert caught.value.reason == "bad_beats"
+
+
+@pytest.mark.parametrize(("fps", "step"), [(24, 1), (30, 1), (33, 1), (50, 2), (59.94, 2), (60, 2), (100, 4), (120, 4)])
+def test_fast_clips_are_thinned(fps: float, step: int) -> None:
+    assert thinning(fps) == step
+
+
+@given(
+    times=st.lists(st.integers(0, 500_000), min_size=1, max_size=40, unique=True).map(sorted),
+    beats=st.lists(st.integers(0, 600_000), max_size=12, unique=True).map(sorted),
+)
+def test_each_beat_marks_its_nearest_frame(times: list[int], beats: list[int]) -> None:
+    frame = av.VideoFrame(16, 16, "yuv420p")
+    moments = list(mark_beats([(t, frame) for t in times], [beat / TICKS for beat in beats]))
+    marked = [moment.ticks for moment in moments for _ in range(moment.beats)]
+    assert [moment.ticks for moment in moments] == times
+    assert [abs(m - b) for m, b in zip(marked, beats, strict=True)] == [min(abs(t - b) for t in times) for b in beats]
+
+
+@given(width=st.integers(2, 8000), height=st.integers(2, 8000))
+def test_a_picture_fills_one_side_and_keeps_its_shape(width: int, height: int) -> None:
+    w, h = fitted(width, height, (1280, 720))
+    assert w % 2 == h % 2 == 0
+    assert w == 1280 or h == 720
+    assert 0 < w <= 1280
+    assert 0 < h <= 720
+    assert abs(w - h * width / height) <= 2 * max(1, width / height) or min(w, h) == 2
