@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 BACHATA := .venv/bin/bachata
@@ -33,6 +33,9 @@ lint: .venv/.synced ## Check style, types and the rules of import
 format: .venv/.synced ## Format the code
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
+
+docs: .venv/.synced ## Print the generated documents
+	$(RUN) python -m schemas.reasons > docs/reasons.md
 
 quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python tests/quality/quality_music.py $(SONGS)

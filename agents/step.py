@@ -1,38 +1,43 @@
-"""What a step is: plain functions on plain data, and the tools they are lent; nothing of how events reach them."""
+"""What a step is: plain functions on plain data, and the tools they may use; nothing of how events reach them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from time import monotonic
+from typing import Generic, Literal, Protocol, TypeVar
 
-from schemas.base import Difficulty, MediaRef, Payload
-from schemas.move_indexed import MoveCard
+from schemas.base import Difficulty, MediaRef, Model
+from schemas.move_indexed import MoveSummary
+from schemas.request_ended import Ending
 
-In = TypeVar("In", bound=Payload)
-Result = TypeVar("Result", bound=Payload)
-Out = TypeVar("Out", bound=Payload)
+In = TypeVar("In", bound=Model)
+Input = TypeVar("Input", bound=Model)
+Result = TypeVar("Result", bound=Model)
+Out = TypeVar("Out", bound=Model)
+
+View = Literal["library"]
 
 
 class MediaStore(Protocol):
     """Files by their content."""
 
     def path(self, sha256: str) -> Path:
-        """The file's place on this machine. Raises `Poison` where the store does not have it."""
+        """Return the file's place on this machine. Raises `Poison` where the store does not have it."""
 
     def has(self, sha256: str) -> bool:
-        """Whether the store has it."""
+        """Return whether the store has it."""
 
     def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
-        """Copy a file into the store. Raises `Poison` for what is no plain file or too large."""
+        """Copy a file into the store. Raises `Poison` for what is not a plain file or too large."""
 
 
 class Hit(Protocol):
-    """A move the library found, and its cosine similarity to the query (0 without a query)."""
+    """A move that a search found, and its cosine similarity to the query (0 without a query)."""
 
     @property
-    def move(self) -> MoveCard:
+    def move(self) -> MoveSummary:
         """The move."""
 
     @property
@@ -44,7 +49,7 @@ class Library(Protocol):
     """The moves that are indexed."""
 
     def version(self) -> str:
-        """A hash of the moves and their annotations."""
+        """Return a hash of the moves and their annotations."""
 
     def search(
         self,
@@ -55,7 +60,7 @@ class Library(Protocol):
         energies: Sequence[str] = (),
         limit: int = 10,
     ) -> Sequence[Hit]:
-        """The best moves that pass all filters, best first, ties by clip; an empty filter lets all pass."""
+        """Return the best moves that pass all filters, best first, ties by clip; an empty filter lets all pass."""
 
 
 def _ignore(fraction: float) -> None:
@@ -63,22 +68,37 @@ def _ignore(fraction: float) -> None:
 
 
 def part(report: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:
-    """A reporter for a part of the work, which goes from `start` to `end` of the whole, 0-1."""
-    return lambda share: report(start + share * (end - start))
+    """Return a progress callback for the part of the work that goes from `start` to `end` of the whole, 0-1."""
+    return lambda fraction: report(start + fraction * (end - start))
 
 
-def _always(result: Payload, tools: Tools) -> bool:
+def throttled(report: Callable[[float], None], every_s: float) -> Callable[[float], None]:
+    """Return a progress callback that passes on at most one report in `every_s` seconds, the first after as long."""
+    last = monotonic()
+
+    def report_now_and_then(fraction: float) -> None:
+        nonlocal last
+        if monotonic() - last >= every_s:
+            last = monotonic()
+            report(fraction)
+
+    return report_now_and_then
+
+
+def _always_valid(result: Model, tools: Tools) -> bool:
     del result, tools
     return True
 
 
 @dataclass(frozen=True)
 class Tools:
-    """What a step may use of the machine it runs on.
+    """What work may use of the machine it runs on: places and services, no options.
+
+    What can change a result is no tool: it belongs into what `depends_on` gives.
 
     `media` is the store; `cache_dir` holds what can be made again; `output_dir` the videos; `allowed_roots` the
     folders below which an event may name a path; `pose_model` the MediaPipe bundle; `library` is there for steps
-    that run in the worker; `report` takes the finished fraction, 0-1.
+    that run on a thread of the worker; `report` takes the finished fraction, 0-1.
     """
 
     media: MediaStore
@@ -91,30 +111,50 @@ class Tools:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand(Generic[In, Result]):
-    """Work for a child process: what it takes and what it gives. `work` raises `Poison` or `Retryable`."""
+class Job(Generic[Input, Result]):
+    """Work for a process of its own. `work` raises `Poison`, `Retryable` or `Unavailable`."""
 
     name: str
-    consumes: type[In]
+    takes: type[Input]
     result: type[Result]
-    work: Callable[[In, Tools], Result]
+    work: Callable[[Input, Tools], Result]
     timeout_s: float = 600.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step(Errand[In, Result], Generic[In, Result, Out]):
-    """A step: an errand that an event asks for, what its result depends on, and what it says.
+class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
+    """A step of the stream: a job that an event asks for, and what the step wrapper must know of it.
 
-    `known_by` gives everything the result depends on besides the step's version: the same values give the same
-    result, which is then taken from the table. `holds` says whether a remembered result can still be used.
-    `emit` may raise `Poison`. `ends` marks the last step of a way: its success is the request's outcome.
+    `depends_on` makes of the event the one value that `work` is given. That value and the `version` are the cache
+    key, so no option can change a result without changing its key. `is_valid` tells whether a cached result can still
+    be used. `emit` makes the event that follows; it is not cached and may raise `Poison`. A step that delivers
+    something outside `produces` None and has no `emit`. `subject` is the sha256 of the song or clip that a result is
+    about; events are keyed by it. Views that a step `reads` are brought up to date before, those it `writes` after.
+    `ending` marks the last step of a request, and gives what the request has led to.
     """
 
     version: str
-    produces: type[Out]
-    known_by: Callable[[In, Tools], Mapping[str, Any]]
-    emit: Callable[[In, Result], Out]
-    key: Callable[[Out], str]
-    place: Literal["child", "worker"] = "child"
-    ends: bool = False
-    holds: Callable[[Result, Tools], bool] = _always
+    consumes: type[In]
+    produces: type[Out] | None
+    depends_on: Callable[[In, Tools], Input]
+    emit: Callable[[In, Result], Out] | None = None
+    subject: Callable[[In, Result], str]
+    is_valid: Callable[[Result, Tools], bool] = _always_valid
+    runs_in: Literal["process", "thread"] = "process"
+    reads: frozenset[View] = frozenset()
+    writes: frozenset[View] = frozenset()
+    ending: Callable[[Out], Ending] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse a declaration that contradicts itself."""
+        if (self.produces is None) != (self.emit is None):
+            raise ValueError(f"{self.name}: a step that produces an event has an `emit`, and no other has")
+        if self.ending is not None and self.produces is None:
+            raise ValueError(f"{self.name}: a step that produces nothing cannot end a request")
+        if self.reads and self.runs_in == "process":
+            raise ValueError(f"{self.name}: views are open in the worker: a step that reads one runs on a thread")
+
+    @property
+    def decides_request(self) -> bool:
+        """Return whether the request fails when this step does: not so of a delivery, which stands beside its way."""
+        return self.produces is not None

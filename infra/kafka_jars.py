@@ -111,7 +111,9 @@ def _install(folder: Path, lock: Path, report: Callable[[str], None]) -> str:
     jars = locked_jars(lock)
     report(f"Kafka's {len(jars)} jars, 43 MB")
     if os.pathsep in str(folder):
-        raise Retryable(f"Java cannot use a folder with '{os.pathsep}' in its name: set BACHATA_CACHE_DIR to another")
+        raise Retryable(
+            f"Java cannot use a folder with '{os.pathsep}' in its name: set BACHATA_CACHE_DIR to another", "settings"
+        )
     with _one_line_errors(folder), scratch_in(folder.parent, "kafka-download") as fresh:
         _download_all(jars, fresh)
         if not _is_whole(folder):  # another process may have been quicker, and its broker may run from there

@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from infra.base.atomic_file import flush_to_disk, temporary_file
 from schemas.base import MediaRef
-from schemas.faults import Poison, Retryable, storage_reason
+from schemas.faults import Poison, storage_fault
 from schemas.limits import MAX_BYTES, MediaKind
 
 _BLOCK = 1 << 20
@@ -49,17 +49,15 @@ class MediaStore:
         """Copy a file into the store; a file that is there already is left as it is.
 
         No part of `source` may be a symbolic link, so that what was judged is what is read: give a resolved path.
-        Raises `Poison`: `not_found`, `not_a_file`, `unreadable`, `empty`, `too_large`; `Retryable` (`storage`) where
-        the machine does not give or take it.
+        Raises `Poison`: `not_found`, `not_a_file`, `unreadable`, `empty`, `too_large`; where the machine does not give
+        or take it `Retryable` (`storage`) or `Unavailable` (`disk_full`).
         """
         with _opened(source) as reader:
             try:
                 _check_size(os.fstat(reader).st_size, MAX_BYTES[kind])
                 sha256, size = self._keep(reader, MAX_BYTES[kind])
             except OSError as error:
-                raise Retryable(
-                    f"the media store cannot write: {error.strerror}", reason=storage_reason(error.errno)
-                ) from error
+                raise storage_fault(f"the media store cannot write: {error.strerror}", error.errno) from error
         return MediaRef(sha256=sha256, size_bytes=size, kind=kind)
 
     def _place(self, sha256: str) -> Path:
@@ -101,9 +99,7 @@ def _open(source: Path) -> int:
         raise Poison("the file may not be read; change its permissions", reason="unreadable") from error
     except (OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno not in _NO_PLAIN_FILE:
-            raise Retryable(
-                f"the file cannot be opened now: {error.strerror}", reason=storage_reason(error.errno)
-            ) from error
+            raise storage_fault(f"the file cannot be opened now: {error.strerror}", error.errno) from error
         raise Poison("a symbolic link or no file; give the path of the file itself", reason="not_a_file") from error
 
 

@@ -113,7 +113,8 @@ def _run(command: list[str]) -> None:
             command, check=True, capture_output=True, text=True, timeout=_DOWNLOAD_TIMEOUT_S, env=environment
         )
     except subprocess.TimeoutExpired as error:
-        raise Retryable("the pose model could not be downloaded in time: try `bachata setup` again") from error
+        message = "the pose model could not be downloaded in time: try `bachata setup` again"
+        raise Retryable(message, "timeout") from error
     except subprocess.CalledProcessError as error:
         told = f"the pose model could not be downloaded ({_last_line(error.stderr)})"
         raise Retryable(f"{told}: check the network, then run `bachata setup`", "no_network") from error

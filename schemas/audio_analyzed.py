@@ -6,29 +6,35 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Count, Level, Payload, Seconds, Share, SongEvent
+from schemas.base import Count, Level, Model, Seconds, SongEvent, UnitInterval
 
 
-class Section(Payload):
+class Section(Model):
     """A stretch of the song in which one thing happens.
 
-    Sections of the same `music` number are the same music again, numbered from 0 as they come. `energy` is the mean of
-    its beats'; `confidence` that its beats are where a dancer would step and its 1 where one would count it.
+    Sections of one `repeat_group` have the same music; groups are numbered from 0 in order of appearance. `energy` is
+    the mean of its beats'; `confidence` that its beats are where a dancer would step and its 1 where one would count
+    it.
     """
 
     start_s: Seconds
     end_s: Seconds
     label: Literal["intro", "verse", "chorus", "mambo", "break", "outro"]
     rhythm: Literal["derecho", "majao", "mambo", "none"]
-    music: int = Field(default=0, ge=0)
-    energy: Share = 0.5
-    confidence: Share = 1.0
+    repeat_group: int = Field(default=0, ge=0)
+    energy: UnitInterval = 0.5
+    confidence: UnitInterval = 1.0
+
+    @property
+    def letter(self) -> str:
+        """The repeat group as a letter: A, B, … Z, AA, AB, …"""
+        return _letter(self.repeat_group)
 
 
 About = Literal["beats", "downbeats", "counts"]
 
 
-class Doubt(Payload):
+class Doubt(Model):
     """A stretch in which it is unsure where the beats fall, on which of them the bar begins, or which bar has the 1."""
 
     start_s: Seconds
@@ -45,12 +51,17 @@ class Doubt(Payload):
         return f"{clock(self.start_s)}-{clock(self.end_s)}: {said[self.about]}"
 
 
+def _letter(number: int) -> str:
+    rest, last = divmod(number, 26)
+    return (_letter(rest - 1) if rest else "") + chr(ord("A") + last)
+
+
 def clock(seconds: float) -> str:
     """Minutes and seconds: 1:07."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
-class AudioAnalysis(Payload):
+class AudioAnalysis(Model):
     """The beat grid, structure and energy of a piece of audio.
 
     `beats` in seconds from the container's start, increasing; `counts` and `energy` (0-1) have one value a beat;
@@ -66,12 +77,12 @@ class AudioAnalysis(Payload):
     counts: tuple[Count, ...]
     downbeats: tuple[Seconds, ...]
     sections: tuple[Section, ...]
-    energy: tuple[Share, ...]
+    energy: tuple[UnitInterval, ...]
     energy_level: Level
-    confidence: Share
-    beat_confidence: Share = 1.0
-    downbeat_confidence: Share = 1.0
-    count_confidence: Share = 1.0
+    confidence: UnitInterval
+    beat_confidence: UnitInterval = 1.0
+    downbeat_confidence: UnitInterval = 1.0
+    count_confidence: UnitInterval = 1.0
     doubts: tuple[Doubt, ...] = ()
     embedding: tuple[float, ...] = Field(min_length=128, max_length=128)
 

@@ -11,7 +11,7 @@ Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 Seconds = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+UnitInterval = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=8)]
 
 _SHORTEST_BEAT_S, _LONGEST_BEAT_S = 0.15, 3.0  # 400 BPM is a finger that slipped; below 20 BPM a beat was left out
@@ -20,15 +20,17 @@ _FEWEST_BEATS_A_ONE = 4
 Difficulty = Literal["beginner", "intermediate", "advanced"]
 Level = Literal["low", "medium", "high"]
 Quality = Literal["fast", "balanced", "high_quality"]
+Duration = Literal["30s", "1min", "full"]
+Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
-class Payload(BaseModel):
+class Model(BaseModel):
     """A value that travels: immutable, finite numbers only, tolerant of unknown fields."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class MediaRef(Payload):
+class MediaRef(Model):
     """A file named by its content. Its place on a machine is the media store's business."""
 
     sha256: Sha256
@@ -36,7 +38,7 @@ class MediaRef(Payload):
     kind: Literal["audio", "video"]
 
 
-class Decoded(Payload):
+class ProbedMedia(Model):
     """What decodes of a media file, not what a header claims. Of a song only the sound is told."""
 
     format: str
@@ -50,11 +52,11 @@ class Decoded(Payload):
     has_audio: bool = True
 
 
-class MediaFacts(MediaRef, Decoded):
+class MediaFacts(MediaRef, ProbedMedia):
     """A media file after probing."""
 
 
-class Source(Payload):
+class Source(Model):
     """Where a submitted file is: already in the media store, or at a path below an allowed root."""
 
     sha256: Sha256 | None = None
@@ -67,17 +69,17 @@ class Source(Payload):
         return self
 
 
-class Options(Payload):
+class Options(Model):
     """What a choreography should be. Energy `None` follows the song."""
 
-    duration: Literal["30s", "1min", "full"] = "1min"
+    duration: Duration = "1min"
     difficulty: Difficulty = "intermediate"
     energy: Level | None = None
     quality: Quality = "balanced"
-    seed: int = Field(default=0, ge=0, lt=2**63)
+    seed: Seed = 0
 
 
-class Corrections(Payload):
+class Corrections(Model):
     """What a person knows better of a song's beats than its analysis does. Nothing set changes nothing.
 
     Applied in this order: `tempo`, then `beats` tapped by the person (seconds from the song's start), which hold from
@@ -107,7 +109,7 @@ class Corrections(Payload):
         return self
 
 
-class SongEvent(Payload):
+class SongEvent(Model):
     """What all events on a song's way carry along."""
 
     request_id: RequestId

@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from schemas.base import Difficulty, Level, Name, Payload, Quality, RequestId, Source
+from schemas.base import Difficulty, Level, Model, Name, Quality, RequestId, Source
 
 
-class MoveAnnotation(Payload):
+class MoveAnnotation(Model):
     """What a person says of a clip; nothing of it enters the embedding."""
 
     move: Name
@@ -20,7 +20,7 @@ class MoveAnnotation(Payload):
     notes: Annotated[str, Field(max_length=2000)] = ""
 
 
-class MoveSubmitted(Payload):
+class MoveSubmitted(Model):
     """A clip, by the name its users know it by. `quality`: 10, 20 or 30 of its frames a second are looked at."""
 
     source: Source

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import Field
 
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Payload, Sha256, Share, SongEvent
-from schemas.move_indexed import MoveCard
+from schemas.base import Model, Sha256, SongEvent, UnitInterval
+from schemas.move_indexed import MoveSummary
 
 
-class Candidate(Payload):
+class Candidate(Model):
     """A move for a phrase. `score` is the sum of `terms`; higher is better."""
 
     clip_sha256: Sha256
@@ -17,22 +17,22 @@ class Candidate(Payload):
     terms: dict[str, float]
 
 
-class Phrase(Payload):
+class Phrase(Model):
     """The beats from one count 1 up to the next: `analysis.beats[start_beat:end_beat]`, eight of them as a rule."""
 
     start_beat: int = Field(ge=0)
     end_beat: int = Field(gt=0)
-    energy: Share
+    energy: UnitInterval
     section: int = Field(ge=0)
     candidates: tuple[Candidate, ...] = Field(min_length=1)
 
 
-class Scores(Payload):
+class Scores(Model):
     """The scored phrases and the cards of every move they name, by clip."""
 
     library_version: str
     phrases: tuple[Phrase, ...] = Field(min_length=1)
-    moves: dict[Sha256, MoveCard]
+    moves: dict[Sha256, MoveSummary]
 
 
 class MovesScored(SongEvent):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from schemas.base import MediaRef, Name, Payload, Seconds, SongEvent
+from schemas.base import MediaRef, Model, Name, Seconds, SongEvent
 from schemas.sequence_planned import Segment
 
 
-class Video(Payload):
+class Video(Model):
     """A finished video. `file` is its name in the output folder; `media` its content.
 
     `max_cut_error_ms`: at a cut, how far the picture shown is from its beat; up to half a source frame when right.

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pydantic import Field, model_validator
 
-from schemas.base import Name, Payload, Seconds, Sha256, SongEvent
+from schemas.base import Model, Name, Seconds, Sha256, SongEvent
 
 
-class Segment(Payload):
+class Segment(Model):
     """A stretch of one clip laid on a stretch of the song.
 
     `song_beats` and `clip_beats` (seconds, equally many, two or more, increasing) are laid on each other one by
     one; between them time runs evenly. `stretch` is the song's length over the clip's (> 1 plays slower);
-    `why` holds the terms the choice was made by.
+    `terms` are those that the choice was made by.
     """
 
     move: Name
@@ -21,7 +21,7 @@ class Segment(Payload):
     song_beats: tuple[Seconds, ...] = Field(min_length=2)
     clip_beats: tuple[Seconds, ...] = Field(min_length=2)
     stretch: float = Field(gt=0)
-    why: dict[str, float] = Field(default_factory=dict)
+    terms: dict[str, float] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _beats_pair_up(self) -> Segment:
@@ -50,7 +50,7 @@ class Segment(Payload):
         return self.clip_beats[-1]
 
 
-class Plan(Payload):
+class Plan(Model):
     """Segments without gaps: each begins on the song's beat on which the one before ends.
 
     `clips` says for each clip named which of its beats (all of them, seconds) its mezzanine has a key frame on.

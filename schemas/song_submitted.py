@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from schemas.base import Corrections, Name, Options, Payload, RequestId, Source
+from schemas.base import Corrections, Model, Name, Options, RequestId, Source
 
 
-class SongSubmitted(Payload):
+class SongSubmitted(Model):
     """A request. Without a `request_id` the event's own id serves; without a `title` the file's name does."""
 
     source: Source

@@ -1,4 +1,8 @@
-"""The envelope: CloudEvents 1.0, Kafka protocol binding, binary mode; structured mode is understood on input."""
+"""The envelope: CloudEvents 1.0, Kafka protocol binding, binary mode; structured mode is understood on input.
+
+Headers of three kinds: `ce_…` are attributes of CloudEvents, standard ones and extensions; `traceparent` and
+`tracestate` are those of W3C Trace Context; all others of ours begin with `bachata.`.
+"""
 
 from __future__ import annotations
 
@@ -7,13 +11,15 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
 
-from schemas.base import Payload
+from schemas.base import Model
 from schemas.faults import Poison
 from streams.topics import Topic
+
+P = TypeVar("P", bound=Model)
 
 Headers = list[tuple[str, bytes]]
 _STRUCTURED = b"application/cloudevents+json"
@@ -68,6 +74,12 @@ class Record:
     def _by_name(self) -> dict[str, bytes]:
         return dict(reversed(self.headers))  # the first of a name counts
 
+    @cached_property
+    def carried_headers(self) -> Headers:
+        """The headers that events which follow from this record carry on."""
+        found = ((carried, self._by_name.get(name)) for name, carried in _CARRIED)
+        return [(carried, value[:_LONGEST]) for carried, value in found if value]
+
     @property
     def event_id(self) -> str | None:
         """The CloudEvents id, if the record has one."""
@@ -80,30 +92,31 @@ def as_headers(headers: Iterable[tuple[str, bytes]] | dict[str, bytes] | None) -
     return [pair if pair[1] is not None else (pair[0], b"") for pair in pairs]
 
 
-def seal(topic: Topic, source: str, event_id: str, request_id: str, cause: Record | None = None) -> Headers:
-    """The headers of an event.
+def event_headers(topic: Topic, source: str, event_id: str, request_id: str, cause: Record | None = None) -> Headers:
+    """Return the headers of an event.
 
-    `cause` is the record that led to it: its id, trace context and what is said of a replay are carried on.
+    `cause` is the record that led to it: its id, trace context and replay are carried on.
     """
     headers = [
         *_fixed(topic, source),
         ("ce_id", event_id.encode()),
-        ("ce_time", _now()),
+        ("ce_time", utc_now().encode()),
         ("ce_correlationid", request_id.encode()),
     ]
     if cause is not None:
-        headers += _carry_on(cause)
+        headers += cause.carried_headers
     return headers
 
 
-def _now() -> bytes:
+def utc_now() -> str:
+    """Return the time as RFC 3339 with milliseconds; every event has it, so the text of a second is kept."""
     seconds = time.time()
-    return b"%s.%03d+00:00" % (_second(int(seconds)), int(seconds % 1 * 1000))
+    return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03d}+00:00"
 
 
 @lru_cache(maxsize=2)
-def _second(seconds: int) -> bytes:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)).encode()
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 @lru_cache(maxsize=64)
@@ -116,13 +129,8 @@ def _fixed(topic: Topic, source: str) -> Headers:
     ]
 
 
-def _carry_on(cause: Record) -> Headers:
-    found = ((carried, cause.raw_header(name)) for name, carried in _CARRIED)
-    return [(carried, value[:_LONGEST]) for carried, value in found if value]
-
-
-def payload_of(record: Record, model: type[Payload]) -> Payload:
-    """The record's payload. Raises `Poison` for bytes that are no such payload."""
+def payload_of(record: Record, model: type[P]) -> P:
+    """Return the record's payload. Raises `Poison` (`invalid_event`) for bytes that are not one."""
     try:
         return model.model_validate_json(_data(record))
     except ValidationError as error:

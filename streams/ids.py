@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import secrets
 import time
-from collections.abc import Mapping
-from typing import Any
-
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def canonical_json(value: object) -> str:
-    """One spelling for one value: sorted keys, no spaces, finite numbers only (else `ValueError`)."""
-    return _CANONICAL.encode(value)
 
 
 def digest(*parts: str) -> str:
@@ -22,19 +12,14 @@ def digest(*parts: str) -> str:
     return hashlib.sha256("\x00".join(parts).encode()).hexdigest()[:32]
 
 
-def work_key(step: str, version: str, known_by: Mapping[str, Any]) -> str:
-    """The key under which a step remembers its result."""
-    return digest(step, version, canonical_json(known_by))
+def event_id(cause: str, request_id: str) -> str:
+    """Return the id of the event that a cause, such as a stored result, leads to for a request: always the same."""
+    return digest(cause, request_id)
 
 
-def event_id(work: str, request_id: str) -> str:
-    """The id of the event that tells a request of a step's result; the same however often it is sent."""
-    return digest(work, request_id)
-
-
-def dead_letter_id(topic: str, partition: int, offset: int) -> str:
-    """A dead letter's id: one for each record, however often the record fails."""
-    return digest(topic, str(partition), str(offset))[:16]
+def place_id(topic: str, partition: int, offset: int, *more: str) -> str:
+    """Return an id for the record at a place, 16 hex digits; `more` tells apart several ids of one record."""
+    return digest(topic, str(partition), str(offset), *more)[:16]
 
 
 def new_request_id() -> str:

@@ -1,4 +1,4 @@
-"""The tools a step is lent on this machine, made from the settings."""
+"""The tools of this machine that steps may use, made from the settings."""
 
 from __future__ import annotations
 

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from schemas.audio_analyzed import AudioAnalyzed
-from schemas.base import Payload
+from schemas.base import Model
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
 from schemas.moves_scored import MovesScored
 from schemas.progress import Progress
 from schemas.rendered import Rendered
+from schemas.request_ended import RequestEnded
 from schemas.sequence_planned import SequencePlanned
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
@@ -28,7 +29,7 @@ class Topic:
     """A topic of events. `retention_days` None keeps them for good; a compacted topic keeps the last of each key."""
 
     name: str
-    payload: type[Payload]
+    payload: type[Model]
     retention_days: int | None = 7
     compacted: bool = False
     dead_letters: bool = True
@@ -53,25 +54,35 @@ class TopicSpec:
     config: dict[str, str]
 
 
+SONG_SUBMITTED = Topic("song-submitted", SongSubmitted, retention_days=None)
+SONG_ACCEPTED = Topic("song-accepted", SongAccepted)
+AUDIO_ANALYZED = Topic("audio-analyzed", AudioAnalyzed)
+MOVES_SCORED = Topic("moves-scored", MovesScored)
+SEQUENCE_PLANNED = Topic("sequence-planned", SequencePlanned)
+RENDERED = Topic("rendered", Rendered, retention_days=None, dead_letters=False)
+MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None)
+MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False)
+PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False)
+REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False)
+
 TOPICS = (
-    Topic("song-submitted", SongSubmitted, retention_days=None),
-    Topic("song-accepted", SongAccepted),
-    Topic("audio-analyzed", AudioAnalyzed),
-    Topic("moves-scored", MovesScored),
-    Topic("sequence-planned", SequencePlanned),
-    Topic("rendered", Rendered, retention_days=None, dead_letters=False),
-    Topic("move-submitted", MoveSubmitted, retention_days=None),
-    Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False),
-    Topic("progress", Progress, retention_days=30, dead_letters=False),
+    SONG_SUBMITTED,
+    SONG_ACCEPTED,
+    AUDIO_ANALYZED,
+    MOVES_SCORED,
+    SEQUENCE_PLANNED,
+    RENDERED,
+    MOVE_SUBMITTED,
+    MOVE_INDEXED,
+    PROGRESS,
+    REQUEST_ENDED,
 )
-PROGRESS = TOPICS[-1]
-MOVE_INDEXED = TOPICS[-2]
 
 RESULTS_TABLE = "results"  # what every step remembers; one table, since each costs a start its opening
 REDRIVEN = f"{APP_ID}.dead-letters-redriven.v1"  # by letter id: when it was sent on its way again
 
 
-def topic_of(payload: type[Payload]) -> Topic:
+def topic_of(payload: type[Model]) -> Topic:
     """The topic a payload travels on."""
     return next(topic for topic in TOPICS if topic.payload is payload)
 

@@ -1,7 +1,8 @@
-"""`song-accepted` comes in, `audio-analyzed` goes out: what the music does."""
+"""Audio analysis: an accepted song in, its beats, counts, sections and energy out."""
 
 from __future__ import annotations
 
+from agents.audio_analysis.inputs import SongToAnalyze, song_to_analyze
 from agents.audio_analysis.warnings import warnings_of
 from agents.step import Step, Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
@@ -9,15 +10,10 @@ from schemas.base import Corrections
 from schemas.song_accepted import SongAccepted
 
 
-def _known_by(event: SongAccepted, tools: Tools) -> dict[str, str]:
-    del tools
-    return {"song": event.song.sha256}
-
-
-def _work(event: SongAccepted, tools: Tools) -> AudioAnalysis:
+def _work(song: SongToAnalyze, tools: Tools) -> AudioAnalysis:
     from agents.audio_analysis.analysis import analyze
 
-    return analyze(tools.media.path(event.song.sha256), tools.report)
+    return analyze(tools.media.path(song.sha256), tools.report)
 
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
@@ -35,10 +31,11 @@ STEP = Step(
     name="audio_analysis",
     version="2",
     consumes=SongAccepted,
-    result=AudioAnalysis,
-    produces=AudioAnalyzed,
-    known_by=_known_by,
+    depends_on=song_to_analyze,
+    takes=SongToAnalyze,
     work=_work,
+    result=AudioAnalysis,
     emit=_emit,
-    key=lambda event: event.song.sha256,
+    produces=AudioAnalyzed,
+    subject=lambda event, _: event.song.sha256,
 )

@@ -100,7 +100,7 @@ def _sections(form: Form, edges_s: list[float], energy: Floats, trust: Trust) ->
             end_s=edges_s[n + 1],
             label=form.labels[n],
             rhythm=form.rhythms[n],
-            music=form.music[n],
+            repeat_group=form.music[n],
             energy=round(float(energy[first:last].mean()), 4),
             confidence=round(float(confidence[n]), 4),
         )

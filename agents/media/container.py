@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from agents.media.sniff import Demuxer, first_bytes, not_media, sniff
 from infra.base.machine import MACHINE_ERRNOS
-from schemas.faults import Fault, Retryable, storage_reason
+from schemas.faults import Fault, storage_fault
 from schemas.limits import MAX_PIXELS, MAX_STREAMS
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _unopened(path: Path, error: FFmpegError) -> Fault:
         first_bytes(path, _PROBE_BYTES)  # FFmpeg says EIO of a file cut short, too: the disk itself knows which it is
         return not_media()
     if error.errno in MACHINE_ERRNOS:
-        return Retryable(f"the file cannot be read now: {error.strerror}", reason=storage_reason(error.errno))
+        return storage_fault(f"the file cannot be read now: {error.strerror}", error.errno)
     return not_media()
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from agents.media.container import open_container
 from agents.media.probe_audio import first_sound, listen
 from agents.media.probe_video import Picture, look
-from schemas.base import Decoded
+from schemas.base import ProbedMedia
 from schemas.faults import Poison
 from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
 
 
-def probe(path: Path, kind: MediaKind) -> Decoded:
+def probe(path: Path, kind: MediaKind) -> ProbedMedia:
     """What a file is, judged by what decodes: a song by all of its sound, a clip by its first and last pictures.
 
     Raises `Poison`: `not_a_file`, `empty`, `too_large`, `not_media`, `unsupported_codec`, `too_short`, `too_long`;
@@ -25,14 +25,14 @@ def probe(path: Path, kind: MediaKind) -> Decoded:
     return _probe_song(path) if kind == "audio" else _probe_clip(path)
 
 
-def _probe_song(path: Path) -> Decoded:
+def _probe_song(path: Path) -> ProbedMedia:
     with open_container(path) as container:
         sound = listen(container, SONG_S[1])
         name = container.format.name
     _check_length(sound.duration_s, SONG_S, "song")
     if not sound.audible:
         raise Poison("the song is silent; check how it was exported", reason="silence")
-    return Decoded(
+    return ProbedMedia(
         format=name,
         codec=sound.codec,
         duration_s=sound.duration_s,
@@ -41,14 +41,14 @@ def _probe_song(path: Path) -> Decoded:
     )
 
 
-def _probe_clip(path: Path) -> Decoded:
+def _probe_clip(path: Path) -> ProbedMedia:
     with open_container(path) as container:
         picture = look(container)
         name = container.format.name
     _check_clip(picture)
     with open_container(path) as container:
         sound = first_sound(container)
-    return Decoded(
+    return ProbedMedia(
         format=name,
         codec=picture.codec,
         duration_s=picture.duration_s,

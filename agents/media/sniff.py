@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from schemas.faults import Fault, Poison, Retryable, storage_reason
+from schemas.faults import Fault, Poison, storage_fault
 
 Demuxer = Literal["mov", "mp3", "flac", "ogg", "wav", "matroska"]
 
@@ -62,7 +62,7 @@ def unreadable(error: OSError) -> Fault:
         return Poison("there is no such file", reason="not_found")
     if isinstance(error, PermissionError):
         return Poison("the file may not be read; change its permissions", reason="unreadable")
-    return Retryable(f"the file cannot be read now: {error.strerror}", reason=storage_reason(error.errno))
+    return storage_fault(f"the file cannot be read now: {error.strerror}", error.errno)
 
 
 def _read_start(path: Path, size: int) -> bytes:

@@ -1,17 +1,16 @@
-"""Take what an event names as its source into the media store."""
+"""Submitted files: from what an event names as its source to a probed file of the media store."""
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol
 
 from agents.media.allowed_paths import resolve_under
 from agents.media.sniff import sniff, unreadable
 from agents.step import MediaStore
-from schemas.base import MediaFacts, MediaRef, Source
+from schemas.base import MediaFacts, MediaRef, Model, Sha256, Source
 from schemas.faults import Poison
 from schemas.limits import MediaKind
 
@@ -28,39 +27,50 @@ class MediaAccess(Protocol):
         """The folders below which an event may name a path."""
 
 
-def source_identity(source: Source, tools: MediaAccess) -> Mapping[str, str | int]:
-    """Return what stays the same as long as the source does, without reading it. Raises as `find_source` does."""
-    if source.sha256 is not None:
-        return {"sha256": source.sha256}
-    path, status = _named_file(source, tools)
-    return {"path": str(path), "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+class SubmittedFile(Model):
+    """A submitted file: in the media store, or at a real path, of which size and time tell a changed file."""
+
+    sha256: Sha256 | None = None
+    path: str | None = None
+    size_bytes: int | None = None
+    mtime_ns: int | None = None
 
 
-def find_source(source: Source, tools: MediaAccess, kind: MediaKind) -> MediaRef:
-    """Return the source as a file of the media store, into which it is copied where it is named by a path.
+def locate(source: Source, tools: MediaAccess) -> SubmittedFile:
+    """Return the file that a source names, without reading it.
 
-    Raises `Poison`: `unknown_media`, `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`, `empty`,
-    `not_media`, `too_large`; `Retryable` (`storage`).
+    Raises `Poison`: `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`; `Retryable` (`storage`).
     """
     if source.sha256 is not None:
-        size = tools.media.path(source.sha256).stat().st_size
-        return MediaRef(sha256=source.sha256, size_bytes=size, kind=kind)
-    path, _ = _named_file(source, tools)
-    sniff(path)  # before the copy: what is no media at all shall not fill the store
+        return SubmittedFile(sha256=source.sha256)
+    path, status = _named_file(tools, source.path or "")
+    return SubmittedFile(path=str(path), size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def store(file: SubmittedFile, tools: MediaAccess, kind: MediaKind) -> MediaRef:
+    """Return the file as one of the media store, into which it is copied where it is named by a path.
+
+    Raises as `locate` does, and `Poison`: `unknown_media`, `empty`, `not_media`, `too_large`.
+    """
+    if file.sha256 is not None:
+        size = tools.media.path(file.sha256).stat().st_size
+        return MediaRef(sha256=file.sha256, size_bytes=size, kind=kind)
+    path, _ = _named_file(tools, file.path or "")
+    sniff(path)  # before the copy: what is not media at all shall not fill the store
     return tools.media.add(path, kind)
 
 
-def accept(source: Source, tools: MediaAccess, kind: MediaKind) -> MediaFacts:
-    """Store and probe the source. Raises as `find_source` and `probe` do."""
+def accept(file: SubmittedFile, tools: MediaAccess, kind: MediaKind) -> MediaFacts:
+    """Return the file, stored and probed. Raises as `store` and `probe` do."""
     from agents.media.probe import probe
 
-    media = find_source(source, tools, kind)
+    media = store(file, tools, kind)
     found = probe(tools.media.path(media.sha256), kind)
     return MediaFacts(**dict(media), **dict(found))
 
 
-def _named_file(source: Source, tools: MediaAccess) -> tuple[Path, os.stat_result]:
-    path = resolve_under(tools.allowed_roots, source.path or "")
+def _named_file(tools: MediaAccess, name: str) -> tuple[Path, os.stat_result]:
+    path = resolve_under(tools.allowed_roots, name)
     try:
         status = path.stat()
     except OSError as error:

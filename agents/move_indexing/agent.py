@@ -1,39 +1,34 @@
-"""`move-submitted` comes in, `move-indexed` goes out: a clip's dancers, beats and embedding."""
+"""Move indexing: a submitted clip in, the move with its dancers' motion, beats and embedding out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from agents.media.submitted import source_identity
 from agents.move_indexing.indexed import IndexedMove
+from agents.move_indexing.inputs import IndexingInput, indexing_input
 from agents.step import Step, Tools
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
+from schemas.request_ended import Ending
 
 
-def _known_by(event: MoveSubmitted, tools: Tools) -> Mapping[str, Any]:
-    said = event.annotation.model_dump(mode="json") if event.annotation else None
-    return {**source_identity(event.source, tools), "clip": event.clip, "annotation": said, "quality": event.quality}
-
-
-def _work(event: MoveSubmitted, tools: Tools) -> IndexedMove:
+def _work(clip: IndexingInput, tools: Tools) -> IndexedMove:
     from agents.move_indexing.index import index
 
-    return index(event, tools)
+    return index(clip, tools)
 
 
 STEP = Step(
     name="move_indexing",
     version="3",
     consumes=MoveSubmitted,
-    result=IndexedMove,
-    produces=MoveIndexed,
-    known_by=_known_by,
+    depends_on=indexing_input,
+    takes=IndexingInput,
     work=_work,
-    emit=lambda event, result: result.announced(event.request_id),
-    key=lambda event: event.move.clip.sha256,
-    ends=True,
+    result=IndexedMove,
+    is_valid=lambda result, tools: tools.media.has(result.clip.sha256),
+    emit=lambda event, result: result.to_event(event.request_id),
+    produces=MoveIndexed,
+    subject=lambda _, result: result.clip.sha256,
+    writes=frozenset({"library"}),
+    ending=lambda indexed: Ending(clip_sha256=indexed.move.clip.sha256),
     timeout_s=3600.0,
-    holds=lambda result, tools: tools.media.has(result.clip.sha256),
 )

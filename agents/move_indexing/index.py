@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
@@ -13,35 +12,35 @@ from agents.move_indexing.dancers.kept import Watched, watched
 from agents.move_indexing.eights import eights
 from agents.move_indexing.grid import Grid, clip_grid
 from agents.move_indexing.indexed import IndexedMove
+from agents.move_indexing.inputs import IndexingInput
 from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.judge import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
 from agents.step import Tools, part
 from schemas.base import MediaFacts, Quality
-from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+from schemas.move_submitted import MoveAnnotation
 
 _USUAL_QUALITY: Quality = "balanced"
 _WATCHED = 0.6
-_REPORT_EVERY_S = 0.5
 _FEW_COUPLES = 0.3
 
 
-def index(event: MoveSubmitted, tools: Tools) -> IndexedMove:
+def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     """Watch and hear a clip, and make its mezzanine for the usual quality.
 
     Raises `Poison`: what intake refuses, `nobody`, `no_tempo`; `Retryable`: `no_model`.
     """
     from agents.media import mezzanine
 
-    report = _seldom(tools.report)
-    clip = accept(event.source, tools, "video")
-    path = tools.media.path(clip.sha256)
-    dance = understand(_seen(path, clip, event.quality, tools, part(report, 0.0, _WATCHED)).moments)
-    grid = clip_grid(path, clip, event.annotation)
-    move = _move(event, clip, grid, dance)
+    report = tools.report
+    facts = accept(clip.file, tools, "video")
+    path = tools.media.path(facts.sha256)
+    dance = understand(_seen(path, facts, clip.quality, tools, part(report, 0.0, _WATCHED)).moments)
+    grid = clip_grid(path, facts, clip.annotation)
+    move = _move(clip, facts, grid, dance)
     encoded = part(report, _WATCHED, 1.0)
-    mezzanine.ensure(path, clip.sha256, move.beats, _USUAL_QUALITY, tools.cache_dir, report=encoded)
+    mezzanine.ensure(path, facts.sha256, move.beats, _USUAL_QUALITY, tools.cache_dir, report=encoded)
     return move
 
 
@@ -51,16 +50,16 @@ def _seen(path: Path, clip: MediaFacts, quality: Quality, tools: Tools, report: 
     )
 
 
-def _move(event: MoveSubmitted, clip: MediaFacts, grid: Grid, dance: Dance) -> IndexedMove:
-    said = event.annotation or MoveAnnotation(move=move_name(event.clip))
+def _move(clip: IndexingInput, facts: MediaFacts, grid: Grid, dance: Dance) -> IndexedMove:
+    annotation = clip.annotation or MoveAnnotation(move=move_name(clip.clip))
     found = eights(grid.beats, grid.counts, dance.lead, dance.follow)
     return IndexedMove(
-        clip=clip,
-        name=event.clip,
-        move=said.move,
-        category=said.category or said.move,
-        difficulty=said.difficulty or difficulty(dance, grid.tempo_bpm),
-        energy=said.energy or energy_level(dance),
+        clip=facts,
+        name=clip.clip,
+        move=annotation.move,
+        category=annotation.category or annotation.move,
+        difficulty=annotation.difficulty or difficulty(dance, grid.tempo_bpm),
+        energy=annotation.energy or energy_level(dance),
         tempo_bpm=grid.tempo_bpm,
         beats=grid.beats,
         counts=grid.counts,
@@ -80,24 +79,11 @@ def move_name(clip: str) -> str:
 
 
 def _warnings(dance: Dance, grid: Grid, starts: list[int]) -> list[str]:
-    said = []
+    warnings = []
     if dance.dancers.both < _FEW_COUPLES:
-        said.append(f"both dancers are seen in only {dance.dancers.both:.0%} of its frames")
+        warnings.append(f"both dancers are seen in only {dance.dancers.both:.0%} of its frames")
     if not starts:
-        said.append("it has fewer than nine beats, so no whole eight: no choreography can use it")
+        warnings.append("it has fewer than nine beats, so no whole eight: no choreography can use it")
     elif grid.counts[starts[0]] != 1:
-        said.append("it has no whole eight from a count 1: its eights begin elsewhere")
-    return said
-
-
-def _seldom(report: Callable[[float], None]) -> Callable[[float], None]:
-    """A reporter that passes on a word every half second."""
-    last = [float("-inf")]
-
-    def told(fraction: float) -> None:
-        now = time.monotonic()
-        if now - last[0] >= _REPORT_EVERY_S:
-            last[0] = now
-            report(fraction)
-
-    return told
+        warnings.append("it has no whole eight from a count 1: its eights begin elsewhere")
+    return warnings

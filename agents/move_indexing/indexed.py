@@ -10,9 +10,9 @@ class IndexedMove(Move):
 
     warnings: tuple[str, ...] = ()
 
-    def announced(self, request_id: str | None) -> MoveIndexed:
-        """The event that says it."""
+    def to_event(self, request_id: str | None) -> MoveIndexed:
+        """Return the event of the move."""
         if request_id is None:
-            raise AssertionError("the stage fills in request_id before a step works")
+            raise AssertionError("the step wrapper fills in request_id before a step works")
         move = Move.model_construct(**{name: getattr(self, name) for name in Move.model_fields})
         return MoveIndexed(request_id=request_id, move=move, warnings=self.warnings)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from agents.move_scoring.identity import VERSION, known_by, library_of
+from agents.move_scoring.inputs import ScoringInput, library_of, scoring_input
 from agents.step import Step, Tools
 from schemas.audio_analyzed import AudioAnalyzed
 from schemas.moves_scored import MovesScored, Scores
 
 
-def _work(event: AudioAnalyzed, tools: Tools) -> Scores:
+def _work(scoring: ScoringInput, tools: Tools) -> Scores:
     from agents.move_scoring.score import score
 
-    return score(event.analysis, event.options, library_of(tools))
+    return score(scoring, library_of(tools))
 
 
 def _emit(event: AudioAnalyzed, scores: Scores) -> MovesScored:
@@ -20,15 +20,17 @@ def _emit(event: AudioAnalyzed, scores: Scores) -> MovesScored:
 
 STEP = Step(
     name="move_scoring",
-    version=VERSION,
+    version="1",
     consumes=AudioAnalyzed,
-    result=Scores,
-    produces=MovesScored,
-    known_by=known_by,
+    depends_on=scoring_input,
+    takes=ScoringInput,
     work=_work,
+    result=Scores,
+    is_valid=lambda scores, tools: scores.library_version == library_of(tools).version(),
     emit=_emit,
-    key=lambda scored: scored.song.sha256,
-    place="worker",
+    produces=MovesScored,
+    subject=lambda event, _: event.song.sha256,
+    runs_in="thread",
+    reads=frozenset({"library"}),
     timeout_s=60.0,
-    holds=lambda scores, tools: scores.library_version == library_of(tools).version(),
 )

@@ -1,13 +1,14 @@
-"""The terms of a score: a phrase, a move and the wish in, what speaks for and against the move out."""
+"""The terms of a score: what speaks for and against a move for a phrase."""
 
 from __future__ import annotations
 
 import math
 from typing import Final
 
+from agents.move_scoring.inputs import ScoringInput
 from agents.move_scoring.phrases import Span
-from schemas.base import Difficulty, Level, Options
-from schemas.move_indexed import MoveCard
+from schemas.base import Difficulty, Level
+from schemas.move_indexed import MoveSummary
 
 DIFFICULTIES: Final[tuple[Difficulty, ...]] = ("beginner", "intermediate", "advanced")
 LEVELS: Final[tuple[Level, ...]] = ("low", "medium", "high")
@@ -35,11 +36,11 @@ _BY_LABEL: Final = {
 }
 
 
-def wished_energy(span: Span, options: Options) -> float:
+def wished_energy(span: Span, scoring: ScoringInput) -> float:
     """The energy to dance the phrase with, 0-1: the phrase's own, drawn towards the energy asked for."""
-    if options.energy is None:
+    if scoring.energy is None:
         return span.energy
-    return _WISH * _CENTRE[options.energy] + (1 - _WISH) * span.energy
+    return _WISH * _CENTRE[scoring.energy] + (1 - _WISH) * span.energy
 
 
 def level_of(energy: float) -> Level:
@@ -47,12 +48,12 @@ def level_of(energy: float) -> Level:
     return LEVELS[min(2, int(energy * 3))]
 
 
-def terms_of(span: Span, options: Options, move: MoveCard, similarity: float) -> dict[str, float]:
+def terms_of(span: Span, scoring: ScoringInput, move: MoveSummary, similarity: float) -> dict[str, float]:
     """What speaks for the move (above 0) and against it (below), to four digits. `similarity` is that of the audio."""
     terms = {
         "tempo": -_TEMPO * abs(math.log(span.tempo_bpm / move.tempo_bpm)),
-        "energy": -_ENERGY * abs(wished_energy(span, options) - _CENTRE[move.energy]),
-        "difficulty": _difficulty(move.difficulty, options.difficulty),
+        "energy": -_ENERGY * abs(wished_energy(span, scoring) - _CENTRE[move.energy]),
+        "difficulty": _difficulty(move.difficulty, scoring.difficulty),
         "audio": _AUDIO * similarity,
         "section": _section(span, f"{move.category} {move.move}".lower().replace(" ", "_")),
     }

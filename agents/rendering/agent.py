@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from agents.rendering.identity import VERSION, holds, known_by
+from agents.rendering.inputs import VERSION, RenderingInput, is_whole, rendering_input
 from agents.step import Step, Tools
 from schemas.rendered import Rendered, Video
+from schemas.request_ended import Ending
 from schemas.sequence_planned import SequencePlanned
 
 
-def _work(event: SequencePlanned, tools: Tools) -> Video:
+def _work(rendering: RenderingInput, tools: Tools) -> Video:
     from agents.rendering.render import render
 
-    return render(event, tools)
+    return render(rendering, tools)
 
 
 def _emit(event: SequencePlanned, video: Video) -> Rendered:
@@ -23,13 +24,14 @@ STEP = Step(
     name="rendering",
     version=VERSION,
     consumes=SequencePlanned,
-    result=Video,
-    produces=Rendered,
-    known_by=known_by,
+    depends_on=rendering_input,
+    takes=RenderingInput,
     work=_work,
+    result=Video,
+    is_valid=is_whole,
     emit=_emit,
-    key=lambda rendered: rendered.song.sha256,
+    produces=Rendered,
+    subject=lambda event, _: event.song.sha256,
+    ending=lambda rendered: Ending(video=rendered.video),
     timeout_s=1800.0,
-    ends=True,
-    holds=holds,
 )

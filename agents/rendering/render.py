@@ -16,7 +16,7 @@ from agents.media.mp4 import TICKS
 from agents.media.packet_copy import write_packets
 from agents.media.quality import PROFILES
 from agents.rendering import audio
-from agents.rendering.identity import output_name
+from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measured
 from agents.rendering.splice import pictures, sounds
 from agents.rendering.timeline import Stretch, stretches
@@ -24,25 +24,24 @@ from agents.step import Tools, part
 from infra.base.atomic_file import remove_files, replacing
 from schemas.faults import Poison
 from schemas.rendered import Video
-from schemas.sequence_planned import SequencePlanned
 
 Report = Callable[[float], None]
 
 
-def render(event: SequencePlanned, tools: Tools) -> Video:
+def render(rendering: RenderingInput, tools: Tools) -> Video:
     """Render a plan into the output folder.
 
     Raises `Poison` where the plan cannot be shown: a gap, a start that is no beat of its clip, a clip with no picture
     there or that ends before its segment does, a clip or song that is not in the store or does not decode.
     Raises `Retryable` where a cached file was damaged; the next try makes it again.
     """
-    profile = PROFILES[event.options.quality]
-    parts = stretches(event.plan)
-    clips = _mezzanines(event, tools, part(tools.report, 0.0, 0.7))
-    song = _song(event, tools, profile.audio_bitrate, part(tools.report, 0.7, 0.8))
-    target = tools.output_dir / output_name(event)
+    profile = PROFILES[rendering.quality]
+    parts = stretches(rendering.plan)
+    clips = _mezzanines(rendering, tools, part(tools.report, 0.0, 0.7))
+    song = _song(rendering, tools, profile.audio_bitrate, part(tools.report, 0.7, 0.8))
+    target = tools.output_dir / output_name(rendering)
     with replacing(target) as temporary:
-        write(parts, clips, song, event.plan.start_s, temporary, report=part(tools.report, 0.8, 1.0))
+        write(parts, clips, song, rendering.plan.start_s, temporary, report=part(tools.report, 0.8, 1.0))
         return measured(temporary, target.name, parts, clips, profile)
 
 
@@ -67,21 +66,21 @@ def write(  # noqa: PLR0913
         write_packets(target, [video, sound])
 
 
-def _mezzanines(event: SequencePlanned, tools: Tools, report: Report) -> dict[str, Mezzanine]:
-    wanted = sorted({segment.clip_sha256 for segment in event.plan.segments})
+def _mezzanines(rendering: RenderingInput, tools: Tools, report: Report) -> dict[str, Mezzanine]:
+    wanted = sorted({segment.clip_sha256 for segment in rendering.plan.segments})
     made = {}
     for number, sha in enumerate(wanted):
-        if sha not in event.plan.clips:
+        if sha not in rendering.plan.clips:
             raise Poison(f"the plan does not name the beats of clip {sha[:12]}", reason="plan_incomplete")
         one_clip = part(report, number / len(wanted), (number + 1) / len(wanted))
-        source, beats = tools.media.path(sha), event.plan.clips[sha]
-        made[sha] = mezzanine.ensure(source, sha, beats, event.options.quality, tools.cache_dir, report=one_clip)
+        source, beats = tools.media.path(sha), rendering.plan.clips[sha]
+        made[sha] = mezzanine.ensure(source, sha, beats, rendering.quality, tools.cache_dir, report=one_clip)
         one_clip(1.0)
     return made
 
 
-def _song(event: SequencePlanned, tools: Tools, bitrate: int, report: Report) -> Path:
-    sha = event.song.sha256
+def _song(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Path:
+    sha = rendering.song_sha256
     return audio.ensure(tools.media.path(sha), sha, bitrate, tools.cache_dir, report=report)
 
 

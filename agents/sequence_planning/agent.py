@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from agents.sequence_planning.identity import VERSION, known_by
+from agents.sequence_planning.inputs import PlanningInput, planning_input
 from agents.step import Step, Tools
 from schemas.moves_scored import MovesScored
 from schemas.sequence_planned import Plan, SequencePlanned
 
 
-def _work(event: MovesScored, tools: Tools) -> Plan:
+def _work(planning: PlanningInput, tools: Tools) -> Plan:
     del tools
     from agents.sequence_planning.plan import plan
 
-    return plan(event.scores, event.analysis, event.options)
+    return plan(planning)
 
 
 def _emit(event: MovesScored, result: Plan) -> SequencePlanned:
@@ -21,13 +21,14 @@ def _emit(event: MovesScored, result: Plan) -> SequencePlanned:
 
 STEP = Step(
     name="sequence_planning",
-    version=VERSION,
+    version="2",
     consumes=MovesScored,
-    result=Plan,
-    produces=SequencePlanned,
-    known_by=known_by,
+    depends_on=planning_input,
+    takes=PlanningInput,
     work=_work,
+    result=Plan,
     emit=_emit,
-    key=lambda planned: planned.song.sha256,
+    produces=SequencePlanned,
+    subject=lambda event, _: event.song.sha256,
     timeout_s=120.0,
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from agents.playable import playable_beats
 from agents.sequence_planning.slots import Slot
 from schemas.faults import Poison
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Candidate, Scores
 
 MOST = 96
@@ -38,7 +38,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Clip:
-    card: MoveCard
+    card: MoveSummary
     beats: tuple[float, ...]
     poses: dict[int, tuple[float, ...]]
 
@@ -97,7 +97,7 @@ def stretch_term(stretch: float) -> float:
     return round(-_STRETCH * abs(octaves) - _TOO_FAR * beyond, 6)
 
 
-def _firsts(card: MoveCard, slot: Slot) -> list[int]:
+def _firsts(card: MoveSummary, slot: Slot) -> list[int]:
     """The clip's beats the slot may begin on: those with its count, and in a long phrase those that go on."""
     firsts = {eight.start_beat + slot.count for eight in card.eights}
     if slot.into:
@@ -111,6 +111,6 @@ def _laid(beats: tuple[float, ...], last_share: float) -> tuple[float, ...]:
     return (*beats[:-1], beats[-2] + last_share * (beats[-1] - beats[-2]))
 
 
-def _poses(card: MoveCard) -> dict[int, tuple[float, ...]]:
+def _poses(card: MoveSummary) -> dict[int, tuple[float, ...]]:
     ends = {eight.start_beat + 8: eight.end_pose for eight in card.eights if eight.end_pose}
     return ends | {eight.start_beat: eight.start_pose for eight in card.eights if eight.start_pose}

@@ -6,24 +6,23 @@ from itertools import pairwise
 
 from agents.sequence_planning.choices import Choices
 from agents.sequence_planning.grid import song_grid
+from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.path import Taken, best_path
 from agents.sequence_planning.slots import Slot, cut_slots
-from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Options
-from schemas.move_indexed import MoveCard
-from schemas.moves_scored import Scores
+from schemas.move_indexed import MoveSummary
 from schemas.sequence_planned import Plan, Segment
 
 _Part = list[tuple[Slot, Taken]]
 
 
-def plan(scores: Scores, analysis: AudioAnalysis, options: Options) -> Plan:
+def plan(planning: PlanningInput) -> Plan:
     """The best dance: no gap, cuts on counts 1, all beats within their clips. The same inputs give the same plan.
 
     Raises `Poison` for a song with fewer than two beats, and where no candidate's eight fits.
     """
-    slots = cut_slots(song_grid(analysis, options.duration), scores.phrases)
-    choices = Choices(scores, options.seed)
+    analysis, scores = planning.analysis, planning.scores
+    slots = cut_slots(song_grid(analysis, planning.duration), scores.phrases)
+    choices = Choices(scores, planning.seed)
     path = best_path(slots, [choices.for_slot(slot) for slot in slots])
     segments = tuple(_segment(part, scores.moves) for part in _parts(slots, path))
     return Plan(
@@ -45,7 +44,7 @@ def _parts(slots: tuple[Slot, ...], path: list[Taken]) -> list[_Part]:
     return parts
 
 
-def _segment(part: _Part, cards: dict[str, MoveCard]) -> Segment:
+def _segment(part: _Part, cards: dict[str, MoveSummary]) -> Segment:
     song = _joined([slot.times for slot, _ in part])
     clip = _joined([taken.choice.clip_beats for _, taken in part])
     sha = part[0][1].choice.clip
@@ -56,7 +55,7 @@ def _segment(part: _Part, cards: dict[str, MoveCard]) -> Segment:
         song_beats=song,
         clip_beats=clip,
         stretch=round((song[-1] - song[0]) / (clip[-1] - clip[0]), 6),
-        why=_why(part),
+        terms=_terms(part),
     )
 
 
@@ -65,11 +64,11 @@ def _joined(runs: list[tuple[float, ...]]) -> tuple[float, ...]:
     return (*runs[0], *(moment for run in runs[1:] for moment in run[1:]))
 
 
-def _why(part: _Part) -> dict[str, float]:
+def _terms(part: _Part) -> dict[str, float]:
     """The terms of the phrases added up, those of change among them, and how many phrases they are."""
-    why = {"phrases": float(len(part))}
+    terms = {"phrases": float(len(part))}
     for _, taken in part:
         change = {"transition": taken.transition, "variety": taken.variety}
         for name, term in (taken.choice.terms | change).items():
-            why[name] = why.get(name, 0.0) + term
-    return {name: round(term, 4) + 0.0 for name, term in why.items()}
+            terms[name] = terms.get(name, 0.0) + term
+    return {name: round(term, 4) + 0.0 for name, term in terms.items()}

@@ -11,7 +11,7 @@ from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, keep_last_lo
 from infra.local_kafka.jvm import Jvm
 from infra.local_kafka.lock import FolderLock
 from infra.local_kafka.ports import HOST, answers, choose_ports, listens
-from schemas.faults import Retryable
+from schemas.faults import Fault, Retryable, Unavailable
 
 _PORT_TRIES = 3
 _POLL_S = 0.02
@@ -129,10 +129,10 @@ class LocalKafka:
             raise Retryable(f"the local Kafka did not start in time, see {self.folder}: try again", "kafka")
         time.sleep(_POLL_S)
 
-    def _failed(self) -> Retryable:
+    def _failed(self) -> Fault:
         why = last_error(self.folder) or "no reason given"
         if "No space left" in why:
-            return Retryable(f"the disk of {self.folder} is full: make room for Kafka", "disk_full")
+            return Unavailable(f"the disk of {self.folder} is full: make room for Kafka", "disk_full")
         return Retryable(f"the local Kafka in {self.folder} ended at its start: {why}", "kafka")
 
 
@@ -142,7 +142,7 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         raise Retryable(f"the local Kafka cannot write into {folder}: {error.strerror}", "kafka") from error
     if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
-        raise Retryable(f"the disk of {folder} has less than 100 MB free: make room for Kafka", "disk_full")
+        raise Unavailable(f"the disk of {folder} has less than 100 MB free: make room for Kafka", "disk_full")
 
 
 def _new_cluster_id() -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from infra.move_index.base import MoveHit, MoveIndex, MoveIndexError, MoveIndexLockedError
 from infra.settings import Settings
 
-__all__ = ["MoveHit", "MoveIndex", "MoveIndexError", "MoveIndexLockedError", "open_index"]
+__all__ = ["MoveHit", "MoveIndex", "MoveIndexError", "MoveIndexLockedError", "backend_id", "open_index"]
 
 
 def open_index(settings: Settings, folder: Path) -> MoveIndex:
@@ -23,3 +24,8 @@ def open_index(settings: Settings, folder: Path) -> MoveIndex:
     from infra.move_index.edge import EdgeMoveIndex
 
     return EdgeMoveIndex(folder / "edge")
+
+
+def backend_id(settings: Settings) -> str:
+    """Return a name for the index in force: notes on one index are of no use for another."""
+    return hashlib.sha256(settings.qdrant_url.encode()).hexdigest()[:8] if settings.qdrant_url else "embedded"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import logging
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple, overload
 
-from schemas.faults import Retryable
-from schemas.move_indexed import Move, MoveCard
+from pydantic import ValidationError
+
+from schemas.faults import Unavailable
+from schemas.move_indexed import Move, MoveSummary
+from schemas.reasons import Reason
 
 VECTOR_SIZE = 512
 COLLECTION = "bachata_moves"
@@ -22,12 +25,13 @@ RANGE_FIELDS = ("tempo_bpm",)
 _DIGEST_FIELDS = ("clip_sha256", "digest")
 _PAGE = 512
 _CARDS_KEPT = 4096
+log = logging.getLogger(__name__)
 
 
-class MoveIndexError(Retryable):
+class MoveIndexError(Unavailable):
     """The move index cannot be used for now. No move is lost by that: `move-indexed` has them all."""
 
-    def __init__(self, message: str, reason: str = "move_index") -> None:
+    def __init__(self, message: str, reason: Reason = "move_index") -> None:
         super().__init__(message, reason)
 
 
@@ -38,7 +42,7 @@ class MoveIndexLockedError(MoveIndexError):
 class MoveHit(NamedTuple):
     """A move that was found, and its cosine similarity to the query, -1 to 1 (0 without a query)."""
 
-    move: MoveCard
+    move: MoveSummary
     similarity: float
 
 
@@ -69,7 +73,7 @@ class MoveIndex(ABC):
 
     A move's point is named by its clip, so a clip that comes again replaces itself. A digest of every move is kept in
     memory: the version costs no scan, and a move that is there already costs no write. The engine is opened when it is
-    first needed. Every call raises `Retryable` while the engine cannot be used, and works again when it can.
+    first needed. Every call raises `Unavailable` while the engine cannot be used, and works again when it can.
     """
 
     def __init__(self) -> None:
@@ -127,7 +131,7 @@ class MoveIndex(ABC):
         with self._opened():
             found = self._scroll(None, limit, wanted)[0] if vector is None else self._ranked(vector, wanted, limit)
         found = sorted(found, key=lambda point: (-point.score, point.id))[:limit]
-        return [MoveHit(_card(point.payload["card"]), point.score) for point in found]
+        return [MoveHit(card, point.score) for point in found if (card := _card(point.payload["card"]))]
 
     def get(self, clip_sha256: str) -> Move | None:
         """The move of a clip, if it is in."""
@@ -139,15 +143,15 @@ class MoveIndex(ABC):
     def all_moves(self, embeddings: Literal[True] = True) -> list[Move]: ...
 
     @overload
-    def all_moves(self, embeddings: Literal[False]) -> list[MoveCard]: ...
+    def all_moves(self, embeddings: Literal[False]) -> list[MoveSummary]: ...
 
-    def all_moves(self, embeddings: bool = True) -> list[Move] | list[MoveCard]:
+    def all_moves(self, embeddings: bool = True) -> list[Move] | list[MoveSummary]:
         """Every move, by name; without embeddings as cards."""
         with self._opened():
             points = list(self._scan(vectors=embeddings))
         if embeddings:
-            return sorted((_move(point) for point in points), key=_by_name)
-        return sorted((_card(point.payload["card"]) for point in points), key=_by_name)
+            return sorted((move for point in points if (move := _move(point))), key=_by_name)
+        return sorted((card for point in points if (card := _card(point.payload["card"]))), key=_by_name)
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
@@ -232,13 +236,19 @@ def _version(digests: dict[str, str]) -> str:
 
 
 @lru_cache(maxsize=_CARDS_KEPT)
-def _card(text: str) -> MoveCard:
-    return MoveCard.model_validate_json(text)
+def _card(text: str) -> MoveSummary | None:
+    """The stored card; None, with one warning, where another version of the program wrote it in another way."""
+    try:
+        return MoveSummary.model_validate_json(text)
+    except ValidationError:
+        log.warning("a move was indexed by another version and is left out until it is indexed again: %.120s", text)
+        return None
 
 
-def _move(point: Stored) -> Move:
-    return Move.model_validate({**json.loads(point.payload["card"]), "embedding": tuple(point.vector)})
+def _move(point: Stored) -> Move | None:
+    card = _card(point.payload["card"])
+    return None if card is None else Move.model_construct(**dict(card), embedding=tuple(point.vector))
 
 
-def _by_name(move: MoveCard) -> tuple[str, str]:
+def _by_name(move: MoveSummary) -> tuple[str, str]:
     return move.name, move.clip.sha256

@@ -13,7 +13,7 @@ from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
 from infra.move_index.base import COLLECTION, KEYWORD_FIELDS, RANGE_FIELDS, VECTOR_SIZE, MoveIndex, Stored, Wanted
-from schemas.faults import Fault, Poison, Retryable
+from schemas.faults import Fault, Poison, Unavailable
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class QdrantServerMoveIndex(MoveIndex):
     """The collection `bachata_moves` at `url`; made where it is not there. `client` serves instead of a new one.
 
     Others write to it too: each point says when it was written, and the version first reads what is newer than the
-    newest point known, give or take a minute of clock difference. Every call raises `Retryable` while the server does
+    newest point known, give or take a minute of clock difference. Every call raises `Unavailable` while the server does
     not answer within 10 s or lets nobody in, and `Poison` where it finds fault with the request itself (400, 422).
     After a server that did not answer nobody asks for a second, so that all who wait are told of it together.
     """
@@ -134,7 +134,7 @@ class QdrantServerMoveIndex(MoveIndex):
     def _run(self, call: Callable[[], T]) -> T:
         until, said = self._resting
         if monotonic() < until:
-            raise Retryable(said, reason="qdrant_away")
+            raise Unavailable(said, reason="qdrant_away")
         try:
             return call()
         except UnexpectedResponse as error:
@@ -149,11 +149,11 @@ class QdrantServerMoveIndex(MoveIndex):
             return self._away(said)
         if status == 404:
             self._is_there = False  # it came back without our collection: the next call makes it
-        fault = Poison if status in _THE_REQUEST_IS_AT_FAULT else Retryable  # a wrong key or address can be mended
+        fault = Poison if status in _THE_REQUEST_IS_AT_FAULT else Unavailable  # a wrong key or address can be mended
         return fault(f"Qdrant at {self._url} refuses: {said}", reason="qdrant_refuses")
 
-    def _away(self, said: str) -> Retryable:
-        fault = Retryable(f"Qdrant at {self._url} does not answer: {said}", reason="qdrant_away")
+    def _away(self, said: str) -> Unavailable:
+        fault = Unavailable(f"Qdrant at {self._url} does not answer: {said}", reason="qdrant_away")
         self._resting = (monotonic() + _REST_S, str(fault))
         return fault
 

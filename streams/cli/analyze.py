@@ -11,18 +11,18 @@ from typing import Any
 import click
 
 from agents.audio_analysis.agent import STEP as AUDIO_ANALYSIS
-from agents.audio_analysis.picture.words import letter
-from agents.audio_analysis.showing import SHOW_SONG, ShowSong
+from agents.audio_analysis.draw_job import DRAW_SONG, DrawSong
 from agents.intake.agent import STEP as INTAKE
-from agents.step import Errand
+from agents.step import Step
 from infra.settings import load_settings
 from schemas.audio_analyzed import AudioAnalyzed, Section, clock
-from schemas.base import Corrections, Payload, Source
+from schemas.base import Corrections, Model, Source
 from schemas.song_submitted import SongSubmitted
 from streams.cli.corrections import correctable
 from streams.cli.files import check_targets, put, take, title_of
 from streams.cli.output import command, give, tell
-from streams.worker.step_pool import Children
+from streams.jobs import Jobs
+from streams.tools import tools_for
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -41,16 +41,16 @@ def analyze(song: Path, plot: Path | None, click_track: Path | None, corrections
     check_targets(wanted.values(), song)
     with TemporaryDirectory(prefix="bachata-") as folder:
         made = {name: Path(folder, name) for name in wanted}
-        heard = _heard(song, corrections, made)
+        analyzed = _analyzed(song, corrections, made)
         files = {name: str(put(made[name], target)) for name, target in wanted.items()}
     if as_json:
-        give(heard.analysis.model_dump(mode="json", exclude={"embedding"}) | files)
+        give(analyzed.analysis.model_dump(mode="json", exclude={"embedding"}) | files)
     else:
-        _print(heard, files.values())
+        _print(analyzed, files.values())
 
 
-def _print(heard: AudioAnalyzed, files: Iterable[str]) -> None:
-    analysis = heard.analysis
+def _print(analyzed: AudioAnalyzed, files: Iterable[str]) -> None:
+    analysis = analyzed.analysis
     click.echo(
         f"{analysis.tempo_bpm:.2f} BPM, {len(analysis.beats)} beats in {analysis.duration_s:.1f} s, "
         f"energy {analysis.energy_level}, confidence {analysis.confidence:.2f}"
@@ -66,34 +66,31 @@ def _print(heard: AudioAnalyzed, files: Iterable[str]) -> None:
 def _line(section: Section) -> str:
     """Sections of one letter are the same music again."""
     when = f"{clock(section.start_s):>5} - {clock(section.end_s):>5}"
-    what = f"{letter(section.music)}  {section.label:7} {section.rhythm:8}"
+    what = f"{section.letter}  {section.label:7} {section.rhythm:8}"
     return f"  {when}  {what} energy {section.energy:.2f}  confidence {section.confidence:.2f}"
 
 
-def _heard(song: Path, corrections: Corrections, made: dict[str, Path]) -> AudioAnalyzed:
-    """Untrusted media is opened in a child, here as in the stream."""
+def _analyzed(song: Path, corrections: Corrections, made: dict[str, Path]) -> AudioAnalyzed:
     media = take(load_settings(), song, "audio")
     submitted = SongSubmitted(
         source=Source(sha256=media.sha256), request_id="analyze", title=title_of(song), corrections=corrections
     )
     tell(f"listening to {song.name}")
-    return asyncio.run(_listen(submitted, made))
+    return asyncio.run(_analyze(submitted, made))
 
 
-async def _listen(submitted: SongSubmitted, made: dict[str, Path]) -> AudioAnalyzed:
-    children = Children(1)
-    try:
-        accepted = INTAKE.emit(submitted, await _run(children, INTAKE, submitted))
-        heard = AUDIO_ANALYSIS.emit(accepted, await _run(children, AUDIO_ANALYSIS, accepted))
+async def _analyze(submitted: SongSubmitted, made: dict[str, Path]) -> AudioAnalyzed:
+    async with Jobs() as jobs:
+        accepted = await _event_after(INTAKE, submitted, jobs)
+        analyzed: AudioAnalyzed = await _event_after(AUDIO_ANALYSIS, accepted, jobs)
         if made:
             tell(f"making its {' and '.join(made)}")
-            show = ShowSong(sha256=heard.song.sha256, title=heard.title, analysis=heard.analysis, **made)
-            await _run(children, SHOW_SONG, show)
-        return heard
-    finally:
-        await children.stop()
+            draw = DrawSong(sha256=analyzed.song.sha256, title=analyzed.title, analysis=analyzed.analysis, **made)
+            await jobs.run(DRAW_SONG, draw)
+        return analyzed
 
 
-async def _run(children: Children, errand: Errand[Any, Any], event: Payload) -> Any:
-    done = await children.run(errand.name, event.model_dump_json(), errand.timeout_s, lambda _: None)
-    return errand.result.model_validate_json(done.result)
+async def _event_after(step: Step[Any, Any, Any, Any], event: Model, jobs: Jobs) -> Any:
+    """The event that the step makes of an event, outside the stream."""
+    assert step.emit is not None  # noqa: S101 - both steps produce an event
+    return step.emit(event, await jobs.run(step, step.depends_on(event, tools_for())))

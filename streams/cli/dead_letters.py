@@ -18,8 +18,8 @@ from streams.cli.reading import read, tell_if_nobody_works
 
 if TYPE_CHECKING:
     from streams.envelope import Record
-    from streams.operations.redrive import Choice, Filter
-    from streams.operations.topic_history import Archive
+    from streams.operations.redrive import LetterFilter, Selection
+    from streams.operations.topic_history import TopicHistory
     from streams.stage.dead_letters import Letter
 
 _KEY_CHARACTERS = 1000
@@ -47,7 +47,7 @@ def dead_letters() -> None:
 def list_letters(topic: str | None, since: str | None, reason: str | None, as_json: bool) -> None:
     """List dead letters, newest first."""
     wanted = _filter(topic, since, reason)
-    letters, redriven = read(load_settings(), lambda archive: _find(archive, wanted))
+    letters, redriven = read(load_settings(), lambda history: _find(history, wanted))
     if as_json:
         give({"letters": [_fields(letter, redriven) for letter in letters]})
         return
@@ -63,7 +63,7 @@ def list_letters(topic: str | None, since: str | None, reason: str | None, as_js
 @command
 def show(letter_id: str, value: Path | None, as_json: bool) -> None:
     """Show all of dead letter ID; the beginning of the id is enough where no other begins so."""
-    letter, record, redriven = read(load_settings(), lambda archive: _open(archive, letter_id))
+    letter, record, redriven = read(load_settings(), lambda history: _open(history, letter_id))
     if value is not None:
         value.write_bytes(record.value or b"")
     if as_json:
@@ -95,13 +95,13 @@ def redrive(
     if bool(letter_ids) == (wanted.names_something or everything):
         raise Poison("say which letters: either their ids, or --topic, --since, --reason or --all", reason="usage")
     settings = load_settings()
-    choice, sent = read(settings, lambda archive: _redrive(archive, wanted, letter_ids))
+    choice, sent = read(settings, lambda history: _redrive(history, wanted, letter_ids))
     _tell_result(choice, sent, as_json)
     if sent:
         tell_if_nobody_works(settings)
 
 
-def _tell_result(choice: Choice, sent: list[str], as_json: bool) -> None:
+def _tell_result(choice: Selection, sent: list[str], as_json: bool) -> None:
     for letter in choice.strays:
         claim = shown(letter.says_topic or "")
         tell(f"not sent: {shown(letter.id)} lies among those of {letter.topic.name} and says it is of '{claim}'")
@@ -115,39 +115,39 @@ def _tell_result(choice: Choice, sent: list[str], as_json: bool) -> None:
     click.echo(f"{len(sent)} dead letters sent back{before}")
 
 
-def _filter(topic: str | None, since: str | None, reason: str | None) -> Filter:
-    from streams.operations.redrive import Filter, letters_topic
-    from streams.operations.topic_history import moment
+def _filter(topic: str | None, since: str | None, reason: str | None) -> LetterFilter:
+    from streams.operations.redrive import LetterFilter, letters_topic
+    from streams.operations.topic_history import parse_time
 
-    return Filter(
+    return LetterFilter(
         topic=letters_topic(topic) if topic is not None else None,
-        since=moment(since, datetime.now().astimezone()) if since is not None else None,
+        since=parse_time(since, datetime.now().astimezone()) if since is not None else None,
         reason=reason,
     )
 
 
-async def _find(archive: Archive, wanted: Filter) -> tuple[list[Letter], dict[str, str]]:
+async def _find(history: TopicHistory, wanted: LetterFilter) -> tuple[list[Letter], dict[str, str]]:
     from streams.operations.redrive import find_letters, redriven_times
 
-    return await find_letters(archive, wanted), await redriven_times(archive)
+    return await find_letters(history, wanted), await redriven_times(history)
 
 
-async def _open(archive: Archive, name: str) -> tuple[Letter, Record, dict[str, str]]:
-    from streams.operations.redrive import Filter, letter_named, record_of
+async def _open(history: TopicHistory, name: str) -> tuple[Letter, Record, dict[str, str]]:
+    from streams.operations.redrive import LetterFilter, letter_named, record_of
 
-    letters, redriven = await _find(archive, Filter())
+    letters, redriven = await _find(history, LetterFilter())
     letter = letter_named(letters, name)
-    return letter, await record_of(archive, letter), redriven
+    return letter, await record_of(history, letter), redriven
 
 
-async def _redrive(archive: Archive, wanted: Filter, names: tuple[str, ...]) -> tuple[Choice, list[str]]:
+async def _redrive(history: TopicHistory, wanted: LetterFilter, names: tuple[str, ...]) -> tuple[Selection, list[str]]:
     from streams.operations.redrive import choose, redrive
-    from streams.operations.topic_history import writer
+    from streams.operations.topic_history import producer_of
 
-    letters, redriven = await _find(archive, wanted)
+    letters, redriven = await _find(history, wanted)
     choice = choose(letters, names, redriven)
-    async with writer(archive.bootstrap) as producer:
-        return choice, await redrive(archive, producer, choice.letters)
+    async with producer_of(history.bootstrap) as producer:
+        return choice, await redrive(history, producer, choice.letters)
 
 
 def _line(letter: Letter, redriven: Mapping[str, str]) -> str:

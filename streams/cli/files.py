@@ -9,16 +9,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
-from infra.media_store import MediaStore
 from infra.settings import Settings
 from schemas.base import MediaRef
 from schemas.faults import Poison
+from streams.tools import make_tools
 
 
 def take(settings: Settings, file: Path, kind: Literal["audio", "video"]) -> MediaRef:
     """Copy a file into the store; links are followed. Raises `Poison` that names the file."""
     try:
-        return MediaStore(settings.media_dir).add(Path(os.path.realpath(file)), kind)
+        return make_tools(settings).media.add(Path(os.path.realpath(file)), kind)
     except Poison as fault:
         raise Poison(f"{file}: {fault}", fault.reason) from fault
 

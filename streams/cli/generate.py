@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from infra.settings import Settings, load_settings
 from schemas.base import Corrections
 from schemas.faults import Poison
+from schemas.reasons import as_reason
 from streams.cli.corrections import correctable
 from streams.cli.files import check_targets, put
 from streams.cli.output import command, fail, give, tell
+
+if TYPE_CHECKING:
+    from schemas.rendered import Rendered
+    from schemas.sequence_planned import Segment
+    from streams.client import RequestResult
 
 _LEVELS = click.Choice(["low", "medium", "high"])
 _DIFFICULTIES = click.Choice(["beginner", "intermediate", "advanced"])
@@ -68,9 +74,10 @@ def _generate(
     settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any], corrections: Corrections
 ) -> None:
     from schemas.base import Options, Source
+    from schemas.rendered import Rendered
     from schemas.song_submitted import SongSubmitted
     from streams.cli.files import take, title_of
-    from streams.cli.following import follow
+    from streams.cli.follow_requests import follow
     from streams.ids import new_request_id
     from streams.local.services import stream
 
@@ -83,25 +90,27 @@ def _generate(
         corrections=corrections,
     )
     with stream(settings, tell) as endpoint:
-        heard = asyncio.run(follow(endpoint, [request]))[cast("str", request.request_id)]
-    if heard.outcome is None or heard.outcome.outcome == "failed":
-        _fail(heard, as_json)
-    _show(settings, heard, out, as_json)
+        result = asyncio.run(follow(endpoint, [request]))[cast("str", request.request_id)]
+    ended, rendered = result.ended, result.result
+    if ended is None or not isinstance(rendered, Rendered):
+        _fail(result, as_json)
+    else:
+        _show(settings, rendered, result.costs(), out, as_json)
 
 
-def _fail(heard: Any, as_json: bool) -> None:
-    said = heard.outcome
-    more = {"request_id": said.request_id, "dead_letter_id": said.dead_letter_id, "stages": heard.stages()}
-    fail(str(said.error), as_json, str(said.reason), **more)
+def _fail(result: RequestResult, as_json: bool) -> None:
+    ended = result.ended
+    assert ended is not None  # noqa: S101 - followed until it ended
+    ids = {"request_id": ended.request_id, "dead_letter_id": ended.dead_letter_id}
+    fail(str(ended.error), as_json, as_reason(str(ended.reason)), **cast("Any", ids), steps=result.costs())
 
 
-def _show(settings: Settings, heard: Any, out: Path | None, as_json: bool) -> None:
-    rendered = heard.result
+def _show(settings: Settings, rendered: Rendered, costs: dict[str, Any], out: Path | None, as_json: bool) -> None:
     video = settings.output_dir / rendered.video.file
     if out is not None:
         video = put(video, out)
     if as_json:
-        give(_facts(rendered, video, heard))
+        give(_facts(rendered, video, costs))
         return
     for warning in rendered.warnings:
         tell(f"warning: {warning}")
@@ -110,18 +119,18 @@ def _show(settings: Settings, heard: Any, out: Path | None, as_json: bool) -> No
     click.echo(str(video))
 
 
-def _facts(rendered: Any, video: Path, heard: Any) -> dict[str, Any]:
+def _facts(rendered: Rendered, video: Path, costs: dict[str, Any]) -> dict[str, Any]:
     return {
         "request_id": rendered.request_id,
         "video": str(video),
         "duration_s": rendered.video.duration_s,
         "tempo_bpm": rendered.tempo_bpm,
         "moves": [_segment(segment) for segment in rendered.segments],
-        "stages": heard.stages(),
+        "steps": costs,
         "warnings": list(rendered.warnings),
     }
 
 
-def _segment(segment: Any) -> dict[str, Any]:
+def _segment(segment: Segment) -> dict[str, Any]:
     names = ("move", "clip", "song_start_s", "song_end_s", "clip_start_s", "clip_end_s", "stretch")
     return {name: getattr(segment, name) for name in names}

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
@@ -16,6 +16,9 @@ from schemas.base import Quality
 from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
 from streams.cli.output import command, give, tell
+
+if TYPE_CHECKING:
+    from streams.client import RequestResult
 
 _VIDEO_ENDINGS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 
@@ -49,19 +52,19 @@ def index_clips(
     settings: Settings, paths: Sequence[Path], annotations: Path | None, quality: Quality = "fast"
 ) -> dict[str, Any]:
     """Submit the clips below `paths` and wait for all outcomes. Raises `Poison` where there is no clip at all."""
-    from streams.cli.following import follow
+    from streams.cli.follow_requests import follow
     from streams.local.services import stream
 
     files = _clips(paths)
     known, warnings = _annotations(annotations, files)
     requests, refused = _requests(settings, files, known, quality)
-    heard: dict[str, Any] = {}
+    results: dict[str, RequestResult] = {}
     if requests:
         with stream(settings, tell) as endpoint:
-            heard = asyncio.run(follow(endpoint, requests))
-    indexed = [_outcome(request, heard[str(request.request_id)]) for request in requests]
+            results = asyncio.run(follow(endpoint, requests))
+    indexed = [_outcome(request, results[str(request.request_id)]) for request in requests]
     for request in requests:
-        result = heard[str(request.request_id)].result
+        result = results[str(request.request_id)].result
         warnings += [f"{request.clip}: {warning}" for warning in (result.warnings if result else ())]
     clips = sorted([*refused, *indexed], key=lambda clip: clip["clip"])
     return {"clips": clips, "warnings": list(dict.fromkeys(warnings))}
@@ -80,7 +83,7 @@ def _clips(paths: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise Poison(f"{path} does not exist", reason="no_such_file")
+            raise Poison(f"{path} does not exist", reason="not_found")
         below = sorted(file for file in path.rglob("*") if file.suffix.lower() in _VIDEO_ENDINGS)
         found += below if path.is_dir() else [path]
     if not found:
@@ -149,16 +152,18 @@ def _blank(clip: str) -> dict[str, Any]:
     return {"clip": clip, "beats": [], **dict.fromkeys(names)}
 
 
-def _outcome(request: MoveSubmitted, heard: Any) -> dict[str, Any]:
-    shown = _blank(request.clip) | {"sha256": request.source.sha256, "stages": heard.stages()}
-    if heard.result is None:
-        return shown | {"status": "failed", "error": heard.outcome.error}
-    move = heard.result.move
+def _outcome(request: MoveSubmitted, result: RequestResult) -> dict[str, Any]:
+    from schemas.move_indexed import MoveIndexed
+
+    shown = _blank(request.clip) | {"sha256": request.source.sha256, "steps": result.costs()}
+    if not isinstance(result.result, MoveIndexed):
+        return shown | {"status": "failed", "error": result.ended.error if result.ended else None}
+    move = result.result.move
     return shown | {
         "move": move.move,
         "duration_s": move.clip.duration_s,
         "tempo_bpm": move.tempo_bpm,
         "beats": list(move.beats),
         "dancers": move.dancers.model_dump(),
-        "status": "known" if heard.outcome.cached else "indexed",
+        "status": "known" if result.is_cached else "indexed",
     }

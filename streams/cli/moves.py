@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import monotonic
 from typing import Any
 
 import click
 
-from agents.move_indexing.showing import SHOW_MOVE, ShowMove
+from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DrawMap, DrawMove, MapPoint
+from agents.step import throttled
 from infra.settings import load_settings
 from schemas.faults import Poison
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 from streams.cli.files import check_targets, put
 from streams.cli.output import command, give, tell
+from streams.jobs import run_job
 from streams.local.services import stream
-from streams.worker.step_pool import Children
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _SHORTEST_HASH = 4
@@ -83,7 +82,8 @@ def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None
     with TemporaryDirectory(prefix="bachata-") as folder:
         made = {name: Path(folder, name) for name in wanted}
         tell(f"drawing {' and '.join(wanted)} of {card.name}")
-        asyncio.run(_drawn(ShowMove(move=card, png=made.get("png"), video=made.get("video"))))
+        report = throttled(lambda fraction: tell(f"{card.name}: {fraction:.0%}"), _TELL_EVERY_S)
+        run_job(DRAW_MOVE, DrawMove(move=card, png=made.get("png"), video=made.get("video")), report)
         files = {name: str(put(made[name], target)) for name, target in wanted.items()}
     _say({name: files.get(name) for name in ("png", "video")}, as_json)
 
@@ -105,15 +105,16 @@ def draw_map(png: Path, as_json: bool) -> None:
             f"{len(found) - len(comparable)} moves were indexed by an older version: index them again to see them here"
         )
     with TemporaryDirectory(prefix="bachata-") as folder:
-        _map(comparable, Path(folder, "map"))
+        _draw_map(comparable, Path(folder, "map"))
         _say({"png": str(put(Path(folder, "map"), png))}, as_json)
 
 
-def _map(found: Sequence[Mapping[str, Any]], target: Path) -> None:
-    from agents.move_indexing.picture.library import Point, draw_map
-
-    tell(f"drawing {len(found)} moves")
-    draw_map([Point(move["clip"], move["category"], tuple(move["embedding"])) for move in found], target)
+def _draw_map(moves: Sequence[Mapping[str, Any]], target: Path) -> None:
+    tell(f"drawing {len(moves)} moves")
+    points = [
+        MapPoint(name=move["clip"], category=move["category"], embedding=tuple(move["embedding"])) for move in moves
+    ]
+    run_job(DRAW_MAP, DrawMap(points=tuple(points), png=target))
 
 
 def _check(targets: Iterable[Path]) -> None:
@@ -121,7 +122,7 @@ def _check(targets: Iterable[Path]) -> None:
     check_targets(targets, load_settings().media_dir)
 
 
-def _spare(targets: Iterable[Path], card: MoveCard) -> None:
+def _spare(targets: Iterable[Path], card: MoveSummary) -> None:
     """The clip itself is not written over, wherever it was indexed from."""
     from infra.base.atomic_file import sha256_of
 
@@ -131,10 +132,10 @@ def _spare(targets: Iterable[Path], card: MoveCard) -> None:
             raise Poison(f"{target}: it is the clip itself; name another file", reason="bad_target")
 
 
-def _card(move: str) -> MoveCard:
+def _card(move: str) -> MoveSummary:
     with stream(load_settings(), tell) as endpoint:
         sha256 = resolve(move, endpoint.get("/moves")["moves"])
-        return MoveCard.model_validate(endpoint.get(f"/moves/{sha256}"))
+        return MoveSummary.model_validate(endpoint.get(f"/moves/{sha256}"))
 
 
 def resolve(move: str, known: Sequence[Mapping[str, Any]]) -> str:
@@ -160,29 +161,6 @@ def _instead(move: str, known: Sequence[Mapping[str, Any]]) -> str:
     if known:
         return "`bachata moves list` names them"
     return "it is empty: `bachata index FOLDER` takes clips into it"
-
-
-async def _drawn(asked: ShowMove) -> None:
-    """Untrusted media is opened in a child, here as in the stream."""
-    children = Children(1)
-    try:
-        report = _seldom(lambda share: tell(f"{asked.move.name}: {share:.0%}"))
-        await children.run(SHOW_MOVE.name, asked.model_dump_json(), SHOW_MOVE.timeout_s, report)
-    finally:
-        await children.stop()
-
-
-def _seldom(say: Callable[[float], None]) -> Callable[[float], None]:
-    """A reporter that passes on a word every few seconds, the first after as long."""
-    last = monotonic()
-
-    def report(share: float) -> None:
-        nonlocal last
-        if monotonic() - last >= _TELL_EVERY_S:
-            last = monotonic()
-            say(share)
-
-    return report
 
 
 def _say(files: Mapping[str, str | None], as_json: bool) -> None:

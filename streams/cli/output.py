@@ -11,6 +11,8 @@ from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
+from schemas.reasons import Reason
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -25,7 +27,7 @@ def give(value: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(value) + "\n")
 
 
-def fail(message: str, as_json: bool, reason: str = "failed", status: int = 1, **more: Any) -> NoReturn:
+def fail(message: str, as_json: bool, reason: Reason, status: int = 1, **more: Any) -> NoReturn:
     """End with one clear line and a status that is not 0."""
     message = " ".join(message.split())
     if as_json:

@@ -14,27 +14,27 @@ from streams.cli.output import tell
 from streams.local.services import local_kafka, running_worker
 
 if TYPE_CHECKING:
-    from streams.operations.topic_history import Archive
+    from streams.operations.topic_history import TopicHistory
 
 T = TypeVar("T")
 _QUIET_S = 2.0
 _LINE_EVERY_S = 5.0
 
 
-def read(settings: Settings, work: Callable[[Archive], Awaitable[T]]) -> T:
+def read(settings: Settings, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
     """Do the work on Kafka, which is started for it where none runs. No worker is needed."""
     with local_kafka(settings, tell) as bootstrap, _Gauge() as gauge:
         return asyncio.run(_read(bootstrap, gauge, work))
 
 
-async def _read(bootstrap: str, gauge: _Gauge, work: Callable[[Archive], Awaitable[T]]) -> T:
-    from streams.operations.topic_history import Archive
+async def _read(bootstrap: str, gauge: _Gauge, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
+    from streams.operations.topic_history import TopicHistory
     from streams.topics import specs
     from streams.worker.create_topics import ensure_topics
 
     await ensure_topics(bootstrap, specs())
-    async with Archive(bootstrap, gauge.show) as archive:
-        return await work(archive)
+    async with TopicHistory(bootstrap, gauge.show) as history:
+        return await work(history)
 
 
 def tell_if_nobody_works(settings: Settings) -> None:

@@ -13,21 +13,22 @@ from streams.cli.output import command, give
 from streams.cli.reading import read, tell_if_nobody_works
 
 if TYPE_CHECKING:
-    from streams.operations.replay import AnyStep, Survey
-    from streams.operations.topic_history import Archive, Bound
+    from streams.operations.replay import Survey
+    from streams.operations.topic_history import Bound, TopicHistory
+    from streams.stage.runners import AnyStep
     from streams.topics import Topic
 
 _BOUND = "OFFSET|TIME"
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Request:
     topic: Topic
     since: Bound
     until: Bound
     song: str | None
     steps: list[AnyStep]
-    to_stage: str | None
+    to_step: str | None
     execute: bool
 
 
@@ -44,7 +45,7 @@ class _Answer:
 @click.option("--from", "since", metavar=_BOUND, help="Only from here on: an offset of every partition, or a time.")
 @click.option("--to", "until", metavar=_BOUND, help="Only up to here, this one not included.")
 @click.option("--song", metavar="SHA", help="Only this song or clip: its sha256, or at least 8 digits of it.")
-@click.option("--to-stage", metavar="STEP", help="End with this step: the steps after it do not see the events.")
+@click.option("--to-step", metavar="STEP", help="End with this step: the steps that follow it do not see the events.")
 @click.option("--execute", is_flag=True, help="Send them. Without it, only say what would be sent.")
 @command
 def replay(
@@ -52,7 +53,7 @@ def replay(
     since: str | None,
     until: str | None,
     song: str | None,
-    to_stage: str | None,
+    to_step: str | None,
     execute: bool,
     as_json: bool,
 ) -> None:
@@ -62,9 +63,9 @@ def replay(
     of the same version know already comes from their table. The worker goes on meanwhile.
     """
     settings = load_settings()
-    asked = _ask(topic, since, until, song, to_stage, execute)
-    answer = read(settings, lambda archive: _replay(archive, asked))
-    report = _report(asked, answer, settings.children)
+    request = _request(topic, since, until, song, to_step, execute)
+    answer = read(settings, lambda history: _replay(history, request))
+    report = _report(request, answer, settings.children)
     if as_json:
         give(report)
     else:
@@ -73,58 +74,58 @@ def replay(
         tell_if_nobody_works(settings)
 
 
-def _ask(
-    topic: str, since: str | None, until: str | None, song: str | None, to_stage: str | None, execute: bool
-) -> _Asked:
-    from streams.operations.replay import replayed_topic, song_prefix, way_of
-    from streams.operations.topic_history import bound
+def _request(
+    topic: str, since: str | None, until: str | None, song: str | None, to_step: str | None, execute: bool
+) -> _Request:
+    from streams.operations.replay import replayed_topic, song_prefix, steps_after
+    from streams.operations.topic_history import parse_bound
 
     now = datetime.now().astimezone()
     found = replayed_topic(topic)
-    return _Asked(
+    return _Request(
         topic=found,
-        since=None if since is None else bound(since, now),
-        until=None if until is None else bound(until, now),
+        since=None if since is None else parse_bound(since, now),
+        until=None if until is None else parse_bound(until, now),
         song=None if song is None else song_prefix(song),
-        steps=way_of(found, to_stage),
-        to_stage=to_stage,
+        steps=steps_after(found, to_step),
+        to_step=to_step,
         execute=execute,
     )
 
 
-async def _replay(archive: Archive, asked: _Asked) -> _Answer:
+async def _replay(history: TopicHistory, request: _Request) -> _Answer:
     from streams.ids import new_request_id
     from streams.operations.replay import Replay, measured_seconds, survey
-    from streams.operations.topic_history import writer
+    from streams.operations.topic_history import producer_of
 
-    spans = await archive.spans([asked.topic.full_name], asked.since, asked.until)
-    found = await survey(archive, spans, asked.topic, asked.song)
-    measured = await measured_seconds(archive, asked.steps)
-    if not asked.execute:
+    ranges = await history.offset_ranges([request.topic.full_name], request.since, request.until)
+    found = await survey(history, ranges, request.topic, request.song)
+    measured = await measured_seconds(history, request.steps)
+    if not request.execute:
         return _Answer(found, measured, None, 0)
-    replay = Replay(new_request_id(), asked.topic, asked.steps[0].version, asked.to_stage)
-    async with writer(archive.bootstrap) as producer:
-        return _Answer(found, measured, replay.id, await replay.send(archive, producer, spans, found.newest.values()))
+    replay = Replay(new_request_id(), request.topic, request.steps[0].version, request.to_step)
+    async with producer_of(history.bootstrap) as producer:
+        return _Answer(found, measured, replay.id, await replay.send(history, producer, ranges, found.newest.values()))
 
 
-def _report(asked: _Asked, answer: _Answer, children: int) -> dict[str, Any]:
+def _report(request: _Request, answer: _Answer, children: int) -> dict[str, Any]:
     from streams.operations.replay import estimated_seconds
     from streams.topics import PARTITIONS
 
     found, measured = answer.survey, answer.measured
     at_once = min(children, PARTITIONS)
     return {
-        "topic": asked.topic.full_name,
+        "topic": request.topic.full_name,
         "records": found.records,
         "bytes": found.size,
         "songs": len(found.songs),
         "requests": len(found.requests),
         "steps": [
             {"step": step.name, "version": step.version, "median_seconds": measured.get(step.name)}
-            for step in asked.steps
+            for step in request.steps
         ],
         "at_once": at_once,
-        "estimated_seconds": estimated_seconds(found.records, asked.steps, measured, at_once),
+        "estimated_seconds": estimated_seconds(found.records, request.steps, measured, at_once),
         "replay_id": answer.replay_id,
         "sent": answer.sent,
     }

@@ -153,14 +153,21 @@ def _show_request(endpoint: Endpoint, request_id: str, as_json: bool) -> None:
 
 
 def _where(request: dict[str, Any]) -> str:
-    steps = request["steps"]
-    last = list(steps)[-1]
-    failure = next((step for step in steps.values() if step.get("error")), None)
-    if failure is not None:
-        return f"failed: {failure['error']} (dead letter {failure['dead_letter_id']})"
-    if steps[last]["state"] == "waiting":
-        return f"{last} waits: {steps[last]['reason']}"
-    return str(request["outcome"] or f"in {last} ({steps[last]['fraction']:.0%})")
+    if request["outcome"] == "failed":
+        failure = _failure(request)
+        return f"failed: {failure.get('error')} (dead letter {failure.get('dead_letter_id')})"
+    if request["outcome"]:
+        return str(request["outcome"])
+    name, step = list(request["steps"].items())[-1]  # without an outcome there is some progress
+    if step["state"] == "waiting":
+        return f"{name} waits: {step['error']}"
+    return f"in {name} ({step['fraction']:.0%})"
+
+
+def _failure(request: dict[str, Any]) -> dict[str, Any]:
+    """What has the error: the request, or, where an earlier version of the program stored it, the step that failed."""
+    steps: list[dict[str, Any]] = list(request["steps"].values())
+    return next((part for part in (request, *steps) if part.get("error")), {})
 
 
 def _cost(step: dict[str, Any]) -> str:

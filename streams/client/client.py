@@ -1,48 +1,47 @@
-"""The client: submit songs and clips, and follow them to their outcome. Other programs may import it.
+"""The client: submits songs and clips, and follows requests to their outcome.
 
 async with Client("127.0.0.1:9092") as client:
     await client.submit(SongSubmitted(source=..., request_id=...))
-    async for said in client.follow({request_id}):
+    async for update in client.follow({request_id}):
         ...
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
+from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import TopicPartition
 
-from schemas.base import Payload
+from schemas.base import Model
 from schemas.faults import Poison
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.rendered import Rendered
+from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
-from streams.envelope import Record, as_headers, payload_of, seal
+from streams.client.results import RequestResult, Update
+from streams.envelope import event_headers, payload_of
 from streams.ids import event_id
-from streams.patches.aiokafka_headers import read_leniently
+from streams.kafka import make_consumer, make_producer, record_of
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
 
-Said = Progress | Rendered | MoveIndexed
-_FOLLOWED: tuple[type[Payload], ...] = (Progress, Rendered, MoveIndexed)
+_FOLLOWED: tuple[type[Model], ...] = (Progress, RequestEnded, Rendered, MoveIndexed)
+_POLL_MS = 1000
+_LAST_PROGRESS_WITHIN_S = 2.0
 
 
 class Client:
-    """Speaks to Kafka at `bootstrap`. It hears what is said from the moment it is opened."""
+    """Speaks to Kafka at `bootstrap`. It receives what is published from the moment it is opened."""
 
     def __init__(self, bootstrap: str, source: str = "/client") -> None:
         self._source = source
         self._models = {topic_of(model).full_name: model for model in _FOLLOWED}
-        self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
-        )
-        read_leniently()
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=MAX_MESSAGE_BYTES
-        )
+        self._producer = make_producer(bootstrap)
+        self._consumer = make_consumer(bootstrap, max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
 
     async def __aenter__(self) -> Client:
         await self._producer.start()
@@ -59,50 +58,63 @@ class Client:
         await self._producer.stop()
         await self._consumer.stop()
 
-    async def submit(self, request: SongSubmitted | MoveSubmitted) -> None:
-        """Return when the broker has the request. It must have a `request_id`; a file is keyed by its content."""
+    async def submit(self, request: SongSubmitted | MoveSubmitted) -> str:
+        """Return the request's id when the broker has the request. It must have one; a file is keyed by its content."""
         if request.request_id is None:
             raise ValueError("a request needs a request_id to be followed by")
         topic = topic_of(type(request))
-        headers = seal(topic, self._source, event_id("submitted", request.request_id), request.request_id)
+        headers = event_headers(topic, self._source, event_id("submitted", request.request_id), request.request_id)
         key = request.source.sha256 or request.request_id
         value = request.model_dump_json().encode()
         await self._producer.send_and_wait(topic.full_name, value, key=key.encode(), headers=headers)
+        return request.request_id
 
-    async def follow(self, request_ids: Collection[str]) -> AsyncIterator[Said]:
-        """Everything said of these requests, each until its outcome and, where it is done, until its result too."""
-        waiting: dict[str, set[str]] = {request_id: {"outcome", "result"} for request_id in request_ids}
-        while waiting:
-            for batch in (await self._consumer.getmany(timeout_ms=1000)).values():
+    async def follow(self, request_ids: Collection[str]) -> AsyncIterator[Update]:
+        """Yield all messages on these requests, each until it is complete.
+
+        A request that is done is complete with its outcome and its result, one that ended otherwise with its outcome.
+        The progress of the step that ended it is waited for two seconds more: it may be dropped.
+        """
+        results = {request_id: RequestResult() for request_id in request_ids}
+        deadlines: dict[str, float] = {}
+        while results:
+            for batch in (await self._consumer.getmany(timeout_ms=self._poll_ms(deadlines))).values():
                 for message in batch:
-                    said = self._heard(message, waiting)
-                    if said is not None:
-                        _cross_off(waiting, said)
-                        yield said
+                    update = self._read(message, results)
+                    if update is not None:
+                        results[update.request_id].add(update)
+                        yield update
+            _drop_complete(results, deadlines)
 
-    def _heard(self, message: Any, waiting: Collection[str]) -> Said | None:
-        record = Record(
-            message.topic, message.partition, message.offset, None, message.value, as_headers(message.headers)
-        )
-        if record.header("ce_correlationid") not in waiting:
+    async def wait(self, request_ids: Collection[str]) -> Mapping[str, RequestResult]:
+        """Return the results of these requests when all are complete."""
+        results = {request_id: RequestResult() for request_id in request_ids}
+        async for update in self.follow(request_ids):
+            results[update.request_id].add(update)
+        return results
+
+    def _poll_ms(self, deadlines: Mapping[str, float]) -> int:
+        if not deadlines:
+            return _POLL_MS
+        return max(1, min(_POLL_MS, int(1000 * (min(deadlines.values()) - monotonic()))))
+
+    def _read(self, message: Any, results: Mapping[str, object]) -> Update | None:
+        record = record_of(message)
+        if record.header("ce_correlationid") not in results:
             return None
         try:
-            said = payload_of(record, self._models[message.topic])
+            update: Any = payload_of(record, self._models[message.topic])
         except Poison:
             return None
-        assert isinstance(said, Said)  # noqa: S101 - what payload_of was asked for
-        return said
+        return update if update.request_id in results else None
 
 
-def _cross_off(waiting: dict[str, set[str]], said: Said) -> None:
-    missing = waiting.get(said.request_id)
-    if missing is None:
-        return
-    if not isinstance(said, Progress):
-        missing.discard("result")
-    elif said.outcome == "done":
-        missing.discard("outcome")
-    elif said.outcome == "failed":
-        missing.clear()
-    if not missing:
-        del waiting[said.request_id]
+def _drop_complete(results: dict[str, RequestResult], deadlines: dict[str, float]) -> None:
+    """Forget the requests that are complete, or have been but for their last progress until their deadline."""
+    now = monotonic()
+    for request_id, result in list(results.items()):
+        if not result.has_outcome:
+            continue
+        if result.has_last_progress or now >= deadlines.setdefault(request_id, now + _LAST_PROGRESS_WITHIN_S):
+            del results[request_id]
+            deadlines.pop(request_id, None)

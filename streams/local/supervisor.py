@@ -19,6 +19,7 @@ from typing import IO, cast
 
 from infra.kafka_jars import ensure_jars
 from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.logs import set_up_logs
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault
 from streams.local.leases import Desk, Role
@@ -79,7 +80,7 @@ class KafkaKeeper(_Keeper):
 
     def start(self) -> None:
         if self._kafka is None:
-            class_path = ensure_jars(self.settings.user_cache_dir, log.warning)
+            class_path = ensure_jars(self.settings.user_cache_dir, log.info)
             self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), installed_warm_up(class_path))
         self.desk.write({"pid": os.getpid(), "bootstrap": self._kafka.start()})
 
@@ -149,7 +150,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def main() -> int:
     """Keep the service that the command line names."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    set_up_logs()
     settings = load_settings()
     keeper: _Keeper = KafkaKeeper(settings) if sys.argv[1] == "kafka" else WorkerKeeper(settings)
     try:

@@ -1,4 +1,4 @@
-"""Dead letters are found, and sent back to where they came from; what became of them is kept in a topic of its own."""
+"""Dead letters: finding them, and sending them back to the topics they came from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from aiokafka import TopicPartition
 
 from schemas.faults import Poison
 from streams.envelope import Headers, Record
-from streams.operations.topic_history import Archive, Kept, Spans
+from streams.operations.topic_history import OffsetRanges, StoredRecord, TopicHistory
 from streams.stage.dead_letters import REDRIVE_OF, Letter, original_headers, read_letter
 from streams.topics import REDRIVEN, TOPICS, Topic
 
@@ -21,7 +21,7 @@ _FULL_ID = 16
 
 
 @dataclass(frozen=True)
-class Filter:
+class LetterFilter:
     """Which letters: all None means all of them. `reason` is a fault's code."""
 
     topic: Topic | None = None
@@ -33,14 +33,14 @@ class Filter:
         """Whether it leaves any letter out."""
         return any(value is not None for value in (self.topic, self.since, self.reason))
 
-    def takes(self, letter: Letter) -> bool:
+    def matches(self, letter: Letter) -> bool:
         """Whether the letter is meant."""
         late_enough = self.since is None or letter.failed_at >= self.since
         return late_enough and self.reason in {None, letter.reason}
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """Letters to be sent, those that claim to come from elsewhere, and how many were sent before."""
 
     letters: tuple[Letter, ...]
@@ -58,23 +58,23 @@ def letters_topic(name: str) -> Topic:
     raise Poison(f"'{name}' has no dead letters; choose from {choices}", reason="unknown_topic")
 
 
-async def find_letters(archive: Archive, wanted: Filter) -> list[Letter]:
+async def find_letters(history: TopicHistory, wanted: LetterFilter) -> list[Letter]:
     """The letters that are wanted, newest first, each id once though a crash may have written it twice."""
     topics = [wanted.topic] if wanted.topic else [topic for topic in TOPICS if topic.dead_letters]
     found: dict[tuple[str, str], Letter] = {}
-    spans = await archive.spans([topic.dead_letter_name for topic in topics], since=wanted.since)
-    async for batch in archive.read(spans):
-        for letter in (read_letter(kept.record, kept.timestamp_ms) for kept in batch):
-            if wanted.takes(letter):
+    ranges = await history.offset_ranges([topic.dead_letter_name for topic in topics], since=wanted.since)
+    async for batch in history.read(ranges):
+        for letter in (read_letter(stored.record, stored.timestamp_ms) for stored in batch):
+            if wanted.matches(letter):
                 found[letter.topic.name, letter.id] = letter
     return sorted(found.values(), key=lambda letter: (letter.failed_at, letter.id), reverse=True)
 
 
-async def redriven_times(archive: Archive) -> dict[str, str]:
+async def redriven_times(history: TopicHistory) -> dict[str, str]:
     """When letters were sent on their way again (ISO 8601), by letter id."""
     times: dict[str, str] = {}
-    async for batch in archive.read(await archive.spans([REDRIVEN])):
-        for record in (kept.record for kept in batch):
+    async for batch in history.read(await history.offset_ranges([REDRIVEN])):
+        for record in (stored.record for stored in batch):
             times[(record.key or b"").decode("utf-8", "replace")] = _time_in(record.value)
     return times
 
@@ -99,28 +99,28 @@ def letter_named(letters: Sequence[Letter], name: str) -> Letter:
     return found[0]
 
 
-def choose(letters: Sequence[Letter], names: Sequence[str], redriven: Collection[str]) -> Choice:
+def choose(letters: Sequence[Letter], names: Sequence[str], redriven: Collection[str]) -> Selection:
     """The letters named, even if they were sent before; without names, all that were not."""
     if names:
         meant = list({letter.id: letter for letter in (letter_named(letters, name) for name in names)}.values())
     else:
         meant = [letter for letter in letters if letter.id not in redriven]
-    return Choice(
-        letters=tuple(letter for letter in meant if not letter.strays),
-        strays=tuple(letter for letter in meant if letter.strays),
+    return Selection(
+        letters=tuple(letter for letter in meant if not letter.has_foreign_origin),
+        strays=tuple(letter for letter in meant if letter.has_foreign_origin),
         sent_before=0 if names else len(letters) - len(meant),
     )
 
 
-async def record_of(archive: Archive, letter: Letter) -> Record:
+async def record_of(history: TopicHistory, letter: Letter) -> Record:
     """A letter's record with key, value and all headers. Raises `Poison` where the topic no longer keeps it."""
-    async for batch in archive.read(_around(_by_place([letter]))):
-        for kept in batch:
-            return kept.record
-    raise Poison(f"the dead letter '{letter.id}' is kept no longer", reason="unknown_letter")
+    async for batch in history.read(_around(_by_place([letter]))):
+        for stored in batch:
+            return stored.record
+    raise Poison(f"the dead letter '{letter.id}' is stored no longer", reason="unknown_letter")
 
 
-async def redrive(archive: Archive, producer: Any, letters: Iterable[Letter]) -> list[str]:
+async def redrive(history: TopicHistory, producer: Any, letters: Iterable[Letter]) -> list[str]:
     """Send letters back to the topics they came from and note it, oldest first in each partition.
 
     Returns the ids that were sent. A letter is noted only when the broker has what was sent, so a crash in between
@@ -128,8 +128,8 @@ async def redrive(archive: Archive, producer: Any, letters: Iterable[Letter]) ->
     """
     chosen = _by_place(letters)
     sent: list[str] = []
-    async for batch in archive.read(_around(chosen)):
-        mine = [(chosen[_place(kept)], kept.record) for kept in batch if _place(kept) in chosen]
+    async for batch in history.read(_around(chosen)):
+        mine = [(chosen[_place(stored)], stored.record) for stored in batch if _place(stored) in chosen]
         await _in_order(producer, [_original(letter, record) for letter, record in mine])
         await _in_order(producer, [_note(letter) for letter, _ in mine])
         sent += [letter.id for letter, _ in mine]
@@ -160,15 +160,15 @@ def _by_place(letters: Iterable[Letter]) -> dict[tuple[str, int, int], Letter]:
     return {(letter.topic.dead_letter_name, letter.partition, letter.offset): letter for letter in letters}
 
 
-def _place(kept: Kept) -> tuple[str, int, int]:
-    return kept.record.topic, kept.record.partition, kept.record.offset
+def _place(stored: StoredRecord) -> tuple[str, int, int]:
+    return stored.record.topic, stored.record.partition, stored.record.offset
 
 
-def _around(places: Mapping[tuple[str, int, int], Letter]) -> Spans:
+def _around(places: Mapping[tuple[str, int, int], Letter]) -> OffsetRanges:
     """The smallest ranges that hold all of the places."""
-    spans: Spans = {}
+    ranges: OffsetRanges = {}
     for topic, partition, offset in places:
         where = TopicPartition(topic, partition)
-        first, end = spans.get(where, (offset, offset + 1))
-        spans[where] = (min(first, offset), max(end, offset + 1))
-    return spans
+        first, end = ranges.get(where, (offset, offset + 1))
+        ranges[where] = (min(first, offset), max(end, offset + 1))
+    return ranges

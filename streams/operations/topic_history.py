@@ -1,31 +1,30 @@
-"""What the topics keep, read again: a range at a time, in no group, with nothing committed, so no live offset moves."""
+"""The history of topics, read by ranges of offsets: in no group, with nothing committed, so no live offset moves."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.faults import Poison, Retryable
-from streams.envelope import Record, as_headers
-from streams.patches.aiokafka_headers import read_leniently
-from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS
+from streams.envelope import Record
+from streams.kafka import kafka_faults, make_consumer, make_producer, record_of
+from streams.topics import PARTITIONS
 
 Bound = int | datetime | None
-Spans = dict[TopicPartition, tuple[int, int]]
-Heard = Callable[[int, int], None]
+OffsetRanges = dict[TopicPartition, tuple[int, int]]
+OnProgress = Callable[[int, int], None]
 
 _BATCH = 200
 _STALLED_S = 30.0
-_FETCH_BYTES = 4 << 20
+_FETCH_BYTES = 4 << 20  # a record that is larger comes all the same, alone
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _AGE = re.compile(r"([0-9]{1,9})([smhdw])")
 _OFFSET = re.compile(r"[0-9]{1,19}")
@@ -33,7 +32,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredRecord:
     """A record and when it was written, in milliseconds since 1970 (UTC)."""
 
     record: Record
@@ -49,25 +48,18 @@ def _ignore(read: int, total: int) -> None:
     del read, total
 
 
-class Archive:
-    """Reads topics of Kafka at `bootstrap`. `heard` is told how many records of the range are read, and of how many.
+class TopicHistory:
+    """Reads topics of Kafka at `bootstrap`. Faults of the broker are raised as `Retryable`.
 
-    Faults of the broker are raised as `Retryable`.
+    `on_progress` is called with how many records of the ranges are read, and how many there are.
     """
 
-    def __init__(self, bootstrap: str, heard: Heard = _ignore) -> None:
+    def __init__(self, bootstrap: str, on_progress: OnProgress = _ignore) -> None:
         self.bootstrap = bootstrap
-        self._heard = heard
-        read_leniently()
-        self._consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
-            group_id=None,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            fetch_max_bytes=_FETCH_BYTES,  # a record that is larger comes all the same, alone
-        )
+        self._on_progress = on_progress
+        self._consumer = make_consumer(bootstrap, auto_offset_reset="earliest", fetch_max_bytes=_FETCH_BYTES)
 
-    async def __aenter__(self) -> Archive:
+    async def __aenter__(self) -> TopicHistory:
         try:
             with kafka_faults(self.bootstrap):
                 await self._consumer.start()
@@ -81,8 +73,8 @@ class Archive:
     ) -> None:
         await self._consumer.stop()
 
-    async def spans(self, topics: Collection[str], since: Bound = None, until: Bound = None) -> Spans:
-        """The offsets from `since` up to but without `until`, at most to the end as it is now, of each partition."""
+    async def offset_ranges(self, topics: Collection[str], since: Bound = None, until: Bound = None) -> OffsetRanges:
+        """Return each partition's offsets from `since` up to but without `until`, at most to today's end."""
         places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
         with kafka_faults(self.bootstrap):
             ends = await self._consumer.end_offsets(places)
@@ -95,9 +87,10 @@ class Archive:
             if max(first[place], begins[place]) < min(last[place], ends[place])
         }
 
-    async def latest(self, topic: str, records: int) -> Spans:
-        """The last so many offsets of each partition."""
-        return {place: (max(first, end - records), end) for place, (first, end) in (await self.spans([topic])).items()}
+    async def latest(self, topic: str, records: int) -> OffsetRanges:
+        """Return the last `records` offsets of each partition."""
+        ranges = await self.offset_ranges([topic])
+        return {place: (max(first, end - records), end) for place, (first, end) in ranges.items()}
 
     async def _offsets(
         self, bound: Bound, default: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
@@ -110,21 +103,21 @@ class Archive:
         found = await self._consumer.offsets_for_times(dict.fromkeys(default, moment_ms))
         return {place: found[place].offset if found.get(place) else ends[place] for place in default}
 
-    async def read(self, spans: Spans) -> AsyncIterator[list[Kept]]:
-        """Every record of the ranges, some at a time; in order within a partition."""
-        ends = {place: end for place, (_, end) in spans.items()}
-        total, read = sum(end - first for first, end in spans.values()), 0
-        self._start(spans)
+    async def read(self, ranges: OffsetRanges) -> AsyncIterator[list[StoredRecord]]:
+        """Yield every record of the ranges, some at a time; in order within a partition."""
+        ends = {place: end for place, (_, end) in ranges.items()}
+        total, read = sum(end - first for first, end in ranges.values()), 0
+        self._start(ranges)
         while ends:
             for batch in (await self._next(ends)).values():
-                kept = [_kept(message) for message in batch]
-                read += len(kept)
-                self._heard(min(read, total), total)
-                yield kept
+                stored = [StoredRecord(record_of(message), message.timestamp) for message in batch]
+                read += len(stored)
+                self._on_progress(min(read, total), total)
+                yield stored
 
-    def _start(self, spans: Spans) -> None:
-        self._consumer.assign(list(spans))
-        for place, (first, _) in spans.items():
+    def _start(self, ranges: OffsetRanges) -> None:
+        self._consumer.assign(list(ranges))
+        for place, (first, _) in ranges.items():
             self._consumer.seek(place, first)
         self._moved = monotonic()
 
@@ -147,35 +140,10 @@ class Archive:
             raise Retryable(f"Kafka at {self.bootstrap} gave no records for {_STALLED_S:.0f} s", reason="kafka")
 
 
-def _kept(message: Any) -> Kept:
-    record = Record(
-        message.topic,
-        message.partition,
-        message.offset,
-        message.key,
-        message.value,
-        as_headers(message.headers),
-    )
-    return Kept(record, message.timestamp)
-
-
-@contextmanager
-def kafka_faults(bootstrap: str) -> Iterator[None]:
-    """Errors of the client as faults: `Poison` for a record that is too large, `Retryable` for all else."""
-    try:
-        yield
-    except MessageSizeTooLargeError as error:
-        raise Poison(f"a record is too large to be sent with its new headers: {error}", reason="too_large") from error
-    except KafkaError as error:
-        raise Retryable(f"Kafka at {bootstrap} does not answer as it should: {error!r}", reason="kafka") from error
-
-
 @asynccontextmanager
-async def writer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+async def producer_of(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
     """A producer whose records are written once and in order. Its errors are raised as faults."""
-    producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
-    )
+    producer = make_producer(bootstrap)
     with kafka_faults(bootstrap):
         await producer.start()
         try:
@@ -184,7 +152,7 @@ async def writer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
             await producer.stop()
 
 
-def moment(text: str, now: datetime) -> datetime:
+def parse_time(text: str, now: datetime) -> datetime:
     """A time: ISO 8601, of the local zone where it names none, or an age such as `2h`. Raises `Poison` for others."""
     age = _AGE.fullmatch(text)
     try:
@@ -193,9 +161,9 @@ def moment(text: str, now: datetime) -> datetime:
         named = datetime.fromisoformat(text)
         return named if named.tzinfo else named.astimezone()
     except (ValueError, OverflowError, OSError):
-        raise Poison(f"'{text}' is no time; write 2026-01-31T18:00 or an age such as 2h", "invalid_time") from None
+        raise Poison(f"'{text}' is not a time; write 2026-01-31T18:00 or an age such as 2h", "invalid_time") from None
 
 
-def bound(text: str, now: datetime) -> int | datetime:
-    """An offset, or a time as `moment` reads it. Raises `Poison` for what is neither."""
-    return int(text) if _OFFSET.fullmatch(text) else moment(text, now)
+def parse_bound(text: str, now: datetime) -> int | datetime:
+    """An offset, or a time as `parse_time` reads it. Raises `Poison` for what is neither."""
+    return int(text) if _OFFSET.fullmatch(text) else parse_time(text, now)

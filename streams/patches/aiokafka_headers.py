@@ -1,22 +1,29 @@
-"""Records whose header names are no UTF-8 are read all the same: aiokafka alone stops at such a record, for good.
+"""A consumer that reads records whose header names are not UTF-8.
 
-A header's name comes from whoever sent the event. The fast reader stays in use; only from a record on that it cannot
-read is a batch read again by aiokafka's reader in Python, with what is no UTF-8 replaced.
+Upstream: aiokafka 0.14.0. A header's name comes from whoever sent the event; aiokafka decodes it as UTF-8 and stops at
+a record where it cannot, for good. No issue is known. This can go when aiokafka reads such a record.
+
+The fast reader stays in use; only from a record on that it cannot read is a batch read again by aiokafka's reader in
+Python, with what is not UTF-8 replaced. Nothing of aiokafka is changed for other users of it in the process.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import FunctionType
 from typing import Any
 
-from aiokafka.consumer import fetcher
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import MemoryRecords, _MemoryRecordsPy
 
+UPSTREAM = ("aiokafka", "0.14.0")
+
 
 class _Buffer(bytearray):
-    """Bytes that are always text."""
+    """Bytes that always decode."""
 
     def __getitem__(self, at: Any) -> Any:
         found = super().__getitem__(at)
@@ -35,7 +42,7 @@ class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
 
 
 class _Batch:
-    """A batch that is read fast, and patiently from the record on that cannot be read so."""
+    """A batch that is read fast, and by the reader in Python from the first record on that cannot be read so."""
 
     def __init__(self, batch: Any, raw: bytes) -> None:
         self._batch = batch
@@ -86,6 +93,19 @@ def _again(raw: bytes, base_offset: int) -> Iterator[Any]:
             return
 
 
-def read_leniently() -> None:
-    """From now on all consumers of this process."""
-    fetcher.MemoryRecords = _Records
+def _with_globals(function: Any, **replaced: Any) -> Any:
+    """Return a copy of a function that sees other values under some names of its module."""
+    scope = {**function.__globals__, **replaced}
+    copy = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+class _Fetcher(Fetcher):  # type: ignore[misc]
+    _proc_fetch_request = _with_globals(Fetcher._proc_fetch_request, MemoryRecords=_Records)
+
+
+class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
+    """aiokafka's consumer, with a fetcher that reads every record."""
+
+    start = _with_globals(AIOKafkaConsumer.start, Fetcher=_Fetcher)

@@ -1,16 +1,19 @@
-"""Faust's consumer, mended: no event is passed over by a rebalance, and what is committed has been worked on.
+"""Faust's consumer, mended: no event is skipped by a rebalance, and what is committed has been worked on.
+
+Upstream: faust-streaming 0.15.3, issue 606. This can go when `make chaos` passes with Faust's own consumer.
 
 Faust's own loses events where a rebalance finds some in its buffers: it seeks only partitions with a commit, goes on
 with what it fetched before the seek and takes the hole this leaves for acked, and commits past a hole of one. It also
 drops what a fetch brings while the flow is stopped; recovery may have sought to that very record by then and waits for
 it for ever. Here every seek waits until the fetcher is idle, and an offset is committed when all handed out before it
-is acked.
+is acked. Where several agents read a partition, it is read on when the queues of all have room; Faust goes on with
+the first, and then waits in the middle of a fetch for the others.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from contextlib import suppress
 from typing import Any
 
@@ -19,26 +22,49 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 
-from streams.patches.aiokafka_headers import read_leniently
+from streams.patches.aiokafka_headers import TolerantConsumer
 
+UPSTREAM = ("faust-streaming", "0.15.3")
 _FETCH_WITHIN_S = 0.5
 _COMMIT_WITHIN_S = 3.0
 _YIELD_EVERY = 100
+
+
+class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer.__class__ = TolerantConsumer  # Faust names the class; nothing of it has started yet
+        return consumer
 
 
 class Consumer(driver.Consumer):
     """Hands messages to the agents' queues, which have room for what one fetch brings: nothing in it blocks."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        read_leniently()
         super().__init__(*arguments, **options)
         self._idle = asyncio.Event()
         self._idle.set()
         self._given: defaultdict[Any, deque[int]] = defaultdict(deque)  # offsets handed out and not committed, in order
         self._due: dict[Any, int] = {}  # the least offset to be handed out next
+        self._full_queues: Counter[Any] = Counter()  # by partition: its agents' queues that take no more for now
+
+    def _new_consumer_thread(self) -> Any:
+        return _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
+
+    def on_buffer_full(self, tp: Any) -> None:
+        """Stop reading a partition while any queue of it is full."""
+        self._full_queues[tp] += 1
+        super().on_buffer_full(tp)
+
+    def on_buffer_drop(self, tp: Any) -> None:
+        """Read a partition again when no queue of it is full: where several steps read it, each has a queue."""
+        self._full_queues[tp] = max(0, self._full_queues[tp] - 1)
+        if not self._full_queues[tp]:
+            super().on_buffer_drop(tp)
 
     async def perform_seek(self) -> None:
         """Go back to where each partition is committed to, or to its beginning."""
+        self._full_queues.clear()
         await self.idle()
         committed = {ensure_TP(place): offset or 0 for place, offset in (await self.seek_to_committed()).items()}
         sources = {place: offset for place, offset in committed.items() if not self._is_changelog_tp(place)}
@@ -139,6 +165,11 @@ class App(faust.App):
         services = super().on_init_dependencies()
         self.sensors.remove(self.monitor)
         return services
+
+    def on_rebalance_start(self) -> None:
+        """A rebalance begins. Faust warns of each one where there are no sensors to tell; this value keeps it quiet."""
+        super().on_rebalance_start()
+        self._rebalancing_sensor_state = {"sensors": None}
 
     def _new_transport(self) -> Any:
         return Transport(self.conf.broker_consumer, self)

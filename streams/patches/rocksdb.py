@@ -1,4 +1,8 @@
-"""Opening a RocksDB folder that a topic can rebuild: one that cannot be read is set aside, not met again for ever."""
+"""Opening a RocksDB folder that a topic can rebuild: a folder that cannot be read is set aside.
+
+Upstream: rocksdict 0.3.29, which raises a plain `Exception` for a corrupt folder, again at every start; no issue is
+known. This can go when a corrupt store can be told by its error's class and Faust builds such a table again itself.
+"""
 
 from __future__ import annotations
 
@@ -10,10 +14,11 @@ from typing import TypeVar
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
+UPSTREAM = ("rocksdict", "0.3.29")
 
 
-def open_or_anew(folder: Path, open_it: Callable[[], T]) -> T:
-    """What `open_it` gives; where the folder is corrupt, that of an empty one. Raises whatever else it raises."""
+def open_or_recreate(folder: Path, open_it: Callable[[], T]) -> T:
+    """Return what `open_it` gives, with an empty folder where this one is corrupt. Raises its other errors."""
     try:
         return open_it()
     except Exception as error:

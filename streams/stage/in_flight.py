@@ -1,4 +1,4 @@
-"""The gate every event goes through: once it is closed no new one gets in, and it says when the last one is out."""
+"""The events that are being worked on: how many there are, and waiting for the last one before a worker stops."""
 
 from __future__ import annotations
 
@@ -6,33 +6,33 @@ import asyncio
 from contextlib import suppress
 
 
-class Gate:
+class InFlight:
     """Counts the events that are being worked on."""
 
     def __init__(self) -> None:
-        self._inside = 0
-        self._closed = False
+        self._count = 0
+        self._draining = False
         self._empty = asyncio.Event()
 
-    async def enter(self) -> None:
-        """Let an event in. One that finds the gate closed waits until it is cancelled, and comes again."""
-        if self._closed:
+    async def add(self) -> None:
+        """Count one more. While draining, wait until cancelled instead: that event comes again."""
+        if self._draining:
             await asyncio.Event().wait()
-        self._inside += 1
+        self._count += 1
 
-    def leave(self, count: int = 1) -> None:
-        """Let events out."""
-        self._inside -= count
-        self._tell()
+    def remove(self, count: int = 1) -> None:
+        """Count so many fewer."""
+        self._count -= count
+        self._update()
 
-    async def close(self, within_s: float) -> int:
-        """Let nothing in any more and wait for what is inside. Returns how many events are still there."""
-        self._closed = True
-        self._tell()
+    async def drain(self, within_s: float) -> int:
+        """Let no more in and wait for those that are there. Returns how many are left after `within_s` seconds."""
+        self._draining = True
+        self._update()
         with suppress(TimeoutError):
             await asyncio.wait_for(self._empty.wait(), within_s)
-        return self._inside
+        return self._count
 
-    def _tell(self) -> None:
-        if self._closed and not self._inside:
+    def _update(self) -> None:
+        if self._draining and not self._count:
             self._empty.set()

@@ -1,7 +1,7 @@
-"""What the events of one partition lead to, on its way out: in order, together with whatever is ready meanwhile.
+"""The outbox of a partition: what its events lead to is written in their order, in batches.
 
-While the broker acknowledges one lot the next is gathered, so many small events share a request, and one that comes
-alone waits for nobody.
+While the broker acknowledges one batch the next is gathered, so many small events share a request, and one that
+comes alone waits for nobody.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 Out = TypeVar("Out")
-_MOST = 256
+_MAX_WAITING = 256
 
 
 class Outbox(Generic[Out]):
-    """Hands what is added to `deliver`, a lot at a time, and then says `done` of each."""
+    """Hands what is added to `deliver`, a batch at a time, and then calls `done` for each."""
 
     def __init__(self, deliver: Callable[[Sequence[Out]], Awaitable[None]]) -> None:
         self._deliver = deliver
         self._waiting: deque[tuple[Out, Callable[[], None]]] = deque()
-        self._room = asyncio.Event()
-        self._room.set()
+        self._has_space = asyncio.Event()
+        self._has_space.set()
         self._task: asyncio.Task[None] | None = None
 
     async def add(self, out: Out, done: Callable[[], None]) -> None:
-        """Put it on its way. Returns at once while there is room."""
-        await self._room.wait()
+        """Add to the next batch. Returns at once while fewer than 256 wait."""
+        await self._has_space.wait()
         self._waiting.append((out, done))
-        if len(self._waiting) >= _MOST:
-            self._room.clear()
+        if len(self._waiting) >= _MAX_WAITING:
+            self._has_space.clear()
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._empty())
 
@@ -42,9 +42,9 @@ class Outbox(Generic[Out]):
 
     async def _empty(self) -> None:
         while self._waiting:
-            lot = list(self._waiting)
-            await self._deliver([out for out, _ in lot])
-            for _, done in lot:
+            batch = list(self._waiting)
+            await self._deliver([out for out, _ in batch])
+            for _, done in batch:
                 self._waiting.popleft()
                 done()
-            self._room.set()
+            self._has_space.set()

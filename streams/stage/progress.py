@@ -1,68 +1,84 @@
-"""What a step says of a request on the `progress` topic, while it works and when it is through."""
+"""Progress messages: how far each step is with a request, on the `progress` topic. They may be dropped."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any
 
-from schemas.base import Payload
+from schemas.faults import Fault
 from schemas.progress import Progress
-from streams.envelope import Message, seal
+from streams.envelope import Message, event_headers
+from streams.stage.event_run import EventRun
+from streams.stage.observers import Observer
 from streams.topics import PROGRESS
 
 log = logging.getLogger(__name__)
-_SAID: set[asyncio.Future[None]] = set()  # on their way: the loop itself holds no task
+_GATHER_S = 0.05
 
 
-class Asked(NamedTuple):
-    """A request, and what it is about."""
-
-    request_id: str
-    subject: str
-
-
-def asked_by(event: Payload) -> Asked:
-    """The request of an event that has been read."""
-    request_id: str = getattr(event, "request_id")  # noqa: B009 - every consumed event has one once it is read
-    return Asked(request_id, getattr(event, "title", None) or getattr(event, "clip", None) or request_id)
+def progress_message(run: EventRun, **fields: Any) -> Message:
+    """Return a message on the run's request. The same state and fraction have the same id."""
+    request_id, subject = run.request
+    progress = Progress(request_id=request_id, subject=subject, step=run.step.name, **fields)
+    name = f"{request_id}:{progress.step}:{progress.state}:{progress.fraction:.3f}"
+    headers = event_headers(PROGRESS, f"/agents/{progress.step}", name, request_id)
+    return Message(PROGRESS.full_name, request_id.encode(), progress.model_dump_json().encode(), headers)
 
 
-def word(step: str, asked: Asked, **said: Any) -> Message:
-    """A step's word on a request. The same word has the same id."""
-    progress = Progress(request_id=asked.request_id, subject=asked.subject, step=step, **said)
-    name = f"{asked.request_id}:{step}:{progress.state}:{progress.fraction:.3f}"
-    headers = seal(PROGRESS, f"/agents/{step}", name, asked.request_id)
-    return Message(PROGRESS.full_name, asked.request_id.encode(), progress.model_dump_json().encode(), headers)
+class ProgressReporter(Observer):
+    """Publishes progress in the background, in order; nobody waits for it, and what cannot be sent is dropped.
 
+    A message that comes alone is sent at once; while many come, those of a twentieth of a second are sent together.
+    """
 
-class Saying:
-    """What a step says while it works. Nobody waits for it, and what cannot be said is left out."""
-
-    def __init__(self, publish: Callable[[Message], Awaitable[None]], step: str, asked: Asked) -> None:
+    def __init__(self, publish: Callable[..., Awaitable[None]]) -> None:
         self._publish = publish
-        self._step = step
-        self._asked = asked
-        self._lack: str | None = None
+        self._pending: list[Message] = []
+        self._task: asyncio.Task[None] | None = None
+        self._waits_for: dict[int, str] = {}
 
-    def running(self, fraction: float) -> None:
-        """How far it is; 0 when it starts."""
-        self._say(state="running" if fraction else "started", fraction=fraction)
+    def progressed(self, run: EventRun, fraction: float) -> None:
+        """Report `started` or `running`; a run that waits reports no further attempts, only that it goes on."""
+        if not fraction and id(run) in self._waits_for:
+            return
+        self._waits_for.pop(id(run), None)
+        self._add(progress_message(run, state="running" if fraction else "started", fraction=fraction))
 
-    def waiting(self, lack: str) -> None:
-        """What it waits for; said once."""
-        if lack != self._lack:
-            self._lack = lack
-            log.warning("%s waits: %s", self._step, lack)
-            self._say(state="waiting", reason=lack)
+    def waiting(self, run: EventRun, fault: Fault) -> None:
+        """Report `waiting`, once for each cause."""
+        if self._waits_for.get(id(run)) != str(fault):
+            self._waits_for[id(run)] = str(fault)
+            log.warning("%s waits: %s", run.step.name, fault)
+            self._add(progress_message(run, state="waiting", reason=fault.reason, error=str(fault)))
 
-    def _say(self, **said: Any) -> None:
-        task = asyncio.ensure_future(self._try(word(self._step, self._asked, **said)))
-        _SAID.add(task)
-        task.add_done_callback(_SAID.discard)
+    def prepared(self, run: EventRun) -> None:
+        """Forget what the run waited for."""
+        self._waits_for.pop(id(run), None)
 
-    async def _try(self, message: Message) -> None:
-        with suppress(Exception):  # a word on the way may get lost; the last one may not
-            await self._publish(message)
+    def finished(self, run: EventRun) -> None:
+        """Report `done` or `failed`."""
+        self._add(progress_message(run, **_end(run)))
+
+    def _add(self, message: Message) -> None:
+        self._pending.append(message)
+        if self._task is None or self._task.done():
+            self._task = asyncio.ensure_future(self._send())
+
+    async def _send(self) -> None:
+        while self._pending:
+            messages, self._pending = self._pending, []
+            try:
+                await self._publish(*messages)
+            except Exception as error:  # noqa: BLE001 - progress may be dropped, the outcome may not
+                log.debug("%d progress messages are dropped: %s", len(messages), error)
+            await asyncio.sleep(_GATHER_S)
+
+
+def _end(run: EventRun) -> dict[str, Any]:
+    if run.fault is not None:
+        failure = {"reason": run.fault.reason, "error": str(run.fault), "dead_letter_id": run.letter_id}
+        return {"state": "failed", **failure}
+    cost = {} if run.done is None else {"cpu_seconds": run.done.cpu_seconds, "peak_rss_bytes": run.done.peak_rss_bytes}
+    return {"state": "done", "fraction": 1.0, "seconds": run.seconds, "cached": run.done is None, **cost}

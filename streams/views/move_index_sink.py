@@ -1,4 +1,4 @@
-"""The Qdrant sink: a view of the `move-indexed` topic, which is the truth, as this worker's move index.
+"""The Qdrant sink: the view of `move-indexed` that keeps this worker's move index. The topic is the truth.
 
 A point is written before its offset, and writing it again changes nothing.
 """
@@ -8,14 +8,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from schemas.faults import Poison, Retryable
+from aiokafka import TopicPartition
+
+from schemas.faults import Poison, Unavailable
 from schemas.move_indexed import Move, MoveIndexed
 from streams.envelope import Record, payload_of
+from streams.views.topic_view import Positions
 
 log = logging.getLogger(__name__)
 
@@ -34,13 +37,13 @@ class MoveIndex(Protocol):
 
 
 @dataclass(frozen=True)
-class _Known:
-    positions: dict[int, int] = field(default_factory=dict)
+class _Noted:
+    positions: Positions = field(default_factory=dict)
     moves: int = 0
 
 
-class MoveSink:
-    """Implements a reader's `View`. `positions_file` remembers how far the index is, and how many moves it has then.
+class MoveIndexSink:
+    """Implements `View`. `positions_file` notes how far the index is, and how many moves it has then.
 
     An index that has fewer moves than it had lost some: a server that came back empty, a folder that was set aside. It
     is built again from the topic's start.
@@ -51,18 +54,18 @@ class MoveSink:
         self._file = positions_file
         self._moves = 0
 
-    def positions(self) -> Mapping[int, int]:
-        """By partition: the offset to read next. They belong to the index they were noted for. Raises its faults."""
-        known = _load(self._file)
+    def positions(self) -> Positions:
+        """Return the offset to read next, by partition, as noted for this index. Raises the index's faults."""
+        noted = _load(self._file)
         count = self._index.count()
-        if count < known.moves:
-            log.warning("the move index has %d moves and had %d: it is built again from the topic", count, known.moves)
+        if count < noted.moves:
+            log.warning("the move index has %d moves and had %d: it is built again from the topic", count, noted.moves)
             self._file.unlink(missing_ok=True)
-            known = _Known()
-        self._moves = known.moves
-        return known.positions
+            noted = _Noted()
+        self._moves = noted.moves
+        return noted.positions
 
-    def take(self, records: Sequence[Record], positions: Mapping[int, int]) -> None:
+    def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Put the records' moves in. Raises what the index raises."""
         moves = [move for record in records if (move := _move(record))]
         for move in moves:
@@ -70,16 +73,16 @@ class MoveSink:
         if moves:
             self._index.flush()
         self._moves = self._count()
-        _save(self._file, _Known(dict(positions), self._moves))
+        _save(self._file, _Noted(positions, self._moves))
 
     def check(self) -> None:
-        """Raises the index's faults, and `Retryable` where it lost moves."""
+        """Raises the index's faults, and `Unavailable` where it lost moves."""
         self._count()
 
     def _count(self) -> int:
         count = self._index.count()
         if count < self._moves:
-            raise Retryable(f"it has {count} moves and had {self._moves}: it is built again", reason="move_index")
+            raise Unavailable(f"it has {count} moves and had {self._moves}: it is built again", reason="move_index")
         return count
 
 
@@ -87,23 +90,28 @@ def _move(record: Record) -> Move | None:
     try:
         event = payload_of(record, MoveIndexed)
     except Poison as fault:
-        log.warning("%s[%d]@%d is no move and is passed over: %s", record.topic, record.partition, record.offset, fault)
+        log.warning("%s[%d]@%d is not a move and is skipped: %s", record.topic, record.partition, record.offset, fault)
         return None
-    assert isinstance(event, MoveIndexed)  # noqa: S101 - what payload_of was asked for
     return event.move
 
 
-def _load(file: Path) -> _Known:
+def _load(file: Path) -> _Noted:
     try:
         noted = json.loads(file.read_text())
-        positions = {int(partition): int(offset) for partition, offset in noted["positions"].items()}
-        return _Known(positions, int(noted["moves"]))
+        positions = {_place(name): int(offset) for name, offset in noted["positions"].items()}
+        return _Noted(positions, int(noted["moves"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _Known()
+        return _Noted()
 
 
-def _save(file: Path, known: _Known) -> None:
+def _save(file: Path, noted: _Noted) -> None:
+    positions = {f"{place.topic}:{place.partition}": offset for place, offset in noted.positions.items()}
     temporary = file.with_suffix(".new")
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps(asdict(known)))
+    temporary.write_text(json.dumps({"positions": positions, "moves": noted.moves}))
     os.replace(temporary, file)  # noqa: PTH105
+
+
+def _place(name: str) -> TopicPartition:
+    topic, _, partition = name.rpartition(":")
+    return TopicPartition(topic, int(partition))

@@ -1,28 +1,37 @@
-"""Where every request is: the last word of each of its steps, a view of the `progress` topic kept in RocksDB.
+"""Where every request is: a view of `progress` and `request-ended`, kept in RocksDB.
 
 Keys: `r` and a request's id for all that is known of it; `t`, when it was first heard of and its id, for the order;
-`p` and a partition's number for the offset to read next.
+`p` and a partition's name for the offset to read next.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from pathlib import Path
 from time import time_ns
 from typing import Any, cast
 
+from aiokafka import TopicPartition
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
 from schemas.faults import Poison
 from schemas.progress import Progress
+from schemas.request_ended import RequestEnded
 from streams.envelope import Record, payload_of
-from streams.patches.rocksdb import open_or_anew
+from streams.patches.rocksdb import open_or_recreate
+from streams.topics import PROGRESS, REQUEST_ENDED
+from streams.views.topic_view import Positions
 
+TOPICS = (PROGRESS, REQUEST_ENDED)
+
+_REQUEST, _FIRST_TIME, _POSITION = b"r", b"t", b"p"
+_AFTER_FIRST_TIMES = b"u"
+_TIME_DIGITS = 16
 _CACHE_BYTES = 8 << 20
 _WRITE_BUFFER_BYTES = 4 << 20
-_SHOWN = (
+_STEP_FIELDS = (
     "state",
     "fraction",
     "cached",
@@ -34,78 +43,90 @@ _SHOWN = (
     "dead_letter_id",
 )
 
+_Message = Progress | RequestEnded
+
 
 class Requests:
-    """Implements a reader's `View`. Reads may come from any thread."""
+    """Implements `View`. Reads may come from any thread."""
 
     def __init__(self, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        self._db = open_or_anew(folder, lambda: Rdict(str(folder), _options()))
+        self._db = open_or_recreate(folder, lambda: Rdict(str(folder), _options()))
 
     def close(self) -> None:
         """Let go of the store."""
         self._db.close()
 
-    def positions(self) -> Mapping[int, int]:
-        """By partition: the offset to read next."""
-        return {int(key[1:]): int(self._db[key] or 0) for key in self._keys(b"p")}
+    def positions(self) -> Positions:
+        """Return the offset to read next, by partition."""
+        found = {}
+        for key in self._keys(_POSITION):
+            topic, _, partition = key[1:].decode().rpartition(":")
+            found[TopicPartition(topic, int(partition))] = int(self._db[key] or 0)
+        return found
 
-    def take(self, records: Sequence[Record], positions: Mapping[int, int]) -> None:
-        """Take the words in; they and the positions are written in one."""
+    def apply(self, records: Sequence[Record], positions: Positions) -> None:
+        """Take the messages in; they and the positions are written in one batch."""
         batch = WriteBatch(raw_mode=True)
-        for request_id, said in _by_request(records).items():
-            self._merge_in(batch, request_id, said)
-        for partition, offset in positions.items():
-            batch.put(b"p%d" % partition, b"%d" % offset)
+        for request_id, messages in _by_request(records).items():
+            self._merge_in(batch, request_id, messages)
+        for place, offset in positions.items():
+            batch.put(_POSITION + f"{place.topic}:{place.partition}".encode(), b"%d" % offset)
         self._db.write(batch)
 
     def check(self) -> None:
-        """Nothing keeps it from being used: it is our own."""
+        """Nothing keeps it from being used: the store is this worker's own."""
 
     def get(self, request_id: str) -> dict[str, Any] | None:
-        """All that is known of a request, or None."""
-        known = self._db.get(b"r" + request_id.encode())
-        return None if known is None else json.loads(known)
+        """Return all that is known of a request, or None."""
+        stored = self._db.get(_REQUEST + request_id.encode())
+        return None if stored is None else json.loads(stored)
 
     def recent(self, limit: int = 50) -> list[dict[str, Any]]:
-        """The requests that were heard of last, newest first."""
+        """Return the newest requests, the newest first."""
         ids = [key.decode() for key in islice(self._newest(), limit)]
-        return [known for request_id in ids if (known := self.get(request_id)) is not None]
+        return [request for request_id in ids if (request := self.get(request_id)) is not None]
 
-    def _merge_in(self, batch: WriteBatch, request_id: str, said: list[Progress]) -> None:
-        known = self.get(request_id)
-        if known is None:
-            batch.put(b"t%016x" % time_ns() + request_id.encode(), b"")
-        merged = known or {}
-        for word in said:
-            merged = _merge(merged, word)
-        batch.put(b"r" + request_id.encode(), json.dumps(merged).encode())
+    def _merge_in(self, batch: WriteBatch, request_id: str, messages: list[_Message]) -> None:
+        request = self.get(request_id)
+        if request is None:
+            batch.put(_FIRST_TIME + b"%016x" % time_ns() + request_id.encode(), b"")
+            request = {"request_id": request_id, "steps": {}, "outcome": None}
+        for message in messages:
+            request = _merged(request, message)
+        batch.put(_REQUEST + request_id.encode(), json.dumps(request).encode())
 
     def _keys(self, prefix: bytes) -> Iterator[bytes]:
         keys = cast("Iterator[bytes]", self._db.keys(from_key=prefix))
         return takewhile(lambda key: key.startswith(prefix), keys)
 
     def _newest(self) -> Iterator[bytes]:
-        keys = cast("Iterator[bytes]", self._db.keys(backwards=True, from_key=b"u"))
-        return (key[17:] for key in takewhile(lambda key: key.startswith(b"t"), keys))
+        keys = cast("Iterator[bytes]", self._db.keys(backwards=True, from_key=_AFTER_FIRST_TIMES))
+        return (key[1 + _TIME_DIGITS :] for key in takewhile(lambda key: key.startswith(_FIRST_TIME), keys))
 
 
-def _by_request(records: Sequence[Record]) -> dict[str, list[Progress]]:
-    words: dict[str, list[Progress]] = {}
+def _by_request(records: Sequence[Record]) -> dict[str, list[_Message]]:
+    messages: dict[str, list[_Message]] = {}
     for record in records:
         try:
-            said = payload_of(record, Progress)
+            message = _read(record)
         except Poison:
             continue
-        assert isinstance(said, Progress)  # noqa: S101 - what payload_of was asked for
-        words.setdefault(said.request_id, []).append(said)
-    return words
+        messages.setdefault(message.request_id, []).append(message)
+    return messages
 
 
-def _merge(known: dict[str, Any], said: Progress) -> dict[str, Any]:
-    steps = known.get("steps", {}) | {said.step: {name: getattr(said, name) for name in _SHOWN}}
-    merged = {"request_id": said.request_id, "subject": said.subject, "steps": steps, "outcome": known.get("outcome")}
-    return merged | ({"outcome": said.outcome} if said.outcome else {})
+def _read(record: Record) -> _Message:
+    if record.topic == REQUEST_ENDED.full_name:
+        return payload_of(record, RequestEnded)
+    return payload_of(record, Progress)
+
+
+def _merged(request: dict[str, Any], message: _Message) -> dict[str, Any]:
+    if isinstance(message, RequestEnded):
+        return request | message.model_dump(mode="json", exclude={"step"}) | {"ended_by": message.step}
+    step = {name: getattr(message, name) for name in _STEP_FIELDS}
+    return request | {"subject": message.subject, "steps": request["steps"] | {message.step: step}}
 
 
 def _options() -> Options:

@@ -1,7 +1,7 @@
-"""Keeps a view of a topic: every worker reads all of its partitions from where its own view stands, for good.
+"""Views: state that is built from topics, whole in every worker.
 
-A view takes records in and notes how far in one go, and taking one in again changes nothing, so whatever happens in
-between nothing is missed or doubled. No group: each worker has the whole.
+A view takes records and notes how far it has read in one go, and applying a record again changes nothing, so whatever
+happens in between nothing is missed or doubled. There is no consumer group: each worker reads all partitions itself.
 """
 
 from __future__ import annotations
@@ -12,44 +12,46 @@ from collections.abc import Mapping, Sequence
 from time import monotonic
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from schemas.faults import Fault
-from streams.envelope import Record, as_headers
-from streams.patches.aiokafka_headers import read_leniently
+from streams.envelope import Record
+from streams.kafka import make_consumer, record_of
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, Topic
 
 log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _CHECK_EVERY_S = 2.0
-_AT_ONCE = 256
+_MAX_BATCH = 256
+
+Positions = Mapping[TopicPartition, int]
 
 
 class View(Protocol):
-    """What is kept of a topic. Called from a thread, one call at a time."""
+    """What is built from topics. Called from a thread, one call at a time."""
 
-    def positions(self) -> Mapping[int, int]:
-        """By partition: the offset to read next."""
+    def positions(self) -> Positions:
+        """Return the offset to read next, by partition."""
 
-    def take(self, records: Sequence[Record], positions: Mapping[int, int]) -> None:
-        """Take records in, and note how far, durably."""
+    def apply(self, records: Sequence[Record], positions: Positions) -> None:
+        """Take records in, and note the positions, durably."""
 
     def check(self) -> None:
         """Raise what keeps the view from being used, or from being whole."""
 
 
-class TopicReader:
-    """Reads `topic` into `view` in the background. `error` says why it is behind, or None.
+class ViewUpdater:
+    """Reads `topics` into `view` in the background. `error` says why it is behind, or None.
 
     `gather_s` is how long it lets records gather before it reads on: for views that may be a little behind.
     """
 
-    def __init__(self, bootstrap: str, topic: Topic, view: View, gather_s: float = 0.0) -> None:
+    def __init__(self, bootstrap: str, topics: Sequence[Topic], view: View, gather_s: float = 0.0) -> None:
         self._bootstrap = bootstrap
         self._view = view
         self._gather_s = gather_s
-        self._places = [TopicPartition(topic.full_name, number) for number in range(PARTITIONS)]
-        self._next: dict[int, int] = {}
+        self._partitions = [TopicPartition(topic.full_name, n) for topic in topics for n in range(PARTITIONS)]
+        self._next: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
         self._consumer: Any = None
         self._task: asyncio.Task[None] | None = None
@@ -70,9 +72,9 @@ class TopicReader:
         """Return when everything published before this call is in the view. Raises what keeps the view from use."""
         async with self._moved:
             await self._moved.wait_for(lambda: self._consumer is not None)
-        ends = await self._consumer.end_offsets(self._places)
+        ends = await self._consumer.end_offsets(self._partitions)
         async with self._moved:
-            await self._moved.wait_for(lambda: all(self._next.get(tp.partition, 0) >= end for tp, end in ends.items()))
+            await self._moved.wait_for(lambda: all(self._next.get(tp, 0) >= end for tp, end in ends.items()))
         await asyncio.to_thread(self._view.check)
 
     async def _run(self) -> None:
@@ -87,60 +89,53 @@ class TopicReader:
                 await asyncio.sleep(_RETRY_S)
 
     async def _read(self) -> None:
-        read_leniently()
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
+        consumer = make_consumer(
+            self._bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES
         )
         await consumer.start()
         try:
             await self._seek(consumer)
             self._consumer = consumer
-            await self._tell()
+            await self._notify()
             await self._follow(consumer)
         finally:
             self._consumer = None
             await consumer.stop()
 
     async def _seek(self, consumer: Any) -> None:
-        consumer.assign(self._places)
-        known = await asyncio.to_thread(self._view.positions)
-        ends = await consumer.end_offsets(self._places)
+        consumer.assign(self._partitions)
+        positions = await asyncio.to_thread(self._view.positions)
+        ends = await consumer.end_offsets(self._partitions)
         self._next = {}
-        for place in self._places:
-            stands = known.get(place.partition, 0)
-            if stands > ends[place]:
-                log.warning("%s[%d] ends at %d, and we knew it to %d: the broker lost it", *place, ends[place], stands)
-                stands = 0
-            self._next[place.partition] = stands
-            consumer.seek(place, stands)
+        for place in self._partitions:
+            position = positions.get(place, 0)
+            if position > ends[place]:
+                log.warning(
+                    "%s[%d] ends at %d and was read to %d: the broker lost records", *place, ends[place], position
+                )
+                position = 0
+            self._next[place] = position
+            consumer.seek(place, position)
 
     async def _follow(self, consumer: Any) -> None:
         while True:
-            batches = await consumer.getmany(timeout_ms=500, max_records=_AT_ONCE)
-            records = [_record(message) for batch in batches.values() for message in batch]
-            positions = {place.partition: await consumer.position(place) for place in self._places}
+            batches = await consumer.getmany(timeout_ms=500, max_records=_MAX_BATCH)
+            records = [record_of(message) for batch in batches.values() for message in batch]
+            positions = {place: await consumer.position(place) for place in self._partitions}
             if positions != self._next:
-                await asyncio.to_thread(self._view.take, records, positions)
+                await asyncio.to_thread(self._view.apply, records, positions)
                 self._next.update(positions)
-                await self._note_well()
+                await self._works()
             elif monotonic() >= self._check_at or self.error is not None:
                 await asyncio.to_thread(self._view.check)
-                await self._note_well()
+                await self._works()
             await asyncio.sleep(self._gather_s)
 
-    async def _note_well(self) -> None:
+    async def _works(self) -> None:
         self.error = None
         self._check_at = monotonic() + _CHECK_EVERY_S
-        await self._tell()
+        await self._notify()
 
-    async def _tell(self) -> None:
+    async def _notify(self) -> None:
         async with self._moved:
             self._moved.notify_all()
-
-
-def _record(message: Any) -> Record:
-    headers = as_headers(message.headers)
-    return Record(message.topic, message.partition, message.offset, message.key, message.value, headers)

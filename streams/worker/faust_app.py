@@ -12,10 +12,10 @@ from typing import Any
 
 import faust
 
-from streams.envelope import Record, as_headers
+from streams.kafka import record_of
 from streams.patches.faust_consumer import App
 from streams.patches.faust_tables import BytesTable, TableManager
-from streams.stage.in_flight import Gate
+from streams.stage.in_flight import InFlight
 from streams.stage.outbox import Outbox
 from streams.stage.stage import Stage
 from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE
@@ -62,10 +62,10 @@ def make_app(bootstrap: str, folder: Path) -> faust.App:
 
 
 class TableResults:
-    """The memory of all steps: a Faust table of bytes, in RocksDB, with a compacted changelog.
+    """The stored results of all steps: a Faust table of bytes, in RocksDB, with a compacted changelog.
 
-    Faust sends a changelog record and forgets it; here a result is remembered when the broker has it, so that whoever
-    takes the partition over finds it.
+    Faust sends a changelog record and does not wait; here a result counts as stored when the broker has it, so that
+    whoever takes the partition over finds it.
     """
 
     def __init__(self, app: faust.App, publisher: KafkaPublisher) -> None:
@@ -73,7 +73,7 @@ class TableResults:
         self._table: Any = app.Table(RESULTS_TABLE, partitions=PARTITIONS, options=dict(_ROCKSDB_OPTIONS))
 
     def get(self, partition: int, key: str) -> str | None:
-        """What is remembered under `key` in a partition that is ours."""
+        """Return what is stored under `key` in a partition that is ours."""
         value = self._table.find(partition, key.encode())
         return None if value is None else bytes(value).decode()
 
@@ -84,39 +84,28 @@ class TableResults:
         self._table.keep(partition, items, last)
 
 
-def add_agent(app: faust.App, stage: Stage, gate: Gate) -> None:
-    """Put a stage to work: partitions side by side, one event after the other in each, acked when it is through."""
+def add_agent(app: faust.App, stage: Stage, in_flight: InFlight) -> None:
+    """Run a stage as a Faust agent: partitions in parallel, in each one event after the other, acked when delivered."""
     name = stage.source.full_name
 
     async def agent(stream: Any) -> None:
         outbox = Outbox(stage.deliver)
-        inside = 0
+        preparing = 0
         try:
             async for event in stream.noack().events():
-                await gate.enter()
-                inside = 1
-                outcome = await stage.prepare(_record(event.message))
-                await outbox.add(outcome, lambda event=event: _ack(event, gate))  # type: ignore[misc]
-                inside = 0
+                await in_flight.add()
+                preparing = 1
+                output = await stage.prepare(record_of(event.message))
+                await outbox.add(output, lambda event=event: _ack(event, in_flight))  # type: ignore[misc]
+                preparing = 0
         finally:
-            gate.leave(outbox.close() + inside)
+            in_flight.remove(outbox.close() + preparing)
 
     agent.__name__ = stage.step.name
     source = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     app.agent(source, name=stage.step.name, isolated_partitions=True)(agent)
 
 
-def _ack(event: Any, gate: Gate) -> None:
+def _ack(event: Any, in_flight: InFlight) -> None:
     event.ack()
-    gate.leave()
-
-
-def _record(message: Any) -> Record:
-    return Record(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        key=message.key,
-        value=message.value,
-        headers=as_headers(message.headers),
-    )
+    in_flight.remove()

@@ -6,14 +6,14 @@ What it needs is imported while Kafka is still starting.
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from time import monotonic, sleep
 
+from infra.logs import set_up_logs
 from infra.settings import Settings
 from schemas.faults import Fault, Retryable
 from streams.local.leases import Desk
-from streams.worker.worker import Worker
+from streams.worker.build import build_worker
 
 _KAFKA_WITHIN_S = 60.0
 
@@ -34,7 +34,7 @@ def kafka_address(settings: Settings, within_s: float = _KAFKA_WITHIN_S) -> str:
 
 def serve(settings: Settings) -> int:
     """Work until told to stop; the exit status says how it ended."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    set_up_logs()
     try:
         bootstrap = kafka_address(settings)
         asyncio.run(_work(settings, bootstrap))
@@ -45,4 +45,4 @@ def serve(settings: Settings) -> int:
 
 
 async def _work(settings: Settings, bootstrap: str) -> None:
-    await Worker(settings, bootstrap).run()
+    await build_worker(settings, bootstrap).run()

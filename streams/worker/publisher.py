@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerClosed
 from aiokafka.partitioner import murmur2
 
-from streams.envelope import Message
+from streams.envelope import Headers, Message
 from streams.topics import MAX_LETTER_BYTES
 
 
@@ -42,19 +42,25 @@ class KafkaPublisher:
 
     async def publish(self, *messages: Message) -> None:
         """Send and wait for all in-sync replicas."""
-        await _all([await self._send(message._asdict()) for message in messages])
+        await _all([await self._send(*message) for message in messages])
 
     async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> int:
         """Write records to one partition. Returns the offset of the last."""
-        places = {"topic": topic, "partition": partition}
-        sent = [await self._send({"key": key, "value": value} | places) for key, value in items.items()]
+        sent = [await self._send(topic, key, value, partition=partition) for key, value in items.items()]
         await _all(sent)
         last: int = sent[-1].result().offset
         return last
 
-    async def _send(self, record: dict[str, Any]) -> Any:
+    async def _send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers | None = None,
+        partition: int | None = None,
+    ) -> Any:
         try:
-            return await self._producer.send(**record)
+            return await self._producer.send(topic, value, key, partition, None, headers)
         except ProducerClosed:  # aiokafka gives one up for good where it meets what it does not expect
             await self.start()
             raise

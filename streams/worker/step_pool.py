@@ -1,6 +1,6 @@
-"""The processes that do heavy steps: a few warm children, each with one task at a time.
+"""The pool of step processes: a few warm ones, each with one job at a time.
 
-A child that dies, hangs or talks nonsense is a fault of the event it had, never of the worker.
+A process that dies, hangs or answers nonsense is a fault of the event it had, never of the worker.
 """
 
 from __future__ import annotations
@@ -14,22 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from schemas.faults import Fault, Poison, Retryable
+from schemas.faults import Retryable, from_json
+from streams.stage.runners import Done
 
-_LINE_LIMIT = 64 * 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a task gave: the result's JSON and what it cost."""
-
-    result: str
-    cpu_seconds: float
-    peak_rss_bytes: int
+_MAX_LINE_BYTES = 64 * 1024 * 1024
 
 
 @dataclass
-class _Child:
+class _Process:
     process: asyncio.subprocess.Process
     warm: set[str] = field(default_factory=set)
 
@@ -51,44 +43,47 @@ class _Child:
         await self.process.wait()
 
 
-class Children:
-    """At most `count` children, started when first needed."""
+class StepPool:
+    """At most `count` processes, started when first needed."""
 
     def __init__(self, count: int) -> None:
         self._free = asyncio.Semaphore(count)
-        self._idle: list[_Child] = []
-        self._all: list[_Child] = []
+        self._idle: list[_Process] = []
+        self._all: list[_Process] = []
 
-    async def run(self, step: str, event: str, timeout_s: float, report: Callable[[float], None]) -> Done:
-        """Do a step in a child. Raises the step's fault, or `Retryable` where the child died or ran out of time."""
+    async def run(self, job: str, job_input: str, timeout_s: float, report: Callable[[float], None]) -> Done:
+        """Do a job in a process; `job_input` is JSON.
+
+        Raises the job's fault, or `Retryable` where the process died or ran out of time.
+        """
         async with self._free:
-            child = await self._take(step)
+            process = await self._take(job)
             report(0.0)
             try:
-                answer = await asyncio.wait_for(child.ask({"step": step, "event": event}, report), timeout_s)
+                answer = await asyncio.wait_for(process.ask({"job": job, "input": job_input}, report), timeout_s)
             except BaseException as error:
-                await self._discard(child)
-                raise _as_fault(error, timeout_s, child) from error
-            child.warm.add(step)
-            self._idle.append(child)
+                await self._discard(process)
+                raise _as_fault(error, timeout_s, process) from error
+            process.warm.add(job)
+            self._idle.append(process)
         return _done(answer)
 
     async def stop(self) -> None:
-        """End all children, working or not."""
-        for child in list(self._all):
-            await self._discard(child)
+        """End all processes, working or not."""
+        for process in list(self._all):
+            await self._discard(process)
 
-    async def _take(self, step: str) -> _Child:
-        for child in [child for child in self._idle if child.process.returncode is not None]:
-            await self._discard(child)
+    async def _take(self, job: str) -> _Process:
+        for ended in [idle for idle in self._idle if idle.process.returncode is not None]:
+            await self._discard(ended)
         if not self._idle:
             return await self._start()
-        warm = next((child for child in reversed(self._idle) if step in child.warm), self._idle[-1])
+        warm = next((idle for idle in reversed(self._idle) if job in idle.warm), self._idle[-1])
         self._idle.remove(warm)
         return warm
 
-    async def _start(self) -> _Child:
-        process = await asyncio.create_subprocess_exec(
+    async def _start(self) -> _Process:
+        started = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # nothing of the folder we happen to stand in
             "-m",
@@ -96,35 +91,34 @@ class Children:
             str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            limit=_LINE_LIMIT,
+            limit=_MAX_LINE_BYTES,
         )
-        child = _Child(process)
-        self._all.append(child)
-        return child
+        process = _Process(started)
+        self._all.append(process)
+        return process
 
-    async def _discard(self, child: _Child) -> None:
-        if child in self._idle:
-            self._idle.remove(child)
-        if child in self._all:
-            self._all.remove(child)
-        await child.kill()
+    async def _discard(self, process: _Process) -> None:
+        if process in self._idle:
+            self._idle.remove(process)
+        if process in self._all:
+            self._all.remove(process)
+        await process.kill()
 
 
-def _as_fault(error: BaseException, timeout_s: float, child: _Child) -> BaseException:
+def _as_fault(error: BaseException, timeout_s: float, process: _Process) -> BaseException:
     if isinstance(error, TimeoutError):
         return Retryable(f"the step did not finish within {timeout_s:.0f} s and was stopped", reason="timeout")
     if isinstance(error, Exception):
-        return Retryable(f"the step's process died ({_how(child)})", reason="child_died")
+        return Retryable(f"the step's process died ({_exit(process)})", reason="child_died")
     return error
 
 
-def _how(child: _Child) -> str:
-    code = child.process.returncode
+def _exit(process: _Process) -> str:
+    code = process.process.returncode
     return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
 def _done(answer: dict[str, Any]) -> Done:
     if "result" not in answer:
-        kind: type[Fault] = Poison if answer["fault"] == "Poison" else Retryable
-        raise kind(answer["error"], reason=answer["reason"])
+        raise from_json(answer)
     return Done(answer["result"], answer["cpu_seconds"], answer["peak_rss_bytes"])

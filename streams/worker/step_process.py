@@ -1,4 +1,4 @@
-"""A process that does heavy steps: one JSON object a line in, lines of progress and one of result out.
+"""A process that does jobs: takes one JSON object a line, answers lines of progress and one with the result.
 
 It dies with its parent, has a limit on memory and files, and prints nothing of its own on the line to its parent.
 """
@@ -13,17 +13,18 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
 from typing import Any, TextIO
 
+from agents.step import throttled
 from infra.base.die_with_parent import die_with_parent
 from infra.base.machine import MACHINE_ERRNOS
-from schemas.faults import Fault, Retryable, storage_reason
+from schemas.faults import Fault, Retryable, storage_fault, to_json
 from streams.tools import tools_for
 
 _MEMORY_LIMIT_BYTES = 12 << 30  # of address space: models and codecs map far more than they touch
 _OPEN_FILES = 512
 _REPORT_EVERY_S = 0.3
+_MAX_ERROR_CHARACTERS = 500
 
 
 def main() -> None:
@@ -63,14 +64,14 @@ def _serve(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
 
 
 def _work(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
-    from streams.steps import ERRAND_BY_NAME
+    from streams.steps import JOB_BY_NAME
 
-    errand = ERRAND_BY_NAME[task["step"]]
+    job = JOB_BY_NAME[task["job"]]
     try:
-        event = errand.consumes.model_validate_json(task["event"])
-        result = errand.work(event, replace(tools_for(), report=_reporter(answers)))
+        job_input = job.takes.model_validate_json(task["input"])
+        result = job.work(job_input, replace(tools_for(), report=_reporter(answers)))
     except Fault as fault:
-        return {"fault": type(fault).__name__, "error": str(fault), "reason": fault.reason}
+        return to_json(fault)
     except MemoryError:
         return _unexpected(Retryable("the step ran out of memory", reason="out_of_memory"))
     except OSError as error:
@@ -80,29 +81,24 @@ def _work(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
     return {"result": result.model_dump_json()}
 
 
-def _system_fault(error: OSError) -> Retryable:
-    """Told without the path, which the event's readers have no business with; the child's log has all of it."""
-    told = f"{type(error).__name__}: {error.strerror or 'no reason given'}"
-    return Retryable(told, reason=storage_reason(error.errno) if error.errno in MACHINE_ERRNOS else "unexpected")
+def _system_fault(error: OSError) -> Fault:
+    """The fault without the path, which is none of the event's readers' business; the log has all of it."""
+    message = f"{type(error).__name__}: {error.strerror or 'no reason given'}"
+    return storage_fault(message, error.errno) if error.errno in MACHINE_ERRNOS else Retryable(message, "unexpected")
 
 
 def _unexpected(fault: Fault) -> dict[str, Any]:
     import traceback
 
     traceback.print_exc(file=sys.stderr)
-    return {"fault": "Retryable", "error": str(fault)[:500], "reason": fault.reason}
+    return to_json(fault, _MAX_ERROR_CHARACTERS)
 
 
 def _reporter(answers: TextIO) -> Callable[[float], None]:
-    last = 0.0
-
     def report(fraction: float) -> None:
-        nonlocal last
-        if monotonic() - last >= _REPORT_EVERY_S:
-            last = monotonic()
-            _say(answers, {"fraction": min(max(fraction, 0.0), 1.0)})
+        _say(answers, {"fraction": min(max(fraction, 0.0), 1.0)})
 
-    return report
+    return throttled(report, _REPORT_EVERY_S)
 
 
 def _cpu_seconds() -> float:

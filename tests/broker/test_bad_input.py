@@ -15,10 +15,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from schemas.progress import Progress
-from streams.ids import dead_letter_id
-from streams.patches.aiokafka_headers import read_leniently
-from streams.topics import PARTITIONS, PROGRESS
+from schemas.request_ended import RequestEnded
+from streams.ids import place_id
+from streams.kafka import make_consumer
+from streams.topics import PARTITIONS, REQUEST_ENDED
 from tests.broker.conftest import Answer, Home
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -107,9 +107,9 @@ async def test_events_from_strangers(home: Home, value: bytes, reason: str) -> N
     bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
     letter, outcome = await asyncio.wait_for(_send_and_see(bootstrap, value), 60)
     assert letter.value == value
-    assert dict(letter.headers)["reason"].decode() == reason
+    assert dict(letter.headers)["bachata.reason"].decode() == reason
     assert (outcome.outcome, outcome.reason) == ("failed", reason)
-    assert outcome.dead_letter_id == dict(letter.headers)["dead-letter-id"].decode()
+    assert outcome.dead_letter_id == dict(letter.headers)["bachata.dead-letter-id"].decode()
 
 
 class _NoText(str):
@@ -131,33 +131,32 @@ async def test_a_header_name_that_is_no_text_stops_nobody(home: Home, monkeypatc
     assert home.bachata("dead-letters", "list").status == 0
 
 
-async def _send_and_see(bootstrap: str, value: bytes, headers: Any = None) -> tuple[Any, Progress]:
-    read_leniently()
+async def _send_and_see(bootstrap: str, value: bytes, headers: Any = None) -> tuple[Any, RequestEnded]:
     sender = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    consumer = make_consumer(bootstrap)
     await sender.start()
     await consumer.start()
     try:
-        topics = (f"{_SONGS}.dlq", PROGRESS.full_name)
+        topics = (f"{_SONGS}.dlq", REQUEST_ENDED.full_name)
         consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])
         for place, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
             consumer.seek(place, end)
         sent = await sender.send_and_wait(_SONGS, value, key=b"stranger", headers=headers)
-        wanted = dead_letter_id(sent.topic, sent.partition, sent.offset)
+        wanted = place_id(sent.topic, sent.partition, sent.offset, "intake")
         return await _letter_and_outcome(consumer, wanted)
     finally:
         await sender.stop()
         await consumer.stop()
 
 
-async def _letter_and_outcome(consumer: AIOKafkaConsumer, wanted: str) -> tuple[Any, Progress]:
+async def _letter_and_outcome(consumer: AIOKafkaConsumer, wanted: str) -> tuple[Any, RequestEnded]:
     letter = outcome = None
     async for message in consumer:
-        if message.topic != PROGRESS.full_name:
-            letter = message if dict(message.headers)["dead-letter-id"].decode() == wanted else letter
+        if message.topic != REQUEST_ENDED.full_name:
+            letter = message if dict(message.headers)["bachata.dead-letter-id"].decode() == wanted else letter
         else:
-            said = Progress.model_validate_json(message.value)
-            outcome = said if said.dead_letter_id == wanted else outcome
+            ended = RequestEnded.model_validate_json(message.value)
+            outcome = ended if ended.dead_letter_id == wanted else outcome
         if letter is not None and outcome is not None:
             return letter, outcome
     raise AssertionError("the topic ended")

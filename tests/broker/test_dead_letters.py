@@ -14,20 +14,27 @@ from time import monotonic, sleep
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from schemas.base import Options, Source
-from schemas.progress import Progress
+from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
-from streams.client.client import Client
-from streams.ids import dead_letter_id, new_request_id
+from streams.client import Client
+from streams.ids import new_request_id, place_id
+from streams.kafka import make_consumer
+from streams.stage.dead_letters import REDRIVE_OF
 from streams.topics import PARTITIONS
 from tests.broker.conftest import Home
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _SONGS = "bachata.song-submitted.v1"
 _GARBAGE = b"\x00\xff\xfe\x1b[2J garbage \x9b31m"
-_HEADERS = [("x", b"\xff\x00"), ("reason", b"of the sender"), ("\x1b[31mred", b"\x1b]0;title\x07")]
+_HEADERS = [
+    ("x", b"\xff\x00"),
+    ("reason", b"of the sender"),
+    ("bachata.reason", b"of the sender"),
+    ("\x1b[31mred", b"\x1b]0;title\x07"),
+]
 
 
 def _bootstrap(home: Home) -> str:
@@ -44,7 +51,7 @@ async def _send(bootstrap: str, topic: str, value: bytes, headers: Sequence[tupl
 
 
 async def _all_of(bootstrap: str, topic: str) -> list[Any]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+    consumer = make_consumer(bootstrap)
     await consumer.start()
     try:
         places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -78,7 +85,7 @@ def _letter(home: Home, id_: str) -> dict[str, Any]:
 def garbage(home: Home) -> dict[str, Any]:
     """The dead letter of an event that is none."""
     sent = asyncio.run(_send(_bootstrap(home), _SONGS, _GARBAGE, _HEADERS))
-    return _letter(home, dead_letter_id(sent.topic, sent.partition, sent.offset))
+    return _letter(home, place_id(sent.topic, sent.partition, sent.offset, "intake"))
 
 
 def test_a_letter_says_what_failed(home: Home, garbage: dict[str, Any]) -> None:
@@ -107,17 +114,17 @@ def test_garbage_is_shown_whole_and_harmless(home: Home, garbage: dict[str, Any]
 def test_garbage_sent_back_fails_again_byte_for_byte(home: Home, garbage: dict[str, Any]) -> None:
     answer = home.bachata("dead-letters", "redrive", garbage["id"])
     assert answer.json == {"redriven": 1, "ids": [garbage["id"]], "strays": [], "sent_before": 0}
-    marker = ("redriveof", garbage["id"].encode())
+    marker = (REDRIVE_OF, garbage["id"].encode())
     [again] = [m for m in asyncio.run(_all_of(_bootstrap(home), _SONGS)) if marker in m.headers]
     assert (again.key, again.value, list(again.headers)) == (b"\xfe stranger", _GARBAGE, [*_HEADERS, marker])
-    new = _letter(home, dead_letter_id(_SONGS, again.partition, again.offset))
+    new = _letter(home, place_id(_SONGS, again.partition, again.offset, "intake"))
     assert (new["reason"], new["redrive_of"]) == ("invalid_event", garbage["id"])
     assert _letter(home, garbage["id"])["redriven_at"] is not None
 
 
 def test_a_letter_that_was_written_twice_is_one(home: Home, garbage: dict[str, Any]) -> None:
     """As after a crash between writing the letter and acking the event."""
-    topic, marker = f"{_SONGS}.dlq", ("dead-letter-id", garbage["id"].encode())
+    topic, marker = f"{_SONGS}.dlq", ("bachata.dead-letter-id", garbage["id"].encode())
     [letter] = [m for m in asyncio.run(_all_of(_bootstrap(home), topic)) if marker in m.headers]
     asyncio.run(_send(_bootstrap(home), topic, letter.value, letter.headers))
     assert [letter["id"] for letter in _letters(home)].count(garbage["id"]) == 1
@@ -133,7 +140,7 @@ def test_a_filter_leaves_out_what_was_sent_before(home: Home, garbage: dict[str,
 
 
 def test_a_letter_that_claims_another_topic_stays(home: Home) -> None:
-    claims = [("__connect.errors.topic", b"bachata.rendered.v1"), ("dead-letter-id", b"stray")]
+    claims = [("__connect.errors.topic", b"bachata.rendered.v1"), ("bachata.dead-letter-id", b"stray")]
     before = len(asyncio.run(_all_of(_bootstrap(home), "bachata.rendered.v1")))
     asyncio.run(_send(_bootstrap(home), "bachata.moves-scored.v1.dlq", b"{}", claims))
     answer = home.bachata("dead-letters", "redrive", "stray")
@@ -158,17 +165,16 @@ async def test_a_song_whose_file_was_missing_is_accepted_once_it_is_there(home: 
     same = [m for m in await _all_of(_bootstrap(home), _SONGS) if m.value == request.model_dump_json().encode()]
     first, second = sorted(same, key=lambda message: message.offset)
     assert dict(first.headers)["ce_id"] == dict(second.headers)["ce_id"] == dict(accepted.headers)["ce_causationid"]
-    assert dict(second.headers)["redriveof"].decode() == failed.dead_letter_id
-    assert [pair for pair in second.headers if pair[0] != "redriveof"] == list(first.headers)
+    assert dict(second.headers)[REDRIVE_OF].decode() == failed.dead_letter_id
+    assert [pair for pair in second.headers if pair[0] != REDRIVE_OF] == list(first.headers)
 
 
-async def _outcome(home: Home, request: SongSubmitted) -> Progress:
+async def _outcome(home: Home, request: SongSubmitted) -> RequestEnded:
     async with Client(_bootstrap(home)) as client:
         await client.submit(request)
-        async for said in client.follow([str(request.request_id)]):
-            if isinstance(said, Progress) and said.outcome:
-                return said
-    raise AssertionError("no outcome")
+        [result] = (await client.wait([str(request.request_id)])).values()
+    assert result.ended is not None
+    return result.ended
 
 
 async def _accepted(home: Home, request_id: str) -> Any:

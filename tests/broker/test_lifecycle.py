@@ -111,7 +111,7 @@ def test_after_a_kill_of_everything_nothing_is_computed_again(own: Home, demo_so
     again = own.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
     assert again.status == 0, again.said
     assert again.json["video"] == first.json["video"]
-    assert all(stage["cached"] for stage in again.json["stages"].values())
+    assert all(step["cached"] for step in again.json["steps"].values())
 
 
 def test_two_data_folders_work_side_by_side(own: Home, home: Home) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.progress import Progress
+from streams.kafka import make_consumer
 from streams.topics import APP_ID, PARTITIONS, PROGRESS, TOPICS
 from tests.broker.conftest import Answer, Home
 
@@ -46,7 +47,7 @@ class _Watch:
 
     def __init__(self, home: Home) -> None:
         bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
-        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
+        self._consumer = make_consumer(bootstrap)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
 
     async def __aenter__(self) -> _Watch:
@@ -147,14 +148,14 @@ def _is_replay_of(message: Any, original: Any) -> bool:
     return bool(dict(message.headers).get("ce_replayof") == dict(original.headers)["ce_id"])
 
 
-async def test_a_replay_ends_with_the_stage_named(home: Home, danced: dict[str, Any]) -> None:
+async def test_a_replay_ends_with_the_step_named(home: Home, danced: dict[str, Any]) -> None:
     analyzed, *later = (f"bachata.{name}.v1" for name in ("audio-analyzed", "moves-scored", "sequence-planned"))
     later.append("bachata.rendered.v1")
     async with _Watch(home) as watch:
         await _until(lambda: _caught_up(watch, analyzed, *later[:2]))
         before, progress = await watch.ends(analyzed, *later), await watch.ends(PROGRESS.full_name)
         song = (await _accepted_of(watch, danced))[0].key.decode()
-        arguments = ("song-accepted", "--song", song, "--to-stage", "audio_analysis", "--execute")
+        arguments = ("song-accepted", "--song", song, "--to-step", "audio_analysis", "--execute")
         done = (await asyncio.to_thread(_replay, home, *arguments)).json
         assert [step["step"] for step in done["steps"]] == ["audio_analysis"]
 

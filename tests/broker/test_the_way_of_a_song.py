@@ -33,7 +33,7 @@ def test_indexing_again_recomputes_nothing(home: Home, library: dict[str, Any]) 
     demo = Path(__file__).resolve().parents[2] / "data" / "demo"
     again = home.bachata("index", demo / "clips", "--annotations", demo / "annotations.json")
     assert {clip["status"] for clip in again.json["clips"]} == {"known"}
-    assert all(stage["cpu_seconds"] == 0 for clip in again.json["clips"] for stage in clip["stages"].values())
+    assert all(step["cpu_seconds"] == 0 for clip in again.json["clips"] for step in clip["steps"].values())
 
 
 def test_the_video_decodes_and_is_as_long_as_the_song(generated: Answer, demo_song: Path) -> None:
@@ -69,22 +69,22 @@ def test_the_same_again_recomputes_nothing(home: Home, generated: Answer, demo_s
     again = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast")
     assert again.json["video"] == generated.json["video"]
     assert again.json["moves"] == generated.json["moves"]
-    assert all(stage["cached"] for stage in again.json["stages"].values())
-    assert sum(stage["cpu_seconds"] for stage in again.json["stages"].values()) == 0
+    assert all(step["cached"] for step in again.json["steps"].values())
+    assert sum(step["cpu_seconds"] for step in again.json["steps"].values()) == 0
 
 
 def test_another_seed_gives_another_dance(home: Home, generated: Answer, demo_song: Path) -> None:
     other = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast", "--seed", "1")
     assert other.json["moves"] != generated.json["moves"]
-    assert other.json["stages"]["audio_analysis"]["cached"]
+    assert other.json["steps"]["audio_analysis"]["cached"]
 
 
 def test_a_correction_plans_anew_and_listens_to_nothing_again(home: Home, generated: Answer, demo_song: Path) -> None:
     analysis = home.bachata("analyze", demo_song).json
     fives = [beat for beat, count in zip(analysis["beats"], analysis["counts"], strict=True) if count == 5]
     moved = home.bachata("generate", demo_song, "--duration", "full", "--quality", "fast", "--count-offset", "4")
-    assert moved.json["stages"]["audio_analysis"]["cached"]
-    assert not moved.json["stages"]["sequence_planning"]["cached"]
+    assert moved.json["steps"]["audio_analysis"]["cached"]
+    assert not moved.json["steps"]["sequence_planning"]["cached"]
     cuts = [move["song_start_s"] for move in moved.json["moves"][1:] if move["song_start_s"] <= analysis["beats"][-1]]
     assert cuts
     assert all(min(abs(cut - five) for five in fives) < 1e-6 for cut in cuts)

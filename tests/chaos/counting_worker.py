@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
 
 from agents.step import Step, Tools
 from infra.base.die_with_parent import die_with_parent
+from infra.logs import set_up_logs
 from infra.settings import Settings, load_settings
-from schemas.base import MediaFacts, Payload
+from schemas.base import MediaFacts, Model, Source
 from schemas.faults import Fault, Poison
+from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.stage.stage import Runner
+from streams.stage.runners import AnyStep, Done, Report, Runner
+from streams.testing import inline
 from streams.tools import make_tools
+from streams.worker.build import build_worker
 from streams.worker.process import kafka_address
-from streams.worker.step_pool import Done
-from streams.worker.worker import Worker
 
 _TAKES_S = float(os.environ.get("CHAOS_STEP_S") or 0)
 UNKNOWN = "0" * 8  # a sha256 that begins so is of no file
 
 
-def _facts(event: SongSubmitted, tools: Tools) -> MediaFacts:
+def _facts(source: Source, tools: Tools) -> MediaFacts:
     """Facts of no real file; `codec` names the process that made them up."""
     del tools
-    sha256 = event.source.sha256 or ""
+    sha256 = source.sha256 or ""
     if sha256.startswith(UNKNOWN):
         raise Poison("there is no such file", reason="unknown_media")
     return MediaFacts(
@@ -48,31 +47,32 @@ COUNTING = Step(
     consumes=SongSubmitted,
     result=MediaFacts,
     produces=SongAccepted,
-    known_by=lambda event, tools: {"sha256": event.source.sha256},
+    depends_on=lambda event, tools: event.source,
+    takes=Source,
     work=_facts,
     emit=_accepted,
-    key=lambda accepted: accepted.song.sha256,
-    place="worker",
-    ends=True,
+    subject=lambda event, song: song.sha256,
+    runs_in="thread",
+    ending=lambda accepted: Ending(),
 )
 
 
-def at_once(tools: Tools) -> Runner:
-    """A runner that works on the loop itself."""
+def slowed(run_at_once: Runner) -> Runner:
+    """A runner that takes its time, if the test wants it to."""
 
-    async def run(step: Step[Any, Any, Any], event: Payload, report: Callable[[float], None]) -> Done:
+    async def run(step: AnyStep, work_input: Model, report: Report) -> Done:
         if _TAKES_S:
             report(0.0)
             await asyncio.sleep(_TAKES_S)
-        return Done(step.work(event, tools).model_dump_json(), cpu_seconds=0.0, peak_rss_bytes=0)
+        return await run_at_once(step, work_input, report)
 
     return run
 
 
 def serve(settings: Settings) -> int:
     """Count until told to stop; the exit status says how it ended."""
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
-    runners = {"worker": at_once(make_tools(settings))}
+    set_up_logs()
+    runners = {"thread": slowed(inline(make_tools(settings)))}
     try:
         asyncio.run(_count(settings, runners))
     except Fault as fault:
@@ -82,7 +82,7 @@ def serve(settings: Settings) -> int:
 
 
 async def _count(settings: Settings, runners: dict[str, Runner]) -> None:
-    await Worker(settings, kafka_address(settings), steps=(COUNTING,), runners=runners).run()
+    await build_worker(settings, kafka_address(settings), steps=(COUNTING,), runners=runners).run()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from aiokafka.partitioner import DefaultPartitioner
 from schemas.base import Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
-from streams.envelope import Message, seal
+from streams.envelope import Message, event_headers
 from streams.ids import digest, event_id
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
 
@@ -61,7 +61,7 @@ async def sending(bootstrap: str) -> AsyncIterator[Sender]:
 def submission(request: SongSubmitted | MoveSubmitted, key: str) -> Message:
     """The record that submits a request."""
     topic, request_id = topic_of(type(request)), str(request.request_id)
-    headers = seal(topic, "/chaos", event_id("submitted", request_id), request_id)
+    headers = event_headers(topic, "/chaos", event_id("submitted", request_id), request_id)
     return Message(topic.full_name, key.encode(), request.model_dump_json().encode(), headers)
 
 

@@ -71,8 +71,8 @@ class Killer:
 
 
 def _is_moment(aim: Aim, seen: Seen) -> bool:
-    said = seen.said
-    return said["state"] == "done" if aim == "done" else (said["step"], said["state"]) in _MOMENTS[aim]
+    state = seen.said.get("state")  # an outcome has none
+    return state == "done" if aim == "done" else (seen.said["step"], state) in _MOMENTS[aim]
 
 
 def resumed_after(struck: Struck, progress: Iterable[Seen], place_of: PlaceOf) -> list[float]:

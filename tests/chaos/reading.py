@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
-from schemas.base import Payload
+from schemas.base import Model
 from streams.envelope import Record, as_headers
-from streams.topics import MAX_LETTER_BYTES, PARTITIONS, topic_of
+from streams.kafka import make_consumer
+from streams.topics import MAX_LETTER_BYTES, PARTITIONS, PROGRESS, REQUEST_ENDED, topic_of
+
+PROGRESS_AND_OUTCOMES = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ async def read_all(bootstrap: str, topic: str) -> list[Seen]:
     return found
 
 
-def name_of(payload: type[Payload]) -> str:
+def name_of(payload: type[Model]) -> str:
     """The name of the topic a payload travels on."""
     return topic_of(payload).full_name
 
@@ -88,7 +91,7 @@ class Watch:
 
 
 class Outcomes(Watch):
-    """Progress as it comes. `ended` are those of the given requests that have an outcome."""
+    """Progress and outcomes as they come. `ended` are those of the given requests that have an outcome."""
 
     def __init__(self, request_ids: Iterable[str]) -> None:
         super().__init__()
@@ -101,7 +104,7 @@ class Outcomes(Watch):
 
     async def take(self, batch: Sequence[Seen]) -> None:
         """Take in what came."""
-        self.ended |= self._wanted & {seen.request_id for seen in batch if seen.said["outcome"]}
+        self.ended |= self._wanted & {seen.request_id for seen in batch if seen.topic == REQUEST_ENDED.full_name}
         await super().take(batch)
 
 
@@ -128,9 +131,7 @@ async def _follow(consumer: Any, watch: Watch) -> None:
 
 @asynccontextmanager
 async def _consumer(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Any]:
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=bootstrap, enable_auto_commit=False, max_partition_fetch_bytes=MAX_LETTER_BYTES
-    )
+    consumer = make_consumer(bootstrap, max_partition_fetch_bytes=MAX_LETTER_BYTES)
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from schemas.progress import Progress
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.topics import RESULTS_TABLE, changelog_name
 from tests.chaos.flow import partition_of, sending, trifle, trifling
 from tests.chaos.killing import QUIET_S, Killer, resumed_after
 from tests.chaos.owners import watching_owners
-from tests.chaos.reading import Outcomes, name_of, read_all, watching
+from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
 from tests.chaos.rig import COUNTING, Rig, tended
 from tests.chaos.schedule import plan, scaled, show
 from tests.chaos.verdict import count_is, figure, not_once, repeats, wrong_outcomes
@@ -36,7 +35,7 @@ async def test_every_id_is_counted_once_whatever_is_killed(tmp_path: Path) -> No
         async with (
             sending(rig.bootstrap) as sender,
             watching_owners(rig, name_of(SongSubmitted)) as owners,
-            watching(rig.bootstrap, [name_of(Progress)], watch),
+            watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch),
             tended(rig) as fallen,
         ):
             await sender.send_all([trifling(number) for number in range(count)])

@@ -75,9 +75,9 @@ async def test_work_waits_for_room(small: Path, tmp_path: Path) -> None:
             pass
         ballast = _fill(small, _LEAST_MB - 20)
         async with submitted(rig, _CLIPS[2:3], _SONGS[0]) as words:
-            assert await words.next(lambda word: word.said["state"] == "waiting", 30)
-            waiting = [word.said["reason"] for word in words.seen if word.said["state"] == "waiting"]
-            assert all("disk full" in reason for reason in waiting)
+            assert await words.next(lambda word: word.said.get("state") == "waiting", 30)
+            waiting = [word.said for word in words.seen if word.said.get("state") == "waiting"]
+            assert all(said["reason"] == "disk_full" and "disk full" in said["error"] for said in waiting)
             await seen(lambda: _says_full(rig))
             ballast.unlink()
         await seen(lambda: _is_ready(rig))

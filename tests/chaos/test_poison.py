@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 from schemas.base import Source
-from schemas.progress import Progress
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
@@ -21,7 +20,7 @@ from streams.topics import topic_of
 from tests.chaos.counting_worker import UNKNOWN
 from tests.chaos.flow import Flow, flowing, sending, submission, trifle, trifling
 from tests.chaos.killing import QUIET_S
-from tests.chaos.reading import Outcomes, Seen, name_of, read_all, watching
+from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, Seen, name_of, read_all, watching
 from tests.chaos.rig import COUNTING, Rig
 from tests.chaos.schedule import scaled, seed, show
 from tests.chaos.verdict import count_is, figure, not_once, wrong_outcomes
@@ -95,7 +94,10 @@ async def test_poison_is_kept_whole_and_hinders_nobody(tmp_path: Path) -> None:
         await rig.start_all()
         rig.say("the workers are ready")
         watch = Outcomes(good)
-        async with sending(rig.bootstrap) as sender, watching(rig.bootstrap, [name_of(Progress)], watch):
+        async with (
+            sending(rig.bootstrap) as sender,
+            watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+        ):
             flow = Flow(sender, _RATE, lambda n: poison.get(n) or trifling(n), most=2 * half)
             async with flowing(flow):
                 await flow.dry()

@@ -9,11 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.progress import Progress
 from schemas.song_accepted import SongAccepted
 from tests.chaos.flow import Flow, flowing, sending, trifle
 from tests.chaos.killing import QUIET_S
-from tests.chaos.reading import Outcomes, name_of, read_all, watching
+from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
 from tests.chaos.rig import COUNTING, Rig, tended
 from tests.chaos.schedule import scaled, show
 from tests.chaos.verdict import at_most, count_is, figure, not_once, repeats, wrong_outcomes
@@ -58,7 +57,7 @@ async def _scene(folder: Path) -> AsyncIterator[Scene]:
         watch = Outcomes(map(_id, range(_MOST)))
         async with (
             sending(rig.bootstrap) as sender,
-            watching(rig.bootstrap, [name_of(Progress)], watch),
+            watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch),
             tended(rig) as fallen,
         ):
             flow = Flow(sender, _RATE)

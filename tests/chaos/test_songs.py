@@ -9,11 +9,12 @@ import pytest
 
 from infra.media_store import MediaStore
 from schemas.audio_analyzed import AudioAnalyzed
-from schemas.base import Options, Payload, Source
+from schemas.base import Model, Options, Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.moves_scored import MovesScored
 from schemas.progress import Progress
 from schemas.rendered import Rendered
+from schemas.request_ended import RequestEnded
 from schemas.sequence_planned import SequencePlanned
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
@@ -22,7 +23,7 @@ from tests.chaos.flow import Sender, partition_of, sending, submission
 from tests.chaos.killing import QUIET_S, Killer, resumed_after
 from tests.chaos.media import Song, make_songs
 from tests.chaos.owners import watching_owners
-from tests.chaos.reading import Outcomes, Seen, name_of, read_all, watching
+from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, Seen, name_of, read_all, watching
 from tests.chaos.rig import DEMO, REAL_STEPS, Rig, tended
 from tests.chaos.schedule import plan, scaled, show
 from tests.chaos.verdict import (
@@ -40,7 +41,7 @@ from tests.chaos.verdict import (
 pytestmark = pytest.mark.chaos
 
 _SONGS, _KILLS, _CLIPS = 300, 30, 3
-_WAY: tuple[type[Payload], ...] = (SongAccepted, AudioAnalyzed, MovesScored, SequencePlanned, Rendered)
+_WAY: tuple[type[Model], ...] = (SongAccepted, AudioAnalyzed, MovesScored, SequencePlanned, Rendered)
 _INDEXED_WITHIN_S = 300.0
 
 
@@ -57,7 +58,7 @@ async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -
             watch, places = Outcomes(songs), _Places(songs)
             async with (
                 watching_owners(rig, name_of(SongAccepted)) as owners,
-                watching(rig.bootstrap, [name_of(Progress)], watch),
+                watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch),
                 tended(rig) as fallen,
             ):
                 await sender.send_all(_submissions(rig, songs))
@@ -67,10 +68,11 @@ async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -
                 await watch.until(watch.all_ended, QUIET_S)
                 rig.say(f"{len(watch.ended)} songs have their outcome")
         progress = await read_all(rig.bootstrap, name_of(Progress))
+        ended = await read_all(rig.bootstrap, name_of(RequestEnded))
         events = [await read_all(rig.bootstrap, name_of(payload)) for payload in _WAY]
         _show_figures(killer, progress, events, places, fallen)
         rig.say("the verdict:")
-        _judge(list(songs), progress, events, rig.data / "output")
+        _judge(list(songs), ended, events, rig.data / "output")
 
 
 class _Places(dict[str, int]):
@@ -89,7 +91,7 @@ async def _index(rig: Rig, sender: Sender) -> None:
         MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
     ]
     watch = Outcomes(str(request.request_id) for request in requests)
-    async with watching(rig.bootstrap, [name_of(Progress)], watch):
+    async with watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch):
         await sender.send_all([submission(request, request.clip) for request in requests])
         assert await watch.until(watch.all_ended, _INDEXED_WITHIN_S), f"the library was not indexed: {rig.logs}"
 
@@ -117,8 +119,8 @@ def _show_figures(
     figure("songs_workers_ended_by_themselves", len(fallen), "0", met=not fallen)
 
 
-def _judge(request_ids: list[str], progress: list[Seen], events: list[list[Seen]], output: Path) -> None:
-    lost = wrong_outcomes(progress, request_ids)
+def _judge(request_ids: list[str], ended: list[Seen], events: list[list[Seen]], output: Path) -> None:
+    lost = wrong_outcomes(ended, request_ids)
     doubled = [request_id for records in events for request_id in not_once(records, request_ids)]
     changed = [request_id for records in events for request_id in changed_words(records)]
     disordered = [place for pair in pairwise(events) for place in out_of_order(*pair)]

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from schemas.progress import Progress
 from schemas.song_accepted import SongAccepted
 from streams.topics import PARTITIONS
 from tests.chaos.flow import Flow, flowing, sending, trifle
 from tests.chaos.killing import QUIET_S
-from tests.chaos.reading import Outcomes, Seen, Watch, name_of, read_all, watching
+from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, Seen, Watch, name_of, read_all, watching
 from tests.chaos.rig import COUNTING, Rig
 from tests.chaos.schedule import scaled, show
 from tests.chaos.verdict import at_most, count_is, figure, not_once, wrong_outcomes
@@ -40,7 +39,7 @@ async def test_the_other_worker_goes_on_with_everything(tmp_path: Path) -> None:
         async with (
             sending(rig.bootstrap) as sender,
             watching(rig.bootstrap, [name_of(SongAccepted)], outputs),
-            watching(rig.bootstrap, [name_of(Progress)], outcomes),
+            watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, outcomes),
         ):
             flow = Flow(sender, _RATE)
             async with flowing(flow):

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+from streams.topics import REQUEST_ENDED
 from tests.chaos.reading import Seen
 
 
@@ -31,11 +32,11 @@ def at_most(name: str, values: Iterable[float], goal: float, unit: str = "s") ->
     print(f"  {len(known)} measured: {' '.join(f'{value:.1f}' for value in known)}")
 
 
-def wrong_outcomes(progress: Sequence[Seen], request_ids: Iterable[str]) -> list[str]:
+def wrong_outcomes(records: Sequence[Seen], request_ids: Iterable[str]) -> list[str]:
     """The requests that have not exactly one outcome, `done`, told by one event id."""
     outcomes: dict[str, set[tuple[str | None, str]]] = defaultdict(set)
-    for seen in progress:
-        if seen.said["outcome"]:
+    for seen in records:
+        if seen.topic == REQUEST_ENDED.full_name:
             outcomes[seen.request_id].add((seen.event_id, _told(seen)))
     return [
         f"{request_id}: {sorted(told for _, told in outcomes[request_id]) or 'none'}"

@@ -15,12 +15,11 @@ from typing import TypeVar
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from agents.move_scoring.score import score  # noqa: E402
-from agents.sequence_planning.plan import plan  # noqa: E402
 from infra.move_index.edge import EdgeMoveIndex  # noqa: E402
 from schemas.base import Options  # noqa: E402
 from schemas.moves_scored import Scores  # noqa: E402
-from tests.unit.move_scoring.making import make_library, make_song  # noqa: E402
+from tests.unit.move_scoring.making import make_library, make_song, score_of  # noqa: E402
+from tests.unit.sequence_planning.making import plan_of  # noqa: E402
 
 T = TypeVar("T")
 SONG_S, MOVES, TURNS = 240.0, 1000, 5
@@ -35,9 +34,9 @@ def main() -> None:
         for move in make_library(MOVES):
             index.upsert(move)
         index.flush()
-        scored, score_ms = cpu_ms(lambda: score(song, options, index))
+        scored, score_ms = cpu_ms(lambda: score_of(song, options, index))
         index.close()
-    planned, plan_ms = cpu_ms(lambda: plan(scored, song, options))
+    planned, plan_ms = cpu_ms(lambda: plan_of(scored, song, options))
     figure("score_240s_1000_moves_cpu_ms", score_ms, PLAN_GOAL_MS)
     figure("plan_240s_1000_moves_cpu_ms", plan_ms, PLAN_GOAL_MS)
     clips = [segment.clip_sha256 for segment in planned.segments]

@@ -169,10 +169,12 @@ def median_cost(run: Callable[[], Cost], rounds: int) -> Cost:
 
 
 def render_in(root: Path) -> None:
+    from agents.rendering.inputs import rendering_input
     from agents.rendering.render import render
 
     event = SequencePlanned.model_validate_json((root / "event.json").read_text())
-    render(event, tools_in(root))
+    tools = tools_in(root)
+    render(rendering_input(event, tools), tools)
 
 
 def show(name: str, cost: Cost) -> None:

@@ -15,7 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -32,11 +32,12 @@ from agents.step import Step, Tools  # noqa: E402
 from infra.kafka_jars import ensure_jars  # noqa: E402
 from infra.local_kafka import LocalKafka, find_java, installed_warm_up  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
-from schemas.base import Payload, RequestId  # noqa: E402
+from schemas.base import Model, RequestId  # noqa: E402
+from schemas.request_ended import Ending  # noqa: E402
 from streams import topics  # noqa: E402
+from streams.stage.runners import AnyStep, Done, Report  # noqa: E402
 from streams.topics import PARTITIONS, Topic, TopicSpec  # noqa: E402
 from streams.worker.create_topics import ensure_topics  # noqa: E402
-from streams.worker.step_pool import Done  # noqa: E402
 
 HOPS = 4
 RATE_GOAL = 1.5
@@ -46,7 +47,7 @@ GIVE_UP_S = 120.0
 VARIANTS = ("plain", "faust", "ours")
 
 
-class Hop(Payload):
+class Hop(Model):
     """A small event."""
 
     request_id: RequestId
@@ -166,26 +167,30 @@ async def said_ready() -> None:
 
 async def ours(bootstrap: str, folder: Path) -> None:
     """A worker as it is, with four steps that do trivial work at once."""
-    from streams.worker.worker import Worker
+    from infra.logs import set_up_logs
+    from streams.worker.build import build_worker
 
     os.environ["BACHATA_DATA_DIR"] = str(folder)
+    set_up_logs()
     put_to_use()
+    steps = [_step(number) for number in range(HOPS)]
+    worker = build_worker(load_settings(), bootstrap, steps, runners={"thread": _at_once})
+    announce = worker._announce
 
-    async def at_once(step: Step[Any, Any, Any], event: Payload, report: Callable[[float], None]) -> Done:
-        del report
-        return Done(step.work(event, None).model_dump_json(), 0.0, 0)  # type: ignore[arg-type]
+    async def announce_and_say() -> None:
+        await announce()
+        await said_ready()
 
-    class Ready(Worker):
-        async def _announce(self) -> None:
-            await super()._announce()
-            await said_ready()
-
-    await Ready(
-        load_settings(), bootstrap, steps=[_step(number) for number in range(HOPS)], runners={"worker": at_once}
-    ).run()
+    worker._announce = announce_and_say  # type: ignore[method-assign]
+    await worker.run()
 
 
-def _step(number: int) -> Step[Any, Any, Any]:
+async def _at_once(step: AnyStep, work_input: Model, report: Report) -> Done:
+    del report
+    return Done(step.work(work_input, None).model_dump_json(), 0.0, 0)
+
+
+def _step(number: int) -> AnyStep:
     source, sink = EVENTS[number], EVENTS[number + 1]
 
     def work(event: Hop, tools: Tools) -> Hop:
@@ -198,12 +203,13 @@ def _step(number: int) -> Step[Any, Any, Any]:
         consumes=source,
         result=sink,
         produces=sink,
-        known_by=lambda event, _: {"number": event.number, "title": event.title},
+        depends_on=lambda event, _: event,
+        takes=source,
         work=work,
         emit=lambda event, result: result,
-        key=lambda event: str(event.request_id),
-        place="worker",
-        ends=number == HOPS - 1,
+        subject=lambda event, result: event.request_id,
+        runs_in="thread",
+        ending=(lambda event: Ending()) if number == HOPS - 1 else None,
     )
 
 

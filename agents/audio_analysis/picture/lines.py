@@ -52,7 +52,7 @@ def draw_line(sheet: Sheet, top: float, scale: Scale, wave: Wave, analysis: Audi
 
 def _section(sheet: Sheet, top: float, scale: Scale, section: Section) -> None:
     left, right = scale.x(section.start_s), scale.x(section.end_s)
-    sheet.box(left, top + _NAMES_PX, right - left, _WAVE_PX, band_colour(section.music))
+    sheet.box(left, top + _NAMES_PX, right - left, _WAVE_PX, band_colour(section.repeat_group))
     sheet.box(left, top + _NAMES_PX + _WAVE_PX, right - left, _TRUST_PX, trust_colour(section.confidence))
     if section.start_s < scale.start_s:
         return sheet.fitting(left + 2, top + _NAMES_PX / 2, names(section), _GOES_ON, right - left - 4)

@@ -46,7 +46,7 @@ def draw_wave(sheet: Sheet, top: float, height: float, scale: Scale, wave: Wave)
 
 def _band(sheet: Sheet, top: float, scale: Scale, section: Section) -> None:
     left, right = scale.x(section.start_s), scale.x(section.end_s)
-    sheet.box(left, top + _NAMES_PX, right - left, _PANEL_PX, band_colour(section.music))
+    sheet.box(left, top + _NAMES_PX, right - left, _PANEL_PX, band_colour(section.repeat_group))
     sheet.strokes(np.array([left]), top, _NAMES_PX + _PANEL_PX, "white", 2)
     sheet.fitting(left + 2, top + _NAMES_PX / 2, names(section), _NAME, right - left - 4)
 

@@ -41,12 +41,6 @@ def sureness(confidence: float) -> str:
 
 def names(section: Section) -> tuple[str, ...]:
     """What a section may be called, from the fullest to the shortest."""
-    short = f"{section.label} {letter(section.music)}"
+    short = f"{section.label} {section.letter}"
     told = section.rhythm not in ("none", section.label)
-    return (*((f"{short} {section.rhythm}",) if told else ()), short, letter(section.music))
-
-
-def letter(music: int) -> str:
-    """A, B, ... Z, AA, AB, ...: music that comes again has the same."""
-    rest, last = divmod(music, 26)
-    return (letter(rest - 1) if rest else "") + chr(ord("A") + last)
+    return (*((f"{short} {section.rhythm}",) if told else ()), short, section.letter)

@@ -44,10 +44,10 @@ def _dancer(track: Track, tempo_bpm: float) -> DancerMotion | None:
     if not track.seen.any():
         return None
     return DancerMotion(
-        found=_rounded(track.found),
-        seen=_rounded(track.seen.mean()),
+        detected=_rounded(track.found),
+        tracked=_rounded(track.seen.mean()),
         confidence=_rounded(track.confidence),
-        pace=_rounded(pace_of(track)),
+        limb_speed=_rounded(pace_of(track)),
         travel=_rounded(_travel(track) * 4 * 60 / tempo_bpm),
         turns=_rounded(turns_per_bar(track, tempo_bpm)),
         joints=dict(zip(_BENDS, _joints(track), strict=True)),
@@ -57,7 +57,7 @@ def _dancer(track: Track, tempo_bpm: float) -> DancerMotion | None:
 def _joints(track: Track) -> list[Joint]:
     bends = np.degrees(joint_angles(track.world[track.seen])[:, : len(_BENDS)])
     return [
-        Joint(low_deg=round(low, 1), usual_deg=round(usual, 1), high_deg=round(high, 1))
+        Joint(p10_deg=round(low, 1), median_deg=round(usual, 1), p90_deg=round(high, 1))
         for low, usual, high in np.percentile(bends, (10, 50, 90), axis=0).T.tolist()
     ]
 
@@ -78,7 +78,7 @@ def _couple(lead: Track, follow: Track) -> CoupleMotion:
     return CoupleMotion(
         distance=(low, usual, high),
         face_to_face=_rounded((alike < -_ACROSS).mean()),
-        same_way=_rounded((alike > _ACROSS).mean()),
+        same_direction=_rounded((alike > _ACROSS).mean()),
         close=_rounded((apart < _CLOSE).mean()),
         hands_joined=_rounded((_between_hands(one, two) < _JOINED * unit).mean()),
     )

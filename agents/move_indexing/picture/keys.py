@@ -17,7 +17,7 @@ from agents.media.pictures import Picture, pictures_at
 from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.strip import STRIP_PX, draw_strip
 from agents.move_indexing.picture.tiles import Scene, tiles
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,12 +45,12 @@ class Row:
     moments: tuple[tuple[float, int], ...]
 
 
-def draw_keys(path: Path, move: MoveCard, dancers: Sequence[Dancer], target: Path) -> None:
+def draw_keys(path: Path, move: MoveSummary, dancers: Sequence[Dancer], target: Path) -> None:
     """Write a PNG, 1800 px wide, of the clip at `path`. Raises `Poison` as decoding does."""
     save_png(figure(path, move, dancers), target)
 
 
-def figure(path: Path, move: MoveCard, dancers: Sequence[Dancer]) -> Figure:
+def figure(path: Path, move: MoveSummary, dancers: Sequence[Dancer]) -> Figure:
     """The picture itself: one axes whose coordinates are pixels from the upper left."""
     rows = rows_of(move)
     shown = _tiles(path, rows, dancers)
@@ -64,7 +64,7 @@ def figure(path: Path, move: MoveCard, dancers: Sequence[Dancer]) -> Figure:
     return picture
 
 
-def rows_of(move: MoveCard) -> tuple[Row, ...]:
+def rows_of(move: MoveSummary) -> tuple[Row, ...]:
     """The first whole eights, two at most; in a clip that has none, beats spread over it."""
     counted = tuple(zip(move.beats, move.counts, strict=True))
     if move.eights:
@@ -86,7 +86,7 @@ def _scene(picture: Picture, dancers: Sequence[Dancer]) -> Scene:
     return Scene(picture, tuple(body for body in bodies if body))
 
 
-def _head(sheet: Sheet, move: MoveCard, dancers: Sequence[Dancer]) -> None:
+def _head(sheet: Sheet, move: MoveSummary, dancers: Sequence[Dancer]) -> None:
     legend = _legend(sheet, dancers)
     sheet.words(LEFT, 38, printable(move.name) or "(no name)", _TITLE, legend - LEFT - 24)
     sheet.words(LEFT, 78, facts(move), _FACTS, WIDTH)
@@ -105,7 +105,7 @@ def _legend(sheet: Sheet, dancers: Sequence[Dancer]) -> float:
     return right
 
 
-def facts(move: MoveCard) -> str:
+def facts(move: MoveSummary) -> str:
     """The move in one line."""
     return "   ·   ".join(
         (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import numpy as np
 from agents.arrays import Floats
 from agents.drawing.canvas import INK, LEFT, QUIET, WIDTH, Sheet, blank, save_png
 from agents.drawing.text import Pen, printable, width_of
+from agents.move_indexing.draw_job import MapPoint
 from agents.move_indexing.picture.plane import places
 
 if TYPE_CHECKING:
@@ -38,21 +38,12 @@ _HEADING = Pen(14, QUIET)
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-@dataclass(frozen=True)
-class Point:
-    """A move: its clip's name, its category and its embedding."""
-
-    name: str
-    category: str
-    embedding: tuple[float, ...]
-
-
-def draw_map(points: Sequence[Point], target: Path) -> None:
+def draw_map(points: Sequence[MapPoint], target: Path) -> None:
     """Write a PNG, 1800 px wide, of one move or more."""
     save_png(figure(points), target)
 
 
-def figure(points: Sequence[Point]) -> Figure:
+def figure(points: Sequence[MapPoint]) -> Figure:
     """The picture itself: one axes whose coordinates are pixels from the upper left."""
     flat, share = places(np.array([point.embedding for point in points], float))
     picture, sheet = blank(_TOP + _HIGH + _MARGIN)

@@ -15,7 +15,7 @@ from agents.drawing.text import Pen, known
 from agents.media.pictures import Picture
 from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.skeleton import Colour, draw_body
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 
 _WHITE, _BLACK = (255, 255, 255), (0, 0, 0)
 _FIRST: Colour = (255, 92, 147)
@@ -30,7 +30,7 @@ _SHADE, _EIGHT, _PASSED = 0.5, 0.22, 0.3
 class Overlay:
     """What is drawn on every picture of one clip."""
 
-    def __init__(self, move: MoveCard, dancers: Sequence[Dancer]) -> None:
+    def __init__(self, move: MoveSummary, dancers: Sequence[Dancer]) -> None:
         self._move = move
         self._dancers = dancers
         self._length_s = max(move.clip.duration_s, *move.beats[-1:], 0.1)

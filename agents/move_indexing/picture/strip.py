@@ -10,7 +10,7 @@ from agents.drawing.canvas import INK, LEFT, QUIET, Scale, Sheet, paled
 from agents.drawing.counts import FIVE, ONE, legible
 from agents.drawing.text import Pen
 from agents.move_indexing.picture.bodies import Dancer
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 
 _EIGHTS_PX, _BEATS_PX, _DIGITS_PX, _SEEN_PX, _AXIS_PX = 26, 30, 30, 20, 30
 STRIP_PX = 12 + _EIGHTS_PX + _BEATS_PX + _DIGITS_PX + 2 * _SEEN_PX + _AXIS_PX
@@ -25,7 +25,7 @@ _MOST_TICKS = 14
 _PALE = 0.35
 
 
-def draw_strip(sheet: Sheet, top: float, move: MoveCard, dancers: Sequence[Dancer]) -> None:
+def draw_strip(sheet: Sheet, top: float, move: MoveSummary, dancers: Sequence[Dancer]) -> None:
     """From `top` on, `STRIP_PX` high."""
     length_s = max(move.clip.duration_s, *move.beats[-1:], 0.1)
     scale = Scale(0, length_s, length_s)
@@ -38,7 +38,7 @@ def draw_strip(sheet: Sheet, top: float, move: MoveCard, dancers: Sequence[Dance
     _seconds(sheet, at + len(dancers) * _SEEN_PX, scale)
 
 
-def _eights(sheet: Sheet, top: float, scale: Scale, move: MoveCard) -> None:
+def _eights(sheet: Sheet, top: float, scale: Scale, move: MoveSummary) -> None:
     sheet.words(LEFT - 10, top + _EIGHTS_PX / 2 - 2, "eights", _LABEL)
     if not move.eights:
         sheet.words(LEFT + 2, top + _EIGHTS_PX / 2 - 2, "no whole eight", _NONE)
@@ -49,7 +49,7 @@ def _eights(sheet: Sheet, top: float, scale: Scale, move: MoveCard) -> None:
         sheet.fitting((left + right) / 2, top + _EIGHTS_PX / 2 - 2, names, _NAME, right - left - 8)
 
 
-def _beats(sheet: Sheet, top: float, scale: Scale, move: MoveCard) -> None:
+def _beats(sheet: Sheet, top: float, scale: Scale, move: MoveSummary) -> None:
     sheet.words(LEFT - 10, top + _BEATS_PX + _DIGITS_PX / 2, "counts", _LABEL)
     sheet.box(LEFT, top, scale.x(scale.end_s) - LEFT, _BEATS_PX, _PAPER)
     xs, counts = scale.xs(np.array(move.beats, float)), np.array(move.counts, int)

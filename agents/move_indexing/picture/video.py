@@ -9,12 +9,12 @@ from agents.media.redraw import redraw
 from agents.move_indexing.picture.bodies import Dancer
 from agents.move_indexing.picture.overlay import Overlay
 from infra.base.atomic_file import replacing
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 
 
 def write_video(
     path: Path,
-    move: MoveCard,
+    move: MoveSummary,
     dancers: Sequence[Dancer],
     target: Path,
     report: Callable[[float], None] = lambda _: None,

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from agents.audio_analysis.agent import STEP
+from agents.audio_analysis.inputs import SongToAnalyze
 from agents.step import Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed, Doubt
 from schemas.base import Corrections, MediaFacts, MediaRef, Options
 from schemas.song_accepted import SongAccepted
+from streams.testing import work_of
 
 
 class OneFile:
@@ -35,12 +37,12 @@ def test_an_accepted_song_is_analysed(song_file: Path, analysis: AudioAnalysis, 
     store, fractions = OneFile(song_file), list[float]()
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task", report=fractions.append)
     event = _accepted(store)
-    result = STEP.work(event, tools)
+    result = work_of(STEP, event, tools)
     said = STEP.emit(event, result)
     assert isinstance(said, AudioAnalyzed)
     assert said.analysis == analysis
     assert (said.request_id, said.title, said.options) == (event.request_id, event.title, event.options)
-    assert STEP.key(said) == store.sha256
+    assert STEP.subject(event, said.analysis) == store.sha256
     assert fractions
 
 
@@ -49,7 +51,7 @@ def test_the_result_depends_on_the_song_alone(song_file: Path, tmp_path: Path) -
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task")
     event = _accepted(store)
     other = event.model_copy(update={"title": "another", "options": Options(seed=5), "request_id": "r2"})
-    assert STEP.known_by(event, tools) == STEP.known_by(other, tools) == {"song": store.sha256}
+    assert STEP.depends_on(event, tools) == STEP.depends_on(other, tools) == SongToAnalyze(sha256=store.sha256)
 
 
 def test_corrections_change_what_is_said_and_not_what_is_remembered(
@@ -58,7 +60,7 @@ def test_corrections_change_what_is_said_and_not_what_is_remembered(
     store = OneFile(song_file)
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task")
     plain, moved = _accepted(store), _accepted(store).model_copy(update={"corrections": Corrections(count_offset=4)})
-    assert STEP.known_by(plain, tools) == STEP.known_by(moved, tools)
+    assert STEP.depends_on(plain, tools) == STEP.depends_on(moved, tools)
     said = STEP.emit(moved, analysis)
     assert said.analysis.counts == tuple((count + 3) % 8 + 1 for count in analysis.counts)
     assert said.corrections == moved.corrections

@@ -34,7 +34,7 @@ def heard(beats: int = 56, first_s: float = 1.0) -> AudioAnalysis:
             "counts": counts,
             "downbeats": [time for time, count in zip(times, counts, strict=True) if count in {1, 5}],
             "sections": [
-                {"start_s": a, "end_s": b, "label": label, "rhythm": rhythm, "music": n, "confidence": sure}
+                {"start_s": a, "end_s": b, "label": label, "rhythm": rhythm, "repeat_group": n, "confidence": sure}
                 for n, ((a, b), (label, rhythm, sure)) in enumerate(zip(pairwise(edges), parts, strict=True))
             ],
             "energy": np.linspace(0.1, 0.9, beats).round(4).tolist(),

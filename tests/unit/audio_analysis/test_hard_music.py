@@ -79,7 +79,7 @@ def test_music_that_comes_again_is_known_again(tmp_path: Path) -> None:
     sections = analyze(write(tmp_path / "song.wav", song.samples, "pcm_s16le")).sections
     heard = [section for section in sections if section.end_s - section.start_s > 8]
     assert [section.rhythm for section in heard] == list(parts)
-    numbers = {rhythm: {section.music for section in heard if section.rhythm == rhythm} for rhythm in parts}
+    numbers = {rhythm: {section.repeat_group for section in heard if section.rhythm == rhythm} for rhythm in parts}
     assert all(len(same) == 1 for same in numbers.values())
     assert len(set.union(*numbers.values())) == 2
 

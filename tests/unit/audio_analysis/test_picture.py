@@ -24,7 +24,7 @@ from agents.audio_analysis.picture.colours import band_colour, trust_colour
 from agents.audio_analysis.picture.draw import draw, figure
 from agents.audio_analysis.picture.lines import lines_of
 from agents.audio_analysis.picture.wave import Wave, wave_of
-from agents.audio_analysis.picture.words import letter, names, sureness
+from agents.audio_analysis.picture.words import names, sureness
 from agents.drawing.canvas import LEFT, SHEET_PX, WIDTH
 from agents.drawing.counts import ONE
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
@@ -75,7 +75,7 @@ def spread(beats: int, seconds: float, sections: int) -> dict[str, object]:
         "counts": tuple(n % 8 + 1 for n in range(beats)),
         "energy": tuple(np.linspace(0, 1, beats).tolist()),
         "sections": tuple(
-            Section(start_s=a, end_s=b, label="verse", rhythm="majao", music=n)
+            Section(start_s=a, end_s=b, label="verse", rhythm="majao", repeat_group=n)
             for n, (a, b) in enumerate(pairwise(edges))
         ),
     }
@@ -142,7 +142,7 @@ def test_each_section_is_named_in_the_overview_and_where_it_starts(plotted: Figu
 
 def test_the_same_music_has_the_same_colour_and_letter(wave: Wave, analysis: AudioAnalysis) -> None:
     made = [
-        Section(start_s=start, end_s=start + 10, label="verse", rhythm="derecho", music=music)
+        Section(start_s=start, end_s=start + 10, label="verse", rhythm="derecho", repeat_group=music)
         for start, music in ((0, 0), (10, 1), (20, 0))
     ]
     picture = figure(wave, analysis.model_copy(update={"sections": tuple(made)}), "Luna")
@@ -290,7 +290,8 @@ def test_what_does_not_decode_leaves_no_file(analysis: AudioAnalysis, tmp_path: 
 
 @pytest.mark.parametrize(("music", "expected"), [(0, "A"), (25, "Z"), (26, "AA"), (701, "ZZ"), (702, "AAA")])
 def test_letters_go_on_after_z(music: int, expected: str) -> None:
-    assert letter(music) == expected
+    section = Section(start_s=0, end_s=1, label="verse", rhythm="derecho", repeat_group=music)
+    assert section.letter == expected
 
 
 @pytest.mark.parametrize("seen", [lambda rgb: rgb, lambda rgb: (0.6 * rgb[0] + 0.4 * rgb[1],) * 2 + rgb[2:]])

@@ -10,7 +10,7 @@ import pytest
 
 from infra.move_index import MoveIndex
 from schemas.base import Difficulty, Level, MediaFacts
-from schemas.faults import Retryable
+from schemas.faults import Unavailable
 from schemas.move_indexed import Dancers, Eight, Move
 
 DIFFICULTIES: tuple[Difficulty, ...] = ("beginner", "intermediate", "advanced")
@@ -50,7 +50,7 @@ def fill(index: MoveIndex, moves: list[Move] = MOVES) -> None:
         index.upsert(move)
 
 
-def away(index: MoveIndex) -> list[Retryable]:
+def away(index: MoveIndex) -> list[Unavailable]:
     """What every kind of call says while the index is away."""
     calls: list[Callable[[], object]] = [
         lambda: index.upsert(MOVES[5]),
@@ -62,7 +62,7 @@ def away(index: MoveIndex) -> list[Retryable]:
     ]
     said = []
     for call in calls:
-        with pytest.raises(Retryable) as caught:
+        with pytest.raises(Unavailable) as caught:
             call()
         said.append(caught.value)
     return said

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 import infra.media_store
 from infra.media_store import MediaStore
-from schemas.faults import Poison, Retryable
+from schemas.faults import Poison, Retryable, Unavailable
 
 
 @pytest.fixture
@@ -180,6 +180,8 @@ def test_a_machine_that_does_not_open_it_may_open_it_later(
 
     with monkeypatch.context() as system:
         system.setattr(os, "open", refused)
-        with pytest.raises(Retryable, match=os.strerror(number)) as caught:
+        with pytest.raises((Retryable, Unavailable), match=os.strerror(number)) as caught:
             store.add(here / "a", "audio")
-    assert caught.value.reason == ("disk_full" if number == errno.ENOSPC else "storage")
+    full = number == errno.ENOSPC
+    assert isinstance(caught.value, Unavailable) == full
+    assert caught.value.reason == ("disk_full" if full else "storage")

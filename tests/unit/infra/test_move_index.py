@@ -16,6 +16,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from infra.move_index import MoveIndex, MoveIndexError, MoveIndexLockedError
+from infra.move_index.base import _payload, point_id
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from tests.chaos.qdrant_gate import QdrantGate
@@ -202,6 +203,7 @@ def test_reopened_it_is_the_same(tmp_path: Path, reopen: Callable[[Path], MoveIn
 KILLED = """
 import sys
 from pathlib import Path
+from infra.move_index.base import _payload, point_id
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.move_indexed import Move
 moves = [Move.model_validate_json(line) for line in Path(sys.argv[1]).read_text().splitlines()]
@@ -300,3 +302,15 @@ def test_an_emptied_server_has_the_version_of_an_empty_one() -> None:
     assert index.version() != empty
     shared.delete("bachata_moves", points_selector=[str(p.id) for p in shared.scroll("bachata_moves")[0]])
     assert index.version() == empty
+
+
+def test_a_move_that_another_version_wrote_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    fill(index)
+    old = make_move(77)
+    index._put(point_id(old.clip.sha256), old.embedding, {**_payload(old, "digest"), "card": '{"of": "another shape"}'})
+    assert len(index.all_moves()) == len(index.all_moves(embeddings=False)) == len(MOVES)
+    assert len(index.search(vector=old.embedding, limit=1000)) == len(MOVES)
+    assert index.get(old.clip.sha256) is None
+    assert sum("another version" in record.message for record in caplog.records) == 1
+    index.close()

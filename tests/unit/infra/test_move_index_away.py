@@ -13,7 +13,7 @@ import pytest
 
 from infra.move_index import server
 from infra.move_index.server import QdrantServerMoveIndex
-from schemas.faults import Fault, Poison, Retryable
+from schemas.faults import Fault, Poison, Unavailable
 from tests.chaos.qdrant_gate import QdrantGate
 from tests.unit.infra.moves import MOVES, away, fill
 
@@ -55,7 +55,7 @@ def test_a_server_that_is_away_comes_back(
     fill(index, MOVES[:3])
     version = index.version()
     misbehave(gate)
-    with pytest.raises(Retryable, match=said) as caught:
+    with pytest.raises(Unavailable, match=said) as caught:
         index.upsert(MOVES[3])
     assert caught.value.reason == "qdrant_away"
     assert gate.url in str(caught.value)
@@ -86,7 +86,7 @@ def test_who_waits_for_a_hanging_server_is_told_together(gate: QdrantGate, monke
     told: list[str] = []
 
     def ask() -> None:
-        with pytest.raises(Retryable) as caught:
+        with pytest.raises(Unavailable) as caught:
             index.count()
         told.append(str(caught.value))
 
@@ -103,7 +103,7 @@ def test_who_waits_for_a_hanging_server_is_told_together(gate: QdrantGate, monke
 def test_a_server_that_lost_the_collection_gets_a_new_one(gate: QdrantGate, served: QdrantServerMoveIndex) -> None:
     empty = QdrantServerMoveIndex(gate.url)
     gate.forget()
-    with pytest.raises(Retryable, match=r"404 Not Found .*doesn't exist") as caught:
+    with pytest.raises(Unavailable, match=r"404 Not Found .*doesn't exist") as caught:
         served.search(vector=MOVES[0].embedding)
     assert caught.value.reason == "qdrant_refuses"
     assert served.count() == 0
@@ -148,11 +148,11 @@ def answering(status: int) -> Iterator[str]:
     [
         (400, Poison, "qdrant_refuses"),
         (422, Poison, "qdrant_refuses"),
-        (401, Retryable, "qdrant_refuses"),
-        (403, Retryable, "qdrant_refuses"),
-        (409, Retryable, "qdrant_refuses"),
-        (429, Retryable, "qdrant_away"),
-        (503, Retryable, "qdrant_away"),
+        (401, Unavailable, "qdrant_refuses"),
+        (403, Unavailable, "qdrant_refuses"),
+        (409, Unavailable, "qdrant_refuses"),
+        (429, Unavailable, "qdrant_away"),
+        (503, Unavailable, "qdrant_away"),
     ],
 )
 def test_only_a_faulty_request_condemns_the_event(status: int, fault: type[Fault], reason: str) -> None:

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from agents.intake.agent import STEP
-from agents.media.submitted import accept
+from agents.media.submitted import SubmittedFile, accept
 from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
+from streams.testing import work_of
 from tests.unit.media.builders import tone, write_clip, write_sound
 
 
@@ -37,61 +38,61 @@ def submitted(**source: str) -> SongSubmitted:
 
 def refusal(event: SongSubmitted, tools: Tools) -> str:
     with pytest.raises(Poison) as caught:
-        STEP.work(event, tools)
+        work_of(STEP, event, tools)
     return caught.value.reason
 
 
 def test_a_song_named_by_its_path_is_stored_and_accepted(songs: Path, tools: Tools) -> None:
     event = submitted(path="Luna Nueva.mp3")
-    facts = STEP.work(event, tools)
+    facts = work_of(STEP, event, tools)
     content = (songs / "Luna Nueva.mp3").read_bytes()
     assert facts.sha256 == hashlib.sha256(content).hexdigest()
     assert facts.size_bytes == len(content)
     assert facts.kind == "audio"
     assert tools.media.path(facts.sha256).read_bytes() == content
     accepted = STEP.emit(event, facts)
-    assert (accepted.request_id, accepted.title, STEP.key(accepted)) == ("r1", "Luna Nueva", facts.sha256)
+    assert (accepted.request_id, accepted.title, STEP.subject(event, facts)) == ("r1", "Luna Nueva", facts.sha256)
 
 
 def test_a_song_of_the_store_gives_the_same_facts(tools: Tools) -> None:
-    by_path = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    by_path = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = submitted(sha256=by_path.sha256)
-    assert STEP.work(event, tools) == by_path
+    assert work_of(STEP, event, tools) == by_path
     assert STEP.emit(event, by_path).title == by_path.sha256[:12]
 
 
 def test_a_title_that_is_given_is_kept(tools: Tools) -> None:
-    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = SongSubmitted(source=Source(path="Luna Nueva.mp3"), request_id="r1", title="Otra Luna")
     assert STEP.emit(event, facts).title == "Otra Luna"
 
 
 def test_a_name_that_cannot_be_a_title_is_not_one(tools: Tools) -> None:
-    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     assert STEP.emit(submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]
 
 
 def test_emitting_without_a_request_is_a_fault_of_the_program(tools: Tools) -> None:
-    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
+    facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     with pytest.raises(AssertionError, match="request_id"):
         STEP.emit(SongSubmitted(source=Source(path="Luna Nueva.mp3")), facts)
 
 
 def test_a_source_is_known_by_its_content_or_by_its_file(songs: Path, tools: Tools) -> None:
     path = songs / "Luna Nueva.mp3"
-    sha = STEP.work(submitted(path=str(path)), tools).sha256
-    assert STEP.known_by(submitted(sha256=sha), tools) == {"sha256": sha}
-    by_name = STEP.known_by(submitted(path="Luna Nueva.mp3"), tools)
-    assert by_name == STEP.known_by(submitted(path=str(path)), tools)
+    sha = work_of(STEP, submitted(path=str(path)), tools).sha256
+    assert STEP.depends_on(submitted(sha256=sha), tools) == SubmittedFile(sha256=sha)
+    by_name = STEP.depends_on(submitted(path="Luna Nueva.mp3"), tools)
+    assert by_name == STEP.depends_on(submitted(path=str(path)), tools)
     os.utime(path, ns=(1, 1))
-    assert STEP.known_by(submitted(path="Luna Nueva.mp3"), tools) != by_name
+    assert STEP.depends_on(submitted(path="Luna Nueva.mp3"), tools) != by_name
 
 
 def test_a_remembered_result_holds_while_the_store_has_the_song(tools: Tools) -> None:
-    facts = STEP.work(submitted(path="Luna Nueva.mp3"), tools)
-    assert STEP.holds(facts, tools)
+    facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
+    assert STEP.is_valid(facts, tools)
     tools.media.path(facts.sha256).unlink()
-    assert not STEP.holds(facts, tools)
+    assert not STEP.is_valid(facts, tools)
 
 
 def test_sources_that_cannot_be_taken(songs: Path, tools: Tools) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from agents.media.container import open_container
 from agents.media.sniff import sniff
-from agents.media.submitted import find_source, source_identity
+from agents.media.submitted import SubmittedFile, locate, store
 from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import Source
@@ -88,13 +88,13 @@ def test_a_source_that_cannot_be_looked_at(
     with monkeypatch.context() as system:
         refuse(system, Path, "stat", number)
         with pytest.raises(Fault) as caught:
-            source_identity(Source(path="a.mkv"), tools)
+            locate(Source(path="a.mkv"), tools)
     check(caught.value, kind, reason, song)
 
 
 def test_a_name_longer_than_any_file_has(tools: Tools) -> None:
     with pytest.raises(Poison) as caught:
-        find_source(Source(path="a" * 300), tools, "audio")
+        store(SubmittedFile(path="a" * 300), tools, "audio")
     assert caught.value.reason == "not_found"
 
 

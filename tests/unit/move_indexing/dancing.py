@@ -14,7 +14,7 @@ from agents.move_indexing.dancers.kept import Watched
 from agents.move_indexing.dancers.sightings import Moment, Sighting
 from infra.base.atomic_file import sha256_of
 from schemas.base import MediaFacts
-from schemas.move_indexed import Dancers, Eight, MoveCard
+from schemas.move_indexed import Dancers, Eight, MoveSummary
 from tests.unit.media.builders import write_drawn_clip
 from tests.unit.move_indexing.kit import BLUE, RED, standing
 
@@ -77,7 +77,7 @@ def clip(path: Path, picture: Callable[[float], Floats] = grey, *, sound: bool =
     return write_drawn_clip(path, SECONDS, FPS, SIZE, BPM if sound else None, picture)
 
 
-def move(path: Path) -> MoveCard:
+def move(path: Path) -> MoveSummary:
     """The clip as the library has it: ten beats, one whole eight."""
     facts = MediaFacts(
         sha256=sha256_of(path),
@@ -90,7 +90,7 @@ def move(path: Path) -> MoveCard:
         height=SIZE[1],
         fps=FPS,
     )
-    return MoveCard(
+    return MoveSummary(
         clip=facts,
         name="to_and_fro",
         move="to_and_fro",

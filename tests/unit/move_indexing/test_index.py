@@ -17,6 +17,7 @@ from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+from streams.testing import work_of
 from tests.unit.media.builders import MakeClip
 
 
@@ -27,7 +28,7 @@ def _event(path: Path, clip: str = "basic_side_1", **said: Any) -> MoveSubmitted
 
 def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Path) -> None:
     path = shutil.copy(rendered_clips / "lady_right_turn.mp4", tmp_path)
-    move = STEP.work(_event(path, tempo_bpm=125.0, category="turns"), tools)
+    move = work_of(STEP, _event(path, tempo_bpm=125.0, category="turns"), tools)
     said = STEP.emit(_event(path), move)
     assert (said.move.move, said.move.category, said.request_id) == ("basic", "turns", "r1")
     assert type(said.move) is Move
@@ -36,15 +37,15 @@ def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Pat
     assert said.move.motion is not None
     assert said.move.motion.couple is not None
     assert said.move.motion.couple.face_to_face > 0.5
-    assert min(said.move.motion.lead.found, said.move.motion.follow.found) > 0.9
+    assert min(said.move.motion.lead.detected, said.move.motion.follow.detected) > 0.9
     assert said.move.motion.follow.turns > 1.5 * said.move.motion.lead.turns
     assert said.move.tempo_bpm == pytest.approx(128, abs=0.5)
     assert said.move.beats[0] == pytest.approx(0.4, abs=0.02)
     assert [eight.start_beat for eight in said.move.eights] == [0, 8]
     assert len(said.move.eights[0].start_pose) == len(said.move.eights[0].end_pose) == 52
     assert np.linalg.norm(said.move.embedding) == pytest.approx(1, abs=1e-5)
-    assert STEP.key(said) == move.clip.sha256
-    assert STEP.holds(move, tools)
+    assert STEP.subject(_event(path), move) == move.clip.sha256
+    assert STEP.is_valid(move, tools)
     assert type(said).model_validate_json(said.model_dump_json()) == said
     assert STEP.result.model_validate_json(move.model_dump_json()) == move
     assert list((tools.cache_dir / "mezzanines" / move.clip.sha256).glob("balanced-*.mp4"))
@@ -52,7 +53,7 @@ def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Pat
 
 def test_a_clip_with_nobody_in_it_is_refused(clip: MakeClip, tools: Tools) -> None:
     with pytest.raises(Poison) as fault:
-        STEP.work(_event(clip(seconds=2.0, fps=10)), tools)
+        work_of(STEP, _event(clip(seconds=2.0, fps=10)), tools)
     assert fault.value.reason == "nobody"
 
 
@@ -60,15 +61,17 @@ def test_a_song_is_no_clip(tools: Tools, tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(b"ID3" + bytes(5000))
     with pytest.raises(Poison):
-        STEP.work(_event(path), tools)
+        work_of(STEP, _event(path), tools)
 
 
 def test_what_a_person_says_is_part_of_what_a_move_is_known_by(clip: MakeClip, tools: Tools) -> None:
     path = clip(seconds=2.0, fps=10)
-    known = [STEP.known_by(e, tools) for e in (_event(path), _event(path, tempo_bpm=120.0), _event(path, clip="other"))]
+    known = [
+        STEP.depends_on(e, tools) for e in (_event(path), _event(path, tempo_bpm=120.0), _event(path, clip="other"))
+    ]
     assert known[0] != known[1]
     assert known[0] != known[2]
-    assert known[0] == STEP.known_by(_event(path), tools)
+    assert known[0] == STEP.depends_on(_event(path), tools)
 
 
 @pytest.mark.parametrize(

@@ -127,26 +127,26 @@ def test_a_couple_is_told_by_how_it_stands() -> None:
     assert said.lead is not None
     assert said.follow is not None
     assert said.couple is not None
-    assert (said.lead.found, said.lead.seen, said.lead.confidence) == (0.9, 1.0, 0.8)
-    assert said.lead.travel == said.lead.pace == 0
+    assert (said.lead.detected, said.lead.tracked, said.lead.confidence) == (0.9, 1.0, 0.8)
+    assert said.lead.travel == said.lead.limb_speed == 0
     assert said.follow.travel == pytest.approx(0.3 * 2 * 2, rel=0.1)  # there and back in each of a bar's two seconds
-    assert said.follow.pace == pytest.approx(0.3 * 2, rel=0.1)
+    assert said.follow.limb_speed == pytest.approx(0.3 * 2, rel=0.1)
     assert said.couple.distance[1] == pytest.approx(1.2, abs=0.1)
-    assert (said.couple.face_to_face, said.couple.same_way, said.couple.close) == (1.0, 0.0, 0.0)
+    assert (said.couple.face_to_face, said.couple.same_direction, said.couple.close) == (1.0, 0.0, 0.0)
     assert 0.5 < said.couple.hands_joined < 1
-    assert said.lead.joints["left_knee"].usual_deg == pytest.approx(180, abs=1)
+    assert said.lead.joints["left_knee"].median_deg == pytest.approx(180, abs=1)
     assert 0 < said.energy < 1
 
 
 def test_one_behind_the_other_looks_the_same_way() -> None:
     said = motion(Dance(_who_stands(300), _who_stands(300), _who_stands(320), Dancers(one=1, both=1)), TEMPO)
     assert said.couple is not None
-    assert (said.couple.face_to_face, said.couple.same_way, said.couple.close) == (0.0, 1.0, 1.0)
+    assert (said.couple.face_to_face, said.couple.same_direction, said.couple.close) == (0.0, 1.0, 1.0)
 
 
 def test_who_is_hardly_seen_does_not_make_a_move_lively() -> None:
     restless = replace(_who_stands(360, moves=3.0), seen=np.arange(80) < 10)
     said = motion(Dance(_who_stands(300), _who_stands(300), restless, Dancers(one=1, both=0.1)), TEMPO)
     assert said.follow is not None
-    assert said.follow.pace > 1
+    assert said.follow.limb_speed > 1
     assert said.energy == 0

@@ -14,6 +14,7 @@ from agents.step import Tools
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_submitted import MoveSubmitted
+from streams.testing import work_of
 from tests.unit.move_indexing import odd
 
 
@@ -31,7 +32,7 @@ def _submitted(path: Path) -> MoveSubmitted:
 
 def test_one_person_is_a_move_that_says_so(tools: Tools, tmp_path: Path) -> None:
     path = odd.write(tmp_path / "one.mp4", odd.one_person(), 5.0, 15)
-    move = STEP.work(_submitted(path), tools)
+    move = work_of(STEP, _submitted(path), tools)
     assert move.dancers.one > 0.9
     assert move.dancers.both < 0.1
     assert any("both dancers" in warning for warning in move.warnings)
@@ -53,7 +54,7 @@ def test_the_couple_in_front_is_told_from_who_is_behind(
 
 def test_black_frames_are_refused(tools: Tools, tmp_path: Path) -> None:
     with pytest.raises(Poison) as fault:
-        STEP.work(_submitted(odd.write(tmp_path / "black.mp4", odd.black(), 3.0, 15)), tools)
+        work_of(STEP, _submitted(odd.write(tmp_path / "black.mp4", odd.black(), 3.0, 15)), tools)
     assert fault.value.reason == "nobody"
     assert "both dancers" in str(fault.value)
 

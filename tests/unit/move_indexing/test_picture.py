@@ -20,15 +20,16 @@ from agents.arrays import Floats
 from agents.drawing.canvas import LEFT, SHEET_PX, WIDTH, rgb_of
 from agents.media.pictures import Picture, pictures, pictures_at
 from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Moment
+from agents.move_indexing.draw_job import MapPoint
 from agents.move_indexing.picture import keys, library, overlay
 from agents.move_indexing.picture.bodies import FOLLOW, LEAD, Body, Dancer, couple
-from agents.move_indexing.picture.library import Point, draw_map, looks_of
+from agents.move_indexing.picture.library import draw_map, looks_of
 from agents.move_indexing.picture.plane import places
 from agents.move_indexing.picture.skeleton import draw_body
 from agents.move_indexing.picture.tiles import Scene, tiles
 from agents.move_indexing.picture.video import write_video
 from schemas.faults import Poison
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 from tests.unit.media.builders import write_drawn_clip
 from tests.unit.media.known_media import make_clip
 from tests.unit.move_indexing import dancing
@@ -43,7 +44,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def move(path: Path) -> MoveCard:
+def move(path: Path) -> MoveSummary:
     return dancing.move(path)
 
 
@@ -53,7 +54,9 @@ def dancers() -> tuple[Dancer, Dancer]:
 
 
 @pytest.fixture(scope="module")
-def drawn(path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def drawn(
+    path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     target = tmp_path_factory.mktemp("drawn") / "drawn.mp4"
     write_video(path, move, dancers, target)
     return target
@@ -151,7 +154,7 @@ def test_moments_get_the_picture_nearest_to_them(path: Path) -> None:
     assert [round(picture.time_s * FPS) for picture in found] == [0, 30, 31, SECONDS * FPS - 1]
 
 
-def test_what_does_not_decode_is_poison_and_leaves_no_file(move: MoveCard, tmp_path: Path) -> None:
+def test_what_does_not_decode_is_poison_and_leaves_no_file(move: MoveSummary, tmp_path: Path) -> None:
     (tmp_path / "in.mp4").write_bytes(b"no video at all")
     with pytest.raises(Poison):
         write_video(tmp_path / "in.mp4", move, (), tmp_path / "out.mp4")
@@ -227,7 +230,7 @@ def test_a_tile_without_dancers_shows_where_they_were(dancers: tuple[Dancer, Dan
 
 
 def test_key_frames_of_a_whole_eight_have_their_counts_and_times_below(
-    path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer]
+    path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer]
 ) -> None:
     said = words(keys.figure(path, move, dancers))
     assert said[:4] == ["follow", "lead", "dashed, pale: hidden for a moment", "to_and_fro"]
@@ -241,7 +244,7 @@ def test_key_frames_of_a_whole_eight_have_their_counts_and_times_below(
 
 
 def test_the_sheet_shows_both_skeletons_and_when_each_is_seen(
-    path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path: Path
+    path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path
 ) -> None:
     keys.draw_keys(path, move, dancers, tmp_path / "new" / "keys.png")
     image = cv2.imread(str(tmp_path / "new" / "keys.png"))
@@ -260,7 +263,7 @@ def test_the_sheet_shows_both_skeletons_and_when_each_is_seen(
         assert follow[round(time_s / SECONDS * WIDTH)] == there
 
 
-def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveCard) -> None:
+def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveSummary) -> None:
     beats = tuple(0.4 * n for n in range(34))
     long = {"beats": beats, "counts": tuple(n % 8 + 1 for n in range(34))}
     eights = tuple(move.eights[0].model_copy(update={"start_beat": n}) for n in (0, 8, 16))
@@ -278,7 +281,7 @@ def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveC
 
 @pytest.mark.parametrize("name", ["$x_", "$\\frac{1}{0}$", "Amor 💔 愛 \x00\x1b[31m", "W" * 200, "\u202eolleh"])
 def test_no_name_is_too_odd_and_no_clip_too_bare(
-    name: str, path: Path, move: MoveCard, dancers: tuple[Dancer, Dancer]
+    name: str, path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer]
 ) -> None:
     odd = move.model_copy(update={"name": name, "category": name, "beats": (0.5,), "counts": (3,), "eights": ()})
     canvas = FigureCanvasAgg(keys.figure(path, odd, dancers))
@@ -309,7 +312,7 @@ def test_the_sound_is_heard_when_it_was(path: Path, drawn: Path) -> None:
     assert abs(lag) / 22050 < 0.005
 
 
-def test_a_clip_without_sound_is_drawn_too(move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path: Path) -> None:
+def test_a_clip_without_sound_is_drawn_too(move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path) -> None:
     write_video(dancing.clip(tmp_path / "mute.mp4", sound=False), move, dancers, tmp_path / "drawn.mp4")
     with av.open(str(tmp_path / "drawn.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video"]
@@ -324,7 +327,7 @@ def test_skeletons_follow_the_dancers_through_the_video(drawn: Path) -> None:
         assert all(has_near(follow, follow_at(time_s)[joint]) == follow_there for joint in (*HIPS, *KNEES))
 
 
-def test_the_count_flashes_on_its_beat(move: MoveCard, drawn: Path) -> None:
+def test_the_count_flashes_on_its_beat(move: MoveSummary, drawn: Path) -> None:
     shown = frames(drawn)
     for beat, count in list(zip(move.beats, move.counts, strict=True))[:9]:
         on, between = (shown[round(time * FPS)][1][10:125, 10:90].astype(int) for time in (beat, beat + 0.3))
@@ -343,7 +346,7 @@ def test_the_bar_says_where_in_the_clip_we_are(drawn: Path) -> None:
         assert abs(white.mean() - number / FPS / SECONDS * long) < 4
 
 
-def test_progress_is_told_up_to_the_end(path: Path, move: MoveCard, tmp_path: Path) -> None:
+def test_progress_is_told_up_to_the_end(path: Path, move: MoveSummary, tmp_path: Path) -> None:
     told: list[float] = []
     write_video(path, move, (), tmp_path / "out.mp4", told.append)
     assert told == sorted(told)
@@ -353,7 +356,7 @@ def test_progress_is_told_up_to_the_end(path: Path, move: MoveCard, tmp_path: Pa
 
 @pytest.mark.parametrize("size", [(96, 160), (160, 96), (64, 64)])
 def test_no_clip_is_too_small_for_what_is_drawn_on_it(
-    size: tuple[int, int], move: MoveCard, dancers: tuple[Dancer, Dancer], tmp_path: Path
+    size: tuple[int, int], move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path
 ) -> None:
     small = write_drawn_clip(tmp_path / "small.mp4", 1.0, 10, size)
     write_video(small, move, dancers, tmp_path / "drawn.mp4")
@@ -369,13 +372,16 @@ def test_a_count_fades_until_the_next() -> None:
 # The map of the library.
 
 
-def points(many: int, categories: int = 3) -> list[Point]:
+def points(many: int, categories: int = 3) -> list[MapPoint]:
     """`many` moves, each near one of so many far-apart centres."""
     rng = np.random.default_rng(5)
     centres = rng.normal(size=(categories, 512))
     made = centres[np.arange(many) % categories] + 0.1 * rng.normal(size=(many, 512))
     made /= np.linalg.norm(made, axis=1, keepdims=True)
-    return [Point(f"clip_{n}", f"kind_{n % categories:02d}", tuple(row)) for n, row in enumerate(made.tolist())]
+    return [
+        MapPoint(name=f"clip_{n}", category=f"kind_{n % categories:02d}", embedding=tuple(row))
+        for n, row in enumerate(made.tolist())
+    ]
 
 
 def test_like_moves_are_nearer_than_unlike_ones() -> None:
@@ -478,7 +484,7 @@ def test_boxes_of_the_map_hold_all_points() -> None:
 # What is loaded.
 
 
-@pytest.mark.parametrize("module", ["agents.move_indexing.showing", "streams.cli.moves"])
+@pytest.mark.parametrize("module", ["agents.move_indexing.draw_job", "streams.cli.moves"])
 def test_nothing_heavy_is_loaded_before_it_draws(module: str) -> None:
     code = f"import sys, {module}; sys.exit(any(m in sys.modules for m in ('numpy', 'matplotlib', 'cv2', 'av')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -486,8 +492,10 @@ def test_nothing_heavy_is_loaded_before_it_draws(module: str) -> None:
 
 def test_pyplot_is_never_loaded(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from agents.move_indexing.picture.library import Point, draw_map;"
-        "draw_map([Point('a', 'b', (1.0, 0.0))], Path(sys.argv[1])); sys.exit('matplotlib.pyplot' in sys.modules)"
+        "import sys; from pathlib import Path; from agents.move_indexing.draw_job import MapPoint;"
+        "from agents.move_indexing.picture.library import draw_map;"
+        "draw_map([MapPoint(name='a', category='b', embedding=(1.0, 0.0))], Path(sys.argv[1]));"
+        "sys.exit('matplotlib.pyplot' in sys.modules)"
     )
     argv: list[Any] = [sys.executable, "-W", "error", "-c", code, tmp_path / "a.png"]
     assert subprocess.run(argv, check=False).returncode == 0

@@ -8,11 +8,15 @@ from collections.abc import Sequence
 import numpy as np
 from qdrant_client import QdrantClient
 
+from agents.move_scoring.inputs import ScoringInput
+from agents.move_scoring.score import score
+from agents.step import Library
 from infra.move_index import MoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.audio_analyzed import AudioAnalysis, Section
-from schemas.base import Difficulty, Level, MediaFacts
+from schemas.base import Difficulty, Level, MediaFacts, Options
 from schemas.move_indexed import Dancers, Eight, Move
+from schemas.moves_scored import Scores
 
 DIFFICULTIES: tuple[Difficulty, ...] = ("beginner", "intermediate", "advanced")
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
@@ -137,3 +141,9 @@ def make_index(moves: Sequence[Move]) -> MoveIndex:
     for move in moves:
         index.upsert(move)
     return index
+
+
+def score_of(analysis: AudioAnalysis, options: Options, library: Library) -> Scores:
+    """The scores that the options lead to."""
+    wanted = {"difficulty": options.difficulty, "energy": options.energy}
+    return score(ScoringInput(analysis=analysis, library_version=library.version(), **wanted), library)

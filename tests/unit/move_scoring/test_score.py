@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from agents.move_scoring.agent import STEP
 from agents.move_scoring.phrases import cut_phrases
-from agents.move_scoring.score import score
 from agents.playable import playable_beats, usable_eights
 from agents.step import Tools
 from infra.move_index import MoveIndex
@@ -23,7 +22,8 @@ from schemas.base import MediaFacts, Options
 from schemas.faults import Poison, Retryable
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored, Scores
-from tests.unit.move_scoring.making import make_analysis, make_index, make_library, make_move, make_song
+from streams.testing import work_of
+from tests.unit.move_scoring.making import make_analysis, make_index, make_library, make_move, make_song, score_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
@@ -74,24 +74,24 @@ def test_a_phrase_knows_its_own_tempo_energy_and_section() -> None:
 
 def test_a_song_without_beats_is_poison(thousand: MoveIndex) -> None:
     with pytest.raises(Poison) as caught:
-        score(make_analysis([1]), ANY, thousand)
+        score_of(make_analysis([1]), ANY, thousand)
     assert caught.value.reason == "no_beats"
 
 
 def test_an_empty_library_says_what_to_do() -> None:
     with pytest.raises(Poison, match="bachata index FOLDER") as caught:
-        score(make_analysis(EIGHTS), ANY, make_index([]))
+        score_of(make_analysis(EIGHTS), ANY, make_index([]))
     assert caught.value.reason == "empty_library"
 
 
 def test_a_library_without_one_whole_eight_says_so() -> None:
     with pytest.raises(Poison) as caught:
-        score(make_analysis(EIGHTS), ANY, make_index([make_move(number, eights=0) for number in range(5)]))
+        score_of(make_analysis(EIGHTS), ANY, make_index([make_move(number, eights=0) for number in range(5)]))
     assert caught.value.reason == "no_usable_moves"
 
 
 def test_scores_add_up_and_fall(thousand: MoveIndex) -> None:
-    scores = score(make_song(60), Options(), thousand)
+    scores = score_of(make_song(60), Options(), thousand)
     for phrase in scores.phrases:
         assert 1 <= len(phrase.candidates) <= 20
         assert set(phrase.candidates[0].terms) == {"tempo", "energy", "difficulty", "audio", "section"}
@@ -104,12 +104,12 @@ def test_scores_add_up_and_fall(thousand: MoveIndex) -> None:
 
 
 def test_the_same_inputs_give_the_same_bytes(thousand: MoveIndex) -> None:
-    one, two = (score(make_song(60), Options(), thousand).model_dump_json() for _ in range(2))
+    one, two = (score_of(make_song(60), Options(), thousand).model_dump_json() for _ in range(2))
     assert one == two
 
 
 def test_an_ample_library_gives_what_was_asked(thousand: MoveIndex) -> None:
-    scores = score(make_song(120), Options(difficulty="intermediate"), thousand)
+    scores = score_of(make_song(120), Options(difficulty="intermediate"), thousand)
     assert all(card.difficulty != "advanced" for card in scores.moves.values())
     assert all(abs(card.tempo_bpm / 125 - 1) <= 0.12 + 1e-9 for card in scores.moves.values())
 
@@ -135,7 +135,7 @@ def test_the_better_fit_is_first(wanted: Callable[[int], Move], other: Callable[
         make(number).model_copy(update={"embedding": same_sound, "move": "x", "category": "x", "name": name})
         for make, number, name in ((other, 1, "other"), (wanted, 2, "wanted"))
     )
-    scores = score(make_analysis(EIGHTS), Options(), make_index([first, second]))
+    scores = score_of(make_analysis(EIGHTS), Options(), make_index([first, second]))
     assert names(scores)[0] == "wanted"
 
 
@@ -143,7 +143,7 @@ def test_the_likelier_sound_is_first() -> None:
     analysis = make_analysis(EIGHTS)
     alike = (*(0.0,) * 384, *analysis.embedding)
     moves = [make_move(0), make_move(7).model_copy(update={"embedding": alike, "name": "alike"}), make_move(14)]
-    assert names(score(analysis, Options(), make_index(moves)))[0] == "alike"
+    assert names(score_of(analysis, Options(), make_index(moves)))[0] == "alike"
 
 
 def test_a_break_is_danced_by_what_stands_still() -> None:
@@ -151,14 +151,14 @@ def test_a_break_is_danced_by_what_stands_still() -> None:
     moves = [
         make_move(number, posed=False).model_copy(update={"embedding": make_move(0).embedding}) for number in range(7)
     ]
-    scores = score(make_analysis(EIGHTS, sections=(section,)), Options(), make_index(moves))
+    scores = score_of(make_analysis(EIGHTS, sections=(section,)), Options(), make_index(moves))
     assert set(names(scores)[:2]) == {"clip_3", "clip_4"}, "the dip and the body roll"
 
 
 def test_an_asked_energy_draws_the_dance_towards_it() -> None:
     library = make_index([make_move(number, energy=("low", "medium", "high")[number % 3]) for number in range(30)])
     for energy in ("low", "high"):
-        scores = score(make_analysis(EIGHTS), Options(energy=energy), library)
+        scores = score_of(make_analysis(EIGHTS), Options(energy=energy), library)
         assert scores.moves[scores.phrases[0].candidates[0].clip_sha256].energy == energy
 
 
@@ -174,7 +174,7 @@ def test_an_asked_energy_draws_the_dance_towards_it() -> None:
 )
 def test_a_phrase_is_never_without_a_move(only: Move) -> None:
     analysis = make_analysis(EIGHTS, energy=[0.1] * len(EIGHTS))
-    scores = score(analysis, Options(difficulty="beginner"), make_index([only]))
+    scores = score_of(analysis, Options(difficulty="beginner"), make_index([only]))
     assert all(names(scores, phrase) == [only.name] for phrase in range(3))
 
 
@@ -183,13 +183,13 @@ def test_a_usable_move_is_found_behind_many_that_are_not() -> None:
     unlike = (*(0.0,) * 384, *(-value for value in analysis.embedding))
     useless = [make_move(number, eights=0) for number in range(150)]
     last = make_move(999, tempo_bpm=60.0, difficulty="advanced").model_copy(update={"embedding": unlike})
-    assert names(score(analysis, Options(difficulty="beginner"), make_index([*useless, last]))) == ["clip_999"]
+    assert names(score_of(analysis, Options(difficulty="beginner"), make_index([*useless, last]))) == ["clip_999"]
 
 
 def test_harder_moves_come_in_only_for_want_of_others() -> None:
     enough = [make_move(number, tempo_bpm=90 + 10 * number) for number in range(6)]
     library = make_index([*enough, make_move(50, difficulty="advanced")])
-    assert "clip_50" not in names(score(make_analysis(EIGHTS), Options(difficulty="beginner"), library))
+    assert "clip_50" not in names(score_of(make_analysis(EIGHTS), Options(difficulty="beginner"), library))
 
 
 class CountingIndex(EdgeMoveIndex):
@@ -222,9 +222,9 @@ def test_scores_of_a_library_that_changes_are_tried_again(tmp_path: Path) -> Non
     index.upsert(make_move(1))
     index.to_come = (make_move(2),)
     with pytest.raises(Retryable) as caught:
-        score(make_analysis(EIGHTS), Options(), index)
+        score_of(make_analysis(EIGHTS), Options(), index)
     assert caught.value.reason == "library_changed"
-    assert score(make_analysis(EIGHTS), Options(), index).library_version == index.version()
+    assert score_of(make_analysis(EIGHTS), Options(), index).library_version == index.version()
     index.close()
 
 
@@ -232,7 +232,7 @@ def test_searches_do_not_grow_with_the_song(tmp_path: Path) -> None:
     index = CountingIndex(tmp_path / "edge")
     for move in make_library(300):
         index.upsert(move)
-    score(make_song(600), Options(), index)
+    score_of(make_song(600), Options(), index)
     assert index.searches <= 3 * 5
     index.close()
 
@@ -260,35 +260,36 @@ def make_tools(library: MoveIndex | None, folder: Path) -> Tools:
 
 def test_the_step_works_from_event_to_event(thousand: MoveIndex, tmp_path: Path) -> None:
     tools, before = make_tools(thousand, tmp_path), event()
-    after = STEP.emit(before, STEP.work(before, tools))
+    scores = work_of(STEP, before, tools)
+    after = STEP.emit(before, scores)
     assert MovesScored.model_validate_json(after.model_dump_json()) == after
     assert (after.analysis, after.song, after.request_id) == (before.analysis, before.song, "r1")
-    assert STEP.key(after) == before.song.sha256
+    assert STEP.subject(before, scores) == before.song.sha256
 
 
 def test_scores_are_known_by_what_they_depend_on(tmp_path: Path) -> None:
     library = make_index(make_library(3))
     tools = make_tools(library, tmp_path)
-    known = STEP.known_by(event(), tools)
-    assert known == STEP.known_by(event(seed=3, duration="full", quality="fast"), tools)
-    assert known != STEP.known_by(event(difficulty="beginner"), tools)
-    assert known != STEP.known_by(event(energy="high"), tools)
+    known = STEP.depends_on(event(), tools)
+    assert known == STEP.depends_on(event(seed=3, duration="full", quality="fast"), tools)
+    assert known != STEP.depends_on(event(difficulty="beginner"), tools)
+    assert known != STEP.depends_on(event(energy="high"), tools)
     louder = event().analysis.model_copy(update={"confidence": 0.1})
-    assert known != STEP.known_by(event().model_copy(update={"analysis": louder}), tools)
+    assert known != STEP.depends_on(event().model_copy(update={"analysis": louder}), tools)
     library.upsert(make_move(77))
-    assert known != STEP.known_by(event(), tools)
+    assert known != STEP.depends_on(event(), tools)
 
 
 def test_without_a_library_it_may_be_tried_again(tmp_path: Path) -> None:
     with pytest.raises(Retryable):
-        STEP.work(event(), make_tools(None, tmp_path))
+        work_of(STEP, event(), make_tools(None, tmp_path))
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seconds=st.integers(3, 200), tempo=st.floats(80, 200), energy=st.sampled_from([None, "low", "medium", "high"]))
 def test_any_song_is_scored_whole(thousand: MoveIndex, seconds: int, tempo: float, energy: Any) -> None:
     analysis = make_song(seconds, tempo)
-    scores = score(analysis, Options(energy=energy), thousand)
+    scores = score_of(analysis, Options(energy=energy), thousand)
     assert scores.phrases[0].start_beat == 0
     assert scores.phrases[-1].end_beat == len(analysis.beats)
     assert all(len(phrase.candidates) == 20 for phrase in scores.phrases)

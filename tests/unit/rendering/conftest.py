@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.rendering.render import render
 from agents.step import Tools
 from schemas.rendered import Video
 from schemas.sequence_planned import SequencePlanned
 from tests.unit.media.known_media import Clip, click_samples, make_clips, write_wav
-from tests.unit.rendering.kit import FolderStore, make_tools, planned, segment
+from tests.unit.rendering.kit import FolderStore, make_tools, planned, render_event, segment
 
 
 @dataclass(frozen=True)
@@ -57,4 +56,4 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Clip], song
     segments = [segment(clips[name], n % 2, song_beats[3 * n + 4 : 3 * n + 8]) for n, name in enumerate(order)]
     event = planned(segments, list(clips.values()), song)
     tools = make_tools(root, store)
-    return Scene(clips, tools, event, render(event, tools))
+    return Scene(clips, tools, event, render_event(event, tools))

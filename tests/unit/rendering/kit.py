@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
+from agents.rendering.inputs import rendering_input
+from agents.rendering.render import render
 from agents.step import Tools
 from schemas.base import MediaFacts, MediaRef, Options, Quality
 from schemas.faults import Poison
+from schemas.rendered import Video
 from schemas.sequence_planned import Plan, Segment, SequencePlanned
 from tests.unit.media.known_media import Clip
 
@@ -68,3 +71,8 @@ def planned(
         sha256=song.sha256, size_bytes=song.size_bytes, kind="audio", format="wav", codec="pcm", duration_s=10
     )
     return SequencePlanned(request_id="r-1", song=facts, title=title, options=Options(quality=quality), plan=plan)
+
+
+def render_event(event: SequencePlanned, tools: Tools) -> Video:
+    """The video of an event."""
+    return render(rendering_input(event, tools), tools)

@@ -13,7 +13,6 @@ import pytest
 
 from agents.media.keyframe_encoder import thinning
 from agents.rendering.agent import STEP
-from agents.rendering.render import render
 from infra.base.atomic_file import sha256_of
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
@@ -28,7 +27,7 @@ from tests.unit.media.known_media import (
     write_wav,
 )
 from tests.unit.rendering.conftest import Scene
-from tests.unit.rendering.kit import FolderStore, make_tools, planned, segment
+from tests.unit.rendering.kit import FolderStore, make_tools, planned, render_event, segment
 
 TICK_S = 1 / 90_000
 
@@ -164,7 +163,7 @@ def test_the_same_plan_gives_the_same_bytes_without_any_cache(scene: Scene, tmp_
     clips = [scene.clips[name] for name in names]
     wanted = [part for part in scene.event.plan.segments if part.clip_sha256 in {clip.sha for clip in clips}][:1]
     videos = [
-        render(planned(wanted, clips, scene.event.song), make_tools(tmp_path / run, _store_of(scene)))
+        render_event(planned(wanted, clips, scene.event.song), make_tools(tmp_path / run, _store_of(scene)))
         for run in ("first", "second")
     ]
     assert videos[0] == videos[1]
@@ -187,7 +186,7 @@ def test_a_full_plan_begins_with_the_song_and_may_end_between_beats(scene: Scene
         song_beats=(0.0, 0.5, 1.0, 1.25), clip_beats=(*clip.beats[1:4], half),
     )  # fmt: skip
     tools = make_tools(tmp_path, store)
-    video = render(planned([part], [clip], song), tools)
+    video = render_event(planned([part], [clip], song), tools)
     frames = list(shown_frames(tools.output_dir / video.file))
     assert video.duration_s == pytest.approx(1.25, abs=TICK_S)
     assert clip.times[frames[0].frame] == pytest.approx(clip.beats[1], abs=0.5 / 30)
@@ -199,7 +198,7 @@ def failing(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
     tools = make_tools(tmp_path, _store_of(scene))
     shared_cache = type(tools)(**{**vars(tools), "cache_dir": scene.tools.cache_dir})
     with pytest.raises(Poison) as caught:
-        render(event, shared_cache)
+        render_event(event, shared_cache)
     assert "\n" not in str(caught.value)
     assert not tools.output_dir.exists() or not list(tools.output_dir.iterdir())
     return caught.value.reason
@@ -232,7 +231,7 @@ def test_a_clip_with_no_picture_at_a_cut_is_refused(scene: Scene, tmp_path: Path
 def test_it_may_begin_where_its_picture_does(scene: Scene, tmp_path: Path, late: Clip) -> None:
     event = planned([segment(late, 2, [0.5, 1.0, 1.5])], [late], scene.event.song)
     tools = make_tools(tmp_path, _store_of(scene))
-    video = render(event, tools)
+    video = render_event(event, tools)
     first = next(shown_frames(tools.output_dir / video.file))
     assert late.times[first.frame] == pytest.approx(1.31, abs=0.5 / 30 + TICK_S)
     assert video.max_cut_error_ms <= 1000 * 0.6 / 30
@@ -275,62 +274,62 @@ def test_a_damaged_cached_file_is_made_again(scene: Scene, tmp_path: Path, patte
     clip = scene.clips["24"]
     tools = make_tools(tmp_path, _store_of(scene))
     event = planned([segment(clip, 0, [0.5, 1.0])], [clip], scene.event.song)
-    video = render(event, tools)
+    video = render_event(event, tools)
     made = next(tools.cache_dir.rglob(pattern))
     made.write_bytes(bytes(made.stat().st_size))
     with pytest.raises(Retryable, match=r"^a cached file was damaged and is made again$") as caught:
-        render(event, tools)
+        render_event(event, tools)
     assert caught.value.reason == "cache_damaged"
     assert not made.exists()
-    assert render(event, tools) == video
+    assert render_event(event, tools) == video
 
 
 def test_mezzanines_that_cannot_follow_each_other_are_made_again(scene: Scene, tmp_path: Path) -> None:
     clips = [scene.clips["24"], scene.clips["30"]]
     tools = make_tools(tmp_path, _store_of(scene))
     event = planned([segment(clips[0], 0, [0.5, 1.0]), segment(clips[1], 0, [1.0, 1.5])], clips, scene.event.song)
-    video = render(event, tools)
+    video = render_event(event, tools)
     made = next((tools.cache_dir / "mezzanines" / clips[0].sha).glob("*.mp4"))
     content = made.read_bytes()
     profile_byte = content.index(b"avcC") + 4 + 9  # in the parameter sets, which the headers hold
     made.write_bytes(content[:profile_byte] + bytes([content[profile_byte] ^ 1]) + content[profile_byte + 1 :])
     with pytest.raises(Retryable, match="made again"):
-        render(event, tools)
+        render_event(event, tools)
     assert not list(tools.cache_dir.rglob("*.mp4"))
-    assert render(event, tools) == video
+    assert render_event(event, tools) == video
 
 
 def test_progress_rises_to_one(scene: Scene, tmp_path: Path) -> None:
     told: list[float] = []
     tools = type(scene.tools)(**{**vars(scene.tools), "output_dir": tmp_path, "report": told.append})
-    render(scene.event, tools)
+    render_event(scene.event, tools)
     assert told == sorted(told)
     assert told[-1] == 1.0
 
 
 def test_the_step_says_what_its_video_depends_on(scene: Scene) -> None:
     event, tools = scene.event, scene.tools
-    known = STEP.known_by(event, tools)
+    known = STEP.depends_on(event, tools)
     other_request = event.model_copy(update={"request_id": "r-2"})
     other_title = event.model_copy(update={"title": "another"})
-    assert STEP.known_by(other_request, tools) == known != STEP.known_by(other_title, tools)
+    assert STEP.depends_on(other_request, tools) == known != STEP.depends_on(other_title, tools)
 
 
 def test_a_remembered_video_holds_while_it_is_whole(scene: Scene, tmp_path: Path) -> None:
     tools = make_tools(tmp_path, FolderStore())
-    assert not STEP.holds(scene.video, tools)
+    assert not STEP.is_valid(scene.video, tools)
     tools.output_dir.mkdir()
     copy = tools.output_dir / scene.video.file
     copy.write_bytes(scene.path.read_bytes())
-    assert STEP.holds(scene.video, tools)
+    assert STEP.is_valid(scene.video, tools)
     copy.write_bytes(b"short")
-    assert not STEP.holds(scene.video, tools)
+    assert not STEP.is_valid(scene.video, tools)
 
 
 def test_the_step_says_what_was_rendered(scene: Scene) -> None:
     said = STEP.emit(scene.event, scene.video)
     assert isinstance(said, Rendered)
-    assert STEP.key(said) == scene.event.song.sha256
+    assert STEP.subject(scene.event, scene.video) == scene.event.song.sha256
     assert (said.segments, said.video, said.title) == (scene.event.plan.segments, scene.video, scene.event.title)
 
 

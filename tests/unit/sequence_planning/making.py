@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from agents.move_scoring.phrases import cut_phrases
+from agents.sequence_planning.inputs import PlanningInput
+from agents.sequence_planning.plan import plan
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.move_indexed import Move, MoveCard
+from schemas.base import Options
+from schemas.move_indexed import Move, MoveSummary
 from schemas.moves_scored import Candidate, Phrase, Scores
 from schemas.sequence_planned import Plan, Segment
 
@@ -46,7 +49,7 @@ def check(plan: Plan, scores: Scores) -> None:
     assert plan.clips == {segment.clip_sha256: scores.moves[segment.clip_sha256].beats for segment in plan.segments}
 
 
-def _check_segment(segment: Segment, card: MoveCard) -> None:
+def _check_segment(segment: Segment, card: MoveSummary) -> None:
     assert (segment.move, segment.clip) == (card.move, card.name)
     for beats in (segment.song_beats, segment.clip_beats):
         assert all(later - earlier > EPSILON for earlier, later in pairwise(beats))
@@ -58,9 +61,15 @@ def _check_segment(segment: Segment, card: MoveCard) -> None:
     assert segment.clip_end_s <= card.beats[first + len(inner)] + EPSILON
     whole = (segment.song_end_s - segment.song_start_s) / (segment.clip_end_s - segment.clip_start_s)
     assert segment.stretch == pytest.approx(whole, abs=1e-5)
-    assert {"phrases", "transition", "variety", "stretch", "chance", "tempo"} <= set(segment.why)
+    assert {"phrases", "transition", "variety", "stretch", "chance", "tempo"} <= set(segment.terms)
 
 
 def cuts(plan: Plan) -> list[float]:
     """Where one clip ends and the next begins, seconds."""
     return [segment.song_start_s for segment in plan.segments[1:]]
+
+
+def plan_of(scores: Scores, song: AudioAnalysis, options: Options) -> Plan:
+    """The plan that the options lead to."""
+    wanted = {"duration": options.duration, "seed": options.seed}
+    return plan(PlanningInput.model_construct(analysis=song, scores=scores, **wanted))

@@ -10,15 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.sequence_planning.agent import STEP
-from agents.sequence_planning.plan import plan
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts, Options
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored
 from schemas.sequence_planned import Plan, SequencePlanned
+from streams.testing import work_of
 from tests.unit.move_scoring.making import make_analysis, make_move
-from tests.unit.sequence_planning.making import check, cuts, make_scores
+from tests.unit.sequence_planning.making import check, cuts, make_scores, plan_of
 
 EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
 FULL = Options(duration="full")
@@ -72,7 +72,7 @@ def on_one(song: AudioAnalysis, moment: float) -> bool:
 @given(song=songs(), moves=libraries().map(usable).filter(bool), seed=st.integers(0, 2**63 - 1))
 def test_a_full_plan_covers_the_song(song: AudioAnalysis, moves: list[Move], seed: int) -> None:
     scores = make_scores(song, moves, seed % 1000)
-    made = plan(scores, song, Options(duration="full", seed=seed))
+    made = plan_of(scores, song, Options(duration="full", seed=seed))
     check(made, scores)
     assert made.start_s == 0.0
     assert made.end_s == song.duration_s
@@ -83,7 +83,7 @@ def test_a_full_plan_covers_the_song(song: AudioAnalysis, moves: list[Move], see
 @given(song=songs(least=1), moves=libraries().map(usable).filter(bool), asked=st.sampled_from(["30s", "1min"]))
 def test_an_excerpt_is_as_long_as_asked_within_a_beat(song: AudioAnalysis, moves: list[Move], asked: Any) -> None:
     scores = make_scores(song, moves)
-    made = plan(scores, song, Options(duration=asked))
+    made = plan_of(scores, song, Options(duration=asked))
     check(made, scores)
     start = song.beats[song.counts.index(1)]
     assert made.start_s == start
@@ -97,7 +97,7 @@ def test_an_excerpt_is_as_long_as_asked_within_a_beat(song: AudioAnalysis, moves
 @settings(max_examples=20, deadline=None)
 def test_an_excerpt_of_a_long_song_ends_on_the_nearest_beat(seconds: float, tempo: float) -> None:
     song = make_analysis((EIGHTS * 40)[: int(seconds * tempo / 60)], tempo_bpm=tempo)
-    made = plan(make_scores(song, MOVES), song, Options(duration="30s"))
+    made = plan_of(make_scores(song, MOVES), song, Options(duration="30s"))
     nearest = min(song.beats, key=lambda beat: abs(beat - song.beats[0] - 30))
     assert (made.start_s, made.end_s) == (song.beats[0], nearest)
 
@@ -106,7 +106,7 @@ def test_an_excerpt_of_a_long_song_ends_on_the_nearest_beat(seconds: float, temp
 @given(song=songs(), seed=st.integers(0, 100))
 def test_the_same_inputs_give_the_same_bytes(song: AudioAnalysis, seed: int) -> None:
     options = Options(duration="full", seed=seed)
-    one, two = (plan(make_scores(song, MOVES), song, options).model_dump_json() for _ in range(2))
+    one, two = (plan_of(make_scores(song, MOVES), song, options).model_dump_json() for _ in range(2))
     assert one == two
 
 
@@ -114,7 +114,7 @@ def test_the_order_of_candidates_does_not_matter() -> None:
     song = make_analysis(EIGHTS * 12)
     scores = make_scores(song, MOVES)
     turned = tuple(phrase.model_copy(update={"candidates": phrase.candidates[::-1]}) for phrase in scores.phrases)
-    assert plan(scores, song, FULL) == plan(scores.model_copy(update={"phrases": turned}), song, FULL)
+    assert plan_of(scores, song, FULL) == plan_of(scores.model_copy(update={"phrases": turned}), song, FULL)
 
 
 def test_another_seed_dances_equals_otherwise() -> None:
@@ -128,7 +128,7 @@ def test_another_seed_dances_equals_otherwise() -> None:
         for phrase in scores.phrases
     )
     scores = scores.model_copy(update={"phrases": equal})
-    danced = {tuple(s.clip for s in plan(scores, song, Options(seed=seed)).segments) for seed in range(5)}
+    danced = {tuple(s.clip for s in plan_of(scores, song, Options(seed=seed)).segments) for seed in range(5)}
     assert len(danced) == 5
 
 
@@ -138,7 +138,7 @@ def test_counts_of_song_and_clip_are_one(head: int, tail: int, first_s: float, t
     counts = [*range(9 - head, 9), *EIGHTS * 4, *range(1, tail + 1)]
     song = make_analysis(counts, first_s=round(first_s, 3), tail_s=tail_s)
     scores = make_scores(song, MOVES)
-    made = plan(scores, song, FULL)
+    made = plan_of(scores, song, FULL)
     count_at = dict(zip(song.beats, song.counts, strict=True))
     met = 0
     for segment in made.segments:
@@ -153,7 +153,7 @@ def test_counts_of_song_and_clip_are_one(head: int, tail: int, first_s: float, t
 
 def test_half_a_beat_of_the_song_shows_half_a_beat_of_the_clip() -> None:
     song = make_analysis(EIGHTS * 3, tail_s=0.24)
-    last = plan(make_scores(song, MOVES), song, FULL).segments[-1]
+    last = plan_of(make_scores(song, MOVES), song, FULL).segments[-1]
     shown = (last.clip_beats[-1] - last.clip_beats[-2]) / (last.clip_beats[-2] - last.clip_beats[-3])
     assert shown == pytest.approx(0.5, abs=0.02)
 
@@ -161,7 +161,7 @@ def test_half_a_beat_of_the_song_shows_half_a_beat_of_the_clip() -> None:
 def test_a_break_shows_the_first_counts_and_the_one_begins_anew() -> None:
     song = make_analysis([*EIGHTS, 1, 2, 3, 4, *EIGHTS])
     moves = [make_move(number, eights=1) for number in range(4)]
-    made = plan(make_scores(song, moves), song, Options(duration="30s"))
+    made = plan_of(make_scores(song, moves), song, Options(duration="30s"))
     assert [len(segment.song_beats) - 1 for segment in made.segments][:3] == [8, 4, 8]
     starts = {move.beats[0] for move in moves}
     assert all(segment.clip_start_s in starts for segment in made.segments)
@@ -169,9 +169,9 @@ def test_a_break_shows_the_first_counts_and_the_one_begins_anew() -> None:
 
 def test_a_phrase_of_twelve_goes_on_in_the_clip_where_it_can() -> None:
     song = make_analysis([*EIGHTS, *range(1, 9), 5, 6, 7, 8, *EIGHTS])
-    made = plan(make_scores(song, [make_move(1, eights=2), make_move(2, eights=2)]), song, Options(duration="30s"))
+    made = plan_of(make_scores(song, [make_move(1, eights=2), make_move(2, eights=2)]), song, Options(duration="30s"))
     assert all(on_one(song, cut) for cut in cuts(made))
-    only_short = plan(make_scores(song, [make_move(1, eights=1)]), song, Options(duration="30s"))
+    only_short = plan_of(make_scores(song, [make_move(1, eights=1)]), song, Options(duration="30s"))
     inner = [cut for cut in cuts(only_short) if not on_one(song, cut)]
     assert inner == [song.beats[16]], "on the count 5 after eight beats"
 
@@ -181,21 +181,21 @@ def test_a_phrase_of_twelve_goes_on_in_the_clip_where_it_can() -> None:
 def test_counts_without_sense_are_danced_all_the_same(counts: list[int], asked: Any) -> None:
     song = make_analysis(counts)
     scores = make_scores(song, MOVES)
-    check(plan(scores, song, Options(duration=asked)), scores)
+    check(plan_of(scores, song, Options(duration=asked)), scores)
 
 
 def test_no_move_lasts_more_than_two_phrases() -> None:
     song = make_analysis(EIGHTS * 30)
     scores = make_scores(song, [make_move(number, eights=4, move=f"m{number % 3}") for number in range(6)])
-    made = plan(scores, song, FULL)
-    runs = [(move, sum(s.why["phrases"] for s in run)) for move, run in groupby(made.segments, key=lambda s: s.move)]
+    made = plan_of(scores, song, FULL)
+    runs = [(move, sum(s.terms["phrases"] for s in run)) for move, run in groupby(made.segments, key=lambda s: s.move)]
     assert max(phrases for _, phrases in runs) <= 2
     assert {segment.clip for segment in made.segments} == {f"clip_{number}" for number in range(6)}
 
 
 def test_going_on_in_a_clip_is_no_cut() -> None:
     song = make_analysis(EIGHTS * 6)
-    made = plan(make_scores(song, [make_move(n, eights=2, move=f"m{n}") for n in range(5)]), song, FULL)
+    made = plan_of(make_scores(song, [make_move(n, eights=2, move=f"m{n}") for n in range(5)]), song, FULL)
     assert any(len(segment.song_beats) > 10 for segment in made.segments)
     assert all(later.clip_sha256 != s.clip_sha256 or later.clip_start_s != s.clip_end_s
                for s, later in zip(made.segments, made.segments[1:], strict=False))  # fmt: skip
@@ -214,9 +214,9 @@ def test_the_nearer_pose_is_chosen() -> None:
         p.model_copy(update={"candidates": tuple(c.model_copy(update={"score": 0.0}) for c in p.candidates)})
         for p in scores.phrases
     )
-    made = plan(scores.model_copy(update={"phrases": even}), song, FULL)
+    made = plan_of(scores.model_copy(update={"phrases": even}), song, FULL)
     assert {segment.clip for segment in made.segments} == {"clip_0", "clip_1"}
-    assert made.segments[1].why["transition"] == pytest.approx(-(2**0.5) * 0.1, abs=1e-3)
+    assert made.segments[1].terms["transition"] == pytest.approx(-(2**0.5) * 0.1, abs=1e-3)
 
 
 def test_a_song_without_beats_is_poison() -> None:
@@ -224,7 +224,7 @@ def test_a_song_without_beats_is_poison() -> None:
     for beats in ((), (1.0,)):
         bare = song.model_copy(update={"beats": beats, "counts": (1,) * len(beats)})
         with pytest.raises(Poison) as caught:
-            plan(make_scores(song, MOVES), bare, FULL)
+            plan_of(make_scores(song, MOVES), bare, FULL)
         assert caught.value.reason == "no_beats"
 
 
@@ -233,14 +233,14 @@ def test_a_library_of_clips_too_short_is_poison() -> None:
     short = make_move(1, eights=1)
     short = short.model_copy(update={"clip": short.clip.model_copy(update={"duration_s": 1.0})})
     with pytest.raises(Poison) as caught:
-        plan(make_scores(song, [short]), song, FULL)
+        plan_of(make_scores(song, [short]), song, FULL)
     assert caught.value.reason == "no_usable_moves"
 
 
 def test_a_clip_cut_on_its_last_beat_keeps_its_last_eight() -> None:
     song = make_analysis(EIGHTS * 2)
     scores = make_scores(song, [make_move(1, eights=1, over_s=0.0)])
-    check(plan(scores, song, FULL), scores)
+    check(plan_of(scores, song, FULL), scores)
 
 
 def event(**options: Any) -> MovesScored:
@@ -255,11 +255,11 @@ def event(**options: Any) -> MovesScored:
 def test_the_step_works_from_event_to_event() -> None:
     tools: Any = None
     before = event()
-    result = STEP.work(before, tools)
+    result = work_of(STEP, before, tools)
     assert isinstance(result, Plan)
     after = STEP.emit(before, result)
     assert SequencePlanned.model_validate_json(after.model_dump_json()) == after
-    assert STEP.key(after) == before.song.sha256
-    assert STEP.known_by(before, tools) == STEP.known_by(event(quality="fast"), tools)
-    assert STEP.known_by(before, tools) != STEP.known_by(event(seed=1), tools)
-    assert STEP.known_by(before, tools) != STEP.known_by(event(duration="full"), tools)
+    assert STEP.subject(before, result) == before.song.sha256
+    assert STEP.depends_on(before, tools) == STEP.depends_on(event(quality="fast"), tools)
+    assert STEP.depends_on(before, tools) != STEP.depends_on(event(seed=1), tools)
+    assert STEP.depends_on(before, tools) != STEP.depends_on(event(duration="full"), tools)

@@ -17,15 +17,15 @@ from infra.media_store import MediaStore
 from infra.move_index.edge import EdgeMoveIndex
 from infra.settings import load_settings
 from schemas.faults import Poison
-from schemas.move_indexed import Move, MoveCard
+from schemas.move_indexed import Move, MoveSummary
 from streams.cli import moves
 from streams.local.services import Endpoint
+from streams.page import library
 from streams.page.server import Page
-from streams.page.state import LibraryView
-from streams.views.requests import Requests
 from tests.unit.infra.moves import MOVES, make_move
 from tests.unit.move_indexing import dancing
 
+_TOKEN = "t" * 43
 KNOWN = [
     {"clip": "basic_side", "sha256": "ab" * 32},
     {"clip": "dip", "sha256": "cd" * 32},
@@ -180,27 +180,31 @@ def test_the_library_is_drawn(page: FakePage, tmp_path: Path) -> None:
     assert (tmp_path / "a.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_only_embeddings_of_one_version_are_compared(tmp_path: Path) -> None:
+async def test_only_embeddings_of_one_version_are_compared(tmp_path: Path) -> None:
     index = EdgeMoveIndex(tmp_path / "edge")
     asked, alike, older = (make_move(number) for number in (1, 2, 3))
     for move, version in ((asked, 2), (alike, 2), (older, 1)):
         index.upsert(move.model_copy(update={"embedding_version": version}))
-    view = LibraryView(index, Requests(tmp_path), lambda: {"ready": True})
-    assert {move["embedding_version"] for move in view.moves(embeddings=True)} == {1, 2}
-    found = view.search({"like": asked.clip.sha256})
+    page = Page(library.routes(index), _TOKEN)
+    await page.start()
+    endpoint = Endpoint("", page.url, _TOKEN)
+    listed = (await asyncio.to_thread(endpoint.get, "/moves?embeddings=1"))["moves"]
+    assert {move["embedding_version"] for move in listed} == {1, 2}
+    found = (await asyncio.to_thread(endpoint.post, "/moves/search", {"like": asked.clip.sha256}))["moves"]
     assert {move["sha256"] for move in found} == {asked.clip.sha256, alike.clip.sha256}
-    assert len(view.search({})) == 3
+    assert len((await asyncio.to_thread(endpoint.post, "/moves/search", {}))["moves"]) == 3
+    await page.stop()
     index.close()
 
 
 async def test_the_workers_page_tells_all_of_one_move(tmp_path: Path) -> None:
     index = EdgeMoveIndex(tmp_path / "edge")
     index.upsert(make_move(3))
-    page = Page(LibraryView(index, Requests(tmp_path), lambda: {"ready": True}), "t" * 43)
+    page = Page(library.routes(index), _TOKEN)
     await page.start()
-    endpoint = Endpoint("", page.url, "t" * 43)
+    endpoint = Endpoint("", page.url, _TOKEN)
     told = await asyncio.to_thread(endpoint.get, f"/moves/{make_move(3).clip.sha256}")
-    assert MoveCard.model_validate(told) == MoveCard(**make_move(3).card().model_dump())
+    assert MoveSummary.model_validate(told) == MoveSummary(**make_move(3).card().model_dump())
     assert "embedding" not in told
     for unknown in ("0" * 64, "nothing", "%2e%2e"):
         with pytest.raises(LookupError):

@@ -13,19 +13,20 @@ from schemas.faults import Poison, Retryable
 from streams.cli import main
 from streams.cli.plain import json_in, shown, shown_bytes
 from streams.envelope import Headers, Record
-from streams.operations.redrive import Filter, choose, letter_named, letters_topic, redriven_headers
-from streams.operations.topic_history import bound, moment
-from streams.stage.dead_letters import Letter, letter_headers, letter_id, original_headers, read_letter
+from streams.operations.redrive import LetterFilter, choose, letter_named, letters_topic, redriven_headers
+from streams.operations.topic_history import parse_bound, parse_time
+from streams.stage.dead_letters import REDRIVE_OF, Letter, letter_headers, letter_id, original_headers, read_letter
 from streams.topics import TOPICS
 
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TOPIC = TOPICS[0]
-_NAMES = st.sampled_from(["ce_id", "reason", "attempts", "dead-letter-id", "x", "traceparent"])
+_RESERVED = ["bachata.reason", "bachata.dead-letter-id", "__connect.errors.topic", "__connect.errors.of.another"]
+_NAMES = st.sampled_from(["ce_id", "reason", "x", "traceparent", *_RESERVED])
 _HEADERS = st.lists(st.tuples(_NAMES, st.binary(max_size=8)), max_size=6)
 
 
 def _letter(record: Record, **more: str) -> Record:
-    headers: Headers = letter_headers(record, "intake", Poison("no such file", "no_file"), 1)
+    headers: Headers = letter_headers(record, "intake", Poison("no such file", "not_found"), 1)
     headers += [(name, value.encode()) for name, value in more.items()]
     return Record(_TOPIC.dead_letter_name, 2, 7, record.key, record.value, headers)
 
@@ -39,17 +40,22 @@ def test_a_letter_gives_back_the_headers_it_was_made_from(headers: Headers) -> N
     record = Record(_TOPIC.full_name, 1, 5, b"k", b"v", headers)
     assert original_headers(_letter(record)) == headers
     again = redriven_headers(_letter(record), "abc")
-    assert again == [*headers, ("redriveof", b"abc")]
+    assert again == [*headers, (REDRIVE_OF, b"abc")]
     twice = _letter(Record(_TOPIC.full_name, 1, 6, b"k", b"v", again))
-    assert redriven_headers(twice, "def") == [*headers, ("redriveof", b"def")]
+    assert redriven_headers(twice, "def") == [*headers, (REDRIVE_OF, b"def")]
 
 
 @given(_HEADERS)
 def test_what_a_letter_says_is_ours_and_not_the_strangers(headers: Headers) -> None:
     record = Record(_TOPIC.full_name, 1, 5, b"k", b"v", headers)
     letter = read_letter(_letter(record), 0)
-    assert (letter.id, letter.reason, letter.attempts) == (letter_id(record), "no_file", 1)
-    assert (letter.step, letter.error, letter.topic, letter.strays) == ("intake", "no such file", _TOPIC, False)
+    assert (letter.id, letter.reason, letter.attempts) == (letter_id(record, "intake"), "not_found", 1)
+    assert (letter.step, letter.error, letter.topic, letter.has_foreign_origin) == (
+        "intake",
+        "no such file",
+        _TOPIC,
+        False,
+    )
     assert abs(datetime.now(UTC) - letter.failed_at) < timedelta(minutes=1)
 
 
@@ -62,7 +68,7 @@ def test_any_record_among_the_letters_can_be_read(headers: Headers, timestamp_ms
 
 def test_a_letter_that_claims_another_topic_is_never_chosen() -> None:
     stray = read_letter(_letter(Record("bank.transfers", 0, 1, None, b"")), 0)
-    assert stray.strays
+    assert stray.has_foreign_origin
     good = _read()
     choice = choose([stray, good], (), ())
     assert (choice.letters, choice.strays) == ((good,), (stray,))
@@ -88,10 +94,10 @@ def test_a_beginning_of_an_id_is_enough_if_it_is_the_only_one() -> None:
 
 def test_a_filter_takes_what_it_says() -> None:
     letter = _read()
-    assert Filter().takes(letter)
-    assert Filter(reason="no_file", since=letter.failed_at).takes(letter)
-    assert not Filter(reason="other").takes(letter)
-    assert not Filter(since=letter.failed_at + timedelta(seconds=1)).takes(letter)
+    assert LetterFilter().matches(letter)
+    assert LetterFilter(reason="not_found", since=letter.failed_at).matches(letter)
+    assert not LetterFilter(reason="other").matches(letter)
+    assert not LetterFilter(since=letter.failed_at + timedelta(seconds=1)).matches(letter)
 
 
 def test_topics_go_by_each_of_their_names() -> None:
@@ -107,29 +113,29 @@ def test_an_age_is_so_long_ago(count: int, unit: str) -> None:
         expected = _NOW - timedelta(seconds=seconds * count)
     except OverflowError:
         with pytest.raises(Poison):
-            moment(f"{count}{unit}", _NOW)
+            parse_time(f"{count}{unit}", _NOW)
     else:
-        assert moment(f"{count}{unit}", _NOW) == expected
+        assert parse_time(f"{count}{unit}", _NOW) == expected
 
 
 @given(st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2200, 1, 1)))  # noqa: DTZ001
 def test_a_time_without_a_zone_is_local(naive: datetime) -> None:
-    assert moment(naive.isoformat(), _NOW) == naive.astimezone()
-    assert moment(naive.isoformat() + "+02:00", _NOW).utcoffset() == timedelta(hours=2)
+    assert parse_time(naive.isoformat(), _NOW) == naive.astimezone()
+    assert parse_time(naive.isoformat() + "+02:00", _NOW).utcoffset() == timedelta(hours=2)
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     with suppress(Poison):
-        found = bound(text, _NOW)
+        found = parse_bound(text, _NOW)
         assert isinstance(found, int) or found.tzinfo is not None
 
 
 def test_a_whole_number_is_an_offset() -> None:
-    assert bound("2026", _NOW) == 2026
+    assert parse_bound("2026", _NOW) == 2026
     for text in ("-1", "9" * 30, "1.5", ""):
         with pytest.raises(Poison):
-            bound(text, _NOW)
+            parse_bound(text, _NOW)
 
 
 @given(st.text() | st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Co"]))
@@ -155,8 +161,8 @@ def test_json_is_shown_as_json() -> None:
 
 
 def test_a_fault_that_may_pass_is_said_to() -> None:
-    headers = dict(letter_headers(Record("t", 0, 0, None, None), "intake", Retryable("later"), 4))
-    assert (headers["retryable"], headers["attempts"]) == (b"true", b"4")
+    headers = dict(letter_headers(Record("t", 0, 0, None, None), "intake", Retryable("later", "kafka"), 4))
+    assert (headers["bachata.retryable"], headers["bachata.attempts"]) == (b"true", b"4")
 
 
 @pytest.mark.parametrize(

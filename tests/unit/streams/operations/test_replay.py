@@ -9,9 +9,17 @@ from hypothesis import strategies as st
 from schemas.faults import Poison
 from streams.cli import main
 from streams.envelope import Headers, Record
-from streams.operations.replay import Replay, Survey, estimated_seconds, replayed_topic, root_id, song_prefix, way_of
-from streams.operations.topic_history import Kept
-from streams.stage.dead_letters import letter_id
+from streams.operations.replay import (
+    Replay,
+    Survey,
+    estimated_seconds,
+    replayed_topic,
+    root_id,
+    song_prefix,
+    steps_after,
+)
+from streams.operations.topic_history import StoredRecord
+from streams.stage.dead_letters import record_id
 from streams.steps import STEP_BY_NAME
 from streams.topics import TOPICS, Topic
 
@@ -26,15 +34,15 @@ def _record(offset: int = 0, *, topic: Topic = _SUBMITTED, headers: Headers | No
     return Record(topic.full_name, 0, offset, b"key", value, headers if headers is not None else [("ce_id", b"e1")])
 
 
-def _again(record: Record, replay_id: str, offset: int, to_stage: str | None = None) -> Record:
-    headers = Replay(replay_id, _SUBMITTED, "1", to_stage).headers(record)
+def _again(record: Record, replay_id: str, offset: int, to_step: str | None = None) -> Record:
+    headers = Replay(replay_id, _SUBMITTED, "1", to_step).headers(record)
     return Record(record.topic, record.partition, offset, record.key, record.value, headers)
 
 
 def _survey(*records: Record, song: str | None = None) -> Survey:
     found = Survey()
     for number, record in enumerate(records):
-        found.note(Kept(record, number), _SUBMITTED, song)
+        found.note(StoredRecord(record, number), _SUBMITTED, song)
     return found
 
 
@@ -65,8 +73,8 @@ def test_a_replay_of_a_replay_names_the_first_event(headers: Headers) -> None:
 
 def test_an_event_without_an_id_goes_by_its_place() -> None:
     record = _record(headers=[])
-    assert root_id(record) == letter_id(record).encode()
-    assert dict(_again(record, "r", 1).headers)["ce_correlationid"] == letter_id(record).encode()
+    assert root_id(record) == record_id(record).encode()
+    assert dict(_again(record, "r", 1).headers)["ce_correlationid"] == record_id(record).encode()
     assert _survey(record, _again(record, "r", 1), _record(5, headers=[])).records == 2
 
 
@@ -101,7 +109,7 @@ def test_each_event_is_taken_once_and_newest(history: list[tuple[int, int]]) -> 
     assert sorted(newest.offset for newest in _survey(*log).newest.values()) == sorted(last.values())
 
 
-def test_the_stage_to_end_with_is_said_and_forgotten_by_the_next_replay() -> None:
+def test_the_step_to_end_with_is_said_and_forgotten_by_the_next_replay() -> None:
     once = _again(_record(), "r1", 1, "rendering")
     assert once.header("ce_replayto") == "rendering"
     assert _again(once, "r2", 2).header("ce_replayto") is None
@@ -126,9 +134,9 @@ def test_songs_and_requests_are_counted_by_content() -> None:
 
 def test_our_own_events_are_known_by_their_key() -> None:
     headers = [("ce_id", b"1"), ("ce_correlationid", b"r")]
-    kept = Kept(Record(_ACCEPTED.full_name, 0, 0, _SHA.encode(), b"not opened", headers), 0)
+    stored = StoredRecord(Record(_ACCEPTED.full_name, 0, 0, _SHA.encode(), b"not opened", headers), 0)
     found = Survey()
-    found.note(kept, _ACCEPTED, _SHA[:8])
+    found.note(stored, _ACCEPTED, _SHA[:8])
     assert (found.records, found.matches) == (1, {_SHA})
 
 
@@ -142,14 +150,14 @@ def test_a_song_is_known_by_eight_digits() -> None:
     assert song_prefix("ABCDEF01") == "abcdef01"
 
 
-def test_the_way_goes_from_the_reader_to_the_end_or_the_stage_named() -> None:
-    names = [step.name for step in way_of(_ACCEPTED)]
+def test_the_way_goes_from_the_reader_to_the_end_or_the_step_named() -> None:
+    names = [step.name for step in steps_after(_ACCEPTED)]
     assert names == ["audio_analysis", "move_scoring", "sequence_planning", "rendering"]
-    assert [step.name for step in way_of(_ACCEPTED, "move_scoring")] == names[:2]
-    assert [step.name for step in way_of(replayed_topic("move-submitted"))] == ["move_indexing"]
-    for stage in ("intake", "move_indexing", "nothing"):
+    assert [step.name for step in steps_after(_ACCEPTED, "move_scoring")] == names[:2]
+    assert [step.name for step in steps_after(replayed_topic("move-submitted"))] == ["move_indexing"]
+    for step in ("intake", "move_indexing", "nothing"):
         with pytest.raises(Poison, match="audio_analysis, move_scoring"):
-            way_of(_ACCEPTED, stage)
+            steps_after(_ACCEPTED, step)
 
 
 def test_only_what_a_step_reads_can_be_replayed() -> None:
@@ -169,7 +177,7 @@ def test_the_estimate_is_the_most_it_can_take() -> None:
     ("arguments", "reason"),
     [
         (("rendered",), "unknown_topic"),
-        (("song-accepted", "--to-stage", "intake"), "unknown_stage"),
+        (("song-accepted", "--to-step", "intake"), "unknown_step"),
         (("song-accepted", "--song", "abc"), "invalid_song"),
         (("song-accepted", "--from", "soon"), "invalid_time"),
     ],

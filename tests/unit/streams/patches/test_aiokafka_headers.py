@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +12,7 @@ from aiokafka import TopicPartition
 from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
-from streams.patches.aiokafka_headers import read_leniently
+from streams.patches.aiokafka_headers import _Records
 
 _PLAIN, _GZIP = 0, 1
 
@@ -35,18 +38,24 @@ def _batch(base: int, compression: int) -> bytes:
     return bytes(built)
 
 
-@pytest.fixture(autouse=True)
-def _lenient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetcher, "MemoryRecords", fetcher.MemoryRecords)  # put back afterwards
-    read_leniently()
-
-
 @pytest.mark.parametrize("start", [0, 1, 2, 4])
 def test_every_record_is_read_once_and_in_order(start: int) -> None:
     batches = [_batch(0, _PLAIN), _batch(3, _GZIP), _batch(6, _PLAIN)]
     raw = b"".join(batches[start // 3 :])  # a broker sends whole batches
-    records = fetcher.MemoryRecords(raw)
+    records = _Records(raw)
     read = list(fetcher.PartitionRecords(TopicPartition("t", 0), records, [], start, None, None, True, 0))
     assert [record.value for record in read] == [b"%d" % number for number in range(start, 9)]
     odd = [record.headers for record in read if record.offset % 3 == 1]
     assert all(headers == (("\ufffd\ufffd", b"x"), ("n", None)) for headers in odd)
+
+
+def test_importing_the_client_changes_nothing_of_aiokafka() -> None:
+    """Other programs import it, and may use aiokafka themselves."""
+    code = (
+        "import aiokafka, aiokafka.consumer.consumer as c, aiokafka.consumer.fetcher as f\n"
+        "def seen(): return [dict(vars(m)) for m in (aiokafka, c, f, f.Fetcher, c.AIOKafkaConsumer)]\n"
+        "before = seen()\n"
+        "from streams.client import Client\n"
+        "assert seen() == before\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])

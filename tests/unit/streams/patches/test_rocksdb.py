@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rocksdict import Options, Rdict
 
-from streams.patches.rocksdb import open_or_anew
+from streams.patches.rocksdb import open_or_recreate
 
 
 def _open(folder: Path) -> Rdict:
-    return open_or_anew(folder, lambda: Rdict(str(folder), Options(raw_mode=True)))
+    return open_or_recreate(folder, lambda: Rdict(str(folder), Options(raw_mode=True)))
 
 
 def _filled(folder: Path) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from streams.stage.in_flight import Gate
+from streams.stage.in_flight import InFlight
 from streams.stage.outbox import Outbox
 
 
@@ -64,14 +64,14 @@ async def test_a_full_outbox_lets_nothing_in_until_there_is_room() -> None:
     assert await filling == 1000
 
 
-async def test_a_gate_closes_when_the_last_one_is_out() -> None:
-    gate = Gate()
-    await gate.enter()
-    await gate.enter()
-    assert await gate.close(0.01) == 2
-    gate.leave(2)
-    assert await gate.close(0.01) == 0
-    late = asyncio.create_task(gate.enter())
+async def test_draining_ends_when_the_last_event_is_done() -> None:
+    in_flight = InFlight()
+    await in_flight.add()
+    await in_flight.add()
+    assert await in_flight.drain(0.01) == 2
+    in_flight.remove(2)
+    assert await in_flight.drain(0.01) == 0
+    late = asyncio.create_task(in_flight.add())
     await asyncio.sleep(0.01)
     assert not late.done()
     late.cancel()

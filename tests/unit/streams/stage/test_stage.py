@@ -4,65 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agents.media.submitted import SubmittedFile
 from agents.step import Step, Tools
 from schemas.base import MediaFacts, Options, Source
-from schemas.faults import Poison, Retryable
-from schemas.progress import Progress
+from schemas.faults import Poison, Retryable, Unavailable
+from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.envelope import Message, Record
-from streams.stage import stage as stage_module
-from streams.stage.dead_letters import letter_id
-from streams.stage.stage import ATTEMPTS, Stage, in_thread
+from streams.envelope import Record
+from streams.stage import retry
+from streams.stage.dead_letters import record_id
+from streams.stage.event_run import EventRun
+from streams.stage.observers import Observer, WaitingRuns
+from streams.stage.runners import in_thread
+from streams.stage.stage import ATTEMPTS, Stage
+from streams.testing import InMemoryBroker, InMemoryResults, make_stage, tools_below
 from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, topic_of
 
 _SHA = "b" * 64
 _FACTS = MediaFacts(sha256=_SHA, size_bytes=9, kind="audio", format="mp3", codec="mp3", duration_s=60.0)
 _SOURCE = topic_of(SongSubmitted)
 _SINK = topic_of(SongAccepted)
-
-
-@dataclass
-class Broker:
-    """Keeps what is published; fails first as often as told."""
-
-    records: list[Message] = field(default_factory=list)
-    failures: int = 0
-
-    async def publish(self, *messages: Message) -> None:
-        await asyncio.sleep(0)
-        if self.failures:
-            self.failures -= 1
-            raise ConnectionError("the broker is away")
-        self.records += messages
-
-    def on(self, topic: str) -> list[Message]:
-        return [record for record in self.records if record[0] == topic]
-
-    def outcomes(self) -> list[Progress]:
-        said = [Progress.model_validate_json(value or b"") for _, _, value, _ in self.on(PROGRESS.full_name)]
-        return [progress for progress in said if progress.outcome]
-
-
-@dataclass
-class Memory:
-    """Remembers in a dict."""
-
-    known: dict[str, str] = field(default_factory=dict)
-
-    def get(self, partition: int, key: str) -> str | None:
-        return self.known.get(key)
-
-    async def put(self, partition: int, results: Mapping[str, str]) -> None:
-        await asyncio.sleep(0)
-        self.known.update(results)
 
 
 class Work:
@@ -72,7 +42,7 @@ class Work:
         self.plan = list(plan)
         self.calls = 0
 
-    def __call__(self, event: SongSubmitted, tools: Tools) -> MediaFacts:
+    def __call__(self, file: SubmittedFile, tools: Tools) -> MediaFacts:
         self.calls += 1
         tools.report(0.5)
         fault = self.plan.pop(0) if self.plan else None
@@ -85,27 +55,25 @@ def _emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
     return SongAccepted(request_id=str(event.request_id), song=result, title="t", options=event.options)
 
 
-def _stage(work: Callable[..., MediaFacts], broker: Broker, memory: Memory, **changes: Any) -> Stage:
-    tools = Tools(
-        media=object(),  # type: ignore[arg-type]
-        cache_dir=Path(),
-        output_dir=Path(),
-        allowed_roots=(),
-        pose_model=Path(),
-    )
-    step: Step[Any, Any, Any] = Step(
-        name="intake",
-        version="1",
-        consumes=SongSubmitted,
-        result=MediaFacts,
-        produces=SongAccepted,
-        known_by=lambda event, _: {"sha256": event.source.sha256},
-        work=work,
-        key=lambda event: event.song.sha256,
-        place="worker",
-        **{"emit": _emit, **changes},
-    )
-    return Stage(step, tools, broker, memory, in_thread(tools))
+def _stage(
+    work: Callable[..., MediaFacts], broker: InMemoryBroker, results: InMemoryResults | None = None, **changes: Any
+) -> Stage:
+    tools = tools_below(Path())
+    usual: dict[str, Any] = {
+        "name": "intake",
+        "version": "1",
+        "consumes": SongSubmitted,
+        "depends_on": lambda event, tools: SubmittedFile(sha256=event.source.sha256),
+        "takes": SubmittedFile,
+        "work": work,
+        "result": MediaFacts,
+        "emit": _emit,
+        "produces": SongAccepted,
+        "subject": lambda event, song: song.sha256,
+        "runs_in": "thread",
+    }
+    step: Step[Any, Any, Any, Any] = Step(**usual | changes)
+    return make_stage(step, tools, broker, results, run=in_thread(tools))
 
 
 def _record(value: bytes | None = None, offset: int = 3, request_id: str | None = "r1") -> Record:
@@ -113,23 +81,27 @@ def _record(value: bytes | None = None, offset: int = 3, request_id: str | None 
     return Record(_SOURCE.full_name, 1, offset, b"k", value or event.model_dump_json().encode(), [("ce_id", b"e1")])
 
 
+def _stored(results: InMemoryResults) -> list[Any]:
+    return [json.loads(stored)["result"] for stored in results.stored.values()]
+
+
 @pytest.fixture(autouse=True)
 def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stage_module, "_BACKOFF_S", 0.001)
+    monkeypatch.setattr(retry, "BACKOFF_S", 0.001)
 
 
 async def test_a_good_event_leads_to_one_event_and_is_remembered() -> None:
-    broker, memory, work = Broker(), Memory(), Work()
-    await _stage(work, broker, memory).handle(_record())
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
+    await _stage(work, broker, results).handle(_record())
     [(_, key, value, headers)] = broker.on(_SINK.full_name)
     assert key == _SHA.encode()
     assert SongAccepted.model_validate_json(value or b"").song == _FACTS
     assert dict(headers)["ce_causationid"] == b"e1"
-    assert list(memory.known.values()) == [_FACTS.model_dump_json()]
+    assert _stored(results) == [_FACTS.model_dump(mode="json")]
 
 
 async def test_what_cannot_be_said_is_a_dead_letter_and_the_work_is_remembered() -> None:
-    broker, memory, work = Broker(), Memory(), Work()
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     refusing = [True]
 
     def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
@@ -137,11 +109,11 @@ async def test_what_cannot_be_said_is_a_dead_letter_and_the_work_is_remembered()
             raise Poison("this cannot be asked of the song", "bad_corrections")
         return _emit(event, result)
 
-    stage = _stage(work, broker, memory, emit=emit)
+    stage = _stage(work, broker, results, emit=emit)
     await stage.handle(_record())
-    assert len(broker.on(_SOURCE.dead_letter_name)) == 1
-    assert list(memory.known.values()) == [_FACTS.model_dump_json()]
-    assert not stage.unwritten
+    assert len(broker.dead_letters(_SOURCE)) == 1
+    assert _stored(results) == [_FACTS.model_dump(mode="json")]
+    assert not stage.pending_results
     refusing.clear()
     await stage.handle(_record(offset=4))
     assert len(broker.on(_SINK.full_name)) == 1
@@ -149,8 +121,8 @@ async def test_what_cannot_be_said_is_a_dead_letter_and_the_work_is_remembered()
 
 
 async def test_the_same_event_again_has_the_same_id_and_is_not_worked_on() -> None:
-    broker, memory, work = Broker(), Memory(), Work()
-    stage = _stage(work, broker, memory)
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
+    stage = _stage(work, broker, results)
     await stage.handle(_record())
     await stage.handle(_record())
     first, second = (dict(headers) for *_, headers in broker.on(_SINK.full_name))
@@ -159,8 +131,8 @@ async def test_the_same_event_again_has_the_same_id_and_is_not_worked_on() -> No
 
 
 async def test_another_request_for_the_same_work_has_its_own_event() -> None:
-    broker, memory, work = Broker(), Memory(), Work()
-    stage = _stage(work, broker, memory)
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
+    stage = _stage(work, broker, results)
     await stage.handle(_record())
     await stage.handle(_record(request_id="r2", offset=4))
     first, second = (dict(headers) for *_, headers in broker.on(_SINK.full_name))
@@ -169,35 +141,35 @@ async def test_another_request_for_the_same_work_has_its_own_event() -> None:
 
 
 async def test_a_result_that_does_not_hold_any_more_is_made_again() -> None:
-    broker, memory, work = Broker(), Memory(), Work()
-    stage = _stage(work, broker, memory, holds=lambda result, tools: False)
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
+    stage = _stage(work, broker, results, is_valid=lambda result, tools: False)
     await stage.handle(_record())
     await stage.handle(_record())
     assert work.calls == 2
 
 
 async def test_an_event_without_a_request_id_goes_by_its_own_id() -> None:
-    broker = Broker()
-    await _stage(Work(), broker, Memory()).handle(_record(request_id=None))
+    broker = InMemoryBroker()
+    await _stage(Work(), broker).handle(_record(request_id=None))
     [(_, _, value, _)] = broker.on(_SINK.full_name)
     assert SongAccepted.model_validate_json(value or b"").request_id == "e1"
 
 
 @pytest.mark.parametrize("ce_id", [b"a/b c", b"x" * 600, b"", b"\xff\xfe"])
 async def test_an_event_id_that_is_no_request_id_gives_way_to_ours(ce_id: bytes) -> None:
-    broker = Broker()
+    broker = InMemoryBroker()
     bare = _record(request_id=None)
     record = replace(bare, headers=[("ce_id", ce_id)])
-    await _stage(Work(), broker, Memory()).handle(record)
+    await _stage(Work(), broker).handle(record)
     [(_, _, value, _)] = broker.on(_SINK.full_name)
-    assert SongAccepted.model_validate_json(value or b"").request_id == letter_id(record)
+    assert SongAccepted.model_validate_json(value or b"").request_id == record_id(record)
 
 
 async def test_the_sender_of_an_invalid_request_sees_its_outcome() -> None:
-    broker = Broker()
+    broker = InMemoryBroker()
     value = json.dumps({"source": {"sha256": _SHA}, "request_id": "my-1", "options": {"duration": "2min"}}).encode()
-    await _stage(Work(), broker, Memory()).handle(_record(value))
-    [outcome] = broker.outcomes()
+    await _stage(Work(), broker).handle(_record(value))
+    [outcome] = broker.ended
     assert (outcome.request_id, outcome.outcome, outcome.reason) == ("my-1", "failed", "invalid_event")
 
 
@@ -205,95 +177,227 @@ async def test_a_defect_outside_the_work_is_buried_too() -> None:
     def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
         raise KeyError("a defect")
 
-    broker = Broker()
-    stage = _stage(Work(), broker, Memory())
+    broker = InMemoryBroker()
+    stage = _stage(Work(), broker)
     await replace(stage, step=replace(stage.step, emit=emit)).handle(_record())
-    assert len(broker.on(_SOURCE.dead_letter_name)) == 1
-    assert [outcome.reason for outcome in broker.outcomes()] == ["unexpected"]
+    assert len(broker.dead_letters(_SOURCE)) == 1
+    assert [outcome.reason for outcome in broker.ended] == ["unexpected"]
 
 
 async def test_an_event_too_large_for_its_topic_is_buried() -> None:
     def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
         return SongAccepted.model_construct(request_id="r1", song=result, title="t" * MAX_MESSAGE_BYTES)
 
-    broker = Broker()
-    stage = _stage(Work(), broker, Memory())
+    broker = InMemoryBroker()
+    stage = _stage(Work(), broker)
     await replace(stage, step=replace(stage.step, emit=emit)).handle(_record())
-    assert [outcome.reason for outcome in broker.outcomes()] == ["too_large"]
+    assert [outcome.reason for outcome in broker.ended] == ["too_large"]
 
 
 async def test_a_remembered_result_that_cannot_be_read_is_made_again() -> None:
-    broker, memory, work = Broker(), Memory(), Work()
-    stage = _stage(work, broker, memory)
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
+    stage = _stage(work, broker, results)
     await stage.handle(_record())
-    memory.known = dict.fromkeys(memory.known, '{"of": "an older shape"}')
+    results.stored = dict.fromkeys(results.stored, '{"of": "an older shape"}')
     await stage.handle(_record())
     assert work.calls == 2
-    assert not broker.on(_SOURCE.dead_letter_name)
+    assert not broker.dead_letters(_SOURCE)
 
 
 async def test_poison_goes_to_the_dead_letters_at_once_byte_for_byte() -> None:
-    broker, work = Broker(), Work(Poison("no audio in it", reason="no_audio"))
+    broker, work = InMemoryBroker(), Work(Poison("no audio in it", reason="no_audio"))
     record = _record()
-    await _stage(work, broker, Memory()).handle(record)
-    [(_, key, value, headers)] = broker.on(_SOURCE.dead_letter_name)
+    await _stage(work, broker).handle(record)
+    [(_, key, value, headers)] = broker.dead_letters(_SOURCE)
     assert (key, value) == (record.key, record.value)
-    said = dict(headers)
-    assert said["__connect.errors.exception.message"] == b"no audio in it"
-    assert said["__connect.errors.offset"] == b"3"
-    assert said["attempts"] == b"1"
+    headers_by_name = dict(headers)
+    assert headers_by_name["__connect.errors.exception.message"] == b"no audio in it"
+    assert headers_by_name["__connect.errors.offset"] == b"3"
+    assert headers_by_name["bachata.attempts"] == b"1"
     assert work.calls == 1
     assert not broker.on(_SINK.full_name)
-    [outcome] = broker.outcomes()
+    [outcome] = broker.ended
     assert (outcome.outcome, outcome.reason) == ("failed", "no_audio")
-    assert outcome.dead_letter_id == said["dead-letter-id"].decode()
+    assert outcome.dead_letter_id == headers_by_name["bachata.dead-letter-id"].decode()
 
 
 @pytest.mark.parametrize("value", [b"\x00\xff garbage", b"{}", b"[1]", b"null", b"[" * 100_000])
 async def test_bytes_that_are_no_event_are_kept_and_told_of(value: bytes) -> None:
-    broker, work = Broker(), Work()
-    await _stage(work, broker, Memory()).handle(_record(value))
-    [(_, _, kept, _)] = broker.on(_SOURCE.dead_letter_name)
+    broker, work = InMemoryBroker(), Work()
+    await _stage(work, broker).handle(_record(value))
+    [(_, _, kept, _)] = broker.dead_letters(_SOURCE)
     assert kept == value
-    assert [outcome.outcome for outcome in broker.outcomes()] == ["failed"]
+    assert [outcome.outcome for outcome in broker.ended] == ["failed"]
     assert work.calls == 0
 
 
 async def test_a_passing_fault_is_tried_again() -> None:
-    broker, work = Broker(), Work(Retryable("busy"), ValueError("odd"), None)
-    await _stage(work, broker, Memory()).handle(_record())
+    broker, work = InMemoryBroker(), Work(Retryable("busy", "kafka"), ValueError("odd"), None)
+    await _stage(work, broker).handle(_record())
     assert work.calls == 3
     assert len(broker.on(_SINK.full_name)) == 1
-    assert not broker.on(_SOURCE.dead_letter_name)
+    assert not broker.dead_letters(_SOURCE)
 
 
 async def test_a_fault_that_does_not_pass_ends_in_the_dead_letters() -> None:
-    broker, work = Broker(), Work(*[Retryable("busy", reason="busy")] * 10)
-    await _stage(work, broker, Memory()).handle(_record())
+    broker, work = InMemoryBroker(), Work(*[Retryable("busy", reason="kafka")] * 10)
+    await _stage(work, broker).handle(_record())
     assert work.calls == ATTEMPTS
-    [(*_, headers)] = broker.on(_SOURCE.dead_letter_name)
-    assert dict(headers)["attempts"] == str(ATTEMPTS).encode()
+    [(*_, headers)] = broker.dead_letters(_SOURCE)
+    assert dict(headers)["bachata.attempts"] == str(ATTEMPTS).encode()
 
 
 async def test_a_broker_that_is_away_for_a_while_loses_nothing() -> None:
-    broker = Broker(failures=5)
-    await _stage(Work(), broker, Memory()).handle(_record())
+    broker = InMemoryBroker(failures=5)
+    await _stage(Work(), broker).handle(_record())
     assert len(broker.on(_SINK.full_name)) == 1
 
 
 async def test_cancelled_work_leaves_the_event_to_come_again() -> None:
-    broker = Broker()
-    stage = _stage(Work(*[Retryable("busy")] * 10), broker, Memory())
+    broker = InMemoryBroker()
+    stage = _stage(Work(*[Retryable("busy", "kafka")] * 10), broker)
     task = asyncio.create_task(stage.handle(_record()))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert not broker.on(_SINK.full_name)
-    assert not broker.on(_SOURCE.dead_letter_name)
+    assert not broker.dead_letters(_SOURCE)
 
 
-async def test_the_last_step_tells_the_outcome_once() -> None:
-    broker = Broker()
-    await _stage(Work(), broker, Memory(), ends=True).handle(_record())
-    assert [outcome.outcome for outcome in broker.outcomes()] == ["done"]
+async def test_the_last_step_ends_the_request_once() -> None:
+    broker = InMemoryBroker()
+    await _stage(Work(), broker, ending=lambda event: Ending(clip_sha256=event.song.sha256)).handle(_record())
+    [ended] = broker.ended
+    assert (ended.outcome, ended.request_id, ended.step, ended.clip_sha256) == ("done", "r1", "intake", _SHA)
+
+
+async def test_a_step_on_the_way_ends_no_request() -> None:
+    broker = InMemoryBroker()
+    await _stage(Work(), broker).handle(_record())
+    assert not broker.ended
+
+
+async def test_a_stored_result_says_what_it_is_about() -> None:
+    results = InMemoryResults()
+    before = datetime.now(UTC).replace(microsecond=0)
+    await _stage(Work(), InMemoryBroker(), results, version="7").handle(_record())
+    [((partition, key), text)] = results.stored.items()
+    stored = json.loads(text)
+    assert (partition, key.rpartition(":")[0]) == (1, "intake:7")
+    assert (stored["step"], stored["version"], stored["subject"]) == ("intake", "7", _SHA)
+    assert before <= datetime.fromisoformat(stored["made_at"]) <= datetime.now(UTC)
+
+
+async def test_what_is_unavailable_is_waited_for_however_often_and_reported_once() -> None:
+    broker, waiting = InMemoryBroker(), WaitingRuns()
+    faults = [Unavailable("the index is away", "move_index", retry_after_s=0.001)] * (3 * ATTEMPTS)
+
+    def work(file: SubmittedFile, tools: Tools) -> MediaFacts:
+        if faults:
+            raise faults.pop()
+        return _FACTS
+
+    stage = _stage(work, broker)
+    stage = replace(stage, observers=(*stage.observers, waiting))
+    task = asyncio.create_task(stage.handle(_record()))
+    while not waiting.messages():  # noqa: ASYNC110 - an observer tells nobody
+        await asyncio.sleep(0)
+    assert waiting.messages() == ["intake waits: the index is away"]
+    await task
+    assert waiting.messages() == []
+    assert not broker.dead_letters(_SOURCE)
+    assert len(broker.on(_SINK.full_name)) == 1
+    await asyncio.sleep(0.1)  # progress is sent in the background
+    assert [progress.state for progress in broker.payloads(PROGRESS)] == ["started", "waiting", "done"]
+
+
+async def test_a_run_that_is_cancelled_while_it_waits_is_waiting_no_more() -> None:
+    waiting = WaitingRuns()
+    stage = _stage(Work(Unavailable("the index is away", "move_index", retry_after_s=60)), InMemoryBroker())
+    task = asyncio.create_task(replace(stage, observers=(waiting,)).handle(_record()))
+    while not waiting.messages():  # noqa: ASYNC110 - an observer tells nobody
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert waiting.messages() == []
+
+
+async def test_an_observer_that_raises_hinders_nothing() -> None:
+    class Broken(Observer):
+        def progressed(self, run: EventRun, fraction: float) -> None:
+            raise ValueError("a defect")
+
+        def prepared(self, run: EventRun) -> None:
+            raise ValueError("a defect")
+
+        def finished(self, run: EventRun) -> None:
+            raise ValueError("a defect")
+
+    broker = InMemoryBroker()
+    stage = _stage(Work(), broker, ending=lambda event: Ending())
+    await replace(stage, observers=(Broken(), *stage.observers)).handle(_record())
+    await asyncio.sleep(0.1)  # progress is sent in the background
+    assert [ended.outcome for ended in broker.ended] == ["done"]
+    assert broker.payloads(PROGRESS)[-1].state == "done"
+
+
+async def test_what_a_step_depends_on_is_tried_again_too() -> None:
+    broker, work = InMemoryBroker(), Work(Retryable("busy", "kafka"))
+    faults: list[Exception] = [Unavailable("away", "move_index", 0.001), OSError("a defect"), Retryable("x", "storage")]
+
+    def depends_on(event: SongSubmitted, tools: Tools) -> SubmittedFile:
+        if faults:
+            raise faults.pop()
+        return SubmittedFile(sha256=event.source.sha256)
+
+    await _stage(work, broker, depends_on=depends_on).handle(_record())
+    assert work.calls == 2
+    assert len(broker.on(_SINK.full_name)) == 1
+
+
+async def test_work_does_not_begin_while_the_machine_lacks_something() -> None:
+    lacks = [Unavailable("disk full", "disk_full", retry_after_s=0.001)] * 3
+    broker, work = InMemoryBroker(), Work()
+    stage = replace(_stage(work, broker), missing_resource=lambda: lacks.pop() if lacks else None)
+    await stage.handle(_record())
+    assert work.calls == 1
+    [waiting, *_] = broker.payloads(PROGRESS)
+    assert (waiting.state, waiting.reason) == ("waiting", "disk_full")
+
+
+def _delivery(work: Callable[..., MediaFacts], broker: InMemoryBroker, results: InMemoryResults) -> Stage:
+    return _stage(work, broker, results, name="delivery", produces=None, emit=None)
+
+
+async def test_a_delivery_produces_nothing_and_is_done_once() -> None:
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
+    stage = _delivery(work, broker, results)
+    await stage.handle(_record())
+    await stage.handle(_record())
+    assert work.calls == 1
+    assert {message.topic for message in broker.records} == {PROGRESS.full_name}
+    assert len(results.stored) == 1
+
+
+async def test_a_delivery_that_fails_is_a_dead_letter_and_no_outcome() -> None:
+    broker = InMemoryBroker()
+    await _delivery(Work(Poison("no such address", "not_found")), broker, InMemoryResults()).handle(_record())
+    assert len(broker.dead_letters(_SOURCE)) == 1
+    assert not broker.ended
+
+
+async def test_two_steps_that_fail_on_one_record_have_a_dead_letter_each() -> None:
+    broker = InMemoryBroker()
+    for name in ("intake", "other"):
+        await _stage(Work(Poison("no", "no_audio")), broker, name=name).handle(_record())
+    ids = [dict(letter.headers)["bachata.dead-letter-id"] for letter in broker.dead_letters(_SOURCE)]
+    assert len(set(ids)) == 2
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"produces": None}, {"emit": None}, {"reads": frozenset({"library"}), "runs_in": "process"}]
+)
+def test_a_declaration_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="intake: "):
+        _stage(Work(), InMemoryBroker(), **wrong)

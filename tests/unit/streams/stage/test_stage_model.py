@@ -1,8 +1,9 @@
 """A model of one partition whose worker may die at every await: whatever happens, every event has its one effect.
 
-The real loop of `add_agent`, `Stage`, `Outbox` and `Gate` run on a broker and a table made of lists. Every await there
-is a step at which a life may end: by a kill, after which nothing is known but what was written, or by a rebalance,
-after which the same stage goes on. A publish or a put that is cut short has written some of its records, or all.
+The real loop of `add_agent`, `Stage`, `Outbox` and `InFlight` run on a broker and a table made of lists. Every await
+there is a step at which a life may end: by a kill, after which nothing is known but what was written, or by a
+rebalance, after which the same stage goes on. A publish or a put that is cut short has written some of its records,
+or all.
 """
 
 from __future__ import annotations
@@ -20,17 +21,20 @@ from hypothesis import strategies as st
 from agents.step import Step, Tools
 from schemas.base import MediaFacts, Source
 from schemas.faults import Poison, Retryable
-from schemas.progress import Progress
+from schemas.request_ended import Ending, RequestEnded
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import REPLAY_TO, Message
 from streams.ids import digest
+from streams.stage import event_run, retry
 from streams.stage import stage as stage_module
-from streams.stage.in_flight import Gate
+from streams.stage.in_flight import InFlight
+from streams.stage.progress import ProgressReporter
+from streams.stage.runners import Done
 from streams.stage.stage import Stage
-from streams.topics import PROGRESS, topic_of
+from streams.testing import tools_below
+from streams.topics import REQUEST_ENDED, topic_of
 from streams.worker.faust_app import add_agent
-from streams.worker.step_pool import Done
 
 _SOURCE, _SINK = topic_of(SongSubmitted), topic_of(SongAccepted)
 _WITHIN_S = 20.0
@@ -140,7 +144,13 @@ class Life:
                 self.world.wrong.append(f"{key} is remembered twice, and differs")
         await self.step()
 
-    async def run(self, step: Step[Any, Any, Any], event: Any, report: Any) -> Done:
+    async def publish_progress(self, *messages: Message) -> None:
+        self.world.log += messages
+
+    async def caught_up(self) -> None:
+        await self.step()
+
+    async def run(self, step: Step[Any, Any, Any, Any], event: Any, report: Any) -> Done:
         report(0.0)
         await self.step()
         return Done(step.work(event, None).model_dump_json(), 0.0, 0)  # type: ignore[arg-type]
@@ -204,13 +214,13 @@ class App:
 def _make_stage(world: World, ports: Ports) -> Stage:
     kinds = {asked.sha256: asked.kind for asked in world.inputs}
 
-    def work(event: SongSubmitted, tools: Tools) -> MediaFacts:
-        sha256, kind = str(event.source.sha256), kinds[str(event.source.sha256)]
+    def work(source: Source, tools: Tools) -> MediaFacts:
+        sha256, kind = str(source.sha256), kinds[str(source.sha256)]
         world.fallen[sha256] = world.fallen.get(sha256, 0) + 1
         if kind == "poison work":
-            raise Poison("never", reason="never")
+            raise Poison("never", reason="no_audio")
         if kind.startswith("flaky") and world.fallen[sha256] <= int(kind.split()[1]):
-            raise Retryable("not now")
+            raise Retryable("not now", reason="kafka")
         world.worked += 1  # no two results are alike, so one that is made again and told shows
         return MediaFacts(sha256=sha256, size_bytes=world.worked, kind="audio", format="f", codec="c", duration_s=1.0)
 
@@ -218,25 +228,36 @@ def _make_stage(world: World, ports: Ports) -> Stage:
         title = "t" * (9000 if kinds[song.sha256] == "too large" else 9)
         return SongAccepted.model_construct(request_id=event.request_id, song=song, title=title, options=event.options)
 
-    step: Step[Any, Any, Any] = Step(
+    step: Step[Any, Any, Any, Any] = Step(
         name="here",
         version="1",
         consumes=SongSubmitted,
         result=MediaFacts,
         produces=SongAccepted,
-        known_by=lambda event, tools: {"sha256": event.source.sha256},
+        depends_on=lambda event, tools: event.source,
+        takes=Source,
         work=work,
         emit=emit,
-        key=lambda event: event.song.sha256,
-        place="worker",
-        ends=True,
+        subject=lambda event, song: song.sha256,
+        runs_in="thread",
+        reads=frozenset({"library"}),
+        writes=frozenset({"library"}),
+        ending=lambda event: Ending(),
     )
-    tools = Tools(media=None, cache_dir=Path(), output_dir=Path(), allowed_roots=(), pose_model=Path())  # type: ignore[arg-type]
 
-    async def before() -> None:
-        await ports.step()
+    async def publish_progress(*messages: Message) -> None:
+        await ports.publish_progress(*messages)
 
-    return Stage(step, tools, ports, ports, _runner(ports), before=before, after=before, fed_by="before")
+    return Stage(
+        step,
+        tools_below(Path()),
+        ports,
+        ports,
+        _runner(ports),
+        views={"library": ports},
+        upstream_step="before",
+        observers=(ProgressReporter(publish_progress),),
+    )
 
 
 def _runner(ports: Ports) -> Any:
@@ -253,7 +274,7 @@ async def _live(world: World, deaths: list[Death]) -> None:
     for death in [*deaths, None]:
         ports.life = life = Life(world, death)
         app = App()
-        add_agent(app, stage, Gate())  # type: ignore[arg-type]
+        add_agent(app, stage, InFlight())  # type: ignore[arg-type]
         task = asyncio.create_task(app.loop(Stream(world)))  # type: ignore[attr-defined]
         await asyncio.wait_for(_until_over(world, life), _WITHIN_S)
         life.death = Death(0, kill=True)  # nothing of it is written from now on
@@ -280,22 +301,27 @@ def _ids(messages: list[Message]) -> set[bytes]:
 def _judge(world: World) -> None:
     assert world.wrong == []
     outputs, letters = world.on(_SINK.full_name), world.on(_SOURCE.dead_letter_name)
-    words = [message for message in world.on(PROGRESS.full_name) if b'"outcome":null' not in (message.value or b"")]
+    outcomes = world.on(REQUEST_ENDED.full_name)
+    assert len(_ids(outcomes)) == len({message.value for message in outcomes}), "one id, one outcome"
     assert len(_ids(outputs)) == len({message.value for message in outputs}), "one id, one event"
     for asked in set(world.inputs):
         mine = [out for out in outputs if _request(out) == asked.request_id]
         buried = [letter for letter in letters if letter.value == asked.value]
-        said = [Progress.model_validate_json(word.value or b"") for word in words if _request(word) == asked.request_id]
+        ended = {
+            RequestEnded.model_validate_json(message.value or b"").outcome
+            for message in outcomes
+            if _request(message) == asked.request_id
+        }
         if asked.kind == "good":
             assert len(_ids(mine)) == 1
             assert not buried
-            assert {word.outcome for word in said} == {"done"}
+            assert ended == {"done"}
         elif asked.kind in ("poison work", "too large"):
             assert not mine
             assert buried
-            assert {word.outcome for word in said} == {"failed"}
+            assert ended == {"failed"}
         elif asked.kind == "garbage":
-            assert len({dict(letter.headers)["dead-letter-id"] for letter in buried}) == sum(
+            assert len({dict(letter.headers)["bachata.dead-letter-id"] for letter in buried}) == sum(
                 other.value == asked.value for other in world.inputs
             )
         elif asked.kind == "replay to here":
@@ -321,8 +347,9 @@ def _holds(inputs: list[Input], deaths: list[Death], faults: frozenset[int]) -> 
 @pytest.fixture(autouse=True, scope="module")
 def _hurry() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stage_module, "_BACKOFF_S", 0.0)
-        patch.setattr(stage_module, "_LARGEST", 8000)
+        patch.setattr(retry, "BACKOFF_S", 0.0)
+        patch.setattr(event_run, "_MAX_VALUE_BYTES", 8000)
+        patch.setattr(retry.log, "disabled", True)
         patch.setattr(stage_module.log, "disabled", True)
         yield
 

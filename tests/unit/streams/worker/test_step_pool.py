@@ -1,4 +1,4 @@
-"""Children with real work in them: a song is taken in, a child is killed, another hangs."""
+"""The pool with real work: a song is probed, a step process is killed, another hangs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ import numpy as np
 import psutil
 import pytest
 
+from agents.media.submitted import SubmittedFile
 from infra.media_store import MediaStore
 from infra.settings import load_settings
-from schemas.base import MediaFacts, Source
+from schemas.base import MediaFacts
 from schemas.faults import Poison, Retryable
-from schemas.song_submitted import SongSubmitted
-from streams.worker.step_pool import Children
+from streams.worker.step_pool import StepPool
 
 
 @pytest.fixture
-async def children() -> AsyncIterator[Children]:
-    some = Children(1)
+async def pool() -> AsyncIterator[StepPool]:
+    some = StepPool(1)
     yield some
     await some.stop()
 
@@ -36,65 +36,65 @@ def _song(tmp_path: Path, seconds: float = 12) -> str:
     return MediaStore(load_settings().media_dir).add(tmp_path / "tone.wav", "audio").sha256
 
 
-def _event(sha256: str) -> str:
-    return SongSubmitted(source=Source(sha256=sha256), request_id="r").model_dump_json()
+def _input(sha256: str) -> str:
+    return SubmittedFile(sha256=sha256).model_dump_json()
 
 
 def _ignore(fraction: float) -> None:
     del fraction
 
 
-def _own_children() -> list[psutil.Process]:
+def _own_processes() -> list[psutil.Process]:
     return [child for child in psutil.Process().children() if "streams.worker.step_process" in child.cmdline()]
 
 
-async def test_a_child_works_and_says_what_it_cost(children: Children, tmp_path: Path) -> None:
-    done = await children.run("intake", _event(_song(tmp_path)), 60, _ignore)
+async def test_a_child_works_and_says_what_it_cost(pool: StepPool, tmp_path: Path) -> None:
+    done = await pool.run("intake", _input(_song(tmp_path)), 60, _ignore)
     assert MediaFacts.model_validate_json(done.result).duration_s == pytest.approx(12, abs=0.1)
     assert done.cpu_seconds > 0
     assert done.peak_rss_bytes > 10_000_000
 
 
-async def test_a_warm_child_is_used_again_and_faults_come_through(children: Children, tmp_path: Path) -> None:
-    await children.run("intake", _event(_song(tmp_path)), 60, _ignore)
-    [first] = _own_children()
+async def test_a_warm_child_is_used_again_and_faults_come_through(pool: StepPool, tmp_path: Path) -> None:
+    await pool.run("intake", _input(_song(tmp_path)), 60, _ignore)
+    [first] = _own_processes()
     with pytest.raises(Poison) as caught:
-        await children.run("intake", _event("0" * 64), 60, _ignore)
+        await pool.run("intake", _input("0" * 64), 60, _ignore)
     assert caught.value.reason == "unknown_media"
-    assert _own_children() == [first]
+    assert _own_processes() == [first]
 
 
-async def test_a_killed_child_is_a_fault_of_its_event_only(children: Children, tmp_path: Path) -> None:
-    event = _event(_song(tmp_path))
-    await children.run("intake", event, 60, _ignore)
-    [child] = _own_children()
+async def test_a_killed_child_is_a_fault_of_its_event_only(pool: StepPool, tmp_path: Path) -> None:
+    job_input = _input(_song(tmp_path))
+    await pool.run("intake", job_input, 60, _ignore)
+    [child] = _own_processes()
     child.suspend()
-    task = asyncio.create_task(children.run("intake", event, 60, _ignore))
+    task = asyncio.create_task(pool.run("intake", job_input, 60, _ignore))
     await asyncio.sleep(0.05)
     os.kill(child.pid, signal.SIGKILL)
     with pytest.raises(Retryable) as caught:
         await task
     assert caught.value.reason == "child_died"
-    await children.run("intake", event, 60, _ignore)
+    await pool.run("intake", job_input, 60, _ignore)
 
 
-async def test_a_hanging_child_is_stopped(children: Children, tmp_path: Path) -> None:
-    event = _event(_song(tmp_path))
-    await children.run("intake", event, 60, _ignore)
-    [child] = _own_children()
+async def test_a_hanging_child_is_stopped(pool: StepPool, tmp_path: Path) -> None:
+    job_input = _input(_song(tmp_path))
+    await pool.run("intake", job_input, 60, _ignore)
+    [child] = _own_processes()
     child.suspend()
     with pytest.raises(Retryable) as caught:
-        await children.run("intake", event, 0.2, _ignore)
+        await pool.run("intake", job_input, 0.2, _ignore)
     assert caught.value.reason == "timeout"
     assert not child.is_running()
 
 
-async def test_a_cancelled_task_leaves_no_child_working(children: Children, tmp_path: Path) -> None:
-    event = _event(_song(tmp_path))
-    await children.run("intake", event, 60, _ignore)
-    [child] = _own_children()
+async def test_a_cancelled_task_leaves_no_child_working(pool: StepPool, tmp_path: Path) -> None:
+    job_input = _input(_song(tmp_path))
+    await pool.run("intake", job_input, 60, _ignore)
+    [child] = _own_processes()
     child.suspend()
-    task = asyncio.create_task(children.run("intake", event, 60, _ignore))
+    task = asyncio.create_task(pool.run("intake", job_input, 60, _ignore))
     await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,36 +1,39 @@
-"""What a child says of an error that no step foresaw."""
+"""The fault that a step process answers for an error that no step foresaw."""
 
 from __future__ import annotations
 
 import errno
 import io
+import json
 import os
 import shutil
 from dataclasses import replace
 
 import pytest
 
+from agents.media.submitted import SubmittedFile
 from agents.step import Tools
-from schemas.base import Source
-from schemas.song_submitted import SongSubmitted
-from streams.steps import ERRAND_BY_NAME
+from infra.move_index import MoveIndexError
+from schemas.faults import Fault, Poison, Retryable, Unavailable, from_json, to_json
+from streams.steps import JOB_BY_NAME
 from streams.worker.step_process import _work
 
 
-def told(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    def fail(event: SongSubmitted, tools: Tools) -> None:
+def told(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+    def fail(file: SubmittedFile, tools: Tools) -> None:
         raise error
 
-    monkeypatch.setitem(ERRAND_BY_NAME, "intake", replace(ERRAND_BY_NAME["intake"], work=fail))
-    event = SongSubmitted(source=Source(sha256="0" * 64), request_id="r").model_dump_json()
-    return _work({"step": "intake", "event": event}, io.StringIO())
+    monkeypatch.setitem(JOB_BY_NAME, "intake", replace(JOB_BY_NAME["intake"], work=fail))
+    job_input = SubmittedFile(sha256="0" * 64).model_dump_json()
+    return _work({"job": "intake", "input": job_input}, io.StringIO())
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO, errno.ESTALE, errno.ENOMEM])
 def test_a_machine_that_fails_is_named_without_the_path(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     answer = told(OSError(number, os.strerror(number), "/home/luna/song.mp3"), monkeypatch)
-    reason = "disk_full" if number == errno.ENOSPC else "storage"
-    assert answer == {"fault": "Retryable", "error": f"OSError: {os.strerror(number)}", "reason": reason}
+    fault, reason = ("Unavailable", "disk_full") if number == errno.ENOSPC else ("Retryable", "storage")
+    assert answer.pop("retry_after_s", None) == (1.0 if fault == "Unavailable" else None)
+    assert answer == {"fault": fault, "error": f"OSError: {os.strerror(number)}", "reason": reason}
 
 
 @pytest.mark.parametrize(
@@ -43,3 +46,19 @@ def test_a_machine_that_fails_is_named_without_the_path(number: int, monkeypatch
 )
 def test_other_errors_are_unexpected(error: Exception, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert told(error, monkeypatch) == {"fault": "Retryable", "error": text, "reason": "unexpected"}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Poison("no", "no_audio"),
+        Retryable("later", "kafka"),
+        Unavailable("away", "disk_full", 7.0),
+        MoveIndexError("gone"),
+    ],
+)
+def test_a_fault_crosses_the_border_of_a_process(fault: Fault) -> None:
+    back = from_json(json.loads(json.dumps(to_json(fault))))
+    assert (str(back), back.reason) == (str(fault), fault.reason)
+    assert isinstance(fault, type(back))
+    assert getattr(back, "retry_after_s", None) == getattr(fault, "retry_after_s", None)

@@ -15,13 +15,13 @@ from agents.move_indexing.dancers import kept
 from agents.move_indexing.dancers.dance import understand
 from agents.move_indexing.dancers.kept import watched
 from agents.move_indexing.dancers.sightings import HIPS, KNEES, SHOULDERS
+from agents.move_indexing.draw_job import DRAW_MOVE, DrawMove
 from agents.move_indexing.picture.bodies import FOLLOW, LEAD
-from agents.move_indexing.showing import SHOW_MOVE, ShowMove
 from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import MediaFacts
 from schemas.faults import Poison
-from schemas.move_indexed import MoveCard
+from schemas.move_indexed import MoveSummary
 from tests.unit.move_indexing import dancing
 
 
@@ -32,41 +32,41 @@ def lent(tmp_path: Path) -> Tools:
 
 
 @pytest.fixture
-def move(tmp_path: Path, lent: Tools, monkeypatch: pytest.MonkeyPatch) -> MoveCard:
+def move(tmp_path: Path, lent: Tools, monkeypatch: pytest.MonkeyPatch) -> MoveSummary:
     path = dancing.clip(tmp_path / "clip.mp4")
     lent.media.add(path, "video")
     monkeypatch.setattr(kept, "DancerFinder", dancing.Finder)
     return dancing.move(path)
 
 
-def test_only_the_files_asked_for_are_written(move: MoveCard, lent: Tools, tmp_path: Path) -> None:
+def test_only_the_files_asked_for_are_written(move: MoveSummary, lent: Tools, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    SHOW_MOVE.work(ShowMove(move=move, png=folder / "a"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, png=folder / "a"), lent)
     assert (folder / "a").read_bytes()[:4] == b"\x89PNG"
     assert [file.name for file in folder.iterdir()] == ["a"]
-    SHOW_MOVE.work(ShowMove(move=move, video=folder / "b"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, video=folder / "b"), lent)
     assert (folder / "b").read_bytes()[4:8] == b"ftyp"
     assert {file.name for file in folder.iterdir()} == {"a", "b"}
 
 
 def test_what_was_seen_once_is_not_looked_at_again(
-    move: MoveCard, lent: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    move: MoveSummary, lent: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "a"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a"), lent)
     monkeypatch.delattr(kept, "DancerFinder")
-    SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "b"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "b"), lent)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_it_travels_to_a_child_and_back(move: MoveCard, tmp_path: Path) -> None:
-    asked = ShowMove(move=move, video=tmp_path / "a")
-    assert SHOW_MOVE.consumes.model_validate_json(asked.model_dump_json()) == asked
+def test_it_travels_to_a_child_and_back(move: MoveSummary, tmp_path: Path) -> None:
+    asked = DrawMove(move=move, video=tmp_path / "a")
+    assert DRAW_MOVE.takes.model_validate_json(asked.model_dump_json()) == asked
 
 
-def test_media_that_is_gone_is_one_clear_line(move: MoveCard, tmp_path: Path) -> None:
+def test_media_that_is_gone_is_one_clear_line(move: MoveSummary, tmp_path: Path) -> None:
     bare = Tools(MediaStore(tmp_path / "other"), tmp_path / "cache", tmp_path, (), tmp_path / "no-model")
     with pytest.raises(Poison, match="'to_and_fro' is no longer in the media store; index it again") as caught:
-        SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "a"), bare)
+        DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a"), bare)
     assert caught.value.reason == "unknown_media"
 
 
@@ -79,7 +79,7 @@ def test_a_real_clip_is_drawn_where_its_dancers_are(tools: Tools, rendered_clips
     move = dancing.move(clip).model_copy(
         update={"clip": facts, "name": "basic_side", "beats": beats, "counts": _COUNTS}
     )
-    SHOW_MOVE.work(ShowMove(move=move, png=tmp_path / "a.png", video=tmp_path / "a.mp4"), tools)
+    DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a.png", video=tmp_path / "a.mp4"), tools)
     seen = watched(clip, media.sha256, "fast", tools.pose_model, tools.cache_dir)
     dance = understand(seen.moments, 30.0)
     with av.open(str(tmp_path / "a.mp4")) as container:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.step import Errand, Tools
+from agents.step import Job, Tools
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Name, Payload, Sha256
+from schemas.base import Model, Name, Sha256
 
 
-class ShowSong(Payload):
+class DrawSong(Model):
     """What to show of a song of the media store, and the files to write: a PNG and a WAV."""
 
     sha256: Sha256
@@ -19,11 +19,11 @@ class ShowSong(Payload):
     click: Path | None = None
 
 
-class ShownSong(Payload):
+class DrawnSong(Model):
     """The files are written."""
 
 
-def _show(asked: ShowSong, tools: Tools) -> ShownSong:
+def _show(asked: DrawSong, tools: Tools) -> DrawnSong:
     song = tools.media.path(asked.sha256)
     if asked.plot:
         from agents.audio_analysis.picture.draw import draw
@@ -33,7 +33,7 @@ def _show(asked: ShowSong, tools: Tools) -> ShownSong:
         from agents.audio_analysis.click import write_click
 
         write_click(song, asked.analysis, asked.click)
-    return ShownSong()
+    return DrawnSong()
 
 
-SHOW_SONG = Errand(name="show_song", consumes=ShowSong, result=ShownSong, work=_show)
+DRAW_SONG = Job(name="draw_song", takes=DrawSong, result=DrawnSong, work=_show)

@@ -1,0 +1,28 @@
+"""The event of a song that was accepted."""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+
+from schemas.base import MediaFacts
+from schemas.song_accepted import SongAccepted
+from schemas.song_submitted import SongSubmitted
+
+_MAX_TITLE_CHARACTERS = 200
+
+
+def accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
+    """Return the event that follows a submitted song, by the title of the event, else by the file's name."""
+    if event.request_id is None:
+        raise AssertionError("the step wrapper fills in request_id before a step works")
+    return SongAccepted(
+        request_id=event.request_id,
+        song=song,
+        title=event.title or _file_title(event.source.path or "") or song.sha256[:12],
+        options=event.options,
+        corrections=event.corrections,
+    )
+
+
+def _file_title(path: str) -> str:
+    return "".join(c for c in PurePath(path).stem if c.isprintable()).strip()[:_MAX_TITLE_CHARACTERS]

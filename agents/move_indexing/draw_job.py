@@ -1,0 +1,86 @@
+"""Jobs that draw the library: a move's key frames, its clip with both skeletons, and a map of all moves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agents.step import Job, Tools, part
+from schemas.base import Model, Quality
+from schemas.faults import Poison
+from schemas.move_indexed import MoveSummary
+
+if TYPE_CHECKING:
+    from agents.move_indexing.dancers.kept import Watched
+
+_WATCHED = 0.4
+
+
+class DrawMove(Model):
+    """Which move to draw, and the files to write: a PNG and an mp4. `quality`: how many of its frames are tracked."""
+
+    move: MoveSummary
+    quality: Quality = "fast"
+    png: Path | None = None
+    video: Path | None = None
+
+
+class MapPoint(Model):
+    """A move on the map: its clip's name, its category and its embedding."""
+
+    name: str
+    category: str
+    embedding: tuple[float, ...]
+
+
+class DrawMap(Model):
+    """The moves to draw, at least one, and the PNG to write."""
+
+    points: tuple[MapPoint, ...]
+    png: Path
+
+
+class Drawn(Model):
+    """The files are written."""
+
+
+def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
+    from agents.move_indexing.picture.bodies import couple
+
+    path = _path(request.move, tools)
+    dancers = couple(_detections(path, request, tools))
+    if request.png:
+        from agents.move_indexing.picture.keys import draw_keys
+
+        draw_keys(path, request.move, dancers, request.png)
+    if request.video:
+        from agents.move_indexing.picture.video import write_video
+
+        write_video(path, request.move, dancers, request.video, part(tools.report, _WATCHED, 1.0))
+    return Drawn()
+
+
+def _draw_map(request: DrawMap, tools: Tools) -> Drawn:
+    del tools
+    from agents.move_indexing.picture.library import draw_map
+
+    draw_map(request.points, request.png)
+    return Drawn()
+
+
+def _path(move: MoveSummary, tools: Tools) -> Path:
+    if not tools.media.has(move.clip.sha256):
+        raise Poison(f"the clip of '{move.name}' is no longer in the media store; index it again", "unknown_media")
+    return tools.media.path(move.clip.sha256)
+
+
+def _detections(path: Path, request: DrawMove, tools: Tools) -> Watched:
+    from agents.move_indexing.dancers.kept import watched
+
+    clip, report = request.move.clip, part(tools.report, 0.0, _WATCHED)
+    model, cache = tools.pose_model, tools.cache_dir
+    return watched(path, clip.sha256, request.quality, model, cache, report=report, duration_s=clip.duration_s)
+
+
+DRAW_MOVE = Job(name="draw_move", takes=DrawMove, result=Drawn, work=_draw_move, timeout_s=1800.0)
+DRAW_MAP = Job(name="draw_map", takes=DrawMap, result=Drawn, work=_draw_map)

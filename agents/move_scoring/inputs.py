@@ -1,0 +1,34 @@
+"""What scores depend on."""
+
+from __future__ import annotations
+
+from agents.step import Library, Tools
+from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
+from schemas.base import Difficulty, Level, Model
+from schemas.faults import Retryable
+
+
+class ScoringInput(Model):
+    """A song's analysis, what was requested of the moves, and the version of the library they are looked for in."""
+
+    analysis: AudioAnalysis
+    difficulty: Difficulty
+    energy: Level | None
+    library_version: str
+
+
+def scoring_input(event: AudioAnalyzed, tools: Tools) -> ScoringInput:
+    """Return what the scores of an event depend on. Raises `Retryable` where no library is open."""
+    return ScoringInput(
+        analysis=event.analysis,
+        difficulty=event.options.difficulty,
+        energy=event.options.energy,
+        library_version=library_of(tools).version(),
+    )
+
+
+def library_of(tools: Tools) -> Library:
+    """Return the open library. Raises `Retryable` (`no_library`) where there is none."""
+    if tools.library is None:
+        raise Retryable("the move library is not open in this process", reason="no_library")
+    return tools.library

@@ -1,0 +1,59 @@
+"""What a video depends on, and its name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+
+from agents.step import Tools
+from schemas.base import Model, Quality, Sha256
+from schemas.rendered import Video
+from schemas.sequence_planned import Plan, SequencePlanned
+
+VERSION = "2"
+_MAX_SLUG_CHARACTERS = 60
+
+
+class RenderingInput(Model):
+    """A plan, the song it is danced to, the quality, and the title as it stands in the file's name."""
+
+    song_sha256: Sha256
+    plan: Plan
+    quality: Quality
+    title_slug: str
+
+
+def rendering_input(event: SequencePlanned, tools: Tools) -> RenderingInput:
+    """Return what the video of an event depends on besides the step's version."""
+    del tools
+    return RenderingInput(
+        song_sha256=event.song.sha256,
+        plan=event.plan,
+        quality=event.options.quality,
+        title_slug=slug(event.title),
+    )
+
+
+def slug(title: str) -> str:
+    """Return the title in a-z, 0-9 and '-', at most 60 characters; `song` where nothing is left."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return words[:_MAX_SLUG_CHARACTERS].rstrip("-") or "song"
+
+
+def plan_hash(plan: Plan) -> str:
+    """Return the SHA-256 of the plan's JSON, 64 hex digits."""
+    return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
+
+
+def output_name(rendering: RenderingInput) -> str:
+    """Return `<title slug>-<12 hex digits over plan, song, quality and version>.mp4`."""
+    parts = (plan_hash(rendering.plan), rendering.song_sha256, rendering.quality, VERSION)
+    return f"{rendering.title_slug}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}.mp4"
+
+
+def is_whole(video: Video, tools: Tools) -> bool:
+    """Return whether the video is still there, with its full size."""
+    path = tools.output_dir / video.file
+    return path.is_file() and path.stat().st_size == video.media.size_bytes

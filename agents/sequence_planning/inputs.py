@@ -1,0 +1,28 @@
+"""What a plan depends on."""
+
+from __future__ import annotations
+
+from agents.step import Tools
+from schemas.audio_analyzed import AudioAnalysis
+from schemas.base import Duration, Model, Seed
+from schemas.moves_scored import MovesScored, Scores
+
+
+class PlanningInput(Model):
+    """A song's analysis and scored moves, and what was requested of the dance; difficulty and energy are in the scores.
+
+    `seed`: another seed, another choreography.
+    """
+
+    analysis: AudioAnalysis
+    scores: Scores
+    duration: Duration
+    seed: Seed
+
+
+def planning_input(event: MovesScored, tools: Tools) -> PlanningInput:
+    """Return what the plan of an event depends on."""
+    del tools
+    return PlanningInput(
+        analysis=event.analysis, scores=event.scores, duration=event.options.duration, seed=event.options.seed
+    )

@@ -1,0 +1,52 @@
+"""Logs of programs that run in the background: one line each, with its fields as key=value."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from functools import lru_cache
+from typing import Any
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_NOISY = ("aiokafka", "faust", "mode", "httpx", "qdrant_client", "streams.patches")  # subclasses of Faust's log by it
+_BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f]+")
+
+
+class _Lines(logging.Formatter):
+    """A time, a level, the logger's name, the message, and the fields that were given as `extra`.
+
+    A worker logs a line for each event and step, so the cost of a line counts.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, with a traceback below where there is one."""
+        time_text = f"{_second(int(record.created))},{int(record.msecs):03d}"
+        fields = [f" {name}={_value(value)}" for name, value in vars(record).items() if name not in _STANDARD]
+        line = f"{time_text} {record.levelname} {record.name} {record.getMessage()}{''.join(fields)}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, str):
+        return value if _BARE.fullmatch(value) and value.isprintable() else json.dumps(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return repr(value) if isinstance(value, int | float) else json.dumps(value, default=str)
+
+
+def set_up_logs() -> None:
+    """Log to standard error: ours from INFO on, the libraries' from WARNING on."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    for detail in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks", "_srcfile"):
+        setattr(logging, detail, None)  # no line has them; that this saves their cost is in Python's logging HOWTO
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,31 @@
+"""`request-ended`: how a request ended; exactly one outcome for each request."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from schemas.base import Model, Name, RequestId, Sha256
+from schemas.rendered import Video
+
+
+class Ending(Model):
+    """What a request that is done has led to: the video of a song, or the clip that is a move now."""
+
+    video: Video | None = None
+    clip_sha256: Sha256 | None = None
+
+
+class RequestEnded(Ending):
+    """A request's outcome, by the step that ended it. The topic keeps the last one of each request.
+
+    `subject`: the title of the song or the name of the clip. A failed request has the `reason` as a code of
+    `docs/reasons.md`, the `error` as one line for a person, and the id of the dead letter that keeps its event.
+    """
+
+    request_id: RequestId
+    subject: Name
+    step: Name
+    outcome: Literal["done", "failed", "cancelled"]
+    reason: str | None = None
+    error: str | None = None
+    dead_letter_id: str | None = None

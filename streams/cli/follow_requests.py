@@ -1,0 +1,112 @@
+"""Following requests to their outcome, with a line or a bar for each step."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from schemas.move_submitted import MoveSubmitted
+from schemas.progress import Progress
+from schemas.song_submitted import SongSubmitted
+from streams.cli.output import tell
+from streams.client import Client, RequestResult, Update
+from streams.local.services import Endpoint
+
+
+async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
+    """Submit the requests and wait for the outcome of each. Nothing is shown on standard output."""
+    results = {str(request.request_id): RequestResult() for request in requests}
+    async with Client(endpoint.bootstrap, source="/command-line") as client:
+        with _Display(results) as display:
+            for request in requests:
+                await client.submit(request)
+            async for update in client.follow(list(results)):
+                results[update.request_id].add(update)
+                display.show(update)
+            display.show_rest()
+    return results
+
+
+class _Display:
+    """One request: a bar on a terminal, else a line for each step. Several: a bar for each, and a line at its end."""
+
+    def __init__(self, results: Mapping[str, RequestResult]) -> None:
+        self._results = results
+        self._bars: Any = None
+        self._tasks: dict[str, Any] = {}
+        self._shown: set[str] = set()
+
+    def __enter__(self) -> _Display:
+        if sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            columns = (
+                TextColumn("{task.description:46}", markup=False),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f}%"),
+            )
+            self._bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bars is not None:
+            self._bars.stop()
+
+    def show(self, update: Update) -> None:
+        """Show what a message tells."""
+        if isinstance(update, Progress):
+            self._show_progress(update)
+        result = self._results[update.request_id]
+        if result.has_outcome and result.has_last_progress:
+            self._show_end(update.request_id)
+
+    def show_rest(self) -> None:
+        """Show the end of those requests whose last progress was dropped."""
+        for request_id in self._results:
+            self._show_end(request_id)
+
+    def _show_progress(self, progress: Progress) -> None:
+        if progress.state == "waiting":
+            self._print(f"{_title(progress, 40)} waits: {progress.error}")
+        elif self._bars is not None:
+            self._show_bar(progress)
+        elif progress.state in {"done", "failed"} and len(self._results) == 1:
+            how = progress.error or ("known already" if progress.cached else f"{progress.seconds:.2f} s")
+            self._print(f"{_title(progress, 40)}: {how}")
+
+    def _show_end(self, request_id: str) -> None:
+        """One line for each of several requests, and its bar goes."""
+        if len(self._results) == 1 or request_id in self._shown:
+            return
+        self._shown.add(request_id)
+        if request_id in self._tasks:
+            self._bars.remove_task(self._tasks.pop(request_id))
+        result = self._results[request_id]
+        ended = result.ended
+        subject, error = (ended.subject, ended.error) if ended else (request_id, None)
+        how = error or ("known already" if result.is_cached else f"{result.seconds:.2f} s")
+        self._print(f"[{len(self._shown)}/{len(self._results)}] {subject[:40]}: {how}")
+
+    def _show_bar(self, progress: Progress) -> None:
+        if progress.request_id in self._shown:
+            return
+        title = _title(progress, 26)
+        if progress.request_id not in self._tasks:
+            self._tasks[progress.request_id] = self._bars.add_task(title, total=1.0)
+        self._bars.update(self._tasks[progress.request_id], description=title, completed=progress.fraction)
+
+    def _print(self, line: str) -> None:
+        if self._bars is not None:
+            self._bars.console.print(line, markup=False)
+        else:
+            tell(line)
+
+
+def _title(progress: Progress, characters: int) -> str:
+    return f"{progress.subject[:characters]}: {progress.step.replace('_', ' ')}"

@@ -1,0 +1,46 @@
+"""Running a job for a command, without the stream: untrusted media is opened in a process of its own here too."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from agents.step import Job
+from schemas.base import Model
+from streams.worker.step_pool import StepPool
+
+Input = TypeVar("Input", bound=Model)
+Result = TypeVar("Result", bound=Model)
+
+
+def _ignore(fraction: float) -> None:
+    del fraction
+
+
+class Jobs:
+    """Runs jobs one after the other in one process, which ends with the context."""
+
+    def __init__(self) -> None:
+        self._pool = StepPool(1)
+
+    async def __aenter__(self) -> Jobs:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._pool.stop()
+
+    async def run(self, job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = _ignore) -> Result:
+        """Return the job's result. Raises the job's fault."""
+        done = await self._pool.run(job.name, job_input.model_dump_json(), job.timeout_s, report)
+        return job.result.model_validate_json(done.result)
+
+
+def run_job(job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = _ignore) -> Result:
+    """Return the result of one job. Raises the job's fault."""
+
+    async def run() -> Result:
+        async with Jobs() as jobs:
+            return await jobs.run(job, job_input, report)
+
+    return asyncio.run(run())

@@ -1,0 +1,22 @@
+"""`/requests` and `/requests/ID`: where requests are."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from streams.views.requests import Requests
+
+
+def routes(requests: Requests) -> list[web.RouteDef]:
+    """Return the routes over the requests view."""
+
+    async def list_recent(_: web.Request) -> web.Response:
+        return web.json_response({"requests": requests.recent()})
+
+    async def get_one(request: web.Request) -> web.Response:
+        found = requests.get(request.match_info["request_id"])
+        if found is None:
+            return web.json_response({"error": "no such request"}, status=404)
+        return web.json_response(found)
+
+    return [web.get("/requests", list_recent), web.get("/requests/{request_id}", get_one)]

@@ -1,0 +1,170 @@
+"""The composition root: puts a worker together from the settings."""
+
+from __future__ import annotations
+
+import fcntl
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from agents.step import View
+from infra.disk_space import DiskSpace
+from infra.move_index import MoveIndex, backend_id, open_index
+from infra.settings import Settings
+from schemas.base import Model
+from schemas.faults import Poison
+from streams.page import health, library
+from streams.page import requests as requests_page
+from streams.page.server import Page
+from streams.page.token import read_token
+from streams.stage.in_flight import InFlight
+from streams.stage.observers import StepLog, WaitingRuns
+from streams.stage.progress import ProgressReporter
+from streams.stage.runners import AnyStep, Done, Report, Runner, in_thread
+from streams.stage.stage import Stage, UpToDate
+from streams.steps import STEPS
+from streams.tools import make_tools
+from streams.topics import MOVE_INDEXED, topic_of
+from streams.views import requests as requests_view
+from streams.views.move_index_sink import MoveIndexSink
+from streams.views.requests import Requests
+from streams.views.topic_view import ViewUpdater
+from streams.worker.faust_app import TableResults, add_agent, make_app
+from streams.worker.publisher import KafkaPublisher
+from streams.worker.step_pool import StepPool
+from streams.worker.worker import Worker
+
+_MAX_WORKERS = 64
+_REQUESTS_GATHER_S = 0.2
+
+
+def build_worker(
+    settings: Settings, bootstrap: str, steps: Sequence[AnyStep] = STEPS, runners: Mapping[str, Runner] | None = None
+) -> Worker:
+    """Return a worker for Kafka at `bootstrap`. Its tables and move index lie in a folder of its own.
+
+    `runners` do the work of steps, by `runs_in`, where the usual ones shall not. Raises `Poison`
+    (`too_many_workers`) where 64 workers have the data folder open, and as `check_steps` does.
+    """
+    check_steps(steps)
+    number, lock = _claim(settings.state_dir)
+    folder = settings.state_dir / f"worker-{number}"
+    state = _open_state(settings, bootstrap, folder)
+    app, publisher, pool = make_app(bootstrap, folder), KafkaPublisher(bootstrap), StepPool(settings.children)
+    in_flight, waiting, space = InFlight(), WaitingRuns(), _disk_space(settings)
+    tools = replace(make_tools(settings), library=state.index)
+    make_stage = partial(
+        Stage,
+        tools=tools,
+        publisher=publisher,
+        results=TableResults(app, publisher),
+        views=state.views,
+        missing_resource=space.shortage,
+        observers=(ProgressReporter(publisher.publish), StepLog(), waiting),
+    )
+    usual: dict[str, Runner] = {"process": _in_process(pool), "thread": in_thread(tools)}
+    for stage in _stages(steps, usual | dict(runners or {}), make_stage):
+        add_agent(app, stage, in_flight)
+
+    def problems() -> list[str]:
+        return [*worker.problems(), *state.problems(), *map(str, filter(None, [space.shortage()])), *waiting.messages()]
+
+    routes = [*health.routes(number, problems), *state.routes()]
+    worker = Worker(
+        bootstrap=bootstrap,
+        address_file=settings.run_dir / f"worker-{number}.json",
+        grace_s=settings.grace_s,
+        app=app,
+        in_flight=in_flight,
+        publisher=publisher,
+        page=Page(routes, read_token(settings.run_dir)),
+        background=(state.library, state.request_updates),
+        pool=pool,
+        stores=(state.index, state.requests, lock),
+    )
+    return worker
+
+
+def check_steps(steps: Sequence[AnyStep]) -> None:
+    """Raise `ValueError` for steps that cannot work together.
+
+    What a step reads needs a topic of dead letters. Of the steps that read one topic, one at most may produce
+    something: two would end the same request twice.
+    """
+    producing = Counter(topic_of(step.consumes).name for step in steps if step.decides_request)
+    for step in steps:
+        topic = topic_of(step.consumes)
+        if not topic.dead_letters:
+            raise ValueError(f"{step.name} reads {topic.name}, which has no dead letters: see streams/topics.py")
+        if producing[topic.name] > 1:
+            raise ValueError(f"more than one step that produces something reads {topic.name}")
+
+
+def _stages(
+    steps: Sequence[AnyStep], runners: Mapping[str, Runner], make_stage: Callable[..., Stage]
+) -> Iterator[Stage]:
+    makers = {step.produces: step.name for step in steps if step.produces is not None}
+    for step in steps:
+        yield make_stage(step, run=runners[step.runs_in], upstream_step=makers.get(step.consumes))
+
+
+@dataclass(frozen=True)
+class _State:
+    """What a worker builds from topics, and what keeps it up to date."""
+
+    index: MoveIndex
+    requests: Requests
+    library: ViewUpdater
+    request_updates: ViewUpdater
+
+    @property
+    def views(self) -> Mapping[View, UpToDate]:
+        return {"library": self.library}
+
+    def problems(self) -> list[str]:
+        named = {"move index": self.library.error, "requests": self.request_updates.error}
+        return [f"{name}: {error}" for name, error in named.items() if error]
+
+    def routes(self) -> list[web.RouteDef]:
+        return [*requests_page.routes(self.requests), *library.routes(self.index)]
+
+
+def _open_state(settings: Settings, bootstrap: str, folder: Path) -> _State:
+    index, requests = open_index(settings, folder / "moves"), Requests(folder / "requests")
+    sink = MoveIndexSink(index, folder / "moves" / f"positions-{backend_id(settings)}.json")
+    return _State(
+        index,
+        requests,
+        library=ViewUpdater(bootstrap, [MOVE_INDEXED], sink),
+        request_updates=ViewUpdater(bootstrap, requests_view.TOPICS, requests, _REQUESTS_GATHER_S),
+    )
+
+
+def _disk_space(settings: Settings) -> DiskSpace:
+    return DiskSpace((settings.data_dir, settings.cache_dir, settings.output_dir), settings.least_free_bytes)
+
+
+def _in_process(pool: StepPool) -> Runner:
+    async def run(step: AnyStep, work_input: Model, report: Report) -> Done:
+        return await pool.run(step.name, work_input.model_dump_json(), step.timeout_s, report)
+
+    return run
+
+
+def _claim(state_dir: Path) -> tuple[int, Any]:
+    """The lowest number that no other worker of this data folder has, and its lock."""
+    state_dir.mkdir(parents=True, exist_ok=True)
+    for number in range(_MAX_WORKERS):
+        lock = (state_dir / f"worker-{number}.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        return number, lock
+    raise Poison(f"{_MAX_WORKERS} workers have {state_dir} open already", reason="too_many_workers")

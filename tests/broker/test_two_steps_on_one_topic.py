@@ -1,0 +1,177 @@
+"""Two steps read one topic on a real Kafka, one of them a delivery: each takes every event once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from agents.step import Step, Tools
+from infra.kafka_jars import ensure_jars
+from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.settings import load_settings
+from schemas.base import Source
+from schemas.faults import Poison
+from schemas.move_submitted import MoveSubmitted
+from schemas.request_ended import RequestEnded
+from streams.client import Client
+from streams.ids import digest
+from streams.kafka import make_consumer
+from streams.stage.runners import AnyStep, Done, Report, Runner
+from streams.testing import inline
+from streams.topics import APP_ID, MOVE_SUBMITTED, PARTITIONS, REQUEST_ENDED, SONG_SUBMITTED, Topic
+from streams.worker.build import build_worker
+from tests.chaos.counting_worker import COUNTING
+from tests.chaos.flow import sending, submission, trifle
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+_REFUSED = 7
+
+
+@pytest.fixture
+async def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+    monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
+    class_path = ensure_jars(load_settings().user_cache_dir, print)
+    kafka = LocalKafka(tmp_path / "kafka", class_path, find_java(), installed_warm_up(class_path))
+    yield await asyncio.to_thread(kafka.start)
+    await asyncio.to_thread(kafka.stop)
+
+
+def _delivery(name: str, topic: Topic, deliver: Callable[[str], None]) -> AnyStep:
+    def work(source: Source, tools: Tools) -> Source:
+        del tools
+        deliver(str(source.sha256))
+        return source
+
+    return Step(
+        name=name,
+        version="1",
+        consumes=topic.payload,
+        depends_on=lambda event, tools: event.source,
+        takes=Source,
+        work=work,
+        result=Source,
+        produces=None,
+        subject=lambda _, source: str(source.sha256),
+        runs_in="thread",
+    )
+
+
+@asynccontextmanager
+async def _working(bootstrap: str, steps: tuple[AnyStep, ...], runner: Runner) -> AsyncIterator[None]:
+    worker = build_worker(load_settings(), bootstrap, steps, {"thread": runner})
+    running = asyncio.create_task(worker.run())
+    try:
+        while worker.problems():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.05)
+        yield
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_each_step_takes_every_event_once(bootstrap: str) -> None:
+    delivered: Counter[str] = Counter()
+
+    def deliver(sha256: str) -> None:
+        delivered[sha256] += 1
+        if sha256 == trifle(_REFUSED).source.sha256:
+            raise Poison("nobody lives there", "not_found")
+
+    requests = [trifle(number) for number in range(40)]
+    steps = (COUNTING, _delivery("delivery", SONG_SUBMITTED, deliver))
+    async with asyncio.timeout(60), _working(bootstrap, steps, inline(_NO_TOOLS)):
+        async with Client(bootstrap) as client:
+            for request in requests:
+                await client.submit(request)
+        ended = await _outcomes(bootstrap, len(requests))
+        await _committed(bootstrap, len(requests))
+        letters = await _read(bootstrap, SONG_SUBMITTED.dead_letter_name, 1)
+    assert delivered == Counter(str(request.source.sha256) for request in requests)
+    assert {outcome.outcome for outcome in ended} == {"done"}, "a delivery that fails ends no request"
+    assert Counter(outcome.request_id for outcome in ended) == Counter(request.request_id for request in requests)
+    assert [dict(letter.headers)["__connect.errors.connector.name"] for letter in letters] == [b"delivery"]
+
+
+async def test_a_step_that_stands_still_stops_no_step_of_another_topic(bootstrap: str) -> None:
+    """Both steps of the topic stand still over a backlog at first, so that both their queues are full."""
+    delivered: set[str] = set()
+    moves: set[str] = set()
+    gates = {"counting": asyncio.Event(), "delivery": asyncio.Event(), "moves": asyncio.Event()}
+    gates["moves"].set()
+    at_once = inline(_NO_TOOLS)
+
+    async def runner(step: AnyStep, work_input: Any, report: Report) -> Done:
+        await gates[step.name].wait()
+        return await at_once(step, work_input, report)
+
+    steps = (
+        COUNTING,
+        _delivery("delivery", SONG_SUBMITTED, delivered.add),
+        _delivery("moves", MOVE_SUBMITTED, moves.add),
+    )
+    requests = [trifle(number) for number in range(1200)]
+    clips = [digest("clip", str(number)) * 2 for number in range(20)]
+    async with asyncio.timeout(90), sending(bootstrap) as sender, _working(bootstrap, steps, runner):
+        await sender.send_all([submission(request, "one partition") for request in requests])
+        await asyncio.sleep(3.0)
+        gates["counting"].set()
+        await asyncio.sleep(2.0)
+        for clip in clips:
+            await sender.send(submission(_clip(clip), clip))
+        async with asyncio.timeout(10):
+            while moves < set(clips):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+        assert not delivered
+        gates["delivery"].set()
+        await _committed(bootstrap, len(requests))
+    assert delivered == {str(request.source.sha256) for request in requests}
+
+
+def _clip(sha256: str) -> MoveSubmitted:
+    return MoveSubmitted(source=Source(sha256=sha256), clip="clip", request_id=sha256[:32])
+
+
+_NO_TOOLS: Any = None
+
+
+async def _outcomes(bootstrap: str, count: int) -> list[RequestEnded]:
+    messages = await _read(bootstrap, REQUEST_ENDED.full_name, count)
+    return [RequestEnded.model_validate_json(message.value) for message in messages]
+
+
+async def _read(bootstrap: str, topic: str, count: int) -> list[Any]:
+    consumer = make_consumer(bootstrap)
+    await consumer.start()
+    try:
+        consumer.assign([TopicPartition(topic, number) for number in range(PARTITIONS)])
+        await consumer.seek_to_beginning()
+        found: list[Any] = []
+        while len(found) < count:
+            batches = await consumer.getmany(timeout_ms=200)
+            found += [message for batch in batches.values() for message in batch]
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def _committed(bootstrap: str, count: int) -> None:
+    """Return when the group is committed past all songs: both steps have acked each."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        while True:
+            offsets = await admin.list_consumer_group_offsets(APP_ID)
+            songs = [meta.offset for place, meta in offsets.items() if place.topic == SONG_SUBMITTED.full_name]
+            if sum(max(0, offset) for offset in songs) == count:
+                return
+            await asyncio.sleep(0.2)
+    finally:
+        await admin.close()

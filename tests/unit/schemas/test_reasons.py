@@ -1,0 +1,38 @@
+"""The list of reason codes: complete, used, and printed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from schemas.reasons import REASONS, Reason, as_reason, document
+
+_ROOT = Path(__file__).parents[3]
+_SOURCES = "\n".join(
+    file.read_text()
+    for folder in ("agents", "infra", "streams", "schemas")
+    for file in (_ROOT / folder).rglob("*.py")
+    if file.name != "reasons.py"
+)
+
+
+def test_each_code_has_its_sentence() -> None:
+    assert set(REASONS) == set(get_args(Reason))
+    assert list(REASONS) == sorted(REASONS)
+    assert all(sentence.endswith(".") and "\n" not in sentence for sentence in REASONS.values())
+
+
+@pytest.mark.parametrize("code", get_args(Reason))
+def test_each_code_is_used(code: str) -> None:
+    assert f'"{code}"' in _SOURCES
+
+
+def test_a_code_of_another_version_is_unexpected() -> None:
+    assert as_reason("no_audio") == "no_audio"
+    assert as_reason("of a later version") == "unexpected"
+
+
+def test_the_document_is_up_to_date() -> None:
+    assert (_ROOT / "docs" / "reasons.md").read_text() == document(), "run `make docs`"

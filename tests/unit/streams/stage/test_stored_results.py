@@ -1,0 +1,76 @@
+"""Stored results: their keys cover all that a step depends on, and they say what they are about."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, get_args
+
+import pytest
+
+from schemas.base import Corrections, MediaFacts, Model, Options, SongEvent
+from schemas.move_submitted import MoveSubmitted
+from schemas.sequence_planned import Plan, Segment
+from schemas.song_submitted import SongSubmitted
+from streams.stage.stored_results import from_stored, result_key, to_stored
+from streams.steps import STEP_BY_NAME, STEPS
+
+_INTAKE = STEP_BY_NAME["intake"]
+_FACTS = MediaFacts(sha256="b" * 64, size_bytes=9, kind="audio", format="mp3", codec="mp3", duration_s=60.0)
+
+
+def _input(**values: Any) -> Any:
+    return _INTAKE.takes(**values)
+
+
+def test_step_version_and_input_each_change_the_key() -> None:
+    one = _input(sha256="a" * 64)
+    keys = {
+        result_key(_INTAKE, one),
+        result_key(replace(_INTAKE, name="other"), one),
+        result_key(replace(_INTAKE, version="2"), one),
+        result_key(_INTAKE, _input(sha256="b" * 64)),
+        result_key(_INTAKE, _input(path="/a", size_bytes=1, mtime_ns=2)),
+        result_key(_INTAKE, _input(path="/a", size_bytes=1, mtime_ns=3)),
+    }
+    assert len(keys) == 6
+    assert result_key(_INTAKE, one) == result_key(_INTAKE, one.model_copy())
+
+
+_NOT_IN_AN_INPUT = (Options, Corrections, SongEvent, SongSubmitted, MoveSubmitted)
+
+
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
+def test_the_input_of_work_is_neither_the_event_nor_all_of_its_options(step: Any) -> None:
+    """Work is given its input alone, which is the key. An event in it would make the key change with every request."""
+    assert not [model for model in _models_in(step.takes) if issubclass(model, (*_NOT_IN_AN_INPUT, step.consumes))]
+
+
+def _models_in(annotation: Any) -> set[type[Model]]:
+    """The model itself and all models in its fields, however deep."""
+    found: set[type[Model]] = set()
+    if isinstance(annotation, type) and issubclass(annotation, Model):
+        found |= {annotation}
+        for field in annotation.model_fields.values():
+            found |= _models_in(field.annotation)
+    for part in get_args(annotation):
+        found |= _models_in(part)
+    return found
+
+
+def test_the_models_of_an_input_are_found_however_deep() -> None:
+    assert {Plan, Segment} <= _models_in(STEP_BY_NAME["rendering"].takes)
+    assert Options in _models_in(dict[str, tuple[SongSubmitted, ...]])
+
+
+def test_a_stored_result_is_read_again() -> None:
+    stored = to_stored(_INTAKE, _FACTS.sha256, _FACTS.model_dump_json())
+    about = json.loads(stored)
+    assert (about["step"], about["version"], about["subject"]) == ("intake", _INTAKE.version, _FACTS.sha256)
+    assert from_stored(_INTAKE, stored) == _FACTS
+
+
+@pytest.mark.parametrize("text", [None, "", "{}", "[]", "not JSON", _FACTS.model_dump_json()])
+def test_what_is_not_a_stored_result_of_today_is_none(text: str | None) -> None:
+    """The last one is how results were stored before they said what they are about."""
+    assert from_stored(_INTAKE, text) is None
