@@ -45,8 +45,8 @@ class Output(NamedTuple):
 class EventRun:
     """An event, its request, and how far its run is.
 
-    `attempts`: of what was tried last. `done` stays None where the result was stored already; `fault` is why the run
-    failed.
+    `attempts`: how often the result was tried for, without those that only had to wait. `done` stays None where the
+    result was stored already; `fault` is why the run failed.
     """
 
     step: AnyStep
