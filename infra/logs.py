@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from functools import lru_cache
-from typing import Any
+from typing import Any, TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 _NOISY = ("aiokafka", "faust", "mode", "httpx", "qdrant_client", "streams.patches")  # subclasses of Faust's log by it
@@ -28,6 +31,42 @@ class _Lines(logging.Formatter):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class _BatchHandler(logging.StreamHandler[TextIO]):
+    """Writes the lines of one turn of the event loop together, a warning and what other threads log at once.
+
+    Many events are done in one turn, and a write for each cost more than the making of its line.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a line, and write it now or at the end of the turn."""
+        self._lines.append(self.format(record))
+        if record.levelno >= logging.WARNING or not _at_end_of_turn(self.flush, needed=len(self._lines) == 1):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the lines that are waiting."""
+        with self.lock or nullcontext():
+            if self._lines:
+                lines, self._lines = self._lines, []
+                self.stream.write("\n".join(lines) + "\n")
+            super().flush()
+
+
+def _at_end_of_turn(call: Callable[[], None], *, needed: bool) -> bool:
+    """Let the event loop of this thread make the call, if needed. Return whether there is such a loop."""
+    try:
+        loop = asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    if needed:
+        loop.call_soon(call)
+    return True
+
+
 @lru_cache(maxsize=2)
 def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
@@ -43,7 +82,7 @@ def _value(value: Any) -> str:
 
 def set_up_logs() -> None:
     """Log to standard error: ours from INFO on, the libraries' from WARNING on."""
-    handler = logging.StreamHandler()
+    handler = _BatchHandler()
     handler.setFormatter(_Lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     for detail in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks", "_srcfile"):

@@ -43,6 +43,8 @@ _STEP_FIELDS = (
     "dead_letter_id",
 )
 
+_ENDED_FIELDS = ("subject", "outcome", "reason", "error", "dead_letter_id", "clip_sha256")
+
 _Message = Progress | RequestEnded
 
 
@@ -124,7 +126,9 @@ def _read(record: Record) -> _Message:
 
 def _merged(request: dict[str, Any], message: _Message) -> dict[str, Any]:
     if isinstance(message, RequestEnded):
-        return request | message.model_dump(mode="json", exclude={"step"}) | {"ended_by": message.step}
+        ended = {name: getattr(message, name) for name in _ENDED_FIELDS}
+        video = message.video and message.video.model_dump(mode="json")
+        return request | ended | {"video": video, "ended_by": message.step}
     step = {name: getattr(message, name) for name in _STEP_FIELDS}
     return request | {"subject": message.subject, "steps": request["steps"] | {message.step: step}}
 
