@@ -63,7 +63,8 @@ class Library(Protocol):
         """Return the best moves that pass all filters, best first, ties by clip; an empty filter lets all pass."""
 
 
-def _ignore(fraction: float) -> None:
+def no_report(fraction: float) -> None:
+    """Take a report of progress, and do nothing with it."""
     del fraction
 
 
@@ -107,7 +108,7 @@ class Tools:
     allowed_roots: tuple[Path, ...]
     pose_model: Path
     library: Library | None = None
-    report: Callable[[float], None] = _ignore
+    report: Callable[[float], None] = no_report
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,16 +6,12 @@ import asyncio
 from collections.abc import Callable
 from typing import TypeVar
 
-from agents.step import Job
+from agents.step import Job, no_report
 from schemas.base import Model
 from streams.worker.step_pool import StepPool
 
 Input = TypeVar("Input", bound=Model)
 Result = TypeVar("Result", bound=Model)
-
-
-def _ignore(fraction: float) -> None:
-    del fraction
 
 
 class Jobs:
@@ -30,13 +26,15 @@ class Jobs:
     async def __aexit__(self, *_: object) -> None:
         await self._pool.stop()
 
-    async def run(self, job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = _ignore) -> Result:
+    async def run(
+        self, job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = no_report
+    ) -> Result:
         """Return the job's result. Raises the job's fault."""
         done = await self._pool.run(job.name, job_input.model_dump_json(), job.timeout_s, report)
         return job.result.model_validate_json(done.result)
 
 
-def run_job(job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = _ignore) -> Result:
+def run_job(job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = no_report) -> Result:
     """Return the result of one job. Raises the job's fault."""
 
     async def run() -> Result:

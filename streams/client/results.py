@@ -39,14 +39,17 @@ class RequestResult:
     @property
     def has_last_progress(self) -> bool:
         """Return whether the step that ended the request has reported its end."""
-        last = self.steps.get(self.ended.step) if self.ended else None
+        last = self._last_progress
         return last is not None and last.state in {"done", "failed"}
 
     @property
     def is_cached(self) -> bool:
         """Return whether the step that ended the request had its result already, as far as is known."""
-        last = self.steps.get(self.ended.step) if self.ended else None
-        return last is not None and last.cached
+        return self._last_progress is not None and self._last_progress.cached
+
+    @property
+    def _last_progress(self) -> Progress | None:
+        return self.steps.get(self.ended.step) if self.ended else None
 
     @property
     def seconds(self) -> float:
