@@ -10,9 +10,11 @@ import time
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import lru_cache
+from itertools import islice
 from typing import Any, TextIO
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+_STANDARD_FIELDS = len(vars(logging.makeLogRecord({})))
+_OF_FORMATTERS = ("message", "asctime")
 _NOISY = ("aiokafka", "faust", "mode", "httpx", "qdrant_client", "streams.patches")  # subclasses of Faust's log by it
 _BARE = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f]+")
 
@@ -26,7 +28,8 @@ class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, with a traceback below where there is one."""
         time_text = f"{_second(int(record.created))},{int(record.msecs):03d}"
-        fields = [f" {name}={_value(value)}" for name, value in vars(record).items() if name not in _STANDARD]
+        extra = islice(vars(record).items(), _STANDARD_FIELDS, None)  # a record has its own attributes first
+        fields = [f" {name}={_value(value)}" for name, value in extra if name not in _OF_FORMATTERS]
         line = f"{time_text} {record.levelname} {record.name} {record.getMessage()}{''.join(fields)}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
@@ -43,7 +46,10 @@ class _BatchHandler(logging.StreamHandler[TextIO]):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Take a line, and write it now or at the end of the turn."""
-        self._lines.append(self.format(record))
+        try:
+            self._lines.append(self.format(record))
+        except Exception:  # noqa: BLE001 - whoever logs goes on, as with every handler of Python's
+            self.handleError(record)
         if record.levelno >= logging.WARNING or not _at_end_of_turn(self.flush, needed=len(self._lines) == 1):
             self.flush()
 

@@ -109,14 +109,14 @@ def event_headers(topic: Topic, source: str, event_id: str, request_id: str, cau
 
 
 def utc_now() -> str:
-    """Return the time as RFC 3339 with milliseconds; every event has it, so the text of a second is kept."""
-    seconds = time.time()
-    return f"{_second(int(seconds))}.{int(seconds % 1 * 1000):03d}+00:00"
+    """Return the time as RFC 3339 with milliseconds."""
+    return _time_text(time.time_ns() // 1_000_000)
 
 
-@lru_cache(maxsize=2)
-def _second(seconds: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+@lru_cache(maxsize=2)  # a worker asks for it several times in a millisecond
+def _time_text(milliseconds: int) -> str:
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{rest:03d}+00:00"
 
 
 @lru_cache(maxsize=64)

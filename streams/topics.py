@@ -84,7 +84,10 @@ REDRIVEN = f"{APP_ID}.dead-letters-redriven.v1"  # by letter id: when it was sen
 
 def topic_of(payload: type[Model]) -> Topic:
     """The topic a payload travels on."""
-    return next(topic for topic in TOPICS if topic.payload is payload)
+    for topic in TOPICS:
+        if topic.payload is payload:
+            return topic
+    raise KeyError(f"no topic has {payload.__name__}")
 
 
 def changelog_name(table: str) -> str:

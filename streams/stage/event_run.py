@@ -106,7 +106,7 @@ class EventRun:
         message = self._message(out, key, step.subject(self.event, result))
         if step.ending is None:
             return Output(self, (message,), results=stored)
-        ended = self._ended(f"{key}:done", outcome="done", **dict(step.ending(out)))
+        ended = self._ended(f"{key}:done", outcome="done", **vars(step.ending(out)))
         return Output(self, (message,), (ended,), stored)
 
     def dead_letter(self, fault: Fault, stored: Mapping[str, str] = _NO_RESULTS) -> Output:
@@ -129,11 +129,10 @@ class EventRun:
         return Message(topic.full_name, subject.encode(), value.encode(), headers)
 
     def _ended(self, name: str, **fields: Any) -> Message:
-        ended = RequestEnded(**self.request._asdict(), step=self.step.name, **fields)
-        headers = self._headers(REQUEST_ENDED, event_id(name, self.request.request_id))
-        return Message(
-            REQUEST_ENDED.full_name, self.request.request_id.encode(), ended.model_dump_json().encode(), headers
-        )
+        request_id, subject = self.request
+        ended = RequestEnded(request_id=request_id, subject=subject, step=self.step.name, **fields)
+        headers = self._headers(REQUEST_ENDED, event_id(name, request_id))
+        return Message(REQUEST_ENDED.full_name, request_id.encode(), ended.model_dump_json().encode(), headers)
 
     def _headers(self, topic: Topic, id_: str) -> Headers:
         return event_headers(topic, f"/agents/{self.step.name}", id_, self.request.request_id, self.record)

@@ -6,7 +6,7 @@ Progress messages, the log and the page's health are observers; metrics and trac
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from schemas.faults import Fault
@@ -35,7 +35,7 @@ class Observers(Observer):
     """Several observers as one. An observer that raises is logged, and hinders neither the run nor the others."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = tuple(observers)
+        self._calls = {name: _methods(observers, name) for name in ("progressed", "waiting", "prepared", "finished")}
 
     def progressed(self, run: EventRun, fraction: float) -> None:
         """Tell all."""
@@ -54,11 +54,17 @@ class Observers(Observer):
         self._call("finished", run)
 
     def _call(self, method: str, *arguments: Any) -> None:
-        for observer in self._observers:
+        for call in self._calls[method]:
             try:
-                getattr(observer, method)(*arguments)
+                call(*arguments)
             except Exception:
-                log.exception("%s failed", type(observer).__name__)
+                log.exception("%s failed", call.__qualname__)
+
+
+def _methods(observers: Sequence[Observer], name: str) -> list[Callable[..., None]]:
+    """Return the observers' methods of a name, without those that do nothing."""
+    nothing = getattr(Observer, name)
+    return [getattr(observer, name) for observer in observers if getattr(type(observer), name) is not nothing]
 
 
 class StepLog(Observer):

@@ -6,7 +6,6 @@ Keys: `r` and a request's id for all that is known of it; `t`, when it was first
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from pathlib import Path
@@ -14,6 +13,7 @@ from time import time_ns
 from typing import Any, cast
 
 from aiokafka import TopicPartition
+from pydantic import TypeAdapter
 from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
 from schemas.faults import Poison
@@ -43,9 +43,10 @@ _STEP_FIELDS = (
     "dead_letter_id",
 )
 
-_ENDED_FIELDS = ("subject", "outcome", "reason", "error", "dead_letter_id", "clip_sha256")
+_ENDED_FIELDS = ("outcome", "reason", "error", "dead_letter_id", "clip_sha256")
 
 _Message = Progress | RequestEnded
+_JSON = TypeAdapter(dict[str, Any])  # a third of the cost of Python's json
 
 
 class Requests:
@@ -82,7 +83,7 @@ class Requests:
     def get(self, request_id: str) -> dict[str, Any] | None:
         """Return all that is known of a request, or None."""
         stored = self._db.get(_REQUEST + request_id.encode())
-        return None if stored is None else json.loads(stored)
+        return None if stored is None else _JSON.validate_json(stored)
 
     def recent(self, limit: int = 50) -> list[dict[str, Any]]:
         """Return the newest requests, the newest first."""
@@ -95,8 +96,8 @@ class Requests:
             batch.put(_FIRST_TIME + b"%016x" % time_ns() + request_id.encode(), b"")
             request = {"request_id": request_id, "steps": {}, "outcome": None}
         for message in messages:
-            request = _merged(request, message)
-        batch.put(_REQUEST + request_id.encode(), json.dumps(request).encode())
+            _merge(request, message)
+        batch.put(_REQUEST + request_id.encode(), _JSON.dump_json(request))
 
     def _keys(self, prefix: bytes) -> Iterator[bytes]:
         keys = cast("Iterator[bytes]", self._db.keys(from_key=prefix))
@@ -124,13 +125,14 @@ def _read(record: Record) -> _Message:
     return payload_of(record, Progress)
 
 
-def _merged(request: dict[str, Any], message: _Message) -> dict[str, Any]:
+def _merge(request: dict[str, Any], message: _Message) -> None:
+    request["subject"] = message.subject
     if isinstance(message, RequestEnded):
-        ended = {name: getattr(message, name) for name in _ENDED_FIELDS}
         video = message.video and message.video.model_dump(mode="json")
-        return request | ended | {"video": video, "ended_by": message.step}
-    step = {name: getattr(message, name) for name in _STEP_FIELDS}
-    return request | {"subject": message.subject, "steps": request["steps"] | {message.step: step}}
+        request |= {name: getattr(message, name) for name in _ENDED_FIELDS}
+        request |= {"video": video, "ended_by": message.step}
+    else:
+        request["steps"][message.step] = {name: getattr(message, name) for name in _STEP_FIELDS}
 
 
 def _options() -> Options:

@@ -22,7 +22,6 @@ from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, Topic
 log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _CHECK_EVERY_S = 2.0
-_MAX_BATCH = 256
 
 Positions = Mapping[TopicPartition, int]
 
@@ -43,13 +42,17 @@ class View(Protocol):
 class ViewUpdater:
     """Reads `topics` into `view` in the background. `error` says why it is behind, or None.
 
-    `gather_s` is how long it lets records gather before it reads on: for views that may be a little behind.
+    It takes `max_batch` records at once, and lets records gather for `gather_s` before it reads on: for views that may
+    be a little behind, and cost less so.
     """
 
-    def __init__(self, bootstrap: str, topics: Sequence[Topic], view: View, gather_s: float = 0.0) -> None:
+    def __init__(
+        self, bootstrap: str, topics: Sequence[Topic], view: View, *, gather_s: float = 0.0, max_batch: int = 256
+    ) -> None:
         self._bootstrap = bootstrap
         self._view = view
         self._gather_s = gather_s
+        self._max_batch = max_batch
         self._partitions = [TopicPartition(topic.full_name, n) for topic in topics for n in range(PARTITIONS)]
         self._next: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
@@ -119,7 +122,7 @@ class ViewUpdater:
 
     async def _follow(self, consumer: Any) -> None:
         while True:
-            batches = await consumer.getmany(timeout_ms=500, max_records=_MAX_BATCH)
+            batches = await consumer.getmany(timeout_ms=500, max_records=self._max_batch)
             records = [record_of(message) for batch in batches.values() for message in batch]
             positions = {place: await consumer.position(place) for place in self._partitions}
             if positions != self._next:

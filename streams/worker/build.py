@@ -40,7 +40,7 @@ from streams.worker.step_pool import StepPool
 from streams.worker.worker import Worker
 
 _MAX_WORKERS = 64
-_REQUESTS_GATHER_S = 0.2
+_REQUESTS_GATHER_S, _REQUESTS_BATCH = 0.5, 1024  # several messages of a request are merged in one go
 
 
 def build_worker(
@@ -141,7 +141,9 @@ def _open_state(settings: Settings, bootstrap: str, folder: Path) -> _State:
         index,
         requests,
         library=ViewUpdater(bootstrap, [MOVE_INDEXED], sink),
-        request_updates=ViewUpdater(bootstrap, requests_view.TOPICS, requests, _REQUESTS_GATHER_S),
+        request_updates=ViewUpdater(
+            bootstrap, requests_view.TOPICS, requests, gather_s=_REQUESTS_GATHER_S, max_batch=_REQUESTS_BATCH
+        ),
     )
 
 
