@@ -24,9 +24,12 @@ MAX_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record, and he
 _DAY_MS = 24 * 3600 * 1000
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Topic:
-    """A topic of events. `retention_days` None keeps them for good; a compacted topic keeps the last of each key."""
+    """A topic of events, one object each. `retention_days` None keeps them for good.
+
+    A compacted topic keeps the last record of each key.
+    """
 
     name: str
     payload: type[Model]
