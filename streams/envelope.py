@@ -45,7 +45,7 @@ class Message(NamedTuple):
     headers: Headers
 
 
-@dataclass(slots=True)
+@dataclass
 class Record:
     """A Kafka record: where it stood, and its bytes as they came. Nobody changes one; a frozen class costs more."""
 
