@@ -10,7 +10,7 @@ import json
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
 
 from pydantic import ValidationError
@@ -45,9 +45,9 @@ class Message(NamedTuple):
     headers: Headers
 
 
-@dataclass
+@dataclass(frozen=True)
 class Record:
-    """A Kafka record: where it stood, and its bytes as they came. Nobody changes one; a frozen class costs more."""
+    """A Kafka record: where it stood, and its bytes as they came."""
 
     topic: str
     partition: int
@@ -55,7 +55,6 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers = field(default_factory=list)
-    _index: dict[str, bytes] | None = field(default=None, init=False, repr=False, compare=False)
 
     def header(self, name: str) -> str | None:
         """A header's text, at most 512 characters of it, or None."""
@@ -71,11 +70,9 @@ class Record:
         """Whether the value is a whole CloudEvent."""
         return self._by_name.get("content-type", b"").startswith(_STRUCTURED)
 
-    @property
+    @cached_property
     def _by_name(self) -> dict[str, bytes]:
-        if self._index is None:
-            self._index = dict(reversed(self.headers))  # the first of a name counts
-        return self._index
+        return dict(reversed(self.headers))  # the first of a name counts
 
     @property
     def carried_headers(self) -> Headers:
@@ -117,7 +114,7 @@ def utc_now() -> str:
     return f"{_second(seconds)}.{milliseconds:03d}+00:00"
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # a worker asks for it many times in a second
 def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 

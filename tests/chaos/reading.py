@@ -20,7 +20,7 @@ from streams.topics import MAX_LETTER_BYTES, PARTITIONS, PROGRESS, REQUEST_ENDED
 PROGRESS_AND_OUTCOMES = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Seen(Record):
     """A record that was read. `at` is its timestamp, seconds since the epoch."""
 
