@@ -38,31 +38,31 @@ docs: .venv/.synced ## Print the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
 
 quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
-	$(RUN) python tests/quality/quality_music.py $(SONGS)
+	$(RUN) python -m tests.quality.quality_music $(SONGS)
 
 quality-moves: setup ## Measure who is seen in clips, who is who, where joints are, what is found again (CLIPS=folder)
-	$(RUN) python tests/quality/quality_moves.py $(CLIPS)
+	$(RUN) python -m tests.quality.quality_moves $(CLIPS)
 
 quality-structure: .venv/.synced ## Measure how the code hangs together, beside an earlier commit (BASE=commit)
 	$(RUN) python -m tests.quality.structure $(if $(BASE),--base $(BASE))
 
 bench-moves: setup ## Measure what indexing a clip costs, beside MediaPipe's own landmarker
-	$(RUN) python tests/quality/bench_moves.py
+	$(RUN) python -m tests.quality.bench_moves
 
 bench-music: .venv/.synced ## Measure what analysing a song costs, beside librosa
-	$(RUN) python tests/quality/bench_music.py
+	$(RUN) python -m tests.quality.bench_music
 
 bench-plan: .venv/.synced ## Measure planning over 1,000 moves
-	$(RUN) python tests/quality/bench_plan.py
+	$(RUN) python -m tests.quality.bench_plan
 
 bench-render: .venv/.synced ## Measure rendering beside an ffmpeg filter graph
-	$(RUN) python tests/quality/bench_render.py
+	$(RUN) python -m tests.quality.bench_render
 
 bench-search: .venv/.synced ## Measure filtered search beside qdrant-client's local mode
-	$(RUN) python tests/quality/bench_search.py
+	$(RUN) python -m tests.quality.bench_search
 
 bench-stream: setup ## Measure an event's way through four steps beside Faust as it comes
-	$(RUN) python tests/quality/bench_stream.py
+	$(RUN) python -m tests.quality.bench_stream
 
 demo-set: ## Make the demo songs and clips anew
 	$(UV) sync --locked --quiet --all-groups

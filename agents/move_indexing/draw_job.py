@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.step import Job, Tools, part
+from agents.step import Job, Tools, sub_progress
 from schemas.base import Model, Quality
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
@@ -56,7 +56,7 @@ def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
     if request.video:
         from agents.move_indexing.move_pictures.video import write_video
 
-        write_video(path, request.move, dancers, request.video, part(tools.report, _WATCHED, 1.0))
+        write_video(path, request.move, dancers, request.video, sub_progress(tools.report, _WATCHED, 1.0))
     return Drawn()
 
 
@@ -77,7 +77,7 @@ def _path(move: MoveSummary, tools: Tools) -> Path:
 def _detections(path: Path, request: DrawMove, tools: Tools) -> ClipDetections:
     from agents.move_indexing.dancers.detection_cache import cached_detections
 
-    clip, report = request.move.clip, part(tools.report, 0.0, _WATCHED)
+    clip, report = request.move.clip, sub_progress(tools.report, 0.0, _WATCHED)
     model, cache = tools.pose_model, tools.cache_dir
     return cached_detections(
         path, clip.sha256, request.quality, model, cache, report=report, duration_s=clip.duration_s

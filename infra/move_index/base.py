@@ -227,7 +227,7 @@ def point_id(clip_sha256: str) -> str:
 
 def _payload(move: Move, digest: str) -> dict[str, Any]:
     fields = {name: getattr(move, name) for name in (*RANGE_FIELDS, "difficulty", "energy", "category", "move")}
-    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": move.card().model_dump_json(), **fields}
+    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": move.summary().model_dump_json(), **fields}
 
 
 def _version(digests: dict[str, str]) -> str:

@@ -12,16 +12,16 @@ _COMMANDS = {
     "up": ("services", "Keep Kafka and a worker running until stopped."),
     "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
     "generate": ("generate", "Make a choreography video of a song."),
-    "analyze": ("analyze", "Show what the music of a song does."),
-    "index": ("index", "Take clips into the library."),
+    "analyze": ("analyze", "Show the beats, counts and sections of a song."),
+    "index": ("index", "Add clips to the library."),
     "moves": ("moves", "List, search and draw the library."),
-    "dead-letters": ("dead_letters", "List, show and send back what failed for good."),
-    "replay": ("replay", "Send the events of a topic again, for steps that changed."),
-    "status": ("services", "Show where a request is, or how the stream is."),
+    "dead-letters": ("dead_letters", "List, show and send back events that failed."),
+    "replay": ("replay", "Send the events of a topic again, for steps that have changed."),
+    "status": ("services", "Show the state of a request, or of the stream."),
     "worker": ("services", "Run a worker in the foreground."),
-    "kafka": ("services", "Start, stop or ask for the local Kafka."),
-    "doctor": ("doctor", "Show what is missing on this machine and how to get it."),
-    "setup": ("doctor", "Fetch what the programs need once: Kafka and the pose model."),
+    "kafka": ("services", "Start or stop the local Kafka, or show whether it runs."),
+    "doctor": ("doctor", "Show what is missing on this machine and how to install it."),
+    "setup": ("doctor", "Download what the programs need: Kafka and the pose model."),
 }
 
 
@@ -41,7 +41,7 @@ class _Lazy(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run, with mistakes of usage told as all other errors are."""
+        """Run a command, and print errors of usage like all other errors."""
         from streams.cli.output import fail
 
         try:
@@ -58,5 +58,5 @@ class _Lazy(click.Group):
 def main() -> None:
     """Turn a song into a bachata choreography video.
 
-    All state lies in BACHATA_DATA_DIR. Every command takes --json.
+    All state is in the folder BACHATA_DATA_DIR. Every command has the option --json.
     """

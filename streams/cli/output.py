@@ -1,4 +1,4 @@
-"""How commands speak: people read standard error and tables, programs read one JSON object on standard output."""
+"""Output of commands: messages on standard error; tables, or with --json one JSON object, on standard output."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ R = TypeVar("R")
 
 
 def print_line(message: str) -> None:
-    """A line for a person."""
+    """Print a message on standard error."""
     click.echo(message, err=True)
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """The one JSON object."""
+    """Print the one JSON object on standard output."""
     sys.stdout.write(json.dumps(value) + "\n")
 
 
-def fail(message: str, as_json: bool, reason: Reason, status: int = 1, **more: Any) -> NoReturn:
-    """End with one clear line and a status that is not 0."""
+def fail(message: str, as_json: bool, reason: Reason, status: int = 1, **fields: Any) -> NoReturn:
+    """Print the error as one line, with `as_json` also as JSON with its reason and `fields`, and exit with `status`."""
     message = " ".join(message.split())
     if as_json:
-        print_json({"error": message, "reason": reason, **more})
+        print_json({"error": message, "reason": reason, **fields})
     print_line(f"error: {message}")
     sys.exit(status)
 
 
 def command(function: Callable[P, R]) -> Callable[P, R]:
-    """Give a command `--json`, and turn its faults into one line each."""
+    """Add `--json` to a command, and print each of its errors as one line."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
     @functools.wraps(function)
@@ -47,23 +47,23 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         try:
             return function(*args, **kwargs)
         except Fault as fault:
-            _trace()
+            _print_traceback()
             fail(str(fault), bool(kwargs["as_json"]), fault.reason)
         except KeyboardInterrupt:
             fail("stopped", bool(kwargs["as_json"]), "stopped")
         except (click.ClickException, click.exceptions.Exit):
             raise
-        except BrokenPipeError:  # whoever reads us has read enough
+        except BrokenPipeError:  # the reader of the pipe has closed it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
-        except Exception as error:  # noqa: BLE001 - whatever it is, one line and one JSON object
-            _trace()
+        except Exception as error:  # noqa: BLE001 - every error is one line and one JSON object
+            _print_traceback()
             fail(f"{type(error).__name__}: {error}", bool(kwargs["as_json"]), "unexpected")
 
     return run
 
 
-def _trace() -> None:
+def _print_traceback() -> None:
     if os.environ.get("BACHATA_DEBUG"):
         import traceback
 

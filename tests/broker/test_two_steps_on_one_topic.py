@@ -24,7 +24,7 @@ from schemas.request_ended import RequestEnded
 from streams.client import Client
 from streams.ids import digest
 from streams.kafka import make_consumer
-from streams.stage.runners import AnyStep, Done, Report, Runner
+from streams.stage.runners import AnyStep, CompletedWork, Report, Runner
 from streams.testing import inline
 from streams.topics import APP_ID, MOVE_SUBMITTED, PARTITIONS, REQUEST_ENDED, SONG_SUBMITTED, Topic
 from streams.worker.build import build_worker
@@ -108,7 +108,7 @@ async def test_a_step_that_stands_still_stops_no_step_of_another_topic(bootstrap
     gates["moves"].set()
     at_once = inline(_NO_TOOLS)
 
-    async def runner(step: AnyStep, work_input: Any, report: Report) -> Done:
+    async def runner(step: AnyStep, work_input: Any, report: Report) -> CompletedWork:
         await gates[step.name].wait()
         return await at_once(step, work_input, report)
 

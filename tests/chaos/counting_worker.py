@@ -15,7 +15,7 @@ from schemas.faults import Fault, Poison
 from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.stage.runners import AnyStep, Done, Report, Runner
+from streams.stage.runners import AnyStep, CompletedWork, Report, Runner
 from streams.testing import inline
 from streams.tools import make_tools
 from streams.worker.build import build_worker
@@ -60,7 +60,7 @@ COUNTING = Step(
 def slowed(run_at_once: Runner) -> Runner:
     """A runner that takes its time, if the test wants it to."""
 
-    async def run(step: AnyStep, work_input: Model, report: Report) -> Done:
+    async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
         if _TAKES_S:
             report(0.0)
             await asyncio.sleep(_TAKES_S)

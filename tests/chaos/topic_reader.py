@@ -15,7 +15,7 @@ from aiokafka import TopicPartition
 from schemas.base import Model
 from streams.envelope import Record, as_headers
 from streams.kafka import make_consumer
-from streams.topics import MAX_LETTER_BYTES, PARTITIONS, PROGRESS, REQUEST_ENDED, topic_of
+from streams.topics import MAX_DEAD_LETTER_BYTES, PARTITIONS, PROGRESS, REQUEST_ENDED, topic_of
 
 PROGRESS_AND_OUTCOMES = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 
@@ -131,7 +131,7 @@ async def _follow(consumer: Any, watch: Watch) -> None:
 
 @asynccontextmanager
 async def _consumer(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Any]:
-    consumer = make_consumer(bootstrap, max_partition_fetch_bytes=MAX_LETTER_BYTES)
+    consumer = make_consumer(bootstrap, max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES)
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])

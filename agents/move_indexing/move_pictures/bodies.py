@@ -10,7 +10,7 @@ import numpy as np
 from agents.arrays import Bools, Floats
 from agents.move_indexing.dancers.dance import analyze_dance
 from agents.move_indexing.dancers.detection_cache import ClipDetections
-from agents.move_indexing.dancers.detections import torso
+from agents.move_indexing.dancers.detections import torso_length
 from agents.move_indexing.dancers.tracks import Track
 
 # Blue and orange differ for all eyes, from each other and from skin, floors and walls.
@@ -47,7 +47,7 @@ class Dancer:
 
     def at(self, time_s: float, size: tuple[int, int]) -> Body | None:
         """The dancer in a picture of that (width, height), or None where nothing is known."""
-        if not self.track.seen[_nearest(self.track, time_s)]:
+        if not self.track.tracked[_nearest(self.track, time_s)]:
             return None
         scale = np.array(size, float) / self.size
         unit = self._torso(time_s) * float(scale.mean())
@@ -55,14 +55,14 @@ class Dancer:
 
     def stretches(self, *, sure: bool) -> list[tuple[float, float]]:
         """From when to when the dancer's place is known, or, `sure`, from when to when the dancer is found."""
-        known = self.track.seen
+        known = self.track.tracked
         if sure:
             known = known & np.array([self._sure(time) for time in self.track.times], bool)
         return _runs(self.track.times, known)
 
     def _torso(self, time_s: float) -> float:
-        near = self.track.seen & (np.abs(self.track.times - time_s) <= _STEADY_S)
-        return float(np.median(torso(self.track.xy[near])))
+        near = self.track.tracked & (np.abs(self.track.times - time_s) <= _STEADY_S)
+        return float(np.median(torso_length(self.track.xy[near])))
 
     def _sure(self, time_s: float) -> bool:
         return bool(len(self.found_s) and np.abs(self.found_s - time_s).min() <= self.near_s)
@@ -70,9 +70,9 @@ class Dancer:
 
 def couple(seen: ClipDetections) -> tuple[Dancer, Dancer]:
     """The lead and the follow. Raises `Poison` (`nobody`) as `understand` does."""
-    dance = analyze_dance(seen.moments, _RATE_HZ)
+    dance = analyze_dance(seen.frames, _RATE_HZ)
     tracks = (dance.lead, dance.follow)
-    times = np.array([moment.time_s for moment in seen.moments])
+    times = np.array([moment.time_s for moment in seen.frames])
     found = [times[[pair[who] is not None for pair in dance.pairs]] for who in (0, 1)]
     near_s = _NEAR * float(np.median(np.diff(times)))
     lead, follow = (

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.arrays import Image
-from agents.drawing.canvas import INK, LEFT, QUIET, WIDTH, Canvas, blank, save_png
-from agents.drawing.counts import FIVE, ONE
+from agents.drawing.canvas import INK, LEFT_PX, MUTED, WIDTH_PX, Canvas, new_canvas, save_png
+from agents.drawing.counts import FIVE_COLOUR, ONE_COLOUR
 from agents.drawing.text import TextStyle, printable, width_of
 from agents.media.pictures import Picture, pictures_at
 from agents.move_indexing.move_pictures.bodies import Dancer
@@ -26,14 +26,14 @@ _BEATS = 8
 _MOST_ROWS = 2
 _HEAD_PX, _COUNT_PX, _ROW_GAP_PX, _MARGIN_PX = 112, 40, 14, 22
 _GAP_PX = 8
-TILE_PX = (WIDTH - (_BEATS - 1) * _GAP_PX) // _BEATS
+TILE_PX = (WIDTH_PX - (_BEATS - 1) * _GAP_PX) // _BEATS
 _UNDERLINE_PX = 4
 _TITLE, _FACTS, _LEGEND = TextStyle(30, INK, bold=True), TextStyle(19, INK), TextStyle(17, INK)
-_NOTE, _PRESUMED = TextStyle(14, QUIET), "dashed, pale: hidden for a moment"
-_ROW, _ROW_TIME = TextStyle(15, INK, bold=True, align="right"), TextStyle(14, QUIET, align="right")
-_TIME = TextStyle(13, QUIET, align="right")
-_COUNTS = {1: TextStyle(24, ONE, bold=True, align="center"), 5: TextStyle(20, FIVE, bold=True, align="center")}
-_COUNT = TextStyle(17, QUIET, align="center")
+_NOTE, _PRESUMED = TextStyle(14, MUTED), "dashed, pale: hidden for a moment"
+_ROW, _ROW_TIME = TextStyle(15, INK, bold=True, align="right"), TextStyle(14, MUTED, align="right")
+_TIME = TextStyle(13, MUTED, align="right")
+_COUNTS = {1: TextStyle(24, ONE_COLOUR, bold=True, align="center"), 5: TextStyle(20, FIVE_COLOUR, bold=True, align="center")}
+_COUNT = TextStyle(17, MUTED, align="center")
 _NO_COUNT = "#c9ced5"
 
 
@@ -56,7 +56,7 @@ def figure(path: Path, move: MoveSummary, dancers: Sequence[Dancer]) -> Figure:
     shown = _tiles(path, rows, dancers)
     row_px = shown[0].shape[0] + _UNDERLINE_PX + _COUNT_PX + _ROW_GAP_PX
     foot = _HEAD_PX + row_px * len(rows)
-    picture, sheet = blank(foot + STRIP_PX + _MARGIN_PX)
+    picture, sheet = new_canvas(foot + STRIP_PX + _MARGIN_PX)
     _head(sheet, move, dancers)
     for n, row in enumerate(rows):
         _row(sheet, _HEAD_PX + n * row_px, row, shown[n * _BEATS : (n + 1) * _BEATS])
@@ -88,13 +88,13 @@ def _scene(picture: Picture, dancers: Sequence[Dancer]) -> Scene:
 
 def _head(sheet: Canvas, move: MoveSummary, dancers: Sequence[Dancer]) -> None:
     legend = _legend(sheet, dancers)
-    sheet.text(LEFT, 38, printable(move.name) or "(no name)", _TITLE, legend - LEFT - 24)
-    sheet.text(LEFT, 78, facts(move), _FACTS, WIDTH)
+    sheet.text(LEFT_PX, 38, printable(move.name) or "(no name)", _TITLE, legend - LEFT_PX - 24)
+    sheet.text(LEFT_PX, 78, facts(move), _FACTS, WIDTH_PX)
 
 
 def _legend(sheet: Canvas, dancers: Sequence[Dancer]) -> float:
     """Who has which colour, at the upper right; returns where it begins."""
-    right = float(LEFT + WIDTH)
+    right = float(LEFT_PX + WIDTH_PX)
     for dancer in reversed(dancers):
         right -= width_of(dancer.name, _LEGEND)
         sheet.text(right, 38, dancer.name, _LEGEND)
@@ -121,16 +121,16 @@ def facts(move: MoveSummary) -> str:
 
 def _row(sheet: Canvas, top: float, row: Row, shown: Sequence[Image]) -> None:
     height = shown[0].shape[0]
-    sheet.text(LEFT - 10, top + height / 2 - 10, row.name, _ROW)
-    sheet.text(LEFT - 10, top + height / 2 + 12, f"{row.moments[0][0]:.1f} s", _ROW_TIME)
+    sheet.text(LEFT_PX - 10, top + height / 2 - 10, row.name, _ROW)
+    sheet.text(LEFT_PX - 10, top + height / 2 + 12, f"{row.moments[0][0]:.1f} s", _ROW_TIME)
     for n, (tile, (time_s, count)) in enumerate(zip(shown, row.moments, strict=True)):
-        left = LEFT + n * (TILE_PX + _GAP_PX)
+        left = LEFT_PX + n * (TILE_PX + _GAP_PX)
         _paste(sheet, left, top, tile)
         _below(sheet, left, top + height, time_s, count)
 
 
 def _below(sheet: Canvas, left: float, top: float, time_s: float, count: int) -> None:
-    sheet.box(left, top, TILE_PX, _UNDERLINE_PX, {1: ONE, 5: FIVE}.get(count, _NO_COUNT))
+    sheet.box(left, top, TILE_PX, _UNDERLINE_PX, {1: ONE_COLOUR, 5: FIVE_COLOUR}.get(count, _NO_COUNT))
     middle = top + _UNDERLINE_PX + _COUNT_PX / 2
     sheet.text(left + TILE_PX / 2, middle, str(count), _COUNTS.get(count, _COUNT))
     sheet.text(left + TILE_PX, middle, f"{time_s:.2f} s", _TIME)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.arrays import Floats
-from agents.drawing.canvas import INK, LEFT, QUIET, WIDTH, Canvas, blank, save_png
+from agents.drawing.canvas import INK, LEFT_PX, MUTED, WIDTH_PX, Canvas, new_canvas, save_png
 from agents.drawing.text import TextStyle, printable, width_of
 from agents.move_indexing.draw_job import MapPoint
 from agents.move_indexing.move_pictures.projection import places
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TOP, _HIGH, _MARGIN = 116, 1040, 40
 _LEGEND_PX = 330
-_WIDE = WIDTH - _LEGEND_PX
+_WIDE = WIDTH_PX - _LEGEND_PX
 _INSET = 70  # between the border and the outermost points
 _LINE_PX = 27
 # Okabe and Ito's scheme, with Paul Tol's indigo and wine: apart from each other for colour-blind readers, too.
@@ -32,8 +32,8 @@ _PAPER, _EDGE = "#f7f8fa", "#d5d9df"
 _MOST_NAMED = 150
 _FEW, _MANY = 60, 600
 _TITLE, _FACTS = TextStyle(30, INK, bold=True), TextStyle(19, INK)
-_KIND, _NUMBER, _NAME = TextStyle(16, INK), TextStyle(16, QUIET, align="right"), TextStyle(14, INK)
-_HEADING = TextStyle(14, QUIET)
+_KIND, _NUMBER, _NAME = TextStyle(16, INK), TextStyle(16, MUTED, align="right"), TextStyle(14, INK)
+_HEADING = TextStyle(14, MUTED)
 
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -46,9 +46,9 @@ def draw_map(points: Sequence[MapPoint], target: Path) -> None:
 def figure(points: Sequence[MapPoint]) -> Figure:
     """The picture itself: one axes whose coordinates are pixels from the upper left."""
     flat, share = places(np.array([point.embedding for point in points], float))
-    picture, sheet = blank(_TOP + _HIGH + _MARGIN)
-    sheet.text(LEFT, 38, "The library: " + (f"{len(points)} moves" if len(points) > 1 else "1 move"), _TITLE)
-    sheet.text(LEFT, 80, _facts(len(points), share), _FACTS, WIDTH)
+    picture, sheet = new_canvas(_TOP + _HIGH + _MARGIN)
+    sheet.text(LEFT_PX, 38, "The library: " + (f"{len(points)} moves" if len(points) > 1 else "1 move"), _TITLE)
+    sheet.text(LEFT_PX, 80, _facts(len(points), share), _FACTS, WIDTH_PX)
     xy = pixels(flat)
     looks = looks_of([point.category for point in points])
     _frame(sheet)
@@ -71,7 +71,7 @@ def pixels(flat: Floats) -> Floats:
     room = np.array([_WIDE, _HIGH], float) - 2 * _INSET
     spread = np.where(high - low > 1e-9, high - low, np.inf)
     scale = min(float((room / spread).min()) or 1.0, 1e6)
-    middle = np.array([LEFT + _WIDE / 2, _TOP + _HIGH / 2])
+    middle = np.array([LEFT_PX + _WIDE / 2, _TOP + _HIGH / 2])
     placed: Floats = middle + (flat - (low + high) / 2) * scale * (1, -1)
     return placed
 
@@ -84,8 +84,8 @@ def looks_of(categories: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def _frame(sheet: Canvas) -> None:
-    sheet.box(LEFT - 1, _TOP - 1, _WIDE + 2, _HIGH + 2, _EDGE)
-    sheet.box(LEFT, _TOP, _WIDE, _HIGH, _PAPER)
+    sheet.box(LEFT_PX - 1, _TOP - 1, _WIDE + 2, _HIGH + 2, _EDGE)
+    sheet.box(LEFT_PX, _TOP, _WIDE, _HIGH, _PAPER)
 
 
 def _size_px(many: int) -> float:
@@ -106,7 +106,7 @@ def _marks(sheet: Canvas, xy: Floats, look: tuple[str, str], size: float) -> Non
 
 
 def _legend(sheet: Canvas, looks: dict[str, tuple[str, str]], many: Counter[str]) -> None:
-    left, top = LEFT + _WIDE + 36.0, _TOP + 12.0
+    left, top = LEFT_PX + _WIDE + 36.0, _TOP + 12.0
     sheet.text(left - 10, top, "category", _HEADING)
     rows = [(name, look, many[name]) for name, look in looks.items()]
     others = sum(many.values()) - sum(number for _, _, number in rows)
@@ -114,7 +114,7 @@ def _legend(sheet: Canvas, looks: dict[str, tuple[str, str]], many: Counter[str]
         top += _LINE_PX
         _marks(sheet, np.array([[left, top]]), look, 17)
         sheet.text(left + 18, top, printable(name.replace("_", " ")), _KIND, _LEGEND_PX - 110)
-        sheet.text(LEFT + WIDTH, top, str(number), _NUMBER)
+        sheet.text(LEFT_PX + WIDTH_PX, top, str(number), _NUMBER)
 
 
 def _names(sheet: Canvas, xy: Floats, names: Sequence[str]) -> None:
@@ -139,7 +139,7 @@ def _around(x: float, y: float, wide: float, half: float) -> Iterator[_Box]:
 
 
 def _is_free(box: _Box, taken: Sequence[_Box]) -> bool:
-    inside = box[0] >= LEFT + 4 and box[2] <= LEFT + _WIDE - 4 and box[1] >= _TOP and box[3] <= _TOP + _HIGH
+    inside = box[0] >= LEFT_PX + 4 and box[2] <= LEFT_PX + _WIDE - 4 and box[1] >= _TOP and box[3] <= _TOP + _HIGH
     return inside and not any(
         box[0] < other[2] and other[0] < box[2] and box[1] < other[3] and other[1] < box[3] for other in taken
     )

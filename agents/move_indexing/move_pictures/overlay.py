@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.arrays import Floats, Image
 from agents.drawing.canvas import rgb_of
-from agents.drawing.text import TextStyle, known
+from agents.drawing.text import TextStyle, replace_missing_glyphs
 from agents.media.pictures import Picture
 from agents.move_indexing.move_pictures.bodies import Dancer
 from agents.move_indexing.move_pictures.skeleton import Colour, draw_body
@@ -107,7 +107,7 @@ def lettering(text: str, size: int, *, bold: bool = False) -> Floats:
     pen = TextStyle(size, "white", bold=bold)
     font = FT2Font(str(pen.font(72).get_file()))
     font.set_size(size, 72)
-    font.set_text(known(text, pen))
+    font.set_text(replace_missing_glyphs(text, pen))
     font.draw_glyphs_to_bitmap()
     return np.asarray(font.get_image(), np.float32) / 255
 

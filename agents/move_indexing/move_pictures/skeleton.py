@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.arrays import Floats, Image
 from agents.drawing.canvas import rgb_of
-from agents.move_indexing.dancers.detections import ANKLES, EARS, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS, middle
+from agents.move_indexing.dancers.detections import ANKLES, EARS, ELBOWS, HIPS, KNEES, NOSE, SHOULDERS, WRISTS, midpoint
 from agents.move_indexing.move_pictures.bodies import Body
 
 Colour = tuple[int, int, int]
@@ -56,7 +56,7 @@ def _presumed(rgb: Image, body: Body, thick: int) -> None:
 def _strokes(rgb: Image, body: Body, colour: Colour, thick: int) -> None:
     for one, other in BONES:
         _line(rgb, body.xy[one], body.xy[other], colour, thick)
-    _line(rgb, middle(body.xy, SHOULDERS), _chin(body), colour, thick)
+    _line(rgb, midpoint(body.xy, SHOULDERS), _chin(body), colour, thick)
     _head(rgb, body, colour, thick)
 
 
@@ -72,13 +72,13 @@ def _head(rgb: Image, body: Body, colour: Colour, thick: int) -> None:
 
 
 def _head_middle(xy: Floats) -> Floats:
-    between: Floats = (2 * middle(xy, EARS) + xy[NOSE]) / 3
+    between: Floats = (2 * midpoint(xy, EARS) + xy[NOSE]) / 3
     return between
 
 
 def _chin(body: Body) -> Floats:
     """Where the neck meets the head's circle, or the neck's own foot where that lies within."""
-    neck, head = middle(body.xy, SHOULDERS), _head_middle(body.xy)
+    neck, head = midpoint(body.xy, SHOULDERS), _head_middle(body.xy)
     length = float(np.linalg.norm(head - neck)) + 1e-6
     chin: Floats = head + (neck - head) * min(1.0, _HEAD * body.unit / length)
     return chin

@@ -61,7 +61,7 @@ def test_a_move_comes_back_whole(index: MoveIndex) -> None:
     fill(index)
     back = index.get(MOVES[7].clip.sha256)
     assert back is not None
-    assert back.card() == MOVES[7].card()
+    assert back.summary() == MOVES[7].summary()
     np.testing.assert_allclose(back.embedding, MOVES[7].embedding, atol=1e-6)
 
 
@@ -144,10 +144,10 @@ def test_a_clip_that_comes_again_replaces_itself(index: MoveIndex) -> None:
 def test_a_search_after_a_change_shows_the_change(index: MoveIndex) -> None:
     fill(index)
     query = MOVES[3].embedding
-    assert index.search(vector=query, limit=1)[0].move == MOVES[3].card()
+    assert index.search(vector=query, limit=1)[0].move == MOVES[3].summary()
     changed = MOVES[3].model_copy(update={"move": "dip"})
     index.upsert(changed)
-    assert index.search(vector=query, limit=1)[0].move == changed.card()
+    assert index.search(vector=query, limit=1)[0].move == changed.summary()
 
 
 def test_the_version_does_not_depend_on_order_or_engine(tmp_path: Path) -> None:
@@ -181,7 +181,7 @@ def test_the_same_move_again_is_not_written_again(tmp_path: Path, monkeypatch: p
 def test_all_moves_by_name_with_and_without_embeddings(index: MoveIndex) -> None:
     fill(index, MOVES[::-1])
     assert [move.name for move in index.all_moves()] == [move.name for move in MOVES]
-    assert index.all_moves(embeddings=False) == [move.card() for move in MOVES]
+    assert index.all_moves(embeddings=False) == [move.summary() for move in MOVES]
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def test_what_was_put_in_survives_kill_9(tmp_path: Path) -> None:
     index = EdgeMoveIndex(folder)
     assert {move.name for move in index.all_moves()} >= set(put_in)
     fill(index)
-    assert index.all_moves(embeddings=False) == [move.card() for move in MOVES]
+    assert index.all_moves(embeddings=False) == [move.summary() for move in MOVES]
     index.close()
 
 

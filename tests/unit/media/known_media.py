@@ -35,7 +35,7 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayedFrame:
     """A frame of a video: when it is shown, of which clip it is, and which of its frames."""
 
     time: float
@@ -149,9 +149,9 @@ def joined(picture: Path, sound: Path, target: Path, *, picture_s: float = 0.0, 
     return target
 
 
-def heard_clicks(path: Path) -> list[float]:
+def decoded_clicks(path: Path) -> list[float]:
     """When clicks begin in a file's audio, seconds on the file's clock."""
-    return clicks_in(*heard(path))
+    return clicks_in(*decoded_sound(path))
 
 
 def clicks_in(samples: NDArray[np.floating[Any]], start: float, rate: int) -> list[float]:
@@ -161,7 +161,7 @@ def clicks_in(samples: NDArray[np.floating[Any]], start: float, rate: int) -> li
     return [start + int(onset) / rate for onset in onsets]
 
 
-def heard(path: Path) -> tuple[NDArray[np.float32], float, int]:
+def decoded_sound(path: Path) -> tuple[NDArray[np.float32], float, int]:
     """The left channel, when its first sample is heard, and the sample rate."""
     with av.open(str(path)) as reader:
         frames = list(reader.decode(audio=0))
@@ -169,12 +169,12 @@ def heard(path: Path) -> tuple[NDArray[np.float32], float, int]:
     return samples, float(frames[0].time or 0), frames[0].sample_rate
 
 
-def shown_frames(path: Path) -> Iterator[Shown]:
+def displayed_frames(path: Path) -> Iterator[DisplayedFrame]:
     """Every frame of a video, decoded and read."""
     with av.open(str(path)) as reader:
         for frame in reader.decode(video=0):
             value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
-            yield Shown(float(frame.time), value >> NUMBER_BITS, value & (1 << NUMBER_BITS) - 1)
+            yield DisplayedFrame(float(frame.time), value >> NUMBER_BITS, value & (1 << NUMBER_BITS) - 1)
 
 
 def steady(fps: float) -> list[float]:

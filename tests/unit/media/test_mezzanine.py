@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agents.media import decode
 from agents.media.keyframe_encoder import mark_beats, thinning
-from agents.media.letterbox import fitted
+from agents.media.letterbox import fit_size
 from agents.media.mezzanine import Mezzanine, ensure
 from agents.media.mp4 import TICKS
 from agents.rendering import audio
@@ -26,7 +26,7 @@ from tests.unit.media.known_media import (
     NUMBER_BITS,
     Clip,
     click_samples,
-    heard_clicks,
+    decoded_clicks,
     joined,
     make_clip,
     read_barcode,
@@ -168,7 +168,7 @@ def test_time_begins_with_the_container(tmp_path: Path) -> None:
         frame = next(reader.decode(video=0))
     value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
     assert (value & (1 << NUMBER_BITS) - 1) / 30 == pytest.approx(0.4, abs=0.5 / 30)
-    assert heard_clicks(audio.ensure(path, "b" * 64, 128_000, tmp_path)) == pytest.approx([0.4], abs=1e-3)
+    assert decoded_clicks(audio.ensure_aac(path, "b" * 64, 128_000, tmp_path)) == pytest.approx([0.4], abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_each_beat_marks_its_nearest_frame(times: list[int], beats: list[int]) -
 
 @given(width=st.integers(2, 8000), height=st.integers(2, 8000))
 def test_a_picture_fills_one_side_and_keeps_its_shape(width: int, height: int) -> None:
-    w, h = fitted(width, height, (1280, 720))
+    w, h = fit_size(width, height, (1280, 720))
     assert w % 2 == h % 2 == 0
     assert w == 1280 or h == 720
     assert 0 < w <= 1280

@@ -1,4 +1,4 @@
-"""What tests of move indexing are given."""
+"""Define the fixtures of the move indexing tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def body() -> MakeBody:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> MakeClip:
-    return lambda **wanted: write_drawn_clip(tmp_path / "clip.mp4", **wanted)
+    return lambda **options: write_drawn_clip(tmp_path / "clip.mp4", **options)
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def test_a_real_clip_is_drawn_where_its_dancers_are(tools: Tools, rendered_clips
     )
     DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a.png", video=tmp_path / "a.mp4"), tools)
     seen = cached_detections(clip, media.sha256, "fast", tools.pose_model, tools.cache_dir)
-    dance = analyze_dance(seen.moments, 30.0)
+    dance = analyze_dance(seen.frames, 30.0)
     with av.open(str(tmp_path / "a.mp4")) as container:
         video = container.streams.video[0]
         scale = np.array([video.width, video.height]) / seen.size

@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from agents.arrays import Floats
-from agents.drawing.canvas import CANVAS_PX, LEFT, WIDTH, rgb_of
+from agents.drawing.canvas import CANVAS_PX, LEFT_PX, WIDTH_PX, rgb_of
 from agents.media.pictures import Picture, pictures, pictures_at
 from agents.move_indexing.dancers.detections import ANKLES, HIPS, KNEES, SHOULDERS, FrameDetections
 from agents.move_indexing.draw_job import MapPoint
@@ -50,7 +50,7 @@ def move(path: Path) -> MoveSummary:
 
 @pytest.fixture(scope="module")
 def dancers() -> tuple[Dancer, Dancer]:
-    return couple(known_dancers.seen())
+    return couple(known_dancers.detections())
 
 
 @pytest.fixture(scope="module")
@@ -131,8 +131,8 @@ def test_who_is_hidden_for_a_moment_is_presumed_and_who_is_gone_is_not_drawn(dan
 
 
 def test_who_dances_alone_is_the_lead(dancers: tuple[Dancer, Dancer]) -> None:
-    alone = [FrameDetections(moment.time_s, moment.dancers[:1]) for moment in known_dancers.seen().moments]
-    lead, follow = couple(type(known_dancers.seen())(tuple(alone), SIZE))
+    alone = [FrameDetections(moment.time_s, moment.dancers[:1]) for moment in known_dancers.detections().frames]
+    lead, follow = couple(type(known_dancers.detections())(tuple(alone), SIZE))
     assert lead.at(1.0, SIZE) is not None
     assert follow.at(1.0, SIZE) is None
     assert follow.stretches(sure=False) == []
@@ -252,16 +252,16 @@ def test_the_sheet_shows_both_skeletons_and_when_each_is_seen(
     assert image is not None
     assert image.shape[1] == CANVAS_PX
     rgb = image[..., ::-1]
-    lefts = [LEFT + n * (key_frames.TILE_PX + 8) for n in range(8)]
+    lefts = [LEFT_PX + n * (key_frames.TILE_PX + 8) for n in range(8)]
     shown = [rgb[112 : 112 + key_frames.TILE_PX, left : left + key_frames.TILE_PX] for left in lefts]
     of_lead, of_follow = (np.array([like(tile, colour).sum() for tile in shown]) for colour in (LEAD, FOLLOW))
     assert of_lead.min() > 500
     assert of_follow[4] < 0.8 * np.delete(of_follow, 4).min()  # at 1.6 s only presumed
     bars = rgb[-120:]
-    lead, follow = (np.any(like(bars, colour, 3), axis=0)[LEFT : LEFT + WIDTH] for colour in (LEAD, FOLLOW))
+    lead, follow = (np.any(like(bars, colour, 3), axis=0)[LEFT_PX : LEFT_PX + WIDTH_PX] for colour in (LEAD, FOLLOW))
     assert lead.mean() > 0.95
     for time_s, there in ((1.0, True), (1.55, False), (2.5, True), (3.5, False)):
-        assert follow[round(time_s / SECONDS * WIDTH)] == there
+        assert follow[round(time_s / SECONDS * WIDTH_PX)] == there
 
 
 def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveSummary) -> None:

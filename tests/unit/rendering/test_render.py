@@ -20,11 +20,11 @@ from schemas.sequence_planned import Segment, SequencePlanned
 from streams.testing import event_after
 from tests.unit.media.known_media import (
     Clip,
-    Shown,
+    DisplayedFrame,
     click_samples,
-    heard_clicks,
+    decoded_clicks,
     joined,
-    shown_frames,
+    displayed_frames,
     write_wav,
 )
 from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, segment
@@ -34,16 +34,16 @@ TICK_S = 1 / 90_000
 
 
 @pytest.fixture(scope="session")
-def shown(scene: Scene) -> list[Shown]:
-    return list(shown_frames(scene.path))
+def frames(scene: Scene) -> list[DisplayedFrame]:
+    return list(displayed_frames(scene.path))
 
 
-def of_segment(scene: Scene, shown: list[Shown], part: Segment) -> list[Shown]:
+def frames_of(scene: Scene, frames: list[DisplayedFrame], part: Segment) -> list[DisplayedFrame]:
     start, end = (t - scene.event.plan.start_s for t in (part.song_start_s, part.song_end_s))
-    return [frame for frame in shown if start - TICK_S <= frame.time < end - TICK_S]
+    return [frame for frame in frames if start - TICK_S <= frame.time < end - TICK_S]
 
 
-def kept_times(clip: Clip) -> dict[int, float]:
+def encoded_times(clip: Clip) -> dict[int, float]:
     step = thinning(len(clip.times) / (clip.times[-1] + 1e-9))
     return {n: clip.times[n] for n in range(0, len(clip.times), step)}
 
@@ -59,41 +59,41 @@ def packets(path: Path) -> list[tuple[int, int, int, bool]]:
         return found
 
 
-def test_every_frame_is_of_the_clip_planned_there(scene: Scene, shown: list[Shown]) -> None:
+def test_every_frame_is_of_the_clip_planned_there(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        wanted = scene.clip_of(part.clip_sha256).number
-        assert {frame.clip for frame in of_segment(scene, shown, part)} == {wanted}
+        expected = scene.clip_of(part.clip_sha256).number
+        assert {frame.clip for frame in frames_of(scene, frames, part)} == {expected}
 
 
-def test_no_frame_is_skipped_or_repeated_within_a_segment(scene: Scene, shown: list[Shown]) -> None:
+def test_no_frame_is_skipped_or_repeated_within_a_segment(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        kept = list(kept_times(scene.clip_of(part.clip_sha256)))
-        numbers = [frame.frame for frame in of_segment(scene, shown, part)]
-        first = kept.index(numbers[0])
-        assert numbers == kept[first : first + len(numbers)]
+        encoded = list(encoded_times(scene.clip_of(part.clip_sha256)))
+        numbers = [frame.frame for frame in frames_of(scene, frames, part)]
+        first = encoded.index(numbers[0])
+        assert numbers == encoded[first : first + len(numbers)]
 
 
-def test_each_cut_is_on_the_songs_beat_with_the_clips_beat_frame(scene: Scene, shown: list[Shown]) -> None:
+def test_each_cut_is_on_the_songs_beat_with_the_clips_beat_frame(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        first = of_segment(scene, shown, part)[0]
-        kept = kept_times(scene.clip_of(part.clip_sha256))
+        first = frames_of(scene, frames, part)[0]
+        encoded = encoded_times(scene.clip_of(part.clip_sha256))
         assert first.time == pytest.approx(part.song_start_s - scene.event.plan.start_s, abs=TICK_S)
-        nearest = min(abs(time - part.clip_start_s) for time in kept.values())
-        assert abs(kept[first.frame] - part.clip_start_s) == pytest.approx(nearest, abs=TICK_S)
+        nearest = min(abs(time - part.clip_start_s) for time in encoded.values())
+        assert abs(encoded[first.frame] - part.clip_start_s) == pytest.approx(nearest, abs=TICK_S)
 
 
-def test_beats_of_the_dance_fall_on_beats_of_the_song(scene: Scene, shown: list[Shown]) -> None:
+def test_beats_of_the_dance_fall_on_beats_of_the_song(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        kept, frames = kept_times(scene.clip_of(part.clip_sha256)), of_segment(scene, shown, part)
+        encoded, in_part = encoded_times(scene.clip_of(part.clip_sha256)), frames_of(scene, frames, part)
         for danced, sung in list(zip(part.clip_beats, part.song_beats, strict=True))[:-1]:
-            nearest = min(frames, key=lambda frame: abs(kept[frame.frame] - danced))
-            assert abs(nearest.time - (sung - scene.event.plan.start_s)) <= 0.5 * frame_gap(part, kept, nearest)
+            nearest = min(in_part, key=lambda frame: abs(encoded[frame.frame] - danced))
+            assert abs(nearest.time - (sung - scene.event.plan.start_s)) <= 0.5 * frame_gap(part, encoded, nearest)
 
 
-def frame_gap(part: Segment, kept: dict[int, float], frame: Shown) -> float:
+def frame_gap(part: Segment, encoded: dict[int, float], frame: DisplayedFrame) -> float:
     """The longer of the gaps around a source frame, as the video shows it, seconds."""
-    times = sorted(kept.values())
-    i = times.index(kept[frame.frame])
+    times = sorted(encoded.values())
+    i = times.index(encoded[frame.frame])
     gaps = [b - a for a, b in pairwise(times[max(0, i - 1) : i + 2])]
     ratios = [
         (d - c) / (b - a) for (a, b), (c, d) in zip(pairwise(part.clip_beats), pairwise(part.song_beats), strict=True)
@@ -101,18 +101,18 @@ def frame_gap(part: Segment, kept: dict[int, float], frame: Shown) -> float:
     return max(gaps) * max(ratios) + TICK_S
 
 
-def test_clicks_are_heard_on_the_beats(scene: Scene, song_beats: list[float]) -> None:
+def test_clicks_are_on_the_beats(scene: Scene, song_beats: list[float]) -> None:
     start, end = scene.event.plan.start_s, scene.event.plan.end_s
-    wanted = [beat - start for beat in song_beats if start <= beat < end - 0.01]
-    heard = [t for t in heard_clicks(scene.path) if t < end - start - 0.01]
-    assert heard == pytest.approx(wanted, abs=1e-3)
+    expected = [beat - start for beat in song_beats if start <= beat < end - 0.01]
+    clicks = [t for t in decoded_clicks(scene.path) if t < end - start - 0.01]
+    assert clicks == pytest.approx(expected, abs=1e-3)
 
 
-def test_nothing_freezes_at_a_cut(scene: Scene, shown: list[Shown]) -> None:
-    times = [frame.time for frame in shown] + [scene.video.duration_s]
+def test_nothing_freezes_at_a_cut(scene: Scene, frames: list[DisplayedFrame]) -> None:
+    times = [frame.time for frame in frames] + [scene.video.duration_s]
     for part in scene.event.plan.segments:
         clip = scene.clip_of(part.clip_sha256)
-        gaps = [b - a for a, b in pairwise(sorted(kept_times(clip).values()))]
+        gaps = [b - a for a, b in pairwise(sorted(encoded_times(clip).values()))]
         cut = bisect_right(times, part.song_end_s - scene.event.plan.start_s - TICK_S)
         assert 0 < times[cut] - times[cut - 1] <= 2 * max(gaps) * part.stretch
 
@@ -124,25 +124,25 @@ def test_packets_are_in_order_and_follow_each_other_without_gap(scene: Scene) ->
     assert found[0][0] == 0
 
 
-def test_the_facts_told_are_the_files(scene: Scene, shown: list[Shown]) -> None:
+def test_the_published_facts_match_the_file(scene: Scene, frames: list[DisplayedFrame]) -> None:
     video, plan = scene.video, scene.event.plan
     found = packets(scene.path)
-    assert video.frames == len(shown) == len(found)
+    assert video.frames == len(frames) == len(found)
     assert video.duration_s == pytest.approx(plan.end_s - plan.start_s, abs=TICK_S)
     assert found[-1][0] + found[-1][2] == round((plan.end_s - plan.start_s) * 90_000)
     assert (video.media.size_bytes, video.media.sha256) == (scene.path.stat().st_size, sha256_of(scene.path))
 
 
-def test_the_cut_error_told_is_that_of_the_pictures_shown(scene: Scene, shown: list[Shown]) -> None:
+def test_the_cut_error_matches_the_displayed_frames(scene: Scene, frames: list[DisplayedFrame]) -> None:
     errors, halves = [], []
     for part in scene.event.plan.segments:
-        kept, first = kept_times(scene.clip_of(part.clip_sha256)), of_segment(scene, shown, part)[0]
+        encoded, first = encoded_times(scene.clip_of(part.clip_sha256)), frames_of(scene, frames, part)[0]
         ratio = (part.song_beats[1] - part.song_beats[0]) / (part.clip_beats[1] - part.clip_beats[0])
-        errors.append(abs(kept[first.frame] - part.clip_start_s) * ratio)
-        halves.append(frame_gap(part, kept, first) / 2)
-    told_s = scene.video.max_cut_error_ms / 1000
-    assert told_s == pytest.approx(max(errors), abs=3 * TICK_S)
-    assert 0 < told_s <= max(halves) + TICK_S
+        errors.append(abs(encoded[first.frame] - part.clip_start_s) * ratio)
+        halves.append(frame_gap(part, encoded, first) / 2)
+    reported_s = scene.video.max_cut_error_ms / 1000
+    assert reported_s == pytest.approx(max(errors), abs=3 * TICK_S)
+    assert 0 < reported_s <= max(halves) + TICK_S
 
 
 def test_sound_and_picture_end_together(scene: Scene) -> None:
@@ -167,9 +167,9 @@ def test_only_the_video_is_left_in_the_output_folder(scene: Scene) -> None:
 def test_the_same_plan_gives_the_same_bytes_without_any_cache(scene: Scene, tmp_path: Path) -> None:
     names = ["60", "24"]
     clips = [scene.clips[name] for name in names]
-    wanted = [part for part in scene.event.plan.segments if part.clip_sha256 in {clip.sha for clip in clips}][:1]
+    expected = [part for part in scene.event.plan.segments if part.clip_sha256 in {clip.sha for clip in clips}][:1]
     videos = [
-        render_event(planned(wanted, clips, scene.event.song), make_tools(tmp_path / run, _store_of(scene)))
+        render_event(planned(expected, clips, scene.event.song), make_tools(tmp_path / run, _store_of(scene)))
         for run in ("first", "second")
     ]
     assert videos[0] == videos[1]
@@ -193,11 +193,11 @@ def test_a_full_plan_begins_with_the_song_and_may_end_between_beats(scene: Scene
     )  # fmt: skip
     tools = make_tools(tmp_path, store)
     video = render_event(planned([part], [clip], song), tools)
-    frames = list(shown_frames(tools.output_dir / video.file))
+    frames = list(displayed_frames(tools.output_dir / video.file))
     assert video.duration_s == pytest.approx(1.25, abs=TICK_S)
     assert clip.times[frames[0].frame] == pytest.approx(clip.beats[1], abs=0.5 / 30)
     assert clip.times[frames[-1].frame] < half < clip.times[frames[-1].frame] + 2 / 30
-    assert heard_clicks(tools.output_dir / video.file)[:3] == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
+    assert decoded_clicks(tools.output_dir / video.file)[:3] == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
 
 
 def failing(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
@@ -219,7 +219,7 @@ def test_a_clip_that_ends_before_its_segment_is_refused(scene: Scene, tmp_path: 
 
 
 @pytest.fixture
-def late(scene: Scene, tmp_path: Path) -> Clip:
+def late_clip(scene: Scene, tmp_path: Path) -> Clip:
     """A clip whose picture starts 1.2 s after its sound."""
     sound = write_wav(tmp_path / "sound.wav", click_samples([0.3], 3.8))
     path = joined(scene.clips["30"].path, sound, tmp_path / "late.mkv", picture_s=1.2)
@@ -229,17 +229,17 @@ def late(scene: Scene, tmp_path: Path) -> Clip:
     return clip
 
 
-def test_a_clip_with_no_picture_at_a_cut_is_refused(scene: Scene, tmp_path: Path, late: Clip) -> None:
-    event = planned([segment(late, 0, [0.5, 1.0, 1.5, 2.0])], [late], scene.event.song)
+def test_a_clip_with_no_picture_at_a_cut_is_refused(scene: Scene, tmp_path: Path, late_clip: Clip) -> None:
+    event = planned([segment(late_clip, 0, [0.5, 1.0, 1.5, 2.0])], [late_clip], scene.event.song)
     assert failing(scene, tmp_path, event) == "no_picture_at_beat"
 
 
-def test_it_may_begin_where_its_picture_does(scene: Scene, tmp_path: Path, late: Clip) -> None:
-    event = planned([segment(late, 2, [0.5, 1.0, 1.5])], [late], scene.event.song)
+def test_it_may_begin_where_its_picture_does(scene: Scene, tmp_path: Path, late_clip: Clip) -> None:
+    event = planned([segment(late_clip, 2, [0.5, 1.0, 1.5])], [late_clip], scene.event.song)
     tools = make_tools(tmp_path, _store_of(scene))
     video = render_event(event, tools)
-    first = next(shown_frames(tools.output_dir / video.file))
-    assert late.times[first.frame] == pytest.approx(1.31, abs=0.5 / 30 + TICK_S)
+    first = next(displayed_frames(tools.output_dir / video.file))
+    assert late_clip.times[first.frame] == pytest.approx(1.31, abs=0.5 / 30 + TICK_S)
     assert video.max_cut_error_ms <= 1000 * 0.6 / 30
 
 
@@ -306,14 +306,14 @@ def test_mezzanines_that_cannot_follow_each_other_are_made_again(scene: Scene, t
 
 
 def test_progress_rises_to_one(scene: Scene, tmp_path: Path) -> None:
-    told: list[float] = []
-    tools = type(scene.tools)(**{**vars(scene.tools), "output_dir": tmp_path, "report": told.append})
+    reports: list[float] = []
+    tools = type(scene.tools)(**{**vars(scene.tools), "output_dir": tmp_path, "report": reports.append})
     render_event(scene.event, tools)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert reports == sorted(reports)
+    assert reports[-1] == 1.0
 
 
-def test_the_step_says_what_its_video_depends_on(scene: Scene) -> None:
+def test_the_cache_key_covers_title_but_not_request(scene: Scene) -> None:
     event, tools = scene.event, scene.tools
     known = STEP.depends_on(event, tools)
     other_request = event.model_copy(update={"request_id": "r-2"})
@@ -321,7 +321,7 @@ def test_the_step_says_what_its_video_depends_on(scene: Scene) -> None:
     assert STEP.depends_on(other_request, tools) == known != STEP.depends_on(other_title, tools)
 
 
-def test_a_remembered_video_holds_while_it_is_whole(scene: Scene, tmp_path: Path) -> None:
+def test_a_cached_video_is_valid_while_its_file_is_complete(scene: Scene, tmp_path: Path) -> None:
     tools = make_tools(tmp_path, FolderStore())
     assert not STEP.is_valid(scene.video, tools)
     tools.output_dir.mkdir()
@@ -332,11 +332,11 @@ def test_a_remembered_video_holds_while_it_is_whole(scene: Scene, tmp_path: Path
     assert not STEP.is_valid(scene.video, tools)
 
 
-def test_the_step_says_what_was_rendered(scene: Scene) -> None:
-    said = event_after(STEP, scene.event, scene.video)
-    assert isinstance(said, Rendered)
+def test_the_event_has_the_rendered_segments_and_video(scene: Scene) -> None:
+    event = event_after(STEP, scene.event, scene.video)
+    assert isinstance(event, Rendered)
     assert STEP.subject(scene.event, scene.video) == scene.event.song.sha256
-    assert (said.segments, said.video, said.title) == (scene.event.plan.segments, scene.video, scene.event.title)
+    assert (event.segments, event.video, event.title) == (scene.event.plan.segments, scene.video, scene.event.title)
 
 
 def test_declaring_the_step_loads_no_heavy_library() -> None:
