@@ -23,8 +23,8 @@ COLLECTION = "bachata_moves"
 KEYWORD_FIELDS = ("clip_sha256", "difficulty", "energy", "category", "move")
 RANGE_FIELDS = ("tempo_bpm",)
 _DIGEST_FIELDS = ("clip_sha256", "digest")
-_PAGE = 512
-_CARDS_KEPT = 4096
+_PAGE_SIZE = 512
+_MAX_CACHED_SUMMARIES = 4096
 log = logging.getLogger(__name__)
 
 
@@ -59,7 +59,7 @@ class MoveFilter(NamedTuple):
         return {field: values for field, values in asked.items() if values}
 
 
-class Stored(NamedTuple):
+class StoredPoint(NamedTuple):
     """A point as the engine gives it back."""
 
     id: str
@@ -86,10 +86,10 @@ class MoveIndex(ABC):
         text = move.model_dump_json()
         digest = hashlib.sha256(text.encode()).hexdigest()
         with self._opened():
-            if self._digests.get(move.clip.sha256) == digest and self._upsert_once:
+            if self._digests.get(move.clip.sha256) == digest and self._is_only_writer:
                 return
             self._put(point_id(move.clip.sha256), move.embedding, _payload(move, digest))
-            self._remember({move.clip.sha256: digest})
+            self._add_digests({move.clip.sha256: digest})
 
     def flush(self) -> None:
         """Make what was put in durable against a loss of power. A killed process loses nothing without it."""
@@ -131,7 +131,7 @@ class MoveIndex(ABC):
         with self._opened():
             found = self._scroll(None, limit, wanted)[0] if vector is None else self._ranked(vector, wanted, limit)
         found = sorted(found, key=lambda point: (-point.score, point.id))[:limit]
-        return [MoveHit(card, point.score) for point in found if (card := _card(point.payload["card"]))]
+        return [MoveHit(card, point.score) for point in found if (card := _parse_summary(point.payload["card"]))]
 
     def get(self, clip_sha256: str) -> Move | None:
         """The move of a clip, if it is in."""
@@ -151,7 +151,7 @@ class MoveIndex(ABC):
             points = list(self._scan(vectors=embeddings))
         if embeddings:
             return sorted((move for point in points if (move := _move(point))), key=_by_name)
-        return sorted((card for point in points if (card := _card(point.payload["card"]))), key=_by_name)
+        return sorted((card for point in points if (card := _parse_summary(point.payload["card"]))), key=_by_name)
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
@@ -159,7 +159,7 @@ class MoveIndex(ABC):
             self._open()
             yield
 
-    def _ranked(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
+    def _ranked(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[StoredPoint]:
         """The `limit` nearest and all that are as near as the last of them: an engine cuts between equals at will."""
         asked = limit + 1
         while True:
@@ -168,25 +168,25 @@ class MoveIndex(ABC):
                 return found
             asked *= 4
 
-    def _remember(self, digests: dict[str, str]) -> None:
+    def _add_digests(self, digests: dict[str, str]) -> None:
         self._digests.update(digests)
         self._version = None
 
-    def _recall(self) -> None:
+    def _load_digests(self) -> None:
         """Read every digest anew. Raises `KeyError` where a point has none."""
         points = self._scan(fields=_DIGEST_FIELDS)
         self._digests = {point.payload["clip_sha256"]: point.payload["digest"] for point in points}
         self._version = None
 
-    def _scan(self, fields: Sequence[str] = (), vectors: bool = False) -> Iterator[Stored]:
+    def _scan(self, fields: Sequence[str] = (), vectors: bool = False) -> Iterator[StoredPoint]:
         offset: str | None = None
         while True:
-            points, offset = self._scroll(offset, _PAGE, MoveFilter(), fields, vectors)
+            points, offset = self._scroll(offset, _PAGE_SIZE, MoveFilter(), fields, vectors)
             yield from points
             if offset is None:
                 return
 
-    _upsert_once = True  # whether nobody else writes, so that a known digest means a point that is there
+    _is_only_writer = True  # whether nobody else writes, so that a known digest means a point that is there
 
     @abstractmethod
     def _open(self) -> None:
@@ -196,15 +196,15 @@ class MoveIndex(ABC):
     def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...
 
     @abstractmethod
-    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]: ...
+    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[StoredPoint]: ...
 
     @abstractmethod
     def _scroll(
         self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
-    ) -> tuple[list[Stored], str | None]: ...
+    ) -> tuple[list[StoredPoint], str | None]: ...
 
     @abstractmethod
-    def _retrieve(self, point: str) -> Stored | None: ...
+    def _retrieve(self, point: str) -> StoredPoint | None: ...
 
     @abstractmethod
     def _count(self) -> int: ...
@@ -235,8 +235,8 @@ def _version(digests: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-@lru_cache(maxsize=_CARDS_KEPT)
-def _card(text: str) -> MoveSummary | None:
+@lru_cache(maxsize=_MAX_CACHED_SUMMARIES)
+def _parse_summary(text: str) -> MoveSummary | None:
     """The stored card; None, with one warning, where another version of the program wrote it in another way."""
     try:
         return MoveSummary.model_validate_json(text)
@@ -245,8 +245,8 @@ def _card(text: str) -> MoveSummary | None:
         return None
 
 
-def _move(point: Stored) -> Move | None:
-    card = _card(point.payload["card"])
+def _move(point: StoredPoint) -> Move | None:
+    card = _parse_summary(point.payload["card"])
     return None if card is None else Move.model_construct(**dict(card), embedding=tuple(point.vector))
 
 

@@ -19,14 +19,25 @@ from infra.move_index.base import (
     MoveIndex,
     MoveIndexError,
     MoveIndexLockedError,
-    Stored,
+    StoredPoint,
 )
-from infra.move_index.folder import ensure_writable, set_aside
+from infra.move_index.folder import ensure_writable, move_aside
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-_TEXTS_KEPT = 32_768  # cards as text, about 3 kB each: the engine takes longer to unpack them than to search
-_PASSING = {1, 12, 13, 16, 23, 24, 28, 30, 116, 122}  # errno: not allowed, no memory, files or room, busy, read-only
+_MAX_CACHED_TEXTS = 32_768  # cards as text, about 3 kB each: the engine takes longer to unpack them than to search
+_TEMPORARY_ERRNOS = {
+    1,
+    12,
+    13,
+    16,
+    23,
+    24,
+    28,
+    30,
+    116,
+    122,
+}  # errno: not allowed, no memory, files or room, busy, read-only
 _ERRNO = re.compile(r"(?:os error |Os \{ code: )(\d+)")
 
 
@@ -51,17 +62,17 @@ class EdgeMoveIndex(MoveIndex):
         if self._closed:
             raise MoveIndexError(f"the move index {self._folder} is closed")
         if not self._segments.is_dir():
-            self._let_go()  # somebody took the folder away
+            self._close_shard()  # somebody took the folder away
         if self._shard is None:
-            self._open_anew()
+            self._reopen()
 
-    def _open_anew(self) -> None:
+    def _reopen(self) -> None:
         ensure_writable(self._folder)
         if self._unreadable is None:
             with suppress(_UnreadableError):
                 self._load()
         if self._unreadable is not None:
-            set_aside(self._folder, self._unreadable)
+            move_aside(self._folder, self._unreadable)
             self._unreadable = None
             self._load()
 
@@ -70,17 +81,17 @@ class EdgeMoveIndex(MoveIndex):
             with self._reading():
                 self._shard = _load_or_create(self._folder)
                 _ensure_fields(self._shard)
-                self._recall()
+                self._load_digests()
         except MoveIndexError:
-            self._let_go()
+            self._close_shard()
             raise
 
-    def _let_go(self) -> None:
+    def _close_shard(self) -> None:
         shard, self._shard = self._shard, None
         self._texts.clear()
         if shard is not None:
             try:
-                with _faults_told(self._folder):
+                with _as_faults(self._folder):
                     shard.close()
             except MoveIndexError as fault:
                 log.warning("%s", fault)
@@ -89,9 +100,9 @@ class EdgeMoveIndex(MoveIndex):
         points = [qe.Point(point, list(vector), payload)]
         self._texts.pop(point, None)
         self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(points)))
-        self._keep_texts({point: payload["card"]})
+        self._cache_texts({point: payload["card"]})
 
-    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
+    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[StoredPoint]:
         request = qe.QueryRequest(
             limit=limit,
             query=qe.Query.Nearest(list(vector)),
@@ -99,27 +110,27 @@ class EdgeMoveIndex(MoveIndex):
             params=qe.SearchParams(exact=True),
         )
         found = [(str(point.id), point.score) for point in self._read(lambda shard: shard.query(request))]
-        texts = self._cards([point for point, _ in found])
-        return [Stored(point, {"card": texts[point]}, (), score) for point, score in found]
+        texts = self._summaries([point for point, _ in found])
+        return [StoredPoint(point, {"card": texts[point]}, (), score) for point, score in found]
 
-    def _cards(self, points: list[str]) -> dict[str, str]:
+    def _summaries(self, points: list[str]) -> dict[str, str]:
         known = {point: self._texts[point] for point in points if point in self._texts}
         missing: list[Any] = [point for point in points if point not in known]
         if not missing:
             return known
         records = self._read(lambda shard: shard.retrieve(missing, with_payload=["card"], with_vector=False))
         read = {str(record.id): (record.payload or {})["card"] for record in records}
-        self._keep_texts(read)
+        self._cache_texts(read)
         return known | read
 
-    def _keep_texts(self, texts: dict[str, str]) -> None:
-        if len(self._texts) + len(texts) > _TEXTS_KEPT:
+    def _cache_texts(self, texts: dict[str, str]) -> None:
+        if len(self._texts) + len(texts) > _MAX_CACHED_TEXTS:
             self._texts.clear()
         self._texts.update(texts)
 
     def _scroll(
         self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
-    ) -> tuple[list[Stored], str | None]:
+    ) -> tuple[list[StoredPoint], str | None]:
         request = qe.ScrollRequest(
             offset=offset,
             limit=limit,
@@ -130,7 +141,7 @@ class EdgeMoveIndex(MoveIndex):
         records, following = self._read(lambda shard: shard.scroll(request))
         return [_stored(record) for record in records], None if following is None else str(following)
 
-    def _retrieve(self, point: str) -> Stored | None:
+    def _retrieve(self, point: str) -> StoredPoint | None:
         records = self._read(lambda shard: shard.retrieve([point], with_payload=["card"], with_vector=True))
         return _stored(records[0]) if records else None
 
@@ -143,7 +154,7 @@ class EdgeMoveIndex(MoveIndex):
 
     def _close(self) -> None:
         self._closed = True
-        self._let_go()
+        self._close_shard()
 
     def _read(self, call: Callable[[qe.EdgeShard], T]) -> T:
         with self._reading():
@@ -152,10 +163,10 @@ class EdgeMoveIndex(MoveIndex):
     def _write(self, call: Callable[[qe.EdgeShard], object]) -> None:
         ensure_writable(self._folder)
         try:
-            with _faults_told(self._folder):
+            with _as_faults(self._folder):
                 call(self._engine)
         except MoveIndexError:
-            self._let_go()
+            self._close_shard()
             raise
 
     @property
@@ -166,11 +177,11 @@ class EdgeMoveIndex(MoveIndex):
     @contextmanager
     def _reading(self) -> Iterator[None]:
         try:
-            with _faults_told(self._folder):
+            with _as_faults(self._folder):
                 yield
         except _UnreadableError as fault:
             self._unreadable = fault
-            self._let_go()
+            self._close_shard()
             raise
 
 
@@ -211,13 +222,13 @@ def _filter(wanted: MoveFilter) -> qe.Filter | None:
     return qe.Filter(must=must) if must else None
 
 
-def _stored(record: qe.Record) -> Stored:
+def _stored(record: qe.Record) -> StoredPoint:
     vector: Any = record.vector or ()
-    return Stored(str(record.id), record.payload or {}, vector, 0.0)
+    return StoredPoint(str(record.id), record.payload or {}, vector, 0.0)
 
 
 @contextmanager
-def _faults_told(folder: Path) -> Iterator[None]:
+def _as_faults(folder: Path) -> Iterator[None]:
     """The engine's errors as ours. Its panics are no `Exception`; they are told all the same."""
     try:
         yield
@@ -233,6 +244,10 @@ def _fault(folder: Path, error: BaseException) -> MoveIndexError:
     said = str(error)
     if "WouldBlock" in said:
         return MoveIndexLockedError(f"another process has the move index {folder} open: stop it first")
-    if isinstance(error, OSError) or "Wrong input" in said or not _PASSING.isdisjoint(map(int, _ERRNO.findall(said))):
+    if (
+        isinstance(error, OSError)
+        or "Wrong input" in said
+        or not _TEMPORARY_ERRNOS.isdisjoint(map(int, _ERRNO.findall(said)))
+    ):
         return MoveIndexError(f"the move index {folder} cannot be used: {said}")
     return _UnreadableError(f"the move index {folder} cannot be read: {type(error).__name__}: {said}")

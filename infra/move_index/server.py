@@ -12,17 +12,25 @@ from httpx import HTTPError
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from infra.move_index.base import COLLECTION, KEYWORD_FIELDS, RANGE_FIELDS, VECTOR_SIZE, MoveFilter, MoveIndex, Stored
+from infra.move_index.base import (
+    COLLECTION,
+    KEYWORD_FIELDS,
+    RANGE_FIELDS,
+    VECTOR_SIZE,
+    MoveFilter,
+    MoveIndex,
+    StoredPoint,
+)
 from schemas.faults import Fault, Poison, Unavailable
 
 T = TypeVar("T")
 
-_WRITTEN = "written_s"
-_CLOCKS_DIFFER_S = 60.0
-_THE_REQUEST_IS_AT_FAULT = (400, 422)
-_NEWS = 4096  # points of three short fields a page
-_ANSWER_WITHIN_S = 10
-_REST_S = 1.0
+_WRITTEN_FIELD = "written_s"
+_MAX_CLOCK_DIFFERENCE_S = 60.0
+_INVALID_REQUEST_STATUSES = (400, 422)
+_PAGE_SIZE = 4096  # points of three short fields a page
+_TIMEOUT_S = 10
+_RETRY_AFTER_S = 1.0
 
 
 class QdrantServerMoveIndex(MoveIndex):
@@ -34,7 +42,7 @@ class QdrantServerMoveIndex(MoveIndex):
     After a server that did not answer nobody asks for a second, so that all who wait are told of it together.
     """
 
-    _upsert_once = False
+    _is_only_writer = False
 
     def __init__(self, url: str, api_key: str | None = None, *, client: QdrantClient | None = None) -> None:
         super().__init__()
@@ -55,15 +63,15 @@ class QdrantServerMoveIndex(MoveIndex):
             self._client.create_collection(COLLECTION, vectors_config=vectors)
         there = self._client.get_collection(COLLECTION).payload_schema
         kinds = dict.fromkeys(KEYWORD_FIELDS, models.PayloadSchemaType.KEYWORD)
-        kinds |= dict.fromkeys((*RANGE_FIELDS, _WRITTEN), models.PayloadSchemaType.FLOAT)
+        kinds |= dict.fromkeys((*RANGE_FIELDS, _WRITTEN_FIELD), models.PayloadSchemaType.FLOAT)
         for field in kinds.keys() - there.keys():
             self._client.create_payload_index(COLLECTION, field, field_schema=kinds[field])
 
     def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
-        stamped = models.PointStruct(id=point, vector=list(vector), payload={**payload, _WRITTEN: time.time()})
+        stamped = models.PointStruct(id=point, vector=list(vector), payload={**payload, _WRITTEN_FIELD: time.time()})
         self._run(lambda: self._client.upsert(COLLECTION, [stamped], wait=True))
 
-    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
+    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[StoredPoint]:
         answer = self._run(
             lambda: self._client.query_points(
                 COLLECTION,
@@ -74,16 +82,16 @@ class QdrantServerMoveIndex(MoveIndex):
                 search_params=models.SearchParams(exact=True),
             )
         )
-        return [Stored(str(p.id), p.payload or {}, (), p.score) for p in answer.points]
+        return [StoredPoint(str(p.id), p.payload or {}, (), p.score) for p in answer.points]
 
     def _scroll(
         self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
-    ) -> tuple[list[Stored], str | None]:
+    ) -> tuple[list[StoredPoint], str | None]:
         return self._page(offset, limit, _filter(wanted), fields or ("card",), vectors)
 
     def _page(
         self, offset: str | None, limit: int, allowed: models.Filter | None, fields: Sequence[str], vectors: bool
-    ) -> tuple[list[Stored], str | None]:
+    ) -> tuple[list[StoredPoint], str | None]:
         records, following = self._run(
             lambda: self._client.scroll(
                 COLLECTION,
@@ -96,7 +104,7 @@ class QdrantServerMoveIndex(MoveIndex):
         )
         return [_stored(record) for record in records], None if following is None else str(following)
 
-    def _retrieve(self, point: str) -> Stored | None:
+    def _retrieve(self, point: str) -> StoredPoint | None:
         found = self._run(lambda: self._client.retrieve(COLLECTION, [point], with_payload=["card"], with_vectors=True))
         return _stored(found[0]) if found else None
 
@@ -110,26 +118,28 @@ class QdrantServerMoveIndex(MoveIndex):
         self._client.close()
 
     def _catch_up(self) -> None:
-        self._read_since(self._newest_s - _CLOCKS_DIFFER_S)
+        self._read_since(self._newest_s - _MAX_CLOCK_DIFFERENCE_S)
         if self._count() != len(self._digests):  # a point was deleted, or a clock is off by more than a minute
             self._digests.clear()
             self._version = None
             self._read_since(0.0)
 
     def _read_since(self, moment_s: float) -> None:
-        newer = models.Filter(must=[models.FieldCondition(key=_WRITTEN, range=models.Range(gte=moment_s))])
+        newer = models.Filter(must=[models.FieldCondition(key=_WRITTEN_FIELD, range=models.Range(gte=moment_s))])
         offset: str | None = None
         while True:
-            points, offset = self._page(offset, _NEWS, newer, ("clip_sha256", "digest", _WRITTEN), vectors=False)
-            self._learn([point.payload for point in points])
+            points, offset = self._page(
+                offset, _PAGE_SIZE, newer, ("clip_sha256", "digest", _WRITTEN_FIELD), vectors=False
+            )
+            self._add_points([point.payload for point in points])
             if offset is None:
                 return
 
-    def _learn(self, payloads: list[dict[str, Any]]) -> None:
+    def _add_points(self, payloads: list[dict[str, Any]]) -> None:
         news = {payload["clip_sha256"]: payload["digest"] for payload in payloads}
-        self._newest_s = max([self._newest_s, *(payload[_WRITTEN] for payload in payloads)])
+        self._newest_s = max([self._newest_s, *(payload[_WRITTEN_FIELD] for payload in payloads)])
         if news.items() - self._digests.items():
-            self._remember(news)
+            self._add_digests(news)
 
     def _run(self, call: Callable[[], T]) -> T:
         until, said = self._resting
@@ -149,18 +159,18 @@ class QdrantServerMoveIndex(MoveIndex):
             return self._away(said)
         if status == 404:
             self._is_there = False  # it came back without our collection: the next call makes it
-        fault = Poison if status in _THE_REQUEST_IS_AT_FAULT else Unavailable  # a wrong key or address can be mended
+        fault = Poison if status in _INVALID_REQUEST_STATUSES else Unavailable  # a wrong key or address can be mended
         return fault(f"Qdrant at {self._url} refuses: {said}", reason="qdrant_refuses")
 
     def _away(self, said: str) -> Unavailable:
         fault = Unavailable(f"Qdrant at {self._url} does not answer: {said}", reason="qdrant_away")
-        self._resting = (monotonic() + _REST_S, str(fault))
+        self._resting = (monotonic() + _RETRY_AFTER_S, str(fault))
         return fault
 
 
 def _client(url: str, api_key: str | None) -> QdrantClient:
     try:
-        return QdrantClient(url=url, api_key=api_key, timeout=_ANSWER_WITHIN_S, check_compatibility=False)
+        return QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_S, check_compatibility=False)
     except ValueError as error:
         raise Poison(f"BACHATA_QDRANT_URL is '{url}', which is no address: {error}", reason="settings") from error
 
@@ -185,6 +195,6 @@ def _filter(wanted: MoveFilter) -> models.Filter | None:
     return models.Filter(must=must) if must else None
 
 
-def _stored(record: models.Record) -> Stored:
+def _stored(record: models.Record) -> StoredPoint:
     vector: Any = record.vector or ()
-    return Stored(str(record.id), record.payload or {}, vector, 0.0)
+    return StoredPoint(str(record.id), record.payload or {}, vector, 0.0)

@@ -153,7 +153,7 @@ def resolve(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
         return str(found[0])
     if found:
         hashes = ", ".join(sha256[:12] for sha256 in found[:5])
-        raise Poison(f"'{move}' is the name of {len(found)} clips; give a hash: {hashes}", reason="unknown_move")
+        raise Poison(f"'{move}' is ambiguous: {len(found)} clips; give a hash: {hashes}", reason="unknown_move")
     raise Poison(f"no move '{move}' in the library; {_suggestion(move, entries)}", reason="unknown_move")
 
 

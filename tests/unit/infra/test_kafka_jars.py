@@ -142,7 +142,7 @@ def test_without_network_one_line_says_what_to_do(tmp_path: Path, lock: Path, mo
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path, lock: Path) -> None:
     (tmp_path / "cache").write_text("a file, not a folder")
-    with pytest.raises(Retryable, match="could not be put into"):
+    with pytest.raises(Retryable, match="could not be installed in"):
         ensure_jars(tmp_path / "cache", print, lock)
     with pytest.raises(Retryable, match="BACHATA_CACHE_DIR"):
         ensure_jars(tmp_path / "a:b", print, lock)

@@ -20,7 +20,7 @@ from infra.move_index import MoveIndex, MoveIndexError, MoveIndexLockedError
 from infra.move_index.base import _payload, point_id
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
-from tests.chaos.qdrant_gate import QdrantGate
+from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.unit.infra.moves import MOVES, fill, make_move
 
 pytestmark = [
@@ -39,7 +39,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MoveIndex]
         elif request.param == "server":
             opened = QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
         else:
-            opened = QdrantServerMoveIndex(kept.enter_context(QdrantGate(tmp_path)).url)
+            opened = QdrantServerMoveIndex(kept.enter_context(FaultyQdrantServer(tmp_path)).url)
         yield opened
         opened.close()
 
@@ -293,7 +293,7 @@ def test_the_version_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> 
     fill(index, MOVES[20:])
     index.version()
     read: list[int] = []
-    learn = index._learn
+    learn = index._add_points
 
     def recorded_learn(payloads: list[dict[str, Any]]) -> None:
         read.append(len(payloads))

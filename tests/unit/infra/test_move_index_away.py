@@ -14,19 +14,19 @@ import pytest
 from infra.move_index import server
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Fault, Poison, Unavailable
-from tests.chaos.qdrant_gate import QdrantGate
+from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.unit.infra.moves import MOVES, away, fill
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[QdrantGate]:
+def gate(tmp_path: Path) -> Iterator[FaultyQdrantServer]:
     """A server that is well."""
-    with QdrantGate(tmp_path / "server") as gate:
+    with FaultyQdrantServer(tmp_path / "server") as gate:
         yield gate
 
 
 @pytest.fixture
-def served(gate: QdrantGate) -> Iterator[QdrantServerMoveIndex]:
+def served(gate: FaultyQdrantServer) -> Iterator[QdrantServerMoveIndex]:
     """The index on it, three moves in."""
     index = QdrantServerMoveIndex(gate.url)
     fill(index, MOVES[:3])
@@ -36,19 +36,19 @@ def served(gate: QdrantGate) -> Iterator[QdrantServerMoveIndex]:
 
 def rested() -> None:
     """Let the rest after a fault pass."""
-    time.sleep(server._REST_S)
+    time.sleep(server._RETRY_AFTER_S)
 
 
-MISDEEDS: list[tuple[Callable[[QdrantGate], None], str]] = [
-    (QdrantGate.refuse, "refused"),
-    (QdrantGate.hang, "timed out"),
-    (QdrantGate.fail, "500 Internal Server Error .Service internal error"),
+MISDEEDS: list[tuple[Callable[[FaultyQdrantServer], None], str]] = [
+    (FaultyQdrantServer.refuse, "refused"),
+    (FaultyQdrantServer.hang, "timed out"),
+    (FaultyQdrantServer.fail, "500 Internal Server Error .Service internal error"),
 ]
 
 
 @pytest.mark.parametrize(("misbehave", "said"), MISDEEDS, ids=["refuses", "hangs", "fails"])
 def test_a_server_that_is_away_comes_back(
-    gate: QdrantGate, monkeypatch: pytest.MonkeyPatch, misbehave: Callable[[QdrantGate], None], said: str
+    gate: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch, misbehave: Callable[[FaultyQdrantServer], None], said: str
 ) -> None:
     monkeypatch.setattr(server, "_ANSWER_WITHIN_S", 1)
     index = QdrantServerMoveIndex(gate.url)
@@ -60,7 +60,7 @@ def test_a_server_that_is_away_comes_back(
     assert caught.value.reason == "qdrant_away"
     assert gate.url in str(caught.value)
     assert {str(fault) for fault in away(index)} == {str(caught.value)}
-    gate.well()
+    gate.recover()
     rested()
     assert index.version() == version
     index.upsert(MOVES[3])
@@ -68,18 +68,18 @@ def test_a_server_that_is_away_comes_back(
     index.close()
 
 
-def test_a_server_that_is_away_keeps_nobody_from_starting(gate: QdrantGate) -> None:
+def test_a_server_that_is_away_keeps_nobody_from_starting(gate: FaultyQdrantServer) -> None:
     gate.refuse()
     index = QdrantServerMoveIndex(gate.url)
     assert {fault.reason for fault in away(index)} == {"qdrant_away"}
-    gate.well()
+    gate.recover()
     rested()
     fill(index, MOVES[:3])
     assert gate.count() == 3
     index.close()
 
 
-def test_who_waits_for_a_hanging_server_is_told_together(gate: QdrantGate, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_for_a_hanging_server_is_told_together(gate: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(server, "_ANSWER_WITHIN_S", 1)
     index = QdrantServerMoveIndex(gate.url)
     gate.hang()
@@ -100,9 +100,9 @@ def test_who_waits_for_a_hanging_server_is_told_together(gate: QdrantGate, monke
     index.close()
 
 
-def test_a_server_that_lost_the_collection_gets_a_new_one(gate: QdrantGate, served: QdrantServerMoveIndex) -> None:
+def test_a_server_that_lost_the_collection_gets_a_new_one(gate: FaultyQdrantServer, served: QdrantServerMoveIndex) -> None:
     empty = QdrantServerMoveIndex(gate.url)
-    gate.forget()
+    gate.drop_collection()
     with pytest.raises(Unavailable, match=r"404 Not Found .*doesn't exist") as caught:
         served.search(vector=MOVES[0].embedding)
     assert caught.value.reason == "qdrant_refuses"

@@ -101,7 +101,7 @@ def test_a_move_is_found_by_its_clip_or_the_beginning_of_its_hash(name: str, ind
     ("name", "expected"),
     [
         ("basic_sid", "do you mean basic_side?"),
-        ("dip", "the name of 2 clips; give a hash: cdcdcdcdcdcd, cececececece"),
+        ("dip", "ambiguous: 2 clips; give a hash: cdcdcdcdcdcd, cececececece"),
         ("zzzzzz", "`bachata moves list` lists all"),
         ("c", "`bachata moves list` lists all"),
         ("", "`bachata moves list` lists all"),
