@@ -40,16 +40,16 @@ docs: .venv/.synced ## Print the generated documents
 quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python -m tests.quality.quality_music $(SONGS)
 
-quality-moves: setup ## Measure who is seen in clips, who is who, where joints are, what is found again (CLIPS=folder)
+quality-moves: setup ## Measure detection, re-identification, joints and retrieval of moves (CLIPS=folder)
 	$(RUN) python -m tests.quality.quality_moves $(CLIPS)
 
-quality-structure: .venv/.synced ## Measure how the code hangs together, beside an earlier commit (BASE=commit)
+quality-structure: .venv/.synced ## Measure the structure of the code, beside an earlier commit (BASE=commit)
 	$(RUN) python -m tests.quality.structure $(if $(BASE),--base $(BASE))
 
-bench-moves: setup ## Measure what indexing a clip costs, beside MediaPipe's own landmarker
+bench-moves: setup ## Measure indexing a clip, beside MediaPipe's own landmarker
 	$(RUN) python -m tests.quality.bench_moves
 
-bench-music: .venv/.synced ## Measure what analysing a song costs, beside librosa
+bench-music: .venv/.synced ## Measure the analysis of a song, beside librosa
 	$(RUN) python -m tests.quality.bench_music
 
 bench-plan: .venv/.synced ## Measure planning over 1,000 moves
@@ -61,10 +61,10 @@ bench-render: .venv/.synced ## Measure rendering beside an ffmpeg filter graph
 bench-search: .venv/.synced ## Measure filtered search beside qdrant-client's local mode
 	$(RUN) python -m tests.quality.bench_search
 
-bench-stream: setup ## Measure an event's way through four steps beside Faust as it comes
+bench-stream: setup ## Measure an event through four steps, beside Faust with its defaults
 	$(RUN) python -m tests.quality.bench_stream
 
-demo-set: ## Make the demo songs and clips anew
+demo-set: ## Generate the demo songs and clips again
 	$(UV) sync --locked --quiet --all-groups
 	$(RUN) python -m data.generators.music.songs --out data/demo/songs
 	$(RUN) python -m data.generators.couple --out data/demo

@@ -78,7 +78,7 @@ def points(landmarks: Any) -> Vectors:
 
 
 class TwoPass:
-    """A detector that finds one dancer, masks that dancer with the wall's colour and then finds the other one."""
+    """A two-pass detector, as in the product: find one dancer, paint over that dancer, find the other one."""
 
     def __init__(self, model: Path) -> None:
         self._first = landmarker(model, "IMAGE", 1, FIRST_CONFIDENCE, masks=True)

@@ -1,4 +1,4 @@
-"""Whatever a song comes as, its time 0 stays time 0, and it is encoded once."""
+"""A song of any format has the same time 0 after encoding, and is encoded once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_clicks_stay_where_they_are(wav: Path, tmp_path: Path, name: str) -> None:
+def test_clicks_are_not_shifted(wav: Path, tmp_path: Path, name: str) -> None:
     codec, options = FORMATS[name]
     song = transcode(wav, tmp_path / name, codec, **options)
     assert decoded_clicks(ensure_aac(song, "a" * 64, 192_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
@@ -61,12 +61,12 @@ def test_clicks_are_where_the_analysis_finds_them(wav: Path, tmp_path: Path, nam
 @pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 2), (22_050, 1), (8_000, 1), (96_000, 2)])
 def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: int) -> None:
     song = write_wav(tmp_path / "song.wav", click_samples(BEATS, 2.5, rate), rate, channels)
-    made = ensure_aac(song, "b" * 64, 128_000, tmp_path)
-    with av.open(str(made)) as reader:
+    encoded = ensure_aac(song, "b" * 64, 128_000, tmp_path)
+    with av.open(str(encoded)) as reader:
         stream = reader.streams.audio[0]
         assert (stream.codec_context.name, stream.channels) == ("aac", 2)
         assert stream.rate == (44_100 if rate == 44_100 else 48_000)
-    assert decoded_clicks(made) == pytest.approx(BEATS, abs=1e-3)
+    assert decoded_clicks(encoded) == pytest.approx(BEATS, abs=1e-3)
 
 
 def test_the_sound_of_a_video_is_a_song(wav: Path, tmp_path: Path) -> None:
@@ -82,17 +82,17 @@ def test_the_end_of_the_song_is_complete(wav: Path, tmp_path: Path) -> None:
 
 
 def test_a_song_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None:
-    made = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
-    before = made.stat().st_mtime_ns
+    encoded = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
+    before = encoded.stat().st_mtime_ns
     assert ensure_aac(wav, "e" * 64, 128_000, tmp_path).stat().st_mtime_ns == before
-    assert ensure_aac(wav, "e" * 64, 320_000, tmp_path) != made
+    assert ensure_aac(wav, "e" * 64, 320_000, tmp_path) != encoded
 
 
 def test_another_encoder_version_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
+    encoded = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
     monkeypatch.setattr(aac, "ENCODER", "aac-2")
-    assert ensure_aac(wav, "e" * 64, 128_000, tmp_path) != made
-    assert made.read_bytes() == ensure_aac(wav, "e" * 64, 128_000, tmp_path).read_bytes()
+    assert ensure_aac(wav, "e" * 64, 128_000, tmp_path) != encoded
+    assert encoded.read_bytes() == ensure_aac(wav, "e" * 64, 128_000, tmp_path).read_bytes()
 
 
 def test_a_truncated_song_is_encoded_up_to_its_end(wav: Path, tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_truncated_song_is_encoded_up_to_its_end(wav: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"just some words, no song", "not_media"), (b"ID3" + bytes(4000), "not_media")],
+    [(b"", "empty"), (b"just some text, no song", "not_media"), (b"ID3" + bytes(4000), "not_media")],
 )
 def test_a_file_that_is_not_a_song_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     song = tmp_path / "song.mp3"
@@ -115,7 +115,7 @@ def test_a_file_that_is_not_a_song_is_refused(tmp_path: Path, content: bytes, re
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_silent_video_is_no_song(tmp_path: Path) -> None:
+def test_a_video_without_audio_is_refused(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "silent.mp4", 1, [n / 30 for n in range(10)], (0.1,))
     with pytest.raises(Poison, match="no audio in it"):
         ensure_aac(clip.path, "2" * 64, 128_000, tmp_path)

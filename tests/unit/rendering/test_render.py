@@ -1,4 +1,4 @@
-"""The video is what the plan says, to the frame and to the sample."""
+"""The video follows the plan, exact to the frame and to the audio sample."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def encoded_times(clip: Clip) -> dict[int, float]:
 
 def packets(path: Path) -> list[tuple[int, int, int, bool]]:
     with av.open(str(path)) as reader:
-        found = []
+        result = []
         for packet in reader.demux(video=0):
             if packet.pts is not None:
                 assert packet.dts is not None
                 assert packet.duration is not None
-                found.append((packet.pts, packet.dts, packet.duration, packet.is_keyframe))
-        return found
+                result.append((packet.pts, packet.dts, packet.duration, packet.is_keyframe))
+        return result
 
 
 def test_every_frame_is_of_the_clip_planned_there(scene: Scene, frames: list[DisplayedFrame]) -> None:
@@ -85,13 +85,13 @@ def test_each_cut_is_on_the_songs_beat_with_the_clips_beat_frame(scene: Scene, f
 def test_beats_of_the_dance_fall_on_beats_of_the_song(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
         encoded, in_part = encoded_times(scene.clip_of(part.clip_sha256)), frames_of(scene, frames, part)
-        for danced, sung in list(zip(part.clip_beats, part.song_beats, strict=True))[:-1]:
-            nearest = min(in_part, key=lambda frame: abs(encoded[frame.frame] - danced))
-            assert abs(nearest.time - (sung - scene.event.plan.start_s)) <= 0.5 * frame_gap(part, encoded, nearest)
+        for clip_beat, song_beat in list(zip(part.clip_beats, part.song_beats, strict=True))[:-1]:
+            nearest = min(in_part, key=lambda frame: abs(encoded[frame.frame] - clip_beat))
+            assert abs(nearest.time - (song_beat - scene.event.plan.start_s)) <= 0.5 * frame_gap(part, encoded, nearest)
 
 
 def frame_gap(part: Segment, encoded: dict[int, float], frame: DisplayedFrame) -> float:
-    """The longer of the gaps around a source frame, as the video shows it, seconds."""
+    """Return the longer of the gaps around a source frame in seconds, as stretched in the video."""
     times = sorted(encoded.values())
     i = times.index(encoded[frame.frame])
     gaps = [b - a for a, b in pairwise(times[max(0, i - 1) : i + 2])]
@@ -108,7 +108,7 @@ def test_clicks_are_on_the_beats(scene: Scene, song_beats: list[float]) -> None:
     assert clicks == pytest.approx(expected, abs=1e-3)
 
 
-def test_nothing_freezes_at_a_cut(scene: Scene, frames: list[DisplayedFrame]) -> None:
+def test_no_frame_freezes_at_a_cut(scene: Scene, frames: list[DisplayedFrame]) -> None:
     times = [frame.time for frame in frames] + [scene.video.duration_s]
     for part in scene.event.plan.segments:
         clip = scene.clip_of(part.clip_sha256)
@@ -118,18 +118,18 @@ def test_nothing_freezes_at_a_cut(scene: Scene, frames: list[DisplayedFrame]) ->
 
 
 def test_packets_are_in_order_and_follow_each_other_without_gap(scene: Scene) -> None:
-    found = packets(scene.path)
-    assert all(pts == dts for pts, dts, _, _ in found)
-    assert all(b[1] > a[1] and b[0] == a[0] + a[2] for a, b in pairwise(found))
-    assert found[0][0] == 0
+    actual = packets(scene.path)
+    assert all(pts == dts for pts, dts, _, _ in actual)
+    assert all(b[1] > a[1] and b[0] == a[0] + a[2] for a, b in pairwise(actual))
+    assert actual[0][0] == 0
 
 
 def test_the_published_facts_match_the_file(scene: Scene, frames: list[DisplayedFrame]) -> None:
     video, plan = scene.video, scene.event.plan
-    found = packets(scene.path)
-    assert video.frames == len(frames) == len(found)
+    actual = packets(scene.path)
+    assert video.frames == len(frames) == len(actual)
     assert video.duration_s == pytest.approx(plan.end_s - plan.start_s, abs=TICK_S)
-    assert found[-1][0] + found[-1][2] == round((plan.end_s - plan.start_s) * 90_000)
+    assert actual[-1][0] + actual[-1][2] == round((plan.end_s - plan.start_s) * 90_000)
     assert (video.media.size_bytes, video.media.sha256) == (scene.path.stat().st_size, sha256_of(scene.path))
 
 
@@ -158,7 +158,7 @@ def test_the_index_comes_before_the_media(scene: Scene) -> None:
     assert content.index(b"moov") < content.index(b"mdat")
 
 
-def test_only_the_video_is_left_in_the_output_folder(scene: Scene) -> None:
+def test_the_output_folder_has_only_the_video(scene: Scene) -> None:
     assert list(scene.tools.output_dir.iterdir()) == [scene.path]
     assert scene.path.name.startswith("mi-cancion-")
     assert scene.path.suffix == ".mp4"
@@ -200,7 +200,7 @@ def test_a_full_plan_begins_with_the_song_and_may_end_between_beats(scene: Scene
     assert decoded_clicks(tools.output_dir / video.file)[:3] == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
 
 
-def failing(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
+def refusal(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
     tools = make_tools(tmp_path, _store_of(scene))
     shared_cache = type(tools)(**{**vars(tools), "cache_dir": scene.tools.cache_dir})
     with pytest.raises(Poison) as caught:
@@ -215,7 +215,7 @@ def test_a_clip_that_ends_before_its_segment_is_refused(scene: Scene, tmp_path: 
     beats = (*clip.beats[1:], clip.beats[-1] + 0.5)
     song = tuple(n * 0.5 for n in range(len(beats)))
     part = Segment(move="m", clip="c", clip_sha256=clip.sha, song_beats=song, clip_beats=beats, stretch=1.0)
-    assert failing(scene, tmp_path, planned([part], [clip], scene.event.song)) == "clip_too_short"
+    assert refusal(scene, tmp_path, planned([part], [clip], scene.event.song)) == "clip_too_short"
 
 
 @pytest.fixture
@@ -231,10 +231,10 @@ def late_clip(scene: Scene, tmp_path: Path) -> Clip:
 
 def test_a_clip_with_no_picture_at_a_cut_is_refused(scene: Scene, tmp_path: Path, late_clip: Clip) -> None:
     event = planned([segment(late_clip, 0, [0.5, 1.0, 1.5, 2.0])], [late_clip], scene.event.song)
-    assert failing(scene, tmp_path, event) == "no_picture_at_beat"
+    assert refusal(scene, tmp_path, event) == "no_picture_at_beat"
 
 
-def test_it_may_begin_where_its_picture_does(scene: Scene, tmp_path: Path, late_clip: Clip) -> None:
+def test_a_segment_may_begin_where_the_picture_does(scene: Scene, tmp_path: Path, late_clip: Clip) -> None:
     event = planned([segment(late_clip, 2, [0.5, 1.0, 1.5])], [late_clip], scene.event.song)
     tools = make_tools(tmp_path, _store_of(scene))
     video = render_event(event, tools)
@@ -247,58 +247,58 @@ def test_a_start_off_the_clips_beats_is_refused(scene: Scene, tmp_path: Path) ->
     clip = scene.clips["24"]
     part = segment(clip, 0, [0.5, 1.0])
     off = part.model_copy(update={"clip_beats": (part.clip_beats[0] + 0.1, part.clip_beats[1])})
-    assert failing(scene, tmp_path, planned([off], [clip], scene.event.song)) == "not_a_beat"
+    assert refusal(scene, tmp_path, planned([off], [clip], scene.event.song)) == "not_a_beat"
 
 
 def test_gaps_in_a_plan_are_refused(scene: Scene, tmp_path: Path) -> None:
     clip = scene.clips["24"]
     parts = [segment(clip, 0, [0.5, 1.0]), segment(clip, 0, [1.2, 1.7])]
-    assert failing(scene, tmp_path, planned(parts, [clip], scene.event.song)) == "plan_gap"
+    assert refusal(scene, tmp_path, planned(parts, [clip], scene.event.song)) == "plan_gap"
 
 
 def test_beats_that_do_not_increase_are_refused(scene: Scene, tmp_path: Path) -> None:
     clip = scene.clips["24"]
     part = segment(clip, 0, [0.5, 1.0]).model_copy(update={"song_beats": (0.5, 0.5)})
-    assert failing(scene, tmp_path, planned([part], [clip], scene.event.song)) == "bad_beats"
+    assert refusal(scene, tmp_path, planned([part], [clip], scene.event.song)) == "bad_beats"
 
 
 def test_a_clip_whose_beats_the_plan_does_not_name_is_refused(scene: Scene, tmp_path: Path) -> None:
     part = segment(scene.clips["24"], 0, [0.5, 1.0])
     event = planned([part], [scene.clips["30"]], scene.event.song)
-    assert failing(scene, tmp_path, event) == "plan_incomplete"
+    assert refusal(scene, tmp_path, event) == "plan_incomplete"
 
 
 def test_a_clip_that_is_not_in_the_store_is_refused(scene: Scene, tmp_path: Path) -> None:
     part = segment(scene.clips["24"], 0, [0.5, 1.0]).model_copy(update={"clip_sha256": "0" * 64})
     event = planned([part], [], scene.event.song)
     plan = event.plan.model_copy(update={"clips": {"0" * 64: scene.clips["24"].beats}})
-    assert failing(scene, tmp_path, event.model_copy(update={"plan": plan})) == "unknown_media"
+    assert refusal(scene, tmp_path, event.model_copy(update={"plan": plan})) == "unknown_media"
 
 
 @pytest.mark.parametrize("pattern", ["*.mp4", "*.m4a"])
-def test_a_damaged_cached_file_is_made_again(scene: Scene, tmp_path: Path, pattern: str) -> None:
+def test_a_damaged_cached_file_is_encoded_again(scene: Scene, tmp_path: Path, pattern: str) -> None:
     clip = scene.clips["24"]
     tools = make_tools(tmp_path, _store_of(scene))
     event = planned([segment(clip, 0, [0.5, 1.0])], [clip], scene.event.song)
     video = render_event(event, tools)
-    made = next(tools.cache_dir.rglob(pattern))
-    made.write_bytes(bytes(made.stat().st_size))
+    cached = next(tools.cache_dir.rglob(pattern))
+    cached.write_bytes(bytes(cached.stat().st_size))
     with pytest.raises(Retryable, match=r"^a cached file was damaged and is made again$") as caught:
         render_event(event, tools)
     assert caught.value.reason == "cache_damaged"
-    assert not made.exists()
+    assert not cached.exists()
     assert render_event(event, tools) == video
 
 
-def test_mezzanines_that_cannot_follow_each_other_are_made_again(scene: Scene, tmp_path: Path) -> None:
+def test_mezzanines_with_different_headers_are_encoded_again(scene: Scene, tmp_path: Path) -> None:
     clips = [scene.clips["24"], scene.clips["30"]]
     tools = make_tools(tmp_path, _store_of(scene))
     event = planned([segment(clips[0], 0, [0.5, 1.0]), segment(clips[1], 0, [1.0, 1.5])], clips, scene.event.song)
     video = render_event(event, tools)
-    made = next((tools.cache_dir / "mezzanines" / clips[0].sha).glob("*.mp4"))
-    content = made.read_bytes()
-    profile_byte = content.index(b"avcC") + 4 + 9  # in the parameter sets, which the headers hold
-    made.write_bytes(content[:profile_byte] + bytes([content[profile_byte] ^ 1]) + content[profile_byte + 1 :])
+    cached = next((tools.cache_dir / "mezzanines" / clips[0].sha).glob("*.mp4"))
+    content = cached.read_bytes()
+    profile_byte = content.index(b"avcC") + 4 + 9  # in the parameter sets of the headers
+    cached.write_bytes(content[:profile_byte] + bytes([content[profile_byte] ^ 1]) + content[profile_byte + 1 :])
     with pytest.raises(Retryable, match="made again"):
         render_event(event, tools)
     assert not list(tools.cache_dir.rglob("*.mp4"))
@@ -339,8 +339,8 @@ def test_the_event_has_the_rendered_segments_and_video(scene: Scene) -> None:
     assert (event.segments, event.video, event.title) == (scene.event.plan.segments, scene.video, scene.event.title)
 
 
-def test_declaring_the_step_loads_no_heavy_library() -> None:
+def test_declaring_the_step_loads_no_large_library() -> None:
     code = "import sys, agents.rendering.agent; print(sorted({'av', 'numpy', 'cv2'} & set(sys.modules)))"
     root = Path(__file__).parents[3]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
