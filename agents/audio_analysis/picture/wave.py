@@ -46,7 +46,9 @@ def wave_of(path: Path, duration_s: float) -> Wave:
 
 def _extremes(blocks: Iterable[Floats], width: int) -> tuple[Floats, Floats]:
     """Lowest and highest of each `width` samples, across the blocks' borders."""
-    lows, highs, rest = [np.zeros(0)], [np.zeros(0)], np.zeros(0, np.float32)
+    lows: list[Floats] = [np.zeros(0)]
+    highs: list[Floats] = [np.zeros(0)]
+    rest = np.zeros(0, np.float32)
     for block in blocks:
         samples = np.concatenate([rest, block])
         whole = len(samples) // width * width

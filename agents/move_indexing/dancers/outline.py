@@ -38,7 +38,7 @@ def own_pixels(body: Body, rgb: Image) -> Mask:
 def share_beside(body: Body, rgb: Image, hidden: Mask) -> float:
     """Which share of a body lies beside the `hidden` pixels: little of one that was made up from another's rim."""
     mask = body.mask_on(rgb) > _IS_BODY
-    return float((mask & ~hidden).sum() / max(1, mask.sum()))
+    return float((mask & ~hidden).sum() / max(1, int(mask.sum())))
 
 
 def _near_limbs(body: Body, shape: tuple[int, ...]) -> Mask:
