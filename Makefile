@@ -36,6 +36,7 @@ format: .venv/.synced ## Format the code
 
 docs: .venv/.synced ## Print the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
+	$(RUN) python -m infra.settings > docs/settings.md
 
 quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python tests/quality/quality_music.py $(SONGS)

@@ -65,7 +65,7 @@ def replay(
     settings = load_settings()
     request = _request(topic, since, until, song, to_step, execute)
     answer = read(settings, lambda history: _replay(history, request))
-    report = _report(request, answer, settings.children)
+    report = _report(request, answer, settings.step_processes)
     if as_json:
         give(report)
     else:

@@ -31,7 +31,7 @@ KEPT = (
 
 def body_data() -> Path:
     """The body data. Raises `Poison` for a package of other content, `Retryable` where it cannot be had."""
-    folder = load_settings().user_cache_dir / PACKAGE.replace("==", "-")
+    folder = load_settings().cache_dir / PACKAGE.replace("==", "-")
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as work:

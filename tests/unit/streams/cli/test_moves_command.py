@@ -72,7 +72,7 @@ def clip(tmp_path: Path, page: FakePage, monkeypatch: pytest.MonkeyPatch) -> Pat
     card = dancing.move(path)
     page.known.append(Move(**card.model_dump(), embedding=MOVES[0].embedding))
     monkeypatch.setattr(kept, "DancerFinder", dancing.Finder)
-    kept.watched(path, card.clip.sha256, "fast", Path("none"), load_settings().cache_dir)
+    kept.watched(path, card.clip.sha256, "fast", Path("none"), load_settings().derived_dir)
     return path
 
 
