@@ -19,12 +19,12 @@ R = TypeVar("R")
 _USAGE = click.UsageError.exit_code
 
 
-def tell(message: str) -> None:
+def print_line(message: str) -> None:
     """A line for a person."""
     click.echo(message, err=True)
 
 
-def give(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
     """The one JSON object."""
     sys.stdout.write(json.dumps(value) + "\n")
 
@@ -33,8 +33,8 @@ def fail(message: str, as_json: bool, reason: Reason, status: int = 1, **more: A
     """End with one clear line and a status that is not 0."""
     message = " ".join(message.split())
     if as_json:
-        give({"error": message, "reason": reason, **more})
-    tell(f"error: {message}")
+        print_json({"error": message, "reason": reason, **more})
+    print_line(f"error: {message}")
     sys.exit(status)
 
 
@@ -46,13 +46,13 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         from infra.settings import load_settings, unknown_variables
         from schemas.faults import Fault
-        from streams.cli.plain import shown
+        from streams.cli.safe_text import escaped
 
         debug = False
         try:
             debug = load_settings().debug  # a setting that is not valid ends each command before it does anything
             for line in unknown_variables():
-                tell(f"warning: {shown(line)}")
+                print_line(f"warning: {escaped(line)}")
             return function(*args, **kwargs)
         except Fault as fault:
             _trace(debug)

@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from infra.settings import Description, Settings, descriptions, load_settings
-from streams.cli.output import command, give
-from streams.cli.plain import shown
+from streams.cli.output import command, print_json
+from streams.cli.safe_text import escaped
 
 
 @click.command()
@@ -20,12 +20,12 @@ def settings(as_json: bool) -> None:
     values = load_settings()
     described = descriptions()
     if as_json:
-        give({"settings": [_as_json(values, setting) for setting in described]})
+        print_json({"settings": [_as_json(values, setting) for setting in described]})
         return
     for heading, group in groupby(described, attrgetter("heading")):
         click.echo(heading)
         for setting in group:
-            click.echo(f"  {setting.variable} = {shown(_as_text(values, setting))}  ({_source(values, setting)})")
+            click.echo(f"  {setting.variable} = {escaped(_as_text(values, setting))}  ({_source(values, setting)})")
             click.echo(f"      {setting.description}")
 
 
