@@ -46,6 +46,7 @@ format: $(VENV)/.synced ## Format the code
 
 docs: $(VENV)/.synced ## Print the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
+	$(RUN) python -m infra.settings > docs/settings.md
 
 quality-music: $(VENV)/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python -m tests.quality.quality_music $(SONGS)
