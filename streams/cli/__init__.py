@@ -17,6 +17,7 @@ _COMMANDS = {
     "moves": ("moves", "List, search and draw the library."),
     "dead-letters": ("dead_letters", "List, show and send back what failed for good."),
     "replay": ("replay", "Send the events of a topic again, for steps that changed."),
+    "topology": ("topology", "Show which steps read and write which topics."),
     "status": ("services", "Show where a request is, or how the stream is."),
     "worker": ("services", "Run a worker in the foreground."),
     "kafka": ("services", "Start, stop or ask for the local Kafka."),
