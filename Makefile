@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 BACHATA := .venv/bin/bachata
@@ -36,6 +36,10 @@ format: .venv/.synced ## Format the code
 
 docs: .venv/.synced ## Print the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
+	$(RUN) python -m streams.topology
+
+frame: setup ## Make the picture in README.md anew, from the video of `make demo`
+	$(RUN) python -m data.generators.frame "$$($(BACHATA) demo)" 22.85 docs/frame.jpg
 
 quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python tests/quality/quality_music.py $(SONGS)
