@@ -28,12 +28,12 @@ _APT_LISTS = Path("/var/lib/apt/lists")
 
 @dataclass(frozen=True)
 class Check:
-    """One thing the program needs. `how` is the command or the act that gets it; empty where nothing is missing."""
+    """One thing the program needs. `remedy` is the command or the act that gets it; empty where nothing is missing."""
 
     name: str
     ok: bool
     detail: str
-    how: str = ""
+    remedy: str = ""
 
 
 def checks(settings: Settings) -> list[Check]:
@@ -80,7 +80,7 @@ def _set_up_kafka(settings: Settings, report: Callable[[str], None]) -> None:
 
 def _must_be_ok(check: Check) -> None:
     if not check.ok:
-        raise Retryable(f"{check.name}: {check.detail}: {check.how}", "machine")
+        raise Retryable(f"{check.name}: {check.detail}: {check.remedy}", "machine")
 
 
 def _python() -> Check:

@@ -31,7 +31,7 @@ class Section(Model):
         return _letter(self.repeat_group)
 
 
-About = Literal["beats", "downbeats", "counts"]
+DoubtSubject = Literal["beats", "downbeats", "counts"]
 
 
 class Doubt(Model):
@@ -39,7 +39,7 @@ class Doubt(Model):
 
     start_s: Seconds
     end_s: Seconds
-    about: About
+    about: DoubtSubject
 
     def __str__(self) -> str:
         """In a dancer's words."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from agents.step import Tools, View
+from agents.step import In, Input, Out, Result, Step, Tools, View
 from schemas.base import Model
 from schemas.request_ended import RequestEnded
 from streams.envelope import Headers, Message, Record
@@ -126,6 +126,13 @@ def make_stage(
 def work_of(step: AnyStep, event: Model, tools: Tools) -> Any:
     """Return the result of a step's work on an event, as the step wrapper would call it."""
     return step.work(step.depends_on(event, tools), tools)
+
+
+def event_after(step: Step[In, Input, Result, Out], event: In, result: Result) -> Out:
+    """Return the event that a step makes of an event and its result. Raises `ValueError` where it produces none."""
+    if step.emit is None:
+        raise ValueError(f"{step.name} produces no event")
+    return step.emit(event, result)
 
 
 async def run_step(step: AnyStep, event: Model, tools: Tools, **more: Any) -> InMemoryBroker:

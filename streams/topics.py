@@ -68,7 +68,7 @@ MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=F
 PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False)
 REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False)
 
-TOPICS = (
+TOPICS: tuple[Topic, ...] = (
     SONG_SUBMITTED,
     SONG_ACCEPTED,
     AUDIO_ANALYZED,

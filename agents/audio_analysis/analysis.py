@@ -11,21 +11,20 @@ import numpy as np
 from agents.arrays import Floats
 from agents.audio_analysis.bars import bars_of
 from agents.audio_analysis.beat_features import beat_features_of
-from agents.audio_analysis.confidence import Trust, doubts_of, trust_of
+from agents.audio_analysis.beat_grid import BeatGrid, beat_grid_of
+from agents.audio_analysis.confidence import Confidence, confidence_of, doubts_of
 from agents.audio_analysis.counts import counts_of
 from agents.audio_analysis.decode import sound
 from agents.audio_analysis.embedding import embedding_of
 from agents.audio_analysis.energy import energy_of, level_of
 from agents.audio_analysis.form import Form, form_of
-from agents.audio_analysis.grid import Grid, grid_of
 from agents.audio_analysis.onsets import Onsets, onsets_of
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.faults import Poison
 
 SHORTEST_S = 2.0
-_SILENT = 0.01
-"""Loudness of a frame some 85 dB below full scale: above a 16 bit file's dither, below any music."""
+_SILENT = 0.01  # a frame's loudness some 85 dB below full scale: above a 16 bit file's dither, below any music
 _LEAST_SOUND_S = 1.0
 
 
@@ -51,7 +50,7 @@ def _analyze(path: Path, report: Callable[[float], None]) -> AudioAnalysis:
     _check(spectrum)
     report(0.7)
     onsets = onsets_of(spectrum)
-    grid = grid_of(onsets, spectrum)
+    grid = beat_grid_of(onsets, spectrum)
     if grid is None:
         raise Poison("it holds fewer than four beats of music; give a longer piece", "too_short")
     report(0.9)
@@ -66,14 +65,14 @@ def _check(spectrum: Spectrum) -> None:
         raise Poison("it is silent, or nearly; give a piece of music", "silence")
 
 
-def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:
+def _analysis(spectrum: Spectrum, onsets: Onsets, grid: BeatGrid) -> AudioAnalysis:
     features = beat_features_of(grid.frames, onsets, spectrum)
     bars = bars_of(grid.frames, grid.meter.place, features, spectrum)
     form = form_of(bars, len(grid.frames))
     counts = counts_of(len(grid.frames), bars.first, form.starts)
     seconds = _rounded(grid.seconds(), 4)
     energy = energy_of(features)
-    trust = trust_of(grid, onsets, features, bars, form)
+    trust = confidence_of(grid, onsets, features, bars, form)
     edges_s = [0.0, *(seconds[edge] for edge in form.edges[1:-1]), round(spectrum.duration_s, 4)]
     sections = _sections(form, edges_s, energy, trust)
     return AudioAnalysis(
@@ -91,7 +90,7 @@ def _analysis(spectrum: Spectrum, onsets: Onsets, grid: Grid) -> AudioAnalysis:
     )
 
 
-def _sections(form: Form, edges_s: list[float], energy: Floats, trust: Trust) -> tuple[Section, ...]:
+def _sections(form: Form, edges_s: list[float], energy: Floats, trust: Confidence) -> tuple[Section, ...]:
     """Without gaps from 0 to the end."""
     confidence = trust.of_sections()
     return tuple(
@@ -100,7 +99,7 @@ def _sections(form: Form, edges_s: list[float], energy: Floats, trust: Trust) ->
             end_s=edges_s[n + 1],
             label=form.labels[n],
             rhythm=form.rhythms[n],
-            repeat_group=form.music[n],
+            repeat_group=form.repeat_groups[n],
             energy=round(float(energy[first:last].mean()), 4),
             confidence=round(float(confidence[n]), 4),
         )
@@ -108,7 +107,7 @@ def _sections(form: Form, edges_s: list[float], energy: Floats, trust: Trust) ->
     )
 
 
-def _confidences(trust: Trust, form: Form) -> dict[str, Any]:
+def _confidences(trust: Confidence, form: Form) -> dict[str, Any]:
     """Each kind over the whole song, every beat counting alike."""
     kinds = {
         "confidence": trust.of_sections(),

@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 _SONG_GAIN = 0.5
 _FULL_SCALE = 32_767
 _CLICK_S, _DECAY_S = 0.045, 0.009
-_ONE, _FIVE, _OTHER = (1976.0, 0.45), (1480.0, 0.32), (988.0, 0.18)
-"""(Hz, peak): together with the song at half its scale, none passes full scale."""
+_ONE, _FIVE, _OTHER = (1976.0, 0.45), (1480.0, 0.32), (988.0, 0.18)  # (Hz, peak): none clips on the song at half scale
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ import numpy as np
 from agents.arrays import Bools, Floats
 from agents.audio_analysis.bars import Bars
 from agents.audio_analysis.beat_features import BeatFeatures
+from agents.audio_analysis.beat_grid import BeatGrid
 from agents.audio_analysis.form import Form
-from agents.audio_analysis.grid import Grid
 from agents.audio_analysis.onsets import Onsets, moving_max
-from schemas.audio_analyzed import About, Doubt, Section
+from schemas.audio_analyzed import Doubt, DoubtSubject, Section
 
-UNSURE = 0.5
-"""Below this a confidence is told as a doubt."""
+UNSURE = 0.5  # a confidence below this is reported as a doubt
 _FULL_CLARITY = 0.35
 _FULL_MARGIN = 0.5
 _SPAN_BEATS = 4
@@ -29,7 +28,7 @@ _USUAL_TURN, _CLEAR_TURN = 0.5, 2.5
 
 
 @dataclass(frozen=True)
-class Trust:
+class Confidence:
     """0-1 for each section, (sections,): that its `beats` fall where a dancer would step, that its bars begin where
     they are said to (`downbeats`), and that its 1 is no 5 (`counts`)."""
 
@@ -42,7 +41,7 @@ class Trust:
         return np.asarray(self.beats * (1 + self.downbeats) / 2)
 
 
-def trust_of(grid: Grid, onsets: Onsets, features: BeatFeatures, bars: Bars, form: Form) -> Trust:
+def confidence_of(grid: BeatGrid, onsets: Onsets, features: BeatFeatures, bars: Bars, form: Form) -> Confidence:
     """Beats are sure where strokes fall on them and not between their halves, and where the tempo keeps steady.
 
     What is hardly heard, a break or guitars alone, is as sure as the clear beats next to it, handed on as far as the
@@ -53,10 +52,10 @@ def trust_of(grid: Grid, onsets: Onsets, features: BeatFeatures, bars: Bars, for
     steady = _steadiness(grid, clarity, spans)
     own = clarity * steady * (1 + _percussion(features.percussion, spans)) / 2
     beats, downbeats = _handed_on(own, steady, steady), _handed_on(_margins(grid, spans), steady, steady)
-    return Trust(beats, downbeats, _counts(bars, form.starts))
+    return Confidence(beats, downbeats, _counts(bars, form.starts))
 
 
-def _clarity(grid: Grid, onsets: Onsets, spans: list[tuple[int, int]]) -> Floats:
+def _clarity(grid: BeatGrid, onsets: Onsets, spans: list[tuple[int, int]]) -> Floats:
     """How much more begins on the beats than on the sixteenths next to them: 0 for noise, 1 for clear percussion."""
     strokes = moving_max(onsets.activation, 2)
     beat = np.diff(grid.frames, append=2 * grid.frames[-1] - grid.frames[-2])
@@ -68,7 +67,7 @@ def _clarity(grid: Grid, onsets: Onsets, spans: list[tuple[int, int]]) -> Floats
     return np.array([np.clip(stands_out[a:b].mean() / _FULL_CLARITY, 0, 1) for a, b in spans])
 
 
-def _steadiness(grid: Grid, clarity: Floats, spans: list[tuple[int, int]]) -> Floats:
+def _steadiness(grid: BeatGrid, clarity: Floats, spans: list[tuple[int, int]]) -> Floats:
     """1 for an even tempo, 0 for one that sways more than what is heard can bear out."""
     tempo = _local_tempo(grid.frames)
     near = [(min(a, max(b - _LOCAL_BEATS, 0)), max(b, a + _LOCAL_BEATS)) for a, b in spans]
@@ -111,7 +110,7 @@ def _counts(bars: Bars, starts: list[int]) -> Floats:
     return _handed_on(clear, np.roll(whole, 1), whole)
 
 
-def _margins(grid: Grid, spans: list[tuple[int, int]]) -> Floats:
+def _margins(grid: BeatGrid, spans: list[tuple[int, int]]) -> Floats:
     """How far the best other way of counting to four lies behind the one chosen, per section; 1 is beyond doubt."""
     support, place = grid.meter.support, grid.meter.place
     ways = np.stack([np.take_along_axis(support, ((place + k) % 4)[:, None], 1)[:, 0] for k in range(4)])
@@ -122,12 +121,12 @@ def _margin(ways: Floats) -> float:
     return float(np.clip((ways[0] - ways[1:].max()) / _FULL_MARGIN, 0, 1))
 
 
-def doubts_of(trust: Trust, sections: Sequence[Section]) -> tuple[Doubt, ...]:
+def doubts_of(trust: Confidence, sections: Sequence[Section]) -> tuple[Doubt, ...]:
     """What is unsure, and where; who is unsure of the beats is not asked about bars, nor of bars about the 1."""
     beats = trust.beats < UNSURE
     downbeats = (trust.downbeats < UNSURE) & ~beats
     counts = (trust.counts < UNSURE) & ~beats & ~downbeats
-    told: tuple[tuple[About, Bools], ...] = (
+    told: tuple[tuple[DoubtSubject, Bools], ...] = (
         ("beats", beats),
         ("downbeats", downbeats),
         ("counts", counts),

@@ -10,8 +10,8 @@ from statistics import fmean, median
 import numpy as np
 
 from agents.arrays import Floats
+from agents.audio_analysis.beat_grid import tempo_bpm_of
 from agents.audio_analysis.energy import level_of
-from agents.audio_analysis.grid import tempo_bpm_of
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
 from schemas.base import Corrections
 from schemas.faults import Poison

@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from av.audio.fifo import AudioFifo
 
 RATE = 22050
-_CHUNK = 1 << 20
-"""Samples: the fewer the pieces, the fewer new pages of memory."""
+_CHUNK = 1 << 20  # samples: the fewer the pieces, the fewer new pages of memory
 
 
 def sound(path: Path) -> Iterator[Floats]:

@@ -26,7 +26,7 @@ class DrawnSong(Model):
 def _show(asked: DrawSong, tools: Tools) -> DrawnSong:
     song = tools.media.path(asked.sha256)
     if asked.plot:
-        from agents.audio_analysis.picture.draw import draw
+        from agents.audio_analysis.plot.draw import draw
 
         draw(song, asked.analysis, asked.title, asked.plot)
     if asked.click:

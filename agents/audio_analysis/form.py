@@ -21,7 +21,7 @@ class Form:
     edges: Ints
     rhythms: list[Rhythm]
     labels: list[Label]
-    music: list[int]
+    repeat_groups: list[int]
 
     def spans(self) -> list[tuple[int, int]]:
         """The first beat of each section, and of the next."""

@@ -22,8 +22,7 @@ _PATTERN = np.array(
     ]
 )
 _BAND_WEIGHTS = np.array([1.0, 1.4, 0.6, 0.3, 0.6])
-CHORD_SPEAKS_FOR = np.array([1, -1 / 3, -1 / 3, -1 / 3])
-"""A chord change speaks for place 0 and, a third as much, against the rest."""
+CHORD_SPEAKS_FOR = np.array([1, -1 / 3, -1 / 3, -1 / 3])  # for place 0 and, a third as much, against the rest
 _CHORD_WEIGHT = 1.5
 _JUMP_COST = 14.0
 _LEAST_SPREAD = 0.03

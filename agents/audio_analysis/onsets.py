@@ -10,8 +10,13 @@ import numpy as np
 from agents.arrays import Floats
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, mel_centres
 
-BANDS_HZ = ((30, 140), (140, 420), (420, 1400), (1400, 4000), (4000, 10500))
-"""Bass and kick; hembra; macho and guitars; guitars and voice; güira."""
+BANDS_HZ = (
+    (30, 140),  # bass and kick
+    (140, 420),  # hembra
+    (420, 1400),  # macho and guitars
+    (1400, 4000),  # guitars and voice
+    (4000, 10500),  # güira
+)
 _BAND_WEIGHTS = np.array([1.0, 1.0, 1.0, 0.7, 1.0], np.float32)
 _LAG = 2
 _NEARBY_S = 2.0

@@ -12,8 +12,13 @@ LOW_BPM, HIGH_BPM = 93.5, 187.0
 TYPICAL_BPM = 130.0
 _SPREAD_OCTAVES = 0.35
 _RATIOS = (1.0, 3 / 2, 2 / 3, 2.0, 1 / 2, 4 / 3, 3 / 4)
-_COMB = ((0.5, 0.4), (1.0, 1.0), (2.0, 0.8), (3.0, 0.3), (4.0, 1.0))
-"""Lags in beats at which a tempo's autocorrelation is read, and the weight of each."""
+_COMB = (
+    (0.5, 0.4),
+    (1.0, 1.0),
+    (2.0, 0.8),
+    (3.0, 0.3),
+    (4.0, 1.0),
+)  # (lag in beats, weight)
 
 
 def tempo_candidates(strength: Floats) -> list[float]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.arrays import Floats
-from agents.drawing.text import Pen, cut, known, width_of
+from agents.drawing.text import TextStyle, cut, known, width_of
 from infra.base.atomic_file import replacing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SHEET_PX = 1800
+CANVAS_PX = 1800
 LEFT = 84
 WIDTH = 1680
 INK, QUIET = "#23272e", "#6b727c"
@@ -43,7 +43,7 @@ class Scale:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Canvas:
     """Paper to draw on, in pixels from the upper left. What is drawn later lies above."""
 
     axes: Axes
@@ -64,7 +64,7 @@ class Sheet:
         """What lies between two curves."""
         self.axes.fill_between(xs, low, high, color=colour, alpha=opacity, linewidth=0.6)
 
-    def words(self, x: float, y: float, text: str, pen: Pen, room: float = np.inf) -> None:
+    def text(self, x: float, y: float, text: str, pen: TextStyle, room: float = np.inf) -> None:
         """One line of text around the height `y`, as it stands: no formulas; shortened where there is no room."""
         set_text = cut(known(text, pen), pen, room)
         self.axes.text(
@@ -79,23 +79,23 @@ class Sheet:
             usetex=False,
         )
 
-    def fitting(self, x: float, y: float, names: tuple[str, ...], pen: Pen, room: float) -> None:
+    def fitting(self, x: float, y: float, names: tuple[str, ...], pen: TextStyle, room: float) -> None:
         """The first of the names for which there is room, or none."""
         for name in names:
             if width_of(name, pen) <= room:
-                return self.words(x, y, name, pen)
+                return self.text(x, y, name, pen)
         return None
 
 
-def blank(height: int) -> tuple[Figure, Sheet]:
+def blank(height: int) -> tuple[Figure, Canvas]:
     """An empty sheet of full width."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(SHEET_PX / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
+    figure = Figure(figsize=(CANVAS_PX / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, SHEET_PX), ylim=(height, 0), autoscale_on=False)
+    axes.set(xlim=(0, CANVAS_PX), ylim=(height, 0), autoscale_on=False)
     axes.set_axis_off()
-    return figure, Sheet(axes)
+    return figure, Canvas(axes)
 
 
 def save_png(figure: Figure, target: Path) -> None:
@@ -103,7 +103,7 @@ def save_png(figure: Figure, target: Path) -> None:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     with replacing(target) as temporary:
-        FigureCanvasAgg(figure).print_png(str(temporary))  # type: ignore[no-untyped-call]
+        FigureCanvasAgg(figure).print_png(str(temporary))
 
 
 def rgb_of(colour: str) -> tuple[int, int, int]:

@@ -19,7 +19,7 @@ _DROPPED = ("Cc", "Cf", "Mn", "Me")  # controls, writing directions and marks th
 
 
 @dataclass(frozen=True)
-class Pen:
+class TextStyle:
     """How words look; `size` in pixels."""
 
     size: float
@@ -39,7 +39,7 @@ def printable(text: str) -> str:
     return "".join(c for c in flat if unicodedata.category(c) not in _DROPPED)[:_LONGEST].strip()
 
 
-def width_of(text: str, pen: Pen) -> float:
+def width_of(text: str, pen: TextStyle) -> float:
     """Pixels that a line of text takes."""
     font = _font(bold=pen.bold)
     font.set_size(pen.size, 72)
@@ -47,7 +47,7 @@ def width_of(text: str, pen: Pen) -> float:
     return font.get_width_height()[0] / 64
 
 
-def cut(text: str, pen: Pen, room: float) -> str:
+def cut(text: str, pen: TextStyle, room: float) -> str:
     """The text, shortened until it fits into so many pixels."""
     if width_of(text, pen) <= room:
         return text
@@ -57,7 +57,7 @@ def cut(text: str, pen: Pen, room: float) -> str:
     return f"{kept.rstrip()}…"
 
 
-def known(text: str, pen: Pen) -> str:
+def known(text: str, pen: TextStyle) -> str:
     """The text with a box for each character that the font has not, of which matplotlib would warn."""
     return "".join(c if ord(c) in _characters(bold=pen.bold) else _MISSING for c in text)
 

@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 from agents.media.decode import OpenVideo, mean_fps, open_video
 from agents.media.letterbox import Letterbox
 from agents.media.mp4 import TICKS, TIME_BASE, add_h264, create_video_file
-from agents.media.quality import Profile
+from agents.media.render_quality import Profile
 from schemas.faults import Poison
 
 ENCODER = f"x264-2/av-{av.__version__}"

@@ -7,7 +7,7 @@ from fractions import Fraction
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
-from agents.media.quality import Profile
+from agents.media.render_quality import Profile
 
 _TURNS: dict[int, tuple[tuple[str, str | None], ...]] = {
     0: (),

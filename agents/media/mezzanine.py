@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from agents.media import keyframe_encoder
-from agents.media.quality import PROFILES, Profile
+from agents.media.render_quality import PROFILES, Profile
 from infra.base.atomic_file import replacing
 from schemas.base import Quality
 from schemas.faults import Poison

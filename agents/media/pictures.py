@@ -16,7 +16,7 @@ from agents.media.decode import open_video
 from agents.media.keyframe_encoder import mark_beats
 from agents.media.letterbox import Letterbox, fitted
 from agents.media.mp4 import TICKS
-from agents.media.quality import Profile
+from agents.media.render_quality import Profile
 from schemas.faults import Poison
 
 _LONG, _SHORT = 1280, 720

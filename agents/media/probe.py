@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from agents.media.container import open_container
-from agents.media.probe_audio import first_sound, listen
-from agents.media.probe_video import Picture, look
+from agents.media.probe_audio import first_sound, probe_sound
+from agents.media.probe_video import ProbedPicture, probe_picture
 from schemas.base import ProbedMedia
 from schemas.faults import Poison
 from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
@@ -27,7 +27,7 @@ def probe(path: Path, kind: MediaKind) -> ProbedMedia:
 
 def _probe_song(path: Path) -> ProbedMedia:
     with open_container(path) as container:
-        sound = listen(container, SONG_S[1])
+        sound = probe_sound(container, SONG_S[1])
         name = container.format.name
     _check_length(sound.duration_s, SONG_S, "song")
     if not sound.audible:
@@ -43,7 +43,7 @@ def _probe_song(path: Path) -> ProbedMedia:
 
 def _probe_clip(path: Path) -> ProbedMedia:
     with open_container(path) as container:
-        picture = look(container)
+        picture = probe_picture(container)
         name = container.format.name
     _check_clip(picture)
     with open_container(path) as container:
@@ -61,7 +61,7 @@ def _probe_clip(path: Path) -> ProbedMedia:
     )
 
 
-def _check_clip(picture: Picture) -> None:
+def _check_clip(picture: ProbedPicture) -> None:
     _check_length(picture.duration_s, CLIP_S, "clip")
     if not CLIP_FPS[0] <= picture.fps <= CLIP_FPS[1]:
         raise Poison(f"{picture.fps:.1f} frames a second; give a clip of 5 to 240", reason="frame_rate")

@@ -26,7 +26,7 @@ _SUMMED_S = 0.001  # what is lost in a sum of many short frames
 
 
 @dataclass(frozen=True)
-class Sound:
+class ProbedSound:
     """What decodes of an audio stream. `audible`: a sample reaches -60 dB of full scale."""
 
     codec: str
@@ -36,7 +36,7 @@ class Sound:
     audible: bool
 
 
-def listen(container: InputContainer, max_s: float) -> Sound:
+def probe_sound(container: InputContainer, max_s: float) -> ProbedSound:
     """The whole first audio stream, decoded once.
 
     Raises `Poison`: `no_audio`, `unsupported_codec`, `not_media` (nothing decodes), `too_long` (as soon as it is).
@@ -54,7 +54,7 @@ def listen(container: InputContainer, max_s: float) -> Sound:
     return _sound(stream, frame_of, seconds, audible)
 
 
-def first_sound(container: InputContainer) -> Sound | None:
+def first_sound(container: InputContainer) -> ProbedSound | None:
     """The first audio that decodes, for a clip that need not have any; `None` where there is none to use."""
     try:
         stream = _first_stream(container)
@@ -100,8 +100,8 @@ def _peak(frame: AudioFrame) -> float:
     return float(np.max(np.abs(samples.astype(np.float64) - middle)) / scale)
 
 
-def _sound(stream: AudioStream, frame: AudioFrame, seconds: float, audible: bool) -> Sound:
-    return Sound(
+def _sound(stream: AudioStream, frame: AudioFrame, seconds: float, audible: bool) -> ProbedSound:
+    return ProbedSound(
         codec=stream.codec_context.codec.canonical_name,
         sample_rate=frame.sample_rate,
         channels=frame.layout.nb_channels,

@@ -25,7 +25,7 @@ _CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
 
 
 @dataclass(frozen=True)
-class Picture:
+class ProbedPicture:
     """What decodes of a video stream. Width and height are as coded, before any rotation the file asks for."""
 
     codec: str
@@ -47,7 +47,7 @@ class _Index:
         return list(zip(self.keys, (*self.keys[1:], None), strict=True))
 
 
-def look(container: InputContainer) -> Picture:
+def probe_picture(container: InputContainer) -> ProbedPicture:
     """The first moving picture. Raises `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`."""
     stream = _accepted_picture(container)
     index = _index(container, stream)
@@ -59,7 +59,7 @@ def look(container: InputContainer) -> Picture:
     seconds = float((last - first.pts) * stream.time_base)
     steps = sum(first.pts < shown <= last for shown in index.shown)
     fps = steps / seconds if seconds > 0 else 0.0
-    return Picture(
+    return ProbedPicture(
         codec=stream.codec_context.codec.canonical_name,
         width=first.width,
         height=first.height,

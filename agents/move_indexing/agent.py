@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.move_indexing.indexed import IndexedMove
+from agents.move_indexing.indexed_move import IndexedMove
 from agents.move_indexing.inputs import IndexingInput, indexing_input
 from agents.step import Step, Tools
 from schemas.move_indexed import MoveIndexed

@@ -11,7 +11,7 @@ from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 
 if TYPE_CHECKING:
-    from agents.move_indexing.dancers.kept import Watched
+    from agents.move_indexing.dancers.detection_cache import ClipDetections
 
 _WATCHED = 0.4
 
@@ -45,16 +45,16 @@ class Drawn(Model):
 
 
 def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
-    from agents.move_indexing.picture.bodies import couple
+    from agents.move_indexing.move_pictures.bodies import couple
 
     path = _path(request.move, tools)
     dancers = couple(_detections(path, request, tools))
     if request.png:
-        from agents.move_indexing.picture.keys import draw_keys
+        from agents.move_indexing.move_pictures.key_frames import draw_keys
 
         draw_keys(path, request.move, dancers, request.png)
     if request.video:
-        from agents.move_indexing.picture.video import write_video
+        from agents.move_indexing.move_pictures.video import write_video
 
         write_video(path, request.move, dancers, request.video, part(tools.report, _WATCHED, 1.0))
     return Drawn()
@@ -62,7 +62,7 @@ def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
 
 def _draw_map(request: DrawMap, tools: Tools) -> Drawn:
     del tools
-    from agents.move_indexing.picture.library import draw_map
+    from agents.move_indexing.move_pictures.library_map import draw_map
 
     draw_map(request.points, request.png)
     return Drawn()
@@ -74,12 +74,14 @@ def _path(move: MoveSummary, tools: Tools) -> Path:
     return tools.media.path(move.clip.sha256)
 
 
-def _detections(path: Path, request: DrawMove, tools: Tools) -> Watched:
-    from agents.move_indexing.dancers.kept import watched
+def _detections(path: Path, request: DrawMove, tools: Tools) -> ClipDetections:
+    from agents.move_indexing.dancers.detection_cache import cached_detections
 
     clip, report = request.move.clip, part(tools.report, 0.0, _WATCHED)
     model, cache = tools.pose_model, tools.cache_dir
-    return watched(path, clip.sha256, request.quality, model, cache, report=report, duration_s=clip.duration_s)
+    return cached_detections(
+        path, clip.sha256, request.quality, model, cache, report=report, duration_s=clip.duration_s
+    )
 
 
 DRAW_MOVE = Job(name="draw_move", takes=DrawMove, result=Drawn, work=_draw_move, timeout_s=1800.0)

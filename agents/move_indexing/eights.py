@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.sightings import HIPS, JOINTS, middle, torso
+from agents.move_indexing.dancers.detections import HIPS, JOINTS, middle, torso
 from agents.move_indexing.dancers.tracks import Track
 from schemas.move_indexed import Eight
 

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 
 from agents.media.submitted import accept
-from agents.move_indexing.dancers.dance import Dance, understand
-from agents.move_indexing.dancers.kept import Watched, watched
+from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
+from agents.move_indexing.dancers.dance import Dance, analyze_dance
+from agents.move_indexing.dancers.detection_cache import ClipDetections, cached_detections
 from agents.move_indexing.eights import eights
-from agents.move_indexing.grid import Grid, clip_grid
-from agents.move_indexing.indexed import IndexedMove
+from agents.move_indexing.indexed_move import IndexedMove
 from agents.move_indexing.inputs import IndexingInput
 from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
-from agents.move_indexing.motion.judge import difficulty, energy_level
+from agents.move_indexing.motion.estimate_level import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
 from agents.step import Tools, part
 from schemas.base import MediaFacts, Quality
@@ -36,21 +36,23 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     report = tools.report
     facts = accept(clip.file, tools, "video")
     path = tools.media.path(facts.sha256)
-    dance = understand(_seen(path, facts, clip.quality, tools, part(report, 0.0, _WATCHED)).moments)
-    grid = clip_grid(path, facts, clip.annotation)
+    dance = analyze_dance(_seen(path, facts, clip.quality, tools, part(report, 0.0, _WATCHED)).moments)
+    grid = clip_beats_of(path, facts, clip.annotation)
     move = _move(clip, facts, grid, dance)
     encoded = part(report, _WATCHED, 1.0)
     mezzanine.ensure(path, facts.sha256, move.beats, _USUAL_QUALITY, tools.cache_dir, report=encoded)
     return move
 
 
-def _seen(path: Path, clip: MediaFacts, quality: Quality, tools: Tools, report: Callable[[float], None]) -> Watched:
-    return watched(
+def _seen(
+    path: Path, clip: MediaFacts, quality: Quality, tools: Tools, report: Callable[[float], None]
+) -> ClipDetections:
+    return cached_detections(
         path, clip.sha256, quality, tools.pose_model, tools.cache_dir, report=report, duration_s=clip.duration_s
     )
 
 
-def _move(clip: IndexingInput, facts: MediaFacts, grid: Grid, dance: Dance) -> IndexedMove:
+def _move(clip: IndexingInput, facts: MediaFacts, grid: ClipBeats, dance: Dance) -> IndexedMove:
     annotation = clip.annotation or MoveAnnotation(move=move_name(clip.clip))
     found = eights(grid.beats, grid.counts, dance.lead, dance.follow)
     return IndexedMove(
@@ -78,7 +80,7 @@ def move_name(clip: str) -> str:
     return re.sub(r"_\d+$", "", stem) or stem or clip
 
 
-def _warnings(dance: Dance, grid: Grid, starts: list[int]) -> list[str]:
+def _warnings(dance: Dance, grid: ClipBeats, starts: list[int]) -> list[str]:
     warnings = []
     if dance.dancers.both < _FEW_COUPLES:
         warnings.append(f"both dancers are seen in only {dance.dancers.both:.0%} of its frames")

@@ -12,7 +12,7 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Difficulty, Level
 from schemas.faults import Poison
 
-ENOUGH = 20
+MAX_CANDIDATES = 20
 _AMPLE = 30  # so that the best twenty are not the same for every part of the song
 _FEW = 4
 _LIMIT = 60

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from agents.move_scoring.inputs import ScoringInput
 from agents.move_scoring.phrases import Span, cut_phrases
-from agents.move_scoring.pools import ENOUGH, Pools
+from agents.move_scoring.pools import MAX_CANDIDATES, Pools
 from agents.move_scoring.terms import level_of, terms_of, wished_energy
 from agents.step import Hit, Library
 from schemas.faults import Retryable
@@ -45,7 +45,7 @@ def _phrase(span: Span, scoring: ScoringInput, pools: Pools, cards: dict[str, Mo
 
 def _best(span: Span, scoring: ScoringInput, pool: Iterable[Hit]) -> tuple[Candidate, ...]:
     scored = (_candidate(span, scoring, hit) for hit in pool)
-    return tuple(sorted(scored, key=lambda candidate: (-candidate.score, candidate.clip_sha256))[:ENOUGH])
+    return tuple(sorted(scored, key=lambda candidate: (-candidate.score, candidate.clip_sha256))[:MAX_CANDIDATES])
 
 
 def _candidate(span: Span, scoring: ScoringInput, hit: Hit) -> Candidate:

@@ -9,15 +9,15 @@ from pathlib import Path
 from agents.media.cached import open_cached
 from agents.media.mezzanine import Mezzanine
 from agents.media.mp4 import TICKS
-from agents.media.quality import Profile
-from agents.rendering.timeline import Stretch
+from agents.media.render_quality import Profile
+from agents.rendering.timeline import PlacedSegment
 from infra.base.atomic_file import sha256_of
 from schemas.base import MediaRef
 from schemas.rendered import Video
 
 
 def measured(
-    path: Path, name: str, parts: Sequence[Stretch], clips: Mapping[str, Mezzanine], profile: Profile
+    path: Path, name: str, parts: Sequence[PlacedSegment], clips: Mapping[str, Mezzanine], profile: Profile
 ) -> Video:
     """The facts of a video file, read from its index: `name` is what it will be called.
 
@@ -40,7 +40,7 @@ def measured(
     )
 
 
-def _cut_error(keyframes: Sequence[int], part: Stretch, clips: Mapping[str, Mezzanine]) -> float:
+def _cut_error(keyframes: Sequence[int], part: PlacedSegment, clips: Mapping[str, Mezzanine]) -> float:
     shown = clips[part.segment.clip_sha256].keyframe_at(part.segment.clip_start_s)
     return _distance(keyframes, part.shown[0]) + part.cut_error(shown)
 

@@ -14,12 +14,12 @@ from agents.media.cached import CachedMp4, cache_damaged, open_cached
 from agents.media.mezzanine import Mezzanine
 from agents.media.mp4 import TICKS
 from agents.media.packet_copy import write_packets
-from agents.media.quality import PROFILES
+from agents.media.render_quality import PROFILES
 from agents.rendering import audio
 from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measured
 from agents.rendering.splice import pictures, sounds
-from agents.rendering.timeline import Stretch, stretches
+from agents.rendering.timeline import PlacedSegment, place_segments
 from agents.step import Tools, part
 from infra.base.atomic_file import remove_files, replacing
 from schemas.faults import Poison
@@ -36,7 +36,7 @@ def render(rendering: RenderingInput, tools: Tools) -> Video:
     Raises `Retryable` where a cached file was damaged; the next try makes it again.
     """
     profile = PROFILES[rendering.quality]
-    parts = stretches(rendering.plan)
+    parts = place_segments(rendering.plan)
     clips = _mezzanines(rendering, tools, part(tools.report, 0.0, 0.7))
     song = _song(rendering, tools, profile.audio_bitrate, part(tools.report, 0.7, 0.8))
     target = tools.output_dir / output_name(rendering)
@@ -46,7 +46,7 @@ def render(rendering: RenderingInput, tools: Tools) -> Video:
 
 
 def write(  # noqa: PLR0913
-    parts: Sequence[Stretch],
+    parts: Sequence[PlacedSegment],
     clips: Mapping[str, Mezzanine],
     song: Path,
     start_s: float,
@@ -85,7 +85,7 @@ def _song(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report)
 
 
 def _all_pictures(
-    parts: Sequence[Stretch], clips: Mapping[str, Mezzanine], readers: Mapping[str, CachedMp4], report: Report
+    parts: Sequence[PlacedSegment], clips: Mapping[str, Mezzanine], readers: Mapping[str, CachedMp4], report: Report
 ) -> Iterator[Packet[VideoStream]]:
     for stretch in parts:
         sha = stretch.segment.clip_sha256

@@ -13,7 +13,7 @@ from agents.media.cached import AnyStream, CachedMp4, cache_damaged
 from agents.media.mezzanine import Mezzanine
 from agents.media.mp4 import TICKS
 from agents.media.resample import AAC_FRAME
-from agents.rendering.timeline import SHORTEST_SHOWN, Stretch
+from agents.rendering.timeline import MIN_SHOWN_TICKS, PlacedSegment
 from infra.base.atomic_file import remove_files
 from schemas.faults import Poison
 
@@ -23,7 +23,7 @@ _WARM_UP_PACKETS = 2
 _MOST_FROZEN_FRAMES = 2
 
 
-def pictures(part: Stretch, clip: Mezzanine, reader: CachedMp4) -> Iterator[Packet[VideoStream]]:
+def pictures(part: PlacedSegment, clip: Mezzanine, reader: CachedMp4) -> Iterator[Packet[VideoStream]]:
     """The packets of one segment, the first at the cut and each lasting until the next, the last until the next cut.
 
     Raises `Poison` where the clip's picture at the cut is more than two frames off its beat, or ends more than two
@@ -59,13 +59,13 @@ def sounds(reader: CachedMp4, start_s: float, length_s: float) -> Iterator[Packe
         yield _lasting(packet, min(end, packet.pts + AAC_FRAME))
 
 
-def _placed(part: Stretch, clip: Mezzanine, reader: CachedMp4) -> Iterator[tuple[int, Packet[VideoStream]]]:
+def _placed(part: PlacedSegment, clip: Mezzanine, reader: CachedMp4) -> Iterator[tuple[int, Packet[VideoStream]]]:
     keyframe, last = clip.keyframe_at(part.segment.clip_start_s), part.start - 1
     _check_on_beat(part, clip, keyframe)
     for packet, pts in _from_keyframe(reader, keyframe):
         # Frames that would meet are pushed apart, not dropped: later ones are built on them.
         ticks = part.start if last < part.start else max(part.shown_at(pts), last + 1)
-        if ticks > part.end - SHORTEST_SHOWN:
+        if ticks > part.end - MIN_SHOWN_TICKS:
             return
         yield ticks, packet
         last = ticks
@@ -84,7 +84,7 @@ def _from_keyframe(reader: CachedMp4, keyframe: int) -> Iterator[tuple[Packet[Vi
         yield packet, packet.pts
 
 
-def _check_on_beat(part: Stretch, clip: Mezzanine, keyframe: int) -> None:
+def _check_on_beat(part: PlacedSegment, clip: Mezzanine, keyframe: int) -> None:
     if part.cut_error(keyframe) > _most_frozen(part, clip):
         start_s = part.segment.clip_start_s
         raise Poison(
@@ -94,7 +94,7 @@ def _check_on_beat(part: Stretch, clip: Mezzanine, keyframe: int) -> None:
         )
 
 
-def _check_not_frozen(part: Stretch, clip: Mezzanine, last: int) -> None:
+def _check_not_frozen(part: PlacedSegment, clip: Mezzanine, last: int) -> None:
     if part.end - last > _most_frozen(part, clip):
         missing = (part.end - last) / TICKS
         raise Poison(
@@ -103,7 +103,7 @@ def _check_not_frozen(part: Stretch, clip: Mezzanine, last: int) -> None:
         )
 
 
-def _most_frozen(part: Stretch, clip: Mezzanine) -> float:
+def _most_frozen(part: PlacedSegment, clip: Mezzanine) -> float:
     return _MOST_FROZEN_FRAMES * TICKS / clip.fps * part.slowest()
 
 

@@ -12,12 +12,12 @@ from schemas.faults import Poison
 from schemas.sequence_planned import Plan, Segment
 
 # What is shown for less than a frame of a 120 Hz screen only makes a cut flicker.
-SHORTEST_SHOWN = TICKS // 120
+MIN_SHOWN_TICKS = TICKS // 120
 _SAME_MOMENT_S = 1e-4
 
 
 @dataclass(frozen=True)
-class Stretch:
+class PlacedSegment:
     """One segment on the video's clock, which begins at 0 with the plan. All times in ticks of 1/90000 s."""
 
     segment: Segment
@@ -42,7 +42,7 @@ class Stretch:
         return max((b - a) / (d - c) for (a, b), (c, d) in pairs)
 
 
-def stretches(plan: Plan) -> list[Stretch]:
+def place_segments(plan: Plan) -> list[PlacedSegment]:
     """The plan's segments on the video's clock. Raises `Poison` for gaps, overlaps and beats that do not increase."""
     for before, after in pairwise(plan.segments):
         if abs(after.song_start_s - before.song_end_s) > _SAME_MOMENT_S:
@@ -50,12 +50,12 @@ def stretches(plan: Plan) -> list[Stretch]:
     return [_stretch(segment, plan.start_s) for segment in plan.segments]
 
 
-def _stretch(segment: Segment, origin_s: float) -> Stretch:
+def _stretch(segment: Segment, origin_s: float) -> PlacedSegment:
     shown = tuple((beat - origin_s) * TICKS for beat in segment.song_beats)
     danced = tuple(beat * TICKS for beat in segment.clip_beats)
     if not (_increasing(shown) and _increasing(danced)):
         raise Poison(f"the beats of {segment.clip} at {segment.song_start_s:.3f} s do not increase", reason="bad_beats")
-    return Stretch(segment, round(shown[0]), round(shown[-1]), shown, danced)
+    return PlacedSegment(segment, round(shown[0]), round(shown[-1]), shown, danced)
 
 
 def _increasing(values: Sequence[float]) -> bool:

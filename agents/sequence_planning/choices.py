@@ -13,7 +13,7 @@ from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Candidate, Scores
 
-MOST = 96
+MAX_CHOICES = 96
 _STRETCH = 2.0  # 5 % off costs 0.1
 _TOO_FAR = 30.0
 _SLOWEST, _FASTEST = math.log(1.18), math.log(0.85)
@@ -58,7 +58,7 @@ class Choices:
             raise Poison(
                 "no move of the library has beats enough for this song: index longer clips", reason="no_usable_moves"
             )
-        best = sorted(found, key=lambda choice: -choice.value)[:MOST]
+        best = sorted(found, key=lambda choice: -choice.value)[:MAX_CHOICES]
         return tuple(sorted(best, key=lambda choice: (choice.clip, choice.first)))
 
     def _candidates(self, slot: Slot) -> list[Candidate]:

@@ -15,16 +15,16 @@ from agents.sequence_planning.choices import Choice
 from agents.sequence_planning.slots import Slot
 from agents.sequence_planning.transitions import Transition, Transitions
 
-CLIP_AGAIN, CLIP_FADES = 1.0, 0.95  # the cost of a clip just shown, and what is left of it a slot later
-MOVE_AGAIN, MOVE_FADES = 0.3, 0.85
-OFTEN = 2.0  # what is shown more often than that is not dearer: a small library must repeat itself
-MOST_IN_A_ROW, ONE_MORE = 2, 12.0
+CLIP_REPEAT_COST, CLIP_REPEAT_FADE = 1.0, 0.95  # the cost of a clip just shown, and what is left of it a slot later
+MOVE_REPEAT_COST, MOVE_REPEAT_FADE = 0.3, 0.85
+REPEAT_COUNT_CAP = 2.0  # what is shown more often than that is not dearer: a small library must repeat itself
+MAX_IN_A_ROW, EXTRA_ROW_COST = 2, 12.0
 _HISTORIES = 384  # over all choices of a slot
 _FEWEST = 4  # for each choice
 
 
 @dataclass(frozen=True)
-class Taken:
+class PathStep:
     """The choice for a slot, whether it goes on in the clip before it, and what the change costs (0 or below)."""
 
     choice: Choice
@@ -58,7 +58,7 @@ class _Histories:
     goes_on: Bools
 
 
-def best_path(slots: tuple[Slot, ...], choices: list[tuple[Choice, ...]]) -> list[Taken]:
+def best_path(slots: tuple[Slot, ...], choices: list[tuple[Choice, ...]]) -> list[PathStep]:
     """For each slot the choice on the way with the greatest sum of values less costs; ties go to the first."""
     stages = _stages(choices)
     transitions = Transitions()
@@ -101,11 +101,11 @@ def _begin(stage: _Stage, choices: list[tuple[Choice, ...]]) -> _Histories:
 def _step(ways: _Histories, before: _Stage, after: _Stage, change: Transition, new_phrase: bool) -> _Histories:
     goes_on = change.goes_on[ways.last]
     in_a_row = _in_a_row(ways, before, after, goes_on, new_phrase)
-    variety = _variety(ways, after, goes_on) - ONE_MORE * (in_a_row > MOST_IN_A_ROW)
+    variety = _variety(ways, after, goes_on) - EXTRA_ROW_COST * (in_a_row > MAX_IN_A_ROW)
     total = ways.total[:, None] + after.values - change.cost[ways.last] + variety
     parent, last = _keep(np.round(total, 9))
-    clips_shown = _shown(ways.clips_shown[parent], after.clips[last], CLIP_FADES)
-    moves_shown = _shown(ways.moves_shown[parent], after.moves[last], MOVE_FADES)
+    clips_shown = _shown(ways.clips_shown[parent], after.clips[last], CLIP_REPEAT_FADE)
+    moves_shown = _shown(ways.moves_shown[parent], after.moves[last], MOVE_REPEAT_FADE)
     return _Histories(
         total=total[parent, last],
         last=last,
@@ -127,7 +127,7 @@ def _in_a_row(ways: _Histories, before: _Stage, after: _Stage, goes_on: Bools, n
 
 
 def _variety(ways: _Histories, after: _Stage, goes_on: Bools) -> Floats:
-    again = CLIP_AGAIN * ways.clips_shown[:, after.clips] + MOVE_AGAIN * ways.moves_shown[:, after.moves]
+    again = CLIP_REPEAT_COST * ways.clips_shown[:, after.clips] + MOVE_REPEAT_COST * ways.moves_shown[:, after.moves]
     return np.where(goes_on, 0.0, -again)
 
 
@@ -147,15 +147,15 @@ def _shown(before: Floats, now: Ints, fades: float) -> Floats:
     """How often each was shown lately, (histories, names): 1 for each time, less by `fades` a slot, at most 2."""
     shown = before * fades
     shown[np.arange(len(now)), now] += 1.0
-    capped: Floats = np.minimum(shown, OFTEN)
+    capped: Floats = np.minimum(shown, REPEAT_COUNT_CAP)
     return capped
 
 
-def _trace(ways: list[_Histories], stages: list[_Stage]) -> list[Taken]:
+def _trace(ways: list[_Histories], stages: list[_Stage]) -> list[PathStep]:
     row = int(np.argmax(np.round(ways[-1].total, 9)))
-    taken: list[Taken] = []
+    taken: list[PathStep] = []
     for way, stage in zip(reversed(ways), reversed(stages), strict=True):
         choice = stage.choices[int(way.last[row])]
-        taken.append(Taken(choice, bool(way.goes_on[row]), float(way.transition[row]), float(way.variety[row])))
+        taken.append(PathStep(choice, bool(way.goes_on[row]), float(way.transition[row]), float(way.variety[row])))
         row = int(way.parent[row])
     return taken[::-1]

@@ -5,14 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 
 from agents.sequence_planning.choices import Choices
-from agents.sequence_planning.grid import song_grid
+from agents.sequence_planning.dance_grid import dance_grid_of
 from agents.sequence_planning.inputs import PlanningInput
-from agents.sequence_planning.path import Taken, best_path
+from agents.sequence_planning.path import PathStep, best_path
 from agents.sequence_planning.slots import Slot, cut_slots
 from schemas.move_indexed import MoveSummary
 from schemas.sequence_planned import Plan, Segment
 
-_Part = list[tuple[Slot, Taken]]
+_Part = list[tuple[Slot, PathStep]]
 
 
 def plan(planning: PlanningInput) -> Plan:
@@ -21,7 +21,7 @@ def plan(planning: PlanningInput) -> Plan:
     Raises `Poison` for a song with fewer than two beats, and where no candidate's eight fits.
     """
     analysis, scores = planning.analysis, planning.scores
-    slots = cut_slots(song_grid(analysis, planning.duration), scores.phrases)
+    slots = cut_slots(dance_grid_of(analysis, planning.duration), scores.phrases)
     choices = Choices(scores, planning.seed)
     path = best_path(slots, [choices.for_slot(slot) for slot in slots])
     segments = tuple(_segment(part, scores.moves) for part in _parts(slots, path))
@@ -33,7 +33,7 @@ def plan(planning: PlanningInput) -> Plan:
     )
 
 
-def _parts(slots: tuple[Slot, ...], path: list[Taken]) -> list[_Part]:
+def _parts(slots: tuple[Slot, ...], path: list[PathStep]) -> list[_Part]:
     """Slots on which one clip goes on are one part: there is no cut between them."""
     parts: list[_Part] = []
     for slot, taken in zip(slots, path, strict=True):

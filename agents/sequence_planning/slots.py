@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agents.sequence_planning.grid import Grid
+from agents.sequence_planning.dance_grid import DanceGrid
 from schemas.moves_scored import Phrase
 
 _EIGHT, _HALF = 8, 4
@@ -34,7 +34,7 @@ class Slot:
         return len(self.times) - 1
 
 
-def cut_slots(grid: Grid, phrases: tuple[Phrase, ...]) -> tuple[Slot, ...]:
+def cut_slots(grid: DanceGrid, phrases: tuple[Phrase, ...]) -> tuple[Slot, ...]:
     """Slots that cover the grid: cut on every count 1, and a phrase of more than eight beats also within."""
     last = len(grid.times) - 1
     edges = sorted({0, last} | {index for index in range(1, last) if grid.counts[index] == 1})
@@ -42,7 +42,7 @@ def cut_slots(grid: Grid, phrases: tuple[Phrase, ...]) -> tuple[Slot, ...]:
     return tuple(slot for start, end in pairwise(edges) for slot in _parts(grid, start, end, starts))
 
 
-def _parts(grid: Grid, start: int, end: int, phrase_starts: list[int]) -> Iterator[Slot]:
+def _parts(grid: DanceGrid, start: int, end: int, phrase_starts: list[int]) -> Iterator[Slot]:
     phrase = max(0, bisect_right(phrase_starts, grid.first + start) - 1)
     at = start
     for beats in _sizes(end - start):

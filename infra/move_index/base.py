@@ -46,7 +46,7 @@ class MoveHit(NamedTuple):
     similarity: float
 
 
-class Wanted(NamedTuple):
+class MoveFilter(NamedTuple):
     """What a move must be. An empty filter lets all pass; both ends of the tempo range belong to it."""
 
     tempo_bpm: tuple[float, float] | None = None
@@ -127,7 +127,7 @@ class MoveIndex(ABC):
 
         Without a vector the first moves by point id. The search is exact, so the same moves give the same hits.
         """
-        wanted = Wanted(tempo_bpm, tuple(difficulties), tuple(energies))
+        wanted = MoveFilter(tempo_bpm, tuple(difficulties), tuple(energies))
         with self._opened():
             found = self._scroll(None, limit, wanted)[0] if vector is None else self._ranked(vector, wanted, limit)
         found = sorted(found, key=lambda point: (-point.score, point.id))[:limit]
@@ -159,7 +159,7 @@ class MoveIndex(ABC):
             self._open()
             yield
 
-    def _ranked(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]:
+    def _ranked(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
         """The `limit` nearest and all that are as near as the last of them: an engine cuts between equals at will."""
         asked = limit + 1
         while True:
@@ -181,7 +181,7 @@ class MoveIndex(ABC):
     def _scan(self, fields: Sequence[str] = (), vectors: bool = False) -> Iterator[Stored]:
         offset: str | None = None
         while True:
-            points, offset = self._scroll(offset, _PAGE, Wanted(), fields, vectors)
+            points, offset = self._scroll(offset, _PAGE, MoveFilter(), fields, vectors)
             yield from points
             if offset is None:
                 return
@@ -196,11 +196,11 @@ class MoveIndex(ABC):
     def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...
 
     @abstractmethod
-    def _nearest(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]: ...
+    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]: ...
 
     @abstractmethod
     def _scroll(
-        self, offset: str | None, limit: int, wanted: Wanted, fields: Sequence[str] = (), vectors: bool = False
+        self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
     ) -> tuple[list[Stored], str | None]: ...
 
     @abstractmethod

@@ -15,11 +15,11 @@ from infra.move_index.base import (
     KEYWORD_FIELDS,
     RANGE_FIELDS,
     VECTOR_SIZE,
+    MoveFilter,
     MoveIndex,
     MoveIndexError,
     MoveIndexLockedError,
     Stored,
-    Wanted,
 )
 from infra.move_index.folder import ensure_writable, set_aside
 
@@ -91,7 +91,7 @@ class EdgeMoveIndex(MoveIndex):
         self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(points)))
         self._keep_texts({point: payload["card"]})
 
-    def _nearest(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]:
+    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
         request = qe.QueryRequest(
             limit=limit,
             query=qe.Query.Nearest(list(vector)),
@@ -118,7 +118,7 @@ class EdgeMoveIndex(MoveIndex):
         self._texts.update(texts)
 
     def _scroll(
-        self, offset: str | None, limit: int, wanted: Wanted, fields: Sequence[str] = (), vectors: bool = False
+        self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
     ) -> tuple[list[Stored], str | None]:
         request = qe.ScrollRequest(
             offset=offset,
@@ -202,7 +202,7 @@ def _ensure_fields(shard: qe.EdgeShard) -> None:
             shard.update(qe.UpdateOperation.create_field_index(field, kind))
 
 
-def _filter(wanted: Wanted) -> qe.Filter | None:
+def _filter(wanted: MoveFilter) -> qe.Filter | None:
     asked = wanted.keywords().items()
     must: list[Any] = [qe.FieldCondition(field, match=qe.MatchAny(values)) for field, values in asked]
     if wanted.tempo_bpm:

@@ -12,7 +12,7 @@ from httpx import HTTPError
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from infra.move_index.base import COLLECTION, KEYWORD_FIELDS, RANGE_FIELDS, VECTOR_SIZE, MoveIndex, Stored, Wanted
+from infra.move_index.base import COLLECTION, KEYWORD_FIELDS, RANGE_FIELDS, VECTOR_SIZE, MoveFilter, MoveIndex, Stored
 from schemas.faults import Fault, Poison, Unavailable
 
 T = TypeVar("T")
@@ -63,7 +63,7 @@ class QdrantServerMoveIndex(MoveIndex):
         stamped = models.PointStruct(id=point, vector=list(vector), payload={**payload, _WRITTEN: time.time()})
         self._run(lambda: self._client.upsert(COLLECTION, [stamped], wait=True))
 
-    def _nearest(self, vector: Sequence[float], wanted: Wanted, limit: int) -> list[Stored]:
+    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
         answer = self._run(
             lambda: self._client.query_points(
                 COLLECTION,
@@ -77,7 +77,7 @@ class QdrantServerMoveIndex(MoveIndex):
         return [Stored(str(p.id), p.payload or {}, (), p.score) for p in answer.points]
 
     def _scroll(
-        self, offset: str | None, limit: int, wanted: Wanted, fields: Sequence[str] = (), vectors: bool = False
+        self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
     ) -> tuple[list[Stored], str | None]:
         return self._page(offset, limit, _filter(wanted), fields or ("card",), vectors)
 
@@ -174,7 +174,7 @@ def _reason(error: UnexpectedResponse) -> str:
     return f"({said})"
 
 
-def _filter(wanted: Wanted) -> models.Filter | None:
+def _filter(wanted: MoveFilter) -> models.Filter | None:
     must: list[models.Condition] = [
         models.FieldCondition(key=field, match=models.MatchAny(any=values))
         for field, values in wanted.keywords().items()

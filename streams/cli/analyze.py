@@ -18,9 +18,9 @@ from infra.settings import load_settings
 from schemas.audio_analyzed import AudioAnalyzed, Section, clock
 from schemas.base import Corrections, Model, Source
 from schemas.song_submitted import SongSubmitted
-from streams.cli.corrections import correctable
-from streams.cli.files import check_targets, put, take, title_of
-from streams.cli.output import command, give, tell
+from streams.cli.corrections import with_correction_options
+from streams.cli.files import check_targets, copy_out, store_file, title_of
+from streams.cli.output import command, print_json, print_line
 from streams.jobs import Jobs
 from streams.tools import tools_for
 
@@ -34,7 +34,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--click", "click_track", type=_FILE, help="Write the song with a click on each beat, the 1 accented (WAV)."
 )
 @command
-@correctable
+@with_correction_options
 def analyze(song: Path, plot: Path | None, click_track: Path | None, corrections: Corrections, as_json: bool) -> None:
     """Show tempo, beats, counts, sections and energy of SONG."""
     wanted = {name: file for name, file in (("plot", plot), ("click", click_track)) if file}
@@ -42,9 +42,9 @@ def analyze(song: Path, plot: Path | None, click_track: Path | None, corrections
     with TemporaryDirectory(prefix="bachata-") as folder:
         made = {name: Path(folder, name) for name in wanted}
         analyzed = _analyzed(song, corrections, made)
-        files = {name: str(put(made[name], target)) for name, target in wanted.items()}
+        files = {name: str(copy_out(made[name], target)) for name, target in wanted.items()}
     if as_json:
-        give(analyzed.analysis.model_dump(mode="json", exclude={"embedding"}) | files)
+        print_json(analyzed.analysis.model_dump(mode="json", exclude={"embedding"}) | files)
     else:
         _print(analyzed, files.values())
 
@@ -71,11 +71,11 @@ def _line(section: Section) -> str:
 
 
 def _analyzed(song: Path, corrections: Corrections, made: dict[str, Path]) -> AudioAnalyzed:
-    media = take(load_settings(), song, "audio")
+    media = store_file(load_settings(), song, "audio")
     submitted = SongSubmitted(
         source=Source(sha256=media.sha256), request_id="analyze", title=title_of(song), corrections=corrections
     )
-    tell(f"listening to {song.name}")
+    print_line(f"listening to {song.name}")
     return asyncio.run(_analyze(submitted, made))
 
 
@@ -84,7 +84,7 @@ async def _analyze(submitted: SongSubmitted, made: dict[str, Path]) -> AudioAnal
         accepted = await _event_after(INTAKE, submitted, jobs)
         analyzed: AudioAnalyzed = await _event_after(AUDIO_ANALYSIS, accepted, jobs)
         if made:
-            tell(f"making its {' and '.join(made)}")
+            print_line(f"making its {' and '.join(made)}")
             draw = DrawSong(sha256=analyzed.song.sha256, title=analyzed.title, analysis=analyzed.analysis, **made)
             await jobs.run(DRAW_SONG, draw)
         return analyzed

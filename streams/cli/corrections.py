@@ -30,7 +30,7 @@ _OPTIONS = (
 )
 
 
-def correctable(function: Callable[..., R]) -> Callable[..., R]:
+def with_correction_options(function: Callable[..., R]) -> Callable[..., R]:
     """Give a command the options of a correction, and hand it the `Corrections` as `corrections`."""
 
     @functools.wraps(function)

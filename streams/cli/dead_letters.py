@@ -12,9 +12,9 @@ import click
 
 from infra.settings import load_settings
 from schemas.faults import Poison
-from streams.cli.output import command, fail, give, tell
-from streams.cli.plain import json_in, shown, shown_bytes
-from streams.cli.reading import read, tell_if_nobody_works
+from streams.cli.output import command, fail, print_json, print_line
+from streams.cli.read_topics import read_topics, warn_without_worker
+from streams.cli.safe_text import escaped, escaped_bytes, parse_json
 
 if TYPE_CHECKING:
     from streams.envelope import Record
@@ -47,12 +47,12 @@ def dead_letters() -> None:
 def list_letters(topic: str | None, since: str | None, reason: str | None, as_json: bool) -> None:
     """List dead letters, newest first."""
     wanted = _filter(topic, since, reason)
-    letters, redriven = read(load_settings(), lambda history: _find(history, wanted))
+    letters, redriven = read_topics(load_settings(), lambda history: _find(history, wanted))
     if as_json:
-        give({"letters": [_fields(letter, redriven) for letter in letters]})
+        print_json({"letters": [_fields(letter, redriven) for letter in letters]})
         return
     if not letters:
-        tell("no dead letters")
+        print_line("no dead letters")
     for letter in letters:
         click.echo(_line(letter, redriven))
 
@@ -63,18 +63,18 @@ def list_letters(topic: str | None, since: str | None, reason: str | None, as_js
 @command
 def show(letter_id: str, value: Path | None, as_json: bool) -> None:
     """Show all of dead letter ID; the beginning of the id is enough where no other begins so."""
-    letter, record, redriven = read(load_settings(), lambda history: _open(history, letter_id))
+    letter, record, redriven = read_topics(load_settings(), lambda history: _open(history, letter_id))
     if value is not None:
         value.write_bytes(record.value or b"")
     if as_json:
-        give(_fields(letter, redriven) | _contents(record))
+        print_json(_fields(letter, redriven) | _contents(record))
         return
     click.echo(_line(letter, redriven))
     for name, text in record.headers:
-        click.echo(f"  {shown(name)}: {shown_bytes(text, _KEY_CHARACTERS)}")
-    click.echo(f"key: {'none' if record.key is None else shown_bytes(record.key, _KEY_CHARACTERS)}")
+        click.echo(f"  {escaped(name)}: {escaped_bytes(text, _KEY_CHARACTERS)}")
+    click.echo(f"key: {'none' if record.key is None else escaped_bytes(record.key, _KEY_CHARACTERS)}")
     click.echo("no value" if record.value is None else f"value, {len(record.value)} bytes:")
-    click.echo(shown_bytes(record.value or b""))
+    click.echo(escaped_bytes(record.value or b""))
 
 
 @dead_letters.command()
@@ -95,21 +95,23 @@ def redrive(
     if bool(letter_ids) == (wanted.names_something or everything):
         raise Poison("say which letters: either their ids, or --topic, --since, --reason or --all", reason="usage")
     settings = load_settings()
-    choice, sent = read(settings, lambda history: _redrive(history, wanted, letter_ids))
+    choice, sent = read_topics(settings, lambda history: _redrive(history, wanted, letter_ids))
     _tell_result(choice, sent, as_json)
     if sent:
-        tell_if_nobody_works(settings)
+        warn_without_worker(settings)
 
 
 def _tell_result(choice: Selection, sent: list[str], as_json: bool) -> None:
     for letter in choice.strays:
-        claim = shown(letter.says_topic or "")
-        tell(f"not sent: {shown(letter.id)} lies among those of {letter.topic.name} and says it is of '{claim}'")
+        claim = escaped(letter.says_topic or "")
+        print_line(
+            f"not sent: {escaped(letter.id)} lies among those of {letter.topic.name} and says it is of '{claim}'"
+        )
     strays = [letter.id for letter in choice.strays]
     if strays and not sent:
         fail("no letter is sent: those named are of no topic they may go to", as_json, "stray", strays=strays)
     if as_json:
-        give({"redriven": len(sent), "ids": sent, "strays": strays, "sent_before": choice.sent_before})
+        print_json({"redriven": len(sent), "ids": sent, "strays": strays, "sent_before": choice.sent_before})
         return
     before = f"; {choice.sent_before} left out that were sent back before" if choice.sent_before else ""
     click.echo(f"{len(sent)} dead letters sent back{before}")
@@ -155,7 +157,7 @@ def _line(letter: Letter, redriven: Mapping[str, str]) -> str:
     times = "? attempts" if letter.attempts is None else f"{letter.attempts} attempts"
     what = f"{letter.topic.name:16} {letter.step:17} {letter.reason:18} {times:11} {letter.error}"
     sent = f"  (sent back {redriven[letter.id]})" if letter.id in redriven else ""
-    return shown(f"{letter.id:16}  {when}  {what}{sent}")
+    return escaped(f"{letter.id:16}  {when}  {what}{sent}")
 
 
 def _fields(letter: Letter, redriven: Mapping[str, str]) -> dict[str, Any]:
@@ -188,7 +190,7 @@ def _both(value: bytes | None) -> dict[str, Any]:
     if value is None:
         return {"base64": None, "json": None, "text": None}
     try:
-        found, text = json_in(value), None
+        found, text = parse_json(value), None
     except ValueError:
         found, text = None, _utf8(value)
     return {"base64": b64encode(value).decode(), "json": found, "text": text}

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from infra.settings import load_settings
-from streams.cli.output import command, give, tell
+from streams.cli.output import command, print_json, print_line
 
 
 @click.command()
@@ -18,10 +18,10 @@ def doctor(as_json: bool) -> None:
 
     found = checks(load_settings())
     if as_json:
-        give({"ok": all(check.ok for check in found), "checks": [asdict(check) for check in found]})
+        print_json({"ok": all(check.ok for check in found), "checks": [asdict(check) for check in found]})
     else:
         for check in found:
-            mend = f": {check.how}" if check.how else ""
+            mend = f": {check.remedy}" if check.remedy else ""
             click.echo(f"{'ok     ' if check.ok else 'missing'} {check.name:18} {check.detail}{mend}")
     if not all(check.ok for check in found):
         raise SystemExit(1)
@@ -33,7 +33,7 @@ def setup(as_json: bool) -> None:
     """Fetch what the programs need once: Kafka, the pose model, and as root the system's libraries."""
     from infra.system import setup as set_up
 
-    set_up(load_settings(), lambda what: tell(f"getting {what}"))
+    set_up(load_settings(), lambda what: print_line(f"getting {what}"))
     if as_json:
-        give({"ok": True})
-    tell("everything is set up")
+        print_json({"ok": True})
+    print_line("everything is set up")

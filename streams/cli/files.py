@@ -15,7 +15,7 @@ from schemas.faults import Poison
 from streams.tools import make_tools
 
 
-def take(settings: Settings, file: Path, kind: Literal["audio", "video"]) -> MediaRef:
+def store_file(settings: Settings, file: Path, kind: Literal["audio", "video"]) -> MediaRef:
     """Copy a file into the store; links are followed. Raises `Poison` that names the file."""
     try:
         return make_tools(settings).media.add(Path(os.path.realpath(file)), kind)
@@ -44,7 +44,7 @@ def check_targets(targets: Iterable[Path], source: Path) -> None:
         taken.append(place)
 
 
-def put(made: Path, target: Path) -> Path:
+def copy_out(made: Path, target: Path) -> Path:
     """Copy a file to where a user wants it, whole or not at all; links are followed. Raises `Poison` (`bad_target`)."""
     place = _real(target)
     # Not as files of the cache are kept: a user's folder may lie where nothing can be locked.

@@ -10,7 +10,7 @@ from typing import Any
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.song_submitted import SongSubmitted
-from streams.cli.output import tell
+from streams.cli.output import print_line
 from streams.client import Client, RequestResult, Update
 from streams.local.services import Endpoint
 
@@ -105,7 +105,7 @@ class _Display:
         if self._bars is not None:
             self._bars.console.print(line, markup=False)
         else:
-            tell(line)
+            print_line(line)
 
 
 def _title(progress: Progress, characters: int) -> str:

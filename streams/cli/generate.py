@@ -12,9 +12,9 @@ from infra.settings import Settings, load_settings
 from schemas.base import Corrections
 from schemas.faults import Poison
 from schemas.reasons import as_reason
-from streams.cli.corrections import correctable
-from streams.cli.files import check_targets, put
-from streams.cli.output import command, fail, give, tell
+from streams.cli.corrections import with_correction_options
+from streams.cli.files import check_targets, copy_out
+from streams.cli.output import command, fail, print_json, print_line
 
 if TYPE_CHECKING:
     from schemas.rendered import Rendered
@@ -42,7 +42,7 @@ _DIFFICULTIES = click.Choice(["beginner", "intermediate", "advanced"])
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also put the video here.")
 @command
-@correctable
+@with_correction_options
 def generate(song: Path, out: Path | None, as_json: bool, corrections: Corrections, **options: Any) -> None:
     """Make a choreography video of SONG."""
     check_targets(filter(None, [out]), song)
@@ -60,13 +60,13 @@ def demo(as_json: bool) -> None:
     songs = sorted((settings.demo_dir / "songs").glob("*.mp3"))
     if not songs:
         raise Poison("the demo set comes with a checkout of the project; it is not here", reason="no_demo_set")
-    with stream(settings, tell):
-        tell("taking the demo moves into the library")
+    with stream(settings, print_line):
+        print_line("taking the demo moves into the library")
         clips = index_clips(settings, [settings.demo_dir / "clips"], settings.demo_dir / "annotations.json")
         failed = [clip for clip in clips["clips"] if clip["status"] == "failed"]
         if failed:
             fail(f"{failed[0]['clip']}: {failed[0]['error']}", as_json, "demo_clip")
-        tell(f"making a choreography of {songs[0].name}")
+        print_line(f"making a choreography of {songs[0].name}")
         _generate(settings, songs[0], None, as_json, {"duration": "full"}, Corrections())
 
 
@@ -76,12 +76,12 @@ def _generate(
     from schemas.base import Options, Source
     from schemas.rendered import Rendered
     from schemas.song_submitted import SongSubmitted
-    from streams.cli.files import take, title_of
+    from streams.cli.files import store_file, title_of
     from streams.cli.follow_requests import follow
     from streams.ids import new_request_id
     from streams.local.services import stream
 
-    media = take(settings, song, "audio")
+    media = store_file(settings, song, "audio")
     request = SongSubmitted(
         source=Source(sha256=media.sha256),
         request_id=new_request_id(),
@@ -89,7 +89,7 @@ def _generate(
         options=Options.model_validate(options),
         corrections=corrections,
     )
-    with stream(settings, tell) as endpoint:
+    with stream(settings, print_line) as endpoint:
         result = asyncio.run(follow(endpoint, [request]))[cast("str", request.request_id)]
     ended, rendered = result.ended, result.result
     if ended is None or not isinstance(rendered, Rendered):
@@ -108,14 +108,14 @@ def _fail(result: RequestResult, as_json: bool) -> None:
 def _show(settings: Settings, rendered: Rendered, costs: dict[str, Any], out: Path | None, as_json: bool) -> None:
     video = settings.output_dir / rendered.video.file
     if out is not None:
-        video = put(video, out)
+        video = copy_out(video, out)
     if as_json:
-        give(_facts(rendered, video, costs))
+        print_json(_facts(rendered, video, costs))
         return
     for warning in rendered.warnings:
-        tell(f"warning: {warning}")
+        print_line(f"warning: {warning}")
     moves = len({segment.clip for segment in rendered.segments})
-    tell(f"{rendered.video.duration_s:.1f} s at {rendered.tempo_bpm:.1f} BPM, {moves} moves")
+    print_line(f"{rendered.video.duration_s:.1f} s at {rendered.tempo_bpm:.1f} BPM, {moves} moves")
     click.echo(str(video))
 
 

@@ -15,7 +15,7 @@ from infra.settings import Settings, load_settings
 from schemas.base import Quality
 from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
-from streams.cli.output import command, give, tell
+from streams.cli.output import command, print_json, print_line
 
 if TYPE_CHECKING:
     from streams.client import RequestResult
@@ -41,7 +41,7 @@ def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, a
     report = index_clips(load_settings(), paths, annotations, quality)
     failed = [clip for clip in report["clips"] if clip["status"] == "failed"]
     if as_json:
-        give(report)
+        print_json(report)
     else:
         _show(report, failed)
     if failed:
@@ -60,7 +60,7 @@ def index_clips(
     requests, refused = _requests(settings, files, known, quality)
     results: dict[str, RequestResult] = {}
     if requests:
-        with stream(settings, tell) as endpoint:
+        with stream(settings, print_line) as endpoint:
             results = asyncio.run(follow(endpoint, requests))
     indexed = [_outcome(request, results[str(request.request_id)]) for request in requests]
     for request in requests:
@@ -72,9 +72,9 @@ def index_clips(
 
 def _show(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
     for warning in report["warnings"]:
-        tell(f"warning: {warning}")
+        print_line(f"warning: {warning}")
     for clip in failed:
-        tell(f"error: {clip['clip']}: {clip['error']}")
+        print_line(f"error: {clip['clip']}: {clip['error']}")
     count = {status: sum(clip["status"] == status for clip in report["clips"]) for status in ("indexed", "known")}
     click.echo(f"{count['indexed']} clips indexed, {count['known']} known already, {len(failed)} failed")
 
@@ -125,13 +125,13 @@ def _requests(
     settings: Settings, files: Sequence[Path], known: dict[Path, MoveAnnotation], quality: Quality
 ) -> tuple[list[MoveSubmitted], list[dict[str, Any]]]:
     from schemas.base import Source
-    from streams.cli.files import take, title_of
+    from streams.cli.files import store_file, title_of
     from streams.ids import new_request_id
 
     requests, refused = [], []
     for file in files:
         try:
-            source = Source(sha256=take(settings, file, "video").sha256)
+            source = Source(sha256=store_file(settings, file, "video").sha256)
         except Poison as fault:
             refused.append(_blank(title_of(file)) | {"status": "failed", "error": str(fault)})
             continue

@@ -15,8 +15,8 @@ from agents.step import throttled
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
-from streams.cli.files import check_targets, put
-from streams.cli.output import command, give, tell
+from streams.cli.files import check_targets, copy_out
+from streams.cli.output import command, print_json, print_line
 from streams.jobs import run_job
 from streams.local.services import stream
 
@@ -35,7 +35,7 @@ def moves() -> None:
 @command
 def list_moves(embeddings: bool, as_json: bool) -> None:
     """List all moves."""
-    with stream(load_settings(), tell) as endpoint:
+    with stream(load_settings(), print_line) as endpoint:
         found = endpoint.get("/moves" + ("?embeddings=1" if embeddings else ""))
     _show(found, as_json)
 
@@ -58,7 +58,7 @@ def search(
         "energies": [energy] if energy else [],
         "limit": top,
     }
-    with stream(load_settings(), tell) as endpoint:
+    with stream(load_settings(), print_line) as endpoint:
         try:
             found = endpoint.post("/moves/search", query)
         except ValueError as error:
@@ -81,10 +81,10 @@ def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None
     _spare(wanted.values(), card)
     with TemporaryDirectory(prefix="bachata-") as folder:
         made = {name: Path(folder, name) for name in wanted}
-        tell(f"drawing {' and '.join(wanted)} of {card.name}")
-        report = throttled(lambda fraction: tell(f"{card.name}: {fraction:.0%}"), _TELL_EVERY_S)
+        print_line(f"drawing {' and '.join(wanted)} of {card.name}")
+        report = throttled(lambda fraction: print_line(f"{card.name}: {fraction:.0%}"), _TELL_EVERY_S)
         run_job(DRAW_MOVE, DrawMove(move=card, png=made.get("png"), video=made.get("video")), report)
-        files = {name: str(put(made[name], target)) for name, target in wanted.items()}
+        files = {name: str(copy_out(made[name], target)) for name, target in wanted.items()}
     _say({name: files.get(name) for name in ("png", "video")}, as_json)
 
 
@@ -94,23 +94,23 @@ def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None
 def draw_map(png: Path, as_json: bool) -> None:
     """Draw all moves as points, near each other where they are alike, coloured by category."""
     _check([png])
-    with stream(load_settings(), tell) as endpoint:
+    with stream(load_settings(), print_line) as endpoint:
         found = endpoint.get("/moves?embeddings=1")["moves"]
     if not found:
         raise Poison("no moves to draw; `bachata index FOLDER` takes clips into the library", reason="no_moves")
     newest = max(move["embedding_version"] for move in found)
     comparable = [move for move in found if move["embedding_version"] == newest]
     if len(comparable) < len(found):
-        tell(
+        print_line(
             f"{len(found) - len(comparable)} moves were indexed by an older version: index them again to see them here"
         )
     with TemporaryDirectory(prefix="bachata-") as folder:
         _draw_map(comparable, Path(folder, "map"))
-        _say({"png": str(put(Path(folder, "map"), png))}, as_json)
+        _say({"png": str(copy_out(Path(folder, "map"), png))}, as_json)
 
 
 def _draw_map(moves: Sequence[Mapping[str, Any]], target: Path) -> None:
-    tell(f"drawing {len(moves)} moves")
+    print_line(f"drawing {len(moves)} moves")
     points = [
         MapPoint(name=move["clip"], category=move["category"], embedding=tuple(move["embedding"])) for move in moves
     ]
@@ -133,7 +133,7 @@ def _spare(targets: Iterable[Path], card: MoveSummary) -> None:
 
 
 def _card(move: str) -> MoveSummary:
-    with stream(load_settings(), tell) as endpoint:
+    with stream(load_settings(), print_line) as endpoint:
         sha256 = resolve(move, endpoint.get("/moves")["moves"])
         return MoveSummary.model_validate(endpoint.get(f"/moves/{sha256}"))
 
@@ -165,7 +165,7 @@ def _instead(move: str, known: Sequence[Mapping[str, Any]]) -> str:
 
 def _say(files: Mapping[str, str | None], as_json: bool) -> None:
     if as_json:
-        return give(dict(files))
+        return print_json(dict(files))
     for file in files.values():
         if file:
             click.echo(file)
@@ -182,10 +182,10 @@ def _range(text: str) -> tuple[float, float]:
 
 def _show(found: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        give(found)
+        print_json(found)
         return
     if not found["moves"]:
-        tell("no moves; `bachata index FOLDER` takes clips into the library")
+        print_line("no moves; `bachata index FOLDER` takes clips into the library")
     for move in found["moves"]:
         alike = f"  {move['similarity']:.3f}" if "similarity" in move else ""
         click.echo(

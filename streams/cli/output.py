@@ -17,12 +17,12 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def tell(message: str) -> None:
+def print_line(message: str) -> None:
     """A line for a person."""
     click.echo(message, err=True)
 
 
-def give(value: dict[str, Any]) -> None:
+def print_json(value: dict[str, Any]) -> None:
     """The one JSON object."""
     sys.stdout.write(json.dumps(value) + "\n")
 
@@ -31,8 +31,8 @@ def fail(message: str, as_json: bool, reason: Reason, status: int = 1, **more: A
     """End with one clear line and a status that is not 0."""
     message = " ".join(message.split())
     if as_json:
-        give({"error": message, "reason": reason, **more})
-    tell(f"error: {message}")
+        print_json({"error": message, "reason": reason, **more})
+    print_line(f"error: {message}")
     sys.exit(status)
 
 

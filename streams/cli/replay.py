@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.settings import load_settings
-from streams.cli.output import command, give
-from streams.cli.reading import read, tell_if_nobody_works
+from streams.cli.output import command, print_json
+from streams.cli.read_topics import read_topics, warn_without_worker
 
 if TYPE_CHECKING:
     from streams.operations.replay import Survey
@@ -64,14 +64,14 @@ def replay(
     """
     settings = load_settings()
     request = _request(topic, since, until, song, to_step, execute)
-    answer = read(settings, lambda history: _replay(history, request))
+    answer = read_topics(settings, lambda history: _replay(history, request))
     report = _report(request, answer, settings.children)
     if as_json:
-        give(report)
+        print_json(report)
     else:
         _show(report)
     if answer.sent:
-        tell_if_nobody_works(settings)
+        warn_without_worker(settings)
 
 
 def _request(

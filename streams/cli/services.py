@@ -14,9 +14,9 @@ import click
 
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
-from streams.cli.output import command, fail, give, tell
-from streams.local.leases import Desk
-from streams.local.services import Endpoint, local_kafka, start_keeper, stream
+from streams.cli.output import command, fail, print_json, print_line
+from streams.local.service_files import ServiceFiles
+from streams.local.services import Endpoint, local_kafka, start_supervisor, stream
 
 _STOPPED_WITHIN_S = 40.0
 _LOOK_EVERY_S = 1.0
@@ -29,16 +29,16 @@ def up(as_json: bool) -> None:
     told = threading.Event()
     settings = load_settings()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both end the wait for a start, too
-    with stream(settings, tell) as endpoint:
+    with stream(settings, print_line) as endpoint:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: told.set())
         if as_json:
-            give({"kafka": endpoint.bootstrap, "page": endpoint.page, "ready": True})
+            print_json({"kafka": endpoint.bootstrap, "page": endpoint.page, "ready": True})
             sys.stdout.flush()
-        tell(f"ready: Kafka on {endpoint.bootstrap}, the worker's page on {endpoint.page}; Ctrl-C stops")
+        print_line(f"ready: Kafka on {endpoint.bootstrap}, the worker's page on {endpoint.page}; Ctrl-C stops")
         while not told.wait(_LOOK_EVERY_S):
-            start_keeper(settings, "worker")
-    tell("stopped")
+            start_supervisor(settings, "worker")
+    print_line("stopped")
 
 
 @click.command()
@@ -48,11 +48,11 @@ def worker(as_json: bool) -> None:
     from streams.worker.process import serve
 
     settings = load_settings()
-    with local_kafka(settings, tell) as bootstrap:
-        tell(f"working on Kafka at {bootstrap}; Ctrl-C stops")
+    with local_kafka(settings, print_line) as bootstrap:
+        print_line(f"working on Kafka at {bootstrap}; Ctrl-C stops")
         status = serve(settings)
     if as_json:
-        give({"kafka": bootstrap, "exit": status})
+        print_json({"kafka": bootstrap, "exit": status})
     sys.exit(status)
 
 
@@ -66,8 +66,8 @@ def kafka() -> None:
 def start(as_json: bool) -> None:
     """Start it and leave it running."""
     settings = _own_kafka()
-    with local_kafka(settings, tell) as bootstrap:
-        Desk(settings.run_dir, "kafka").stays.touch()
+    with local_kafka(settings, print_line) as bootstrap:
+        ServiceFiles(settings.run_dir, "kafka").pinned.touch()
         _show_kafka(True, bootstrap, as_json)
 
 
@@ -76,13 +76,13 @@ def start(as_json: bool) -> None:
 def stop(as_json: bool) -> None:
     """Stop it. What still uses it must end first."""
     run_dir = _own_kafka().run_dir
-    desk, worker = Desk(run_dir, "kafka"), Desk(run_dir, "worker")
-    desk.stays.unlink(missing_ok=True)
-    _wait_while(lambda: worker.is_kept() and not worker.is_needed())
-    if desk.is_needed():
+    desk, worker = ServiceFiles(run_dir, "kafka"), ServiceFiles(run_dir, "worker")
+    desk.pinned.unlink(missing_ok=True)
+    _wait_while(lambda: worker.has_supervisor() and not worker.has_users())
+    if desk.has_users():
         raise Retryable("Kafka is in use; it stops when the last command that uses it ends", reason="kafka_in_use")
-    _wait_while(desk.is_kept)
-    _show_kafka(desk.is_kept(), None, as_json)
+    _wait_while(desk.has_supervisor)
+    _show_kafka(desk.has_supervisor(), None, as_json)
 
 
 @kafka.command(name="status")
@@ -90,8 +90,8 @@ def stop(as_json: bool) -> None:
 def kafka_status(as_json: bool) -> None:
     """Say whether it runs, and where."""
     settings = load_settings()
-    desk = Desk(settings.run_dir, "kafka")
-    address = desk.read() if desk.is_kept() else None
+    desk = ServiceFiles(settings.run_dir, "kafka")
+    address = desk.read() if desk.has_supervisor() else None
     bootstrap = settings.kafka or (str(address["bootstrap"]) if address else None)
     _show_kafka(bootstrap is not None, bootstrap, as_json)
 
@@ -111,7 +111,7 @@ def _wait_while(still: Callable[[], bool]) -> None:
 
 def _show_kafka(running: bool, bootstrap: str | None, as_json: bool) -> None:
     if as_json:
-        give({"running": running, "bootstrap": bootstrap})
+        print_json({"running": running, "bootstrap": bootstrap})
     else:
         click.echo(f"Kafka runs on {bootstrap}" if running else "Kafka does not run")
 
@@ -121,7 +121,7 @@ def _show_kafka(running: bool, bootstrap: str | None, as_json: bool) -> None:
 @command
 def status(request_id: str | None, as_json: bool) -> None:
     """Show where request ID is, or without an ID how the stream is and which requests came last."""
-    with stream(load_settings(), tell) as endpoint:
+    with stream(load_settings(), print_line) as endpoint:
         if request_id is None:
             _show_stream(endpoint, as_json)
         else:
@@ -132,7 +132,7 @@ def _show_stream(endpoint: Endpoint, as_json: bool) -> None:
     library = endpoint.get("/library")
     requests = endpoint.get("/requests")["requests"]
     if as_json:
-        give({"kafka": endpoint.bootstrap, "page": endpoint.page, "library": library, "requests": requests})
+        print_json({"kafka": endpoint.bootstrap, "page": endpoint.page, "library": library, "requests": requests})
         return
     click.echo(f"Kafka {endpoint.bootstrap}, worker {endpoint.page}, {library['moves']} moves in the library")
     for request in requests:
@@ -145,7 +145,7 @@ def _show_request(endpoint: Endpoint, request_id: str, as_json: bool) -> None:
     except LookupError:
         fail(f"no request '{request_id}' is known; `bachata status` lists the last ones", as_json, "unknown_request")
     if as_json:
-        give(request)
+        print_json(request)
         return
     click.echo(f"{request['subject']}: {_where(request)}")
     for name, step in request["steps"].items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from streams.cli.output import command, give
+from streams.cli.output import command, print_json
 
 
 @click.command()
@@ -15,6 +15,6 @@ def topology(as_mermaid: bool, as_json: bool) -> None:
     from streams import topology as flow
 
     if as_json:
-        give(flow.topology() | ({"mermaid": flow.mermaid()} if as_mermaid else {}))
+        print_json(flow.topology() | ({"mermaid": flow.mermaid()} if as_mermaid else {}))
     else:
         click.echo(flow.mermaid() if as_mermaid else flow.text())

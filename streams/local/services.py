@@ -15,7 +15,7 @@ from typing import Any
 
 from infra.settings import Settings
 from schemas.faults import Retryable
-from streams.local.leases import Desk, Role, is_locked
+from streams.local.service_files import Role, ServiceFiles, is_locked
 
 _READY_WITHIN_S = 120.0
 _LOOK_EVERY_S = 0.03
@@ -70,7 +70,7 @@ def local_kafka(settings: Settings, report: Report) -> Iterator[str]:
     if settings.kafka is not None:
         yield settings.kafka
         return
-    with Desk(settings.run_dir, "kafka").lease():
+    with ServiceFiles(settings.run_dir, "kafka").lease():
         yield _wait_for(settings, "kafka", report, _kafka_address)
 
 
@@ -78,10 +78,10 @@ def local_kafka(settings: Settings, report: Report) -> Iterator[str]:
 def stream(settings: Settings, report: Report) -> Iterator[Endpoint]:
     """Kafka and a worker, kept open within the context."""
     with ExitStack() as leases:
-        leases.enter_context(Desk(settings.run_dir, "worker").lease())
+        leases.enter_context(ServiceFiles(settings.run_dir, "worker").lease())
         if settings.kafka is None:
-            leases.enter_context(Desk(settings.run_dir, "kafka").lease())
-            start_keeper(settings, "worker")  # imports what it needs while Kafka starts
+            leases.enter_context(ServiceFiles(settings.run_dir, "kafka").lease())
+            start_supervisor(settings, "worker")  # imports what it needs while Kafka starts
             _wait_for(settings, "kafka", report, _kafka_address)
         yield _wait_for(settings, "worker", report, running_worker)
 
@@ -95,7 +95,7 @@ def _wait_for(settings: Settings, role: Role, report: Report, find: Callable[[Se
     deadline = monotonic() + _READY_WITHIN_S
     while monotonic() < deadline and not (keeper and keeper.poll()):
         if keeper is None or keeper.poll() == 0:  # it left the place to another keeper, which may be gone by now
-            keeper = start_keeper(settings, role)
+            keeper = start_supervisor(settings, role)
         sleep(_LOOK_EVERY_S)
         found = find(settings)
         if found is not None:
@@ -103,10 +103,10 @@ def _wait_for(settings: Settings, role: Role, report: Report, find: Callable[[Se
     raise Retryable(f"the {role} did not start: {_last_line(settings, role)}", reason=role)
 
 
-def start_keeper(settings: Settings, role: Role) -> subprocess.Popen[bytes] | None:
+def start_supervisor(settings: Settings, role: Role) -> subprocess.Popen[bytes] | None:
     """Start the service's keeper in the background, or return None where there is one."""
-    desk = Desk(settings.run_dir, role)
-    if desk.is_kept():
+    desk = ServiceFiles(settings.run_dir, role)
+    if desk.has_supervisor():
         return None
     mode = "ab" if desk.log.exists() and desk.log.stat().st_size < _LOG_LIMIT_BYTES else "wb"
     with desk.log.open(mode) as log:
@@ -120,7 +120,7 @@ def start_keeper(settings: Settings, role: Role) -> subprocess.Popen[bytes] | No
 
 
 def _last_line(settings: Settings, role: Role) -> str:
-    desk = Desk(settings.run_dir, role)
+    desk = ServiceFiles(settings.run_dir, role)
     try:
         lines = [line for line in desk.log.read_text(errors="replace").splitlines() if line.strip()]
     except OSError:
@@ -129,8 +129,8 @@ def _last_line(settings: Settings, role: Role) -> str:
 
 
 def _kafka_address(settings: Settings) -> str | None:
-    desk = Desk(settings.run_dir, "kafka")
-    address = desk.read() if desk.is_kept() else None
+    desk = ServiceFiles(settings.run_dir, "kafka")
+    address = desk.read() if desk.has_supervisor() else None
     return None if address is None else str(address["bootstrap"])
 
 

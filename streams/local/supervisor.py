@@ -22,8 +22,8 @@ from infra.local_kafka import LocalKafka, find_java, installed_warm_up
 from infra.logs import set_up_logs
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault
-from streams.local.leases import Desk, Role
-from streams.local.services import start_keeper
+from streams.local.service_files import Role, ServiceFiles
+from streams.local.services import start_supervisor
 
 log = logging.getLogger(__name__)
 _LOOK_EVERY_S = 0.25
@@ -31,16 +31,16 @@ _RESTART_AFTER_S = 1.0
 _STOP_WITHIN_S = 30.0
 
 
-class _Keeper:
+class _Supervisor:
     """What both keepers do: look after the service until told to stop or nobody needs it."""
 
     def __init__(self, settings: Settings, role: Role) -> None:
         self.settings = settings
-        self.desk = Desk(settings.run_dir, role)
+        self.desk = ServiceFiles(settings.run_dir, role)
         self.told = threading.Event()
 
     def keep(self) -> int:
-        own = self.desk.keep()
+        own = self.desk.become_supervisor()
         if own is None:
             return 0
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -50,7 +50,7 @@ class _Keeper:
             self.start()
             while not self.told.wait(_LOOK_EVERY_S) and closing is None:
                 self.look()
-                closing = None if self.desk.stays.exists() else self.desk.close_when_idle()
+                closing = None if self.desk.pinned.exists() else self.desk.close_when_idle()
         finally:
             self.desk.clear()
             self.stop()
@@ -71,7 +71,7 @@ class _Keeper:
         self.told.set()
 
 
-class KafkaKeeper(_Keeper):
+class KafkaSupervisor(_Supervisor):
     """Keeps the local Kafka."""
 
     def __init__(self, settings: Settings) -> None:
@@ -95,12 +95,12 @@ class KafkaKeeper(_Keeper):
             self._kafka.stop()
 
 
-class WorkerKeeper(_Keeper):
+class WorkerSupervisor(_Supervisor):
     """Keeps a worker, whose Kafka it holds a lease on."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, "worker")
-        self._kafka = Desk(settings.run_dir, "kafka")
+        self._kafka = ServiceFiles(settings.run_dir, "kafka")
         self._lease: IO[str] | None = None
         self._worker: subprocess.Popen[bytes] | None = None
         self._kafka_keeper: subprocess.Popen[bytes] | None = None
@@ -133,7 +133,7 @@ class WorkerKeeper(_Keeper):
             self.told.wait(_RESTART_AFTER_S)
             self._kafka_keeper = None
         if self._kafka_keeper is None:
-            self._kafka_keeper = start_keeper(self.settings, "kafka")
+            self._kafka_keeper = start_supervisor(self.settings, "kafka")
 
     def _spawn(self) -> None:
         self._worker = subprocess.Popen([sys.executable, "-P", "-m", "streams.worker", str(os.getpid())])
@@ -152,7 +152,7 @@ def main() -> int:
     """Keep the service that the command line names."""
     set_up_logs()
     settings = load_settings()
-    keeper: _Keeper = KafkaKeeper(settings) if sys.argv[1] == "kafka" else WorkerKeeper(settings)
+    keeper: _Supervisor = KafkaSupervisor(settings) if sys.argv[1] == "kafka" else WorkerSupervisor(settings)
     try:
         return keeper.keep()
     except Fault as fault:

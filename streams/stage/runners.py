@@ -26,8 +26,8 @@ class Done:
 
 AnyStep = Step[Any, Any, Any, Any]
 Report = Callable[[float], None]
+# Does a step's work on its input; reports 0 when it begins, then the finished fraction. Raises the step's fault.
 Runner = Callable[[AnyStep, Model, Report], Awaitable[Done]]
-"""Does a step's work on its input; reports 0 when it begins, then the finished fraction. Raises the step's fault."""
 
 
 def in_thread(tools: Tools) -> Runner:

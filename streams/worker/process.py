@@ -12,7 +12,7 @@ from time import monotonic, sleep
 from infra.logs import set_up_logs
 from infra.settings import Settings
 from schemas.faults import Fault, Retryable
-from streams.local.leases import Desk
+from streams.local.service_files import ServiceFiles
 from streams.worker.build import build_worker
 
 _KAFKA_WITHIN_S = 60.0
@@ -22,11 +22,11 @@ def kafka_address(settings: Settings, within_s: float = _KAFKA_WITHIN_S) -> str:
     """Where Kafka is: the one that was named, or the local one, waited for. Raises `Retryable` where none comes."""
     if settings.kafka is not None:
         return settings.kafka
-    desk = Desk(settings.run_dir, "kafka")
+    desk = ServiceFiles(settings.run_dir, "kafka")
     deadline = monotonic() + within_s
     while monotonic() < deadline:
         address = desk.read()
-        if address is not None and desk.is_kept():
+        if address is not None and desk.has_supervisor():
             return str(address["bootstrap"])
         sleep(0.03)
     raise Retryable(f"the local Kafka did not start within {within_s:.0f} s; see {desk.log}", reason="kafka")

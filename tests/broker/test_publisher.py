@@ -21,9 +21,10 @@ TOPIC = "publisher"
 RECORDS = 1200
 _VALUE = b"x" * 400  # all of them fill several batches of 128 KB in each partition
 _HEADERS = [("ce_id", b"1"), ("ce_source", b"/a")]
+_Read = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]  # key, value, headers
 
 
-async def _read(bootstrap: str) -> list[list[tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]]]:
+async def _read(bootstrap: str) -> list[list[_Read]]:
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
     await consumer.start()
     try:
@@ -31,7 +32,7 @@ async def _read(bootstrap: str) -> list[list[tuple[bytes | None, bytes | None, l
         consumer.assign(places)
         await consumer.seek_to_beginning()
         ends = await consumer.end_offsets(places)
-        found = defaultdict(list)
+        found: defaultdict[TopicPartition, list[_Read]] = defaultdict(list)
         while any([await consumer.position(place) < ends[place] for place in places]):
             for place, batch in (await consumer.getmany(timeout_ms=500)).items():
                 found[place] += [(message.key, message.value, list(message.headers)) for message in batch]

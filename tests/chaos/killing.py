@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from tests.chaos.owners import Owners
-from tests.chaos.reading import Outcomes, Seen
-from tests.chaos.rig import Rig
+from tests.chaos.cluster import Cluster
+from tests.chaos.partition_owners import PartitionOwners
 from tests.chaos.schedule import Aim, Kill
+from tests.chaos.topic_reader import Outcomes, Seen
 
 PlaceOf = Callable[[str], int]
 
@@ -34,7 +34,7 @@ class Struck:
 class Killer:
     """Carries a plan out. `place_of` gives the partition in which a request is worked on."""
 
-    def __init__(self, rig: Rig, owners: Owners, watch: Outcomes, place_of: PlaceOf) -> None:
+    def __init__(self, rig: Cluster, owners: PartitionOwners, watch: Outcomes, place_of: PlaceOf) -> None:
         self.struck: list[Struck] = []
         self._rig = rig
         self._owners = owners

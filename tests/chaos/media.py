@@ -14,7 +14,7 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from tests.chaos.rig import DEMO
+from tests.chaos.cluster import DEMO
 from tests.chaos.schedule import seed
 
 RATE = 22_050

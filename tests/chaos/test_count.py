@@ -9,13 +9,13 @@ import pytest
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.topics import RESULTS_TABLE, changelog_name
-from tests.chaos.flow import partition_of, sending, trifle, trifling
+from tests.chaos.checks import count_is, figure, not_once, repeats, wrong_outcomes
+from tests.chaos.cluster import COUNTING, Cluster, tended
 from tests.chaos.killing import QUIET_S, Killer, resumed_after
-from tests.chaos.owners import watching_owners
-from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
-from tests.chaos.rig import COUNTING, Rig, tended
+from tests.chaos.partition_owners import watching_owners
 from tests.chaos.schedule import plan, scaled, show
-from tests.chaos.verdict import count_is, figure, not_once, repeats, wrong_outcomes
+from tests.chaos.submissions import partition_of, sending, trifle, trifling
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
 
 pytestmark = pytest.mark.chaos
 
@@ -26,7 +26,7 @@ async def test_every_id_is_counted_once_whatever_is_killed(tmp_path: Path) -> No
     count = scaled(_IDS, 1000)
     requests = {str(trifle(number).request_id): trifle(number) for number in range(count)}
     places = {request_id: partition_of(str(request.source.sha256)) for request_id, request in requests.items()}
-    with Rig(tmp_path, COUNTING) as rig:
+    with Cluster(tmp_path, COUNTING) as rig:
         kills = plan(scaled(_KILLS, 2), rig.slots, victims=["worker"], aims=["any moment", "done"])
         show(f"{count} ids, {len(kills)} kills", kills)
         await rig.start_all()

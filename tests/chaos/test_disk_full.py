@@ -14,9 +14,9 @@ import av
 import pytest
 
 from streams.topics import TOPICS
-from tests.chaos.asking import ask, seen, submitted
-from tests.chaos.reading import read_all
-from tests.chaos.rig import DEMO, REAL_STEPS, Rig
+from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster
+from tests.chaos.topic_reader import read_all
+from tests.chaos.worker_api import ask, seen, submitted
 
 pytestmark = pytest.mark.chaos
 
@@ -38,9 +38,9 @@ def small(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)  # noqa: S607 - as mount
 
 
-def _rig_on(small: Path, folder: Path) -> Rig:
+def _rig_on(small: Path, folder: Path) -> Cluster:
     """Everything but Kafka's log lies on the small disk."""
-    rig = Rig(folder, REAL_STEPS, workers=1)
+    rig = Cluster(folder, REAL_STEPS, workers=1)
     rig.data.mkdir()
     for name in ("media", "cache", "output", "state"):
         (small / name).mkdir()
@@ -59,12 +59,12 @@ def _fill(small: Path, leave_mb: int) -> Path:
     return ballast
 
 
-def _says_full(rig: Rig) -> bool:
+def _says_full(rig: Cluster) -> bool:
     status, health = ask(rig, "/readyz")
     return status == 503 and any("disk full" in problem for problem in health["problems"])
 
 
-def _is_ready(rig: Rig) -> bool:
+def _is_ready(rig: Cluster) -> bool:
     return ask(rig, "/readyz")[0] == 200
 
 
@@ -103,7 +103,7 @@ async def test_a_disk_that_fills_up_in_the_middle_of_a_write_loses_nothing(small
         await _all_is_whole(rig)
 
 
-async def _all_is_whole(rig: Rig) -> None:
+async def _all_is_whole(rig: Cluster) -> None:
     """No dead letter, no half file, and every file is what its name says."""
     for topic in TOPICS:
         if topic.dead_letters:

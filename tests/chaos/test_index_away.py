@@ -15,17 +15,17 @@ from infra.move_index.edge import EdgeMoveIndex
 from schemas.move_indexed import MoveIndexed
 from schemas.moves_scored import MovesScored
 from streams.topics import TOPICS
-from tests.chaos.asking import ask, seen, submitted
+from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster
 from tests.chaos.qdrant_gate import QdrantGate
-from tests.chaos.reading import name_of, read_all
-from tests.chaos.rig import DEMO, REAL_STEPS, Rig
+from tests.chaos.topic_reader import name_of, read_all
+from tests.chaos.worker_api import ask, seen, submitted
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 _CLIPS = sorted((DEMO / "clips").glob("*.mp4"))[:6]
 _SONG = min((DEMO / "songs").glob("*.mp3"))
 
 
-class IndexRig(Rig):
+class IndexRig(Cluster):
     """One worker, with a server where `url` names one."""
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
@@ -36,12 +36,12 @@ class IndexRig(Rig):
         return super()._env(slot) | ({"BACHATA_QDRANT_URL": self._url} if self._url else {})
 
 
-def edge_of(rig: Rig) -> Path:
+def edge_of(rig: Cluster) -> Path:
     """The embedded engine's folder."""
     return rig.data / "state" / "worker-0" / "moves" / "edge"
 
 
-async def told(rig: Rig, said: str) -> None:
+async def told(rig: Cluster, said: str) -> None:
     """Return when the worker says that it is not ready, and why."""
 
     def is_told() -> bool:
@@ -51,12 +51,12 @@ async def told(rig: Rig, said: str) -> None:
     await seen(is_told)
 
 
-async def moves_in_the_index(rig: Rig, wanted: int) -> None:
+async def moves_in_the_index(rig: Cluster, wanted: int) -> None:
     """Return when the worker's library has so many."""
     await seen(lambda: ask(rig, "/library")[1].get("moves") == wanted)
 
 
-async def nothing_is_lost(rig: Rig, points: int, moves: int) -> None:
+async def nothing_is_lost(rig: Cluster, points: int, moves: int) -> None:
     """As many points as moves, no dead letter, and a worker that is ready."""
     events = await read_all(rig.bootstrap, name_of(MoveIndexed))
     assert points == moves == len({event.key for event in events})
@@ -91,7 +91,7 @@ async def test_a_server_that_refuses_hangs_and_fails_loses_nothing(tmp_path: Pat
         await nothing_is_lost(rig, gate.count(), len(_CLIPS))
 
 
-async def a_song_waits(rig: Rig, gate: QdrantGate) -> None:
+async def a_song_waits(rig: Cluster, gate: QdrantGate) -> None:
     """A song that comes while the library is away is scored with the whole library when it is back."""
     gate.hang()
     async with submitted(rig, [], _SONG) as outcomes:

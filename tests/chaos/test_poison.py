@@ -17,13 +17,13 @@ from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
 from streams.ids import digest
 from streams.topics import topic_of
+from tests.chaos.checks import count_is, figure, not_once, wrong_outcomes
+from tests.chaos.cluster import COUNTING, Cluster
 from tests.chaos.counting_worker import UNKNOWN
-from tests.chaos.flow import Flow, flowing, sending, submission, trifle, trifling
 from tests.chaos.killing import QUIET_S
-from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, Seen, name_of, read_all, watching
-from tests.chaos.rig import COUNTING, Rig
 from tests.chaos.schedule import scaled, seed, show
-from tests.chaos.verdict import count_is, figure, not_once, wrong_outcomes
+from tests.chaos.submissions import Flow, flowing, sending, submission, trifle, trifling
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, Seen, name_of, read_all, watching
 
 pytestmark = pytest.mark.chaos
 
@@ -90,7 +90,7 @@ async def test_poison_is_kept_whole_and_hinders_nobody(tmp_path: Path) -> None:
     poison = {n: _KINDS[n // _EVERY % len(_KINDS)](n) for n in numbers if _is_poison(n, half)}
     good = [str(trifle(n).request_id) for n in numbers if n not in poison]
     show(f"{len(good)} good events", [f"{len(poison)} poison ones among the last {half}, of {len(_KINDS)} kinds"])
-    with Rig(tmp_path, COUNTING) as rig:
+    with Cluster(tmp_path, COUNTING) as rig:
         await rig.start_all()
         rig.say("the workers are ready")
         watch = Outcomes(good)

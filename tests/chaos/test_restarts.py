@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from schemas.song_accepted import SongAccepted
-from tests.chaos.flow import Flow, flowing, sending, trifle
+from tests.chaos.checks import at_most, count_is, figure, not_once, repeats, wrong_outcomes
+from tests.chaos.cluster import COUNTING, Cluster, tended
 from tests.chaos.killing import QUIET_S
-from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
-from tests.chaos.rig import COUNTING, Rig, tended
 from tests.chaos.schedule import scaled, show
-from tests.chaos.verdict import at_most, count_is, figure, not_once, repeats, wrong_outcomes
+from tests.chaos.submissions import Flow, flowing, sending, trifle
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
 
 pytestmark = pytest.mark.chaos
 
@@ -29,7 +29,7 @@ _RECOVERED_WITHIN_S = 180.0
 class Scene:
     """A rig with two counting workers, a flow through them, and what came of it so far."""
 
-    def __init__(self, rig: Rig, flow: Flow, watch: Outcomes, fallen: list[int]) -> None:
+    def __init__(self, rig: Cluster, flow: Flow, watch: Outcomes, fallen: list[int]) -> None:
         self.rig = rig
         self.flow = flow
         self.watch = watch
@@ -51,7 +51,7 @@ def _id(number: int) -> str:
 
 @asynccontextmanager
 async def _scene(folder: Path) -> AsyncIterator[Scene]:
-    with Rig(folder, COUNTING) as rig:
+    with Cluster(folder, COUNTING) as rig:
         await rig.start_all()
         rig.say("the workers are ready")
         watch = Outcomes(map(_id, range(_MOST)))

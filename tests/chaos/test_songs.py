@@ -19,14 +19,7 @@ from schemas.sequence_planned import SequencePlanned
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
-from tests.chaos.flow import Sender, partition_of, sending, submission
-from tests.chaos.killing import QUIET_S, Killer, resumed_after
-from tests.chaos.media import Song, make_songs
-from tests.chaos.owners import watching_owners
-from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, Seen, name_of, read_all, watching
-from tests.chaos.rig import DEMO, REAL_STEPS, Rig, tended
-from tests.chaos.schedule import plan, scaled, show
-from tests.chaos.verdict import (
+from tests.chaos.checks import (
     at_most,
     changed_words,
     count_is,
@@ -37,6 +30,13 @@ from tests.chaos.verdict import (
     wrong_files,
     wrong_outcomes,
 )
+from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster, tended
+from tests.chaos.killing import QUIET_S, Killer, resumed_after
+from tests.chaos.media import Song, make_songs
+from tests.chaos.partition_owners import watching_owners
+from tests.chaos.schedule import plan, scaled, show
+from tests.chaos.submissions import Sender, partition_of, sending, submission
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, Seen, name_of, read_all, watching
 
 pytestmark = pytest.mark.chaos
 
@@ -46,7 +46,7 @@ _INDEXED_WITHIN_S = 300.0
 
 
 async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -> None:
-    with Rig(tmp_path, REAL_STEPS) as rig:
+    with Cluster(tmp_path, REAL_STEPS) as rig:
         songs = {f"song-{number:03d}": song for number, song in enumerate(make_songs(rig.songs, scaled(_SONGS, 4)))}
         kills = plan(scaled(_KILLS, 2), rig.slots)
         show(f"{len(songs)} songs, {len(kills)} kills", kills)
@@ -85,7 +85,7 @@ class _Places(dict[str, int]):
         return self.get(request_id, -1)
 
 
-async def _index(rig: Rig, sender: Sender) -> None:
+async def _index(rig: Cluster, sender: Sender) -> None:
     clips = sorted((DEMO / "clips").glob("*.mp4"))[:_CLIPS]
     requests = [
         MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
@@ -96,7 +96,7 @@ async def _index(rig: Rig, sender: Sender) -> None:
         assert await watch.until(watch.all_ended, _INDEXED_WITHIN_S), f"the library was not indexed: {rig.logs}"
 
 
-def _submissions(rig: Rig, songs: dict[str, Song]) -> list[Message]:
+def _submissions(rig: Cluster, songs: dict[str, Song]) -> list[Message]:
     """Every other song lies in the media store already; the rest is fetched from its path."""
     store = MediaStore(rig.data / "media")
     sent = []

@@ -15,11 +15,11 @@ import pytest
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.topics import PARTITIONS, RESULTS_TABLE, changelog_name
-from tests.chaos.flow import sending, submission, trifle
-from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Watch, name_of, read_all, watching
-from tests.chaos.rig import COUNTING, Rig
+from tests.chaos.checks import figure
+from tests.chaos.cluster import COUNTING, Cluster
 from tests.chaos.schedule import scaled
-from tests.chaos.verdict import figure
+from tests.chaos.submissions import sending, submission, trifle
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Watch, name_of, read_all, watching
 
 pytestmark = pytest.mark.chaos
 
@@ -33,7 +33,7 @@ def _request(number: int, turn: int) -> SongSubmitted:
     return trifle(number).model_copy(update={"request_id": f"turn-{turn}-{number:06d}"})
 
 
-async def _answers(rig: Rig, turn: int, count: int = _SONGS) -> dict[int, str]:
+async def _answers(rig: Cluster, turn: int, count: int = _SONGS) -> dict[int, str]:
     """Ask for `count` songs; by song, the process that worked the answer out."""
     watch, answers = Watch(), {}
     requests = {str(_request(number, turn).request_id): _request(number, turn) for number in range(count)}
@@ -51,7 +51,7 @@ async def _answers(rig: Rig, turn: int, count: int = _SONGS) -> dict[int, str]:
 
 
 async def test_a_table_that_is_deleted_comes_back_from_its_changelog(tmp_path: Path) -> None:
-    with Rig(tmp_path, COUNTING, workers=1) as rig:
+    with Cluster(tmp_path, COUNTING, workers=1) as rig:
         await rig.start_all()
         first = await _answers(rig, 1)
         rig.kill(0)
@@ -61,7 +61,7 @@ async def test_a_table_that_is_deleted_comes_back_from_its_changelog(tmp_path: P
 
 
 async def test_a_table_that_is_corrupt_is_built_again(tmp_path: Path) -> None:
-    with Rig(tmp_path, COUNTING, workers=1) as rig:
+    with Cluster(tmp_path, COUNTING, workers=1) as rig:
         await rig.start_all()
         first = await _answers(rig, 1)
         rig.kill(0)
@@ -75,7 +75,7 @@ async def test_a_table_that_is_corrupt_is_built_again(tmp_path: Path) -> None:
 
 
 async def test_what_the_broker_lost_is_written_back(tmp_path: Path) -> None:
-    with Rig(tmp_path, COUNTING, workers=1) as rig:
+    with Cluster(tmp_path, COUNTING, workers=1) as rig:
         await rig.start_all()
         first = await _answers(rig, 1)
         assert await rig.stop(0) == 0
@@ -88,7 +88,7 @@ async def test_what_the_broker_lost_is_written_back(tmp_path: Path) -> None:
 
 
 async def test_a_standby_takes_over_with_all_that_is_known(tmp_path: Path) -> None:
-    with Rig(tmp_path, COUNTING) as rig:
+    with Cluster(tmp_path, COUNTING) as rig:
         await rig.start_all()
         first = await _answers(rig, 1)
         assert len(set(first.values())) == 2, "both workers had a share"
@@ -102,7 +102,7 @@ async def test_a_standby_takes_over_with_all_that_is_known(tmp_path: Path) -> No
 
 async def test_memory_stays_as_it_is(tmp_path: Path) -> None:
     count = scaled(_ROUND, 2000)
-    with Rig(tmp_path, COUNTING, workers=1) as rig:
+    with Cluster(tmp_path, COUNTING, workers=1) as rig:
         await rig.start_all()
         sizes = []
         for turn in range(4):
@@ -117,7 +117,7 @@ async def test_memory_stays_as_it_is(tmp_path: Path) -> None:
 async def test_a_worker_that_is_told_to_stop_finishes_or_hands_back(
     tmp_path: Path, takes_s: int, grace_s: int, finished: bool
 ) -> None:
-    with Rig(tmp_path, COUNTING, workers=1) as rig:
+    with Cluster(tmp_path, COUNTING, workers=1) as rig:
         rig.extra = {"CHAOS_STEP_S": str(takes_s), "BACHATA_GRACE_S": str(grace_s)}
         await rig.start_all()
         watch = Watch()

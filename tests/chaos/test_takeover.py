@@ -11,12 +11,12 @@ import pytest
 
 from schemas.song_accepted import SongAccepted
 from streams.topics import PARTITIONS
-from tests.chaos.flow import Flow, flowing, sending, trifle
+from tests.chaos.checks import at_most, count_is, figure, not_once, wrong_outcomes
+from tests.chaos.cluster import COUNTING, Cluster
 from tests.chaos.killing import QUIET_S
-from tests.chaos.reading import PROGRESS_AND_OUTCOMES, Outcomes, Seen, Watch, name_of, read_all, watching
-from tests.chaos.rig import COUNTING, Rig
 from tests.chaos.schedule import scaled, show
-from tests.chaos.verdict import at_most, count_is, figure, not_once, wrong_outcomes
+from tests.chaos.submissions import Flow, flowing, sending, trifle
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, Seen, Watch, name_of, read_all, watching
 
 pytestmark = pytest.mark.chaos
 
@@ -32,7 +32,7 @@ async def test_the_other_worker_goes_on_with_everything(tmp_path: Path) -> None:
     kills = scaled(_KILLS, 2)
     request_ids = [str(trifle(number).request_id) for number in range(_MOST)]
     outputs, outcomes = Watch(), Outcomes(request_ids)
-    with Rig(tmp_path, COUNTING) as rig:
+    with Cluster(tmp_path, COUNTING) as rig:
         show(f"{kills} takeovers", [f"worker {number % 2} is killed" for number in range(kills)])
         await rig.start_all()
         rig.say("the workers are ready")
@@ -56,7 +56,7 @@ async def test_the_other_worker_goes_on_with_everything(tmp_path: Path) -> None:
         assert wrong == []
 
 
-async def _round(rig: Rig, slot: int, outputs: Watch) -> list[float]:
+async def _round(rig: Cluster, slot: int, outputs: Watch) -> list[float]:
     """Kill the slot's worker; seconds until each of its partitions moved on. Both share the work again at the end."""
     lost = await _partitions_of(rig, slot, outputs)
     start, survivor = len(outputs.seen), str(rig.pid(1 - slot))
@@ -73,7 +73,7 @@ async def _round(rig: Rig, slot: int, outputs: Watch) -> list[float]:
     return seconds
 
 
-async def _partitions_of(rig: Rig, slot: int, outputs: Watch) -> frozenset[int]:
+async def _partitions_of(rig: Cluster, slot: int, outputs: Watch) -> frozenset[int]:
     """The partitions whose events come from the slot's worker, once events come from both."""
     pids = [str(rig.pid(slot)) for slot in rig.slots]
 

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import TypeVar, get_args
 
 import numpy as np
 
@@ -27,18 +27,21 @@ sys.path.insert(0, str(ROOT))
 
 from agents.media import mezzanine  # noqa: E402
 from agents.media.container import open_container  # noqa: E402
-from agents.media.quality import PROFILES  # noqa: E402
+from agents.media.render_quality import PROFILES  # noqa: E402
 from agents.media.sampled_frames import sampled  # noqa: E402
-from agents.move_indexing.dancers.dance import understand  # noqa: E402
+from agents.move_indexing.dancers.dance import analyze_dance  # noqa: E402
+from agents.move_indexing.dancers.detection_cache import detect_dancers  # noqa: E402
+from agents.move_indexing.dancers.detections import FrameDetections  # noqa: E402
 from agents.move_indexing.dancers.finder import DancerFinder  # noqa: E402
-from agents.move_indexing.dancers.kept import look  # noqa: E402
 from agents.move_indexing.dancers.tracks import RATE_HZ  # noqa: E402
 from agents.move_indexing.motion.embedding import embed  # noqa: E402
 from agents.move_indexing.motion.summary import motion  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
 from schemas.base import Quality  # noqa: E402
 from tests.quality.clips import USUAL_TEMPO, heard, said  # noqa: E402
-from tests.unit.move_indexing import odd  # noqa: E402
+from tests.unit.move_indexing import odd_clips  # noqa: E402
+
+Made = TypeVar("Made")
 
 SHARED = Path(os.environ.get("BACHATA_SHARED") or ROOT.parent / "shared")
 DEMO = ROOT / "data" / "demo" / "clips"
@@ -75,7 +78,7 @@ def watching(clips: Sequence[Path]) -> bool:
 
 def _row(clip: Path) -> tuple[float, ...]:
     length = _length_s(clip)
-    looking, seen = _cpu(lambda: look(clip, "fast", MODEL))
+    looking, seen = _cpu(lambda: detect_dancers(clip, "fast", MODEL))
     rest, _ = _cpu(lambda: _understood(clip, seen.moments))
     theirs, _ = _cpu(lambda: _mediapipe(clip))
     row = (length, looking + rest, looking, theirs)
@@ -86,8 +89,8 @@ def _row(clip: Path) -> tuple[float, ...]:
     return row
 
 
-def _understood(clip: Path, moments: Sequence) -> None:
-    dance = understand(moments)
+def _understood(clip: Path, moments: Sequence[FrameDetections]) -> None:
+    dance = analyze_dance(moments)
     tempo, audio = heard(clip)
     motion(dance, tempo)
     embed(dance, tempo, audio)
@@ -125,6 +128,8 @@ def _encoded(clip: Path, quality: Quality, cache: Path) -> tuple[float, float, f
     spent, made = _cpu(lambda: mezzanine.ensure(clip, "0" * 64, beats, quality, cache / clip.stem))
     with open_container(made.path) as reader:
         stream = reader.streams.video[0]
+        assert stream.duration is not None
+        assert stream.time_base is not None
         rate = sum(packet.size for packet in reader.demux(stream)) * 8 / float(stream.duration * stream.time_base)
     return length, spent, rate / PROFILES[quality].video_bitrate
 
@@ -139,15 +144,15 @@ def scaling(clips: Sequence[Path]) -> bool:
 
 def _look_apart(clip: Path) -> subprocess.Popen[bytes]:
     code = (
-        "import sys; from pathlib import Path; from agents.move_indexing.dancers.kept import look;"
-        "look(Path(sys.argv[1]), 'fast', Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from agents.move_indexing.dancers.detection_cache import detect_dancers;"
+        "detect_dancers(Path(sys.argv[1]), 'fast', Path(sys.argv[2]))"
     )
     return subprocess.Popen([sys.executable, "-c", code, str(clip), str(MODEL)], cwd=ROOT)
 
 
 def memory(clip: Path) -> bool:
     """This process has looked, heard and encoded in every mode: what a worker's child comes to."""
-    look(clip, "high_quality", MODEL)
+    detect_dancers(clip, "high_quality", MODEL)
     return figure("peak_rss_mb", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
@@ -168,17 +173,17 @@ def hard() -> Iterator[bool]:
 _HARD = r"""
 import re, sys
 from pathlib import Path
-from agents.move_indexing.dancers.dance import understand
-from agents.move_indexing.dancers.kept import look
+from agents.move_indexing.dancers.dance import analyze_dance
+from agents.move_indexing.dancers.detection_cache import detect_dancers
 from schemas.faults import Poison
 try:
-    seen = understand(look(Path(sys.argv[1]), "fast", Path(sys.argv[2])).moments).dancers
-    said = f"one {seen.one:.2f}, both {seen.both:.2f}"
+    found = analyze_dance(detect_dancers(Path(sys.argv[1]), "fast", Path(sys.argv[2])).moments).dancers
+    result = f"one {found.one:.2f}, both {found.both:.2f}"
 except Poison as fault:
-    said = f"refused: {fault}"
+    result = f"refused: {fault}"
 # Not getrusage's peak, which a process takes over from the one that started it.
 rss = int(re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())[1]) >> 10
-print(f"{rss} MB  {said}")
+print(f"{rss} MB  {result}")
 sys.exit(rss > 1200)
 """
 
@@ -186,15 +191,15 @@ sys.exit(rss > 1200)
 def _hard_clips() -> dict[str, Callable[[Path], Path]]:
     wide, tall = (3840, 2160), (2160, 3840)
     return {
-        "nobody": lambda path: odd.write(path, lambda _: np.full((360, 640, 3), 120.0), 5.0, 30),
-        "black": lambda path: odd.write(path, odd.black(), 5.0, 30),
-        "one_person": lambda path: odd.write(path, odd.one_person(), 5.0, 30),
-        "five_people": lambda path: odd.write(path, odd.five_people(), 5.0, 30),
-        "mirror": lambda path: odd.write(path, odd.mirror(), 5.0, 30),
-        "8_fps": lambda path: odd.write(path, odd.couple(), 8.0, 8),
-        "4k": lambda path: odd.write(path, odd.larger(odd.couple(), wide), 4.0, 30, wide),
-        "4k_upright": lambda path: odd.write(path, odd.larger(odd.couple(), tall), 2.0, 30, tall),
-        "10_minutes": lambda path: odd.write(path, odd.couple(), 600.0, 15),
+        "nobody": lambda path: odd_clips.write(path, lambda _: np.full((360, 640, 3), 120.0), 5.0, 30),
+        "black": lambda path: odd_clips.write(path, odd_clips.black(), 5.0, 30),
+        "one_person": lambda path: odd_clips.write(path, odd_clips.one_person(), 5.0, 30),
+        "five_people": lambda path: odd_clips.write(path, odd_clips.five_people(), 5.0, 30),
+        "mirror": lambda path: odd_clips.write(path, odd_clips.mirror(), 5.0, 30),
+        "8_fps": lambda path: odd_clips.write(path, odd_clips.couple(), 8.0, 8),
+        "4k": lambda path: odd_clips.write(path, odd_clips.larger(odd_clips.couple(), wide), 4.0, 30, wide),
+        "4k_upright": lambda path: odd_clips.write(path, odd_clips.larger(odd_clips.couple(), tall), 2.0, 30, tall),
+        "10_minutes": lambda path: odd_clips.write(path, odd_clips.couple(), 600.0, 15),
     }
 
 
@@ -220,7 +225,7 @@ def _indexed(clips: Sequence[Path], data: Path) -> tuple[float, int]:
     return spent, sum(clip["status"] == "known" for clip in told)
 
 
-def _cpu(work: Callable[[], object]) -> tuple[float, object]:
+def _cpu(work: Callable[[], Made]) -> tuple[float, Made]:
     begun = time.process_time()
     made = work()
     return time.process_time() - begun, made

@@ -34,8 +34,7 @@ LIBROSA = "import sys, librosa; y, sr = librosa.load(sys.argv[1]); librosa.beat.
 @dataclass(frozen=True)
 class Cost:
     cpu_s: float
-    rss_mb: float = 0.0
-    """0 where it is not known."""
+    rss_mb: float = 0.0  # 0 where it is not known
 
 
 def new_process(arguments: list[str]) -> Cost:

@@ -18,8 +18,8 @@ sys.path.insert(0, str(ROOT))
 from infra.move_index.edge import EdgeMoveIndex  # noqa: E402
 from schemas.base import Options  # noqa: E402
 from schemas.moves_scored import Scores  # noqa: E402
-from tests.unit.move_scoring.making import make_library, make_song, score_of  # noqa: E402
-from tests.unit.sequence_planning.making import plan_of  # noqa: E402
+from tests.unit.move_scoring.builders import make_library, make_song, score_of  # noqa: E402
+from tests.unit.sequence_planning.builders import plan_of  # noqa: E402
 
 T = TypeVar("T")
 SONG_S, MOVES, TURNS = 240.0, 1000, 5

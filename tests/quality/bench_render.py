@@ -23,7 +23,7 @@ from typing import Any, Literal
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT))
 
-from agents.media.quality import PROFILES  # noqa: E402
+from agents.media.render_quality import PROFILES  # noqa: E402
 from agents.step import Tools  # noqa: E402
 from schemas.base import MediaFacts, MediaRef, Options  # noqa: E402
 from schemas.sequence_planned import Plan, Segment, SequencePlanned  # noqa: E402

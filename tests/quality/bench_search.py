@@ -25,7 +25,7 @@ from infra.move_index import MoveIndex  # noqa: E402
 from infra.move_index.edge import EdgeMoveIndex  # noqa: E402
 from infra.move_index.server import QdrantServerMoveIndex  # noqa: E402
 from schemas.move_indexed import Move  # noqa: E402
-from tests.unit.move_scoring.making import DIFFICULTIES, LEVELS, make_move  # noqa: E402
+from tests.unit.move_scoring.builders import DIFFICULTIES, LEVELS, make_move  # noqa: E402
 
 GOAL_MS = 2.0
 EDGE_TURNS, LOCAL_TURNS = 500, 15

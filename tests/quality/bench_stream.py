@@ -187,7 +187,8 @@ async def ours(bootstrap: str, folder: Path) -> None:
 
 async def _at_once(step: AnyStep, work_input: Model, report: Report) -> Done:
     del report
-    return Done(step.work(work_input, None).model_dump_json(), 0.0, 0)
+    done = step.work(work_input, None)  # type: ignore[arg-type] # the steps measured here use no tools
+    return Done(done.model_dump_json(), 0.0, 0)
 
 
 def _step(number: int) -> AnyStep:

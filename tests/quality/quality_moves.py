@@ -28,14 +28,14 @@ sys.path.insert(0, str(ROOT))
 
 from agents.arrays import Floats  # noqa: E402
 from agents.media.sampled_frames import sampled  # noqa: E402
-from agents.move_indexing.dancers.dance import Dance, understand  # noqa: E402
-from agents.move_indexing.dancers.identity import Pair  # noqa: E402
-from agents.move_indexing.dancers.kept import Watched, look  # noqa: E402
-from agents.move_indexing.dancers.sightings import HIPS, middle  # noqa: E402
+from agents.move_indexing.dancers.dance import Dance, analyze_dance  # noqa: E402
+from agents.move_indexing.dancers.detection_cache import ClipDetections, detect_dancers  # noqa: E402
+from agents.move_indexing.dancers.detections import HIPS, middle  # noqa: E402
+from agents.move_indexing.dancers.reidentify import Pair  # noqa: E402
 from agents.move_indexing.dancers.tracks import RATE_HZ  # noqa: E402
 from agents.move_indexing.motion import embedding  # noqa: E402
 from agents.move_indexing.motion.embedding import embed  # noqa: E402
-from agents.move_indexing.picture.skeleton import BONES  # noqa: E402
+from agents.move_indexing.move_pictures.skeleton import BONES  # noqa: E402
 from infra.settings import load_settings  # noqa: E402
 from schemas.faults import Poison  # noqa: E402
 from tests.quality.clips import heard, said  # noqa: E402
@@ -66,7 +66,7 @@ class Clip:
 
     path: Path
     category: str
-    watched: Watched
+    watched: ClipDetections
     dance: Dance
     tempo_bpm: float
     audio: tuple[float, ...] | None
@@ -105,9 +105,9 @@ def _clips(paths: Sequence[Path]) -> Iterator[Clip]:
 
 
 def _clip(path: Path) -> Clip:
-    seen = look(path, "fast", load_settings().pose_model)
+    seen = detect_dancers(path, "fast", load_settings().pose_model)
     tempo, audio = heard(path)
-    return Clip(path, path.parent.name, seen, understand(seen.moments), tempo, audio)
+    return Clip(path, path.parent.name, seen, analyze_dance(seen.moments), tempo, audio)
 
 
 def _dancers(real: Sequence[Clip], demo: Sequence[Clip]) -> Iterator[bool]:
@@ -260,7 +260,9 @@ def _tiles(clip: Clip) -> Iterator[np.ndarray]:
 
 def _tile(rgb: np.ndarray, pair: Pair, title: str) -> np.ndarray:
     for dancer, colour in zip(pair, COLOURS, strict=True):
-        for a, b in BONES if dancer else ():
+        if dancer is None:
+            continue
+        for a, b in BONES:
             cv2.line(rgb, dancer.xy[a].astype(int).tolist(), dancer.xy[b].astype(int).tolist(), colour, 2, cv2.LINE_AA)
     side = rgb.shape[0] * TILE[0] / TILE[1]
     seen = [dancer.xy[:, 0].mean() for dancer in pair if dancer]

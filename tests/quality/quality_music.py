@@ -19,6 +19,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import astuple, dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -180,7 +181,7 @@ def judge(title: str, songs: list[Path]) -> tuple[Marks, list[SectionCheck]]:
     """Print a set's table; its mean, and its sections."""
     print(f"\n{title}\n{'':16}{'bachata':<72}{'beat_track':<24}plp")
     print(f"{'':16}" + "".join(f"{column:>8}" for column in COLUMNS.split(",")))
-    rows, sections = [], []
+    rows, sections = list[Marks](), list[SectionCheck]()
     for song in songs:
         truth, found = json.loads(song.with_suffix(".json").read_text()), analyze(song)
         rows.append(marks(song, truth, found))
@@ -231,8 +232,8 @@ def made_songs() -> tuple[list[Path], list[Path]]:
     """The hard songs and the other pieces, made where this generator has not made them before."""
     folder = Path(tempfile.gettempdir()) / f"bachata-music-{_generator_id()}"
     folder.mkdir(exist_ok=True)
-    hard = [_made(spec.name, folder, lambda to, s=spec: write_hard_song(s, to)) for spec in hard_songs(SEED, SONGS)]
-    return hard, [_made(other.name, folder, lambda to, o=other: write_other(o, to)) for other in OTHERS]
+    hard = [_made(spec.name, folder, partial(write_hard_song, spec)) for spec in hard_songs(SEED, SONGS)]
+    return hard, [_made(other.name, folder, partial(write_other, other)) for other in OTHERS]
 
 
 def _generator_id() -> str:

@@ -17,7 +17,7 @@ import pytest
 
 from agents.media.probe import probe
 from schemas.faults import Poison
-from tests.unit.media.builders import png, tone, with_cover, write_sound
+from tests.unit.media.media_builders import png, tone, with_cover, write_sound
 
 
 class Listener(HTTPServer):

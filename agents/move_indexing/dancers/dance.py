@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.identity import Pair, assign
-from agents.move_indexing.dancers.sightings import ANKLES, NOSE, Moment
+from agents.move_indexing.dancers.detections import ANKLES, NOSE, FrameDetections
+from agents.move_indexing.dancers.reidentify import Pair, assign
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track, follow
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers
@@ -43,7 +43,7 @@ class Dance:
         return int((self.lead.seen & self.follow.seen).sum()) >= _FEW_SAMPLES
 
 
-def understand(moments: Sequence[Moment], rate_hz: float = RATE_HZ) -> Dance:
+def analyze_dance(moments: Sequence[FrameDetections], rate_hz: float = RATE_HZ) -> Dance:
     """The dance that a clip's moments show, its tracks at `rate_hz`.
 
     Raises `Poison` (`nobody`) where less than 30 % of the frames, or fewer than five, show a dancer.
@@ -61,7 +61,7 @@ def understand(moments: Sequence[Moment], rate_hz: float = RATE_HZ) -> Dance:
     return Dance(front, lead, partner, shares, tuple(pairs))
 
 
-def _shares(moments: Sequence[Moment]) -> Dancers:
+def _shares(moments: Sequence[FrameDetections]) -> Dancers:
     count = np.array([len(moment.dancers) for moment in moments] or [0])
     return Dancers(one=round(float((count >= 1).mean()), 4), both=round(float((count >= 2).mean()), 4))
 

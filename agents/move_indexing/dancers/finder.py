@@ -15,13 +15,13 @@ import numpy as np
 
 from agents.arrays import Floats, Image
 from agents.media.sampled_frames import Frame
-from agents.move_indexing.dancers.colours import dress
+from agents.move_indexing.dancers.clothing_colours import clothing_colours
+from agents.move_indexing.dancers.detections import Detection, are_close, extent, is_partner
 from agents.move_indexing.dancers.detector import Candidate, Detector
 from agents.move_indexing.dancers.landmarks import Body, Landmarks
 from agents.move_indexing.dancers.networks import load
 from agents.move_indexing.dancers.outline import Mask, own_pixels, share_beside
 from agents.move_indexing.dancers.region import Region
-from agents.move_indexing.dancers.sightings import Sighting, are_close, extent, is_partner
 
 _SECOND_SCORE = 0.3
 _MOST_TRIES = 2
@@ -31,7 +31,7 @@ _CLOSE_UP = 1.4  # side of the second look, in sizes of the first dancer
 
 
 class _Seen(NamedTuple):
-    sighting: Sighting
+    sighting: Detection
     body: Body
 
 
@@ -48,7 +48,7 @@ class DancerFinder:
         self._confidence = confidence
         self._next: list[Region] = []
 
-    def find(self, frame: Frame) -> tuple[Sighting, ...]:
+    def find(self, frame: Frame) -> tuple[Detection, ...]:
         """The dancers in a frame: none, one, or two that are plausible as a couple. Frames come in their order."""
         front = self._front(frame.rgb)
         found = [] if front is None else self._couple(frame.rgb, front)
@@ -82,7 +82,7 @@ class DancerFinder:
                 return [self._untangled(rgb, front, other), other]
         return [front]
 
-    def _other_regions(self, left: Image, front: Sighting) -> Iterator[Region]:
+    def _other_regions(self, left: Image, front: Detection) -> Iterator[Region]:
         yield from self._next[1:]
         tried: list[Region] = []
         for part, corner in ((left, np.zeros(2)), _close_up(left, front)):
@@ -116,8 +116,8 @@ def _nearness(candidate: Candidate) -> float:
     return candidate.score * candidate.region.side
 
 
-def _sighting(rgb: Image, body: Body, hidden: Mask | None = None) -> Sighting:
-    return Sighting(body.xy, body.world, dress(rgb, body.xy, hidden), round(body.presence, 4))
+def _sighting(rgb: Image, body: Body, hidden: Mask | None = None) -> Detection:
+    return Detection(body.xy, body.world, clothing_colours(rgb, body.xy, hidden), round(body.presence, 4))
 
 
 def _painted_over(rgb: Image, hidden: Mask) -> Image:
@@ -128,7 +128,7 @@ def _painted_over(rgb: Image, hidden: Mask) -> Image:
     return left
 
 
-def _close_up(left: Image, first: Sighting) -> tuple[Image, Floats]:
+def _close_up(left: Image, first: Detection) -> tuple[Image, Floats]:
     """A square around the first dancer: the detector sees any picture at 224x224, so a part is seen larger."""
     height, width = left.shape[:2]
     side = int(min(height, width, max(64.0, _CLOSE_UP * extent(first.xy))))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from agents.move_indexing.dancers.quiet import quiet_stderr
+from agents.move_indexing.dancers.quiet_stderr import quiet_stderr
 from schemas.faults import Retryable
 
 _DETECTOR, _LANDMARKS = "pose_detector.tflite", "pose_landmarks_detector.tflite"

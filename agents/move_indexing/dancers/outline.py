@@ -11,8 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Bools, Image
+from agents.move_indexing.dancers.detections import (
+    ANKLES,
+    ELBOWS,
+    HIPS,
+    KNEES,
+    SHOULDERS,
+    WRISTS,
+    extent,
+    middle,
+    torso,
+)
 from agents.move_indexing.dancers.landmarks import Body
-from agents.move_indexing.dancers.sightings import ANKLES, ELBOWS, HIPS, KNEES, SHOULDERS, WRISTS, extent, middle, torso
 
 Mask = Bools
 

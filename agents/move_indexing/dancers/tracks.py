@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Bools, Floats
-from agents.move_indexing.dancers.sightings import Sighting
+from agents.move_indexing.dancers.detections import Detection
 
 RATE_HZ = 10.0  # of motion, once measured; a clip may be looked at more often
 MAX_GAP_S = 0.7
@@ -33,7 +33,7 @@ class Track:
     confidence: float = 1.0
 
 
-def follow(times_s: Sequence[float], sightings: Sequence[Sighting | None], rate_hz: float = RATE_HZ) -> Track:
+def follow(times_s: Sequence[float], sightings: Sequence[Detection | None], rate_hz: float = RATE_HZ) -> Track:
     """The track of one dancer from the frames of a clip, None where a frame does not show the dancer."""
     grid = np.arange(0.0, max(times_s, default=0.0) + 1e-9, 1 / rate_hz)
     found = [(t, s) for t, s in zip(times_s, sightings, strict=True) if s is not None]

@@ -6,7 +6,7 @@ import numpy as np
 
 from agents.arrays import Bools, Floats
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.sightings import ANKLES, HIPS, SHOULDERS, WRISTS, middle, torso
+from agents.move_indexing.dancers.detections import ANKLES, HIPS, SHOULDERS, WRISTS, middle, torso
 from agents.move_indexing.motion.rhythm import FEWEST, powers
 from agents.move_indexing.motion.signals import correlation, heading, rate, smooth, spread
 

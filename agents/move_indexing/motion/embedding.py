@@ -68,7 +68,7 @@ def measured(dance: Dance, tempo_bpm: float) -> Groups:
         "repeats": {"body": repeats(front, tempo_bpm)},
         "couple": couple,
         "turns": {"front": facing(front), "both": _more_then_less([turns(t, tempo_bpm) for t in both])},
-        "wave": {"front": posture.wave(front)},
+        "wave": {"front": posture.body_sway(front)},
     }
 
 

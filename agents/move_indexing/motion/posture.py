@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.sightings import (
+from agents.move_indexing.dancers.detections import (
     ANKLES,
     EARS,
     HIPS,
@@ -118,7 +118,7 @@ def places(track: Track) -> Floats:
     return scaled
 
 
-def wave(track: Track) -> Floats:
+def body_sway(track: Track) -> Floats:
     """How hips, shoulders and knees sway between what is above and below, and which part of the body moves: (23,).
 
     Of each sway: deviation, mean speed across and upright, area swept per second. Then logarithms of the shares of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.arrays import Bools, Floats
-from agents.move_indexing.dancers.sightings import ANKLES, ELBOWS, HIPS, JOINTS, KNEES, NOSE, SHOULDERS, WRISTS, middle
+from agents.move_indexing.dancers.detections import ANKLES, ELBOWS, HIPS, JOINTS, KNEES, NOSE, SHOULDERS, WRISTS, middle
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.posture import joint_angles, places
 from agents.move_indexing.motion.signals import rate, smooth, speed

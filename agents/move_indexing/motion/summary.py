@@ -6,9 +6,9 @@ import numpy as np
 
 from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.sightings import HIPS, JOINTS, SHOULDERS, WRISTS, middle, torso
+from agents.move_indexing.dancers.detections import HIPS, JOINTS, SHOULDERS, WRISTS, middle, torso
 from agents.move_indexing.dancers.tracks import Track
-from agents.move_indexing.motion.judge import pace_of, turns_per_bar
+from agents.move_indexing.motion.estimate_level import pace_of, turns_per_bar
 from agents.move_indexing.motion.posture import joint_angles
 from agents.move_indexing.motion.signals import heading, smooth, speed
 from schemas.move_indexed import CoupleMotion, DancerMotion, Joint, Motion

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.sightings import HIPS, SHOULDERS
+from agents.move_indexing.dancers.detections import HIPS, SHOULDERS
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import heading, smooth
 

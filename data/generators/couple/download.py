@@ -60,7 +60,7 @@ def downloaded(folder: Path) -> Path:
         if run.returncode == 0:
             return checked(next(folder.glob("*.whl")))
         said = (run.stderr.strip().splitlines() or ["no message"])[-1]
-    raise Retryable(f"pip could not download {PACKAGE} ({said}): check the network and run this again", "no_download")
+    raise Retryable(f"pip could not download {PACKAGE} ({said}): check the network and run this again", "no_network")
 
 
 def checked(wheel: Path) -> Path:
@@ -70,7 +70,7 @@ def checked(wheel: Path) -> Path:
     if sha256 != WHEEL_SHA256:
         raise Poison(
             f"{wheel.name} has sha256 {sha256}, not {WHEEL_SHA256}: it is not the file this was made with",
-            "bad_checksum",
+            "checksum",
         )
     return wheel
 

@@ -34,14 +34,14 @@ Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 def open_gl() -> Any:
     """An OpenGL context. Raises `Retryable` that says what to install."""
     if ctypes.util.find_library("EGL") is None:
-        raise Retryable(NO_OPENGL, "no_opengl")
+        raise Retryable(NO_OPENGL, "system_libraries")
     try:
         import moderngl
 
         backend: dict[str, Any] = {"backend": "egl"}
         return moderngl.create_context(standalone=True, **backend)
     except Exception as error:
-        raise Retryable(f"{NO_OPENGL} ({error})", "no_opengl") from error
+        raise Retryable(f"{NO_OPENGL} ({error})", "system_libraries") from error
 
 
 def source(name: str) -> str:

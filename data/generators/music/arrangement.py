@@ -7,9 +7,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .hardness import EASY, Hardness
-from .patterns import Bar, play, strike
-from .score import BEATS_A_BAR, BEATS_AN_EIGHT, Chord, Note, Rhythm, TempoMap, bent, drifting, steady
+from data.generators.music.hardness import EASY, Hardness
+from data.generators.music.patterns import Bar, play, strike
+from data.generators.music.score import (
+    BEATS_A_BAR,
+    BEATS_AN_EIGHT,
+    Chord,
+    Note,
+    Rhythm,
+    TempoMap,
+    bent,
+    drifting,
+    steady,
+)
 
 ENERGY: dict[Rhythm, int] = {"stop": 0, "none": 1, "derecho": 2, "majao": 3, "mambo": 4}
 _LOWEST_BASS = 33  # A1

@@ -10,8 +10,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from .instruments import SAMPLE_RATE
-from .score import Samples
+from data.generators.music.instruments import SAMPLE_RATE
+from data.generators.music.score import Samples
 
 _BLOCK = 1152 * 64
 

@@ -17,11 +17,11 @@ from typing import get_args
 
 import numpy as np
 
-from .arrangement import Section, SongSpec, compose_song, song_truth
-from .encoding import write_json, write_mp3
-from .hardness import Hardness, Patterns
-from .mixing import fade_out, mix
-from .score import BEATS_A_BAR, Rhythm
+from data.generators.music.arrangement import Section, SongSpec, compose_song, song_truth
+from data.generators.music.encoding import write_json, write_mp3
+from data.generators.music.hardness import Hardness, Patterns
+from data.generators.music.mixing import fade_out, mix
+from data.generators.music.score import BEATS_A_BAR, Rhythm
 
 SEED, SONGS = 5, 12
 SLOWEST, FASTEST = 95.0, 180.0

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from .score import Samples
+from data.generators.music.score import Samples
 
 Patterns = Literal["textbook", "street", "modern"]
 _RITARDANDO_BEATS = 6

@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 from scipy import signal
 
-from .score import Samples
+from data.generators.music.score import Samples
 
 SAMPLE_RATE = 44_100
 _MACHO_HZ, _HEMBRA_HZ = 560.0, 235.0

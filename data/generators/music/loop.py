@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arrangement import Piece, compose_loop
-from .encoding import write_json, write_wav
-from .mixing import mix
-from .score import BEATS_AN_EIGHT, Samples
+from data.generators.music.arrangement import Piece, compose_loop
+from data.generators.music.encoding import write_json, write_wav
+from data.generators.music.mixing import mix
+from data.generators.music.score import BEATS_AN_EIGHT, Samples
 
 
 def make_loop(tempo_bpm: float, beats: int, lead_in_s: float, seed: int) -> tuple[Samples, dict[str, object]]:

@@ -8,11 +8,11 @@ from functools import lru_cache
 import numpy as np
 from scipy import signal
 
-from . import instruments
-from .arrangement import Piece
-from .hardness import EASY, Hardness
-from .instruments import SAMPLE_RATE
-from .score import Note, Part, Samples
+from data.generators.music import instruments
+from data.generators.music.arrangement import Piece
+from data.generators.music.hardness import EASY, Hardness
+from data.generators.music.instruments import SAMPLE_RATE
+from data.generators.music.score import Note, Part, Samples
 
 _LEVEL: dict[Part, tuple[float, float]] = {  # gain of a full-loud note, place (0 left, 1 right)
     "bass": (0.27, 0.5),

@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from .arrangement import Piece
-from .encoding import write_json, write_mp3
-from .mixing import fade_out, mix
-from .rhythms import Hits
-from .score import Chord, Note, Part, steady
+from data.generators.music.arrangement import Piece
+from data.generators.music.encoding import write_json, write_mp3
+from data.generators.music.mixing import fade_out, mix
+from data.generators.music.rhythms import Hits
+from data.generators.music.score import Chord, Note, Part, steady
 
 _LEAD_S, _TAIL_S, _KBPS = 0.4, 2.0, 96
 _CHORDS = (Chord(33, minor=True), Chord(41, minor=False), Chord(36, minor=False), Chord(40, minor=True))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .hardness import EASY, Hardness
-from .rhythms import BELL, BOOKS, Book, Hits
-from .score import Chord, Note, Part, Rhythm
+from data.generators.music.hardness import EASY, Hardness
+from data.generators.music.rhythms import BELL, BOOKS, Book, Hits
+from data.generators.music.score import Chord, Note, Part, Rhythm
 
 
 @dataclass(frozen=True)

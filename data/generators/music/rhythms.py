@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .hardness import Patterns
-from .score import Rhythm
+from data.generators.music.hardness import Patterns
+from data.generators.music.score import Rhythm
 
 Hits = tuple[tuple[float, float], ...]  # beat in the bar, velocity
 Scrapes = tuple[tuple[float, float, float], ...]  # beat in the bar, velocity, beats long

@@ -8,9 +8,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from .arrangement import Section, SongSpec, compose_song, song_truth
-from .encoding import write_json, write_mp3
-from .mixing import fade_out, mix
+from data.generators.music.arrangement import Section, SongSpec, compose_song, song_truth
+from data.generators.music.encoding import write_json, write_mp3
+from data.generators.music.mixing import fade_out, mix
 
 KBPS = 96
 _TAIL_S = 2.5

@@ -62,7 +62,13 @@ def test_the_server_finds_what_the_embedded_engine_finds(url: str, tmp_path: Pat
         index.flush()
     assert server.count() == embedded.count() == 30
     assert server.version() == embedded.version()
-    asked = {"vector": _move(7).embedding, "tempo_bpm": (104.0, 112.0), "energies": ("medium",), "limit": 5}
-    assert [hit.move.name for hit in server.search(**asked)] == [hit.move.name for hit in embedded.search(**asked)]
+    server_names, embedded_names = (
+        [
+            hit.move.name
+            for hit in index.search(vector=_move(7).embedding, tempo_bpm=(104.0, 112.0), energies=("medium",), limit=5)
+        ]
+        for index in (server, embedded)
+    )
+    assert server_names == embedded_names
     embedded.close()
     server.close()

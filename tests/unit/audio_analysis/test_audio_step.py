@@ -12,7 +12,7 @@ from agents.step import Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed, Doubt
 from schemas.base import Corrections, MediaFacts, MediaRef, Options
 from schemas.song_accepted import SongAccepted
-from streams.testing import work_of
+from streams.testing import event_after, work_of
 
 
 class OneFile:
@@ -38,7 +38,7 @@ def test_an_accepted_song_is_analysed(song_file: Path, analysis: AudioAnalysis, 
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task", report=fractions.append)
     event = _accepted(store)
     result = work_of(STEP, event, tools)
-    said = STEP.emit(event, result)
+    said = event_after(STEP, event, result)
     assert isinstance(said, AudioAnalyzed)
     assert said.analysis == analysis
     assert (said.request_id, said.title, said.options) == (event.request_id, event.title, event.options)
@@ -61,18 +61,18 @@ def test_corrections_change_what_is_said_and_not_what_is_remembered(
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task")
     plain, moved = _accepted(store), _accepted(store).model_copy(update={"corrections": Corrections(count_offset=4)})
     assert STEP.depends_on(plain, tools) == STEP.depends_on(moved, tools)
-    said = STEP.emit(moved, analysis)
+    said = event_after(STEP, moved, analysis)
     assert said.analysis.counts == tuple((count + 3) % 8 + 1 for count in analysis.counts)
     assert said.corrections == moved.corrections
-    assert STEP.emit(plain, analysis).analysis is analysis
+    assert event_after(STEP, plain, analysis).analysis is analysis
 
 
 def test_doubts_become_one_warning(song_file: Path, analysis: AudioAnalysis) -> None:
     event = _accepted(OneFile(song_file))
     doubts = tuple(Doubt(start_s=n, end_s=n + 1.0, about="beats") for n in range(6))
     sure, unsure = (analysis.model_copy(update={"doubts": doubts[:count]}) for count in (0, 6))
-    assert STEP.emit(event, sure).warnings == event.warnings
-    *before, told = STEP.emit(event, unsure).warnings
+    assert event_after(STEP, event, sure).warnings == event.warnings
+    *before, told = event_after(STEP, event, unsure).warnings
     assert tuple(before) == event.warnings
     assert told.startswith("in the music, 0:00-0:01: the beats are unsure; 0:01-0:02")
     assert told.endswith("; and 2 more")

@@ -51,7 +51,8 @@ def tapped(analysis: AudioAnalysis, beats: tuple[float, ...], counts: tuple[int,
 def begins(clicks: Heard) -> list[int]:
     """Samples that stand out after at least 45 ms without a click."""
     loud = np.flatnonzero(np.abs(clicks) > 1)
-    return loud[np.diff(loud, prepend=-RATE) > RATE * 0.045].tolist()
+    starts: list[int] = loud[np.diff(loud, prepend=-RATE) > RATE * 0.045].tolist()
+    return starts
 
 
 def test_a_click_begins_on_the_sample_of_each_beat(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
@@ -81,7 +82,7 @@ def test_between_clicks_it_is_the_song_six_decibels_softer(
 ) -> None:
     rate, heard = clicked(song_file, tapped(analysis, (), ()), tmp_path)
     with open_audio(song_file) as audio:
-        frames = [frame.to_ndarray() for frame in stereo(audio.frames, rate)]
+        frames = [np.asarray(frame.to_ndarray(), np.float32) for frame in stereo(audio.frames, rate)]
     assert np.abs(heard / 32767 - 0.5 * np.concatenate(frames, axis=1).T).max() < 1 / 32767
 
 

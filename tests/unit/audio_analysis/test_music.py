@@ -21,12 +21,14 @@ def beat_f(truth: np.ndarray, found: np.ndarray) -> float:
 
 
 def ones(analysis: AudioAnalysis) -> np.ndarray:
-    return np.array(analysis.beats)[np.array(analysis.counts) == 1]
+    beats: np.ndarray = np.array(analysis.beats)[np.array(analysis.counts) == 1]
+    return beats
 
 
 def offsets_ms(song: Song, analysis: AudioAnalysis) -> np.ndarray:
     beats = np.array(analysis.beats)
-    return 1000 * (beats[np.abs(song.beats[:, None] - beats).argmin(1)] - song.beats)
+    late_ms: np.ndarray = 1000 * (beats[np.abs(song.beats[:, None] - beats).argmin(1)] - song.beats)
+    return late_ms
 
 
 def analyzed(samples: np.ndarray, folder: Path) -> AudioAnalysis:

@@ -20,12 +20,12 @@ from matplotlib.text import Text
 
 from agents.audio_analysis.analysis import analyze
 from agents.audio_analysis.decode import RATE as HEARD_RATE
-from agents.audio_analysis.picture.colours import band_colour, trust_colour
-from agents.audio_analysis.picture.draw import draw, figure
-from agents.audio_analysis.picture.lines import lines_of
-from agents.audio_analysis.picture.wave import Wave, wave_of
-from agents.audio_analysis.picture.words import names, sureness
-from agents.drawing.canvas import LEFT, SHEET_PX, WIDTH
+from agents.audio_analysis.plot.captions import names, sureness
+from agents.audio_analysis.plot.colours import band_colour, confidence_colour
+from agents.audio_analysis.plot.draw import draw, figure
+from agents.audio_analysis.plot.staves import lines_of
+from agents.audio_analysis.plot.waveform import Wave, wave_of
+from agents.drawing.canvas import CANVAS_PX, LEFT, WIDTH
 from agents.drawing.counts import ONE
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
 from schemas.faults import Poison
@@ -87,7 +87,7 @@ def test_it_is_a_png_of_full_width(song_file: Path, analysis: AudioAnalysis, tmp
     image = cv2.imread(str(target))
     assert target.read_bytes().startswith(b"\x89PNG")
     assert image is not None
-    assert image.shape[1] == SHEET_PX
+    assert image.shape[1] == CANVAS_PX
     assert [path.name for path in target.parent.iterdir()] == ["song.png"]
 
 
@@ -107,11 +107,15 @@ def test_the_head_says_the_facts(plotted: Figure, analysis: AudioAnalysis) -> No
 
 
 def test_each_beat_has_its_count_below_and_the_one_is_largest(plotted: Figure, analysis: AudioAnalysis) -> None:
-    digits = [text for text in texts(plotted) if text.get_text() in set("12345678") and text.get_ha() == "center"]
+    digits = [
+        text
+        for text in texts(plotted)
+        if text.get_text() in set("12345678") and text.get_horizontalalignment() == "center"
+    ]
     printed = [int(text.get_text()) for text in digits]
     assert sorted(printed) == sorted(analysis.counts)
     size = {
-        count: {text.get_fontsize() for text, n in zip(digits, printed, strict=True) if n == count}
+        count: {float(text.get_fontsize()) for text, n in zip(digits, printed, strict=True) if n == count}
         for count in (1, 2, 5)
     }
     assert min(size[1]) > max(size[5]) > max(size[2])
@@ -127,7 +131,9 @@ def test_a_count_stands_where_its_beat_is(wave: Wave, analysis: AudioAnalysis) -
 
 def test_there_is_a_tick_for_each_beat_and_the_ones_are_accented(plotted: Figure, analysis: AudioAnalysis) -> None:
     lines = [drawn for drawn in plotted.axes[0].collections if isinstance(drawn, LineCollection)]
-    accented = sum(len(drawn.get_segments()) for drawn in lines if np.allclose(drawn.get_color()[0][:3], to_rgb(ONE)))
+    accented = sum(
+        len(drawn.get_segments()) for drawn in lines if np.allclose(np.array(drawn.get_color())[0, :3], to_rgb(ONE))
+    )
     assert accented == analysis.counts.count(1)
 
 
@@ -161,7 +167,7 @@ def test_the_confidence_of_each_section_is_a_colour_and_a_number(wave: Wave, ana
     picture = figure(wave, analysis.model_copy(update={"sections": unsure}), "Luna")
     colours = [to_rgb(patch.get_facecolor()) for patch in picture.axes[0].patches]
     assert "0.12" in words(picture)
-    assert colours.count(trust_colour(0.12)) >= 2 * len(unsure)
+    assert colours.count(confidence_colour(0.12)) >= 2 * len(unsure)
 
 
 def test_the_energy_is_a_line_from_0_to_1(wave: Wave, analysis: AudioAnalysis) -> None:
@@ -228,7 +234,7 @@ def test_two_seconds(song: Song, tmp_path: Path) -> None:
 @pytest.mark.parametrize("beats", [0, 1, 2])
 def test_hardly_any_beats_and_no_sections(beats: int, wave: Wave, analysis: AudioAnalysis) -> None:
     bare = analysis.model_copy(update=spread(beats, analysis.duration_s, 1) | {"sections": (), "downbeats": ()})
-    assert pixels(figure(wave, bare, "bare")).shape[1] == SHEET_PX
+    assert pixels(figure(wave, bare, "bare")).shape[1] == CANVAS_PX
 
 
 @pytest.mark.parametrize("seconds", [0.0, 1e-9, 5.0, 33.0, 34.0, 600.0, 1800.0])
@@ -270,7 +276,7 @@ def test_the_outline_holds_every_peak(tmp_path: Path) -> None:
 
 def test_the_outline_is_small_however_long(monkeypatch: pytest.MonkeyPatch) -> None:
     minutes = (np.full(60 * HEARD_RATE + 7, n / 40, np.float32) for n in range(30))
-    monkeypatch.setattr("agents.audio_analysis.picture.wave.sound", lambda path: minutes)
+    monkeypatch.setattr("agents.audio_analysis.plot.waveform.sound", lambda path: minutes)
     wave = wave_of(Path("any"), 1800.0)
     assert len(wave.low) <= 32_769
     assert wave.bin_s * len(wave.high) == pytest.approx(1800, abs=1)
@@ -278,7 +284,7 @@ def test_the_outline_is_small_however_long(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_an_empty_outline_is_borne(analysis: AudioAnalysis) -> None:
-    assert pixels(figure(Wave(0.01, np.zeros(0), np.zeros(0)), analysis, "silence")).shape[1] == SHEET_PX
+    assert pixels(figure(Wave(0.01, np.zeros(0), np.zeros(0)), analysis, "silence")).shape[1] == CANVAS_PX
 
 
 def test_what_does_not_decode_leaves_no_file(analysis: AudioAnalysis, tmp_path: Path) -> None:
@@ -296,19 +302,19 @@ def test_letters_go_on_after_z(music: int, expected: str) -> None:
 
 @pytest.mark.parametrize("seen", [lambda rgb: rgb, lambda rgb: (0.6 * rgb[0] + 0.4 * rgb[1],) * 2 + rgb[2:]])
 def test_sure_and_unsure_differ_for_all_eyes(seen: Callable[[tuple[float, ...]], tuple[float, ...]]) -> None:
-    shades = np.array([seen(trust_colour(value)) for value in (0.0, 0.5, 1.0)])
+    shades = np.array([seen(confidence_colour(value)) for value in (0.0, 0.5, 1.0)])
     assert min(np.abs(shades[a] - shades[b]).max() for a, b in ((0, 1), (1, 2), (0, 2))) > 0.3
 
 
 def test_matplotlib_is_loaded_only_to_draw() -> None:
-    code = "import sys, agents.audio_analysis.picture.draw; sys.exit('matplotlib' in sys.modules)"
+    code = "import sys, agents.audio_analysis.plot.draw; sys.exit('matplotlib' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_pyplot_is_never_loaded(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(analysis.model_dump_json())
     code = (
-        "import sys; from pathlib import Path; from agents.audio_analysis.picture.draw import draw;"
+        "import sys; from pathlib import Path; from agents.audio_analysis.plot.draw import draw;"
         "from schemas.audio_analyzed import AudioAnalysis; song, known, target = map(Path, sys.argv[1:]);"
         "draw(song, AudioAnalysis.model_validate_json(known.read_text()), 'x', target);"
         "sys.exit('matplotlib.pyplot' in sys.modules)"

@@ -14,7 +14,7 @@ from data.generators.couple.posing import pose
 from data.generators.couple.skeleton import Bones
 from data.generators.couple.stance import SOLE
 from data.generators.couple.sway import Spring
-from tests.unit.demo.kit import stick_figure
+from tests.unit.demo.stick_figures import stick_figure
 
 BODIES = stick_figure("lead"), stick_figure("follow")
 COUNTS_DANCED = np.arange(0.5, 17.5, 0.125)

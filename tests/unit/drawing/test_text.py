@@ -6,13 +6,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.drawing.canvas import INK, WIDTH
-from agents.drawing.text import Pen, cut, printable, width_of
+from agents.drawing.text import TextStyle, cut, printable, width_of
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_title_fits_on_its_line_as_it_stands(title: str) -> None:
-    pen = Pen(30, INK, bold=True)
+    pen = TextStyle(30, INK, bold=True)
     line = cut(printable(title), pen, WIDTH)
     assert width_of(line, pen) <= WIDTH
     assert len(line.splitlines()) <= 1

@@ -16,9 +16,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-import infra.media_store
 from infra.media_store import MediaStore
 from schemas.faults import Poison, Retryable, Unavailable
+from schemas.limits import MAX_BYTES
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ def test_too_large_is_known_without_copying(store: MediaStore, here: Path, kind:
 
 
 def test_a_file_that_grows_is_stopped_at_the_limit(store: MediaStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(infra.media_store.MAX_BYTES, "audio", 20)
+    monkeypatch.setitem(MAX_BYTES, "audio", 20)
     assert Path("/proc/version").stat().st_size == 0  # a plain file that holds more than it says
     assert refusal(store, Path("/proc/version")) == "too_large"
 
@@ -158,7 +158,7 @@ def test_a_sweep_between_creation_and_lock_costs_only_another_try(
     store: MediaStore, here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (here / "a").write_bytes(b"song")
-    real, swept = fcntl.flock, []
+    real, swept = fcntl.flock, list[Path]()
 
     def flock_late(handle: int, operation: int) -> None:
         if not swept:

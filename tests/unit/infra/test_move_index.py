@@ -7,9 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -164,7 +165,12 @@ def test_the_same_move_again_is_not_written_again(tmp_path: Path, monkeypatch: p
     fill(index)
     written: list[str] = []
     put = index._put
-    monkeypatch.setattr(index, "_put", lambda *args: (written.append(args[0]), put(*args)))
+
+    def recorded_put(point: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
+        written.append(point)
+        put(point, vector, payload)
+
+    monkeypatch.setattr(index, "_put", recorded_put)
     fill(index)
     assert not written
     index.upsert(make_move(77))
@@ -288,7 +294,12 @@ def test_the_version_reads_only_what_is_new(monkeypatch: pytest.MonkeyPatch) -> 
     index.version()
     read: list[int] = []
     learn = index._learn
-    monkeypatch.setattr(index, "_learn", lambda payloads: (read.append(len(payloads)), learn(payloads)))
+
+    def recorded_learn(payloads: list[dict[str, Any]]) -> None:
+        read.append(len(payloads))
+        learn(payloads)
+
+    monkeypatch.setattr(index, "_learn", recorded_learn)
     index.version()
     assert sum(read) == 10
     index.close()

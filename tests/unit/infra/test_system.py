@@ -33,12 +33,12 @@ def by_name(found: list[Check]) -> dict[str, Check]:
 def test_what_is_missing_comes_with_what_gets_it(bare: Settings) -> None:
     found = by_name(checks(bare))
     assert list(found) == ["python", "data folder", "disk", "java", "kafka", "system libraries", "pose model"]
-    assert (found["kafka"].ok, found["kafka"].how) == (False, "bachata setup")
-    assert (found["pose model"].ok, found["pose model"].how) == (False, "bachata setup")
+    assert (found["kafka"].ok, found["kafka"].remedy) == (False, "bachata setup")
+    assert (found["pose model"].ok, found["pose model"].remedy) == (False, "bachata setup")
     assert found["python"].ok
     assert found["data folder"].ok
-    assert all(check.how == "" for check in found.values() if check.ok)
-    assert all("\n" not in check.detail + check.how for check in found.values())
+    assert all(check.remedy == "" for check in found.values() if check.ok)
+    assert all("\n" not in check.detail + check.remedy for check in found.values())
 
 
 def test_a_data_folder_that_cannot_be_written_is_named(bare: Settings, tmp_path: Path) -> None:
@@ -46,7 +46,7 @@ def test_a_data_folder_that_cannot_be_written_is_named(bare: Settings, tmp_path:
     broken = replace(bare, data_dir=tmp_path / "file" / "data")
     found = by_name(checks(broken))["data folder"]
     assert not found.ok
-    assert "BACHATA_DATA_DIR" in found.how
+    assert "BACHATA_DATA_DIR" in found.remedy
     with pytest.raises(Retryable, match="BACHATA_DATA_DIR"):
         setup(broken, print)
 
@@ -55,7 +55,7 @@ def test_a_full_disk_is_named(bare: Settings, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(system, "_ROOM_BYTES", 2**62)
     found = by_name(checks(bare))["disk"]
     assert not found.ok
-    assert found.how.startswith("free 1 GiB")
+    assert found.remedy.startswith("free 1 GiB")
 
 
 def test_a_kafka_elsewhere_is_asked_instead_of_looked_for_here(bare: Settings) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from agents.intake.agent import STEP
-from agents.media.submitted import SubmittedFile, accept
+from agents.media.submitted import SubmittedFile, accept, locate
 from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
-from streams.testing import work_of
-from tests.unit.media.builders import tone, write_clip, write_sound
+from streams.testing import event_after, work_of
+from tests.unit.media.media_builders import tone, write_clip, write_sound
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def tools(tmp_path: Path, songs: Path) -> Tools:
 
 
 def submitted(**source: str) -> SongSubmitted:
-    return SongSubmitted(source=Source(**source), request_id="r1")  # type: ignore[arg-type]
+    return SongSubmitted(source=Source(**source), request_id="r1")
 
 
 def refusal(event: SongSubmitted, tools: Tools) -> str:
@@ -50,7 +50,7 @@ def test_a_song_named_by_its_path_is_stored_and_accepted(songs: Path, tools: Too
     assert facts.size_bytes == len(content)
     assert facts.kind == "audio"
     assert tools.media.path(facts.sha256).read_bytes() == content
-    accepted = STEP.emit(event, facts)
+    accepted = event_after(STEP, event, facts)
     assert (accepted.request_id, accepted.title, STEP.subject(event, facts)) == ("r1", "Luna Nueva", facts.sha256)
 
 
@@ -58,24 +58,24 @@ def test_a_song_of_the_store_gives_the_same_facts(tools: Tools) -> None:
     by_path = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = submitted(sha256=by_path.sha256)
     assert work_of(STEP, event, tools) == by_path
-    assert STEP.emit(event, by_path).title == by_path.sha256[:12]
+    assert event_after(STEP, event, by_path).title == by_path.sha256[:12]
 
 
 def test_a_title_that_is_given_is_kept(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = SongSubmitted(source=Source(path="Luna Nueva.mp3"), request_id="r1", title="Otra Luna")
-    assert STEP.emit(event, facts).title == "Otra Luna"
+    assert event_after(STEP, event, facts).title == "Otra Luna"
 
 
 def test_a_name_that_cannot_be_a_title_is_not_one(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
-    assert STEP.emit(submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]
+    assert event_after(STEP, submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]
 
 
 def test_emitting_without_a_request_is_a_fault_of_the_program(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     with pytest.raises(AssertionError, match="request_id"):
-        STEP.emit(SongSubmitted(source=Source(path="Luna Nueva.mp3")), facts)
+        event_after(STEP, SongSubmitted(source=Source(path="Luna Nueva.mp3")), facts)
 
 
 def test_a_source_is_known_by_its_content_or_by_its_file(songs: Path, tools: Tools) -> None:
@@ -118,7 +118,7 @@ def test_sources_that_cannot_be_taken(songs: Path, tools: Tools) -> None:
 
 def test_a_clip_is_accepted_by_its_own_rules(songs: Path, tools: Tools) -> None:
     write_clip(songs / "basic.mp4", 3, fps=20)
-    facts = accept(Source(path="basic.mp4"), tools, "video")
+    facts = accept(locate(Source(path="basic.mp4"), tools), tools, "video")
     assert (facts.kind, facts.width, facts.fps, facts.has_audio) == ("video", 96, 20.0, True)
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.media.builders import MakeClip, write_drawn_clip
 from tests.unit.media.known_media import Clip, make_clips
+from tests.unit.media.media_builders import MakeClip, write_drawn_clip
 
 
 @pytest.fixture

@@ -121,6 +121,7 @@ def transcode(wav: Path, target: Path, codec: str, **options: str) -> Path:
     """The same sound in another format, by FFmpeg's own encoders."""
     with av.open(str(wav)) as reader, av.open(str(target), "w") as writer:
         stream = writer.add_stream(codec, rate=RATE, layout="stereo", options=options)
+        assert isinstance(stream, av.AudioStream)
         resampler = av.AudioResampler(
             format=stream.format, layout="stereo", rate=RATE, frame_size=stream.frame_size or 4096
         )
@@ -172,7 +173,7 @@ def shown_frames(path: Path) -> Iterator[Shown]:
     """Every frame of a video, decoded and read."""
     with av.open(str(path)) as reader:
         for frame in reader.decode(video=0):
-            value = read_barcode(np.asarray(frame.to_ndarray())[: frame.height])
+            value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
             yield Shown(float(frame.time), value >> NUMBER_BITS, value & (1 << NUMBER_BITS) - 1)
 
 

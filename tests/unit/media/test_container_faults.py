@@ -19,7 +19,7 @@ from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import Source
 from schemas.faults import Fault, Poison, Retryable
-from tests.unit.media.builders import tone, write_sound
+from tests.unit.media.media_builders import tone, write_sound
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from agents.media.letterbox import fitted
 from agents.media.mezzanine import Mezzanine, ensure
 from agents.media.mp4 import TICKS
 from agents.rendering import audio
+from schemas.base import Quality
 from schemas.faults import Poison
 from tests.unit.media.known_media import (
     NUMBER_BITS,
@@ -68,7 +69,7 @@ def test_decoding_can_begin_at_any_beat(
         with av.open(str(made.path)) as reader:
             reader.seek(pts, stream=reader.streams.video[0])
             frame = next(reader.decode(video=0))
-        value = read_barcode(np.asarray(frame.to_ndarray())[: frame.height])
+        value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
         assert frame.pts == pts
         assert value >> NUMBER_BITS == clip.number
         assert clip.times[value & (1 << NUMBER_BITS) - 1] == pytest.approx(pts / TICKS, abs=1e-4)
@@ -122,10 +123,12 @@ def short(tmp_path: Path) -> Clip:
 
 
 def test_other_beats_or_qualities_are_other_mezzanines(short: Clip, tmp_path: Path) -> None:
-    made = {
-        ensure(short.path, short.sha, beats, quality, tmp_path).path
-        for beats, quality in (((0.1, 0.3), "fast"), ((0.1, 0.31), "fast"), ((0.1, 0.3), "balanced"))
-    }
+    variants: list[tuple[tuple[float, ...], Quality]] = [
+        ((0.1, 0.3), "fast"),
+        ((0.1, 0.31), "fast"),
+        ((0.1, 0.3), "balanced"),
+    ]
+    made = {ensure(short.path, short.sha, beats, quality, tmp_path).path for beats, quality in variants}
     assert len(made) == 3
     assert {path.parent for path in made} == {tmp_path / "mezzanines" / short.sha}
 
@@ -163,7 +166,7 @@ def test_time_begins_with_the_container(tmp_path: Path) -> None:
     with av.open(str(made.path)) as reader:
         reader.seek(made.keyframe_pts[0], stream=reader.streams.video[0])
         frame = next(reader.decode(video=0))
-    value = read_barcode(np.asarray(frame.to_ndarray())[: frame.height])
+    value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
     assert (value & (1 << NUMBER_BITS) - 1) / 30 == pytest.approx(0.4, abs=0.5 / 30)
     assert heard_clicks(audio.ensure(path, "b" * 64, 128_000, tmp_path)) == pytest.approx([0.4], abs=1e-3)
 

@@ -8,7 +8,7 @@ import pytest
 
 from agents.media.sampled_frames import sampled
 from schemas.faults import Poison
-from tests.unit.media.builders import MakeClip
+from tests.unit.media.media_builders import MakeClip
 
 RATE_HZ = 10.0
 

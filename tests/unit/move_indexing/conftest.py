@@ -9,20 +9,20 @@ import numpy as np
 import pytest
 
 from agents.arrays import Floats
-from agents.move_indexing.dancers.sightings import Sighting
+from agents.move_indexing.dancers.detections import Detection
 from agents.step import Tools
 from infra.media_store import MediaStore
 from infra.settings import load_settings
-from tests.unit.media.builders import MakeClip, write_drawn_clip
-from tests.unit.move_indexing.kit import RED, MakeBody, standing
+from tests.unit.media.media_builders import MakeClip, write_drawn_clip
+from tests.unit.move_indexing.bodies import RED, MakeBody, standing
 
 
 @pytest.fixture
 def body() -> MakeBody:
-    def make(x: float = 320, y: float = 200, torso_px: float = 60, colour: Floats = RED) -> Sighting:
+    def make(x: float = 320, y: float = 200, torso_px: float = 60, colour: Floats = RED) -> Detection:
         flat = standing()
         world = np.column_stack([flat * 0.5, np.linspace(0, 0.1, 33)])
-        return Sighting(flat * torso_px + [x, y], world, colour)
+        return Detection(flat * torso_px + [x, y], world, colour)
 
     return make
 

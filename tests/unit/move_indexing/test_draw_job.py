@@ -11,18 +11,18 @@ import pytest
 
 from agents.drawing.canvas import rgb_of
 from agents.media.probe import probe
-from agents.move_indexing.dancers import kept
-from agents.move_indexing.dancers.dance import understand
-from agents.move_indexing.dancers.kept import watched
-from agents.move_indexing.dancers.sightings import HIPS, KNEES, SHOULDERS
+from agents.move_indexing.dancers import detection_cache
+from agents.move_indexing.dancers.dance import analyze_dance
+from agents.move_indexing.dancers.detection_cache import cached_detections
+from agents.move_indexing.dancers.detections import HIPS, KNEES, SHOULDERS
 from agents.move_indexing.draw_job import DRAW_MOVE, DrawMove
-from agents.move_indexing.picture.bodies import FOLLOW, LEAD
+from agents.move_indexing.move_pictures.bodies import FOLLOW, LEAD
 from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
-from tests.unit.move_indexing import dancing
+from tests.unit.move_indexing import known_dancers
 
 
 @pytest.fixture
@@ -33,10 +33,10 @@ def lent(tmp_path: Path) -> Tools:
 
 @pytest.fixture
 def move(tmp_path: Path, lent: Tools, monkeypatch: pytest.MonkeyPatch) -> MoveSummary:
-    path = dancing.clip(tmp_path / "clip.mp4")
+    path = known_dancers.clip(tmp_path / "clip.mp4")
     lent.media.add(path, "video")
-    monkeypatch.setattr(kept, "DancerFinder", dancing.Finder)
-    return dancing.move(path)
+    monkeypatch.setattr(detection_cache, "DancerFinder", known_dancers.Finder)
+    return known_dancers.move(path)
 
 
 def test_only_the_files_asked_for_are_written(move: MoveSummary, lent: Tools, tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_what_was_seen_once_is_not_looked_at_again(
     move: MoveSummary, lent: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a"), lent)
-    monkeypatch.delattr(kept, "DancerFinder")
+    monkeypatch.delattr(detection_cache, "DancerFinder")
     DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "b"), lent)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
@@ -76,12 +76,12 @@ def test_a_real_clip_is_drawn_where_its_dancers_are(tools: Tools, rendered_clips
     media = tools.media.add(clip, "video")
     facts = MediaFacts(**media.model_dump(), **probe(clip, "video").model_dump())
     beats = tuple(0.4 + 0.476 * n for n in range(9))
-    move = dancing.move(clip).model_copy(
+    move = known_dancers.move(clip).model_copy(
         update={"clip": facts, "name": "basic_side", "beats": beats, "counts": _COUNTS}
     )
     DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a.png", video=tmp_path / "a.mp4"), tools)
-    seen = watched(clip, media.sha256, "fast", tools.pose_model, tools.cache_dir)
-    dance = understand(seen.moments, 30.0)
+    seen = cached_detections(clip, media.sha256, "fast", tools.pose_model, tools.cache_dir)
+    dance = analyze_dance(seen.moments, 30.0)
     with av.open(str(tmp_path / "a.mp4")) as container:
         video = container.streams.video[0]
         scale = np.array([video.width, video.height]) / seen.size

@@ -7,7 +7,7 @@ import pytest
 
 from agents.move_indexing.dancers.tracks import Track, follow
 from agents.move_indexing.eights import couple_pose, eight_starts, eights
-from tests.unit.move_indexing.kit import MakeBody
+from tests.unit.move_indexing.bodies import MakeBody
 
 
 def _counts(first: int, n: int) -> list[int]:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.move_indexing.dancers.dance import Dance, understand
-from agents.move_indexing.dancers.sightings import Moment
+from agents.move_indexing.dancers.dance import Dance, analyze_dance
+from agents.move_indexing.dancers.detections import FrameDetections
 from agents.move_indexing.motion import embedding
 from agents.move_indexing.motion.embedding import AUDIO_VALUES, MOTION_VALUES, embed, measured, scaled
 from schemas.faults import Poison
-from tests.unit.move_indexing.kit import BLUE, MakeBody
+from tests.unit.move_indexing.bodies import BLUE, MakeBody
 
 AUDIO = tuple(np.ones(AUDIO_VALUES) / AUDIO_VALUES**0.5)
 
@@ -21,8 +21,8 @@ def _dance(body: MakeBody, reach: float = 30.0, *, alone: bool = False) -> Dance
     for i in range(40):
         lead = body(x=300 + reach * np.sin(i / 4), torso_px=62)
         partner = body(x=380 + reach * np.sin(i / 4 + 1), torso_px=55, colour=BLUE)
-        moments.append(Moment(i / 10, (lead,) if alone else (lead, partner)))
-    return understand(moments)
+        moments.append(FrameDetections(i / 10, (lead,) if alone else (lead, partner)))
+    return analyze_dance(moments)
 
 
 def test_it_has_512_values_and_length_1(body: MakeBody) -> None:
@@ -65,9 +65,9 @@ def test_the_taller_dancer_leads_and_shares_are_as_detected(body: MakeBody) -> N
 
 @pytest.mark.parametrize(("frames", "seen"), [(40, 11), (4, 4), (0, 0)])
 def test_nobody_is_refused(body: MakeBody, frames: int, seen: int) -> None:
-    moments = [Moment(i / 10, (body(),) if i < seen else ()) for i in range(frames)]
+    moments = [FrameDetections(i / 10, (body(),) if i < seen else ()) for i in range(frames)]
     with pytest.raises(Poison, match="shows both dancers") as fault:
-        understand(moments)
+        analyze_dance(moments)
     assert fault.value.reason == "nobody"
 
 

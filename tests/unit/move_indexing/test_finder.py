@@ -9,19 +9,19 @@ import numpy as np
 import pytest
 
 from agents.media.sampled_frames import Frame, sampled
-from agents.move_indexing.dancers.dance import Dance, understand
+from agents.move_indexing.dancers.dance import Dance, analyze_dance
+from agents.move_indexing.dancers.detection_cache import detect_dancers
 from agents.move_indexing.dancers.finder import DancerFinder
-from agents.move_indexing.dancers.kept import look
 from agents.move_indexing.dancers.tracks import RATE_HZ
 from schemas.faults import Poison, Retryable
-from tests.unit.media.builders import MakeClip
+from tests.unit.media.media_builders import MakeClip
 
 # MediaPipe's numbers of the joints whose places the rendered clips tell: hands, hips, knees and feet.
 _TOLD = [15, 16, 23, 24, 25, 26, 27, 28]
 
 
 def _dance(clip: Path, pose_model: Path) -> Dance:
-    return understand(look(clip, "fast", pose_model).moments)
+    return analyze_dance(detect_dancers(clip, "fast", pose_model).moments)
 
 
 @pytest.mark.shared
@@ -47,9 +47,9 @@ def test_the_same_clip_gives_the_same_dance(rendered_clips: Path, pose_model: Pa
 
 def test_a_clip_of_nobody_is_refused(clip: MakeClip, pose_model: Path) -> None:
     reported: list[float] = []
-    seen = look(clip(seconds=2.0, fps=10), "fast", pose_model, duration_s=2.0, report=reported.append)
+    seen = detect_dancers(clip(seconds=2.0, fps=10), "fast", pose_model, duration_s=2.0, report=reported.append)
     with pytest.raises(Poison) as fault:
-        understand(seen.moments)
+        analyze_dance(seen.moments)
     assert fault.value.reason == "nobody"
     assert reported == sorted(reported)
     assert reported[-1] > 0.8

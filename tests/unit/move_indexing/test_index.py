@@ -17,8 +17,8 @@ from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
-from streams.testing import work_of
-from tests.unit.media.builders import MakeClip
+from streams.testing import event_after, work_of
+from tests.unit.media.media_builders import MakeClip
 
 
 def _event(path: Path, clip: str = "basic_side_1", **said: Any) -> MoveSubmitted:
@@ -27,9 +27,9 @@ def _event(path: Path, clip: str = "basic_side_1", **said: Any) -> MoveSubmitted
 
 
 def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Path) -> None:
-    path = shutil.copy(rendered_clips / "lady_right_turn.mp4", tmp_path)
+    path = Path(shutil.copy(rendered_clips / "lady_right_turn.mp4", tmp_path))
     move = work_of(STEP, _event(path, tempo_bpm=125.0, category="turns"), tools)
-    said = STEP.emit(_event(path), move)
+    said = event_after(STEP, _event(path), move)
     assert (said.move.move, said.move.category, said.request_id) == ("basic", "turns", "r1")
     assert type(said.move) is Move
     assert said.move.dancers.both >= 0.9
@@ -37,6 +37,8 @@ def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Pat
     assert said.move.motion is not None
     assert said.move.motion.couple is not None
     assert said.move.motion.couple.face_to_face > 0.5
+    assert said.move.motion.lead is not None
+    assert said.move.motion.follow is not None
     assert min(said.move.motion.lead.detected, said.move.motion.follow.detected) > 0.9
     assert said.move.motion.follow.turns > 1.5 * said.move.motion.lead.turns
     assert said.move.tempo_bpm == pytest.approx(128, abs=0.5)

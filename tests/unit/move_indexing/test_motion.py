@@ -10,13 +10,13 @@ from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.embedding import features
-from agents.move_indexing.motion.judge import pace_of, turns_per_bar
+from agents.move_indexing.motion.estimate_level import pace_of, turns_per_bar
 from agents.move_indexing.motion.posture import joint_angles
 from agents.move_indexing.motion.rhythm import BEAT_SHARES, LAGS_BEATS, powers, repeats
 from agents.move_indexing.motion.signals import correlation, heading
 from agents.move_indexing.motion.summary import motion
 from schemas.move_indexed import Dancers
-from tests.unit.move_indexing.kit import standing
+from tests.unit.move_indexing.bodies import standing
 
 TEMPO = 120.0
 TIMES = np.arange(0, 8, 0.1)

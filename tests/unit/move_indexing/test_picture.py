@@ -17,40 +17,40 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from agents.arrays import Floats
-from agents.drawing.canvas import LEFT, SHEET_PX, WIDTH, rgb_of
+from agents.drawing.canvas import CANVAS_PX, LEFT, WIDTH, rgb_of
 from agents.media.pictures import Picture, pictures, pictures_at
-from agents.move_indexing.dancers.sightings import ANKLES, HIPS, KNEES, SHOULDERS, Moment
+from agents.move_indexing.dancers.detections import ANKLES, HIPS, KNEES, SHOULDERS, FrameDetections
 from agents.move_indexing.draw_job import MapPoint
-from agents.move_indexing.picture import keys, library, overlay
-from agents.move_indexing.picture.bodies import FOLLOW, LEAD, Body, Dancer, couple
-from agents.move_indexing.picture.library import draw_map, looks_of
-from agents.move_indexing.picture.plane import places
-from agents.move_indexing.picture.skeleton import draw_body
-from agents.move_indexing.picture.tiles import Scene, tiles
-from agents.move_indexing.picture.video import write_video
+from agents.move_indexing.move_pictures import key_frames, library_map, overlay
+from agents.move_indexing.move_pictures.bodies import FOLLOW, LEAD, Body, Dancer, couple
+from agents.move_indexing.move_pictures.library_map import draw_map, looks_of
+from agents.move_indexing.move_pictures.projection import places
+from agents.move_indexing.move_pictures.skeleton import draw_body
+from agents.move_indexing.move_pictures.tiles import Scene, tiles
+from agents.move_indexing.move_pictures.video import write_video
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
-from tests.unit.media.builders import write_drawn_clip
 from tests.unit.media.known_media import make_clip
-from tests.unit.move_indexing import dancing
-from tests.unit.move_indexing.dancing import FPS, SECONDS, SIZE, follow_at, lead_at
+from tests.unit.media.media_builders import write_drawn_clip
+from tests.unit.move_indexing import known_dancers
+from tests.unit.move_indexing.known_dancers import FPS, SECONDS, SIZE, follow_at, lead_at
 
 _LIMBS = [*SHOULDERS, *HIPS, *KNEES, *ANKLES]
 
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return dancing.clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
+    return known_dancers.clip(tmp_path_factory.mktemp("clip") / "clip.mp4")
 
 
 @pytest.fixture(scope="module")
 def move(path: Path) -> MoveSummary:
-    return dancing.move(path)
+    return known_dancers.move(path)
 
 
 @pytest.fixture(scope="module")
 def dancers() -> tuple[Dancer, Dancer]:
-    return couple(dancing.seen())
+    return couple(known_dancers.seen())
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,8 @@ def words(picture: Figure) -> list[str]:
 
 def like(rgb: np.ndarray, colour: str, within: int = 40) -> np.ndarray:
     """(height, width): the pixels of about that colour."""
-    return np.abs(rgb.astype(int) - rgb_of(colour)).max(axis=2) <= within
+    pixels: np.ndarray = np.abs(rgb.astype(int) - rgb_of(colour)).max(axis=2) <= within
+    return pixels
 
 
 def has_near(mask: np.ndarray, point: Floats, within: int = 5) -> bool:
@@ -130,8 +131,8 @@ def test_who_is_hidden_for_a_moment_is_presumed_and_who_is_gone_is_not_drawn(dan
 
 
 def test_who_dances_alone_is_the_lead(dancers: tuple[Dancer, Dancer]) -> None:
-    alone = [Moment(moment.time_s, moment.dancers[:1]) for moment in dancing.seen().moments]
-    lead, follow = couple(type(dancing.seen())(tuple(alone), SIZE))
+    alone = [FrameDetections(moment.time_s, moment.dancers[:1]) for moment in known_dancers.seen().moments]
+    lead, follow = couple(type(known_dancers.seen())(tuple(alone), SIZE))
     assert lead.at(1.0, SIZE) is not None
     assert follow.at(1.0, SIZE) is None
     assert follow.stretches(sure=False) == []
@@ -159,7 +160,7 @@ def test_what_does_not_decode_is_poison_and_leaves_no_file(move: MoveSummary, tm
     with pytest.raises(Poison):
         write_video(tmp_path / "in.mp4", move, (), tmp_path / "out.mp4")
     with pytest.raises(Poison):
-        keys.draw_keys(tmp_path / "in.mp4", move, (), tmp_path / "out.png")
+        key_frames.draw_keys(tmp_path / "in.mp4", move, (), tmp_path / "out.png")
     assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
 
 
@@ -184,7 +185,7 @@ def test_tiles_show_the_skeleton_upon_the_dancer_at_one_scale(dancers: tuple[Dan
     scenes = []
     for time_s in (0.2, 0.8, 2.4, 3.6):  # at the last the lead alone, who would fit in at a larger scale
         bodies = [body for dancer in dancers if (body := dancer.at(time_s, SIZE))]
-        scenes.append(Scene(Picture(time_s, dancing.slope().astype(np.uint8)), tuple(bodies)))
+        scenes.append(Scene(Picture(time_s, known_dancers.slope().astype(np.uint8)), tuple(bodies)))
     shown = tiles(scenes, 202)
     assert len({tile.shape for tile in shown}) == 1
     scales = []
@@ -216,7 +217,7 @@ def _origin(tile: np.ndarray) -> list[np.ndarray]:
 
 
 def test_a_tile_without_dancers_shows_where_they_were(dancers: tuple[Dancer, Dancer]) -> None:
-    picture = Picture(0.2, dancing.slope().astype(np.uint8))
+    picture = Picture(0.2, known_dancers.slope().astype(np.uint8))
     body = dancers[0].at(0.2, SIZE)
     assert body is not None
     one, other = tiles([Scene(picture, (body,)), Scene(picture, ())], 202)
@@ -232,7 +233,7 @@ def test_a_tile_without_dancers_shows_where_they_were(dancers: tuple[Dancer, Dan
 def test_key_frames_of_a_whole_eight_have_their_counts_and_times_below(
     path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer]
 ) -> None:
-    said = words(keys.figure(path, move, dancers))
+    said = words(key_frames.figure(path, move, dancers))
     assert said[:4] == ["follow", "lead", "dashed, pale: hidden for a moment", "to_and_fro"]
     for fact in ("basic step", "beginner", "energy low", "150.0 BPM", "4.0 s", "70%"):
         assert fact in said[4]
@@ -246,18 +247,18 @@ def test_key_frames_of_a_whole_eight_have_their_counts_and_times_below(
 def test_the_sheet_shows_both_skeletons_and_when_each_is_seen(
     path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path
 ) -> None:
-    keys.draw_keys(path, move, dancers, tmp_path / "new" / "keys.png")
+    key_frames.draw_keys(path, move, dancers, tmp_path / "new" / "keys.png")
     image = cv2.imread(str(tmp_path / "new" / "keys.png"))
     assert image is not None
-    assert image.shape[1] == SHEET_PX
+    assert image.shape[1] == CANVAS_PX
     rgb = image[..., ::-1]
-    lefts = [LEFT + n * (keys.TILE_PX + 8) for n in range(8)]
-    shown = [rgb[112 : 112 + keys.TILE_PX, left : left + keys.TILE_PX] for left in lefts]
+    lefts = [LEFT + n * (key_frames.TILE_PX + 8) for n in range(8)]
+    shown = [rgb[112 : 112 + key_frames.TILE_PX, left : left + key_frames.TILE_PX] for left in lefts]
     of_lead, of_follow = (np.array([like(tile, colour).sum() for tile in shown]) for colour in (LEAD, FOLLOW))
     assert of_lead.min() > 500
     assert of_follow[4] < 0.8 * np.delete(of_follow, 4).min()  # at 1.6 s only presumed
     bars = rgb[-120:]
-    lead, follow = (like(bars, colour, 3).any(axis=0)[LEFT : LEFT + WIDTH] for colour in (LEAD, FOLLOW))
+    lead, follow = (np.any(like(bars, colour, 3), axis=0)[LEFT : LEFT + WIDTH] for colour in (LEAD, FOLLOW))
     assert lead.mean() > 0.95
     for time_s, there in ((1.0, True), (1.55, False), (2.5, True), (3.5, False)):
         assert follow[round(time_s / SECONDS * WIDTH)] == there
@@ -267,15 +268,15 @@ def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveS
     beats = tuple(0.4 * n for n in range(34))
     long = {"beats": beats, "counts": tuple(n % 8 + 1 for n in range(34))}
     eights = tuple(move.eights[0].model_copy(update={"start_beat": n}) for n in (0, 8, 16))
-    rows = keys.rows_of(move.model_copy(update=long | {"eights": eights}))
+    rows = key_frames.rows_of(move.model_copy(update=long | {"eights": eights}))
     assert [row.name for row in rows] == ["eight 1", "eight 2"]
     assert rows[1].moments == tuple((beats[n], n - 7) for n in range(8, 16))
-    (spread,) = keys.rows_of(move.model_copy(update=long | {"eights": ()}))
+    (spread,) = key_frames.rows_of(move.model_copy(update=long | {"eights": ()}))
     assert len(spread.moments) == 8
     assert (spread.moments[0][0], spread.moments[-1][0]) == (beats[0], beats[-1])
-    (few,) = keys.rows_of(move.model_copy(update={"beats": beats[:3], "counts": (7, 8, 1), "eights": ()}))
+    (few,) = key_frames.rows_of(move.model_copy(update={"beats": beats[:3], "counts": (7, 8, 1), "eights": ()}))
     assert [count for _, count in few.moments] == [7, 8, 1]
-    (none,) = keys.rows_of(move.model_copy(update={"beats": (), "counts": (), "eights": ()}))
+    (none,) = key_frames.rows_of(move.model_copy(update={"beats": (), "counts": (), "eights": ()}))
     assert len(none.moments) == 1
 
 
@@ -284,7 +285,7 @@ def test_no_name_is_too_odd_and_no_clip_too_bare(
     name: str, path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer]
 ) -> None:
     odd = move.model_copy(update={"name": name, "category": name, "beats": (0.5,), "counts": (3,), "eights": ()})
-    canvas = FigureCanvasAgg(keys.figure(path, odd, dancers))
+    canvas = FigureCanvasAgg(key_frames.figure(path, odd, dancers))
     canvas.draw()
     assert "no whole eight" in words(canvas.figure)
 
@@ -313,7 +314,7 @@ def test_the_sound_is_heard_when_it_was(path: Path, drawn: Path) -> None:
 
 
 def test_a_clip_without_sound_is_drawn_too(move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path) -> None:
-    write_video(dancing.clip(tmp_path / "mute.mp4", sound=False), move, dancers, tmp_path / "drawn.mp4")
+    write_video(known_dancers.clip(tmp_path / "mute.mp4", sound=False), move, dancers, tmp_path / "drawn.mp4")
     with av.open(str(tmp_path / "drawn.mp4")) as container:
         assert [stream.type for stream in container.streams] == ["video"]
 
@@ -361,7 +362,7 @@ def test_no_clip_is_too_small_for_what_is_drawn_on_it(
     small = write_drawn_clip(tmp_path / "small.mp4", 1.0, 10, size)
     write_video(small, move, dancers, tmp_path / "drawn.mp4")
     assert frames(tmp_path / "drawn.mp4")[5][1].shape == (size[1], size[0], 3)
-    keys.draw_keys(small, move, dancers, tmp_path / "keys.png")
+    key_frames.draw_keys(small, move, dancers, tmp_path / "keys.png")
 
 
 def test_a_count_fades_until_the_next() -> None:
@@ -386,7 +387,7 @@ def points(many: int, categories: int = 3) -> list[MapPoint]:
 
 def test_like_moves_are_nearer_than_unlike_ones() -> None:
     flat, share = places(np.array([point.embedding for point in points(12)]))
-    near, far = [], []
+    near, far = list[float](), list[float]()
     for a, b in combinations(range(12), 2):
         (near if a % 3 == b % 3 else far).append(float(np.linalg.norm(flat[a] - flat[b])))
     assert max(near) < 0.3 * min(far)
@@ -412,13 +413,13 @@ def test_few_moves_make_a_map(many: int, tmp_path: Path) -> None:
     draw_map(points(many), tmp_path / "map.png")
     image = cv2.imread(str(tmp_path / "map.png"))
     assert image is not None
-    assert image.shape[1] == SHEET_PX
-    assert {f"clip_{n}" for n in range(many)} <= set(words(library.figure(points(many))))
+    assert image.shape[1] == CANVAS_PX
+    assert {f"clip_{n}" for n in range(many)} <= set(words(library_map.figure(points(many))))
 
 
 def test_moves_that_are_all_alike_make_a_map() -> None:
     (one,) = points(1)
-    drawn = library.figure([one] * 4)
+    drawn = library_map.figure([one] * 4)
     assert words(drawn)[0] == "The library: 4 moves"
     assert np.isfinite(_offsets(drawn)).all()
 
@@ -428,14 +429,14 @@ def _offsets(drawn: Figure) -> Floats:
 
 
 def test_a_unit_is_as_long_in_both_directions() -> None:
-    placed = library.pixels(np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]))
+    placed = library_map.pixels(np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]))
     across, up = (np.linalg.norm(placed[n] - placed[0]) for n in (1, 2))
     assert across == pytest.approx(3 * up)
     assert placed[2, 1] < placed[0, 1]
 
 
 def test_names_cover_neither_each_other_nor_a_point() -> None:
-    drawn = library.figure(points(60, categories=60))
+    drawn = library_map.figure(points(60, categories=60))
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     boxes = [text.get_window_extent() for text in drawn.axes[0].texts if text.get_text().startswith("clip_")]
@@ -447,7 +448,7 @@ def test_names_cover_neither_each_other_nor_a_point() -> None:
 
 
 def test_thousands_of_moves_are_points_without_names(tmp_path: Path) -> None:
-    drawn = library.figure(points(3000, categories=50))
+    drawn = library_map.figure(points(3000, categories=50))
     assert not any(word.startswith("clip_") for word in words(drawn))
     assert "others" in words(drawn)
     assert len(_offsets(drawn)) >= 3000
@@ -456,7 +457,7 @@ def test_thousands_of_moves_are_points_without_names(tmp_path: Path) -> None:
 def test_categories_are_told_apart_and_counted() -> None:
     looks = looks_of([f"kind_{n:02d}" for n in range(34)])
     assert len(set(looks.values())) == 34
-    said = words(library.figure(points(10)))
+    said = words(library_map.figure(points(10)))
     assert said[said.index("kind 00") + 1] == "4"
     assert said[said.index("kind 01") + 1] == "3"
 
@@ -464,8 +465,8 @@ def test_categories_are_told_apart_and_counted() -> None:
 def test_the_map_is_coloured_by_category() -> None:
     known = points(12)
     looks = looks_of([point.category for point in known])
-    drawn = library.figure(known)
-    placed = library.pixels(places(np.array([point.embedding for point in known]))[0])
+    drawn = library_map.figure(known)
+    placed = library_map.pixels(places(np.array([point.embedding for point in known]))[0])
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     rgb = np.asarray(canvas.buffer_rgba())[..., :3]
@@ -474,10 +475,10 @@ def test_the_map_is_coloured_by_category() -> None:
 
 
 def test_boxes_of_the_map_hold_all_points() -> None:
-    drawn = library.figure(points(40))
+    drawn = library_map.figure(points(40))
     frame = next(patch for patch in drawn.axes[0].patches if isinstance(patch, Rectangle))
-    inside = library.pixels(places(np.array([point.embedding for point in points(40)]))[0])
-    low, high = np.array(frame.get_xy()), frame.get_bbox().max
+    inside = library_map.pixels(places(np.array([point.embedding for point in points(40)]))[0])
+    low, high = np.array(frame.get_xy()), np.array(frame.get_bbox().max)
     assert ((inside > low + 20) & (inside < high - 20)).all()
 
 
@@ -493,7 +494,7 @@ def test_nothing_heavy_is_loaded_before_it_draws(module: str) -> None:
 def test_pyplot_is_never_loaded(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from agents.move_indexing.draw_job import MapPoint;"
-        "from agents.move_indexing.picture.library import draw_map;"
+        "from agents.move_indexing.move_pictures.library_map import draw_map;"
         "draw_map([MapPoint(name='a', category='b', embedding=(1.0, 0.0))], Path(sys.argv[1]));"
         "sys.exit('matplotlib.pyplot' in sys.modules)"
     )

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from agents.move_indexing.dancers.tracks import follow
-from tests.unit.move_indexing.kit import MakeBody
+from tests.unit.move_indexing.bodies import MakeBody
 
 
 def test_a_short_gap_is_bridged_and_a_long_one_is_not(body: MakeBody) -> None:

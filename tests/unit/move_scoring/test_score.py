@@ -22,8 +22,8 @@ from schemas.base import MediaFacts, Options
 from schemas.faults import Poison, Retryable
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored, Scores
-from streams.testing import work_of
-from tests.unit.move_scoring.making import make_analysis, make_index, make_library, make_move, make_song, score_of
+from streams.testing import event_after, work_of
+from tests.unit.move_scoring.builders import make_analysis, make_index, make_library, make_move, make_song, score_of
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
@@ -61,14 +61,14 @@ def test_partial_phrases_and_breaks_stand_for_themselves() -> None:
 
 def test_a_phrase_knows_its_own_tempo_energy_and_section() -> None:
     beats = [1 + 0.5 * index for index in range(9)] + [5 + 0.4 * index for index in range(1, 9)]
-    sections = tuple(
-        Section(start_s=start, end_s=start + 5, label=label, rhythm=rhythm)
-        for start, label, rhythm in ((0.0, "verse", "derecho"), (5.0, "mambo", "mambo"))
+    sections = (
+        Section(start_s=0.0, end_s=5.0, label="verse", rhythm="derecho"),
+        Section(start_s=5.0, end_s=10.0, label="mambo", rhythm="mambo"),
     )
     analysis = make_analysis([*EIGHTS[:16], 1], beats=beats, energy=[0.2] * 8 + [0.8] * 9, sections=sections)
     slow, fast, _ = cut_phrases(analysis)
-    assert (slow.tempo_bpm, fast.tempo_bpm) == (pytest.approx(120), pytest.approx(150))
-    assert (slow.energy, fast.energy) == (pytest.approx(0.2), pytest.approx(0.8))
+    assert (slow.tempo_bpm, fast.tempo_bpm) == pytest.approx((120, 150))
+    assert (slow.energy, fast.energy) == pytest.approx((0.2, 0.8))
     assert (slow.section, slow.rhythm, fast.section, fast.label) == (0, "derecho", 1, "mambo")
 
 
@@ -261,7 +261,7 @@ def make_tools(library: MoveIndex | None, folder: Path) -> Tools:
 def test_the_step_works_from_event_to_event(thousand: MoveIndex, tmp_path: Path) -> None:
     tools, before = make_tools(thousand, tmp_path), event()
     scores = work_of(STEP, before, tools)
-    after = STEP.emit(before, scores)
+    after = event_after(STEP, before, scores)
     assert MovesScored.model_validate_json(after.model_dump_json()) == after
     assert (after.analysis, after.song, after.request_id) == (before.analysis, before.song, "r1")
     assert STEP.subject(before, scores) == before.song.sha256

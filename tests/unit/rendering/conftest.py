@@ -12,7 +12,7 @@ from agents.step import Tools
 from schemas.rendered import Video
 from schemas.sequence_planned import SequencePlanned
 from tests.unit.media.known_media import Clip, click_samples, make_clips, write_wav
-from tests.unit.rendering.kit import FolderStore, make_tools, planned, render_event, segment
+from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, segment
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from infra.base.atomic_file import sha256_of
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
 from schemas.sequence_planned import Segment, SequencePlanned
+from streams.testing import event_after
 from tests.unit.media.known_media import (
     Clip,
     Shown,
@@ -26,8 +27,8 @@ from tests.unit.media.known_media import (
     shown_frames,
     write_wav,
 )
+from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, segment
 from tests.unit.rendering.conftest import Scene
-from tests.unit.rendering.kit import FolderStore, make_tools, planned, render_event, segment
 
 TICK_S = 1 / 90_000
 
@@ -49,8 +50,13 @@ def kept_times(clip: Clip) -> dict[int, float]:
 
 def packets(path: Path) -> list[tuple[int, int, int, bool]]:
     with av.open(str(path)) as reader:
-        found = [p for p in reader.demux(video=0) if p.pts is not None]
-        return [(p.pts, p.dts, p.duration, p.is_keyframe) for p in found]
+        found = []
+        for packet in reader.demux(video=0):
+            if packet.pts is not None:
+                assert packet.dts is not None
+                assert packet.duration is not None
+                found.append((packet.pts, packet.dts, packet.duration, packet.is_keyframe))
+        return found
 
 
 def test_every_frame_is_of_the_clip_planned_there(scene: Scene, shown: list[Shown]) -> None:
@@ -266,7 +272,7 @@ def test_a_clip_that_is_not_in_the_store_is_refused(scene: Scene, tmp_path: Path
     part = segment(scene.clips["24"], 0, [0.5, 1.0]).model_copy(update={"clip_sha256": "0" * 64})
     event = planned([part], [], scene.event.song)
     plan = event.plan.model_copy(update={"clips": {"0" * 64: scene.clips["24"].beats}})
-    assert failing(scene, tmp_path, event.model_copy(update={"plan": plan})) == "not_in_store"
+    assert failing(scene, tmp_path, event.model_copy(update={"plan": plan})) == "unknown_media"
 
 
 @pytest.mark.parametrize("pattern", ["*.mp4", "*.m4a"])
@@ -327,7 +333,7 @@ def test_a_remembered_video_holds_while_it_is_whole(scene: Scene, tmp_path: Path
 
 
 def test_the_step_says_what_was_rendered(scene: Scene) -> None:
-    said = STEP.emit(scene.event, scene.video)
+    said = event_after(STEP, scene.event, scene.video)
     assert isinstance(said, Rendered)
     assert STEP.subject(scene.event, scene.video) == scene.event.song.sha256
     assert (said.segments, said.video, said.title) == (scene.event.plan.segments, scene.video, scene.event.title)

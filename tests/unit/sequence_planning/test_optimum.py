@@ -11,12 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.sequence_planning.choices import Choice, Choices, stretch_term
-from agents.sequence_planning.grid import song_grid
-from agents.sequence_planning.path import Taken, _keep, best_path
+from agents.sequence_planning.dance_grid import dance_grid_of
+from agents.sequence_planning.path import (
+    CLIP_REPEAT_COST,
+    CLIP_REPEAT_FADE,
+    EXTRA_ROW_COST,
+    MAX_IN_A_ROW,
+    MOVE_REPEAT_COST,
+    MOVE_REPEAT_FADE,
+    REPEAT_COUNT_CAP,
+    PathStep,
+    _keep,
+    best_path,
+)
 from agents.sequence_planning.slots import Slot, cut_slots
+from agents.sequence_planning.transitions import FARTHEST, UNKNOWN
 from schemas.move_indexed import Move
-from tests.unit.move_scoring.making import make_analysis, make_move
-from tests.unit.sequence_planning.making import make_scores
+from tests.unit.move_scoring.builders import make_analysis, make_move
+from tests.unit.sequence_planning.builders import make_scores
 
 EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
 
@@ -24,7 +36,7 @@ EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
 def problem(moves: list[Move], phrases: int, seed: int) -> tuple[tuple[Slot, ...], list[tuple[Choice, ...]]]:
     song = make_analysis(EIGHTS * phrases, first_s=0.0, tail_s=0.48)
     scores = make_scores(song, moves, seed)
-    slots = cut_slots(song_grid(song, "full"), scores.phrases)
+    slots = cut_slots(dance_grid_of(song, "full"), scores.phrases)
     choices = Choices(scores, seed)
     return slots, [choices.for_slot(slot) for slot in slots]
 
@@ -36,32 +48,32 @@ def worth(way: tuple[Choice, ...]) -> float:
         total += choice.value
         before = way[place - 1] if place else None
         row = row + 1 if before and before.move == choice.move else 1
-        if row > 2:
-            total -= 12.0
+        if row > MAX_IN_A_ROW:
+            total -= EXTRA_ROW_COST
         if before is None or (before.clip == choice.clip and before.end == choice.first):
             continue
         total -= apart(before.end_pose, choice.start_pose)
-        total -= 1.0 * lately([shown.clip == choice.clip for shown in way[:place]], 0.95)
-        total -= 0.3 * lately([shown.move == choice.move for shown in way[:place]], 0.85)
+        total -= CLIP_REPEAT_COST * lately([shown.clip == choice.clip for shown in way[:place]], CLIP_REPEAT_FADE)
+        total -= MOVE_REPEAT_COST * lately([shown.move == choice.move for shown in way[:place]], MOVE_REPEAT_FADE)
     return total
 
 
 def lately(shown: list[bool], fades: float) -> float:
-    """1 for each time it was shown, less by `fades` a phrase since, and never more than 2."""
+    """1 for each time it was shown, less by `fades` a phrase since, and never more than `REPEAT_COUNT_CAP`."""
     often = 0.0
     for same in shown:
-        often = min(2.0, often * fades + same)
+        often = min(REPEAT_COUNT_CAP, often * fades + same)
     return often
 
 
 def apart(end: tuple[float, ...], start: tuple[float, ...]) -> float:
     if not end or not start:
-        return 0.5
+        return UNKNOWN
     ways = [math.hypot(end[i] - start[i], end[i + 1] - start[i + 1]) for i in range(0, len(end), 2)]
-    return min(2.0, sum(ways) / len(ways))
+    return min(FARTHEST, sum(ways) / len(ways))
 
 
-def told(path: list[Taken]) -> float:
+def told(path: list[PathStep]) -> float:
     return sum(taken.choice.value + taken.transition + taken.variety for taken in path)
 
 

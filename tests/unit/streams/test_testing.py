@@ -11,7 +11,7 @@ from schemas.audio_analyzed import AudioAnalyzed
 from schemas.base import MediaFacts, Options
 from streams.testing import run_step, tools_below
 from streams.topics import AUDIO_ANALYZED, MOVES_SCORED
-from tests.unit.move_scoring.making import make_index, make_library, make_song
+from tests.unit.move_scoring.builders import make_index, make_library, make_song
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),

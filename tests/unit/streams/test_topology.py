@@ -13,6 +13,7 @@ from agents.rendering.agent import STEP as RENDERING
 from schemas.rendered import Rendered
 from streams import topology
 from streams.cli import main
+from streams.stage.runners import AnyStep
 from streams.steps import STEPS
 from streams.topics import TOPICS, specs
 
@@ -46,7 +47,8 @@ def test_the_diagram_has_an_arrow_for_each_topic_between_steps() -> None:
 
 
 def test_a_step_that_is_added_is_in_the_diagram_and_ends_no_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    delivery = replace(RENDERING, name="delivery", consumes=Rendered, produces=None, emit=None, ending=None)
+    rendering: AnyStep = RENDERING
+    delivery = replace(rendering, name="delivery", consumes=Rendered, produces=None, emit=None, ending=None)
     monkeypatch.setattr(topology, "STEPS", (*STEPS, delivery))
     assert "    rendering -- rendered --> delivery" in topology.mermaid().splitlines()
     ended = next(topic for topic in topology.topology()["topics"] if topic["payload"] == "RequestEnded")

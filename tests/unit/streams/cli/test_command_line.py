@@ -120,7 +120,7 @@ def test_a_file_that_must_not_or_cannot_be_written_is_named_and_left_alone(
 ) -> None:
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    song = shutil.copy(Path(__file__).parents[4] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3")
+    song = Path(shutil.copy(Path(__file__).parents[4] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3"))
     (tmp_path / "link.wav").symlink_to(song)
     done = _run("analyze", song, *arguments, "--json")
     assert json.loads(done.stdout)["reason"] == "bad_target"
@@ -133,7 +133,7 @@ def test_a_file_that_must_not_or_cannot_be_written_is_named_and_left_alone(
 
 
 def test_a_video_is_not_put_over_its_song(tmp_path: Path) -> None:
-    song = shutil.copy(Path(__file__).parents[4] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3")
+    song = Path(shutil.copy(Path(__file__).parents[4] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3"))
     done = _run("generate", song, "--out", song, "--json")
     assert json.loads(done.stdout)["reason"] == "bad_target"
     assert song.read_bytes()[:3] == b"ID3"

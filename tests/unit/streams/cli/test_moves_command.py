@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agents.move_indexing.dancers import kept
+from agents.move_indexing.dancers import detection_cache
 from infra.media_store import MediaStore
 from infra.move_index.edge import EdgeMoveIndex
 from infra.settings import load_settings
@@ -23,7 +23,7 @@ from streams.local.services import Endpoint
 from streams.page import library
 from streams.page.server import Page
 from tests.unit.infra.moves import MOVES, make_move
-from tests.unit.move_indexing import dancing
+from tests.unit.move_indexing import known_dancers
 
 _TOKEN = "t" * 43
 KNOWN = [
@@ -67,12 +67,12 @@ def page(monkeypatch: pytest.MonkeyPatch) -> FakePage:
 @pytest.fixture
 def clip(tmp_path: Path, page: FakePage, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A clip in the store and in the library, looked at already."""
-    path = dancing.clip(tmp_path / "clip.mp4")
+    path = known_dancers.clip(tmp_path / "clip.mp4")
     MediaStore(load_settings().media_dir).add(path, "video")
-    card = dancing.move(path)
+    card = known_dancers.move(path)
     page.known.append(Move(**card.model_dump(), embedding=MOVES[0].embedding))
-    monkeypatch.setattr(kept, "DancerFinder", dancing.Finder)
-    kept.watched(path, card.clip.sha256, "fast", Path("none"), load_settings().cache_dir)
+    monkeypatch.setattr(detection_cache, "DancerFinder", known_dancers.Finder)
+    detection_cache.cached_detections(path, card.clip.sha256, "fast", Path("none"), load_settings().cache_dir)
     return path
 
 
@@ -150,7 +150,7 @@ def test_a_move_is_drawn_by_a_child_to_where_it_is_wanted(clip: Path, tmp_path: 
     assert png.read_bytes()[:4] == b"\x89PNG"
     assert video.read_bytes()[4:8] == b"ftyp"
     assert "drawing png and video of to_and_fro" in done.stderr
-    one = run("show", dancing.move(clip).clip.sha256[:8], "--png", png)
+    one = run("show", known_dancers.move(clip).clip.sha256[:8], "--png", png)
     assert one.stdout == f"{png}\n"
 
 
@@ -163,7 +163,7 @@ def test_the_clip_itself_is_not_written_over(clip: Path) -> None:
 
 
 def test_a_clip_that_left_the_store_is_one_line(clip: Path, tmp_path: Path) -> None:
-    sha256 = dancing.move(clip).clip.sha256
+    sha256 = known_dancers.move(clip).clip.sha256
     MediaStore(load_settings().media_dir).path(sha256).unlink()
     reason, line = failed("show", "to_and_fro", "--png", tmp_path / "a.png")
     assert reason == "unknown_media"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from schemas.faults import Poison, Retryable
 from streams.cli import main
-from streams.cli.plain import json_in, shown, shown_bytes
+from streams.cli.safe_text import escaped, escaped_bytes, parse_json
 from streams.envelope import Headers, Record
 from streams.operations.redrive import LetterFilter, choose, letter_named, letters_topic, redriven_headers
 from streams.operations.topic_history import parse_bound, parse_time
@@ -140,24 +140,27 @@ def test_a_whole_number_is_an_offset() -> None:
 
 @given(st.text() | st.characters(categories=["Cc", "Cf", "Zl", "Zp", "Co"]))
 def test_no_control_character_reaches_a_terminal(text: str) -> None:
-    assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in shown(text))
+    assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in escaped(text))
     for value in (text.encode("utf-8", "surrogatepass"), json.dumps({"a": text}, ensure_ascii=True).encode()):
-        seen = shown_bytes(value).replace("\n", "")
+        seen = escaped_bytes(value).replace("\n", "")
         assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in seen)
 
 
 @given(st.binary(max_size=5000))
 def test_any_bytes_are_shown_and_bounded(value: bytes) -> None:
-    assert len(shown_bytes(value, most=200)) < 500
+    assert len(escaped_bytes(value, most=200)) < 500
 
 
 def test_json_is_shown_as_json() -> None:
-    assert json.loads(shown_bytes('{"name": "canción", "n": [1, 2.5]}'.encode())) == {"name": "canción", "n": [1, 2.5]}
+    assert json.loads(escaped_bytes('{"name": "canción", "n": [1, 2.5]}'.encode())) == {
+        "name": "canción",
+        "n": [1, 2.5],
+    }
     for value in (b"[" * 100_000, b"[" * 900 + b"]" * 900, b"NaN", b"1e999", b"9" * 5000):
         try:
-            json.dumps({"json": json_in(value)}, allow_nan=False)
+            json.dumps({"json": parse_json(value)}, allow_nan=False)
         except ValueError:
-            assert shown_bytes(value)
+            assert escaped_bytes(value)
 
 
 def test_a_fault_that_may_pass_is_said_to() -> None:

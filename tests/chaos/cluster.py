@@ -1,0 +1,225 @@
+"""What chaos is done to: a data folder, a Kafka and workers as processes, all of which can be killed and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+from infra.kafka_jars import ensure_jars
+from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.settings import load_settings
+from streams.topics import specs
+from streams.worker.create_topics import ensure_topics
+
+_PROJECT = Path(__file__).resolve().parents[2]
+DEMO = _PROJECT / "data" / "demo"
+REAL_STEPS = "streams.worker"
+COUNTING = "tests.chaos.counting_worker"
+_READY_WITHIN_S = 120.0
+_STOPPED_WITHIN_S = 60.0
+_LOOK_EVERY_S = 0.05
+_TEND_EVERY_S = 0.5
+
+
+class Cluster:
+    """A folder with its Kafka and `workers` slots for workers that run `program`; nothing of it outlives the context.
+
+    A slot keeps its number when its worker is started again. Every start writes a log of its own below `logs`.
+    """
+
+    def __init__(self, folder: Path, program: str, workers: int = 2) -> None:
+        self.data = folder / "data"
+        self.logs = folder / "logs"
+        self.songs = self.data / "songs"
+        self.slots = range(workers)
+        self.bootstrap = ""
+        self.extra: dict[str, str] = {}  # of the environment, for workers that start from now on
+        self._folder = folder
+        self._program = program
+        self._processes: dict[int, subprocess.Popen[bytes]] = {}
+        self._starts = 0
+        self._born = time.monotonic()
+        self._stopping: set[int] = set()
+        class_path = ensure_jars(load_settings().user_cache_dir, print)
+        self._kafka = LocalKafka(self.data / "kafka", class_path, find_java(), installed_warm_up(class_path))
+
+    def __enter__(self) -> Cluster:
+        self.songs.mkdir(parents=True)
+        self.logs.mkdir()
+        self.bootstrap = self._kafka.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for process in self._processes.values():
+            _kill(process)
+        self._kafka.stop()
+        if error is not None:
+            print(f"what it left is in {self._folder}, the workers' logs in {self.logs}")
+
+    def say(self, text: str) -> None:
+        """Print what happens, and when: seconds since the rig was made."""
+        print(f"{time.monotonic() - self._born:7.1f} s  {text}")
+
+    def start(self, slot: int) -> None:
+        """Start the slot's worker, which has none running."""
+        self._starts += 1
+        self._stopping.discard(slot)
+        command = [sys.executable, "-P", "-m", self._program, str(os.getpid())]
+        with (self.logs / f"worker-{slot}-{self._starts:03d}.log").open("wb") as log:
+            self._processes[slot] = subprocess.Popen(
+                command, cwd=self._folder, env=self._env(slot), stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+
+    async def start_all(self) -> None:
+        """Make the topics, start all workers and wait until they are ready."""
+        await ensure_topics(self.bootstrap, specs())
+        for slot in self.slots:
+            self.start(slot)
+            await self.ready(slot)
+
+    async def ready(self, slot: int) -> None:
+        """Return when the slot's worker says that it is ready."""
+        process = self._processes[slot]
+        deadline = time.monotonic() + _READY_WITHIN_S
+        while not await asyncio.to_thread(self._is_ready, process.pid):
+            assert process.poll() is None, f"worker {slot} ended at its start with {process.returncode}: {self.logs}"
+            assert time.monotonic() < deadline, f"worker {slot} was not ready in {_READY_WITHIN_S:.0f} s: {self.logs}"
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    def kill(self, slot: int) -> float:
+        """SIGKILL the slot's worker; the moment, seconds since the epoch."""
+        moment = time.time()
+        _kill(self._processes[slot])
+        return moment
+
+    def kill_child(self, slot: int, which: int) -> float | None:
+        """SIGKILL one of the worker's children; the moment, or None where it has none."""
+        children = _children(self._processes[slot].pid)
+        if not children:
+            return None
+        moment = time.time()
+        children[which % len(children)].kill()
+        return moment
+
+    async def stop(self, slot: int) -> int:
+        """SIGTERM the slot's worker and wait for its end; its exit code, -9 where it had to be killed."""
+        process = self._processes[slot]
+        self._stopping.add(slot)
+        process.send_signal(signal.SIGTERM)
+        try:
+            return await asyncio.to_thread(process.wait, _STOPPED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            _kill(process)
+            return -signal.SIGKILL
+
+    def pid(self, slot: int) -> int:
+        """The process id of the slot's worker."""
+        return self._processes[slot].pid
+
+    def revive(self) -> list[int]:
+        """Start again the workers that ended without being told to; their slots."""
+        fallen = [slot for slot, process in self._processes.items() if process.poll() is not None]
+        fallen = [slot for slot in fallen if slot not in self._stopping]
+        for slot in fallen:
+            self.say(f"worker {slot} ended by itself with {self._processes[slot].returncode}, see {self.logs}")
+            self.start(slot)
+        return fallen
+
+    def log_of(self, slot: int) -> str:
+        """What the slot's worker wrote since its last start."""
+        return max(self.logs.glob(f"worker-{slot}-*.log")).read_text(errors="replace")
+
+    def lose_topics(self) -> None:
+        """Stop the broker, delete all it has, and start it anew. No worker may run."""
+        self._kafka.stop()
+        shutil.rmtree(self.data / "kafka")
+        self.bootstrap = self._kafka.start()
+
+    async def bounce_kafka(self, down_s: float) -> float:
+        """SIGKILL the broker, start it again after `down_s` on the same port; the moment it answers again."""
+        pid, address = self._kafka.pid, self.bootstrap
+        assert pid is not None, "Kafka is not running"
+        os.kill(pid, signal.SIGKILL)
+        await asyncio.sleep(down_s)
+        self.bootstrap = await asyncio.to_thread(self._kafka.start)
+        assert self.bootstrap == address, "Kafka came back on another port: something took its own"
+        return time.time()
+
+    def _is_ready(self, pid: int) -> bool:
+        for file in (self.data / "run").glob("worker-*.json"):
+            try:
+                address = json.loads(file.read_text())
+                if address["pid"] == pid:
+                    urllib.request.urlopen(address["url"] + "/readyz", timeout=5).close()  # noqa: S310 - our own page
+                    return True
+            except (OSError, ValueError):
+                continue
+        return False
+
+    def _env(self, slot: int) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
+        cache = {name: os.environ[name] for name in ("BACHATA_CACHE_DIR",) if name in os.environ}
+        found = [str(_PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        ours = {
+            "PYTHONPATH": os.pathsep.join(found),
+            "BROKER_CLIENT_ID": client_id(slot),  # Faust reads it: by it the group's members are told apart
+            "BACHATA_KAFKA": self.bootstrap,
+            "BACHATA_DATA_DIR": str(self.data),
+            "BACHATA_ALLOWED_ROOTS": f"{self.songs}:{DEMO}",
+        }
+        return kept | cache | ours | self.extra
+
+
+@asynccontextmanager
+async def tended(rig: Cluster) -> AsyncIterator[list[int]]:
+    """Workers that end by themselves are started again while the context lasts; the slots of those that did."""
+    fallen: list[int] = []
+
+    async def tend() -> None:
+        while True:
+            fallen.extend(rig.revive())
+            await asyncio.sleep(_TEND_EVERY_S)
+
+    task = asyncio.create_task(tend())
+    try:
+        yield fallen
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def client_id(slot: int) -> str:
+    """What the slot's worker calls itself in the consumer group."""
+    return f"chaos-{slot}"
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+    process.wait()
+
+
+def _children(pid: int) -> list[psutil.Process]:
+    found = []
+    for process in psutil.Process(pid).children():
+        try:
+            if "streams.worker.step_process" in process.cmdline():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

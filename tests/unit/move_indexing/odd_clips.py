@@ -1,0 +1,94 @@
+"""Clips that are not what a teacher would send: made of the demo couple."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from agents.media.sampled_frames import Frame, sampled
+from tests.unit.media.media_builders import write_drawn_clip
+
+_DEMO = Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
+_SIZE = (640, 360)
+Pixels = npt.NDArray[np.integer[Any] | np.floating[Any]]  # (height, width, 3), RGB, 0-255
+Picture = Callable[[float], Pixels]
+
+
+def _couple() -> list[Frame]:
+    return list(sampled(_DEMO / "basic_side.mp4", 15.0))
+
+
+def _shown(frames: list[Frame], time_s: float) -> Pixels:
+    return cv2.resize(frames[int(time_s * 15) % len(frames)].rgb, _SIZE)
+
+
+def couple() -> Picture:
+    """The demo couple as it is."""
+    frames = _couple()
+    return lambda time_s: _shown(frames, time_s)
+
+
+def one_person() -> Picture:
+    """The taller of the demo couple alone: the half of the picture beyond is an empty wall."""
+    frames = _couple()
+
+    def picture(time_s: float) -> Pixels:
+        rgb = _shown(frames, time_s).copy()
+        rgb[:, 275:] = rgb[:, 600:601]
+        return rgb
+
+    return picture
+
+
+def five_people() -> Picture:
+    """The couple in front, and three others behind, smaller."""
+    frames = _couple()
+
+    def picture(time_s: float) -> Pixels:
+        rgb = _shown(frames, time_s).copy()
+        other = cv2.resize(rgb[20:345, 200:440], None, fx=0.55, fy=0.55)
+        for x, columns in ((10, other), (500, other[:, : other.shape[1] // 2])):
+            rgb[120 : 120 + len(columns), x : x + columns.shape[1]] = columns
+        return rgb
+
+    return picture
+
+
+def mirror() -> Picture:
+    """The couple, and its smaller reflection beside it."""
+    frames = _couple()
+
+    def picture(time_s: float) -> Pixels:
+        rgb = _shown(frames, time_s).copy()
+        seen = cv2.resize(rgb[20:345, 200:440], None, fx=0.6, fy=0.6)[:, ::-1]
+        rgb[90 : 90 + len(seen), 485 : 485 + seen.shape[1]] = seen
+        return rgb
+
+    return picture
+
+
+def black() -> Picture:
+    """Nothing at all."""
+    return lambda _: np.zeros((_SIZE[1], _SIZE[0], 3))
+
+
+def larger(picture: Picture, size: tuple[int, int]) -> Picture:
+    """The middle of it, (width, height) pixels large, without squeezing it."""
+
+    def cut(time_s: float) -> Pixels:
+        rgb = picture(time_s).astype(np.uint8)
+        wide = min(_SIZE[0], round(_SIZE[1] * size[0] / size[1]))
+        left = (_SIZE[0] - wide) // 2
+        return cv2.resize(rgb[:, left : left + wide], size)
+
+    return cut
+
+
+def write(path: Path, picture: Picture, seconds: float, fps: int, size: tuple[int, int] = _SIZE) -> Path:
+    """The clip, with a click on each beat at 120 BPM."""
+    return write_drawn_clip(path, seconds=seconds, fps=fps, size=size, click_bpm=120.0, picture=picture)

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.move_indexing.agent import STEP
+from agents.move_indexing.dancers.dance import Dance, analyze_dance
+from agents.move_indexing.dancers.detection_cache import detect_dancers
+from agents.move_indexing.dancers.detections import HIPS, middle
+from agents.step import Tools
+from schemas.base import Source
+from schemas.faults import Poison
+from schemas.move_submitted import MoveSubmitted
+from streams.testing import work_of
+from tests.unit.move_indexing import odd_clips
+
+
+def _dance(path: Path, pose_model: Path) -> Dance:
+    return analyze_dance(detect_dancers(path, "fast", pose_model).moments)
+
+
+def _middle_x(dance: Dance) -> float:
+    return float(np.mean([middle(track.xy, HIPS)[:, 0].mean() for track in (dance.lead, dance.follow)]))
+
+
+def _submitted(path: Path) -> MoveSubmitted:
+    return MoveSubmitted(source=Source(path=str(path)), clip="odd", request_id="r1")
+
+
+def test_one_person_is_a_move_that_says_so(tools: Tools, tmp_path: Path) -> None:
+    path = odd_clips.write(tmp_path / "one.mp4", odd_clips.one_person(), 5.0, 15)
+    move = work_of(STEP, _submitted(path), tools)
+    assert move.dancers.one > 0.9
+    assert move.dancers.both < 0.1
+    assert any("both dancers" in warning for warning in move.warnings)
+    assert move.motion is not None
+    assert move.motion.couple is None
+    assert move.motion.energy >= 0
+    assert all(eight.start_pose == () for eight in move.eights)
+
+
+@pytest.mark.parametrize("crowd", [odd_clips.five_people, odd_clips.mirror])
+def test_the_couple_in_front_is_told_from_who_is_behind(
+    crowd: Callable[[], odd_clips.Picture], pose_model: Path, tmp_path: Path
+) -> None:
+    alone = _dance(odd_clips.write(tmp_path / "couple.mp4", odd_clips.couple(), 3.0, 15), pose_model)
+    among = _dance(odd_clips.write(tmp_path / "crowd.mp4", crowd(), 3.0, 15), pose_model)
+    assert among.dancers.both > 0.9
+    assert _middle_x(among) == pytest.approx(_middle_x(alone), abs=8)
+
+
+def test_black_frames_are_refused(tools: Tools, tmp_path: Path) -> None:
+    with pytest.raises(Poison) as fault:
+        work_of(STEP, _submitted(odd_clips.write(tmp_path / "black.mp4", odd_clips.black(), 3.0, 15)), tools)
+    assert fault.value.reason == "nobody"
+    assert "both dancers" in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("fps", "size", "seconds"), [(8, (640, 360), 5.0), (10, (3840, 2160), 2.0), (30, (360, 640), 2.0)]
+)
+def test_slow_large_and_upright_clips_show_the_couple(
+    fps: int, size: tuple[int, int], seconds: float, pose_model: Path, tmp_path: Path
+) -> None:
+    shown = odd_clips.couple() if size == (640, 360) else odd_clips.larger(odd_clips.couple(), size)
+    dance = _dance(odd_clips.write(tmp_path / "clip.mp4", shown, seconds, fps, size), pose_model)
+    assert dance.dancers.one > 0.9
+    assert len(dance.lead.times) == pytest.approx(10 * seconds, abs=2)
+    assert size == (360, 640) or dance.dancers.both > 0.9

@@ -1,0 +1,101 @@
+"""The grid that is danced to, at its ends above all, and the slots it is cut into."""
+
+from __future__ import annotations
+
+import pytest
+
+from agents.sequence_planning.dance_grid import dance_grid_of
+from agents.sequence_planning.slots import cut_slots
+from tests.unit.move_scoring.builders import make_analysis, make_move
+from tests.unit.sequence_planning.builders import make_scores
+
+EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]  # at 125 BPM: 0.48 s a beat
+
+
+@pytest.mark.parametrize(
+    ("first_s", "times", "counts"),
+    [
+        (0.0, (0.0, 0.48), (1, 2)),
+        (0.20, (0.0, 0.68), (1, 2)),
+        (0.30, (0.0, 0.30, 0.78), (8, 1, 2)),
+        (0.60, (0.0, 0.60), (8, 1)),
+        (1.10, (0.0, 0.62, 1.10), (7, 8, 1)),
+        (1.30, (0.0, 0.34, 0.82, 1.30), (6, 7, 8, 1)),
+    ],
+)
+def test_a_whole_song_begins_at_nought(first_s: float, times: tuple[float, ...], counts: tuple[int, ...]) -> None:
+    grid = dance_grid_of(make_analysis(EIGHTS * 3, first_s=first_s), "full")
+    assert grid.times[: len(times)] == pytest.approx(times)
+    assert grid.counts[: len(counts)] == counts
+    assert grid.counts[-grid.first] == 1, "the first beat found"
+
+
+@pytest.mark.parametrize(
+    ("tail_s", "after_last_beat", "share"),
+    [
+        (0.01, (), 1.0),  # less than a frame: the beat before is played a little longer
+        (0.10, (0.10,), 0.10 / 0.48),
+        (0.48, (0.48,), 1.0),
+        (0.53, (0.53,), 1.0),  # no new move for a tenth of a beat
+        (0.72, (0.48, 0.72), 0.5),
+        (1.20, (0.48, 0.96, 1.20), 0.5),
+    ],
+)
+def test_a_whole_song_ends_where_it_ends(tail_s: float, after_last_beat: tuple[float, ...], share: float) -> None:
+    song = make_analysis(EIGHTS * 3, first_s=0.0, tail_s=tail_s)
+    grid = dance_grid_of(song, "full")
+    ends = (23 * 0.48, *(23 * 0.48 + after for after in after_last_beat)) if after_last_beat else (song.duration_s,)
+    assert grid.times[23:] == pytest.approx(ends)
+    assert grid.times[-1] == song.duration_s
+    assert grid.last_share == pytest.approx(share, abs=1e-6)
+
+
+def test_an_excerpt_begins_on_the_first_one_and_ends_on_the_nearest_beat() -> None:
+    song = make_analysis([6, 7, 8, *EIGHTS * 20], first_s=2.0)
+    grid = dance_grid_of(song, "30s")
+    assert grid.times[0] == song.beats[3]
+    assert abs(grid.times[-1] - grid.times[0] - 30) <= 0.24
+    assert set(grid.times) <= set(song.beats)
+    assert grid.first == 3
+
+
+def test_an_excerpt_of_a_short_song_goes_to_its_end() -> None:
+    song = make_analysis([7, 8, *EIGHTS], tail_s=1.0)
+    grid = dance_grid_of(song, "1min")
+    assert (grid.times[0], grid.times[-1]) == (song.beats[2], song.duration_s)
+
+
+def test_an_excerpt_of_a_song_without_a_one_begins_on_its_first_beat() -> None:
+    song = make_analysis([2, 3, 4] * 10)
+    assert dance_grid_of(song, "30s").times[0] == song.beats[0]
+
+
+def test_beats_beyond_the_song_are_left_out() -> None:
+    song = make_analysis(EIGHTS * 2).model_copy(update={"duration_s": 5.0})
+    assert dance_grid_of(song, "full").times[-1] == 5.0
+
+
+def slots_of(counts: list[int]) -> list[tuple[int, int, int, int]]:
+    song = make_analysis(counts, first_s=0.0, tail_s=0.48)
+    scores = make_scores(song, [make_move(1)])
+    return [
+        (slot.beats, slot.count, slot.into, slot.phrase)
+        for slot in cut_slots(dance_grid_of(song, "full"), scores.phrases)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "slots"),
+    [
+        ([*EIGHTS, *EIGHTS], [(8, 0, 0, 0), (8, 0, 0, 1)]),
+        ([6, 7, 8, *EIGHTS], [(3, 5, 0, 0), (8, 0, 0, 1)]),
+        ([*EIGHTS, 1, 2, 3], [(8, 0, 0, 0), (3, 0, 0, 1)]),
+        ([*EIGHTS, 1, 2, 3, 4, *EIGHTS], [(8, 0, 0, 0), (4, 0, 0, 1), (8, 0, 0, 2)]),
+        ([*EIGHTS, 5, 6, 7, 8, *EIGHTS], [(8, 0, 0, 0), (4, 0, 8, 0), (8, 0, 0, 1)]),
+        ([*EIGHTS, 8, *EIGHTS], [(4, 0, 0, 0), (5, 3, 4, 0), (8, 0, 0, 1)]),
+        ([3, 4, *EIGHTS], [(2, 2, 0, 0), (8, 0, 0, 1)]),
+    ],
+    ids=["whole", "head", "tail", "break", "twelve", "nine", "cut short"],
+)
+def test_slots(counts: list[int], slots: list[tuple[int, int, int, int]]) -> None:
+    assert slots_of(counts) == slots
