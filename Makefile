@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -44,9 +44,13 @@ format: $(VENV)/.synced ## Format the code
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-docs: $(VENV)/.synced ## Print the generated documents
+docs: $(VENV)/.synced ## Write the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
 	$(RUN) python -m infra.settings > docs/settings.md
+	$(RUN) python -m streams.topology
+
+frame: setup ## Make the picture of README.md again from the video of `make demo`
+	$(RUN) python -m data.generators.frame "$$($(BACHATA) demo)" 22.85 docs/frame.jpg
 
 quality-music: $(VENV)/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python -m tests.quality.quality_music $(SONGS)

@@ -22,6 +22,7 @@ _SECTIONS = {
     "Operations": {
         "dead-letters": ("dead_letters", "List, show and send back events that failed."),
         "replay": ("replay", "Send the events of a topic again, for steps that have changed."),
+        "topology": ("topology", "Show which steps read and write which topics."),
     },
     "Services and set-up": {
         "setup": ("doctor", "Download what the programs need: Kafka and the pose model."),
