@@ -29,7 +29,7 @@ from streams.testing import inline
 from streams.topics import APP_ID, MOVE_SUBMITTED, PARTITIONS, REQUEST_ENDED, SONG_SUBMITTED, Topic
 from streams.worker.build import build_worker
 from tests.chaos.counting_worker import COUNTING
-from tests.chaos.submissions import sending, submission, cheap_request
+from tests.chaos.submissions import cheap_request, sending, submission
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _REFUSED = 7

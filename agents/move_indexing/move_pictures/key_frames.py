@@ -32,7 +32,10 @@ _TITLE, _FACTS, _LEGEND = TextStyle(30, INK, bold=True), TextStyle(19, INK), Tex
 _NOTE, _PRESUMED = TextStyle(14, MUTED), "dashed, pale: hidden for a moment"
 _ROW, _ROW_TIME = TextStyle(15, INK, bold=True, align="right"), TextStyle(14, MUTED, align="right")
 _TIME = TextStyle(13, MUTED, align="right")
-_COUNTS = {1: TextStyle(24, ONE_COLOUR, bold=True, align="center"), 5: TextStyle(20, FIVE_COLOUR, bold=True, align="center")}
+_COUNTS = {
+    1: TextStyle(24, ONE_COLOUR, bold=True, align="center"),
+    5: TextStyle(20, FIVE_COLOUR, bold=True, align="center"),
+}
 _COUNT = TextStyle(17, MUTED, align="center")
 _NO_COUNT = "#c9ced5"
 

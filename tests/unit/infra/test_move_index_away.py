@@ -48,7 +48,10 @@ MISDEEDS: list[tuple[Callable[[FaultyQdrantServer], None], str]] = [
 
 @pytest.mark.parametrize(("misbehave", "said"), MISDEEDS, ids=["refuses", "hangs", "fails"])
 def test_a_server_that_is_away_comes_back(
-    gate: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch, misbehave: Callable[[FaultyQdrantServer], None], said: str
+    gate: FaultyQdrantServer,
+    monkeypatch: pytest.MonkeyPatch,
+    misbehave: Callable[[FaultyQdrantServer], None],
+    said: str,
 ) -> None:
     monkeypatch.setattr(server, "_ANSWER_WITHIN_S", 1)
     index = QdrantServerMoveIndex(gate.url)
@@ -79,7 +82,9 @@ def test_a_server_that_is_away_keeps_nobody_from_starting(gate: FaultyQdrantServ
     index.close()
 
 
-def test_who_waits_for_a_hanging_server_is_told_together(gate: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_waits_for_a_hanging_server_is_told_together(
+    gate: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(server, "_ANSWER_WITHIN_S", 1)
     index = QdrantServerMoveIndex(gate.url)
     gate.hang()
@@ -100,7 +105,9 @@ def test_who_waits_for_a_hanging_server_is_told_together(gate: FaultyQdrantServe
     index.close()
 
 
-def test_a_server_that_lost_the_collection_gets_a_new_one(gate: FaultyQdrantServer, served: QdrantServerMoveIndex) -> None:
+def test_a_server_that_lost_the_collection_gets_a_new_one(
+    gate: FaultyQdrantServer, served: QdrantServerMoveIndex
+) -> None:
     empty = QdrantServerMoveIndex(gate.url)
     gate.drop_collection()
     with pytest.raises(Unavailable, match=r"404 Not Found .*doesn't exist") as caught:
