@@ -1,13 +1,21 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
+# `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
+ifeq ($(origin PYTHON),command line)
+VENV := .venv-$(notdir $(PYTHON))
+export UV_PYTHON := $(PYTHON)
+else
+VENV := .venv
+endif
+export UV_PROJECT_ENVIRONMENT := $(VENV)
 RUN := $(UV) run --no-sync
-BACHATA := .venv/bin/bachata
+BACHATA := $(VENV)/bin/bachata
 
 help: ## Show these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
 
-setup: .venv/.synced ## Set up everything: environment, system libraries, Kafka, pose model
+setup: $(VENV)/.synced ## Set up everything: environment, system libraries, Kafka, pose model
 	@$(BACHATA) setup
 
 demo: setup ## Make a choreography video of a demo song
@@ -18,47 +26,54 @@ test: setup lint ## Check the code and run all tests but the long ones (under 10
 	$(RUN) pytest --ignore=tests/broker -m "not chaos and not quality"; others=$$?; \
 	wait $$broker; broker=$$?; cat .broker-tests.log; exit $$((others + broker))
 
-test-fast: .venv/.synced ## Run the tests that need no Kafka
+test-fast: $(VENV)/.synced ## Run the tests that need no Kafka
 	$(RUN) pytest tests/unit tests/contract tests/security
 
 chaos: setup ## Kill, restart and starve everything for an hour, and count what is lost (CHAOS_SEED, CHAOS_SCALE)
 	$(RUN) pytest tests/chaos tests/unit/streams -m chaos -s -p no:cacheprovider
 
-lint: .venv/.synced ## Check style, types and the rules of import
+lint: $(VENV)/.synced ## Check style, types and the rules of import
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+	$(RUN) deptry .
+	$(RUN) deptry tests --exclude '^$$' --ignore DEP002,DEP004
 
-format: .venv/.synced ## Format the code
+format: $(VENV)/.synced ## Format the code
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-docs: .venv/.synced ## Print the generated documents
+docs: $(VENV)/.synced ## Write the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
+	$(RUN) python -m infra.settings > docs/settings.md
+	$(RUN) python -m streams.topology
 
-quality-music: .venv/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
+frame: setup ## Make the picture of README.md again from the video of `make demo`
+	$(RUN) python -m data.generators.frame "$$($(BACHATA) demo)" 22.85 docs/frame.jpg
+
+quality-music: $(VENV)/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python -m tests.quality.quality_music $(SONGS)
 
 quality-moves: setup ## Measure detection, re-identification, joints and retrieval of moves (CLIPS=folder)
 	$(RUN) python -m tests.quality.quality_moves $(CLIPS)
 
-quality-structure: .venv/.synced ## Measure the structure of the code, beside an earlier commit (BASE=commit)
+quality-structure: $(VENV)/.synced ## Measure the structure of the code, beside an earlier commit (BASE=commit)
 	$(RUN) python -m tests.quality.structure $(if $(BASE),--base $(BASE))
 
 bench-moves: setup ## Measure indexing a clip, beside MediaPipe's own landmarker
 	$(RUN) python -m tests.quality.bench_moves
 
-bench-music: .venv/.synced ## Measure the analysis of a song, beside librosa
+bench-music: $(VENV)/.synced ## Measure the analysis of a song, beside librosa
 	$(RUN) python -m tests.quality.bench_music
 
-bench-plan: .venv/.synced ## Measure planning over 1,000 moves
+bench-plan: $(VENV)/.synced ## Measure planning over 1,000 moves
 	$(RUN) python -m tests.quality.bench_plan
 
-bench-render: .venv/.synced ## Measure rendering beside an ffmpeg filter graph
+bench-render: $(VENV)/.synced ## Measure rendering beside an ffmpeg filter graph
 	$(RUN) python -m tests.quality.bench_render
 
-bench-search: .venv/.synced ## Measure filtered search beside qdrant-client's local mode
+bench-search: $(VENV)/.synced ## Measure filtered search beside qdrant-client's local mode
 	$(RUN) python -m tests.quality.bench_search
 
 bench-stream: setup ## Measure an event through four steps, beside Faust with its defaults
@@ -73,10 +88,12 @@ lock: ## Resolve the dependencies anew, and Kafka's jars
 	$(UV) lock
 	$(RUN) python -m infra.kafka_jars
 
-clean: ## Remove the environment; the data folder stays
-	rm -rf .venv .uv
+clean: ## Remove the environments; the data folder stays
+	rm -rf .venv .venv-* .uv
 
-.venv/.synced: pyproject.toml uv.lock | $(UV)
+$(VENV)/.synced: pyproject.toml uv.lock | $(UV)
+	@$(UV) python find --quiet $(UV_PYTHON) >/dev/null 2>&1 || $(UV) python install --quiet $(or $(UV_PYTHON),3.13) >/dev/null 2>&1 || \
+	{ echo "error: there is no Python $(or $(UV_PYTHON),3.11 to 3.14) here and uv cannot download one: install it, then try again"; exit 1; }
 	$(UV) sync --locked --quiet --compile-bytecode
 	@touch $@
 

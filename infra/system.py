@@ -21,7 +21,7 @@ from schemas.faults import Fault, Retryable
 
 _SET_UP = "bachata setup"
 _LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}  # file: Debian package; MediaPipe opens both
-_OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 13)
+_OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 14)
 _ROOM_BYTES = 1024**3
 _APT_LISTS = Path("/var/lib/apt/lists")
 
@@ -72,7 +72,7 @@ def install_system_libraries(report: Callable[[str], None]) -> None:
 
 def _set_up_kafka(settings: Settings, report: Callable[[str], None]) -> None:
     java = find_java()
-    class_path = ensure_jars(settings.user_cache_dir, report)
+    class_path = ensure_jars(settings.cache_dir, report)
     if installed_warm_up(class_path) is None:
         report("a start-up cache for Kafka, made by starting it once")
         warm_up(class_path, java)
@@ -86,7 +86,7 @@ def _must_be_ok(check: Check) -> None:
 def _python() -> Check:
     version = sys.version_info[:2]
     ok = _OLDEST_PYTHON <= version <= _NEWEST_PYTHON
-    return Check("python", ok, sys.version.split()[0], "" if ok else "use Python 3.11, 3.12 or 3.13")
+    return Check("python", ok, sys.version.split()[0], "" if ok else "use Python 3.11 to 3.14")
 
 
 def _folder(settings: Settings) -> Check:
@@ -118,7 +118,7 @@ def _java() -> Check:
 
 
 def _jars(settings: Settings) -> Check:
-    found = installed_class_path(settings.user_cache_dir)
+    found = installed_class_path(settings.cache_dir)
     if found is None:
         return Check("kafka", False, f"the jars of Kafka {kafka_version()} are missing", _SET_UP)
     warm = "" if installed_warm_up(found) else ", without its start-up cache"

@@ -13,7 +13,7 @@ def make_tools(settings: Settings) -> Tools:
     """Return tools without a library; the worker adds its own."""
     return Tools(
         media=MediaStore(settings.media_dir),
-        cache_dir=settings.cache_dir,
+        cache_dir=settings.derived_dir,
         output_dir=settings.output_dir,
         allowed_roots=settings.allowed_roots,
         pose_model=settings.pose_model,

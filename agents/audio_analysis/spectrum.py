@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from agents.arrays import Floats
 from agents.audio_analysis.decode import SAMPLE_RATE_HZ
@@ -56,15 +58,17 @@ class _Transform:
 
     def __init__(self) -> None:
         self._windowed = np.empty((_BATCH_FRAMES, N_FFT), np.float32)
-        self._bins = np.empty((_BATCH_FRAMES, N_FFT // 2 + 1), np.complex64)
+        # Any: NumPy's types have only double precision here
+        self._bins: npt.NDArray[Any] = np.empty((_BATCH_FRAMES, N_FFT // 2 + 1), np.complex64)
         self._magnitudes = np.empty((_BATCH_FRAMES, N_FFT // 2 + 1), np.float32)
 
     def magnitudes(self, frames: Floats) -> Floats:
         """Return the magnitudes (frames, 513); the next call overwrites them."""
         count = len(frames)
         np.multiply(frames, _window(), out=self._windowed[:count])
-        np.fft.rfft(self._windowed[:count], axis=1, out=self._bins[:count])  # type: ignore[arg-type] # its stub has doubles only
-        return np.abs(self._bins[:count], out=self._magnitudes[:count])
+        np.fft.rfft(self._windowed[:count], axis=1, out=self._bins[:count])
+        magnitudes: Floats = np.abs(self._bins[:count], out=self._magnitudes[:count])
+        return magnitudes
 
 
 def _framed(blocks: Iterable[Floats]) -> Iterator[Floats]:

@@ -6,6 +6,7 @@ The size of pictures is limited before any is decoded: a small file can hold one
 from __future__ import annotations
 
 import errno
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 _PROBE_BYTES = 5_000_000
 _PROBE_US = 5_000_000
 # The index of our own mp4 has all facts; without these options the first frame is decoded, 13 ms per clip.
-_OWN_OPTIONS = {"protocol_whitelist": "file", "probesize": "32", "analyzeduration": "0"}
-_NO_DECODING = [{"skip_frame": "all"}]
+_OWN_OPTIONS = {"protocol_whitelist": "file", "probesize": "32", "analyzeduration": "0", "skip_frame": "all"}
+# Without this, PyAV 18 (used with Python 3.11) refuses a file whose tags are not UTF-8; PyAV 19 does not need it.
+_TAG_OPTIONS: dict[str, Any] = {"metadata_errors": "ignore"} if sys.version_info < (3, 12) else {}
 
 
 def open_container(path: Path) -> InputContainer:
@@ -36,18 +38,17 @@ def open_container(path: Path) -> InputContainer:
     demuxer = sniff(path)
     try:
         url = f"file:{path.absolute()}"
-        return av.open(url, "r", format=demuxer, options=_options(demuxer), metadata_errors="ignore")
+        container: InputContainer = av.open(url, "r", format=demuxer, options=_options(demuxer), **_TAG_OPTIONS)
     except av.error.FFmpegError as error:
         raise _unopened(path, error) from error
+    return container
 
 
 def open_own_mp4(path: Path) -> InputContainer:
     """Open an mp4 that this program wrote, to read its packets. Raises: FFmpeg's errors where it is damaged."""
     import av
 
-    return av.open(  # type: ignore[call-overload,no-any-return]  # PyAV's hint says list[str]
-        f"file:{path}", "r", "mp4", _OWN_OPTIONS, stream_options=_NO_DECODING
-    )
+    return av.open(f"file:{path}", "r", "mp4", _OWN_OPTIONS)
 
 
 def create_mp4(path: Path, options: Mapping[str, str]) -> OutputContainer:
@@ -83,7 +84,7 @@ def decoded(packet: Packet[Any]) -> list[Any]:
         return list(packet.decode())
     except av.error.MemoryError:
         raise
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, ValueError):  # ValueError: PyAV 19, from the second try on, where no decoder opens
         return []
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +30,12 @@ class OpenVideo:
     """The first video stream of an open file.
 
     `frames`: those that decode, in order of presentation, each with its time in seconds; to be iterated once.
-    `pixel_aspect`: width to height of a pixel, where the file states it. `duration_us`: the file's length as it
-    states it, microseconds, or 0.
+    `pixel_aspect`: width to height of a pixel, 1 where the file does not state it. `duration_us`: the duration that
+    the file states, microseconds, or 0.
     """
 
     frames: Iterator[tuple[float, VideoFrame]]
-    pixel_aspect: Fraction | None
+    pixel_aspect: float
     duration_us: int
 
 
@@ -59,7 +58,7 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
     """Open a file's video for display. Raises: as `sniff`; `Poison` (`no_video`)."""
     with open_container(path) as container:
         stream = _picture_to_show(container, path)
-        aspect = stream.codec_context.sample_aspect_ratio
+        aspect = float(stream.codec_context.sample_aspect_ratio or 1)  # unset: None in PyAV 18, 0/1 in 19
         yield OpenVideo(timed_pictures(container, stream), aspect, container.duration or 0)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from av.filter import Graph
 from av.video.frame import VideoFrame
 
@@ -30,9 +28,9 @@ def fit_size(width: float, height: float, box: tuple[int, int]) -> tuple[int, in
 class Letterbox:
     """Rotates, scales and pads frames one by one; size and format may change within the stream."""
 
-    def __init__(self, profile: Profile, pixel_aspect: Fraction | None) -> None:
+    def __init__(self, profile: Profile, pixel_aspect: float) -> None:
         self._box = (profile.width, profile.height)
-        self._pixel_aspect = float(pixel_aspect or 1)
+        self._pixel_aspect = pixel_aspect
         self._shape: tuple[object, ...] = ()
         self._graph = Graph()
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +72,13 @@ def _nearest_frames(
 class _Upright:
     """Converts frames to arrays, all of the size of the first one."""
 
-    def __init__(self, pixel_aspect: Fraction | None) -> None:
+    def __init__(self, pixel_aspect: float) -> None:
         self._pixel_aspect = pixel_aspect
         self._fit: Letterbox | None = None
 
     def __call__(self, frame: VideoFrame) -> Image:
         if self._fit is None:
-            size = _size(frame, float(self._pixel_aspect or 1))
+            size = _size(frame, self._pixel_aspect)
             self._fit = Letterbox(Profile("fast", *size, 0, 0, ""), self._pixel_aspect)
         rgb = self._fit(frame).reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
         return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)

@@ -56,7 +56,7 @@ def probe_picture(container: InputContainer) -> ProbedPicture:
     index = _index(container, stream)
     first = _first_frame(container, stream, index)
     last = _last_pts(container, stream, index)
-    if first is None or first.pts is None or last is None or stream.time_base is None:
+    if first is None or first.pts is None or last is None or not stream.time_base:
         raise not_media()
     _check_size(first.width, first.height)
     seconds = float((last - first.pts) * stream.time_base)
@@ -138,5 +138,5 @@ def _drained(stream: VideoStream) -> Iterator[VideoFrame]:
 
     try:
         yield from stream.codec_context.decode(None)
-    except av.error.FFmpegError:
+    except (av.error.FFmpegError, ValueError):  # as in `decoded`
         return

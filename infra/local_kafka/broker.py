@@ -11,6 +11,7 @@ from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, keep_last_lo
 from infra.local_kafka.jvm import Jvm
 from infra.local_kafka.lock import FolderLock
 from infra.local_kafka.ports import HOST, answers, choose_ports, listens
+from infra.local_kafka.version import check_version, write_version
 from schemas.faults import Fault, Retryable, Unavailable
 
 _PORT_TRIES = 3
@@ -48,7 +49,8 @@ class LocalKafka:
     def start(self, timeout_s: float = 60.0) -> str:
         """Start the broker and wait until it answers. Returns its address, "127.0.0.1:PORT".
 
-        Raises `Retryable`: another broker has the folder, the disk is full, Java failed; one line says why.
+        Raises `Retryable`: another broker has the folder, a newer Kafka wrote it, Java failed; `Unavailable`: the disk
+        is full. One line says why.
         """
         if self.pid is not None and self.bootstrap:
             return self.bootstrap
@@ -56,6 +58,7 @@ class LocalKafka:
         _make_folder(self.folder)
         self._lock.take()
         try:
+            check_version(self.folder / LOG_DIR, self.jvm.class_path)
             self.bootstrap = self._start(time.monotonic() + timeout_s)
         except BaseException:
             self.stop()
@@ -87,8 +90,10 @@ class LocalKafka:
         raise Retryable("the local Kafka found no free port on 127.0.0.1: try again", "kafka")
 
     def _start_on(self, port: int, controller: int, deadline: float) -> str:
-        if not (self.folder / LOG_DIR).exists():
+        log_dir = self.folder / LOG_DIR
+        if not log_dir.exists():
             self._format(port, controller, deadline)
+        write_version(log_dir, self.jvm.class_path)  # before the broker writes anything
         write_files(self.folder, port, controller)
         self._spawn("kafka.Kafka", SERVER)
         self._await_port(port, deadline)

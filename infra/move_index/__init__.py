@@ -20,7 +20,8 @@ def open_index(settings: Settings, folder: Path) -> MoveIndex:
     if settings.qdrant_url:
         from infra.move_index.server import QdrantServerMoveIndex
 
-        return QdrantServerMoveIndex(settings.qdrant_url, settings.qdrant_api_key)
+        secret = settings.qdrant_api_key
+        return QdrantServerMoveIndex(settings.qdrant_url, secret.get_secret_value() if secret else None)
     from infra.move_index.edge import EdgeMoveIndex
 
     return EdgeMoveIndex(folder / "edge")

@@ -16,6 +16,8 @@ from schemas.reasons import Reason
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_USAGE = click.UsageError.exit_code
+
 
 def print_line(message: str) -> None:
     """Print a message on standard error."""
@@ -42,13 +44,19 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from infra.settings import load_settings, unknown_variables
         from schemas.faults import Fault
+        from streams.cli.safe_text import escaped
 
+        debug = False
         try:
+            debug = load_settings().debug  # a setting that is not valid ends each command before it does anything
+            for line in unknown_variables():
+                print_line(f"warning: {escaped(line)}")
             return function(*args, **kwargs)
         except Fault as fault:
-            _print_traceback()
-            fail(str(fault), bool(kwargs["as_json"]), fault.reason)
+            _print_traceback(debug)
+            fail(str(fault), bool(kwargs["as_json"]), fault.reason, _USAGE if fault.reason == "settings" else 1)
         except KeyboardInterrupt:
             fail("stopped", bool(kwargs["as_json"]), "stopped")
         except (click.ClickException, click.exceptions.Exit):
@@ -57,14 +65,14 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(0)
         except Exception as error:  # noqa: BLE001 - every error is one line and one JSON object
-            _print_traceback()
+            _print_traceback(debug)
             fail(f"{type(error).__name__}: {error}", bool(kwargs["as_json"]), "unexpected")
 
     return run
 
 
-def _print_traceback() -> None:
-    if os.environ.get("BACHATA_DEBUG"):
+def _print_traceback(debug: bool) -> None:
+    if debug:
         import traceback
 
         traceback.print_exc()

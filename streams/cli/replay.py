@@ -65,7 +65,7 @@ def replay(
     settings = load_settings()
     request = _request(topic, since, until, song, to_step, execute)
     result = read_topics(settings, lambda history: _replay(history, request))
-    report = _report(request, result, settings.children)
+    report = _report(request, result, settings.step_processes)
     if as_json:
         print_json(report)
     else:

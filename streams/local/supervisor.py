@@ -81,7 +81,7 @@ class KafkaSupervisor(_Supervisor):
 
     def start(self) -> None:
         if self._kafka is None:
-            class_path = ensure_jars(self.settings.user_cache_dir, log.info)
+            class_path = ensure_jars(self.settings.cache_dir, log.info)
             self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), installed_warm_up(class_path))
         self.files.write({"pid": os.getpid(), "bootstrap": self._kafka.start()})
 

@@ -58,7 +58,7 @@ def build_worker(
     number, lock = _lock_worker_number(settings.state_dir)
     folder = settings.state_dir / f"worker-{number}"
     state = _open_state(settings, bootstrap, folder)
-    app, publisher, pool = make_app(bootstrap, folder), KafkaPublisher(bootstrap), StepPool(settings.children)
+    app, publisher, pool = make_app(bootstrap, folder), KafkaPublisher(bootstrap), StepPool(settings.step_processes)
     in_flight, waiting, disk_space = InFlight(), WaitingRuns(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
     make_stage = partial(
@@ -160,7 +160,7 @@ def _open_state(settings: Settings, bootstrap: str, folder: Path) -> _State:
 
 
 def _disk_space(settings: Settings) -> DiskSpace:
-    return DiskSpace((settings.data_dir, settings.cache_dir, settings.output_dir), settings.least_free_bytes)
+    return DiskSpace((settings.data_dir, settings.derived_dir, settings.output_dir), settings.min_free_mb << 20)
 
 
 def _in_process(pool: StepPool) -> Runner:

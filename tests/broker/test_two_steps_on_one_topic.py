@@ -29,7 +29,7 @@ from streams.testing import inline
 from streams.topics import APP_ID, MOVE_SUBMITTED, PARTITIONS, REQUEST_ENDED, SONG_SUBMITTED, Topic
 from streams.worker.build import build_worker
 from tests.chaos.counting_worker import COUNTING
-from tests.chaos.submissions import sending, submission, cheap_request
+from tests.chaos.submissions import cheap_request, sending, submission
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _REFUSED = 7
@@ -38,7 +38,7 @@ _REFUSED = 7
 @pytest.fixture
 async def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
-    class_path = ensure_jars(load_settings().user_cache_dir, print)
+    class_path = ensure_jars(load_settings().cache_dir, print)
     kafka = LocalKafka(tmp_path / "kafka", class_path, find_java(), installed_warm_up(class_path))
     yield await asyncio.to_thread(kafka.start)
     await asyncio.to_thread(kafka.stop)

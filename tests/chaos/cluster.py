@@ -53,7 +53,7 @@ class Cluster:
         self._starts = 0
         self._created_at = time.monotonic()
         self._stopping: set[int] = set()
-        class_path = ensure_jars(load_settings().user_cache_dir, print)
+        class_path = ensure_jars(load_settings().cache_dir, print)
         self._kafka = LocalKafka(self.data / "kafka", class_path, find_java(), installed_warm_up(class_path))
 
     def __enter__(self) -> Cluster:

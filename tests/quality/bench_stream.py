@@ -287,7 +287,7 @@ def compare(events: int, rounds: int) -> None:
     """Print the table and the figures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        class_path = ensure_jars(load_settings().user_cache_dir, print)
+        class_path = ensure_jars(load_settings().cache_dir, print)
         kafka = LocalKafka(folder / "kafka", class_path, find_java(), installed_warm_up(class_path))
         bootstrap = kafka.start()
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import subprocess
 import sys
 import threading
@@ -89,6 +90,18 @@ def test_a_file_name_is_not_interpreted(tmp_path: Path, name: str, monkeypatch: 
     assert probe(tmp_path / name, "audio").codec == "mp3"
     monkeypatch.chdir(tmp_path)
     assert probe(Path(name), "audio").codec == "mp3"
+
+
+def test_tags_that_are_no_text_do_not_matter(tmp_path: Path) -> None:
+    """A RIFF tag has no encoding: a title in Latin-1, and bytes that are no text in any encoding."""
+    path = write_sound(tmp_path / "a.wav", tone(11), "pcm_s16le")
+    expected = probe(path, "audio")
+    title = b"INFOINAM" + struct.pack("<I", 8) + b"Ma\xf1ana\xff\0"
+    content = path.read_bytes() + b"LIST" + struct.pack("<I", len(title)) + title
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(content) - 8) + content[8:])
+    with av.open(str(path), metadata_errors="replace") if av.__version__ < "19" else av.open(str(path)) as container:
+        assert "ana" in container.metadata["title"], "FFmpeg must read the tag, else this tests nothing"
+    assert probe(path, "audio") == expected
 
 
 def peak_mib(path: Path, kind: str) -> float:

@@ -45,7 +45,9 @@ def waveform_of(path: Path, duration_s: float) -> Waveform:
 
 def _extremes(blocks: Iterable[Floats], bin_samples: int) -> tuple[Floats, Floats]:
     """Return the lowest and the highest of each `bin_samples` samples, independent of the blocks' borders."""
-    lows, highs, rest = [np.zeros(0)], [np.zeros(0)], np.zeros(0, np.float32)
+    lows: list[Floats] = [np.zeros(0)]
+    highs: list[Floats] = [np.zeros(0)]
+    rest = np.zeros(0, np.float32)
     for block in blocks:
         samples = np.concatenate([rest, block])
         whole = len(samples) // bin_samples * bin_samples

@@ -48,7 +48,7 @@ def body_mask(body: Body, rgb: Image) -> Mask:
 def visible_share(body: Body, rgb: Image, hidden: Mask) -> float:
     """Return the share of a body outside the `hidden` pixels: small for a false body at the edge of another one."""
     mask = body.mask_on(rgb) > _MIN_MASK_VALUE
-    return float((mask & ~hidden).sum() / max(1, mask.sum()))
+    return float((mask & ~hidden).sum() / max(1, int(mask.sum())))
 
 
 def _near_limbs(body: Body, shape: tuple[int, ...]) -> Mask:

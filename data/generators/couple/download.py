@@ -34,7 +34,7 @@ def body_data() -> Path:
 
     Raises: `Poison` for a package with other content, `Retryable` where it cannot be downloaded.
     """
-    folder = load_settings().user_cache_dir / PACKAGE.replace("==", "-")
+    folder = load_settings().cache_dir / PACKAGE.replace("==", "-")
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as work:

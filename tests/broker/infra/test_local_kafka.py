@@ -21,7 +21,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from infra.kafka_jars import ensure_jars
+from infra.kafka_jars import ensure_jars, kafka_version
 from infra.local_kafka import LocalKafka, broker, find_java, installed_warm_up
 from infra.local_kafka.files import MAX_MESSAGE_BYTES
 from infra.local_kafka.ports import choose_ports
@@ -37,7 +37,7 @@ GROUP = "dancers"
 
 @pytest.fixture(scope="module")
 def class_path() -> str:
-    return ensure_jars(load_settings().user_cache_dir, print)
+    return ensure_jars(load_settings().cache_dir, print)
 
 
 def make(folder: Path, class_path: str) -> LocalKafka:
@@ -205,6 +205,30 @@ def test_a_port_lost_between_the_look_and_the_start_is_no_error(
         monkeypatch.setattr("infra.local_kafka.broker.choose_ports", look)
         assert kafka.start() != f"127.0.0.1:{taken}"
         assert topics(kafka.bootstrap or "") == set()
+
+
+def test_a_folder_that_a_newer_kafka_wrote_is_refused_and_stays_as_it_is(kafka: LocalKafka) -> None:
+    bootstrap = kafka.start()
+    make_topic(bootstrap)
+    kafka.stop()
+    version = kafka.folder / "log" / "kafka.version"
+    assert version.read_text() == kafka_version()
+
+    version.write_text("999.1.0")
+    with pytest.raises(Retryable, match=r"Kafka 999\.1\.0 wrote .*is older: install") as refused:
+        kafka.start()
+    assert refused.value.reason == "kafka_too_old"
+    assert kafka.pid is None
+    assert version.read_text() == "999.1.0"
+
+    version.write_text("3.9.1")
+    assert topics(kafka.start()) == {TOPIC}
+    assert version.read_text() == kafka_version(), "from now on older brokers are refused"
+    kafka.stop()
+
+    version.unlink()  # a folder from before versions were written
+    assert topics(kafka.start()) == {TOPIC}
+    assert version.read_text() == kafka_version()
 
 
 def test_a_format_that_was_killed_is_done_again(kafka: LocalKafka) -> None:

@@ -12,7 +12,7 @@ from infra import settings
 
 PROJECT = Path(settings.__file__).parent.parent
 DOCKERFILE = (PROJECT / "infra" / "containers" / "Dockerfile").read_text()
-SETTINGS = set(re.findall(r"BACHATA_[A-Z_]+", Path(settings.__file__).read_text()))
+SETTINGS = {setting.variable for setting in settings.descriptions()}
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +57,22 @@ def test_the_workers_settings_exist(services: dict[str, dict[str, Any]]) -> None
 def test_the_worker_has_a_read_only_file_system_and_is_not_root(services: dict[str, dict[str, Any]]) -> None:
     assert services["worker"]["read_only"] is True
     assert re.search(r"^USER 10001", DOCKERFILE, re.M)
+
+
+def test_qdrant_and_the_worker_have_one_api_key_that_the_user_must_set(services: dict[str, dict[str, Any]]) -> None:
+    key = services["qdrant"]["environment"]["QDRANT__SERVICE__API_KEY"]
+    assert re.fullmatch(r"\$\{BACHATA_QDRANT_API_KEY:\?[^}]+\}", key)
+    assert services["worker"]["environment"]["BACHATA_QDRANT_API_KEY"] == key
+
+
+@pytest.mark.parametrize(
+    "name", ["BACHATA_KAFKA", "BACHATA_QDRANT_URL", "BACHATA_ALLOWED_ROOTS", "BACHATA_STEP_PROCESSES"]
+)
+def test_the_worker_gets_values_that_are_valid(
+    name: str, services: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, services["worker"]["environment"][name])
+    assert settings.load_settings().model_fields_set >= {name.removeprefix("BACHATA_").lower()}
 
 
 def test_the_worker_connects_to_the_listener_that_kafka_advertises(services: dict[str, dict[str, Any]]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import pytest
 
 from agents.media.cached import cache_damaged, open_cached
@@ -19,6 +20,16 @@ def test_packets_begin_at_the_requested_key_frame(clips: dict[str, Clip], cache:
         first = next(reader.packets(reader.video, mezzanine.keyframe_pts[1]))
         assert (first.pts, first.is_keyframe) == (mezzanine.keyframe_pts[1], True)
         assert reader.path == mezzanine.path
+
+
+def test_opening_decodes_nothing(clips: dict[str, Clip], cache: Path) -> None:
+    """The pixel format is known from the first decoded frame on."""
+    clip = clips["30"]
+    made = ensure(clip.path, clip.sha, clip.beats, "fast", cache)
+    with open_cached(made.path) as reader:
+        assert reader.video.codec_context.pix_fmt is None
+    with av.open(str(made.path)) as plain:
+        assert plain.streams.video[0].codec_context.pix_fmt == "yuv420p"
 
 
 def test_a_damaged_file_is_removed_and_the_message_has_no_path(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def rendered_clips() -> Path:
     return Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def clips_with_joints() -> Path:
     shared = Path(os.environ.get("BACHATA_SHARED") or Path(__file__).resolve().parents[4] / "shared")
     folder = shared / "prototypes" / "dancers" / "clips"

@@ -23,8 +23,8 @@ from tests.unit.media.known_media import (
     DisplayedFrame,
     click_samples,
     decoded_clicks,
-    joined,
     displayed_frames,
+    joined,
     write_wav,
 )
 from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, segment

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+
+from streams.cli import main
 
 _BACHATA = Path(sys.executable).with_name("bachata")
 
@@ -50,6 +54,20 @@ def test_help_imports_nothing_heavy() -> None:
     code = "import sys, streams.cli; print([m for m in ('numpy', 'faust', 'pydantic', 'av') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
     assert "generate" in _run("--help").stdout
+
+
+def test_each_command_stands_under_one_heading_of_the_help() -> None:
+    headings: dict[str, list[str]] = {}
+    for line in _run("--help").stdout.splitlines():
+        if line and not line.startswith(" "):
+            commands = headings.setdefault(line.rstrip(":"), [])
+        elif found := re.match(r"  ([a-z][a-z-]*)  ", line):
+            commands.append(found[1])
+    sections = {heading: commands for heading, commands in headings.items() if commands}
+    assert list(sections) == ["Music and moves", "Requests", "Operations", "Services and set-up"]
+    listed = [command for commands in sections.values() for command in commands]
+    assert sorted(listed) == sorted(main.list_commands(click.Context(main)))
+    assert all(main.get_command(click.Context(main), command) is not None for command in listed)
 
 
 def test_doctor_lists_the_checks() -> None:

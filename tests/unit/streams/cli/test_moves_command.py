@@ -72,7 +72,7 @@ def clip(tmp_path: Path, page: FakePage, monkeypatch: pytest.MonkeyPatch) -> Pat
     card = known_dancers.move(path)
     page.moves.append(Move(**card.model_dump(), embedding=MOVES[0].embedding))
     monkeypatch.setattr(detection_cache, "DancerFinder", known_dancers.Finder)
-    detection_cache.cached_detections(path, card.clip.sha256, "fast", Path("none"), load_settings().cache_dir)
+    detection_cache.cached_detections(path, card.clip.sha256, "fast", Path("none"), load_settings().derived_dir)
     return path
 
 
