@@ -1,4 +1,4 @@
-"""What this machine needs: settings go in; what is missing comes out, with the command that gets it, or is got."""
+"""Check what the programs need on this machine, and install what is missing."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.kafka_jars import ensure_jars, installed_class_path, kafka_version
-from infra.local_kafka import find_java, installed_warm_up, warm_up
+from infra.local_kafka import create_startup_cache, find_java, installed_startup_cache
 from infra.pose_model import ensure_pose_model, has_pose_model
 from infra.settings import Settings
 from schemas.faults import Fault, Retryable
 
-_SET_UP = "bachata setup"
-_LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}  # file: Debian package; MediaPipe opens both
+_SETUP_COMMAND = "bachata setup"
+_LIBRARIES = {"libEGL.so.1": "libegl1", "libGLESv2.so.2": "libgles2"}  # file: Debian package; MediaPipe loads both
 _OLDEST_PYTHON, _NEWEST_PYTHON = (3, 11), (3, 14)
-_ROOM_BYTES = 1024**3
+_MIN_FREE_BYTES = 1024**3
 _APT_LISTS = Path("/var/lib/apt/lists")
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing the program needs. `remedy` is the command or the act that gets it; empty where nothing is missing."""
+    """The result of one check; `remedy`: the command or action that helps, empty where nothing is missing."""
 
     name: str
     ok: bool
@@ -37,15 +37,18 @@ class Check:
 
 
 def checks(settings: Settings) -> list[Check]:
-    """All that the program needs of this machine, in the order to get it. Changes nothing; takes well below 1 s."""
+    """Return all checks in the order of installation; nothing is installed. Takes well below 1 s."""
     kafka = [_broker(settings.kafka)] if settings.kafka else [_java(), _jars(settings)]
     return [_python(), _folder(settings), _disk(settings), *kafka, _libraries(), _pose_model(settings)]
 
 
 def setup(settings: Settings, report: Callable[[str], None]) -> None:
-    """Get all that is missing, in that order. Raises a fault, in one line, for what cannot be had."""
+    """Install all that is missing, in the order of the checks.
+
+    Raises: `Retryable`, with a message of one line, for what cannot be installed.
+    """
     for check in (_python(), _folder(settings), _disk(settings)):
-        _must_be_ok(check)
+        _require(check)
     if settings.kafka is None:
         _set_up_kafka(settings, report)
     install_system_libraries(report)
@@ -53,32 +56,35 @@ def setup(settings: Settings, report: Callable[[str], None]) -> None:
 
 
 def missing_libraries() -> list[str]:
-    """The shared libraries MediaPipe needs and the machine does not have."""
-    return [name for name in _LIBRARIES if not _opens(name)]
+    """Return the shared libraries that MediaPipe needs and this machine does not have."""
+    return [name for name in _LIBRARIES if not _can_load(name)]
 
 
 def install_system_libraries(report: Callable[[str], None]) -> None:
-    """Install the missing libraries where we may: as root, with apt. Raises `Retryable` with the command otherwise."""
+    """Install the missing libraries with apt-get, as root.
+
+    Raises: `Retryable` (`system_libraries`), for another user or system with the command to run, or if apt-get fails.
+    """
     missing = missing_libraries()
     if not missing:
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise Retryable(f"MediaPipe needs {' and '.join(missing)}: {_how_to_get(missing)}", "system_libraries")
+        raise Retryable(f"MediaPipe needs {' and '.join(missing)}: {_install_command(missing)}", "system_libraries")
     report(f"system libraries: {' '.join(_packages(missing))}")
     _apt_install(_packages(missing))
     if missing_libraries():
-        raise Retryable(f"apt-get installed the libraries, and still {missing[0]} does not open", "system_libraries")
+        raise Retryable(f"apt-get installed the packages, but {missing[0]} still cannot be loaded", "system_libraries")
 
 
 def _set_up_kafka(settings: Settings, report: Callable[[str], None]) -> None:
     java = find_java()
     class_path = ensure_jars(settings.cache_dir, report)
-    if installed_warm_up(class_path) is None:
+    if installed_startup_cache(class_path) is None:
         report("a start-up cache for Kafka, made by starting it once")
-        warm_up(class_path, java)
+        create_startup_cache(class_path, java)
 
 
-def _must_be_ok(check: Check) -> None:
+def _require(check: Check) -> None:
     if not check.ok:
         raise Retryable(f"{check.name}: {check.detail}: {check.remedy}", "machine")
 
@@ -96,18 +102,18 @@ def _folder(settings: Settings) -> Check:
         with tempfile.TemporaryFile(dir=folder):
             return Check("data folder", True, str(folder))
     except OSError as error:
-        how = "set BACHATA_DATA_DIR to a folder that you may write"
-        return Check("data folder", False, f"{folder}: {error.strerror}", how)
+        remedy = "set BACHATA_DATA_DIR to a folder that you can write to"
+        return Check("data folder", False, f"{folder}: {error.strerror}", remedy)
 
 
 def _disk(settings: Settings) -> Check:
-    free = shutil.disk_usage(_nearest(settings.data_dir)).free
-    ok = free >= _ROOM_BYTES
+    free = shutil.disk_usage(_existing_parent(settings.data_dir)).free
+    ok = free >= _MIN_FREE_BYTES
     return Check("disk", ok, f"{free / 1024**3:.1f} GiB free", "" if ok else f"free 1 GiB for {settings.data_dir}")
 
 
-def _nearest(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.parents) if os.access(place, os.F_OK))
+def _existing_parent(folder: Path) -> Path:
+    return next(path for path in (folder, *folder.parents) if os.access(path, os.F_OK))
 
 
 def _java() -> Check:
@@ -118,11 +124,11 @@ def _java() -> Check:
 
 
 def _jars(settings: Settings) -> Check:
-    found = installed_class_path(settings.cache_dir)
-    if found is None:
-        return Check("kafka", False, f"the jars of Kafka {kafka_version()} are missing", _SET_UP)
-    warm = "" if installed_warm_up(found) else ", without its start-up cache"
-    return Check("kafka", True, f"{kafka_version()}{warm}")
+    class_path = installed_class_path(settings.cache_dir)
+    if class_path is None:
+        return Check("kafka", False, f"the jars of Kafka {kafka_version()} are missing", _SETUP_COMMAND)
+    note = "" if installed_startup_cache(class_path) else ", without its start-up cache"
+    return Check("kafka", True, f"{kafka_version()}{note}")
 
 
 def _broker(bootstrap: str) -> Check:
@@ -139,17 +145,17 @@ def _broker(bootstrap: str) -> Check:
 
 def _libraries() -> Check:
     missing = missing_libraries()
-    detail = " and ".join(missing) + " missing" if missing else "all there"
-    return Check("system libraries", not missing, detail, _how_to_get(missing) if missing else "")
+    detail = " and ".join(missing) + " missing" if missing else "none missing"
+    return Check("system libraries", not missing, detail, _install_command(missing) if missing else "")
 
 
 def _pose_model(settings: Settings) -> Check:
     ok = has_pose_model(settings.pose_model)
     detail = str(settings.pose_model) if ok else "MediaPipe's pose model is missing"
-    return Check("pose model", ok, detail, "" if ok else _SET_UP)
+    return Check("pose model", ok, detail, "" if ok else _SETUP_COMMAND)
 
 
-def _opens(library: str) -> bool:
+def _can_load(library: str) -> bool:
     try:
         ctypes.CDLL(library)
     except OSError:
@@ -161,33 +167,35 @@ def _packages(missing: list[str]) -> list[str]:
     return [_LIBRARIES[name] for name in missing]
 
 
-def _how_to_get(missing: list[str]) -> str:
+def _install_command(missing: list[str]) -> str:
     if shutil.which("apt-get"):
         return f"sudo apt-get install -y {' '.join(_packages(missing))}"
-    return "install the packages of your system that hold EGL and OpenGL ES (libglvnd)"
+    return "install the packages of your system that contain EGL and OpenGL ES (libglvnd)"
 
 
 def _apt_install(packages: list[str]) -> None:
-    """Install; with fresh package lists where there are none, or where the old ones no longer serve."""
+    """Install packages; update the package lists first where there are none or the installation fails with them."""
     install = ["install", "-y", "--no-install-recommends", *packages]
-    if any(_APT_LISTS.glob("*_Packages*")) and _apt_try(install) is None:
+    if any(_APT_LISTS.glob("*_Packages*")) and _apt_error(install) is None:
         return
     _apt(["update"])
     _apt(install)
 
 
 def _apt(arguments: list[str]) -> None:
-    why = _apt_try(arguments)
-    if why is not None:
-        raise Retryable(f"apt-get {arguments[0]} failed: {why}", "system_libraries")
+    error = _apt_error(arguments)
+    if error is not None:
+        raise Retryable(f"apt-get {arguments[0]} failed: {error}", "system_libraries")
 
 
-def _apt_try(arguments: list[str]) -> str | None:
-    """None when it worked, else the line that says why not."""
+def _apt_error(arguments: list[str]) -> str | None:
+    """Run apt-get; return None on success, else its error line."""
     command = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120", *arguments]
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    ended = subprocess.run(command, capture_output=True, text=True, env=quiet, stdin=subprocess.DEVNULL, check=False)
-    if ended.returncode == 0:
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    result = subprocess.run(
+        command, capture_output=True, text=True, env=environment, stdin=subprocess.DEVNULL, check=False
+    )
+    if result.returncode == 0:
         return None
-    lines = [line for line in (ended.stderr + ended.stdout).splitlines() if line.strip()]
-    return next((line for line in lines if line.startswith("E:")), lines[-1] if lines else "no reason given")
+    lines = [line for line in (result.stderr + result.stdout).splitlines() if line.strip()]
+    return next((line for line in lines if line.startswith("E:")), lines[-1] if lines else "no error message")

@@ -13,7 +13,7 @@ class Section(Model):
     """A part of the song with one function and one rhythm.
 
     Sections of one `repeat_group` have the same music; groups are numbered from 0 in order of appearance. `energy` is
-    the mean over its beats. `confidence`: that its beats are where a dancer steps, and its 1 where a dancer counts it.
+    the mean over its beats. `confidence`: that its beats are where a dancer steps, and its bars begin on the downbeats.
     """
 
     start_s: Seconds
@@ -64,9 +64,10 @@ class AudioAnalysis(Model):
     """The beat grid, structure and energy of a piece of audio.
 
     `beats`: seconds from the container's start, increasing. `counts` (1-8) and `energy` (0-1) have one value per beat.
-    `downbeats`: the beats whose count is 1 or 5. `embedding`: 128 values of norm 1. `confidence` combines that the
-    beats are where a dancer steps (`beat_confidence`), that the bars begin on the downbeats (`downbeat_confidence`),
-    and that a 1 is not a 5 (`count_confidence`). `doubts`: what is uncertain, and where.
+    `downbeats`: the beats whose count is 1 or 5. `embedding`: 128 values of norm 1. `beat_confidence`: that the beats
+    are where a dancer steps; `downbeat_confidence`: that the bars begin on the downbeats; `count_confidence`: that a 1
+    is not a 5; `confidence`: in beats and bars together, the mean of the sections' over all beats. `doubts`: what is
+    uncertain, and where.
     """
 
     duration_s: Seconds

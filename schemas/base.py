@@ -104,7 +104,7 @@ class Corrections(Model):
         ones = [n for n, count in enumerate(self.counts) if count == 1]
         if any(after - before < _MIN_BEATS_BETWEEN_ONES for before, after in pairwise(ones)):
             raise ValueError(
-                f"give every beat, not only the 1s: a 1 follows a 1 after at least {_MIN_BEATS_BETWEEN_ONES}"
+                f"give every beat, not only the 1s: a 1 follows a 1 after at least {_MIN_BEATS_BETWEEN_ONES} beats"
             )
         return self
 

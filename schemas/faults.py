@@ -4,7 +4,7 @@ Exception
  └── Fault
       ├── Poison       the event can never succeed: becomes a dead letter without a retry
       ├── Retryable    it may succeed later: retried with backoff, then a dead letter
-      └── Unavailable  not caused by the event (disk full, index unreachable): waits; `/readyz` says why
+      └── Unavailable  not caused by the event (disk full, index unreachable): waits without limit, see `/readyz`
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class DancerMotion(Model):
 
 
 class CoupleMotion(Model):
-    """Position of the two dancers to each other while both are detected.
+    """Position of the two dancers relative to each other while both are tracked.
 
     `distance`: between their hips, in torso lengths in the picture plane: 10th, 50th and 90th percentile. Shares of
     the time: `face_to_face`; `same_direction` (side by side, or one behind the other), the rest is across; `close`,
@@ -61,7 +61,7 @@ class CoupleMotion(Model):
 
 
 class Motion(Model):
-    """Motion of a clip's dancers. `lead`: the taller; `couple`: None where both are hardly ever detected together.
+    """Motion of a clip's dancers. `lead`: the taller; `couple`: None if both are tracked together for less than 0.5 s.
 
     `energy`: limb speed of the dancer who moves more, 1 at 2 torso lengths per second. `complexity`: number of
     independent components of the motion, 1 at 8.
@@ -80,7 +80,7 @@ class Eight(Model):
     A shorter clip has eights from its first count 5, or else from its first beat. `start_beat`: index into the clip's
     beats, of which `start_beat + 8` exists too. The poses are the two dancers' joints on the first and the last beat:
     x and y of 13 joints of the lead, then of the follow, relative to the couple's hip centre and in its torso lengths;
-    empty unless both are detected then.
+    empty unless both are tracked then.
     """
 
     start_beat: int = Field(ge=0)

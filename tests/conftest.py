@@ -13,7 +13,8 @@ _PROJECT = Path(__file__).resolve().parent.parent
 @pytest.fixture(autouse=True)
 def _isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith("BACHATA_") and name != "BACHATA_CACHE_DIR":  # fixtures of a session read the tests' own
+        # The cache has the downloads of set-up. Fixtures of the session run before and read the real environment.
+        if name.startswith("BACHATA_") and name != "BACHATA_CACHE_DIR":
             monkeypatch.delenv(name)
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
 

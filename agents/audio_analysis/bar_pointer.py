@@ -77,7 +77,7 @@ def _evidence(onsets: Onsets, spectrum: Spectrum, bpm: float) -> _Evidence:
 def _forward(evidence: _Evidence, intervals: Ints) -> tuple[Floats, Floats]:
     """Return the best scores before and after a beat at frame t and bar position p, both (frames, k, 4).
 
-    k is the interval that ends with the beat, and that begins with it.
+    k is the interval that ends with the beat (before), or that begins with it (after).
     """
     near, change = _tempo_changes(intervals)
     score = np.zeros((len(evidence.on), len(intervals), 4), np.float32)

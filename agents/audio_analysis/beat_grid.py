@@ -149,6 +149,6 @@ def _cover(beats: Floats, extent: tuple[float, float], last_frame: int) -> tuple
 
 
 def _beat_likelihood(beats: Floats, bpm: float, onsets: Onsets) -> float:
-    """Return a log likelihood: onset strength on the beats, minus the octaves between the tempo and the typical one."""
+    """Return the log of the onset strength on the beats, minus 0.35 per octave of distance from the typical tempo."""
     on = accents_of(beats, onsets.strength[:, None])[:, 0, 0].mean()
     return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(bpm / TYPICAL_BPM)))

@@ -82,7 +82,10 @@ def _mixed(frames: Iterable[AudioFrame], clicks: _Clicks) -> Iterator[bytes]:
 
 
 def _attenuated(song: npt.NDArray[Any]) -> Floats:
-    """Return the song at half scale; lossy formats decode beyond full scale and floats may be NaN, so it is clipped."""
+    """Return the song at half scale, clipped so that it cannot mask a click.
+
+    Lossy formats decode beyond full scale, and floats may be NaN.
+    """
     return np.asarray(_SONG_GAIN * np.clip(np.nan_to_num(song), -1, 1))
 
 

@@ -137,12 +137,12 @@ def _with_certainty(analysis: AudioAnalysis, corrections: Corrections) -> AudioA
     kinds = {kind: getattr(analysis, kind) for kind in ("beat_confidence", "downbeat_confidence", "count_confidence")}
     taps = corrections.beats
     share = fmean(taps[0] <= beat <= taps[-1] for beat in analysis.beats) if taps else 0.0
-    sure = {kind: 1.0 if counted and kind != "beat_confidence" else c + share * (1 - c) for kind, c in kinds.items()}
+    by_kind = {kind: 1.0 if counted and kind != "beat_confidence" else c + share * (1 - c) for kind, c in kinds.items()}
     doubts = (d for d in analysis.doubts if not _is_tapped(d, corrections) and (d.about == "beats" or not counted))
     beats = [sum(s.start_s <= beat < s.end_s for beat in analysis.beats) for s in sections]
     confidence = fmean([s.confidence for s in sections], beats)
     update = {"sections": sections, "doubts": tuple(doubts), "confidence": round(confidence, 4)}
-    return analysis.model_copy(update=update | {kind: round(value, 4) for kind, value in sure.items()})
+    return analysis.model_copy(update=update | {kind: round(value, 4) for kind, value in by_kind.items()})
 
 
 def _is_tapped(part: Section | Doubt, corrections: Corrections) -> bool:

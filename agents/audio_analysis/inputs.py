@@ -8,7 +8,7 @@ from schemas.song_accepted import SongAccepted
 
 
 class SongToAnalyze(Model):
-    """A song in the media store. Corrections are no input: they are applied to the finished analysis."""
+    """A song in the media store. Corrections are not part of the input: they are applied to the finished analysis."""
 
     sha256: Sha256
 

@@ -90,7 +90,7 @@ def decoded(packet: Packet[Any]) -> list[Any]:
 
 def _unopened(path: Path, error: FFmpegError) -> Fault:
     if error.errno == errno.EIO:
-        first_bytes(path, _PROBE_BYTES)  # FFmpeg reports EIO for a truncated file too: reading it tells them apart
+        first_bytes(path, _PROBE_BYTES)  # FFmpeg reports EIO of a truncated file, too; this raises if the disk does
         return not_media()
     if error.errno in MACHINE_ERRNOS:
         return storage_fault(f"the file cannot be read now: {error.strerror}", error.errno)

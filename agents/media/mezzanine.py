@@ -33,7 +33,7 @@ class Mezzanine:
     size_bytes: int
 
     def keyframe_at(self, beat: float) -> int:
-        """Return the pts of a beat's keyframe. Raises: `Poison` (`not_a_beat`) for a time that is no beat of it."""
+        """Return the pts of a beat's keyframe. Raises: `Poison` (`not_a_beat`) where the clip has no such beat."""
         nearest = min(range(len(self.beats)), key=lambda i: abs(self.beats[i] - beat))
         if abs(self.beats[nearest] - beat) > 5e-4:
             raise Poison(f"the plan starts a clip at {beat:.3f} s, which is none of its beats", reason="not_a_beat")

@@ -56,7 +56,7 @@ def _stream(container: InputContainer, rate_hz: float) -> VideoStream:
         raise Poison("it has no video; give a clip of a dance move", reason="no_video")
     decode_to_measure(stream)
     if float(stream.average_rate or 0) > max(_FAST_FPS, 3 * rate_hz):
-        stream.codec_context.skip_frame = "NONREF"  # skip frames to which no other frame refers
+        stream.codec_context.skip_frame = "NONREF"  # of so many, do not decode those to which no other refers
     return stream
 
 

@@ -29,7 +29,7 @@ _MIN_COUPLE_SHARE_WITHOUT_WARNING = 0.3  # of the sampled frames
 def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     """Return the move of a clip, from its pictures and its sound, and encode its mezzanine in the default quality.
 
-    Raises `Poison`: as `accept` does, `nobody`, `no_tempo`; `Retryable`: `no_model`.
+    Raises: as `accept`; `Poison`: `nobody`, `no_tempo`; `Retryable`: `no_model`.
     """
     from agents.media import mezzanine
 

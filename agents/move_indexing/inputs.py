@@ -18,6 +18,6 @@ class IndexingInput(Model):
 
 
 def indexing_input(event: MoveSubmitted, tools: Tools) -> IndexingInput:
-    """Return what the move of an event depends on. Raises as `locate` does."""
+    """Return what the move of an event depends on. Raises: as `locate`."""
     file = locate(event.source, tools)
     return IndexingInput(file=file, clip=event.clip, annotation=event.annotation, quality=event.quality)

@@ -45,7 +45,7 @@ def target_energy(span: Span, scoring: ScoringInput) -> float:
 
 
 def level_of(energy: float) -> Level:
-    """Return the level of an energy of 0-1: the third of the scale it lies in."""
+    """Return the level of an energy of 0-1: the third of the scale that it is in."""
     return LEVELS[min(2, int(energy * 3))]
 
 

@@ -1,4 +1,4 @@
-"""The video's timeline: at which time each moment of a clip is displayed, and where the cuts are."""
+"""The video's timeline: at which time each frame of a clip is displayed, and where the cuts are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class PlacedSegment:
     clip_ticks: tuple[float, ...]  # of the clip's beats, in the clip
 
     def song_time(self, ticks: int) -> int:
-        """Return the time at which `ticks` of the clip are displayed: linear between beats, extrapolated outside."""
+        """Return when `ticks` of the clip is displayed: linear between beats, outside as in the nearest interval."""
         i = min(max(bisect_right(self.clip_ticks, ticks) - 1, 0), len(self.clip_ticks) - 2)
         share = (ticks - self.clip_ticks[i]) / (self.clip_ticks[i + 1] - self.clip_ticks[i])
         return round(self.song_ticks[i] + share * (self.song_ticks[i + 1] - self.song_ticks[i]))

@@ -25,7 +25,7 @@ class Choice:
     """Beats `first` to `end` of a clip, shown in a slot.
 
     `clip_beats` and the poses are of these beats, in seconds and torso lengths. `stretch` is song time over clip time.
-    `value` is the candidate's score plus the terms added here.
+    `terms` are above 0 in favour, below 0 against; `value` is their sum, the candidate's score plus those added here.
     """
 
     clip: str
@@ -55,7 +55,7 @@ class Choices:
         self._clips = {
             sha: _Clip(summary, playable_beats(summary), _poses(summary)) for sha, summary in scores.moves.items()
         }
-        self._chance = random.Random(seed)  # noqa: S311 - a choreography is no secret
+        self._chance = random.Random(seed)  # noqa: S311 - a choreography is not a secret
 
     def for_slot(self, slot: Slot) -> tuple[Choice, ...]:
         """Return at most `MAX_CHOICES_PER_SLOT` choices, ordered by clip and first beat.

@@ -12,7 +12,7 @@ from schemas.faults import Poison
 
 _EXCERPT_S: Final = {"30s": 30.0, "1min": 60.0}
 _PERIOD_INTERVALS = 8  # at either end of the song, to estimate the beat period there
-_MIN_BEAT_SHARE = 0.05  # of a period: less is about one frame and becomes no beat
+_MIN_BEAT_SHARE = 0.05  # of a period: less is shorter than a frame and does not become a beat
 _MIN_SLOT_SHARE = 0.25  # of a period: no new move begins for less
 
 

@@ -95,13 +95,13 @@ def _numbers(names: set[str]) -> dict[str, int]:
 
 def _begin(arrays: _SlotArrays, choices: list[tuple[Choice, ...]]) -> _Histories:
     count = len(arrays.choices)
-    rows, nothing = np.arange(count), np.zeros(count)
+    rows, zeros = np.arange(count), np.zeros(count)
     clip_repeats = np.zeros((count, len({choice.clip for slot in choices for choice in slot})))
     move_repeats = np.zeros((count, len({choice.move for slot in choices for choice in slot})))
     clip_repeats[rows, arrays.clips] = 1.0
     move_repeats[rows, arrays.moves] = 1.0
     ones, flags = np.ones(count, dtype=np.intp), np.zeros(count, dtype=bool)
-    return _Histories(arrays.values, rows, clip_repeats, move_repeats, ones, rows, nothing, nothing, flags)
+    return _Histories(arrays.values, rows, clip_repeats, move_repeats, ones, rows, zeros, zeros, flags)
 
 
 def _step(

@@ -1,7 +1,7 @@
-"""A real Apache Kafka of one node: a folder goes in, an address on 127.0.0.1 comes out."""
+"""Run Apache Kafka as one broker on this machine: its data in a folder, its address on 127.0.0.1."""
 
 from infra.local_kafka.broker import LocalKafka
 from infra.local_kafka.java import find_java
-from infra.local_kafka.warm_up import installed_warm_up, warm_up
+from infra.local_kafka.startup_cache import create_startup_cache, installed_startup_cache
 
-__all__ = ["LocalKafka", "find_java", "installed_warm_up", "warm_up"]
+__all__ = ["LocalKafka", "create_startup_cache", "find_java", "installed_startup_cache"]

@@ -1,4 +1,4 @@
-"""One Kafka broker on one folder: started, waited for, stopped."""
+"""Start and stop one Kafka broker on one folder."""
 
 from __future__ import annotations
 
@@ -7,27 +7,30 @@ import subprocess
 import time
 from pathlib import Path
 
-from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, keep_last_log, last_error, write_files
+from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, last_error, rename_last_log, write_files
 from infra.local_kafka.jvm import Jvm
 from infra.local_kafka.lock import FolderLock
-from infra.local_kafka.ports import HOST, answers, choose_ports, listens
+from infra.local_kafka.ports import HOST, accepts_connections, choose_ports, listens
 from infra.local_kafka.version import check_version, write_version
 from schemas.faults import Fault, Retryable, Unavailable
 
-_PORT_TRIES = 3
+_MAX_PORT_ATTEMPTS = 3
 _POLL_S = 0.02
 _MIN_FREE_BYTES = 100 * 1024 * 1024
 
 
 class PortTakenError(Exception):
-    """Another program took a port between our look and the broker's."""
+    """Another program bound a port after it was chosen and before the broker bound it."""
 
 
 class LocalKafka:
-    """A broker on `folder`: one at a time, killed with us however we end. `with LocalKafka(...) as kafka:` stops it."""
+    """A broker on `folder`, one at a time; it ends with this process, however that ends.
+
+    `with LocalKafka(...) as kafka:` starts and stops it.
+    """
 
     def __init__(self, folder: Path, class_path: str, java: Path, cache: Path | None = None) -> None:
-        """`class_path` from `ensure_jars`, `java` from `find_java`, `cache` from `installed_warm_up`."""
+        """Use a `class_path` from `ensure_jars`, `java` from `find_java`, `cache` from `installed_startup_cache`."""
         self.folder = folder
         self.jvm = Jvm(java, class_path, cache)
         self.bootstrap: str | None = None
@@ -43,20 +46,20 @@ class LocalKafka:
 
     @property
     def pid(self) -> int | None:
-        """The broker's process id while it runs."""
+        """Return the broker's process id, or None while it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self, timeout_s: float = 60.0) -> str:
-        """Start the broker and wait until it answers. Returns its address, "127.0.0.1:PORT".
+        """Start the broker, wait until it accepts connections, and return its address, "127.0.0.1:PORT".
 
-        Raises `Retryable`: another broker has the folder, a newer Kafka wrote it, Java failed; `Unavailable`: the disk
-        is full. One line says why.
+        A broker that runs already is not started again. Raises, with a message of one line: `Retryable` where another
+        broker uses the folder, a newer Kafka wrote it, or Java failed; `Unavailable` where the disk is full.
         """
         if self.pid is not None and self.bootstrap:
             return self.bootstrap
-        self.stop()  # what is left of one that died
+        self.stop()  # cleans up after a broker that ended by itself
         _make_folder(self.folder)
-        self._lock.take()
+        self._lock.acquire()
         try:
             check_version(self.folder / LOG_DIR, self.jvm.class_path)
             self.bootstrap = self._start(time.monotonic() + timeout_s)
@@ -66,7 +69,7 @@ class LocalKafka:
         return self.bootstrap
 
     def stop(self, timeout_s: float = 15.0) -> None:
-        """Stop the broker cleanly, by force after `timeout_s`. Does nothing where none runs."""
+        """Stop the broker, by SIGKILL after `timeout_s`; without a running broker, do nothing."""
         self._end(timeout_s)
         self._lock.release()
 
@@ -82,9 +85,9 @@ class LocalKafka:
             process.wait()
 
     def _start(self, deadline: float) -> str:
-        for attempt in range(_PORT_TRIES):
+        for attempt in range(_MAX_PORT_ATTEMPTS):
             try:
-                return self._start_on(*choose_ports(self.folder, anew=attempt > 0), deadline)
+                return self._start_on(*choose_ports(self.folder, new=attempt > 0), deadline)
             except PortTakenError:
                 self._end(timeout_s=5.0)
         raise Retryable("the local Kafka found no free port on 127.0.0.1: try again", "kafka")
@@ -100,7 +103,7 @@ class LocalKafka:
         return f"{HOST}:{port}"
 
     def _format(self, port: int, controller: int, deadline: float) -> None:
-        """Format once, beside, and rename: a format that was killed leaves no half folder."""
+        """Format a temporary folder and rename it, so that a killed format leaves no incomplete folder of logs."""
         shutil.rmtree(self.folder / FRESH_LOG_DIR, ignore_errors=True)
         write_files(self.folder, port, controller, FRESH_LOG_DIR)
         process = self._spawn("kafka.tools.StorageTool", "format", f"--cluster-id={_new_cluster_id()}", "-c", SERVER)
@@ -111,12 +114,12 @@ class LocalKafka:
         (self.folder / FRESH_LOG_DIR).rename(self.folder / LOG_DIR)
 
     def _spawn(self, *main: str) -> subprocess.Popen[bytes]:
-        keep_last_log(self.folder)
-        self._process = self.jvm.spawn(self.folder, self.jvm.command(main), keep_open=[self._lock.fd])
+        rename_last_log(self.folder)
+        self._process = self.jvm.spawn(self.folder, self.jvm.command(main), pass_fds=[self._lock.fd])
         return self._process
 
     def _await_port(self, port: int, deadline: float) -> None:
-        while not answers(port):
+        while not accepts_connections(port):
             self._check_alive()
             self._check_time(deadline)
         if self._process is None or not listens(self._process.pid, port):
@@ -131,27 +134,29 @@ class LocalKafka:
 
     def _check_time(self, deadline: float) -> None:
         if time.monotonic() > deadline:
-            raise Retryable(f"the local Kafka did not start in time, see {self.folder}: try again", "kafka")
+            raise Retryable(
+                f"the local Kafka did not start in time: try again, or read the logs in {self.folder}", "kafka"
+            )
         time.sleep(_POLL_S)
 
     def _failed(self) -> Fault:
-        why = last_error(self.folder) or "no reason given"
-        if "No space left" in why:
-            return Unavailable(f"the disk of {self.folder} is full: make room for Kafka", "disk_full")
-        return Retryable(f"the local Kafka in {self.folder} ended at its start: {why}", "kafka")
+        error = last_error(self.folder) or "no error message"
+        if "No space left" in error:
+            return Unavailable(f"the disk of {self.folder} is full: free some space for Kafka", "disk_full")
+        return Retryable(f"the local Kafka in {self.folder} failed to start: {error}", "kafka")
 
 
 def _make_folder(folder: Path) -> None:
     try:
         (folder / "tmp").mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Retryable(f"the local Kafka cannot write into {folder}: {error.strerror}", "kafka") from error
+        raise Retryable(f"the local Kafka cannot write to {folder}: {error.strerror}", "kafka") from error
     if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:
-        raise Unavailable(f"the disk of {folder} has less than 100 MB free: make room for Kafka", "disk_full")
+        raise Unavailable(f"the disk of {folder} has less than 100 MiB free: free some space for Kafka", "disk_full")
 
 
 def _new_cluster_id() -> str:
-    """22 characters of URL-safe base64, as Kafka's own."""
+    """Return a random id of 22 characters of URL-safe base64, the format of Kafka's own ids."""
     import base64
     import uuid
 

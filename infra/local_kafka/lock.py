@@ -1,4 +1,4 @@
-"""One broker per folder: a lock that the broker's own process holds too, so it outlasts a parent that was killed."""
+"""Ensure one broker per folder with a lock that the broker's process inherits, so it survives a killed parent."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from schemas.faults import Retryable
 
 _FILE = "lock"
-_WAIT_S = 2.0  # a broker whose parent was just killed needs some ms to be gone
+_WAIT_S = 2.0  # a broker whose parent was just killed needs some ms to end
 _POLL_S = 0.02
 
 
 class FolderLock:
-    """The lock of a folder. `fd` is to be inherited by the process that must keep it."""
+    """The lock of a folder; a process that inherits `fd` holds it too."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -23,31 +23,31 @@ class FolderLock:
 
     @property
     def held(self) -> bool:
-        """Whether we have it."""
+        """Return whether this object holds the lock."""
         return self._fd is not None
 
     @property
     def fd(self) -> int:
-        """The open lock file."""
+        """Return the descriptor of the open lock file. Raises: `RuntimeError` without the lock."""
         if self._fd is None:
-            raise RuntimeError("the lock is not taken")
+            raise RuntimeError("the lock is not held")
         return self._fd
 
-    def take(self) -> None:
-        """Take the lock. Raises `Retryable` where another broker has it."""
+    def acquire(self) -> None:
+        """Acquire the lock. Raises: `Retryable` (`kafka_running`) where another broker holds it after 2 s."""
         if self._fd is not None:
             return
         fd = os.open(self.folder / _FILE, os.O_RDWR | os.O_CREAT, 0o600)
         if not _locked_within(fd, _WAIT_S):
             os.close(fd)
             raise Retryable(
-                f"a Kafka is already running on {self.folder}: use it, or end it with `bachata kafka stop`",
+                f"a Kafka is already running on {self.folder}: use it, or stop it with `bachata kafka stop`",
                 "kafka_running",
             )
         self._fd = fd
 
     def release(self) -> None:
-        """Give the lock back, also for processes that were forked meanwhile."""
+        """Release the lock, also for processes that inherited it."""
         if self._fd is None:
             return
         fcntl.flock(self._fd, fcntl.LOCK_UN)

@@ -1,4 +1,4 @@
-"""Two free ports on 127.0.0.1: those of the last start where they are free, so that clients find the broker again."""
+"""Choose two free ports on 127.0.0.1: those of the last start if free, so that clients find the broker again."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ _FILE = "ports.json"
 HOST = "127.0.0.1"
 
 
-def choose_ports(folder: Path, *, anew: bool = False) -> tuple[int, int]:
-    """The broker's and the controller's port; `anew` forgets those of the last start."""
-    ports = None if anew else _remembered(folder)
+def choose_ports(folder: Path, *, new: bool = False) -> tuple[int, int]:
+    """Return the broker's and the controller's port, and store them; `new` ignores the ports of the last start."""
+    ports = None if new else _stored_ports(folder)
     if ports is None or not all(map(_is_free, ports)):
-        ports = _two_free()
+        ports = _two_free_ports()
     (folder / _FILE).write_text(json.dumps(ports))
     return ports
 
 
-def answers(port: int) -> bool:
-    """Whether something takes connections on the port."""
+def accepts_connections(port: int) -> bool:
+    """Return whether any process accepts connections on the port, within 0.2 s."""
     with socket.socket() as probe:
         probe.settimeout(0.2)
         return probe.connect_ex((HOST, port)) == 0
 
 
 def listens(pid: int, port: int) -> bool:
-    """Whether this very process listens on the port: another one may have taken it first."""
+    """Return whether this process, and not another, listens on the port."""
     try:
         connections = psutil.Process(pid).net_connections("tcp")
     except psutil.Error:
@@ -37,7 +37,7 @@ def listens(pid: int, port: int) -> bool:
     return any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in connections)
 
 
-def _remembered(folder: Path) -> tuple[int, int] | None:
+def _stored_ports(folder: Path) -> tuple[int, int] | None:
     try:
         port, controller = json.loads((folder / _FILE).read_text())
     except (OSError, ValueError, TypeError):
@@ -47,7 +47,7 @@ def _remembered(folder: Path) -> tuple[int, int] | None:
 
 def _is_free(port: int) -> bool:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Kafka does: closing ports do not count
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as Kafka does: a port in TIME_WAIT is free
         try:
             probe.bind((HOST, port))
         except OSError:
@@ -55,8 +55,8 @@ def _is_free(port: int) -> bool:
     return True
 
 
-def _two_free() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind((HOST, 0))
-        other.bind((HOST, 0))
-        return one.getsockname()[1], other.getsockname()[1]
+def _two_free_ports() -> tuple[int, int]:
+    with socket.socket() as first, socket.socket() as second:
+        first.bind((HOST, 0))
+        second.bind((HOST, 0))
+        return first.getsockname()[1], second.getsockname()[1]

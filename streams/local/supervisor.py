@@ -18,7 +18,7 @@ from types import FrameType
 from typing import IO, cast
 
 from infra.kafka_jars import ensure_jars
-from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.logs import set_up_logs
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault
@@ -82,7 +82,8 @@ class KafkaSupervisor(_Supervisor):
     def start(self) -> None:
         if self._kafka is None:
             class_path = ensure_jars(self.settings.cache_dir, log.info)
-            self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), installed_warm_up(class_path))
+            cache = installed_startup_cache(class_path)
+            self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), cache)
         self.files.write({"pid": os.getpid(), "bootstrap": self._kafka.start()})
 
     def check(self) -> None:

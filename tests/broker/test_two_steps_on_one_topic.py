@@ -15,7 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.step import Step, Tools
 from infra.kafka_jars import ensure_jars
-from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.settings import load_settings
 from schemas.base import Source
 from schemas.faults import Poison
@@ -39,7 +39,7 @@ _REFUSED = 7
 async def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
     class_path = ensure_jars(load_settings().cache_dir, print)
-    kafka = LocalKafka(tmp_path / "kafka", class_path, find_java(), installed_warm_up(class_path))
+    kafka = LocalKafka(tmp_path / "kafka", class_path, find_java(), installed_startup_cache(class_path))
     yield await asyncio.to_thread(kafka.start)
     await asyncio.to_thread(kafka.stop)
 

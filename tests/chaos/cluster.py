@@ -19,7 +19,7 @@ from types import TracebackType
 import psutil
 
 from infra.kafka_jars import ensure_jars
-from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.settings import load_settings
 from streams.topics import specs
 from streams.worker.create_topics import ensure_topics
@@ -54,7 +54,7 @@ class Cluster:
         self._created_at = time.monotonic()
         self._stopping: set[int] = set()
         class_path = ensure_jars(load_settings().cache_dir, print)
-        self._kafka = LocalKafka(self.data / "kafka", class_path, find_java(), installed_warm_up(class_path))
+        self._kafka = LocalKafka(self.data / "kafka", class_path, find_java(), installed_startup_cache(class_path))
 
     def __enter__(self) -> Cluster:
         self.songs.mkdir(parents=True)

@@ -27,7 +27,7 @@ import psutil
 
 from agents.step import Step, Tools
 from infra.kafka_jars import ensure_jars
-from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.settings import load_settings
 from schemas.base import Model, RequestId
 from schemas.request_ended import Ending
@@ -288,7 +288,7 @@ def compare(events: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         class_path = ensure_jars(load_settings().cache_dir, print)
-        kafka = LocalKafka(folder / "kafka", class_path, find_java(), installed_warm_up(class_path))
+        kafka = LocalKafka(folder / "kafka", class_path, find_java(), installed_startup_cache(class_path))
         bootstrap = kafka.start()
         try:
             register_topics()

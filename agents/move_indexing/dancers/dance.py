@@ -35,7 +35,10 @@ class Dance:
 
     @property
     def well_tracked(self) -> tuple[Track, ...]:
-        """Return the dancer tracked for longer, and the other one too if tracked for at least 30 % of the clip."""
+        """Return the dancers to judge the move by, one or two.
+
+        They are the dancer tracked for longer, and the other one if tracked for at least 30 % of the clip.
+        """
         tracks = sorted((self.lead, self.follow), key=lambda track: -track.tracked.mean())
         return (tracks[0], *(track for track in tracks[1:] if track.tracked.mean() >= _MIN_DETECTED_SHARE))
 
@@ -48,7 +51,7 @@ class Dance:
 def analyze_dance(frames: Sequence[FrameDetections], rate_hz: float = RATE_HZ) -> Dance:
     """Return the dance of a clip, from its frames' detections, with tracks at `rate_hz`.
 
-    Raises `Poison` (`nobody`) where a dancer is detected in less than 30 % of the frames, or in fewer than five.
+    Raises: `Poison` (`nobody`) where a dancer is detected in less than 30 % of the frames, or in fewer than five.
     """
     shares, detected_frames = _shares(frames), sum(bool(frame.dancers) for frame in frames)
     if detected_frames < max(_MIN_SAMPLES, _MIN_DETECTED_SHARE * len(frames)):

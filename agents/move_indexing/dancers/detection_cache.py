@@ -70,7 +70,7 @@ def detect_dancers(
 ) -> ClipDetections:
     """Detect the dancers in a clip's frames, at the sampling rate of `quality`. `report` receives the progress, 0-1.
 
-    Raises `Poison` as `sample_frames` does; `Retryable` (`no_model`).
+    Raises: `Poison`, as `sample_frames`; `Retryable` (`no_model`).
     """
     return _clip_detections(_detect(path, quality, model, report, duration_s))
 

@@ -39,7 +39,7 @@ class DancerFinder:
     """Detects the dancers of a couple, frame by frame. It tracks them, so each clip needs its own finder."""
 
     def __init__(self, model: Path, confidence: float = 0.5) -> None:
-        """Load the bundle `model`. Raises `Retryable` (`no_model`) where it is missing or damaged.
+        """Load the bundle `model`. Raises: `Retryable` (`no_model`) where it is missing or damaged.
 
         `confidence` 0-1: the minimum score of the front dancer's box, and of any body's presence.
         """

@@ -50,7 +50,7 @@ class Networks:
 def load(bundle: Path) -> Networks:
     """Return the networks of a bundle, loaded once per process.
 
-    Raises `Retryable` (`no_model`) where the bundle is missing or damaged.
+    Raises: `Retryable` (`no_model`) where the bundle is missing or damaged.
     """
     if not bundle.is_file():
         raise Retryable("the pose model is missing: run `make setup`", reason="no_model")

@@ -41,7 +41,10 @@ def couple_features(dance: Dance, tempo_bpm: float) -> dict[str, Floats]:
 
 
 def _axis(one: Floats, two: Floats, angle: Floats) -> Floats:
-    """Return how the line between the dancers and its centre move, who is nearer, and how they face: (22,)."""
+    """Return how the line between the dancers and its centre move, and how they face: (22,).
+
+    Also by how much one dancer is nearer to the camera.
+    """
     hips = midpoint(one, HIPS) - midpoint(two, HIPS)
     shoulders = midpoint(one, SHOULDERS) - midpoint(two, SHOULDERS)
     centre = (midpoint(one, HIPS) + midpoint(two, HIPS)) / 2

@@ -14,7 +14,8 @@ from data.generators.music.score import Samples
 
 SAMPLE_RATE = 44_100
 _MACHO_HZ, _HEMBRA_HZ = 560.0, 235.0
-_MEMBRANE = (1.0, 1.594, 2.136, 2.296, 2.653)  # modes of a round membrane: ratios of zeros of the Bessel functions
+# Modes of a round membrane: zeros of Bessel functions, relative to the first.
+_MEMBRANE = (1.0, 1.594, 2.136, 2.296, 2.653)
 
 
 def hertz(pitch: int) -> float:

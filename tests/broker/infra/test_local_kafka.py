@@ -22,7 +22,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from infra.kafka_jars import ensure_jars, kafka_version
-from infra.local_kafka import LocalKafka, broker, find_java, installed_warm_up
+from infra.local_kafka import LocalKafka, broker, find_java, installed_startup_cache
 from infra.local_kafka.files import MAX_MESSAGE_BYTES
 from infra.local_kafka.ports import choose_ports
 from infra.settings import load_settings
@@ -41,7 +41,7 @@ def class_path() -> str:
 
 
 def make(folder: Path, class_path: str) -> LocalKafka:
-    return LocalKafka(folder, class_path, find_java(), installed_warm_up(class_path))
+    return LocalKafka(folder, class_path, find_java(), installed_startup_cache(class_path))
 
 
 @pytest.fixture
@@ -199,8 +199,8 @@ def test_a_port_lost_between_the_look_and_the_start_is_no_error(
     with socket.create_server(("127.0.0.1", 0)) as thief:
         taken = thief.getsockname()[1]
 
-        def look(folder: Path, *, anew: bool = False) -> tuple[int, int]:
-            return choose_ports(folder, anew=True) if anew else (taken, choose_ports(folder)[1])
+        def look(folder: Path, *, new: bool = False) -> tuple[int, int]:
+            return choose_ports(folder, new=True) if new else (taken, choose_ports(folder)[1])
 
         monkeypatch.setattr("infra.local_kafka.broker.choose_ports", look)
         assert kafka.start() != f"127.0.0.1:{taken}"
@@ -242,7 +242,7 @@ def test_a_broken_folder_is_named_in_one_line_and_given_back(kafka: LocalKafka) 
     kafka.start()
     kafka.stop()
     (kafka.folder / "log" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=x\n")
-    with pytest.raises(Retryable, match=r"ended at its start: .*7") as failed:
+    with pytest.raises(Retryable, match=r"failed to start: .*7") as failed:
         kafka.start()
     assert "\n" not in str(failed.value)
     assert kafka.pid is None
@@ -254,7 +254,7 @@ def test_a_broken_folder_is_named_in_one_line_and_given_back(kafka: LocalKafka) 
 def test_a_java_that_fails_is_named(
     tmp_path: Path, class_path: str, class_path_: str | None, java: Path | None
 ) -> None:
-    with pytest.raises(Retryable, match="ended at its start"):
+    with pytest.raises(Retryable, match="failed to start"):
         LocalKafka(tmp_path, class_path_ or class_path, java or find_java()).start()
 
 

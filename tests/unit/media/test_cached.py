@@ -25,10 +25,10 @@ def test_packets_begin_at_the_requested_key_frame(clips: dict[str, Clip], cache:
 def test_opening_decodes_nothing(clips: dict[str, Clip], cache: Path) -> None:
     """The pixel format is known from the first decoded frame on."""
     clip = clips["30"]
-    made = ensure(clip.path, clip.sha, clip.beats, "fast", cache)
-    with open_cached(made.path) as reader:
+    mezzanine = ensure(clip.path, clip.sha, clip.beats, "fast", cache)
+    with open_cached(mezzanine.path) as reader:
         assert reader.video.codec_context.pix_fmt is None
-    with av.open(str(made.path)) as plain:
+    with av.open(str(mezzanine.path)) as plain:
         assert plain.streams.video[0].codec_context.pix_fmt == "yuv420p"
 
 

@@ -104,7 +104,7 @@ def make_analysis(
     energy: Sequence[float] | None = None,
     sections: tuple[Section, ...] = (),
 ) -> AudioAnalysis:
-    """Return a song with a beat for each count, even from `first_s` on or at `beats`; it ends `tail_s` after the last."""
+    """Return a song with a beat for each count, even from `first_s` on, or at `beats`; it ends `tail_s` after them."""
     times = tuple(beats) if beats else tuple(round(first_s + i * 60 / tempo_bpm, 4) for i in range(len(counts)))
     audio = np.random.default_rng(5).normal(size=128)
     return AudioAnalysis(
@@ -122,7 +122,7 @@ def make_analysis(
 
 
 def make_song(seconds: float, tempo_bpm: float = 125.0) -> AudioAnalysis:
-    """Return a song of about that duration: three beats before the first 1, rising and falling energy, five sections."""
+    """Return a song of about `seconds`: three beats before the first 1, rising and falling energy, five sections."""
     total = int(seconds * tempo_bpm / 60)
     counts = [(index + 5) % 8 + 1 for index in range(total)]
     energy = [0.5 + 0.45 * float(np.sin(index / 40)) for index in range(total)]

@@ -72,7 +72,7 @@ def test_a_phrase_has_its_own_tempo_energy_and_section() -> None:
     assert (slow.section, slow.rhythm, fast.section, fast.label) == (0, "derecho", 1, "mambo")
 
 
-def test_a_song_without_beats_is_poison(large_index: MoveIndex) -> None:
+def test_a_song_without_beats_is_refused(large_index: MoveIndex) -> None:
     with pytest.raises(Poison) as caught:
         score_of(make_analysis([1]), ANY, large_index)
     assert caught.value.reason == "no_beats"
@@ -127,7 +127,7 @@ def move_with(**properties: Any) -> Callable[[int], Move]:
         (move_with(difficulty="intermediate"), move_with(difficulty="beginner")),
         (move_with(difficulty="beginner"), move_with(difficulty="advanced")),
     ],
-    ids=["not faster", "not slower", "energy", "of the requested difficulty", "not harder"],
+    ids=["not faster", "not slower", "energy", "of the requested difficulty", "not more difficult"],
 )
 def test_the_better_fit_is_first(better: Callable[[int], Move], other: Callable[[int], Move]) -> None:
     same_sound = make_move(7).embedding

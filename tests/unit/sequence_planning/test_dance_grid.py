@@ -1,4 +1,4 @@
-"""The grid that is danced to, at its ends above all, and the slots it is cut into."""
+"""The dance grid, especially its ends, and its slots."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from agents.sequence_planning.slots import cut_slots
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import make_scores
 
-EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]  # at 125 BPM: 0.48 s a beat
+EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]  # at 125 BPM: 0.48 s per beat
 
 
 @pytest.mark.parametrize(
@@ -23,25 +23,27 @@ EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]  # at 125 BPM: 0.48 s a beat
         (1.30, (0.0, 0.34, 0.82, 1.30), (6, 7, 8, 1)),
     ],
 )
-def test_a_whole_song_begins_at_nought(first_s: float, times: tuple[float, ...], counts: tuple[int, ...]) -> None:
+def test_the_grid_of_a_full_song_begins_at_0(first_s: float, times: tuple[float, ...], counts: tuple[int, ...]) -> None:
     grid = dance_grid_of(make_analysis(EIGHTS * 3, first_s=first_s), "full")
     assert grid.times[: len(times)] == pytest.approx(times)
     assert grid.counts[: len(counts)] == counts
-    assert grid.counts[-grid.first] == 1, "the first beat found"
+    assert grid.counts[-grid.first] == 1, "the first detected beat"
 
 
 @pytest.mark.parametrize(
     ("tail_s", "after_last_beat", "share"),
     [
-        (0.01, (), 1.0),  # less than a frame: the beat before is played a little longer
+        (0.01, (), 1.0),  # shorter than a frame: the beat before becomes a little longer
         (0.10, (0.10,), 0.10 / 0.48),
         (0.48, (0.48,), 1.0),
-        (0.53, (0.53,), 1.0),  # no new move for a tenth of a beat
+        (0.53, (0.53,), 1.0),  # no additional beat for a tenth of a beat
         (0.72, (0.48, 0.72), 0.5),
         (1.20, (0.48, 0.96, 1.20), 0.5),
     ],
 )
-def test_a_whole_song_ends_where_it_ends(tail_s: float, after_last_beat: tuple[float, ...], share: float) -> None:
+def test_the_grid_of_a_full_song_ends_at_its_end(
+    tail_s: float, after_last_beat: tuple[float, ...], share: float
+) -> None:
     song = make_analysis(EIGHTS * 3, first_s=0.0, tail_s=tail_s)
     grid = dance_grid_of(song, "full")
     ends = (23 * 0.48, *(23 * 0.48 + after for after in after_last_beat)) if after_last_beat else (song.duration_s,)
@@ -59,7 +61,7 @@ def test_an_excerpt_begins_on_the_first_one_and_ends_on_the_nearest_beat() -> No
     assert grid.first == 3
 
 
-def test_an_excerpt_of_a_short_song_goes_to_its_end() -> None:
+def test_an_excerpt_of_a_short_song_ends_at_its_end() -> None:
     song = make_analysis([7, 8, *EIGHTS], tail_s=1.0)
     grid = dance_grid_of(song, "1min")
     assert (grid.times[0], grid.times[-1]) == (song.beats[2], song.duration_s)
@@ -70,7 +72,7 @@ def test_an_excerpt_of_a_song_without_a_one_begins_on_its_first_beat() -> None:
     assert dance_grid_of(song, "30s").times[0] == song.beats[0]
 
 
-def test_beats_beyond_the_song_are_left_out() -> None:
+def test_beats_after_the_songs_end_are_dropped() -> None:
     song = make_analysis(EIGHTS * 2).model_copy(update={"duration_s": 5.0})
     assert dance_grid_of(song, "full").times[-1] == 5.0
 

@@ -1,4 +1,4 @@
-"""The planner against an oracle that tries every way and counts its costs in another manner."""
+"""The planner compared with an exhaustive search whose costs are computed independently."""
 
 from __future__ import annotations
 
@@ -41,40 +41,45 @@ def problem(moves: list[Move], phrases: int, seed: int) -> tuple[tuple[Slot, ...
     return slots, [choices.for_slot(slot) for slot in slots]
 
 
-def worth(way: tuple[Choice, ...]) -> float:
-    """The sum of a way's values, less what its cuts and its repetitions cost."""
-    total, row = 0.0, 0
-    for place, choice in enumerate(way):
+def value_of(choices: tuple[Choice, ...]) -> float:
+    """Return the sum of the choices' values, less the costs of their cuts and repetitions."""
+    total, in_a_row = 0.0, 0
+    for slot, choice in enumerate(choices):
         total += choice.value
-        before = way[place - 1] if place else None
-        row = row + 1 if before and before.move == choice.move else 1
-        if row > MAX_IN_A_ROW:
+        previous = choices[slot - 1] if slot else None
+        in_a_row = in_a_row + 1 if previous and previous.move == choice.move else 1
+        if in_a_row > MAX_IN_A_ROW:
             total -= EXTRA_ROW_COST
-        if before is None or (before.clip == choice.clip and before.end == choice.first):
+        if previous is None or (previous.clip == choice.clip and previous.end == choice.first):
             continue
-        total -= apart(before.end_pose, choice.start_pose)
-        total -= CLIP_REPEAT_COST * lately([shown.clip == choice.clip for shown in way[:place]], CLIP_REPEAT_FADE)
-        total -= MOVE_REPEAT_COST * lately([shown.move == choice.move for shown in way[:place]], MOVE_REPEAT_FADE)
+        earlier = choices[:slot]
+        total -= pose_cost(previous.end_pose, choice.start_pose)
+        total -= CLIP_REPEAT_COST * repeat_count([other.clip == choice.clip for other in earlier], CLIP_REPEAT_FADE)
+        total -= MOVE_REPEAT_COST * repeat_count([other.move == choice.move for other in earlier], MOVE_REPEAT_FADE)
     return total
 
 
-def lately(shown: list[bool], fades: float) -> float:
-    """1 for each time it was shown, less by `fades` a phrase since, and never more than `REPEAT_COUNT_CAP`."""
-    often = 0.0
-    for same in shown:
-        often = min(REPEAT_COUNT_CAP, often * fades + same)
-    return often
+def repeat_count(is_same: list[bool], fade: float) -> float:
+    """Return the number of repetitions, each multiplied by `fade` per slot since, at most `REPEAT_COUNT_CAP`."""
+    count = 0.0
+    for same in is_same:
+        count = min(REPEAT_COUNT_CAP, count * fade + same)
+    return count
 
 
-def apart(end: tuple[float, ...], start: tuple[float, ...]) -> float:
+def pose_cost(end: tuple[float, ...], start: tuple[float, ...]) -> float:
     if not end or not start:
         return UNKNOWN_POSE_COST
-    ways = [math.hypot(end[i] - start[i], end[i + 1] - start[i + 1]) for i in range(0, len(end), 2)]
-    return min(MAX_POSE_COST, sum(ways) / len(ways))
+    distances = [math.hypot(end[i] - start[i], end[i + 1] - start[i + 1]) for i in range(0, len(end), 2)]
+    return min(MAX_POSE_COST, sum(distances) / len(distances))
 
 
-def told(path: list[PathStep]) -> float:
-    return sum(taken.choice.value + taken.transition + taken.variety for taken in path)
+def path_value(path: list[PathStep]) -> float:
+    return sum(step.choice.value + step.transition + step.variety for step in path)
+
+
+def choices_of(path: list[PathStep]) -> tuple[Choice, ...]:
+    return tuple(step.choice for step in path)
 
 
 @settings(max_examples=60, deadline=None)
@@ -85,37 +90,42 @@ def told(path: list[PathStep]) -> float:
     seed=st.integers(0, 10_000),
     posed=st.booleans(),
 )
-def test_small_songs_get_the_very_best_way(
+def test_the_path_of_a_short_song_is_optimal(
     eights: list[int], labels: int, phrases: int, seed: int, posed: bool
 ) -> None:
     moves = [make_move(n, eights=size, move=f"m{n % labels}", posed=posed) for n, size in enumerate(eights)]
     slots, choices = problem(moves, phrases, seed)
     path = best_path(slots, choices)
-    assert told(path) == pytest.approx(worth(tuple(taken.choice for taken in path)), abs=1e-5)
+    assert path_value(path) == pytest.approx(value_of(choices_of(path)), abs=1e-5)
     if math.prod(map(len, choices)) <= 1100:
-        assert told(path) == pytest.approx(max(worth(way) for way in product(*choices)), abs=1e-5)
+        assert path_value(path) == pytest.approx(max(map(value_of, product(*choices))), abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(12))
 @pytest.mark.parametrize(("eights", "labels", "phrases"), [((2, 2), 2, 5), ((1, 1, 1), 1, 6), ((1, 1, 2), 2, 5)])
-def test_what_was_shown_long_before_is_weighed(eights: tuple[int, ...], labels: int, phrases: int, seed: int) -> None:
+def test_repetitions_of_all_earlier_slots_are_counted(
+    eights: tuple[int, ...], labels: int, phrases: int, seed: int
+) -> None:
     moves = [make_move(n, eights=size, move=f"m{n % labels}") for n, size in enumerate(eights)]
     slots, choices = problem(moves, phrases, seed)
-    assert told(best_path(slots, choices)) == pytest.approx(max(worth(way) for way in product(*choices)), abs=1e-5)
+    best = max(map(value_of, product(*choices)))
+    assert path_value(best_path(slots, choices)) == pytest.approx(best, abs=1e-5)
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_larger_songs_come_within_five_percent(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_path_with_dropped_histories_is_within_five_percent_of_the_optimum(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     moves = [make_move(n, eights=1 + n % 2, move=f"m{n % 3}") for n in range(4)]
     slots, choices = problem(moves, 5, seed)
-    ways = [worth(way) for way in product(*choices)]
+    values = [value_of(combination) for combination in product(*choices)]
     monkeypatch.setattr("agents.sequence_planning.path._MAX_HISTORIES", 12)
-    found = worth(tuple(taken.choice for taken in best_path(slots, choices)))
-    mean = sum(ways) / len(ways)
-    assert (max(ways) - found) / (max(ways) - mean) <= 0.05
+    actual = value_of(choices_of(best_path(slots, choices)))
+    mean = sum(values) / len(values)
+    assert (max(values) - actual) / (max(values) - mean) <= 0.05
 
 
-def test_of_equal_histories_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_equal_histories_the_first_are_selected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.sequence_planning.path._MAX_HISTORIES", 8)
     total = np.random.default_rng(0).integers(0, 3, (400, 2)).astype(float)
     rows, columns = _best_histories(total)
@@ -124,6 +134,6 @@ def test_of_equal_histories_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) 
         assert rows[columns == choice].tolist() == sorted(best)
 
 
-@pytest.mark.parametrize(("stretch", "costs"), [(1.0, 0.0), (1.05, 0.0976), (0.95, 0.1026), (1.3, 3.430), (0.7, 6.538)])
-def test_what_a_stretch_costs(stretch: float, costs: float) -> None:
-    assert stretch_term(stretch) == pytest.approx(-costs, abs=2e-3)
+@pytest.mark.parametrize(("stretch", "cost"), [(1.0, 0.0), (1.05, 0.0976), (0.95, 0.1026), (1.3, 3.430), (0.7, 6.538)])
+def test_the_cost_of_a_stretch(stretch: float, cost: float) -> None:
+    assert stretch_term(stretch) == pytest.approx(-cost, abs=2e-3)

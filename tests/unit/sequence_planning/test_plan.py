@@ -1,4 +1,4 @@
-"""Plans over any song and any library: whole, on the beat, within the clips, explained, and the same again."""
+"""Plans for any song and library: complete, on the beat, within the clips, with their terms, and reproducible."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ MOVES = [make_move(number, eights=1 + number % 3, pickup=number % 2) for number 
 
 
 @st.composite
-def songs(draw: st.DrawFn, least: int = 2) -> AudioAnalysis:
-    """Partial phrases at both ends, breaks between, an uneven beat, silence before and after."""
+def songs(draw: st.DrawFn, min_phrases: int = 2) -> AudioAnalysis:
+    """Draw songs with partial phrases at both ends, breaks between, uneven beats, and silence before and after."""
     head, tail = draw(st.integers(0, 7)), draw(st.integers(0, 8))
-    phrases = draw(st.lists(st.sampled_from([8, 8, 8, 8, 4, 6, 5, 2]), min_size=least, max_size=14))
+    phrases = draw(st.lists(st.sampled_from([8, 8, 8, 8, 4, 6, 5, 2]), min_size=min_phrases, max_size=14))
     counts = [*range(9 - head, 9), *(count for size in phrases for count in range(1, size + 1)), *range(1, tail + 1)]
     tempo, seed = draw(st.floats(85, 175)), draw(st.integers(0, 2**20))
-    wobble = draw(st.floats(0, 0.08))
-    period, beats, moment = 60 / tempo, [], draw(st.sampled_from([0.0, 0.01, 0.2, 0.31, 1.7, 9.3]))
+    deviation = draw(st.floats(0, 0.08))
+    period, beats, time_s = 60 / tempo, [], draw(st.sampled_from([0.0, 0.01, 0.2, 0.31, 1.7, 9.3]))
     for index in range(len(counts)):
-        beats.append(round(moment, 4))
-        moment += period * (1 + wobble * ((seed >> (index % 20)) % 3 - 1))
+        beats.append(round(time_s, 4))
+        time_s += period * (1 + deviation * ((seed >> (index % 20)) % 3 - 1))
     tail_s = draw(st.sampled_from([0.001, 0.02, 0.1, 0.4, 0.7, 6.3]))
     return make_analysis(counts, tempo_bpm=tempo, beats=beats, tail_s=tail_s)
 
 
 @st.composite
 def libraries(draw: st.DrawFn) -> list[Move]:
-    """One to eight clips of one to four eights, some cut right on their last beat, some without poses."""
+    """Draw one to eight clips of one to four eights, some that end on their last beat, some without poses."""
     return [
         make_move(
             number,
@@ -58,48 +58,53 @@ def libraries(draw: st.DrawFn) -> list[Move]:
 
 
 def usable(moves: list[Move]) -> list[Move]:
-    """Clips cut on their last beat have one eight less, and a clip of one eight none: planning is not given those."""
+    """Return the clips with a usable eight: scoring passes no others to planning.
+
+    A clip that ends on its last beat has one usable eight less, so a clip of one eight has none.
+    """
     return [move for move in moves if len(move.eights) > 1 or move.clip.duration_s - move.beats[-1] > 0.1]
 
 
-def on_one(song: AudioAnalysis, moment: float) -> bool:
-    """Whether the moment is a count 1 of the song, or of its beat carried on beyond the beats found."""
+def is_on_one(song: AudioAnalysis, time_s: float) -> bool:
+    """Return whether the time is a count 1 of the song, or before or after its detected beats."""
     ones = {beat for beat, count in zip(song.beats, song.counts, strict=True) if count == 1}
-    return moment in ones or not song.beats[0] <= moment <= song.beats[-1]
+    return time_s in ones or not song.beats[0] <= time_s <= song.beats[-1]
 
 
 @settings(max_examples=120, deadline=None)
 @given(song=songs(), moves=libraries().map(usable).filter(bool), seed=st.integers(0, 2**63 - 1))
 def test_a_full_plan_covers_the_song(song: AudioAnalysis, moves: list[Move], seed: int) -> None:
     scores = make_scores(song, moves, seed % 1000)
-    made = plan_of(scores, song, Options(duration="full", seed=seed))
-    check(made, scores)
-    assert made.start_s == 0.0
-    assert made.end_s == song.duration_s
-    assert all(on_one(song, cut) for cut in cuts(made))
+    result = plan_of(scores, song, Options(duration="full", seed=seed))
+    check(result, scores)
+    assert result.start_s == 0.0
+    assert result.end_s == song.duration_s
+    assert all(is_on_one(song, cut) for cut in cuts(result))
 
 
 @settings(max_examples=60, deadline=None)
-@given(song=songs(least=1), moves=libraries().map(usable).filter(bool), asked=st.sampled_from(["30s", "1min"]))
-def test_an_excerpt_is_as_long_as_asked_within_a_beat(song: AudioAnalysis, moves: list[Move], asked: Any) -> None:
+@given(song=songs(min_phrases=1), moves=libraries().map(usable).filter(bool), duration=st.sampled_from(["30s", "1min"]))
+def test_an_excerpt_has_the_requested_duration_within_a_beat(
+    song: AudioAnalysis, moves: list[Move], duration: Any
+) -> None:
     scores = make_scores(song, moves)
-    made = plan_of(scores, song, Options(duration=asked))
-    check(made, scores)
+    result = plan_of(scores, song, Options(duration=duration))
+    check(result, scores)
     start = song.beats[song.counts.index(1)]
-    assert made.start_s == start
-    length = min({"30s": 30.0, "1min": 60.0}[asked], song.duration_s - start)
-    longest_beat = max(b - a for segment in made.segments for a, b in zip(segment.song_beats, segment.song_beats[1:]))  # noqa: B905
-    assert made.end_s - made.start_s == pytest.approx(length, abs=longest_beat)
-    assert all(on_one(song, cut) for cut in cuts(made))
+    assert result.start_s == start
+    length = min({"30s": 30.0, "1min": 60.0}[duration], song.duration_s - start)
+    longest_beat = max(b - a for segment in result.segments for a, b in zip(segment.song_beats, segment.song_beats[1:]))  # noqa: B905
+    assert result.end_s - result.start_s == pytest.approx(length, abs=longest_beat)
+    assert all(is_on_one(song, cut) for cut in cuts(result))
 
 
 @given(seconds=st.floats(61, 90), tempo=st.floats(90, 160))
 @settings(max_examples=20, deadline=None)
 def test_an_excerpt_of_a_long_song_ends_on_the_nearest_beat(seconds: float, tempo: float) -> None:
     song = make_analysis((EIGHTS * 40)[: int(seconds * tempo / 60)], tempo_bpm=tempo)
-    made = plan_of(make_scores(song, MOVES), song, Options(duration="30s"))
+    result = plan_of(make_scores(song, MOVES), song, Options(duration="30s"))
     nearest = min(song.beats, key=lambda beat: abs(beat - song.beats[0] - 30))
-    assert (made.start_s, made.end_s) == (song.beats[0], nearest)
+    assert (result.start_s, result.end_s) == (song.beats[0], nearest)
 
 
 @settings(max_examples=30, deadline=None)
@@ -117,7 +122,7 @@ def test_the_order_of_candidates_does_not_matter() -> None:
     assert plan_of(scores, song, FULL) == plan_of(scores.model_copy(update={"phrases": turned}), song, FULL)
 
 
-def test_another_seed_dances_equals_otherwise() -> None:
+def test_another_seed_chooses_other_moves_of_equal_score() -> None:
     song = make_analysis(EIGHTS * 12)
     moves = [make_move(number, posed=False, eights=1, tempo_bpm=125.0) for number in range(8)]
     scores = make_scores(song, moves)
@@ -128,77 +133,79 @@ def test_another_seed_dances_equals_otherwise() -> None:
         for phrase in scores.phrases
     )
     scores = scores.model_copy(update={"phrases": equal})
-    danced = {tuple(s.clip for s in plan_of(scores, song, Options(seed=seed)).segments) for seed in range(5)}
-    assert len(danced) == 5
+    sequences = {tuple(s.clip for s in plan_of(scores, song, Options(seed=seed)).segments) for seed in range(5)}
+    assert len(sequences) == 5
 
 
 @settings(max_examples=40, deadline=None)
 @given(head=st.integers(0, 7), tail=st.integers(0, 8), first_s=st.floats(0, 12), tail_s=st.floats(0.01, 5))
-def test_counts_of_song_and_clip_are_one(head: int, tail: int, first_s: float, tail_s: float) -> None:
+def test_song_and_clip_have_the_same_counts(head: int, tail: int, first_s: float, tail_s: float) -> None:
     counts = [*range(9 - head, 9), *EIGHTS * 4, *range(1, tail + 1)]
     song = make_analysis(counts, first_s=round(first_s, 3), tail_s=tail_s)
     scores = make_scores(song, MOVES)
-    made = plan_of(scores, song, FULL)
+    result = plan_of(scores, song, FULL)
     count_at = dict(zip(song.beats, song.counts, strict=True))
-    met = 0
-    for segment in made.segments:
-        card = scores.moves[segment.clip_sha256]
-        clip_count_at = dict(zip(card.beats, card.counts, strict=True))
+    compared = 0
+    for segment in result.segments:
+        move = scores.moves[segment.clip_sha256]
+        clip_count_at = dict(zip(move.beats, move.counts, strict=True))
         for song_beat, clip_beat in zip(segment.song_beats[:-1], segment.clip_beats[:-1], strict=True):
             if song_beat in count_at:
                 assert count_at[song_beat] == clip_count_at[clip_beat]
-                met += 1
-    assert met >= len(counts) - 2, "only what joins a beat at either end may differ"
+                compared += 1
+    assert compared >= len(counts) - 2, "only beats that are merged at either end may be missing"
 
 
-def test_half_a_beat_of_the_song_shows_half_a_beat_of_the_clip() -> None:
+def test_half_a_beat_of_the_song_has_half_a_beat_of_the_clip() -> None:
     song = make_analysis(EIGHTS * 3, tail_s=0.24)
     last = plan_of(make_scores(song, MOVES), song, FULL).segments[-1]
-    shown = (last.clip_beats[-1] - last.clip_beats[-2]) / (last.clip_beats[-2] - last.clip_beats[-3])
-    assert shown == pytest.approx(0.5, abs=0.02)
+    share = (last.clip_beats[-1] - last.clip_beats[-2]) / (last.clip_beats[-2] - last.clip_beats[-3])
+    assert share == pytest.approx(0.5, abs=0.02)
 
 
-def test_a_break_shows_the_first_counts_and_the_one_begins_anew() -> None:
+def test_a_break_has_the_first_counts_of_a_clip_and_the_next_one_starts_a_clip() -> None:
     song = make_analysis([*EIGHTS, 1, 2, 3, 4, *EIGHTS])
     moves = [make_move(number, eights=1) for number in range(4)]
-    made = plan_of(make_scores(song, moves), song, Options(duration="30s"))
-    assert [len(segment.song_beats) - 1 for segment in made.segments][:3] == [8, 4, 8]
+    result = plan_of(make_scores(song, moves), song, Options(duration="30s"))
+    assert [len(segment.song_beats) - 1 for segment in result.segments][:3] == [8, 4, 8]
     starts = {move.beats[0] for move in moves}
-    assert all(segment.clip_start_s in starts for segment in made.segments)
+    assert all(segment.clip_start_s in starts for segment in result.segments)
 
 
-def test_a_phrase_of_twelve_goes_on_in_the_clip_where_it_can() -> None:
+def test_a_phrase_of_twelve_continues_its_clip_where_possible() -> None:
     song = make_analysis([*EIGHTS, *range(1, 9), 5, 6, 7, 8, *EIGHTS])
-    made = plan_of(make_scores(song, [make_move(1, eights=2), make_move(2, eights=2)]), song, Options(duration="30s"))
-    assert all(on_one(song, cut) for cut in cuts(made))
+    result = plan_of(make_scores(song, [make_move(1, eights=2), make_move(2, eights=2)]), song, Options(duration="30s"))
+    assert all(is_on_one(song, cut) for cut in cuts(result))
     only_short = plan_of(make_scores(song, [make_move(1, eights=1)]), song, Options(duration="30s"))
-    inner = [cut for cut in cuts(only_short) if not on_one(song, cut)]
+    inner = [cut for cut in cuts(only_short) if not is_on_one(song, cut)]
     assert inner == [song.beats[16]], "on the count 5 after eight beats"
 
 
 @settings(max_examples=30, deadline=None)
-@given(counts=st.lists(st.integers(1, 8), min_size=2, max_size=80), asked=st.sampled_from(["30s", "1min", "full"]))
-def test_counts_without_sense_are_danced_all_the_same(counts: list[int], asked: Any) -> None:
+@given(counts=st.lists(st.integers(1, 8), min_size=2, max_size=80), duration=st.sampled_from(["30s", "1min", "full"]))
+def test_a_song_with_random_counts_has_a_plan(counts: list[int], duration: Any) -> None:
     song = make_analysis(counts)
     scores = make_scores(song, MOVES)
-    check(plan_of(scores, song, Options(duration=asked)), scores)
+    check(plan_of(scores, song, Options(duration=duration)), scores)
 
 
 def test_no_move_lasts_more_than_two_phrases() -> None:
     song = make_analysis(EIGHTS * 30)
     scores = make_scores(song, [make_move(number, eights=4, move=f"m{number % 3}") for number in range(6)])
-    made = plan_of(scores, song, FULL)
-    runs = [(move, sum(s.terms["phrases"] for s in run)) for move, run in groupby(made.segments, key=lambda s: s.move)]
+    result = plan_of(scores, song, FULL)
+    runs = [
+        (move, sum(s.terms["phrases"] for s in run)) for move, run in groupby(result.segments, key=lambda s: s.move)
+    ]
     assert max(phrases for _, phrases in runs) <= 2
-    assert {segment.clip for segment in made.segments} == {f"clip_{number}" for number in range(6)}
+    assert {segment.clip for segment in result.segments} == {f"clip_{number}" for number in range(6)}
 
 
-def test_going_on_in_a_clip_is_no_cut() -> None:
+def test_a_continued_clip_is_one_segment() -> None:
     song = make_analysis(EIGHTS * 6)
-    made = plan_of(make_scores(song, [make_move(n, eights=2, move=f"m{n}") for n in range(5)]), song, FULL)
-    assert any(len(segment.song_beats) > 10 for segment in made.segments)
+    result = plan_of(make_scores(song, [make_move(n, eights=2, move=f"m{n}") for n in range(5)]), song, FULL)
+    assert any(len(segment.song_beats) > 10 for segment in result.segments)
     assert all(later.clip_sha256 != s.clip_sha256 or later.clip_start_s != s.clip_end_s
-               for s, later in zip(made.segments, made.segments[1:], strict=False))  # fmt: skip
+               for s, later in zip(result.segments, result.segments[1:], strict=False))  # fmt: skip
 
 
 def test_the_nearer_pose_is_chosen() -> None:
@@ -214,12 +221,12 @@ def test_the_nearer_pose_is_chosen() -> None:
         p.model_copy(update={"candidates": tuple(c.model_copy(update={"score": 0.0}) for c in p.candidates)})
         for p in scores.phrases
     )
-    made = plan_of(scores.model_copy(update={"phrases": even}), song, FULL)
-    assert {segment.clip for segment in made.segments} == {"clip_0", "clip_1"}
-    assert made.segments[1].terms["transition"] == pytest.approx(-(2**0.5) * 0.1, abs=1e-3)
+    result = plan_of(scores.model_copy(update={"phrases": even}), song, FULL)
+    assert {segment.clip for segment in result.segments} == {"clip_0", "clip_1"}
+    assert result.segments[1].terms["transition"] == pytest.approx(-(2**0.5) * 0.1, abs=1e-3)
 
 
-def test_a_song_without_beats_is_poison() -> None:
+def test_a_song_without_beats_is_refused() -> None:
     song = make_analysis(EIGHTS)
     for beats in ((), (1.0,)):
         bare = song.model_copy(update={"beats": beats, "counts": (1,) * len(beats)})
@@ -228,7 +235,7 @@ def test_a_song_without_beats_is_poison() -> None:
         assert caught.value.reason == "no_beats"
 
 
-def test_a_library_of_clips_too_short_is_poison() -> None:
+def test_a_library_of_too_short_clips_is_refused() -> None:
     song = make_analysis(EIGHTS)
     short = make_move(1, eights=1)
     short = short.model_copy(update={"clip": short.clip.model_copy(update={"duration_s": 1.0})})
@@ -237,7 +244,7 @@ def test_a_library_of_clips_too_short_is_poison() -> None:
     assert caught.value.reason == "no_usable_moves"
 
 
-def test_a_clip_cut_on_its_last_beat_keeps_its_last_eight() -> None:
+def test_a_clip_that_ends_on_its_last_beat_has_its_last_eight() -> None:
     song = make_analysis(EIGHTS * 2)
     scores = make_scores(song, [make_move(1, eights=1, over_s=0.0)])
     check(plan_of(scores, song, FULL), scores)
