@@ -120,21 +120,22 @@ class Settings(BaseSettings):
     )
     cache_dir: _Folder = _setting(
         "Folders",
-        "Folder of what `bachata setup` downloads: Kafka's jars and the pose model.",
+        "Folder of what `bachata setup` downloads: Kafka's jars and the pose model. "
+        "It is another folder than `cache` in the data folder.",
         _default_cache_dir,
         valid="the path of a folder",
         default_text="`bachata-streams` below `XDG_CACHE_HOME` or `~/.cache`",
     )
     allowed_roots: Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split)] = _setting(
         "Folders",
-        "Folders below which an event may name a file by its path.",
+        "Folders below which an event may name a file by its path. The value replaces the default folders.",
         _default_roots,
         valid="paths of folders with ':' between them",
-        default_text="`songs` and `moves` in the data folder, and the demo set",
+        default_text="`songs` and `moves` in the data folder, and `data/demo` of the project",
     )
     kafka: str | None = _setting(
         "Kafka",
-        "Address of the Kafka to use instead of a local one.",
+        "Address of the Kafka to use instead of a local one, without TLS and SASL.",
         valid="host:port, or several with ',' between them",
         pattern=f"^{_HOST}:{_PORT}(?:,{_HOST}:{_PORT})*$",
         default_text="not set: a local Kafka is started",
@@ -154,7 +155,7 @@ class Settings(BaseSettings):
     )
     step_processes: int = _setting(
         "Worker",
-        "Number of processes in which a worker runs heavy steps.",
+        "Number of processes in which a worker runs steps; move scoring runs in the worker itself.",
         lambda: min(4, os.cpu_count() or 2),
         valid="a whole number",
         limits=(1, 64),
@@ -162,7 +163,7 @@ class Settings(BaseSettings):
     )
     grace_s: float = _setting(
         "Worker",
-        "How long a worker that is told to stop continues with the events that it has begun.",
+        "How long a worker that is stopped by a signal continues with the events that it has begun.",
         10.0,
         valid="a number",
         unit="s",
@@ -171,7 +172,8 @@ class Settings(BaseSettings):
     )
     min_free_mb: int = _setting(
         "Worker",
-        "Free space of a disk below which all work pauses.",
+        "Free space below which all work pauses, on the disks of the data folder and of `cache` and `output` in it; "
+        "0 turns this check off.",
         300,
         valid="a whole number",
         unit="MiB",

@@ -10,7 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from streams.steps import STEPS
-from streams.topics import PARTITIONS, PROGRESS, REQUEST_ENDED, TOPICS, Topic, specs, topic_of
+from streams.topics import (
+    PARTITIONS,
+    PROGRESS,
+    REDRIVEN,
+    REQUEST_ENDED,
+    RESULTS_TABLE,
+    TOPICS,
+    Topic,
+    changelog_name,
+    specs,
+    topic_of,
+)
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BEGIN, _END = "<!-- flow: begin, written by `make docs` -->", "<!-- flow: end -->"
@@ -71,7 +82,11 @@ def text() -> str:
 
 
 def mermaid() -> str:
-    """Return the flow as a Mermaid flowchart: boxes are steps, arrows are topics, a cylinder is a view."""
+    """Return the flow as a Mermaid flowchart.
+
+    A box is a step, an arrow with a name is a topic, a rounded box is a topic that is written or read outside the flow,
+    a cylinder is a view, and a dotted arrow leads from a view to a step that reads it.
+    """
     lines = ["flowchart TD"]
     lines += [f"    {step.name}[{step.name.replace('_', ' ')}]" for step in STEPS if "_" in step.name]
     lines += [f"    {view}[({view})]" for view in sorted({view for step in STEPS for view in step.reads | step.writes})]
@@ -106,7 +121,7 @@ def _retention_days(config: dict[str, str]) -> int | None:
 
 def _keeps(cleanup: dict[str, Any]) -> str:
     if cleanup["policy"] == "compact":
-        return "the last record of each key"
+        return "the last record of each key (compacted)"
     return "everything" if cleanup["retention_days"] is None else f"{cleanup['retention_days']} days"
 
 
@@ -136,8 +151,13 @@ def document() -> str:
             mermaid(),
             "```",
             "",
-            "Boxes are steps, arrows are topics. The cylinder is each worker's move index, built from `move-indexed`.",
-            "Every step also writes `progress`; the step that ends a request, or fails, writes `request-ended`.",
+            "- A box is a step.",
+            "- An arrow with a name is a topic: the step before it writes the topic, the step after it reads it.",
+            "- A rounded box is a topic that other programs write, or that no step reads.",
+            "- The cylinder is the library: the move index of each worker, built from `move-indexed`.",
+            "- A dotted arrow leads from the library to a step that searches it.",
+            "",
+            "Every step also writes `progress`. The step that ends a request, or fails, writes `request-ended`.",
             "",
             "## Steps",
             "",
@@ -153,7 +173,11 @@ def document() -> str:
             "|---|---|---|---|---|",
             *topics,
             "",
-            "## Other topics",
+            "## Dead-letter and internal topics",
+            "",
+            "A topic that ends with `.dlq` holds the dead letters of the topic before the ending. The other two are internal:",
+            f"`{REDRIVEN}` records which dead letters were sent again, `{changelog_name(RESULTS_TABLE)}` holds",
+            "the stored results of all steps.",
             "",
             "| topic | keeps |",
             "|---|---|",
