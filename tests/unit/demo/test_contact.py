@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -24,11 +26,13 @@ OVER_HEAD = 0.20  # metres above the root of the head: its crown is at 0.14
 SLIDES = 0.05  # metres a beat
 
 
+@cache
 def couple(name: str) -> Couple:
     energy = ENERGIES["medium"]
     return Couple(BODIES, MOVES[name](energy.step), energy)
 
 
+@cache  # three tests go through the same counts of the same moves
 def posed(dancers: Couple, count: float) -> tuple[Bones, Bones]:
     lead, follow = dancers.stances(count)
     return pose(BODIES[0], lead), pose(BODIES[1], follow)
