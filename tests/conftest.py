@@ -6,6 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("no_deadline", deadline=None)  # other tests may have the processors
+settings.load_profile("no_deadline")
 
 _PROJECT = Path(__file__).resolve().parent.parent
 _FIRST_GROUPS = ("video", "stream")  # the groups that take longest

@@ -13,7 +13,7 @@ from data.generators.couple.couple import ENERGIES, Couple
 from data.generators.couple.holds import HOLDS, JOINED, Keys
 from data.generators.couple.moves import MOVES
 from data.generators.couple.posing import pose
-from data.generators.couple.skeleton import Bones
+from data.generators.couple.skeleton import Bones, Stance
 from data.generators.couple.stance import SOLE
 from data.generators.couple.sway import Spring
 from tests.unit.demo.kit import stick_figure
@@ -33,8 +33,13 @@ def couple(name: str) -> Couple:
 
 
 @cache  # three tests go through the same counts of the same moves
+def stances(dancers: Couple, count: float) -> tuple[Stance, Stance]:
+    return dancers.stances(count)
+
+
+@cache
 def posed(dancers: Couple, count: float) -> tuple[Bones, Bones]:
-    lead, follow = dancers.stances(count)
+    lead, follow = stances(dancers, count)
     return pose(BODIES[0], lead), pose(BODIES[1], follow)
 
 
@@ -50,11 +55,11 @@ def test_held_hands_stay_together(name: str) -> None:
     dancers = couple(name)
     for count in COUNTS_DANCED:
         bones = posed(dancers, count)
-        stances = dancers.stances(count)
+        his_stance, her_stance = stances(dancers, count)
         for contact, sides in dancers.move.sides.items():
             if steady(dancers.move.holds[contact], count) in JOINED:
                 his, hers = (body.palm_middle(side, b) for body, side, b in zip(BODIES, sides, bones, strict=True))
-                wanted = stances[0].hands[sides[0]].place - stances[1].hands[sides[1]].place
+                wanted = his_stance.hands[sides[0]].place - her_stance.hands[sides[1]].place
                 assert np.linalg.norm(his - hers - wanted) < APART_IN.get(name, APART), count
                 assert np.linalg.norm(his - hers) < 0.16, count
 

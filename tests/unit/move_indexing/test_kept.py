@@ -30,7 +30,7 @@ def test_a_clip_is_looked_at_once(
 
 
 def test_damage_is_looked_at_again(clip: MakeClip, tmp_path: Path, pose_model: Path) -> None:
-    path = clip(seconds=1.0, fps=10)
+    path = clip(seconds=0.3, fps=10)
     first = watched(path, _CLIP, "fast", pose_model, tmp_path)
     (file,) = tmp_path.rglob("*.npz")
     whole = file.read_bytes()
