@@ -69,12 +69,28 @@ class Up:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A folder whose Kafka and worker run while the tests do."""
+    """A folder whose Kafka and worker run while the tests of this process do."""
     home = Home(tmp_path_factory.mktemp("home"))
     with home.up() as up:
         assert up.said["ready"]
         yield home
     assert up.process.returncode == 0
+
+
+@pytest.fixture(scope="session")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Another folder with a Kafka and a worker of its own; no test indexes a clip in it."""
+    home = Home(tmp_path_factory.mktemp("empty_home"))
+    with home.up():
+        yield home
+
+
+@pytest.fixture(scope="session")
+def one_move(home: Home) -> dict[str, Any]:
+    """One demo move, indexed; the JSON of `index`."""
+    answer = home.bachata("index", _DEMO / "clips" / "basic_side.mp4", "--annotations", _DEMO / "annotations.json")
+    assert answer.status == 0, answer.said
+    return answer.json
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,7 @@ from streams.kafka import make_consumer
 from streams.topics import PARTITIONS, REQUEST_ENDED
 from tests.broker.conftest import Answer, Home
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
 _SONGS = "bachata.song-submitted.v1"
 
 
@@ -162,12 +162,12 @@ async def _letter_and_outcome(consumer: AIOKafkaConsumer, wanted: str) -> tuple[
     raise AssertionError("the topic ended")
 
 
-def test_an_empty_library(tmp_path: Path, demo_song: Path) -> None:
-    answer = Home(tmp_path / "empty").bachata("generate", demo_song)
+def test_an_empty_library(empty_home: Home, demo_song: Path) -> None:
+    answer = empty_home.bachata("generate", demo_song)
     _refused(answer, "bachata index")
     assert answer.json["reason"] == "empty_library"
 
 
-def test_after_all_that_the_worker_still_serves(home: Home, library: dict[str, Any], demo_song: Path) -> None:
+def test_after_all_that_the_worker_still_serves(home: Home, one_move: dict[str, Any], demo_song: Path) -> None:
     answer = home.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
     assert answer.status == 0, answer.said

@@ -18,8 +18,7 @@ from streams.kafka import make_consumer
 from streams.topics import APP_ID, PARTITIONS, PROGRESS, TOPICS
 from tests.broker.conftest import Answer, Home
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
 _ACCEPTED = "bachata.song-accepted.v1"
 _STEPS = ["audio_analysis", "move_scoring", "sequence_planning", "rendering"]
 
@@ -27,10 +26,8 @@ Offsets = dict[TopicPartition, int]
 
 
 @pytest.fixture(scope="module")
-def danced(home: Home, demo_song: Path) -> dict[str, Any]:
+def danced(home: Home, one_move: dict[str, Any], demo_song: Path) -> dict[str, Any]:
     """The answer of `generate`, with the one move it needs in the library."""
-    indexed = home.bachata("index", _DEMO / "clips" / "basic_side.mp4", "--annotations", _DEMO / "annotations.json")
-    assert indexed.status == 0, indexed.said
     answer = home.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
     assert answer.status == 0, answer.said
     return answer.json

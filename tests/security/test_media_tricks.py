@@ -60,13 +60,19 @@ def hls(url: str) -> str:
 PREFIXES = (b"", b"ID3\x03\0\0\0\0\0\0", b"OggS", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x08ftyp", b"\xff\xfb", b"\x1aE\xdf\xa3")
 
 
+@pytest.fixture(scope="module")
+def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MP3 of eleven seconds."""
+    return write_sound(tmp_path_factory.mktemp("song") / "song.mp3", tone(11), "libmp3lame")
+
+
 @pytest.mark.parametrize("prefix", PREFIXES)
 @pytest.mark.parametrize("name", ["song.mp3", "song.m3u8", "song.ffconcat", "song.txt"])
 @pytest.mark.parametrize("kind", ["audio", "video"])
 def test_a_playlist_is_no_media_and_is_not_followed(
-    tmp_path: Path, listener: Listener, prefix: bytes, name: str, kind: str
+    tmp_path: Path, listener: Listener, song: Path, prefix: bytes, name: str, kind: str
 ) -> None:
-    write_sound(tmp_path / "other.mp3", tone(11), "libmp3lame")
+    (tmp_path / "other.mp3").hardlink_to(song)
     url = f"http://127.0.0.1:{listener.server_port}/x.ts"
     for text in (hls(url), hls(f"file://{tmp_path}/other.mp3"), "ffconcat version 1.0\nfile other.mp3\n"):
         (tmp_path / name).write_bytes(prefix + text.encode())

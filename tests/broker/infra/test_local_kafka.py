@@ -176,8 +176,9 @@ def test_kill_9_of_the_program_leaves_nothing_behind(tmp_path: Path, class_path:
     program = textwrap.dedent(f"""
         import time
         from pathlib import Path
-        from infra.local_kafka import LocalKafka, broker, find_java
-        kafka = LocalKafka(Path({str(tmp_path)!r}), {class_path!r}, find_java())
+        from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+        class_path = {class_path!r}
+        kafka = LocalKafka(Path({str(tmp_path)!r}), class_path, find_java(), installed_warm_up(class_path))
         print(kafka.start(), kafka.pid, flush=True)
         time.sleep(600)
     """)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,7 +13,7 @@ from data.generators.couple.couple import ENERGIES, Couple
 from data.generators.couple.holds import HOLDS, JOINED, Keys
 from data.generators.couple.moves import MOVES
 from data.generators.couple.posing import pose
-from data.generators.couple.skeleton import Bones
+from data.generators.couple.skeleton import Bones, Stance
 from data.generators.couple.stance import SOLE_M
 from data.generators.couple.sway import Spring
 from tests.unit.demo.stick_figures import stick_figure
@@ -28,13 +30,20 @@ MIN_OVER_HEAD_M = 0.20  # metres above the root of the head: its crown is at 0.1
 MAX_SLIDE_M_PER_BEAT = 0.05  # metres a beat
 
 
+@cache
 def make_couple(name: str) -> Couple:
     energy = ENERGIES["medium"]
     return Couple(BODIES, MOVES[name](energy.step), energy)
 
 
+@cache  # three tests go through the same counts of the same moves
+def stances(dancers: Couple, count: float) -> tuple[Stance, Stance]:
+    return dancers.stances(count)
+
+
+@cache
 def posed(dancers: Couple, count: float) -> tuple[Bones, Bones]:
-    lead, follow = dancers.stances(count)
+    lead, follow = stances(dancers, count)
     return pose(BODIES[0], lead), pose(BODIES[1], follow)
 
 
@@ -50,11 +59,11 @@ def test_joined_hands_stay_together(name: str) -> None:
     dancers = make_couple(name)
     for count in COUNTS_DANCED:
         bones = posed(dancers, count)
-        stances = dancers.stances(count)
+        his_stance, her_stance = stances(dancers, count)
         for contact, sides in dancers.move.sides.items():
             if steady(dancers.move.holds[contact], count) in JOINED:
                 his, hers = (body.palm_middle(side, b) for body, side, b in zip(BODIES, sides, bones, strict=True))
-                wanted = stances[0].hands[sides[0]].position - stances[1].hands[sides[1]].position
+                wanted = his_stance.hands[sides[0]].position - her_stance.hands[sides[1]].position
                 assert np.linalg.norm(his - hers - wanted) < MAX_HAND_GAP_OF_MOVE_M.get(name, MAX_HAND_GAP_M), count
                 assert np.linalg.norm(his - hers) < 0.16, count
 

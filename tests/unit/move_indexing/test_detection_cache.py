@@ -31,7 +31,7 @@ def test_a_second_call_reads_the_cache(
 
 
 def test_a_damaged_cache_file_is_replaced(clip: MakeClip, tmp_path: Path, pose_model: Path) -> None:
-    path = clip(seconds=1.0, fps=10)
+    path = clip(seconds=0.3, fps=10)
     first = cached_detections(path, _CLIP, "fast", pose_model, tmp_path)
     (file,) = tmp_path.rglob("*.npz")
     whole = file.read_bytes()
