@@ -155,6 +155,12 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
         if self.reads and self.runs_in == "process":
             raise ValueError(f"{self.name}: views are open in the worker: a step that reads one runs on a thread")
 
+    def event_after(self, event: In, result: Result) -> Out:
+        """Return the event that follows. Raises: `ValueError` for a step that produces none."""
+        if self.emit is None:
+            raise ValueError(f"{self.name} produces no event")
+        return self.emit(event, result)
+
     @property
     def decides_request(self) -> bool:
         """Return whether the request fails when this step fails; false for a delivery: no other step depends on it."""

@@ -153,9 +153,8 @@ def _download(context: Any, jar: Jar) -> Path:
         try:
             return Path(artifact.resolve())
         except (requests.RequestException, RuntimeError) as error:
-            Path(artifact.cached_path).unlink(
-                missing_ok=True
-            )  # an incomplete download must not be used as a cached one
+            # An incomplete download must not be used as a cached one.
+            Path(artifact.cached_path).unlink(missing_ok=True)
             if attempt == _MAX_ATTEMPTS:
                 raise Retryable(_download_error(jar, error), "no_network") from error
             time.sleep(attempt)

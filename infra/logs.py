@@ -21,8 +21,8 @@ _WARNINGS_ONLY = (
     "mode",
     "httpx",
     "qdrant_client",
-    "streams.patches",
-)  # subclasses of Faust's log by it
+    "streams.patches",  # the logger of Faust's subclasses
+)
 _UNQUOTED = re.compile(r"[^\s\"=\\\x00-\x1f\x7f-\x9f]+")
 
 

@@ -14,9 +14,10 @@ _STALE_AFTER_S = 3600.0
 
 @contextmanager
 def scratch_in(folder: Path, name: str) -> Iterator[Path]:
-    """Yield a temporary folder in `folder`; it is removed at the end, and so are leftovers older than an hour.
+    """Yield a temporary folder in `folder`; remove it at the end.
 
-    It is on the same file system as `folder`, so that a rename installs a complete download. Raises: `OSError`.
+    Folders that killed programs left there more than an hour ago are removed first. The new folder is on the same file
+    system as `folder`, so that a rename installs a complete download. Raises: `OSError`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _clear_stale(folder, name)

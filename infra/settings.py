@@ -61,7 +61,7 @@ def _split(value: Any) -> Any:
 def _check_header_value(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not all("!" <= character <= "~" for character in text):
-        raise ValueError("it cannot stand in an HTTP header")
+        raise ValueError("it is not valid in an HTTP header")
     return secret
 
 
@@ -82,8 +82,9 @@ def _setting(  # noqa: PLR0913 - the parts of a setting
 ) -> Any:
     """Return a field with what the table, `bachata settings` and error messages need.
 
-    `default` may be a function that returns it. `valid` completes "it must be …". `default_text` stands in the table
-    where the default depends on the machine or means more than its value. `limits` are the lowest and highest number.
+    `default` may be a function that returns it. `valid` completes "it must be …". `default_text` replaces in the
+    table a default that depends on the machine or means more than its value. `limits` are the lowest and highest
+    number.
     """
     low, high = limits or (None, None)
     extra = {
@@ -104,7 +105,7 @@ def _setting(  # noqa: PLR0913 - the parts of a setting
 
 
 class Settings(BaseSettings):
-    """The settings in force. All state lies below `data_dir`; `cache_dir` is for all data folders of this user."""
+    """The settings in force. All state is below `data_dir`; `cache_dir` is for all data folders of this user."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False
@@ -189,7 +190,7 @@ class Settings(BaseSettings):
 
     @property
     def demo_dir(self) -> Path:
-        """The demo set that comes with the project."""
+        """The demo set of the project."""
         return _PROJECT / "data" / "demo"
 
     @property
@@ -199,7 +200,7 @@ class Settings(BaseSettings):
 
     @property
     def derived_dir(self) -> Path:
-        """What can be made again: mezzanines, encoded songs."""
+        """Files that can be computed again: mezzanines, encoded songs."""
         return self.data_dir / "cache"
 
     @property
@@ -234,7 +235,7 @@ def _variable(name: str) -> str:
 
 @dataclass(frozen=True)
 class Description:
-    """What is known of a setting besides its value. `unit` is empty where there is none."""
+    """The metadata of a setting. `unit` is empty where there is none."""
 
     name: str
     heading: str
@@ -251,7 +252,7 @@ class Description:
 
 
 def descriptions() -> list[Description]:
-    """Return what is known of each setting, in the order of the headings."""
+    """Return the description of each setting, in the order of the headings."""
     return [
         Description(
             name=name,
@@ -286,7 +287,7 @@ def _message(error: ErrorDetails, setting: Description) -> str:
 
 
 def unknown_variables() -> Iterator[str]:
-    """Yield one line, without the value, for each environment variable that looks like a setting and is none."""
+    """Yield one line, without the value, for each variable that begins with BACHATA_ and is not a setting."""
     for variable in sorted(os.environ):
         name = variable.lower().removeprefix(_PREFIX.lower())
         if variable.upper().startswith(_PREFIX) and name not in Settings.model_fields:

@@ -13,7 +13,7 @@ def digest(*parts: str) -> str:
 
 
 def event_id(cause: str, request_id: str) -> str:
-    """Return the id of the event that a cause, such as a stored result, has for a request: always the same."""
+    """Return the id of the event that a cause, such as a stored result, produces for a request: always the same."""
     return digest(cause, request_id)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, get_args
 
-from agents.step import In, Input, Out, Result, Step, Tools, View
+from agents.step import Tools, View
 from schemas.base import Model
 from schemas.request_ended import RequestEnded
 from streams.envelope import Headers, Message, Record
@@ -129,12 +129,6 @@ def work_of(step: AnyStep, event: Model, tools: Tools) -> Any:
     """Return the result of a step's work on an event, called as the step wrapper calls it."""
     return step.work(step.depends_on(event, tools), tools)
 
-
-def event_after(step: Step[In, Input, Result, Out], event: In, result: Result) -> Out:
-    """Return the event that a step produces from an event and its result. Raises `ValueError` if it produces none."""
-    if step.emit is None:
-        raise ValueError(f"{step.name} produces no event")
-    return step.emit(event, result)
 
 
 async def run_step(step: AnyStep, event: Model, tools: Tools, **changes: Any) -> InMemoryBroker:

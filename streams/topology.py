@@ -99,7 +99,7 @@ def _arrows(topic: Topic) -> Iterator[str]:
     writers = [step for step in STEPS if step.produces is topic.payload]
     targets = [step.name for step in STEPS if step.consumes is topic.payload]
     targets += sorted({view for step in writers for view in step.writes})
-    end = f"{topic.name.replace('-', '_')}_topic([{topic.name}])"  # a topic that comes from outside or goes there
+    end = f"{topic.name.replace('-', '_')}_topic([{topic.name}])"  # written or read outside the flow
     if not writers:
         yield from (f"    {end} --> {target}" for target in targets)
     for writer in writers:
@@ -175,7 +175,8 @@ def document() -> str:
             "",
             "## Dead-letter and internal topics",
             "",
-            "A topic that ends with `.dlq` holds the dead letters of the topic before the ending. The other two are internal:",
+            "A topic that ends with `.dlq` holds the dead letters of the topic before the ending. The other two are "
+            "internal:",
             f"`{REDRIVEN}` records which dead letters were sent again, `{changelog_name(RESULTS_TABLE)}` holds",
             "the stored results of all steps.",
             "",

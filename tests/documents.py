@@ -16,7 +16,7 @@ DOCUMENTS = sorted(
 _BLOCK = re.compile(r"^```(\w*) ?([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-_SHELL_WORDS = {";", "|", "&&", "do", "done", "exec", "worker"}
+_BEFORE_COMMAND = {";", "|", "&&", "do", "done", "exec", "worker"}
 
 
 @dataclass(frozen=True)
@@ -47,20 +47,20 @@ def shell_lines() -> list[str]:
 
 def commands(line: str, program: str) -> Iterator[list[str]]:
     """Yield the arguments of each call of the program in a shell line."""
-    words = list(shlex.shlex(line, posix=True, punctuation_chars=True))
-    for start in [place for place, word in enumerate(words) if word == program]:
-        if start == 0 or words[start - 1] in _SHELL_WORDS:
-            arguments = words[start + 1 :]
-            end = next((place for place, word in enumerate(arguments) if set(word) <= set(";|&<>")), len(arguments))
+    tokens = list(shlex.shlex(line, posix=True, punctuation_chars=True))
+    for start in [index for index, token in enumerate(tokens) if token == program]:
+        if start == 0 or tokens[start - 1] in _BEFORE_COMMAND:
+            arguments = tokens[start + 1 :]
+            end = next((index for index, token in enumerate(arguments) if set(token) <= set(";|&<>")), len(arguments))
             yield arguments[:end]
 
 
 def links(document: Path) -> list[str]:
-    """Return the targets of a document's links, those in code blocks left out."""
+    """Return the targets of a document's links, without those in code blocks."""
     return _LINK.findall(_BLOCK.sub("", document.read_text()))
 
 
 def anchors(document: Path) -> set[str]:
-    """Return the anchors that GitHub gives the headings of a document."""
+    """Return the anchors that GitHub generates for the headings of a document."""
     headings = _HEADING.findall(_BLOCK.sub("", document.read_text()))
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}

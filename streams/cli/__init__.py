@@ -10,9 +10,9 @@ import click
 
 _SECTIONS = {
     "Music and moves": {
-        "analyze": ("analyze", "Show the beats, counts and sections of a song."),
-        "index": ("index", "Add clips to the library."),
-        "moves": ("moves", "List, search and draw the library."),
+        "analyze": ("analyze", "Show tempo, beats, counts, sections and energy of a song."),
+        "index": ("index", "Add clips of dancing couples to the library."),
+        "moves": ("moves", "List, search and draw the moves of the library."),
     },
     "Requests": {
         "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
@@ -20,12 +20,12 @@ _SECTIONS = {
         "status": ("services", "Show the state of a request, or of the stream."),
     },
     "Operations": {
-        "dead-letters": ("dead_letters", "List, show and send back events that failed."),
-        "replay": ("replay", "Send the events of a topic again, for steps that have changed."),
+        "dead-letters": ("dead_letters", "List and show events that failed for good, and send them again."),
+        "replay": ("replay", "Send the events of a topic again, for steps with a new version."),
         "topology": ("topology", "Show which steps read and write which topics."),
     },
     "Services and set-up": {
-        "setup": ("doctor", "Download what the programs need: Kafka and the pose model."),
+        "setup": ("doctor", "Install what is missing: Kafka, the pose model, system libraries."),
         "doctor": ("doctor", "Show what is missing on this machine and how to install it."),
         "settings": ("settings", "Print all settings, their values and where each value comes from."),
         "up": ("services", "Keep Kafka and a worker running until stopped."),
@@ -72,5 +72,5 @@ def main() -> None:
     """Turn a song into a bachata choreography video.
 
     All state is in the folder BACHATA_DATA_DIR; `bachata settings` lists all settings.
-    Every command has the option --json.
+    With the option --json, a command prints one JSON object.
     """

@@ -94,5 +94,4 @@ async def _analyze(submitted: SongSubmitted, outputs: dict[str, Path]) -> AudioA
 
 async def _event_after(step: Step[Any, Any, Any, Any], event: Model, jobs: Jobs) -> Any:
     """Return the event that the step produces from an event, outside the stream."""
-    assert step.emit is not None  # noqa: S101 - both steps produce an event
-    return step.emit(event, await jobs.run(step, step.depends_on(event, process_tools())))
+    return step.event_after(event, await jobs.run(step, step.depends_on(event, process_tools())))

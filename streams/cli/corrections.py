@@ -18,15 +18,17 @@ from streams.cli.choices import choices
 R = TypeVar("R")
 
 _OPTIONS = (
-    click.option("--tempo", type=choices(Corrections, "tempo"), help="The song is danced at half or double tempo."),
+    click.option("--tempo", type=choices(Corrections, "tempo"), help="Dance at half or double tempo."),
     click.option(
-        "--count-offset", type=click.IntRange(-7, 7), default=0, help="Add to every count: 4 makes a 5 the 1."
+        "--count-offset", type=click.IntRange(-7, 7), default=0, help="Add to every count: with 4, the 5 becomes the 1."
     ),
-    click.option("--beat-offset-ms", type=click.FloatRange(-1000, 1000), default=0.0, help="Move every beat."),
+    click.option(
+        "--beat-offset-ms", type=click.FloatRange(-1000, 1000), default=0.0, help="Move all beats by this time."
+    ),
     click.option(
         "--beats",
         type=click.Path(path_type=Path),
-        help='Beats tapped by a person: JSON, [seconds, …] or {"beats": […], "counts": […]}.',
+        help='JSON file of beats that a person tapped: [seconds, …] or {"beats": […], "counts": […]}.',
     ),
 )
 

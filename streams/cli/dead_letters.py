@@ -27,7 +27,7 @@ _MAX_KEY_CHARACTERS = 1000
 
 def _filters(function: Any) -> Any:
     options = (
-        click.option("--topic", metavar="NAME", help="Only letters of this topic, such as song-submitted."),
+        click.option("--topic", metavar="NAME", help="Only dead letters of this topic, such as song-submitted."),
         click.option("--since", metavar="TIME", help="Only from this time on: ISO 8601, or an age such as 2h or 7d."),
         click.option("--reason", metavar="CODE", help="Only with this reason, such as invalid_event."),
     )
@@ -38,7 +38,7 @@ def _filters(function: Any) -> Any:
 
 @click.group(name="dead-letters")
 def dead_letters() -> None:
-    """Events that failed permanently: the originals, kept for 30 days."""
+    """List, show and redrive dead letters: copies of events that failed for good, kept for 30 days."""
 
 
 @dead_letters.command(name="list")
@@ -62,7 +62,7 @@ def list_letters(topic: str | None, since: str | None, reason: str | None, as_js
 @click.option("--value", type=click.Path(path_type=Path, dir_okay=False), help="Write the value's bytes to this file.")
 @command
 def show(dead_letter_id: str, value: Path | None, as_json: bool) -> None:
-    """Show all of dead letter ID; a unique beginning of the id is enough."""
+    """Show a dead letter with all headers; the beginning of ID is enough if it is unique."""
     letter, record, redriven = read_topics(load_settings(), lambda history: _open(history, dead_letter_id))
     if value is not None:
         value.write_bytes(record.value or b"")
@@ -80,7 +80,7 @@ def show(dead_letter_id: str, value: Path | None, as_json: bool) -> None:
 @dead_letters.command()
 @click.argument("letter_ids", metavar="[ID]...", nargs=-1)
 @_filters
-@click.option("--all", "everything", is_flag=True, help="All that were not sent back before.")
+@click.option("--all", "everything", is_flag=True, help="All that were not redriven before.")
 @command
 def redrive(
     letter_ids: tuple[str, ...],
@@ -90,7 +90,7 @@ def redrive(
     everything: bool,
     as_json: bool,
 ) -> None:
-    """Send dead letters back to the topics they came from, as they were when they failed."""
+    """Send dead letters to their topics again, unchanged, by ID or by options."""
     letter_filter = _filter(topic, since, reason)
     if bool(letter_ids) == (letter_filter.is_selective or everything):
         raise Poison("give either ids of dead letters, or --topic, --since, --reason or --all", reason="usage")

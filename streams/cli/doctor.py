@@ -30,7 +30,7 @@ def doctor(as_json: bool) -> None:
 @click.command()
 @command
 def setup(as_json: bool) -> None:
-    """Download what the programs need: Kafka, the pose model, and as root the system's libraries."""
+    """Install what is missing: Kafka, the pose model, and as root the system libraries."""
     from infra.system import setup as set_up
 
     set_up(load_settings(), lambda name: print_line(f"downloading {name}"))

@@ -27,16 +27,34 @@ _DEFAULTS = Options()
 
 @click.command()
 @click.argument("song", type=click.Path(path_type=Path))
-@click.option("--duration", type=choices(Options, "duration"), default=_DEFAULTS.duration, show_default=True)
-@click.option("--difficulty", type=choices(Options, "difficulty"), default=_DEFAULTS.difficulty, show_default=True)
-@click.option("--energy", type=choices(Options, "energy"), help="Default: follow the song.")
-@click.option("--quality", type=choices(Options, "quality"), default=_DEFAULTS.quality, show_default=True)
+@click.option(
+    "--duration",
+    type=choices(Options, "duration"),
+    default=_DEFAULTS.duration,
+    show_default=True,
+    help="Length of the video; full: the whole song.",
+)
+@click.option(
+    "--difficulty",
+    type=choices(Options, "difficulty"),
+    default=_DEFAULTS.difficulty,
+    show_default=True,
+    help="Highest difficulty of the moves.",
+)
+@click.option("--energy", type=choices(Options, "energy"), help="Energy of the moves. Default: as in the song.")
+@click.option(
+    "--quality",
+    type=choices(Options, "quality"),
+    default=_DEFAULTS.quality,
+    show_default=True,
+    help="Picture size and bit rates of the video.",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
     default=_DEFAULTS.seed,
     show_default=True,
-    help="A different seed gives a different choreography.",
+    help="Another seed gives another choreography.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also copy the video to this file.")
 @command

@@ -27,18 +27,20 @@ _VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 @click.command()
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
 @click.option(
-    "--annotations", type=click.Path(path_type=Path, dir_okay=False), help="A JSON file that describes the clips."
+    "--annotations",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A JSON file with the clips' moves, difficulty, energy and tempo.",
 )
 @click.option(
     "--quality",
     type=choices(MoveSubmitted, "quality"),
     default="fast",
     show_default=True,
-    help="Frame rate of pose detection: 10, 20 or 30 frames a second.",
+    help="How many frames are sampled to detect the dancers: 10, 20 or 30 per second.",
 )
 @command
 def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, as_json: bool) -> None:
-    """Add clips to the library: files, and folders with all videos below them."""
+    """Add clips to the library. PATH is a video file, or a folder: all videos below it are added."""
     report = index_clips(load_settings(), paths, annotations, quality)
     failed = [clip for clip in report["clips"] if clip["status"] == "failed"]
     if as_json:

@@ -44,16 +44,16 @@ def list_moves(embeddings: bool, as_json: bool) -> None:
 
 
 @moves.command()
-@click.option("--like", metavar="MOVE", help="Moves most similar to this clip (its name or hash) in motion and music.")
-@click.option("--tempo", metavar="LO-HI", help="Tempo range in BPM, such as 120-135.")
-@click.option("--difficulty", type=choices(Options, "difficulty"))
-@click.option("--energy", type=choices(Options, "energy"))
-@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True)
+@click.option("--like", metavar="MOVE", help="Order by similarity to this move: the name or SHA-256 of its clip.")
+@click.option("--tempo", metavar="LO-HI", help="Only moves in this range of beats per minute, such as 120-135.")
+@click.option("--difficulty", type=choices(Options, "difficulty"), help="Only moves of this difficulty.")
+@click.option("--energy", type=choices(Options, "energy"), help="Only moves with this energy.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of moves to print.")
 @command
 def search(
     like: str | None, tempo: str | None, difficulty: str | None, energy: str | None, top: int, as_json: bool
 ) -> None:
-    """Search for moves."""
+    """Search the library."""
     query = {
         "like": like,
         "tempo_bpm": _parse_range(tempo) if tempo else None,
@@ -71,11 +71,11 @@ def search(
 
 @moves.command()
 @click.argument("move", metavar="MOVE")
-@click.option("--png", type=_FILE, help="Draw its key frames with both skeletons, and its beats below (PNG).")
+@click.option("--png", type=_FILE, help="Draw the frames on its beats with both skeletons (PNG).")
 @click.option("--video", type=_FILE, help="Draw both skeletons and the counts on the clip (mp4).")
 @command
 def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None:
-    """Draw the dancers of MOVE, a clip's name or the beginning of its hash."""
+    """Draw the dancers of MOVE: the name of its clip, or at least 4 digits of the clip's SHA-256."""
     targets = {name: file for name, file in (("png", png), ("video", video)) if file}
     if not targets:
         raise Poison("nothing to draw: give --png FILE, --video FILE or both", reason="no_target")
@@ -121,7 +121,10 @@ def _draw_map(moves: Sequence[Mapping[str, Any]], target: Path) -> None:
 
 
 def _check_targets(targets: Iterable[Path]) -> None:
-    """Raise `Poison` (`bad_target`) for an output file that cannot be written or is the media store's folder."""
+    """Raise `Poison` (`bad_target`) for an output file that cannot be written or is the media store's folder.
+
+    Called before any service is started.
+    """
     check_targets(targets, load_settings().media_dir)
 
 

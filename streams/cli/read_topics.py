@@ -61,7 +61,7 @@ class _ReadProgress:
             self._bar.stop()
 
     def show(self, done: int, total: int) -> None:
-        """Display the number of records read, at most once per interval."""
+        """Display the number of records read: on a terminal at every call after 2 s, else at most every 5 s."""
         if monotonic() < self._next_display:
             return
         if sys.stderr.isatty():

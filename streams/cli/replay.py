@@ -42,10 +42,10 @@ class _ReplayResult:
 
 @click.command()
 @click.argument("topic")
-@click.option("--from", "since", metavar=_BOUND, help="First event: an offset in every partition, or a time.")
-@click.option("--to", "until", metavar=_BOUND, help="End, excluded: an offset in every partition, or a time.")
-@click.option("--song", metavar="SHA", help="Only this song or clip: its sha256, or at least 8 digits of it.")
-@click.option("--to-step", metavar="STEP", help="The last step: the steps that follow it skip the events.")
+@click.option("--from", "since", metavar=_BOUND, help="Begin at this offset of each partition, or at this time.")
+@click.option("--to", "until", metavar=_BOUND, help="End before this offset of each partition, or before this time.")
+@click.option("--song", metavar="SHA", help="Only this song or clip: its SHA-256, or at least its first 8 digits.")
+@click.option("--to-step", metavar="STEP", help="The last step that processes the events; later steps skip them.")
 @click.option("--execute", is_flag=True, help="Send the events. Without it, only print what would be sent.")
 @command
 def replay(
@@ -59,8 +59,9 @@ def replay(
 ) -> None:
     """Send the events of TOPIC again, each once, so that steps with a new version process them.
 
-    TOPIC is one that a step consumes, such as song-accepted. Times are ISO 8601 or an age such as 2h or 7d. Steps
-    whose version has not changed use their cached results. The worker keeps running.
+    TOPIC is one that a step consumes. song-submitted keeps all songs, move-submitted all clips, the others 7 days.
+    Times are ISO 8601 or an age such as 2h or 7d. Steps whose version has not changed use their stored results.
+    The worker keeps running.
     """
     settings = load_settings()
     request = _request(topic, since, until, song, to_step, execute)
@@ -110,12 +111,12 @@ async def _replay(history: TopicHistory, request: _Request) -> _ReplayResult:
         )
 
 
-def _report(request: _Request, result: _ReplayResult, children: int) -> dict[str, Any]:
+def _report(request: _Request, result: _ReplayResult, step_processes: int) -> dict[str, Any]:
     from streams.operations.replay import estimated_seconds
     from streams.topics import PARTITIONS
 
     found, measured = result.survey, result.measured
-    max_concurrent = min(children, PARTITIONS)
+    max_concurrent = min(step_processes, PARTITIONS)
     return {
         "topic": request.topic.full_name,
         "records": found.records,

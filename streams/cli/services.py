@@ -25,7 +25,7 @@ _CHECK_INTERVAL_S = 1.0
 @click.command()
 @command
 def up(as_json: bool) -> None:
-    """Keep Kafka and a worker running until stopped (Ctrl-C or SIGTERM)."""
+    """Run Kafka and a worker until stopped (Ctrl-C or SIGTERM). With BACHATA_KAFKA, only a worker."""
     stop_requested = threading.Event()
     settings = load_settings()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # both also interrupt the start
@@ -44,7 +44,7 @@ def up(as_json: bool) -> None:
 @click.command()
 @command
 def worker(as_json: bool) -> None:
-    """Run a worker in the foreground, on BACHATA_KAFKA or the local Kafka."""
+    """Run a worker in the foreground, with the Kafka of BACHATA_KAFKA or the local one."""
     from streams.worker.process import serve
 
     settings = load_settings()
@@ -58,7 +58,7 @@ def worker(as_json: bool) -> None:
 
 @click.group()
 def kafka() -> None:
-    """The local Kafka of this data folder."""
+    """Start or stop the local Kafka of this data folder, or show whether it runs."""
 
 
 @kafka.command()
@@ -119,10 +119,10 @@ def _print_kafka(running: bool, bootstrap: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("request_id", metavar="[ID]", required=False)
+@click.argument("request_id", metavar="[REQUEST_ID]", required=False)
 @command
 def status(request_id: str | None, as_json: bool) -> None:
-    """Show the state of request ID, or without an ID the state of the stream and the latest requests."""
+    """Show the state of a request; without REQUEST_ID, the state of the stream and the latest requests."""
     with stream(load_settings(), print_line) as endpoint:
         if request_id is None:
             _print_stream(endpoint, as_json)

@@ -40,7 +40,7 @@ class _Supervisor:
         self.stop_requested = threading.Event()
 
     def run(self) -> int:
-        """Run until stopped and return the exit status 0; return at once if another supervisor runs."""
+        """Run until stopped and return the exit status 0; return immediately if another supervisor runs."""
         lock = self.files.become_supervisor()
         if lock is None:
             return 0

@@ -1,4 +1,7 @@
-"""Read stored records of topics by ranges of offsets, without a consumer group or commits."""
+"""Read stored records of topics by ranges of offsets.
+
+There is no consumer group and nothing is committed, so the offsets of running workers do not change.
+"""
 
 from __future__ import annotations
 

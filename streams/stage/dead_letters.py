@@ -1,4 +1,4 @@
-"""Dead letters: the original key and value, byte for byte, with headers that say what failed."""
+"""Dead letters: the original key and value, byte for byte, with headers that describe the failure."""
 
 from __future__ import annotations
 

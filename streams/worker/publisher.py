@@ -90,7 +90,8 @@ async def _wait_for_all(sent: Sequence[_Sent]) -> None:
             await future
     except BaseException:
         for future, _ in sent:
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())  # retrieved
+            # An exception that is not retrieved would be logged.
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())
         raise
 
 

@@ -1,4 +1,4 @@
-"""A stream on a real Kafka, shared by the tests of this folder, and the command line as a program."""
+"""A real Kafka and worker, shared by the tests of this folder, and the command line, run as a program."""
 
 from __future__ import annotations
 
@@ -15,43 +15,42 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.broker
-_TOOL = Path(sys.executable).with_name("bachata")
+_PROGRAM = Path(sys.executable).with_name("bachata")
 _DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 
 
 @dataclass(frozen=True)
-class Answer:
-    """How a command ended, and what it said."""
+class CommandResult:
+    """The exit code and the output of a command; `json` is its standard output."""
 
-    status: int
-    said: str
+    exit_code: int
+    stderr: str
     json: dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Home:
-    """A data folder with its environment."""
+class DataFolder:
+    """A data folder, and the commands that use it."""
 
-    folder: Path
+    path: Path
 
     @property
     def env(self) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
         cache = {name: os.environ[name] for name in ("BACHATA_CACHE_DIR",) if name in os.environ}
-        return (
-            kept | cache | {"BACHATA_DATA_DIR": str(self.folder), "BACHATA_ALLOWED_ROOTS": str(self.folder / "songs")}
-        )
+        folders = {"BACHATA_DATA_DIR": str(self.path), "BACHATA_ALLOWED_ROOTS": str(self.path / "songs")}
+        return environment | cache | folders
 
-    def bachata(self, *arguments: str | Path, timeout: float = 240) -> Answer:
-        """Run a command with --json to its end; its standard output must be one JSON object."""
-        command = [str(_TOOL), *map(str, arguments), "--json"]
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
-        return Answer(done.returncode, done.stderr, json.loads(done.stdout))
+    def bachata(self, *arguments: str | Path, timeout: float = 240) -> CommandResult:
+        """Run a command with --json, at most `timeout` seconds; its standard output must be one JSON object."""
+        command = [str(_PROGRAM), *map(str, arguments), "--json"]
+        completed = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
+        return CommandResult(completed.returncode, completed.stderr, json.loads(completed.stdout))
 
     @contextmanager
     def up(self) -> Iterator[Up]:
-        """`bachata up`, ready; told to stop at the end, unless it ended before."""
-        command = [str(_TOOL), "up", "--json"]
+        """Start `bachata up` and yield it when it is ready; end it with SIGTERM afterwards, unless it ended before."""
+        command = [str(_PROGRAM), "up", "--json"]
         with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             yield Up(process, json.loads(process.stdout.readline()))
@@ -61,47 +60,49 @@ class Home:
 
 @dataclass(frozen=True)
 class Up:
-    """A running `bachata up`, and what it said when it was ready."""
+    """A running `bachata up`, and the JSON object that it prints when it is ready."""
 
     process: subprocess.Popen[str]
-    said: dict[str, Any]
+    ready: dict[str, Any]
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """A folder whose Kafka and worker run while the tests of this process do."""
-    home = Home(tmp_path_factory.mktemp("home"))
-    with home.up() as up:
-        assert up.said["ready"]
-        yield home
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
+    """Yield a data folder whose Kafka and worker run during all tests of this process."""
+    data_folder = DataFolder(tmp_path_factory.mktemp("data_folder"))
+    with data_folder.up() as up:
+        assert up.ready["ready"]
+        yield data_folder
     assert up.process.returncode == 0
 
 
 @pytest.fixture(scope="session")
-def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Another folder with a Kafka and a worker of its own; no test indexes a clip in it."""
-    home = Home(tmp_path_factory.mktemp("empty_home"))
-    with home.up():
-        yield home
+def empty_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
+    """Yield another data folder with a separate Kafka and worker; no test indexes a clip in it."""
+    data_folder = DataFolder(tmp_path_factory.mktemp("empty_data_folder"))
+    with data_folder.up():
+        yield data_folder
 
 
 @pytest.fixture(scope="session")
-def one_move(home: Home) -> dict[str, Any]:
-    """One demo move, indexed; the JSON of `index`."""
-    answer = home.bachata("index", _DEMO / "clips" / "basic_side.mp4", "--annotations", _DEMO / "annotations.json")
-    assert answer.status == 0, answer.said
-    return answer.json
+def one_move(data_folder: DataFolder) -> dict[str, Any]:
+    """Index one demo clip and return the JSON of `index`."""
+    result = data_folder.bachata(
+        "index", _DEMO / "clips" / "basic_side.mp4", "--annotations", _DEMO / "annotations.json"
+    )
+    assert result.exit_code == 0, result.stderr
+    return result.json
 
 
 @pytest.fixture(scope="session")
-def library(home: Home) -> dict[str, Any]:
-    """The demo moves, indexed; the answer of `index`."""
-    answer = home.bachata("index", _DEMO / "clips", "--annotations", _DEMO / "annotations.json", timeout=500)
-    assert answer.status == 0, answer.said
-    return answer.json
+def library(data_folder: DataFolder) -> dict[str, Any]:
+    """Index all demo clips and return the JSON of `index`."""
+    result = data_folder.bachata("index", _DEMO / "clips", "--annotations", _DEMO / "annotations.json", timeout=500)
+    assert result.exit_code == 0, result.stderr
+    return result.json
 
 
 @pytest.fixture(scope="session")
 def demo_song() -> Path:
-    """A demo song."""
+    """Return the path of a demo song."""
     return sorted((_DEMO / "songs").glob("*.mp3"))[0]

@@ -1,4 +1,4 @@
-"""What is wrong with an input is said in one line, kept as a dead letter, and the worker goes on."""
+"""Invalid input: the command prints one line, the event becomes a dead letter, and the worker continues."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from schemas.request_ended import RequestEnded
 from streams.ids import position_id
 from streams.kafka import make_consumer
 from streams.topics import PARTITIONS, REQUEST_ENDED
-from tests.broker.conftest import Answer, Home
+from tests.broker.conftest import CommandResult, DataFolder
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
 _SONGS = "bachata.song-submitted.v1"
@@ -35,7 +35,7 @@ def _wav(path: Path, samples: np.ndarray) -> Path:
 
 
 def _video(path: Path, seconds: float = 6) -> Path:
-    """Grey noise: a room with nobody in it, and no sound."""
+    """Write a video of grey noise, without people and without sound."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=10)
         stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
@@ -46,52 +46,52 @@ def _video(path: Path, seconds: float = 6) -> Path:
     return path
 
 
-def _refused(answer: Answer, *words: str) -> None:
-    assert answer.status != 0
-    assert "\n" not in answer.json["error"]
-    assert any(word in answer.json["error"] for word in words), answer.json["error"]
-    assert "Traceback" not in answer.said
+def _assert_fails(result: CommandResult, message: str) -> None:
+    assert result.exit_code != 0
+    assert "\n" not in result.json["error"]
+    assert message in result.json["error"]
+    assert "Traceback" not in result.stderr
 
 
-def test_an_empty_file(home: Home, tmp_path: Path) -> None:
+def test_an_empty_file(data_folder: DataFolder, tmp_path: Path) -> None:
     (tmp_path / "song.mp3").touch()
-    _refused(home.bachata("generate", tmp_path / "song.mp3"), "empty")
+    _assert_fails(data_folder.bachata("generate", tmp_path / "song.mp3"), "empty")
 
 
-def test_no_file(home: Home, tmp_path: Path) -> None:
-    _refused(home.bachata("generate", tmp_path / "nothing.mp3"), "nothing.mp3")
+def test_a_missing_file(data_folder: DataFolder, tmp_path: Path) -> None:
+    _assert_fails(data_folder.bachata("generate", tmp_path / "nothing.mp3"), "nothing.mp3")
 
 
-def test_a_text_file_named_mp3(home: Home, tmp_path: Path) -> None:
+def test_a_text_file_named_mp3(data_folder: DataFolder, tmp_path: Path) -> None:
     (tmp_path / "song.mp3").write_text("la la la\n" * 200)
-    answer = home.bachata("generate", tmp_path / "song.mp3")
-    _refused(answer, "no mp3")
-    assert answer.json["dead_letter_id"]
+    result = data_folder.bachata("generate", tmp_path / "song.mp3")
+    _assert_fails(result, "no mp3")
+    assert result.json["dead_letter_id"]
 
 
-def test_a_video_without_sound_as_a_song(home: Home, tmp_path: Path) -> None:
-    answer = home.bachata("generate", _video(tmp_path / "silent.mp4", 12))
-    _refused(answer, "audio")
-    assert answer.json["reason"] == "no_audio"
+def test_a_video_without_sound_as_a_song(data_folder: DataFolder, tmp_path: Path) -> None:
+    result = data_folder.bachata("generate", _video(tmp_path / "silent.mp4", 12))
+    _assert_fails(result, "audio")
+    assert result.json["reason"] == "no_audio"
 
 
-def test_a_song_of_silence(home: Home, tmp_path: Path) -> None:
-    answer = home.bachata("generate", _wav(tmp_path / "silence.wav", np.zeros(22050 * 20)))
-    _refused(answer, "silen")
-    assert answer.json["dead_letter_id"]
+def test_a_song_of_silence(data_folder: DataFolder, tmp_path: Path) -> None:
+    result = data_folder.bachata("generate", _wav(tmp_path / "silence.wav", np.zeros(22050 * 20)))
+    _assert_fails(result, "silen")
+    assert result.json["dead_letter_id"]
 
 
-def test_a_clip_with_nobody_in_it(home: Home, tmp_path: Path) -> None:
-    answer = home.bachata("index", _video(tmp_path / "nobody.mp4"))
-    assert answer.status != 0
-    [clip] = answer.json["clips"]
+def test_a_clip_without_people(data_folder: DataFolder, tmp_path: Path) -> None:
+    result = data_folder.bachata("index", _video(tmp_path / "no_people.mp4"))
+    assert result.exit_code != 0
+    [clip] = result.json["clips"]
     assert clip["status"] == "failed"
     assert clip["error"]
 
 
-def test_clips_that_are_not_there(home: Home, tmp_path: Path) -> None:
-    _refused(home.bachata("index", tmp_path / "no-such-folder"), "no-such-folder")
-    _refused(home.bachata("index", tmp_path), "no video")
+def test_missing_clips(data_folder: DataFolder, tmp_path: Path) -> None:
+    _assert_fails(data_folder.bachata("index", tmp_path / "no-such-folder"), "no-such-folder")
+    _assert_fails(data_folder.bachata("index", tmp_path), "no video")
 
 
 @pytest.mark.parametrize(
@@ -103,17 +103,17 @@ def test_clips_that_are_not_there(home: Home, tmp_path: Path) -> None:
         (json.dumps({"source": {"sha256": "0" * 64}}).encode(), "unknown_media"),
     ],
 )
-async def test_events_from_strangers(home: Home, value: bytes, reason: str) -> None:
-    bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
-    letter, outcome = await asyncio.wait_for(_send_and_see(bootstrap, value), 60)
-    assert letter.value == value
-    assert dict(letter.headers)["bachata.reason"].decode() == reason
+async def test_invalid_events_of_other_programs(data_folder: DataFolder, value: bytes, reason: str) -> None:
+    bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
+    dead_letter, outcome = await asyncio.wait_for(_send_and_receive(bootstrap, value), 60)
+    assert dead_letter.value == value
+    assert dict(dead_letter.headers)["bachata.reason"].decode() == reason
     assert (outcome.outcome, outcome.reason) == ("failed", reason)
-    assert outcome.dead_letter_id == dict(letter.headers)["bachata.dead-letter-id"].decode()
+    assert outcome.dead_letter_id == dict(dead_letter.headers)["bachata.dead-letter-id"].decode()
 
 
-class _NoText(str):
-    """A header's name that is written as bytes that are no text."""
+class _NotUtf8(str):
+    """A header name that is written as bytes that are not UTF-8."""
 
     __slots__ = ()
 
@@ -121,17 +121,19 @@ class _NoText(str):
         return b"\xff\xfe"
 
 
-async def test_a_header_name_that_is_no_text_stops_nobody(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (message_accumulator, producer):  # the writer in Python does as the name says
+async def test_a_header_name_that_is_not_utf8_stops_no_reader(
+    data_folder: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (message_accumulator, producer):  # the Python writer calls `encode` of the name
         monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
-    bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
-    headers = ((_NoText("ab"), b"x"),)
-    letter, _ = await asyncio.wait_for(_send_and_see(bootstrap, b"garbage", headers), 60)
-    assert letter.value == b"garbage"
-    assert home.bachata("dead-letters", "list").status == 0
+    bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
+    headers = ((_NotUtf8("ab"), b"x"),)
+    dead_letter, _ = await asyncio.wait_for(_send_and_receive(bootstrap, b"garbage", headers), 60)
+    assert dead_letter.value == b"garbage"
+    assert data_folder.bachata("dead-letters", "list").exit_code == 0
 
 
-async def _send_and_see(bootstrap: str, value: bytes, headers: Any = None) -> tuple[Any, RequestEnded]:
+async def _send_and_receive(bootstrap: str, value: bytes, headers: Any = None) -> tuple[Any, RequestEnded]:
     sender = AIOKafkaProducer(bootstrap_servers=bootstrap)
     consumer = make_consumer(bootstrap)
     await sender.start()
@@ -139,35 +141,39 @@ async def _send_and_see(bootstrap: str, value: bytes, headers: Any = None) -> tu
     try:
         topics = (f"{_SONGS}.dlq", REQUEST_ENDED.full_name)
         consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])
-        for place, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
-            consumer.seek(place, end)
-        sent = await sender.send_and_wait(_SONGS, value, key=b"stranger", headers=headers)
-        wanted = position_id(sent.topic, sent.partition, sent.offset, "intake")
-        return await _letter_and_outcome(consumer, wanted)
+        for tp, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
+            consumer.seek(tp, end)
+        sent = await sender.send_and_wait(_SONGS, value, key=b"unknown", headers=headers)
+        dead_letter_id = position_id(sent.topic, sent.partition, sent.offset, "intake")
+        return await _dead_letter_and_outcome(consumer, dead_letter_id)
     finally:
         await sender.stop()
         await consumer.stop()
 
 
-async def _letter_and_outcome(consumer: AIOKafkaConsumer, wanted: str) -> tuple[Any, RequestEnded]:
-    letter = outcome = None
+async def _dead_letter_and_outcome(consumer: AIOKafkaConsumer, dead_letter_id: str) -> tuple[Any, RequestEnded]:
+    dead_letter = outcome = None
     async for message in consumer:
         if message.topic != REQUEST_ENDED.full_name:
-            letter = message if dict(message.headers)["bachata.dead-letter-id"].decode() == wanted else letter
+            dead_letter = (
+                message if dict(message.headers)["bachata.dead-letter-id"].decode() == dead_letter_id else dead_letter
+            )
         else:
             ended = RequestEnded.model_validate_json(message.value)
-            outcome = ended if ended.dead_letter_id == wanted else outcome
-        if letter is not None and outcome is not None:
-            return letter, outcome
+            outcome = ended if ended.dead_letter_id == dead_letter_id else outcome
+        if dead_letter is not None and outcome is not None:
+            return dead_letter, outcome
     raise AssertionError("the topic ended")
 
 
-def test_an_empty_library(empty_home: Home, demo_song: Path) -> None:
-    answer = empty_home.bachata("generate", demo_song)
-    _refused(answer, "bachata index")
-    assert answer.json["reason"] == "empty_library"
+def test_an_empty_library(empty_data_folder: DataFolder, demo_song: Path) -> None:
+    result = empty_data_folder.bachata("generate", demo_song)
+    _assert_fails(result, "bachata index")
+    assert result.json["reason"] == "empty_library"
 
 
-def test_after_all_that_the_worker_still_serves(home: Home, one_move: dict[str, Any], demo_song: Path) -> None:
-    answer = home.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
-    assert answer.status == 0, answer.said
+def test_after_all_of_these_the_worker_still_works(
+    data_folder: DataFolder, one_move: dict[str, Any], demo_song: Path
+) -> None:
+    result = data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+    assert result.exit_code == 0, result.stderr

@@ -1,4 +1,4 @@
-"""What runs in the background: shared, found again after a kill, and never left behind."""
+"""Background services: shared by commands, restarted after a kill, and stopped when they are no longer needed."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from tests.broker.conftest import Home
+from tests.broker.conftest import DataFolder
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Iterator[Home]:
-    """A data folder of its own; whatever still runs for it afterwards is ended."""
-    home = Home(tmp_path / "own")
-    yield home
-    for process in _processes(home):
+def new_data_folder(tmp_path: Path) -> Iterator[DataFolder]:
+    """Yield a data folder without running services; processes that still use it afterwards are killed."""
+    data_folder = DataFolder(tmp_path / "data_folder")
+    yield data_folder
+    for process in _processes(data_folder):
         process.kill()
 
 
-def _processes(home: Home) -> list[psutil.Process]:
+def _processes(data_folder: DataFolder) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.environ().get("BACHATA_DATA_DIR") == str(home.folder) and process.is_running():
+            if process.environ().get("BACHATA_DATA_DIR") == str(data_folder.path) and process.is_running():
                 found.append(process)
         except psutil.Error:
             continue
@@ -42,81 +42,81 @@ def _is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def _names(home: Home) -> list[str]:
-    return [" ".join(process.cmdline()[:4])[:120] for process in _processes(home)]
+def _names(data_folder: DataFolder) -> list[str]:
+    return [" ".join(process.cmdline()[:4])[:120] for process in _processes(data_folder)]
 
 
-def _wait_until_nothing_runs(home: Home, within_s: float = 30) -> None:
+def _wait_until_nothing_runs(data_folder: DataFolder, within_s: float = 30) -> None:
     deadline = monotonic() + within_s
-    while _processes(home) and monotonic() < deadline:
+    while _processes(data_folder) and monotonic() < deadline:
         sleep(0.1)
-    assert _names(home) == []
+    assert _names(data_folder) == []
 
 
-def test_a_command_starts_what_it_needs_and_leaves_nothing_behind(own: Home) -> None:
-    answer = own.bachata("moves", "list")
-    assert answer.json == {"moves": []}
-    _wait_until_nothing_runs(own)
+def test_a_command_starts_the_services_it_needs_and_they_stop_after_it(new_data_folder: DataFolder) -> None:
+    result = new_data_folder.bachata("moves", "list")
+    assert result.json == {"moves": []}
+    _wait_until_nothing_runs(new_data_folder)
 
 
-def test_commands_share_what_the_first_started_though_one_is_killed(own: Home) -> None:
-    with own.up() as up:
-        before = sorted(process.pid for process in _processes(own))
-        assert own.bachata("status").json["kafka"] == up.said["kafka"]
-        with own.up() as other:
-            assert other.said == up.said
+def test_commands_share_services_also_when_one_command_is_killed(new_data_folder: DataFolder) -> None:
+    with new_data_folder.up() as up:
+        before = sorted(process.pid for process in _processes(new_data_folder))
+        assert new_data_folder.bachata("status").json["kafka"] == up.ready["kafka"]
+        with new_data_folder.up() as other:
+            assert other.ready == up.ready
             other.process.kill()
-        assert sorted(process.pid for process in _processes(own)) == before
+        assert sorted(process.pid for process in _processes(new_data_folder)) == before
     assert up.process.returncode == 0
-    _wait_until_nothing_runs(own)
+    _wait_until_nothing_runs(new_data_folder)
 
 
-def test_a_killed_keeper_takes_its_service_along_and_another_comes(own: Home) -> None:
-    with own.up() as up:
-        for which in ("kafka", "worker"):
-            _kill_keeper(own, which)
-            assert own.bachata("moves", "list").status == 0
+def test_a_service_ends_with_its_killed_supervisor_and_is_restarted(new_data_folder: DataFolder) -> None:
+    with new_data_folder.up() as up:
+        for role in ("kafka", "worker"):
+            _kill_supervisor(new_data_folder, role)
+            assert new_data_folder.bachata("moves", "list").exit_code == 0
         up.process.kill()
-    _wait_until_nothing_runs(own)
+    _wait_until_nothing_runs(new_data_folder)
 
 
-def _kill_keeper(home: Home, which: str) -> None:
-    """Kill the process that keeps a service, and return when the service is gone too."""
-    keeper = json.loads((home.folder / "run" / f"{which}.json").read_text())["pid"]
-    children = psutil.Process(keeper).children(recursive=True)
+def _kill_supervisor(data_folder: DataFolder, role: str) -> None:
+    """Kill the supervisor of a service, and return when the service has ended too."""
+    supervisor = json.loads((data_folder.path / "run" / f"{role}.json").read_text())["pid"]
+    children = psutil.Process(supervisor).children(recursive=True)
     assert children
-    psutil.Process(keeper).kill()
+    psutil.Process(supervisor).kill()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
 
 
-def test_kafka_stays_when_told_and_goes_when_told(own: Home) -> None:
-    started = own.bachata("kafka", "start").json
+def test_kafka_runs_from_start_to_stop(new_data_folder: DataFolder) -> None:
+    started = new_data_folder.bachata("kafka", "start").json
     assert started["running"]
-    assert own.bachata("kafka", "status").json == started
-    with own.up():
-        assert own.bachata("kafka", "stop").json["reason"] == "kafka_in_use"
-    assert own.bachata("kafka", "stop").json == {"running": False, "bootstrap": None}
-    _wait_until_nothing_runs(own)
+    assert new_data_folder.bachata("kafka", "status").json == started
+    with new_data_folder.up():
+        assert new_data_folder.bachata("kafka", "stop").json["reason"] == "kafka_in_use"
+    assert new_data_folder.bachata("kafka", "stop").json == {"running": False, "bootstrap": None}
+    _wait_until_nothing_runs(new_data_folder)
 
 
-def test_after_a_kill_of_everything_nothing_is_computed_again(own: Home, demo_song: Path) -> None:
+def test_after_a_kill_of_all_processes_nothing_is_recomputed(new_data_folder: DataFolder, demo_song: Path) -> None:
     demo = demo_song.parents[1]
-    with own.up():
+    with new_data_folder.up():
         clip = demo / "clips" / "basic_side.mp4"
-        assert own.bachata("index", clip, "--annotations", demo / "annotations.json").status == 0
-        first = own.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
-        assert first.status == 0, first.said
-        for process in _processes(own):
+        assert new_data_folder.bachata("index", clip, "--annotations", demo / "annotations.json").exit_code == 0
+        first = new_data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+        assert first.exit_code == 0, first.stderr
+        for process in _processes(new_data_folder):
             process.kill()
-    _wait_until_nothing_runs(own)
-    again = own.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
-    assert again.status == 0, again.said
+    _wait_until_nothing_runs(new_data_folder)
+    again = new_data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+    assert again.exit_code == 0, again.stderr
     assert again.json["video"] == first.json["video"]
     assert all(step["cached"] for step in again.json["steps"].values())
 
 
 @pytest.mark.xdist_group("stream")
-def test_two_data_folders_work_side_by_side(empty_home: Home, home: Home) -> None:
-    assert empty_home.bachata("moves", "list").json == {"moves": []}
-    assert empty_home.bachata("status").json["kafka"] != home.bachata("status").json["kafka"]
+def test_two_data_folders_work_side_by_side(empty_data_folder: DataFolder, data_folder: DataFolder) -> None:
+    assert empty_data_folder.bachata("moves", "list").json == {"moves": []}
+    assert empty_data_folder.bachata("status").json["kafka"] != data_folder.bachata("status").json["kafka"]

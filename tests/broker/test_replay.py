@@ -1,4 +1,4 @@
-"""Events are sent again while the worker goes on: nothing is counted twice, recomputed or lost sight of."""
+"""Replay while the worker runs: no event is counted twice or recomputed, and no committed offset moves back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from schemas.progress import Progress
 from streams.kafka import make_consumer
 from streams.topics import APP_ID, PARTITIONS, PROGRESS, TOPICS
-from tests.broker.conftest import Answer, Home
+from tests.broker.conftest import CommandResult, DataFolder
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
 _ACCEPTED = "bachata.song-accepted.v1"
@@ -26,28 +26,28 @@ Offsets = dict[TopicPartition, int]
 
 
 @pytest.fixture(scope="module")
-def danced(home: Home, one_move: dict[str, Any], demo_song: Path) -> dict[str, Any]:
-    """The answer of `generate`, with the one move it needs in the library."""
-    answer = home.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
-    assert answer.status == 0, answer.said
-    return answer.json
+def generated(data_folder: DataFolder, one_move: dict[str, Any], demo_song: Path) -> dict[str, Any]:
+    """Generate a video with the one move in the library, and return the JSON of `generate`."""
+    result = data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+    assert result.exit_code == 0, result.stderr
+    return result.json
 
 
-def _replay(home: Home, *arguments: str) -> Answer:
-    answer = home.bachata("replay", *arguments)
-    assert answer.status == 0, answer.said
-    return answer
+def _replay(data_folder: DataFolder, *arguments: str) -> CommandResult:
+    result = data_folder.bachata("replay", *arguments)
+    assert result.exit_code == 0, result.stderr
+    return result
 
 
-class _Watch:
-    """What stands in the topics, and how far the worker is."""
+class _TopicReader:
+    """Reads records and end offsets of topics, and the committed offsets of the worker."""
 
-    def __init__(self, home: Home) -> None:
-        bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
+    def __init__(self, data_folder: DataFolder) -> None:
+        bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
         self._consumer = make_consumer(bootstrap)
         self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
 
-    async def __aenter__(self) -> _Watch:
+    async def __aenter__(self) -> _TopicReader:
         await self._consumer.start()
         await self._admin.start()
         return self
@@ -61,83 +61,91 @@ class _Watch:
 
     async def committed(self) -> Offsets:
         found = await self._admin.list_consumer_group_offsets(APP_ID)
-        return {place: said.offset for place, said in found.items()}
+        return {tp: metadata.offset for tp, metadata in found.items()}
 
     async def since(self, ends: Offsets) -> list[Any]:
-        """The records after these offsets."""
+        """Return the records from these offsets to the current ends."""
         self._consumer.assign(list(ends))
-        for place, end in ends.items():
-            self._consumer.seek(place, end)
-        now, found = await self.ends(*{place.topic for place in ends}), []
-        while [place for place in ends if await self._consumer.position(place) < now[place]]:
+        for tp, end in ends.items():
+            self._consumer.seek(tp, end)
+        now, found = await self.ends(*{tp.topic for tp in ends}), []
+        while [tp for tp in ends if await self._consumer.position(tp) < now[tp]]:
             found += [m for batch in (await self._consumer.getmany(timeout_ms=200)).values() for m in batch]
         return found
 
 
-async def _until(found: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
+async def _wait_until(condition: Callable[[], Awaitable[Any]], seconds: float = 60) -> Any:
     async with asyncio.timeout(seconds):
         while True:
-            if answer := await found():
-                return answer
+            if result := await condition():
+                return result
             await asyncio.sleep(0.1)
 
 
-async def _words(watch: _Watch, ends: Offsets, step: str) -> list[Progress]:
-    """The `done` words of a step."""
-    words = [Progress.model_validate_json(m.value) for m in await watch.since(ends)]
-    return [word for word in words if (word.step, word.state) == (step, "done")]
+async def _done_progress(reader: _TopicReader, ends: Offsets, step: str) -> list[Progress]:
+    """Return the progress messages of a step with the state `done`."""
+    messages = [Progress.model_validate_json(m.value) for m in await reader.since(ends)]
+    return [message for message in messages if (message.step, message.state) == (step, "done")]
 
 
-async def test_a_dry_run_sends_nothing(home: Home, danced: dict[str, Any]) -> None:
-    async with _Watch(home) as watch:
+async def test_a_dry_run_sends_nothing(data_folder: DataFolder, generated: dict[str, Any]) -> None:
+    async with _TopicReader(data_folder) as reader:
         names = [topic.full_name for topic in TOPICS]
-        before = await watch.ends(*names)
-        said = (await asyncio.to_thread(_replay, home, "song-accepted")).json
-        assert await watch.ends(*names) == before
-        stored = sum(before[place] for place in before if place.topic == _ACCEPTED)
-    assert 1 <= said["records"] <= stored
-    assert (said["sent"], said["replay_id"]) == (0, None)
-    assert [step["step"] for step in said["steps"]] == _STEPS
-    medians = [step["median_seconds"] for step in said["steps"]]
-    assert said["estimated_seconds"] == pytest.approx(said["records"] * sum(medians) / said["at_once"])
+        before = await reader.ends(*names)
+        report = (await asyncio.to_thread(_replay, data_folder, "song-accepted")).json
+        assert await reader.ends(*names) == before
+        stored = sum(before[tp] for tp in before if tp.topic == _ACCEPTED)
+    assert 1 <= report["records"] <= stored
+    assert (report["sent"], report["replay_id"]) == (0, None)
+    assert [step["step"] for step in report["steps"]] == _STEPS
+    medians = [step["median_seconds"] for step in report["steps"]]
+    assert report["estimated_seconds"] == pytest.approx(report["records"] * sum(medians) / report["at_once"])
 
 
-async def test_a_replay_comes_from_the_tables_and_moves_no_offset_back(home: Home, danced: dict[str, Any]) -> None:
-    async with _Watch(home) as watch:
-        [original] = await _accepted_of(watch, danced)
-        progress, rendered = await watch.ends(PROGRESS.full_name), await watch.ends("bachata.rendered.v1")
-        committed = [await watch.committed()]
+async def test_a_replay_uses_stored_results_and_moves_no_offset_back(
+    data_folder: DataFolder, generated: dict[str, Any]
+) -> None:
+    async with _TopicReader(data_folder) as reader:
+        [original] = await _accepted_of(reader, generated)
+        progress, rendered = await reader.ends(PROGRESS.full_name), await reader.ends("bachata.rendered.v1")
+        committed = [await reader.committed()]
         song = original.key.decode()[:12]
-        dry = await asyncio.to_thread(_replay, home, "song-accepted", "--song", song)
-        done = (await asyncio.to_thread(_replay, home, "song-accepted", "--song", song, "--execute")).json
-        assert done["sent"] == done["records"] == dry.json["records"] >= 1
-        committed.append(await watch.committed())
+        dry = await asyncio.to_thread(_replay, data_folder, "song-accepted", "--song", song)
+        report = (await asyncio.to_thread(_replay, data_folder, "song-accepted", "--song", song, "--execute")).json
+        assert report["sent"] == report["records"] == dry.json["records"] >= 1
+        committed.append(await reader.committed())
 
         async def finished() -> list[Any]:
-            found = [m for m in await watch.since(rendered) if _is_replay_of(m, original)]
-            return found if len(await _words(watch, progress, "rendering")) >= done["sent"] else []
+            found = [m for m in await reader.since(rendered) if _is_replay_of(m, original)]
+            return found if len(await _done_progress(reader, progress, "rendering")) >= report["sent"] else []
 
-        [again] = await _until(finished)
-        assert json.loads(again.value)["request_id"] == danced["request_id"]
+        [again] = await _wait_until(finished)
+        assert json.loads(again.value)["request_id"] == generated["request_id"]
         for step in _STEPS:
-            words = [word for word in await _words(watch, progress, step) if word.request_id == danced["request_id"]]
-            assert words
-            assert all(word.cached for word in words), step
-        committed.append(await watch.committed())
+            messages = [
+                message
+                for message in await _done_progress(reader, progress, step)
+                if message.request_id == generated["request_id"]
+            ]
+            assert messages
+            assert all(message.cached for message in messages), step
+        committed.append(await reader.committed())
         for earlier, later in itertools.pairwise(committed):
-            assert all(later[place] >= offset for place, offset in earlier.items())
-        [_, sent] = await _accepted_of(watch, danced)
-        kept = {"ce_source", "ce_type", "ce_correlationid", "ce_causationid", "content-type"}
+            assert all(later[tp] >= offset for tp, offset in earlier.items())
+        [_, sent] = await _accepted_of(reader, generated)
+        unchanged = {"ce_source", "ce_type", "ce_correlationid", "ce_causationid", "content-type"}
         assert (sent.key, sent.value, sent.partition) == (original.key, original.value, original.partition)
-        assert {n: v for n, v in sent.headers if n in kept} == {n: v for n, v in original.headers if n in kept}
+        assert {n: v for n, v in sent.headers if n in unchanged} == {
+            n: v for n, v in original.headers if n in unchanged
+        }
         assert dict(sent.headers)["ce_id"] != dict(original.headers)["ce_id"]
-        twice = await asyncio.to_thread(_replay, home, "song-accepted", "--song", song)
-        assert twice.json["records"] == done["records"]
+        twice = await asyncio.to_thread(_replay, data_folder, "song-accepted", "--song", song)
+        assert twice.json["records"] == report["records"]
 
 
-async def _accepted_of(watch: _Watch, danced: dict[str, Any]) -> list[Any]:
-    everything = dict.fromkeys(await watch.ends(_ACCEPTED), 0)
-    found = [m for m in await watch.since(everything) if json.loads(m.value)["request_id"] == danced["request_id"]]
+async def _accepted_of(reader: _TopicReader, generated: dict[str, Any]) -> list[Any]:
+    everything = dict.fromkeys(await reader.ends(_ACCEPTED), 0)
+    found = [m for m in await reader.since(everything) if json.loads(m.value)["request_id"] == generated["request_id"]]
     return sorted(found, key=lambda message: message.offset)
 
 
@@ -145,41 +153,41 @@ def _is_replay_of(message: Any, original: Any) -> bool:
     return bool(dict(message.headers).get("ce_replayof") == dict(original.headers)["ce_id"])
 
 
-async def test_a_replay_ends_with_the_step_named(home: Home, danced: dict[str, Any]) -> None:
+async def test_a_replay_ends_with_the_step_named(data_folder: DataFolder, generated: dict[str, Any]) -> None:
     analyzed, *later = (f"bachata.{name}.v1" for name in ("audio-analyzed", "moves-scored", "sequence-planned"))
     later.append("bachata.rendered.v1")
-    async with _Watch(home) as watch:
-        await _until(lambda: _caught_up(watch, analyzed, *later[:2]))
-        before, progress = await watch.ends(analyzed, *later), await watch.ends(PROGRESS.full_name)
-        song = (await _accepted_of(watch, danced))[0].key.decode()
+    async with _TopicReader(data_folder) as reader:
+        await _wait_until(lambda: _caught_up(reader, analyzed, *later[:2]))
+        before, progress = await reader.ends(analyzed, *later), await reader.ends(PROGRESS.full_name)
+        song = (await _accepted_of(reader, generated))[0].key.decode()
         arguments = ("song-accepted", "--song", song, "--to-step", "audio_analysis", "--execute")
-        done = (await asyncio.to_thread(_replay, home, *arguments)).json
-        assert [step["step"] for step in done["steps"]] == ["audio_analysis"]
+        report = (await asyncio.to_thread(_replay, data_folder, *arguments)).json
+        assert [step["step"] for step in report["steps"]] == ["audio_analysis"]
 
-        async def analysed() -> bool:
-            return len(await _words(watch, progress, "audio_analysis")) >= int(done["sent"]) >= 1
+        async def analyzed_again() -> bool:
+            return len(await _done_progress(reader, progress, "audio_analysis")) >= int(report["sent"]) >= 1
 
-        await _until(analysed)
-        await _until(lambda: _caught_up(watch, analyzed))
-        new = await watch.since({place: end for place, end in before.items() if place.topic == analyzed})
-        assert len(new) == done["sent"]
+        await _wait_until(analyzed_again)
+        await _wait_until(lambda: _caught_up(reader, analyzed))
+        new = await reader.since({tp: end for tp, end in before.items() if tp.topic == analyzed})
+        assert len(new) == report["sent"]
         assert {dict(message.headers)["ce_replayto"] for message in new} == {b"audio_analysis"}
-        assert await watch.ends(*later) == {place: end for place, end in before.items() if place.topic != analyzed}
+        assert await reader.ends(*later) == {tp: end for tp, end in before.items() if tp.topic != analyzed}
 
 
-async def _caught_up(watch: _Watch, *topics: str) -> bool:
-    committed, ends = await watch.committed(), await watch.ends(*topics)
-    return all(committed.get(place, 0) >= end for place, end in ends.items() if end)
+async def _caught_up(reader: _TopicReader, *topics: str) -> bool:
+    committed, ends = await reader.committed(), await reader.ends(*topics)
+    return all(committed.get(tp, 0) >= end for tp, end in ends.items() if end)
 
 
-def test_a_range_is_what_it_says(home: Home, danced: dict[str, Any]) -> None:
-    everything = _replay(home, "song-accepted").json["records"]
-    assert _replay(home, "song-accepted", "--from", "1h", "--to", "9999").json["records"] == everything
-    assert _replay(home, "song-accepted", "--from", "0", "--to", "1h").json["records"] == 0
-    nothing = _replay(home, "song-accepted", "--to", "0", "--execute").json
+def test_a_range_selects_records_by_offset_or_age(data_folder: DataFolder, generated: dict[str, Any]) -> None:
+    everything = _replay(data_folder, "song-accepted").json["records"]
+    assert _replay(data_folder, "song-accepted", "--from", "1h", "--to", "9999").json["records"] == everything
+    assert _replay(data_folder, "song-accepted", "--from", "0", "--to", "1h").json["records"] == 0
+    nothing = _replay(data_folder, "song-accepted", "--to", "0", "--execute").json
     assert (nothing["records"], nothing["sent"]) == (0, 0)
 
 
-def test_a_song_that_is_not_there_is_said(home: Home) -> None:
-    answer = home.bachata("replay", "song-accepted", "--song", "00000000")
-    assert (answer.status, answer.json["reason"]) == (1, "unknown_song")
+def test_an_unknown_song_is_an_error(data_folder: DataFolder) -> None:
+    result = data_folder.bachata("replay", "song-accepted", "--song", "00000000")
+    assert (result.exit_code, result.json["reason"]) == (1, "unknown_song")

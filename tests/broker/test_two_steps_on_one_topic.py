@@ -1,4 +1,4 @@
-"""Two steps read one topic on a real Kafka, one of them a delivery: each takes every event once."""
+"""Two steps consume one topic on a real Kafka; one of them produces no events. Each processes every event once."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from tests.chaos.counting_worker import COUNTING
 from tests.chaos.submissions import cheap_request, sending, submission
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_REFUSED = 7
+_FAILING_REQUEST = 7
 
 
 @pytest.fixture
@@ -69,7 +69,7 @@ async def _working(bootstrap: str, steps: tuple[AnyStep, ...], runner: Runner) -
     worker = build_worker(load_settings(), bootstrap, steps, {"thread": runner})
     running = asyncio.create_task(worker.run())
     try:
-        while worker.problems():  # noqa: ASYNC110 - nobody tells
+        while worker.problems():  # noqa: ASYNC110 - no event signals it
             await asyncio.sleep(0.05)
         yield
     finally:
@@ -77,13 +77,13 @@ async def _working(bootstrap: str, steps: tuple[AnyStep, ...], runner: Runner) -
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_each_step_takes_every_event_once(bootstrap: str) -> None:
+async def test_each_step_processes_every_event_once(bootstrap: str) -> None:
     delivered: Counter[str] = Counter()
 
     def deliver(sha256: str) -> None:
         delivered[sha256] += 1
-        if sha256 == cheap_request(_REFUSED).source.sha256:
-            raise Poison("nobody lives there", "not_found")
+        if sha256 == cheap_request(_FAILING_REQUEST).source.sha256:
+            raise Poison("the receiver does not exist", "not_found")
 
     requests = [cheap_request(number) for number in range(40)]
     steps = (COUNTING, _delivery("delivery", SONG_SUBMITTED, deliver))
@@ -93,24 +93,24 @@ async def test_each_step_takes_every_event_once(bootstrap: str) -> None:
                 await client.submit(request)
         ended = await _outcomes(bootstrap, len(requests))
         await _committed(bootstrap, len(requests))
-        letters = await _read(bootstrap, SONG_SUBMITTED.dead_letter_name, 1)
+        dead_letters = await _read(bootstrap, SONG_SUBMITTED.dead_letter_name, 1)
     assert delivered == Counter(str(request.source.sha256) for request in requests)
     assert {outcome.outcome for outcome in ended} == {"done"}, "a delivery that fails ends no request"
     assert Counter(outcome.request_id for outcome in ended) == Counter(request.request_id for request in requests)
-    assert [dict(letter.headers)["__connect.errors.connector.name"] for letter in letters] == [b"delivery"]
+    assert [dict(message.headers)["__connect.errors.connector.name"] for message in dead_letters] == [b"delivery"]
 
 
-async def test_a_step_that_stands_still_stops_no_step_of_another_topic(bootstrap: str) -> None:
-    """Both steps of the topic stand still over a backlog at first, so that both their queues are full."""
+async def test_blocked_steps_do_not_block_a_step_of_another_topic(bootstrap: str) -> None:
+    """Both steps of the topic are blocked with a backlog at first, so that the queues of both are full."""
     delivered: set[str] = set()
     moves: set[str] = set()
     gates = {"counting": asyncio.Event(), "delivery": asyncio.Event(), "moves": asyncio.Event()}
     gates["moves"].set()
-    at_once = inline(_NO_TOOLS)
+    run_inline = inline(_NO_TOOLS)
 
     async def runner(step: AnyStep, work_input: Any, report: Report) -> CompletedWork:
         await gates[step.name].wait()
-        return await at_once(step, work_input, report)
+        return await run_inline(step, work_input, report)
 
     steps = (
         COUNTING,
@@ -127,7 +127,7 @@ async def test_a_step_that_stands_still_stops_no_step_of_another_topic(bootstrap
         for clip in clips:
             await sender.send(submission(_clip(clip), clip))
         async with asyncio.timeout(10):
-            while moves < set(clips):  # noqa: ASYNC110 - nobody tells
+            while moves < set(clips):  # noqa: ASYNC110 - no event signals it
                 await asyncio.sleep(0.05)
         assert not delivered
         gates["delivery"].set()
@@ -163,13 +163,13 @@ async def _read(bootstrap: str, topic: str, count: int) -> list[Any]:
 
 
 async def _committed(bootstrap: str, count: int) -> None:
-    """Return when the group is committed past all songs: both steps have acked each."""
+    """Return when the group has committed all songs, so that both steps have acked each."""
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         while True:
             offsets = await admin.list_consumer_group_offsets(APP_ID)
-            songs = [meta.offset for place, meta in offsets.items() if place.topic == SONG_SUBMITTED.full_name]
+            songs = [meta.offset for tp, meta in offsets.items() if tp.topic == SONG_SUBMITTED.full_name]
             if sum(max(0, offset) for offset in songs) == count:
                 return
             await asyncio.sleep(0.2)

@@ -1,6 +1,6 @@
 """The commands and programs in README.md and docs/ run as they are written there, on the demo set.
 
-Two things differ: `generate` and `index` run with `--quality fast`, and names that stand for something are replaced.
+Two things differ: `generate` and `index` run with `--quality fast`, and placeholders are replaced.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 
 from infra.base.atomic_file import sha256_of
-from tests.broker.conftest import Home
+from tests.broker.conftest import DataFolder
 from tests.documents import ROOT, Block, blocks, shell_lines
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _DEMO = ROOT / "data" / "demo"
-_NOT_RUN = ("make ", "docker ", "bachata up")  # the tests themselves, containers, and what runs until it is stopped
+_NOT_RUN = ("make ", "docker ", "bachata up", "bachata worker")  # the tests, containers, what runs until it is stopped
 _LINES = [line for line in shell_lines() if not line.startswith(_NOT_RUN)]
 _SHA256_PREFIX = "3f2a91c0"
 _BACHATA = """#!/bin/sh
@@ -34,23 +34,33 @@ case "$1" in
 esac
 """
 _KCAT = """#!{python}
-# What kcat does with -P -b BROKER -t TOPIC: each line of standard input becomes a record without key and headers.
+# What kcat does with -P -b BROKER -t TOPIC: each line of standard input becomes a record without key and headers;
+# and with -C -e -o beginning -b BROKER -t TOPIC -f '%k %s\\n': print key and value of each record of the topic.
 import asyncio, sys
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-async def main(produce, b, broker, t, topic):
-    assert (produce, b, t) == ("-P", "-b", "-t")
+async def produce(b, broker, t, topic):
+    assert (b, t) == ("-b", "-t")
     async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
         for line in sys.stdin:
             await producer.send_and_wait(topic, line.strip().encode())
 
-asyncio.run(main(*sys.argv[1:]))
+async def consume(e, o, start, b, broker, t, topic, f, form):
+    assert (e, o, start, b, t, f, form) == ("-e", "-o", "beginning", "-b", "-t", "-f", r"%k %s\\n")
+    async with AIOKafkaConsumer(topic, bootstrap_servers=broker, auto_offset_reset="earliest") as consumer:
+        ends = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(partition) < end for partition, end in ends.items()]):
+            for messages in (await consumer.getmany(timeout_ms=500)).values():
+                for message in messages:
+                    print(message.key.decode(), message.value.decode())
+
+asyncio.run({{"-P": produce, "-C": consume}}[sys.argv[1]](*sys.argv[2:]))
 """
 
 
 @dataclass(frozen=True)
 class _Workspace:
-    """A folder with the files that the documents name; `replaced` are their placeholders, as patterns."""
+    """A folder with the files that the documents name. `replaced`: values of placeholders, by regular expression."""
 
     folder: Path
     env: dict[str, str]
@@ -58,11 +68,11 @@ class _Workspace:
 
     def run(self, *command: str) -> str:
         """Run a command to its end and return its standard output. It must succeed."""
-        done = subprocess.run(
+        completed = subprocess.run(
             command, cwd=self.folder, env=self.env, capture_output=True, text=True, timeout=240, check=False
         )
-        assert done.returncode == 0, done.stderr
-        return done.stdout
+        assert completed.returncode == 0, completed.stderr
+        return completed.stdout
 
     def run_line(self, line: str) -> str:
         """Run a shell line of a document."""
@@ -73,30 +83,35 @@ class _Workspace:
 
 @pytest.fixture(scope="module")
 def workspace(
-    home: Home, library: dict[str, Any], demo_song: Path, tmp_path_factory: pytest.TempPathFactory
+    data_folder: DataFolder, library: dict[str, Any], demo_song: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> _Workspace:
-    """The demo set under the names of the documents, a song in an allowed folder, a generated video, a dead letter."""
+    """Return a folder with the demo set under the names of the documents.
+
+    The data folder has a song in an allowed folder, a generated video and a dead letter.
+    """
     folder = tmp_path_factory.mktemp("workspace")
     for name in ("clips", "annotations.json"):
         (folder / name).symlink_to(_DEMO / name)
-    for place in (folder, folder / "songs", home.folder / "songs"):
-        place.mkdir(exist_ok=True)
-        shutil.copy(demo_song, place / "song.mp3")
+    for target in (folder, folder / "songs", data_folder.path / "songs"):
+        target.mkdir(exist_ok=True)
+        shutil.copy(demo_song, target / "song.mp3")
     beats = json.loads(demo_song.with_suffix(".json").read_text())["beats"]
     (folder / "taps.json").write_text(json.dumps(beats[:16]))
-    assert home.bachata("generate", folder / "song.mp3", "--quality", "fast").status == 0
-    letter_id = home.bachata("generate", ROOT / "README.md").json["dead_letter_id"]
-    replaced = {r"\bID\b": letter_id, _SHA256_PREFIX: sha256_of(demo_song)[: len(_SHA256_PREFIX)]}
-    return _Workspace(folder, _environment(home, folder / "bin"), replaced)
+    assert data_folder.bachata("generate", folder / "song.mp3", "--quality", "fast").exit_code == 0
+    failed = data_folder.bachata("generate", ROOT / "README.md").json
+    ids = {r"\bLETTER_ID\b": failed["dead_letter_id"], r"\bREQUEST_ID\b": failed["request_id"]}
+    replaced = ids | {_SHA256_PREFIX: sha256_of(demo_song)[: len(_SHA256_PREFIX)]}
+    return _Workspace(folder, _environment(data_folder, folder / "bin"), replaced)
 
 
-def _environment(home: Home, programs: Path) -> dict[str, str]:
+def _environment(data_folder: DataFolder, programs: Path) -> dict[str, str]:
     programs.mkdir()
     _write_program(programs / "bachata", _BACHATA.format(bachata=Path(sys.executable).with_name("bachata")))
     if shutil.which("kcat") is None:
         _write_program(programs / "kcat", _KCAT.format(python=sys.executable))
-    bootstrap = json.loads((home.folder / "run" / "kafka.json").read_text())["bootstrap"]
-    return home.env | {"PATH": f"{programs}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "KAFKA": bootstrap}
+    bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
+    path = f"{programs}:{os.environ['PATH']}"
+    return data_folder.env | {"PATH": path, "PYTHONPATH": str(ROOT), "BACHATA_KAFKA": bootstrap}
 
 
 def _write_program(file: Path, text: str) -> None:
@@ -118,7 +133,7 @@ def test_there_are_commands_to_run() -> None:
 
 
 @pytest.mark.parametrize("line", _LINES)
-def test_a_command_runs_as_it_is_written(workspace: _Workspace, line: str) -> None:
+def test_a_documented_command_runs(workspace: _Workspace, line: str) -> None:
     printed = workspace.run_line(line)
     if "--json" in line:
         assert isinstance(json.loads(printed), dict)
@@ -126,13 +141,13 @@ def test_a_command_runs_as_it_is_written(workspace: _Workspace, line: str) -> No
         assert (workspace.folder / name).stat().st_size > 0
 
 
-def test_the_song_of_the_kcat_line_becomes_a_video(workspace: _Workspace, home: Home) -> None:
-    request_id = _request_id(next(line for line in _LINES if "kcat" in line))
+def test_the_song_of_the_kcat_line_becomes_a_video(workspace: _Workspace, data_folder: DataFolder) -> None:
+    request_id = _request_id(next(line for line in _LINES if "kcat -P" in line))
     deadline = monotonic() + 120
-    while home.bachata("status", request_id).json.get("outcome") is None:
+    while data_folder.bachata("status", request_id).json.get("outcome") is None:
         assert monotonic() < deadline
         sleep(0.5)
-    assert home.bachata("status", request_id).json["outcome"] == "done"
+    assert data_folder.bachata("status", request_id).json["outcome"] == "done"
 
 
 def _request_id(text: str) -> str:
@@ -142,9 +157,9 @@ def _request_id(text: str) -> str:
 
 
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.document)
-def test_a_program_runs_as_it_is_written(workspace: _Workspace, home: Home, block: Block) -> None:
+def test_a_documented_program_runs(workspace: _Workspace, data_folder: DataFolder, block: Block) -> None:
     printed = workspace.run(sys.executable, "-c", block.text)
     request_id = _request_id(block.text)
     assert request_id in printed
     assert "done" in printed
-    assert home.bachata("status", request_id).json["outcome"] == "done"
+    assert data_folder.bachata("status", request_id).json["outcome"] == "done"

@@ -1,4 +1,4 @@
-"""The local Kafka, for real: what it promises over stops, kills and port changes."""
+"""A real local Kafka: data, offsets and address across stops, kills and changes of ports."""
 
 from __future__ import annotations
 
@@ -83,10 +83,10 @@ def send(bootstrap: str, *values: bytes) -> None:
 
 
 def read(bootstrap: str, count: int, commit: int | None = None) -> list[bytes]:
-    """The next `count` records after the group's offset; `commit` then sets that offset."""
+    """Return the next `count` records after the group's offset, then commit the offset `commit`, if given."""
 
     async def run() -> list[bytes]:
-        where = TopicPartition(TOPIC, 0)
+        tp = TopicPartition(TOPIC, 0)
         consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             group_id=GROUP,
@@ -94,11 +94,11 @@ def read(bootstrap: str, count: int, commit: int | None = None) -> list[bytes]:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=MAX_MESSAGE_BYTES,
         )
-        consumer.assign([where])
+        consumer.assign([tp])
         async with consumer:
             values = [(await asyncio.wait_for(consumer.getone(), 20)).value or b"" for _ in range(count)]
             if commit is not None:
-                await consumer.commit({where: commit})
+                await consumer.commit({tp: commit})
         return values
 
     return asyncio.run(run())
@@ -113,7 +113,7 @@ def is_gone(pid: int, within_s: float = 5.0) -> bool:
     return True
 
 
-def test_topics_records_and_offsets_outlive_a_stop_a_kill_and_a_change_of_ports(kafka: LocalKafka) -> None:
+def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(kafka: LocalKafka) -> None:
     first = kafka.start()
     make_topic(first)
     send(first, b"one", b"two", b"three")
@@ -134,7 +134,7 @@ def test_topics_records_and_offsets_outlive_a_stop_a_kill_and_a_change_of_ports(
         assert read(third, 2) == [b"two", b"three"]
 
 
-def test_it_listens_on_this_machine_only_and_takes_what_we_send(kafka: LocalKafka) -> None:
+def test_it_listens_on_this_machine_only_and_accepts_the_largest_messages(kafka: LocalKafka) -> None:
     bootstrap = kafka.start()
     listening = [c for c in psutil.Process(kafka.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert len(listening) == 2
@@ -145,8 +145,8 @@ def test_it_listens_on_this_machine_only_and_takes_what_we_send(kafka: LocalKafk
     send(bootstrap, large)
     assert read(bootstrap, 1) == [large]
 
-    with_admin(bootstrap, lambda admin: admin.describe_topics(["never-made"]))
-    assert topics(bootstrap) == {TOPIC}, "asking for a topic must not make it"
+    with_admin(bootstrap, lambda admin: admin.describe_topics(["no-such-topic"]))
+    assert topics(bootstrap) == {TOPIC}, "a request for a topic must not create it"
 
 
 def test_one_broker_per_folder(kafka: LocalKafka, class_path: str) -> None:
@@ -155,15 +155,15 @@ def test_one_broker_per_folder(kafka: LocalKafka, class_path: str) -> None:
         make(kafka.folder, class_path).start()
     assert refused.value.reason == "kafka_running"
     assert "\n" not in str(refused.value)
-    assert kafka.start() == bootstrap, "start is asked twice, the broker starts once"
+    assert kafka.start() == bootstrap, "a second call of start must not start a second broker"
 
 
-def test_a_cluster_id_that_looks_like_an_option_is_none(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_id_may_begin_like_an_option(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(broker, "_new_cluster_id", lambda: "-3g3nShT-eMCtK--X86sw_")
     assert topics(kafka.start()) == set()
 
 
-def test_it_lives_on_when_the_thread_that_started_it_ends(kafka: LocalKafka) -> None:
+def test_it_survives_the_end_of_the_thread_that_started_it(kafka: LocalKafka) -> None:
     thread = threading.Thread(target=kafka.start)
     thread.start()
     thread.join()
@@ -172,13 +172,13 @@ def test_it_lives_on_when_the_thread_that_started_it_ends(kafka: LocalKafka) -> 
     assert topics(kafka.bootstrap or "") == set()
 
 
-def test_kill_9_of_the_program_leaves_nothing_behind(tmp_path: Path, class_path: str) -> None:
+def test_it_ends_when_its_program_is_killed(tmp_path: Path, class_path: str) -> None:
     program = textwrap.dedent(f"""
         import time
         from pathlib import Path
-        from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+        from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
         class_path = {class_path!r}
-        kafka = LocalKafka(Path({str(tmp_path)!r}), class_path, find_java(), installed_warm_up(class_path))
+        kafka = LocalKafka(Path({str(tmp_path)!r}), class_path, find_java(), installed_startup_cache(class_path))
         print(kafka.start(), kafka.pid, flush=True)
         time.sleep(600)
     """)
@@ -194,21 +194,19 @@ def test_kill_9_of_the_program_leaves_nothing_behind(tmp_path: Path, class_path:
         assert next_one.bootstrap == bootstrap
 
 
-def test_a_port_lost_between_the_look_and_the_start_is_no_error(
-    kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as thief:
-        taken = thief.getsockname()[1]
+def test_a_port_that_is_taken_after_the_choice_is_replaced(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
 
-        def look(folder: Path, *, new: bool = False) -> tuple[int, int]:
+        def choose(folder: Path, *, new: bool = False) -> tuple[int, int]:
             return choose_ports(folder, new=True) if new else (taken, choose_ports(folder)[1])
 
-        monkeypatch.setattr("infra.local_kafka.broker.choose_ports", look)
+        monkeypatch.setattr("infra.local_kafka.broker.choose_ports", choose)
         assert kafka.start() != f"127.0.0.1:{taken}"
         assert topics(kafka.bootstrap or "") == set()
 
 
-def test_a_folder_that_a_newer_kafka_wrote_is_refused_and_stays_as_it_is(kafka: LocalKafka) -> None:
+def test_a_folder_of_a_newer_kafka_is_refused_and_not_changed(kafka: LocalKafka) -> None:
     bootstrap = kafka.start()
     make_topic(bootstrap)
     kafka.stop()
@@ -232,14 +230,14 @@ def test_a_folder_that_a_newer_kafka_wrote_is_refused_and_stays_as_it_is(kafka: 
     assert version.read_text() == kafka_version()
 
 
-def test_a_format_that_was_killed_is_done_again(kafka: LocalKafka) -> None:
+def test_a_format_that_was_killed_is_repeated(kafka: LocalKafka) -> None:
     (kafka.folder / "log.fresh").mkdir(parents=True)
     (kafka.folder / "log.fresh" / "meta.properties").write_text("version=1\n")
     kafka.start()
     assert kafka.pid is not None
 
 
-def test_a_broken_folder_is_named_in_one_line_and_given_back(kafka: LocalKafka) -> None:
+def test_a_damaged_folder_is_named_in_one_line_and_unlocked(kafka: LocalKafka) -> None:
     kafka.start()
     kafka.stop()
     (kafka.folder / "log" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=x\n")
@@ -252,7 +250,7 @@ def test_a_broken_folder_is_named_in_one_line_and_given_back(kafka: LocalKafka) 
 
 
 @pytest.mark.parametrize(("class_path_", "java"), [("nothing.jar", None), (None, Path("/bin/false"))])
-def test_a_java_that_fails_is_named(
+def test_a_java_that_fails_is_reported(
     tmp_path: Path, class_path: str, class_path_: str | None, java: Path | None
 ) -> None:
     with pytest.raises(Retryable, match="failed to start"):

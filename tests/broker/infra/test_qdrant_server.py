@@ -42,7 +42,7 @@ def _move(number: int) -> Move:
 
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
-    """A server of the image that docker-compose.yml names."""
+    """Yield the URL of a server of the image in docker-compose.yml."""
     if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
         pytest.skip("no Docker engine runs on this machine")
     from testcontainers.core.container import DockerContainer

@@ -12,7 +12,7 @@ from agents.step import Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed, Doubt
 from schemas.base import Corrections, MediaFacts, MediaRef, Options
 from schemas.song_accepted import SongAccepted
-from streams.testing import event_after, work_of
+from streams.testing import work_of
 
 
 class OneFile:
@@ -38,7 +38,7 @@ def test_an_accepted_song_is_analysed(song_file: Path, analysis: AudioAnalysis, 
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task", report=fractions.append)
     event = _accepted(store)
     result = work_of(STEP, event, tools)
-    produced = event_after(STEP, event, result)
+    produced = STEP.event_after(event, result)
     assert isinstance(produced, AudioAnalyzed)
     assert produced.analysis == analysis
     assert (produced.request_id, produced.title, produced.options) == (event.request_id, event.title, event.options)
@@ -61,18 +61,18 @@ def test_corrections_change_the_event_and_not_the_cache_key(
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task")
     plain, moved = _accepted(store), _accepted(store).model_copy(update={"corrections": Corrections(count_offset=4)})
     assert STEP.depends_on(plain, tools) == STEP.depends_on(moved, tools)
-    produced = event_after(STEP, moved, analysis)
+    produced = STEP.event_after(moved, analysis)
     assert produced.analysis.counts == tuple((count + 3) % 8 + 1 for count in analysis.counts)
     assert produced.corrections == moved.corrections
-    assert event_after(STEP, plain, analysis).analysis is analysis
+    assert STEP.event_after(plain, analysis).analysis is analysis
 
 
 def test_doubts_become_one_warning(song_file: Path, analysis: AudioAnalysis) -> None:
     event = _accepted(OneFile(song_file))
     doubts = tuple(Doubt(start_s=n, end_s=n + 1.0, about="beats") for n in range(6))
     sure, unsure = (analysis.model_copy(update={"doubts": doubts[:count]}) for count in (0, 6))
-    assert event_after(STEP, event, sure).warnings == event.warnings
-    *before, warning = event_after(STEP, event, unsure).warnings
+    assert STEP.event_after(event, sure).warnings == event.warnings
+    *before, warning = STEP.event_after(event, unsure).warnings
     assert tuple(before) == event.warnings
     assert warning.startswith("in the music, 0:00-0:01: the beats are unsure; 0:01-0:02")
     assert warning.endswith("; and 2 more")

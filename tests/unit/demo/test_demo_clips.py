@@ -22,23 +22,23 @@ def json_of(clip: Path) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def annotations() -> dict[str, Any]:
+def annotation_set() -> dict[str, Any]:
     stored: dict[str, Any] = json.loads((DEMO / "annotations.json").read_text(encoding="utf-8"))
     return stored
 
 
-def test_there_are_twelve_clips_and_each_is_annotated_once(annotations: dict[str, Any]) -> None:
+def test_there_are_twelve_clips_and_each_is_annotated_once(annotation_set: dict[str, Any]) -> None:
     assert len(CLIPS) == 12
-    assert sorted(entry["video_path"] for entry in annotations["clips"]) == [f"clips/{clip.name}" for clip in CLIPS]
-    assert sorted(entry["clip_id"] for entry in annotations["clips"]) == [clip.stem for clip in CLIPS]
+    assert sorted(entry["video_path"] for entry in annotation_set["clips"]) == [f"clips/{clip.name}" for clip in CLIPS]
+    assert sorted(entry["clip_id"] for entry in annotation_set["clips"]) == [clip.stem for clip in CLIPS]
 
 
-def test_annotations_are_complete_and_match_the_clips(annotations: dict[str, Any]) -> None:
-    for entry in annotations["clips"]:
-        assert entry["move_label"] in annotations["move_categories"]
+def test_annotations_are_complete_and_match_the_clips(annotation_set: dict[str, Any]) -> None:
+    for entry in annotation_set["clips"]:
+        assert entry["move_label"] in annotation_set["move_categories"]
         assert entry["estimated_tempo"] == json_of(DEMO / entry["video_path"])["tempo_bpm"]
-    assert {entry["difficulty"] for entry in annotations["clips"]} == {"beginner", "intermediate", "advanced"}
-    assert {entry["energy_level"] for entry in annotations["clips"]} == {"low", "medium", "high"}
+    assert {entry["difficulty"] for entry in annotation_set["clips"]} == {"beginner", "intermediate", "advanced"}
+    assert {entry["energy_level"] for entry in annotation_set["clips"]} == {"low", "medium", "high"}
 
 
 def test_the_demo_set_is_small() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.generators.couple.catalogue import CLIPS
@@ -53,6 +53,7 @@ def test_the_second_eight_ends_where_the_first_began(name: str) -> None:
 
 
 @given(st.sampled_from(sorted(MOVES)), st.floats(-1, COUNTS + 1))
+@settings(deadline=None)  # a loaded machine exceeds the default of 200 ms
 def test_footing_is_finite_at_any_count(name: str, count: float) -> None:
     _, dancers = footwork_of(name)
     for walk in dancers:
@@ -64,6 +65,7 @@ def test_footing_is_finite_at_any_count(name: str, count: float) -> None:
 
 
 @given(st.floats(-2, 3))
+@settings(deadline=None)  # a loaded machine exceeds the default of 200 ms
 def test_easing_stays_between_its_ends(x: float) -> None:
     assert 0.0 <= eased(x) <= 1.0
 

@@ -17,7 +17,7 @@ from infra.media_store import MediaStore
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
-from streams.testing import event_after, work_of
+from streams.testing import work_of
 from tests.unit.media.media_builders import tone, write_clip, write_sound
 
 
@@ -52,7 +52,7 @@ def test_a_song_submitted_by_path_is_stored_and_accepted(songs: Path, tools: Too
     assert facts.size_bytes == len(content)
     assert facts.kind == "audio"
     assert tools.media.path(facts.sha256).read_bytes() == content
-    accepted = event_after(STEP, event, facts)
+    accepted = STEP.event_after(event, facts)
     assert (accepted.request_id, accepted.title, STEP.subject(event, facts)) == ("r1", "Luna Nueva", facts.sha256)
 
 
@@ -60,24 +60,24 @@ def test_a_song_submitted_by_hash_has_the_same_facts(tools: Tools) -> None:
     by_path = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = submitted(sha256=by_path.sha256)
     assert work_of(STEP, event, tools) == by_path
-    assert event_after(STEP, event, by_path).title == by_path.sha256[:12]
+    assert STEP.event_after(event, by_path).title == by_path.sha256[:12]
 
 
 def test_a_submitted_title_is_used(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = SongSubmitted(source=Source(path="Luna Nueva.mp3"), request_id="r1", title="Otra Luna")
-    assert event_after(STEP, event, facts).title == "Otra Luna"
+    assert STEP.event_after(event, facts).title == "Otra Luna"
 
 
 def test_a_file_name_that_is_no_valid_title_is_replaced_by_the_hash(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
-    assert event_after(STEP, submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]
+    assert STEP.event_after(submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]
 
 
 def test_emitting_without_a_request_id_is_an_assertion_error(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     with pytest.raises(AssertionError, match="request_id"):
-        event_after(STEP, SongSubmitted(source=Source(path="Luna Nueva.mp3")), facts)
+        STEP.event_after(SongSubmitted(source=Source(path="Luna Nueva.mp3")), facts)
 
 
 def test_the_cache_key_covers_the_hash_or_the_files_path_and_time(songs: Path, tools: Tools) -> None:

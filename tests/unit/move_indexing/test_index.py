@@ -17,7 +17,7 @@ from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
-from streams.testing import event_after, work_of
+from streams.testing import work_of
 from tests.unit.media.media_builders import MakeClip
 
 
@@ -29,7 +29,7 @@ def _event(path: Path, clip: str = "basic_side_1", **annotated: Any) -> MoveSubm
 def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Path) -> None:
     path = Path(shutil.copy(rendered_clips / "lady_right_turn.mp4", tmp_path))
     move = work_of(STEP, _event(path, tempo_bpm=125.0, category="turns"), tools)
-    event = event_after(STEP, _event(path), move)
+    event = STEP.event_after(_event(path), move)
     assert (event.move.move, event.move.category, event.request_id) == ("basic", "turns", "r1")
     assert type(event.move) is Move
     assert event.move.dancers.both >= 0.9

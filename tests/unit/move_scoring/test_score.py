@@ -22,7 +22,7 @@ from schemas.base import MediaFacts, Options
 from schemas.faults import Poison, Retryable
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored, Scores
-from streams.testing import event_after, work_of
+from streams.testing import work_of
 from tests.unit.move_scoring.builders import make_analysis, make_index, make_library, make_move, make_song, score_of
 
 pytestmark = [
@@ -261,7 +261,7 @@ def make_tools(library: MoveIndex | None, folder: Path) -> Tools:
 def test_the_step_works_from_event_to_event(large_index: MoveIndex, tmp_path: Path) -> None:
     tools, before = make_tools(large_index, tmp_path), event()
     scores = work_of(STEP, before, tools)
-    after = event_after(STEP, before, scores)
+    after = STEP.event_after(before, scores)
     assert MovesScored.model_validate_json(after.model_dump_json()) == after
     assert (after.analysis, after.song, after.request_id) == (before.analysis, before.song, "r1")
     assert STEP.subject(before, scores) == before.song.sha256

@@ -17,7 +17,6 @@ from infra.base.atomic_file import sha256_of
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
 from schemas.sequence_planned import Segment, SequencePlanned
-from streams.testing import event_after
 from tests.unit.media.known_media import (
     Clip,
     DisplayedFrame,
@@ -333,7 +332,7 @@ def test_a_cached_video_is_valid_while_its_file_is_complete(scene: Scene, tmp_pa
 
 
 def test_the_event_has_the_rendered_segments_and_video(scene: Scene) -> None:
-    event = event_after(STEP, scene.event, scene.video)
+    event = STEP.event_after(scene.event, scene.video)
     assert isinstance(event, Rendered)
     assert STEP.subject(scene.event, scene.video) == scene.event.song.sha256
     assert (event.segments, event.video, event.title) == (scene.event.plan.segments, scene.video, scene.event.title)

@@ -16,7 +16,7 @@ from schemas.faults import Poison
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored
 from schemas.sequence_planned import Plan, SequencePlanned
-from streams.testing import event_after, work_of
+from streams.testing import work_of
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import check, cuts, make_scores, plan_of
 
@@ -264,7 +264,7 @@ def test_the_step_works_from_event_to_event() -> None:
     before = event()
     result = work_of(STEP, before, tools)
     assert isinstance(result, Plan)
-    after = event_after(STEP, before, result)
+    after = STEP.event_after(before, result)
     assert SequencePlanned.model_validate_json(after.model_dump_json()) == after
     assert STEP.subject(before, result) == before.song.sha256
     assert STEP.depends_on(before, tools) == STEP.depends_on(event(quality="fast"), tools)

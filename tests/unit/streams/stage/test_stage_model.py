@@ -34,6 +34,7 @@ from streams.stage.stage import Stage
 from streams.testing import tools_below
 from streams.topics import REQUEST_ENDED, topic_of
 from streams.worker.faust_app import add_agent
+from tests.quality.report import Goal, figure
 
 _SOURCE, _SINK = topic_of(SongSubmitted), topic_of(SongAccepted)
 _TIMEOUT_S = 20.0
@@ -374,4 +375,4 @@ def test_every_event_has_exactly_one_effect_in_ten_thousand_runs() -> None:
         _run_and_check(inputs, stops, faults)
 
     run_model()
-    print(f"figure stage_model_runs = {runs} (goal {_RUNS}) {'met' if runs >= _RUNS else 'missed'}")
+    figure("stage_model_runs", runs, Goal(_RUNS, at_least=True))
