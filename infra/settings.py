@@ -121,15 +121,15 @@ class Settings(BaseSettings):
     )
     cache_dir: _Folder = _setting(
         "Folders",
-        "Folder of what `bachata setup` downloads: Kafka's jars and the pose model. "
-        "It is another folder than `cache` in the data folder.",
+        "Folder of what `bachata setup` downloads: Kafka's jars and the pose model; "
+        "it is not the folder `cache` in the data folder.",
         _default_cache_dir,
         valid="the path of a folder",
         default_text="`bachata-streams` below `XDG_CACHE_HOME` or `~/.cache`",
     )
     allowed_roots: Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split)] = _setting(
         "Folders",
-        "Folders below which an event may name a file by its path. The value replaces the default folders.",
+        "Folders below which an event may name a file by its path; the value replaces the default folders.",
         _default_roots,
         valid="paths of folders with ':' between them",
         default_text="`songs` and `moves` in the data folder, and `data/demo` of the project",

@@ -130,7 +130,6 @@ def work_of(step: AnyStep, event: Model, tools: Tools) -> Any:
     return step.work(step.depends_on(event, tools), tools)
 
 
-
 async def run_step(step: AnyStep, event: Model, tools: Tools, **changes: Any) -> InMemoryBroker:
     """Run a step on one event and return the broker with all published messages. `changes`: see `make_stage`."""
     broker = InMemoryBroker()

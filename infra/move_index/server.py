@@ -163,9 +163,8 @@ class QdrantServerMoveIndex(MoveIndex):
             return self._no_answer(message)
         if status == 404:
             self._collection_exists = False  # the server has lost the collection: the next call creates it
-        fault = (
-            Poison if status in _INVALID_REQUEST_STATUSES else Unavailable
-        )  # a wrong key or address can be corrected
+        # A wrong key or address can be corrected, so it is waited for.
+        fault = Poison if status in _INVALID_REQUEST_STATUSES else Unavailable
         return fault(f"Qdrant at {self._url} refuses the request: {message}", reason="qdrant_refuses")
 
     def _no_answer(self, message: str) -> Unavailable:

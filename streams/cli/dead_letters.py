@@ -113,8 +113,8 @@ def _print_result(selection: Selection, sent: list[str], as_json: bool) -> None:
     if as_json:
         print_json({"redriven": len(sent), "ids": sent, "strays": foreign, "sent_before": selection.sent_before})
         return
-    before = f"; {selection.sent_before} skipped that were sent back before" if selection.sent_before else ""
-    click.echo(f"{len(sent)} dead letters sent back{before}")
+    before = f"; {selection.sent_before} skipped that were redriven before" if selection.sent_before else ""
+    click.echo(f"{len(sent)} dead letters redriven{before}")
 
 
 def _filter(topic: str | None, since: str | None, reason: str | None) -> DeadLetterFilter:
@@ -158,7 +158,7 @@ def _line(letter: DeadLetter, redriven: Mapping[str, str]) -> str:
     failed_at = f"{letter.failed_at.astimezone():%Y-%m-%d %H:%M:%S}"
     attempts = "? attempts" if letter.attempts is None else f"{letter.attempts} attempts"
     failure = f"{letter.topic.name:16} {letter.step:17} {letter.reason:18} {attempts:11} {letter.error}"
-    sent = f"  (sent back {redriven[letter.id]})" if letter.id in redriven else ""
+    sent = f"  (redriven {redriven[letter.id]})" if letter.id in redriven else ""
     return escaped(f"{letter.id:16}  {failed_at}  {failure}{sent}")
 
 

@@ -33,7 +33,7 @@ def setup(as_json: bool) -> None:
     """Install what is missing: Kafka, the pose model, and as root the system libraries."""
     from infra.system import setup as set_up
 
-    set_up(load_settings(), lambda name: print_line(f"downloading {name}"))
+    set_up(load_settings(), lambda name: print_line(f"installing {name}"))
     if as_json:
         print_json({"ok": True})
     print_line("setup is complete")

@@ -39,7 +39,7 @@ _DEFAULTS = Options()
     type=choices(Options, "difficulty"),
     default=_DEFAULTS.difficulty,
     show_default=True,
-    help="Highest difficulty of the moves.",
+    help="Highest difficulty of the moves; harder ones are used only if there are too few.",
 )
 @click.option("--energy", type=choices(Options, "energy"), help="Energy of the moves. Default: as in the song.")
 @click.option(

@@ -53,9 +53,11 @@ class DataFolder:
         command = [str(_PROGRAM), "up", "--json"]
         with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
-            yield Up(process, json.loads(process.stdout.readline()))
-            process.terminate()
-            process.wait(60)
+            try:
+                yield Up(process, json.loads(process.stdout.readline()))
+            finally:
+                process.terminate()
+                process.wait(60)
 
 
 @dataclass(frozen=True)

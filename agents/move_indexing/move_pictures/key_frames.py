@@ -30,7 +30,7 @@ TILE_PX = (WIDTH_PX - (_MAX_BEATS - 1) * _GAP_PX) // _MAX_BEATS
 _UNDERLINE_PX = 4
 _TITLE_STYLE, _FACTS_STYLE, _LEGEND_STYLE = TextStyle(30, INK, bold=True), TextStyle(19, INK), TextStyle(17, INK)
 _NOTE_STYLE = TextStyle(14, MUTED)
-_INTERPOLATED_NOTE = "dashed, pale: hidden for a moment"
+_INTERPOLATED_NOTE = "dashed, pale: interpolated"
 _ROW_NAME_STYLE = TextStyle(15, INK, bold=True, align="right")
 _ROW_TIME_STYLE = TextStyle(14, MUTED, align="right")
 _TIME_STYLE = TextStyle(13, MUTED, align="right")

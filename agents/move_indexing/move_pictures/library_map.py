@@ -64,8 +64,8 @@ def figure(points: Sequence[MapPoint]) -> Figure:
 
 def _facts(count: int, share: float) -> str:
     if count < 3:
-        return "near is alike, in motion and music"
-    return f"near is alike, in motion and music; these two dimensions hold {share:.0%} of how the moves differ"
+        return "close moves are similar in motion and music"
+    return f"close moves are similar in motion and music; these two dimensions show {share:.0%} of the variance"
 
 
 def to_pixels(flat: Floats) -> Floats:

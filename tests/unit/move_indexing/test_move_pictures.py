@@ -234,7 +234,7 @@ def test_key_frames_of_a_whole_eight_have_their_counts_and_times_below(
     path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer]
 ) -> None:
     drawn = texts(key_frames.figure(path, move, dancers))
-    assert drawn[:4] == ["follow", "lead", "dashed, pale: hidden for a moment", "to_and_fro"]
+    assert drawn[:4] == ["follow", "lead", "dashed, pale: interpolated", "to_and_fro"]
     for fact in ("basic step", "beginner", "energy low", "150.0 BPM", "4.0 s", "70%"):
         assert fact in drawn[4]
     counts = [text for text in drawn if text in set("12345678")]

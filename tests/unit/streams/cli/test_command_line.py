@@ -74,7 +74,7 @@ def test_doctor_lists_the_checks() -> None:
     completed = _run("doctor", "--json")
     checks = json.loads(completed.stdout)["checks"]
     assert {check["name"] for check in checks} >= {"python", "java", "kafka", "pose model"}
-    assert all(check["ok"] or check["how"] for check in checks)
+    assert all(check["ok"] or check["remedy"] for check in checks)
 
 
 @pytest.mark.parametrize(

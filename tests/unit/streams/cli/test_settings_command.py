@@ -39,7 +39,7 @@ def test_all_settings_are_printed_with_their_values_and_sources(
         "unit": "s",
         "source": "environment",
         "secret": False,
-        "description": "How long a worker that is told to stop continues with the events that it has begun.",
+        "description": "How long a worker that is stopped by a signal continues with the events that it has begun.",
         "heading": "Worker",
     }
     assert printed["BACHATA_DATA_DIR"]["value"] == str(tmp_path / "data")
