@@ -98,7 +98,7 @@ class Skirt:
         out = (cloth - middle) * (1.0, 0.0, 1.0)
         radius = np.linalg.norm(out, axis=2)
         way = out / radius[:, :, None]
-        needed = np.max([self._needed(bone, cloth, middle, way, bones) for bone in self._legs()], axis=0)
+        needed: Numbers = np.stack([self._needed(bone, cloth, middle, way, bones) for bone in self._legs()]).max(axis=0)
         low = softly(self.down, 0.03, 0.16)[:, None]
         wide = draped(np.maximum(smooth_around(needed) * low, radius))
         grown: Vectors = cloth + way * (wide - radius)[:, :, None]
