@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs
+.PHONY: help setup demo test test-fast chaos lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -44,37 +44,42 @@ format: $(VENV)/.synced ## Format the code
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-docs: $(VENV)/.synced ## Print the generated documents
+docs: $(VENV)/.synced ## Write the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
+	$(RUN) python -m infra.settings > docs/settings.md
+	$(RUN) python -m streams.topology
+
+frame: setup ## Make the picture of README.md again from the video of `make demo`
+	$(RUN) python -m data.generators.frame "$$($(BACHATA) demo)" 22.85 docs/frame.jpg
 
 quality-music: $(VENV)/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
-	$(RUN) python tests/quality/quality_music.py $(SONGS)
+	$(RUN) python -m tests.quality.quality_music $(SONGS)
 
-quality-moves: setup ## Measure who is seen in clips, who is who, where joints are, what is found again (CLIPS=folder)
-	$(RUN) python tests/quality/quality_moves.py $(CLIPS)
+quality-moves: setup ## Measure detection, re-identification, joints and retrieval of moves (CLIPS=folder)
+	$(RUN) python -m tests.quality.quality_moves $(CLIPS)
 
-quality-structure: $(VENV)/.synced ## Measure how the code hangs together, beside an earlier commit (BASE=commit)
+quality-structure: $(VENV)/.synced ## Measure the structure of the code, beside an earlier commit (BASE=commit)
 	$(RUN) python -m tests.quality.structure $(if $(BASE),--base $(BASE))
 
-bench-moves: setup ## Measure what indexing a clip costs, beside MediaPipe's own landmarker
-	$(RUN) python tests/quality/bench_moves.py
+bench-moves: setup ## Measure indexing a clip, beside MediaPipe's own landmarker
+	$(RUN) python -m tests.quality.bench_moves
 
-bench-music: $(VENV)/.synced ## Measure what analysing a song costs, beside librosa
-	$(RUN) python tests/quality/bench_music.py
+bench-music: $(VENV)/.synced ## Measure the analysis of a song, beside librosa
+	$(RUN) python -m tests.quality.bench_music
 
 bench-plan: $(VENV)/.synced ## Measure planning over 1,000 moves
-	$(RUN) python tests/quality/bench_plan.py
+	$(RUN) python -m tests.quality.bench_plan
 
 bench-render: $(VENV)/.synced ## Measure rendering beside an ffmpeg filter graph
-	$(RUN) python tests/quality/bench_render.py
+	$(RUN) python -m tests.quality.bench_render
 
 bench-search: $(VENV)/.synced ## Measure filtered search beside qdrant-client's local mode
-	$(RUN) python tests/quality/bench_search.py
+	$(RUN) python -m tests.quality.bench_search
 
-bench-stream: setup ## Measure an event's way through four steps beside Faust as it comes
-	$(RUN) python tests/quality/bench_stream.py
+bench-stream: setup ## Measure an event through four steps, beside Faust with its defaults
+	$(RUN) python -m tests.quality.bench_stream
 
-demo-set: ## Make the demo songs and clips anew
+demo-set: ## Generate the demo songs and clips again
 	$(UV) sync --locked --quiet --all-groups
 	$(RUN) python -m data.generators.music.songs --out data/demo/songs
 	$(RUN) python -m data.generators.couple --out data/demo

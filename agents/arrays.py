@@ -1,4 +1,4 @@
-"""Name the numpy arrays that the steps hand to each other."""
+"""Types of the numpy arrays that the steps exchange."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
-Image = npt.NDArray[np.uint8]  # (height, width, 3) RGB unless said otherwise
+Image = npt.NDArray[np.uint8]  # (height, width, 3), RGB unless stated otherwise

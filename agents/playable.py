@@ -1,29 +1,29 @@
-"""Tell which beats and which eights of a clip can be shown."""
+"""Which beats and which eights of a clip can be shown."""
 
 from __future__ import annotations
 
 from schemas.move_indexed import Eight, MoveSummary
 
 EIGHT = 8
-_FRAMES_KEPT = 2  # at the end of a clip: a container's duration may be longer than its last frame
+_END_MARGIN_FRAMES = 2  # at the end of a clip: a container's duration may be longer than its last frame
 _DEFAULT_FPS = 25.0
 
 
-def playable_beats(card: MoveSummary) -> tuple[float, ...]:
-    """The clip's beats up to two frames before its end, seconds; index for index those of `card.beats`.
+def playable_beats(move: MoveSummary) -> tuple[float, ...]:
+    """Return the clip's beats up to two frames before its end, seconds; with the same indices as in `move.beats`.
 
-    The first beat beyond that moment is moved to it where at least half of its interval is left: a clip cut right on
-    its last beat keeps its last count.
+    The first beat after that limit is moved to it where at least half of its interval remains: a clip that is cut
+    exactly on its last beat keeps its last count.
     """
-    last_s = card.clip.duration_s - _FRAMES_KEPT / (card.clip.fps or _DEFAULT_FPS)
-    shown = tuple(beat for beat in card.beats if beat <= last_s)
-    beyond = card.beats[len(shown) :]
-    if shown and beyond and last_s - shown[-1] >= (beyond[0] - shown[-1]) / 2:
-        return (*shown, last_s)
-    return shown
+    limit_s = move.clip.duration_s - _END_MARGIN_FRAMES / (move.clip.fps or _DEFAULT_FPS)
+    playable = tuple(beat for beat in move.beats if beat <= limit_s)
+    beyond = move.beats[len(playable) :]
+    if playable and beyond and limit_s - playable[-1] >= (beyond[0] - playable[-1]) / 2:
+        return (*playable, limit_s)
+    return playable
 
 
-def usable_eights(card: MoveSummary) -> tuple[Eight, ...]:
-    """The eights all of whose nine beats can be shown."""
-    beats = len(playable_beats(card))
-    return tuple(eight for eight in card.eights if eight.start_beat + EIGHT < beats)
+def usable_eights(move: MoveSummary) -> tuple[Eight, ...]:
+    """Return the eights all of whose nine beats can be shown."""
+    beats = len(playable_beats(move))
+    return tuple(eight for eight in move.eights if eight.start_beat + EIGHT < beats)

@@ -1,4 +1,4 @@
-"""What a step is: plain functions on plain data, and the tools they may use; nothing of how events reach them."""
+"""The declaration of a step: plain functions on plain data, and the tools they may use; independent of Kafka."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ View = Literal["library"]
 
 
 class MediaStore(Protocol):
-    """Files by their content."""
+    """Files addressed by their content."""
 
     def path(self, sha256: str) -> Path:
-        """Return the file's place on this machine. Raises `Poison` where the store does not have it."""
+        """Return the file's path on this machine. Raises: `Poison` where the store does not have it."""
 
     def has(self, sha256: str) -> bool:
-        """Return whether the store has it."""
+        """Return whether the store has the file."""
 
     def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
-        """Copy a file into the store. Raises `Poison` for what is not a plain file or too large."""
+        """Copy a file into the store. Raises: `Poison` for a file that is not a regular file or too large."""
 
 
 class Hit(Protocol):
-    """A move that a search found, and its cosine similarity to the query (0 without a query)."""
+    """A result of a search."""
 
     @property
     def move(self) -> MoveSummary:
-        """The move."""
+        """Return the move."""
 
     @property
     def similarity(self) -> float:
-        """Cosine similarity, -1 to 1."""
+        """Return the cosine similarity to the query, -1 to 1; 0 without a query."""
 
 
 class Library(Protocol):
-    """The moves that are indexed."""
+    """The indexed moves."""
 
     def version(self) -> str:
         """Return a hash of the moves and their annotations."""
@@ -60,30 +60,30 @@ class Library(Protocol):
         energies: Sequence[str] = (),
         limit: int = 10,
     ) -> Sequence[Hit]:
-        """Return the best moves that pass all filters, best first, ties by clip; an empty filter lets all pass."""
+        """Return the best moves that pass all filters, best first, ties by clip; an empty filter passes all."""
 
 
 def no_report(fraction: float) -> None:
-    """Take a report of progress, and do nothing with it."""
+    """Ignore a progress report."""
     del fraction
 
 
-def part(report: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:
-    """Return a progress callback for the part of the work that goes from `start` to `end` of the whole, 0-1."""
+def sub_progress(report: Callable[[float], None], start: float, end: float) -> Callable[[float], None]:
+    """Return a progress callback for the part of the work from `start` to `end` of the whole, 0-1."""
     return lambda fraction: report(start + fraction * (end - start))
 
 
 def throttled(report: Callable[[float], None], every_s: float) -> Callable[[float], None]:
-    """Return a progress callback that passes on at most one report in `every_s` seconds, the first after as long."""
+    """Return a progress callback that forwards at most one report per `every_s` seconds, the first after `every_s`."""
     last = monotonic()
 
-    def report_now_and_then(fraction: float) -> None:
+    def throttled_report(fraction: float) -> None:
         nonlocal last
         if monotonic() - last >= every_s:
             last = monotonic()
             report(fraction)
 
-    return report_now_and_then
+    return throttled_report
 
 
 def _always_valid(result: Model, tools: Tools) -> bool:
@@ -93,13 +93,13 @@ def _always_valid(result: Model, tools: Tools) -> bool:
 
 @dataclass(frozen=True)
 class Tools:
-    """What work may use of the machine it runs on: places and services, no options.
+    """Resources of the machine that work may use: folders and services, no options.
 
-    What can change a result is no tool: it belongs into what `depends_on` gives.
+    Whatever can change a result is not a tool: it belongs in the input that `depends_on` returns.
 
-    `media` is the store; `cache_dir` holds what can be made again; `output_dir` the videos; `allowed_roots` the
-    folders below which an event may name a path; `pose_model` the MediaPipe bundle; `library` is there for steps
-    that run on a thread of the worker; `report` takes the finished fraction, 0-1.
+    `media`: the media store. `cache_dir`: files that can be made again. `output_dir`: the videos. `allowed_roots`: the
+    folders below which an event may name a path. `pose_model`: the MediaPipe bundle. `library`: only for steps that
+    run on a thread of the worker. `report`: takes the finished fraction, 0-1.
     """
 
     media: MediaStore
@@ -113,7 +113,7 @@ class Tools:
 
 @dataclass(frozen=True, kw_only=True)
 class Job(Generic[Input, Result]):
-    """Work for a process of its own. `work` raises `Poison`, `Retryable` or `Unavailable`."""
+    """Work that runs in a separate process. `work` raises `Poison`, `Retryable` or `Unavailable`."""
 
     name: str
     takes: type[Input]
@@ -124,14 +124,14 @@ class Job(Generic[Input, Result]):
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
-    """A step of the stream: a job that an event asks for, and what the step wrapper must know of it.
+    """A step of the stream: a job that an event starts, and its properties for the step wrapper.
 
-    `depends_on` makes of the event the one value that `work` is given. That value and the `version` are the cache
-    key, so no option can change a result without changing its key. `is_valid` tells whether a cached result can still
-    be used. `emit` makes the event that follows; it is not cached and may raise `Poison`. A step that delivers
-    something outside `produces` None and has no `emit`. `subject` is the sha256 of the song or clip that a result is
-    about; events are keyed by it. Views that a step `reads` are brought up to date before, those it `writes` after.
-    `ending` marks the last step of a request, and gives what the request has led to.
+    `depends_on` makes the input of `work` from the event. Input and `version` are the cache key, so no option can
+    change a result without changing its key. `is_valid`: whether a cached result can still be used. `emit` makes the
+    following event; it is not cached and may raise `Poison`. A step that delivers to the outside `produces` None and
+    has no `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step
+    `reads` are updated before it works, those it `writes` after. `ending` marks the last step of a request and returns
+    the product of the request.
     """
 
     version: str
@@ -147,7 +147,7 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     ending: Callable[[Out], Ending] | None = None
 
     def __post_init__(self) -> None:
-        """Refuse a declaration that contradicts itself."""
+        """Check the declaration. Raises: `ValueError` for a contradiction."""
         if (self.produces is None) != (self.emit is None):
             raise ValueError(f"{self.name}: a step that produces an event has an `emit`, and no other has")
         if self.ending is not None and self.produces is None:
@@ -157,5 +157,5 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
 
     @property
     def decides_request(self) -> bool:
-        """Return whether the request fails when this step does: not so of a delivery, which stands beside its way."""
+        """Return whether the request fails when this step fails; false for a delivery: no other step depends on it."""
         return self.produces is not None

@@ -1,4 +1,4 @@
-"""Find the best path through states that follow each other."""
+"""Find the best path through a sequence of states (Viterbi algorithm)."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from agents.arrays import Floats, Ints
 
 
 def best_path(support: Floats, change: Floats) -> Ints:
-    """Return the path of greatest total support plus change at each step, (steps,) (Viterbi, 1967).
+    """Return the state at each step of the path with the greatest total score, (steps,) (Viterbi, 1967).
 
-    `support` (steps, states): for each state at each step; `change`: for going from one state to another, (from, to)
-    for all steps or (steps - 1, from, to). Of paths as good, the one through the first states.
+    `support` (steps, states): the score of each state at each step. `change`: the score of a transition, (from, to)
+    for all steps or (steps - 1, from, to). Of equally good paths, the one through the lowest state numbers.
     """
     score = support[0]
-    origin = np.zeros(support.shape, np.int64)
-    between = np.broadcast_to(change, (len(support) - 1, *change.shape[-2:]))
+    previous = np.zeros(support.shape, np.int64)
+    transitions = np.broadcast_to(change, (len(support) - 1, *change.shape[-2:]))
     for step in range(1, len(support)):
-        routes = score[:, None] + between[step - 1]
-        origin[step] = routes.argmax(0)
-        score = routes.max(0) + support[step]
+        totals = score[:, None] + transitions[step - 1]
+        previous[step] = totals.argmax(0)
+        score = totals.max(0) + support[step]
     path = [int(score.argmax())]
     for step in range(len(support) - 1, 0, -1):
-        path.append(int(origin[step, path[-1]]))
+        path.append(int(previous[step, path[-1]]))
     return np.array(path[::-1])

@@ -1,4 +1,4 @@
-"""Kafka's jars: a lock of names and checksums goes in, a class path of verified files comes out."""
+"""Install Kafka's jars from a lock file with checksums, and return their class path."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from schemas.faults import Retryable
 SPEC = Path(__file__).with_name("jgo.toml")
 LOCK = Path(__file__).with_name("jgo.lock.toml")
 _MARKER = "verified.json"
-_TRIES = 3
-_DOWNLOADS_AT_ONCE = 6
+_MAX_ATTEMPTS = 3
+_MAX_PARALLEL_DOWNLOADS = 6
 
 
 @dataclass(frozen=True)
 class Jar:
-    """One artifact of the lock: its Maven name, and the sha256 its file must have."""
+    """An artifact of the lock file: its Maven coordinates, and the sha256 of its file."""
 
     group: str
     artifact: str
@@ -37,48 +37,48 @@ class Jar:
 
     @property
     def file(self) -> str:
-        """The file's name."""
+        """Return the file's name."""
         return f"{self.artifact}-{self.version}.jar"
 
     @property
     def coordinate(self) -> str:
-        """The name Maven repositories know it by."""
+        """Return the Maven coordinate."""
         return f"{self.group}:{self.artifact}:{self.version}"
 
 
 def locked_jars(lock: Path = LOCK) -> list[Jar]:
-    """All jars of the lock, in its order, which is the class path's."""
+    """Return all jars of the lock file, in the order of the class path."""
     entries = tomllib.loads(lock.read_text())["dependencies"]
     return [Jar(e["groupId"], e["artifactId"], e["version"], e["sha256"]) for e in entries]
 
 
 def kafka_version(lock: Path = LOCK) -> str:
-    """The version of Kafka that the lock names."""
+    """Return the version of Kafka in the lock file."""
     return next(jar.version for jar in locked_jars(lock) if jar.artifact == "kafka-clients")
 
 
 def jars_dir(cache_dir: Path, lock: Path = LOCK) -> Path:
-    """The folder of this lock's jars below the user's cache."""
+    """Return the folder of this lock file's jars below the user's cache."""
     return cache_dir / f"kafka-{kafka_version(lock)}-{sha256_of(lock)[:8]}"
 
 
 def installed_class_path(cache_dir: Path, lock: Path = LOCK) -> str | None:
-    """The class path if set-up has verified the jars and their sizes still agree; None otherwise. Costs a few ms."""
+    """Return the class path if set-up has verified the jars and their sizes still match, else None; takes a few ms."""
     folder = jars_dir(cache_dir, lock)
-    return _class_path(folder, (jar.file for jar in locked_jars(lock))) if _is_whole(folder) else None
+    return _class_path(folder, (jar.file for jar in locked_jars(lock))) if _is_complete(folder) else None
 
 
 def ensure_jars(cache_dir: Path, report: Callable[[str], None], lock: Path = LOCK) -> str:
-    """The class path of Kafka's jars, downloaded where they are missing, each verified against the lock.
+    """Return the class path of Kafka's jars; missing jars are downloaded and verified against the lock file.
 
-    Raises `Retryable`: without network, for a wrong checksum, for a folder that cannot be written.
+    Raises: `Retryable` without network (`no_network`), for a wrong checksum (`checksum`), for a folder that cannot be
+    written (`kafka_jars`) or used (`settings`).
     """
-    found = installed_class_path(cache_dir, lock)
-    return found or _install(jars_dir(cache_dir, lock), lock, report)
+    return installed_class_path(cache_dir, lock) or _install(jars_dir(cache_dir, lock), lock, report)
 
 
 def write_lock(spec: Path = SPEC, lock: Path = LOCK) -> int:
-    """Resolve `spec` with all that it depends on, and write the lock. Returns the number of jars."""
+    """Resolve `spec` with all its dependencies, write the lock file, and return the number of jars."""
     from jgo.env import LockFile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -95,7 +95,7 @@ def _coordinates(spec: Path) -> list[str]:
     return coordinates
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     try:
         sizes: dict[str, int] = json.loads((folder / _MARKER).read_text())
         return bool(sizes) and all((folder / name).stat().st_size == size for name, size in sizes.items())
@@ -116,7 +116,7 @@ def _install(folder: Path, lock: Path, report: Callable[[str], None]) -> str:
         )
     with _one_line_errors(folder), scratch_in(folder.parent, "kafka-download") as fresh:
         _download_all(jars, fresh)
-        if not _is_whole(folder):  # another process may have been quicker, and its broker may run from there
+        if not _is_complete(folder):  # another process may have finished first, and its broker may use the folder
             _replace(folder, fresh / "jars")
     return _class_path(folder, (jar.file for jar in jars))
 
@@ -126,13 +126,13 @@ def _one_line_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Retryable(f"Kafka's jars could not be put into {folder}: {error}", "kafka_jars") from error
+        raise Retryable(f"Kafka's jars could not be installed in {folder}: {error}", "kafka_jars") from error
 
 
 def _download_all(jars: list[Jar], fresh: Path) -> None:
     context = _context(fresh / "repository")
     (fresh / "jars").mkdir()
-    with ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(_MAX_PARALLEL_DOWNLOADS) as pool:
         sizes = dict(pool.map(lambda jar: _fetch(context, jar, fresh / "jars"), jars))
     (fresh / "jars" / _MARKER).write_text(json.dumps(sizes))
 
@@ -141,26 +141,28 @@ def _fetch(context: Any, jar: Jar, folder: Path) -> tuple[str, int]:
     target = folder / jar.file
     shutil.move(_download(context, jar), target)
     if sha256_of(target) != jar.sha256:
-        raise Retryable(f"{jar.file} is not the file that the lock names: its checksum is wrong", "checksum")
+        raise Retryable(f"{jar.file} does not have the checksum of the lock file", "checksum")
     return jar.file, target.stat().st_size
 
 
 def _download(context: Any, jar: Jar) -> Path:
     import requests
 
-    for attempt in range(1, _TRIES + 1):
+    for attempt in range(1, _MAX_ATTEMPTS + 1):
         artifact = context.create_dependency(jar.coordinate).artifact
         try:
             return Path(artifact.resolve())
         except (requests.RequestException, RuntimeError) as error:
-            Path(artifact.cached_path).unlink(missing_ok=True)  # a broken download is no cached one
-            if attempt == _TRIES:
-                raise Retryable(_unreachable(jar, error), "no_network") from error
+            Path(artifact.cached_path).unlink(
+                missing_ok=True
+            )  # an incomplete download must not be used as a cached one
+            if attempt == _MAX_ATTEMPTS:
+                raise Retryable(_download_error(jar, error), "no_network") from error
             time.sleep(attempt)
     raise AssertionError("unreachable")
 
 
-def _unreachable(jar: Jar, error: Exception) -> str:
+def _download_error(jar: Jar, error: Exception) -> str:
     return f"{jar.file} could not be downloaded ({type(error).__name__}): check the network, then run `bachata setup`"
 
 
@@ -171,7 +173,7 @@ def _replace(folder: Path, fresh: Path) -> None:
 
 
 def _context(repository: Path) -> Any:
-    """A resolver with its own cache; the repositories of the user's jgo settings come first, or replace Maven's."""
+    """Return a resolver with its own cache; repositories of the user's jgo settings come first, or replace Maven's."""
     from jgo.config import GlobalSettings
     from jgo.constants import MAVEN_CENTRAL_URL
     from jgo.maven import MavenContext, PythonResolver

@@ -1,7 +1,7 @@
-"""A file comes in; it is kept under the sha256 of its content. Content never changes, so a stored file never does.
+"""A store of files under the sha256 of their content; a stored file never changes.
 
-media/ab/abcdef…        a file, complete and on the disk
-media/incoming/…        being copied; locked by who copies it, and swept when that one is gone
+media/ab/abcdef…        a file, complete and flushed to the disk
+media/incoming/…        a file being copied; locked by its process, and removed when that process has ended
 """
 
 from __future__ import annotations
@@ -25,57 +25,57 @@ from schemas.limits import MAX_BYTES, MediaKind
 _BLOCK = 1 << 20
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NO_PLAIN_FILE = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENAMETOOLONG, errno.EISDIR})
+_NOT_REGULAR_ERRNOS = frozenset({errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.ENAMETOOLONG, errno.EISDIR})
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 @dataclass(frozen=True)
 class MediaStore:
-    """Files by their content, below `root`. Many processes may use one store."""
+    """Files addressed by their content, below `root`. Many processes may use one store."""
 
     root: Path
 
     def path(self, sha256: str) -> Path:
-        """The file's place on this machine. Raises `Poison` (`unknown_media`) where the store does not have it."""
+        """Return the file's path. Raises: `Poison` (`unknown_media`) where the store does not have it."""
         if not self.has(sha256):
             raise Poison(f"the media store has no file {sha256[:12]}; submit it first", reason="unknown_media")
-        return self._place(sha256)
+        return self._path_of(sha256)
 
     def has(self, sha256: str) -> bool:
-        """Whether the store has it."""
-        return _SHA256.fullmatch(sha256) is not None and self._place(sha256).is_file()
+        """Return whether the store has the file."""
+        return _SHA256.fullmatch(sha256) is not None and self._path_of(sha256).is_file()
 
     def add(self, source: Path, kind: MediaKind) -> MediaRef:
-        """Copy a file into the store; a file that is there already is left as it is.
+        """Copy a file into the store; a file that is already stored is not written again.
 
-        No part of `source` may be a symbolic link, so that what was judged is what is read: give a resolved path.
-        Raises `Poison`: `not_found`, `not_a_file`, `unreadable`, `empty`, `too_large`; where the machine does not give
-        or take it `Retryable` (`storage`) or `Unavailable` (`disk_full`).
+        No part of `source` may be a symbolic link, so that the checked file is the one that is read: pass a resolved
+        path. Raises: `Poison`: `not_found`, `not_a_file`, `unreadable`, `empty`, `too_large`; where the machine cannot
+        read or write it `Retryable` (`storage`) or `Unavailable` (`disk_full`).
         """
         with _opened(source) as reader:
             try:
                 _check_size(os.fstat(reader).st_size, MAX_BYTES[kind])
-                sha256, size = self._keep(reader, MAX_BYTES[kind])
+                sha256, size = self._store(reader, MAX_BYTES[kind])
             except OSError as error:
                 raise storage_fault(f"the media store cannot write: {error.strerror}", error.errno) from error
         return MediaRef(sha256=sha256, size_bytes=size, kind=kind)
 
-    def _place(self, sha256: str) -> Path:
+    def _path_of(self, sha256: str) -> Path:
         return self.root / sha256[:2] / sha256
 
-    def _keep(self, reader: int, most: int) -> tuple[str, int]:
-        with self._incoming() as (name, writer):
-            sha256, size = _copy(reader, writer, most)
-            place = self._place(sha256)
-            if not place.is_file():
+    def _store(self, reader: int, max_bytes: int) -> tuple[str, int]:
+        with self._incoming() as (temporary, writer):
+            sha256, size = _copy(reader, writer, max_bytes)
+            path = self._path_of(sha256)
+            if not path.is_file():
                 os.fsync(writer)
-                place.parent.mkdir(parents=True, exist_ok=True)
-                name.rename(place)
-                flush_to_disk(place.parent)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                temporary.rename(path)
+                flush_to_disk(path.parent)
         return sha256, size
 
     def _incoming(self) -> AbstractContextManager[tuple[Path, int]]:
-        """A new file to write, gone at the end unless it was renamed."""
+        """Create a file to write, which is removed at the end unless it was renamed."""
         return temporary_file(self.root / "incoming", lambda: uuid4().hex, leftovers="*", mode=0o444)
 
 
@@ -84,7 +84,7 @@ def _opened(source: Path) -> Iterator[int]:
     handle = _open(source)
     try:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise Poison("only a plain file can be taken in", reason="not_a_file")
+            raise Poison("only a regular file can be stored", reason="not_a_file")
         yield handle
     finally:
         os.close(handle)
@@ -98,13 +98,13 @@ def _open(source: Path) -> int:
     except PermissionError as error:
         raise Poison("the file may not be read; change its permissions", reason="unreadable") from error
     except (OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno not in _NO_PLAIN_FILE:
+        if isinstance(error, OSError) and error.errno not in _NOT_REGULAR_ERRNOS:
             raise storage_fault(f"the file cannot be opened now: {error.strerror}", error.errno) from error
-        raise Poison("a symbolic link or no file; give the path of the file itself", reason="not_a_file") from error
+        raise Poison("a symbolic link or not a file; give the path of the file itself", reason="not_a_file") from error
 
 
 def _open_without_links(source: Path) -> int:
-    """Open folder by folder, so that none can be swapped for a link between the judgement and the opening."""
+    """Open folder by folder, so that none can be replaced by a link between the check and the opening."""
     path = Path(os.path.abspath(source))  # noqa: PTH100 - resolve() would follow the links
     folder = os.open(path.anchor, _FOLDER)
     for part in path.parts[1:-1]:
@@ -119,12 +119,12 @@ def _open_without_links(source: Path) -> int:
         os.close(folder)
 
 
-def _copy(reader: int, writer: int, most: int) -> tuple[str, int]:
-    """Copy and hash at once: the hash is of what was written, even where the source changes meanwhile."""
+def _copy(reader: int, writer: int, max_bytes: int) -> tuple[str, int]:
+    """Copy and hash in one pass, so that the hash is of the written bytes even if the source changes meanwhile."""
     digest, size = hashlib.sha256(), 0
     while block := os.read(reader, _BLOCK):
         size += len(block)
-        _check_size(size, most)
+        _check_size(size, max_bytes)
         digest.update(block)
         _write(writer, block)
     if not size:
@@ -132,9 +132,9 @@ def _copy(reader: int, writer: int, most: int) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _check_size(size: int, most: int) -> None:
-    if size > most:
-        raise Poison(f"larger than {most >> 20} MiB; make it smaller", reason="too_large")
+def _check_size(size: int, max_bytes: int) -> None:
+    if size > max_bytes:
+        raise Poison(f"larger than {max_bytes >> 20} MiB; make it smaller", reason="too_large")
 
 
 def _write(writer: int, block: bytes) -> None:

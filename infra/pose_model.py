@@ -1,4 +1,4 @@
-"""MediaPipe's pose bundle: an earlier MediaPipe's wheel goes in, a .task file that MediaPipe 1.x loads comes out."""
+"""Build the pose model that MediaPipe 1.x loads (a .task file) from the models in an earlier MediaPipe's wheel."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from infra.scratch import scratch_in
 from infra.tflite_metadata import with_normalization
 from schemas.faults import Retryable
 
-# The last MediaPipe whose wheel carries the models. They are data, so its Linux wheel serves on every machine.
+# The last MediaPipe whose wheel contains the models. They are data, so its Linux wheel works for every platform.
 _PACKAGE = "mediapipe==0.10.21"
 _WHEEL = ("--platform", "manylinux_2_28_x86_64", "--implementation", "cp", "--python-version", "311", "--abi", "cp311")
 _DETECTOR = "pose_detector.tflite"
@@ -36,10 +36,11 @@ _PARTS = {
 }
 _DOWNLOAD_TIMEOUT_S = 600.0
 _LOAD_TIMEOUT_S = 120.0
+_MAX_MESSAGE_CHARACTERS = 300
 
 
 def has_pose_model(target: Path) -> bool:
-    """Whether the bundle is there with both of its parts. Costs a few ms."""
+    """Return whether the bundle exists and has both of its parts; takes a few ms."""
     try:
         with zipfile.ZipFile(target) as bundle:
             return set(bundle.namelist()) == set(_PARTS)
@@ -48,21 +49,22 @@ def has_pose_model(target: Path) -> bool:
 
 
 def ensure_pose_model(target: Path, report: Callable[[str], None]) -> Path:
-    """The bundle at `target`, built where it is missing: fetched, verified, loaded once, then put in place whole.
+    """Return `target`; a missing bundle is downloaded, verified, loaded once as a test, and then moved there.
 
-    Raises `Retryable`: without network, for a wrong checksum, where MediaPipe cannot load the result.
+    Raises: `Retryable` without network (`no_network`) or pip (`no_pip`), for a download that takes too long (`timeout`)
+    or has a wrong checksum (`checksum`), and for a bundle that cannot be loaded or written (`pose_model`).
     """
     if not has_pose_model(target):
         report("MediaPipe's pose model, 34 MB")
         with _folder_beside(target) as folder:
-            fresh = build_bundle(fetch_parts(folder), folder / target.name)
-            _check_that_it_loads(fresh)
-            fresh.replace(target)
+            bundle = build_bundle(download_parts(folder), folder / target.name)
+            _check_loads(bundle)
+            bundle.replace(target)
     return target
 
 
-def fetch_parts(folder: Path) -> dict[str, bytes]:
-    """Both models, by their names in the bundle, from the wheel that pip finds by name. The wheel is not kept."""
+def download_parts(folder: Path) -> dict[str, bytes]:
+    """Return both models by their names in the bundle, from a wheel that pip downloads to `folder` for this call."""
     wheel = _download(folder)
     try:
         return read_parts(wheel)
@@ -71,7 +73,7 @@ def fetch_parts(folder: Path) -> dict[str, bytes]:
 
 
 def read_parts(wheel: Path) -> dict[str, bytes]:
-    """Both models of the wheel, each with the right checksum. Raises `Retryable` otherwise."""
+    """Return both models of the wheel. Raises: `Retryable` for a damaged wheel or a wrong checksum."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             return {name: _verified(archive, member, sha256) for name, (member, sha256) in _PARTS.items()}
@@ -80,9 +82,10 @@ def read_parts(wheel: Path) -> dict[str, bytes]:
 
 
 def build_bundle(parts: dict[str, bytes], target: Path) -> Path:
-    """Write the bundle: the detector as it is, the landmark model told that its pixels range 0-1.
+    """Write the bundle: the detector unchanged, the landmark model with metadata that scales its pixels to 0-1.
 
-    MediaPipe 1.x refuses a model that does not say how its input is normalised. Same parts, same bytes.
+    MediaPipe 1.x rejects a model whose metadata does not define the normalisation of its input. The same parts give the
+    same bytes.
     """
     models = {_DETECTOR: parts[_DETECTOR], _LANDMARKS: with_normalization(parts[_LANDMARKS], mean=0.0, std=255.0)}
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as bundle:
@@ -97,12 +100,12 @@ def _folder_beside(target: Path) -> Iterator[Path]:
         with scratch_in(target.parent, "pose-model") as folder:
             yield folder
     except OSError as error:
-        raise Retryable(f"the pose model could not be put into {target.parent}: {error}", "pose_model") from error
+        raise Retryable(f"the pose model could not be written to {target.parent}: {error}", "pose_model") from error
 
 
 def _download(folder: Path) -> Path:
-    fetch = [*_pip(folder), "download", _PACKAGE, "--no-deps", "--only-binary=:all:", *_WHEEL, "--dest", str(folder)]
-    _run([*fetch, "--no-cache-dir", "--quiet", "--disable-pip-version-check"])
+    command = [*_pip(folder), "download", _PACKAGE, "--no-deps", "--only-binary=:all:", *_WHEEL, "--dest", str(folder)]
+    _run([*command, "--no-cache-dir", "--quiet", "--disable-pip-version-check"])
     return next(folder.glob("*.whl"))
 
 
@@ -116,12 +119,12 @@ def _run(command: list[str]) -> None:
         message = "the pose model could not be downloaded in time: try `bachata setup` again"
         raise Retryable(message, "timeout") from error
     except subprocess.CalledProcessError as error:
-        told = f"the pose model could not be downloaded ({_last_line(error.stderr)})"
-        raise Retryable(f"{told}: check the network, then run `bachata setup`", "no_network") from error
+        message = f"the pose model could not be downloaded ({_last_error(error.stderr)})"
+        raise Retryable(f"{message}: check the network, then run `bachata setup`", "no_network") from error
 
 
 def _pip(folder: Path) -> list[str]:
-    """A pip that runs: this Python's, else one in an environment made for it, else one that uv lends."""
+    """Return the command of a working pip: this Python's, else one in a new virtual environment, else uv's."""
     if importlib.util.find_spec("pip"):
         return [sys.executable, "-m", "pip"]
     if importlib.util.find_spec("ensurepip"):
@@ -131,37 +134,37 @@ def _pip(folder: Path) -> list[str]:
     uv = os.environ.get("UV") or shutil.which("uv")
     if uv:
         return [uv, "tool", "run", "--quiet", "pip"]
-    raise Retryable("the pose model is fetched with pip, which this Python does not have: install pip or uv", "no_pip")
+    raise Retryable("pip downloads the pose model, and this Python has none: install pip or uv", "no_pip")
 
 
 def _verified(archive: zipfile.ZipFile, member: str, sha256: str) -> bytes:
     content = archive.read(member)
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise Retryable(f"{member} of {_PACKAGE} is not the file we know: its checksum is wrong", "checksum")
+        raise Retryable(f"{member} of {_PACKAGE} has a wrong checksum: run `bachata setup` again", "checksum")
     return content
 
 
-def _check_that_it_loads(bundle: Path) -> None:
-    """In a process of its own: MediaPipe writes to the terminal as it loads, and may fail below Python."""
+def _check_loads(bundle: Path) -> None:
+    """Load the bundle in another process: MediaPipe writes to the terminal while loading, and may crash natively."""
     command = [sys.executable, "-m", "infra.pose_model", str(bundle.resolve())]
     root = Path(__file__).parent.parent
     try:
         load = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=_LOAD_TIMEOUT_S, check=False)
     except subprocess.TimeoutExpired as error:
-        told = f"MediaPipe did not load the pose model within {_LOAD_TIMEOUT_S:.0f} s: run `bachata setup` again"
-        raise Retryable(told, "pose_model") from error
+        message = f"MediaPipe did not load the pose model within {_LOAD_TIMEOUT_S:.0f} s: run `bachata setup` again"
+        raise Retryable(message, "pose_model") from error
     if load.returncode != 0:
-        raise Retryable(f"MediaPipe cannot load the pose model: {_last_line(load.stderr)}", "pose_model")
+        raise Retryable(f"MediaPipe cannot load the pose model: {_last_error(load.stderr)}", "pose_model")
 
 
-def _last_line(text: str | None) -> str:
+def _last_error(text: str | None) -> str:
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()]
     errors = [line for line in lines if "ERROR" in line or "Error" in line]
-    return (errors or lines or ["no reason given"])[-1][:300]
+    return (errors or lines or ["no message"])[-1][:_MAX_MESSAGE_CHARACTERS]
 
 
-def load_and_look(bundle: Path) -> None:
-    """Load the bundle and look for a pose in an empty picture. Raises whatever MediaPipe raises."""
+def load_and_detect(bundle: Path) -> None:
+    """Load the bundle and run it on a black picture; MediaPipe's errors are raised unchanged."""
     import mediapipe as mp
     import numpy as np
     from mediapipe.tasks.python import vision
@@ -173,4 +176,4 @@ def load_and_look(bundle: Path) -> None:
 
 
 if __name__ == "__main__":
-    load_and_look(Path(sys.argv[1]))
+    load_and_detect(Path(sys.argv[1]))

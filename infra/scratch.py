@@ -1,4 +1,4 @@
-"""Where downloads are put together: the folder they are for goes in, a temporary one on the same disk comes out."""
+"""Temporary folders for downloads, on the same disk as their target."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _STALE_AFTER_S = 3600.0
 
 @contextmanager
 def scratch_in(folder: Path, name: str) -> Iterator[Path]:
-    """A temporary folder in `folder`, gone afterwards; those that killed programs left there an hour ago go too.
+    """Yield a temporary folder in `folder`; it is removed at the end, and so are leftovers older than an hour.
 
-    On the same file system as `folder`, so that a rename puts what is whole in place. Raises `OSError`.
+    It is on the same file system as `folder`, so that a rename installs a complete download. Raises: `OSError`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _clear_stale(folder, name)
@@ -25,7 +25,7 @@ def scratch_in(folder: Path, name: str) -> Iterator[Path]:
 
 
 def _clear_stale(folder: Path, name: str) -> None:
-    for left in folder.glob(f"{name}-????????"):
-        with suppress(FileNotFoundError):  # another program may be clearing up, too
-            if time.time() - left.stat().st_mtime > _STALE_AFTER_S:
-                shutil.rmtree(left, ignore_errors=True)
+    for leftover in folder.glob(f"{name}-????????"):
+        with suppress(FileNotFoundError):  # another program may remove it at the same time
+            if time.time() - leftover.stat().st_mtime > _STALE_AFTER_S:
+                shutil.rmtree(leftover, ignore_errors=True)

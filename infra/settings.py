@@ -1,14 +1,31 @@
-"""Every setting, with its environment name and unit. Only BACHATA_DEBUG is read elsewhere, where errors are told."""
+"""Every setting: its environment variable, description, unit, valid values and default.
+
+`docs/settings.md` is printed from this model by `make docs`.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
+from typing import Annotated, Any, cast
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.faults import Poison
 
+_PREFIX = "BACHATA_"
+_RENAMED = {"children": "step_processes"}  # names of earlier versions
 _PROJECT = Path(__file__).resolve().parent.parent
+_MAX_VALUE_CHARACTERS = 200  # of a value that an error message repeats
+
+_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)"
+_PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 
 
 def _default_data_dir() -> Path:
@@ -21,19 +38,152 @@ def _default_cache_dir() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bachata-streams"
 
 
-@dataclass(frozen=True)
-class Settings:
-    """All state lies below `data_dir`; `user_cache_dir` is for all data folders of this user."""
+def _default_roots(values: dict[str, Any]) -> tuple[Path, ...]:
+    data_dir: Path = values["data_dir"]
+    return (data_dir / "songs", data_dir / "moves", _PROJECT / "data" / "demo")
 
-    data_dir: Path  # BACHATA_DATA_DIR
-    user_cache_dir: Path  # BACHATA_CACHE_DIR: Kafka's jars, the pose model
-    kafka: str | None  # BACHATA_KAFKA: host:port of a Kafka that is not ours to start
-    qdrant_url: str | None  # BACHATA_QDRANT_URL: a Qdrant server instead of the embedded engine
-    qdrant_api_key: str | None  # BACHATA_QDRANT_API_KEY: what that server asks for
-    allowed_roots: tuple[Path, ...]  # BACHATA_ALLOWED_ROOTS: folders an event may name a path below, ':' between them
-    children: int  # BACHATA_CHILDREN: processes that do a worker's heavy steps
-    grace_s: float  # BACHATA_GRACE_S: how long a worker that is told to stop finishes what it has in hand
-    least_free_bytes: int  # BACHATA_MIN_FREE_MB: below that much room on a disk all work pauses
+
+def _as_folder(path: Path) -> Path:
+    try:
+        folder = path.expanduser().resolve()
+        is_file = folder.is_file()
+    except (OSError, RuntimeError) as error:  # an unknown user's home, a link to itself, a name that is too long
+        raise ValueError(str(error)) from error
+    if is_file:
+        raise ValueError("it is a file")
+    return folder
+
+
+def _split(value: Any) -> Any:
+    return [part for part in value.split(":") if part] if isinstance(value, str) else value
+
+
+def _check_header_value(secret: SecretStr) -> SecretStr:
+    text = secret.get_secret_value()
+    if not all("!" <= character <= "~" for character in text):
+        raise ValueError("it cannot stand in an HTTP header")
+    return secret
+
+
+_Folder = Annotated[Path, AfterValidator(_as_folder)]
+_HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_value)]
+
+
+def _setting(  # noqa: PLR0913 - the parts of a setting
+    heading: str,
+    description: str,
+    default: Any = None,
+    *,
+    valid: str,
+    unit: str = "",
+    default_text: str = "",
+    limits: tuple[int, int] | None = None,
+    pattern: str | None = None,
+) -> Any:
+    """Return a field with what the table, `bachata settings` and error messages need.
+
+    `default` may be a function that returns it. `valid` completes "it must be …". `default_text` stands in the table
+    where the default depends on the machine or means more than its value. `limits` are the lowest and highest number.
+    """
+    low, high = limits or (None, None)
+    extra = {
+        "heading": heading,
+        "valid": valid if limits is None else f"{valid} from {low} to {high}",
+        "unit": unit,
+        "default_text": default_text or str(default),
+    }
+    kind = "default_factory" if callable(default) else "default"
+    return Field(
+        **{kind: default},
+        description=description,
+        ge=low,
+        le=high,
+        pattern=pattern,
+        json_schema_extra=cast("Any", extra),
+    )
+
+
+class Settings(BaseSettings):
+    """The settings in force. All state lies below `data_dir`; `cache_dir` is for all data folders of this user."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False
+    )
+
+    data_dir: _Folder = _setting(
+        "Folders",
+        "Folder of all state: Kafka's log, media, tables, videos.",
+        _default_data_dir,
+        valid="the path of a folder",
+        default_text="`data/` of the project; where it is installed without its sources, "
+        "`bachata-streams` below `XDG_DATA_HOME` or `~/.local/share`",
+    )
+    cache_dir: _Folder = _setting(
+        "Folders",
+        "Folder of what `bachata setup` downloads: Kafka's jars and the pose model.",
+        _default_cache_dir,
+        valid="the path of a folder",
+        default_text="`bachata-streams` below `XDG_CACHE_HOME` or `~/.cache`",
+    )
+    allowed_roots: Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split)] = _setting(
+        "Folders",
+        "Folders below which an event may name a file by its path.",
+        _default_roots,
+        valid="paths of folders with ':' between them",
+        default_text="`songs` and `moves` in the data folder, and the demo set",
+    )
+    kafka: str | None = _setting(
+        "Kafka",
+        "Address of the Kafka to use instead of a local one.",
+        valid="host:port, or several with ',' between them",
+        pattern=f"^{_HOST}:{_PORT}(?:,{_HOST}:{_PORT})*$",
+        default_text="not set: a local Kafka is started",
+    )
+    qdrant_url: str | None = _setting(
+        "Qdrant",
+        "Address of the Qdrant server to use instead of the engine inside the worker.",
+        valid="a URL such as http://localhost:6333 or https://host/path, without a user name, password or query",
+        pattern=f"^https?://{_HOST}(?::{_PORT})?(?:/[0-9A-Za-z._~%/-]*)?$",
+        default_text="not set: Qdrant's engine runs inside the worker",
+    )
+    qdrant_api_key: _HeaderSecret | None = _setting(
+        "Qdrant",
+        "API key of the Qdrant server.",
+        valid="printable ASCII characters without spaces",
+        default_text="not set",
+    )
+    step_processes: int = _setting(
+        "Worker",
+        "Number of processes in which a worker runs heavy steps.",
+        lambda: min(4, os.cpu_count() or 2),
+        valid="a whole number",
+        limits=(1, 64),
+        default_text="as many as cores, at most 4",
+    )
+    grace_s: float = _setting(
+        "Worker",
+        "How long a worker that is told to stop continues with the events that it has begun.",
+        10.0,
+        valid="a number",
+        unit="s",
+        limits=(0, 3600),
+        default_text="10",
+    )
+    min_free_mb: int = _setting(
+        "Worker",
+        "Free space of a disk below which all work pauses.",
+        300,
+        valid="a whole number",
+        unit="MiB",
+        limits=(0, 100_000_000),
+    )
+    debug: bool = _setting(
+        "Diagnostics",
+        "Whether a command that fails prints a traceback before its one-line error.",
+        default=False,
+        valid="1 or 0 (or true, false, yes, no, on, off)",
+        default_text="0",
+    )
 
     @property
     def demo_dir(self) -> Path:
@@ -46,7 +196,7 @@ class Settings:
         return self.data_dir / "media"
 
     @property
-    def cache_dir(self) -> Path:
+    def derived_dir(self) -> Path:
         """What can be made again: mezzanines, encoded songs."""
         return self.data_dir / "cache"
 
@@ -73,32 +223,104 @@ class Settings:
     @property
     def pose_model(self) -> Path:
         """The MediaPipe bundle that set-up built."""
-        return self.user_cache_dir / "pose_landmarker_full.task"
+        return self.cache_dir / "pose_landmarker_full.task"
 
 
-def _whole(name: str, default: int, least: int) -> int:
-    text = os.environ.get(name)
-    if not text:
-        return default
-    if not text.isdecimal() or int(text) < least:
-        raise Poison(f"{name} is '{text}': it must be a whole number from {least} on", reason="settings")
-    return int(text)
+def _variable(name: str) -> str:
+    return _PREFIX + name.upper()
+
+
+@dataclass(frozen=True)
+class Description:
+    """What is known of a setting besides its value. `unit` is empty where there is none."""
+
+    name: str
+    heading: str
+    description: str
+    valid: str
+    unit: str
+    default_text: str
+    is_secret: bool
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return _variable(self.name)
+
+
+def descriptions() -> list[Description]:
+    """Return what is known of each setting, in the order of the headings."""
+    return [
+        Description(
+            name=name,
+            description=field.description or "",
+            is_secret=SecretStr.__name__ in str(field.annotation),
+            **cast("dict[str, Any]", field.json_schema_extra),
+        )
+        for name, field in Settings.model_fields.items()
+    ]
 
 
 def load_settings() -> Settings:
-    """The settings in force. Raises `Poison` for one that cannot be."""
-    env = os.environ
-    data_dir = Path(env.get("BACHATA_DATA_DIR") or _default_data_dir()).expanduser().resolve()
-    roots = env.get("BACHATA_ALLOWED_ROOTS")
-    default_roots = (data_dir / "songs", data_dir / "moves", _PROJECT / "data" / "demo")
-    return Settings(
-        data_dir=data_dir,
-        user_cache_dir=Path(env.get("BACHATA_CACHE_DIR") or _default_cache_dir()).expanduser().resolve(),
-        kafka=env.get("BACHATA_KAFKA") or None,
-        qdrant_url=env.get("BACHATA_QDRANT_URL") or None,
-        qdrant_api_key=env.get("BACHATA_QDRANT_API_KEY") or None,
-        allowed_roots=tuple(Path(r).expanduser().resolve() for r in roots.split(":") if r) if roots else default_roots,
-        children=_whole("BACHATA_CHILDREN", min(4, os.cpu_count() or 2), least=1),
-        grace_s=float(_whole("BACHATA_GRACE_S", 10, least=0)),
-        least_free_bytes=_whole("BACHATA_MIN_FREE_MB", 300, least=0) << 20,
-    )
+    """Return the settings in force. Raises `Poison` (`settings`) that names each variable whose value is not valid."""
+    try:
+        return Settings()
+    except ValidationError as error:  # its text and its cause would show the value of a secret
+        described = {description.name: description for description in descriptions()}
+        messages = [_message(found, described[str(found["loc"][0])]) for found in error.errors() if _is_cause(found)]
+    raise Poison("; ".join(messages), reason="settings")
+
+
+def _is_cause(error: ErrorDetails) -> bool:
+    return error["type"] != "default_factory_not_called"  # a default that depends on a value which is not valid
+
+
+def _message(error: ErrorDetails, setting: Description) -> str:
+    value = str(error["input"])
+    if "@" in value:  # perhaps a URL with a password
+        value = "***@" + value.rpartition("@")[2]
+    problem = "is not valid" if setting.is_secret else f"is {value[:_MAX_VALUE_CHARACTERS]!r}"
+    return f"{setting.variable} {problem}: it must be {setting.valid}"
+
+
+def unknown_variables() -> Iterator[str]:
+    """Yield one line, without the value, for each environment variable that looks like a setting and is none."""
+    for variable in sorted(os.environ):
+        name = variable.lower().removeprefix(_PREFIX.lower())
+        if variable.upper().startswith(_PREFIX) and name not in Settings.model_fields:
+            yield f"{variable} is not a setting and has no effect; {_hint(name)}"
+
+
+def _hint(name: str) -> str:
+    from difflib import get_close_matches
+
+    nearest = _RENAMED.get(name) or next(iter(get_close_matches(name, Settings.model_fields, n=1)), None)
+    return f"did you mean {_variable(nearest)}?" if nearest else "`bachata settings` lists all settings"
+
+
+_INTRODUCTION = """# Settings
+
+Settings are environment variables; an empty one counts as not set. `bachata settings` prints the values in force, where
+each comes from, and never the value of a secret. A value that is not valid ends each command with one line and exit
+status 2; a variable that begins with `BACHATA_` and is not in this list causes a warning.
+This page is printed from `infra/settings.py` by `make docs`."""
+
+
+def document() -> str:
+    """Return all settings as a Markdown document."""
+    groups = groupby(descriptions(), attrgetter("heading"))
+    sections = [f"## {heading}\n\n{_table(list(settings))}" for heading, settings in groups]
+    return "\n\n".join([_INTRODUCTION, *sections]) + "\n"
+
+
+def _table(settings: list[Description]) -> str:
+    rows = [
+        f"| `{setting.variable}` | {setting.description}{' Secret.' if setting.is_secret else ''} "
+        f"| {setting.valid} | {setting.unit} | {setting.default_text} |"
+        for setting in settings
+    ]
+    return "\n".join(["| variable | meaning | valid values | unit | default |", "|---|---|---|---|---|", *rows])
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -72,7 +72,7 @@ def install_system_libraries(report: Callable[[str], None]) -> None:
 
 def _set_up_kafka(settings: Settings, report: Callable[[str], None]) -> None:
     java = find_java()
-    class_path = ensure_jars(settings.user_cache_dir, report)
+    class_path = ensure_jars(settings.cache_dir, report)
     if installed_warm_up(class_path) is None:
         report("a start-up cache for Kafka, made by starting it once")
         warm_up(class_path, java)
@@ -118,7 +118,7 @@ def _java() -> Check:
 
 
 def _jars(settings: Settings) -> Check:
-    found = installed_class_path(settings.user_cache_dir)
+    found = installed_class_path(settings.cache_dir)
     if found is None:
         return Check("kafka", False, f"the jars of Kafka {kafka_version()} are missing", _SET_UP)
     warm = "" if installed_warm_up(found) else ", without its start-up cache"

@@ -1,6 +1,7 @@
-"""What a TFLite model says of itself: a model goes in, the same model with its input's normalisation comes out.
+"""Write the normalisation of the input into the metadata of a TFLite model.
 
-The format is TensorFlow Lite's (schema.fbs and metadata_schema.fbs), through the modules that MediaPipe ships.
+The format is TensorFlow Lite's (schema.fbs and metadata_schema.fbs), read and written with the modules that are part of
+MediaPipe.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _METADATA_ID = b"M001"
 
 
 def with_normalization(model: bytes, mean: float, std: float) -> bytes:
-    """The model, told that its one input is an RGB picture and that each value is (pixel - mean) / std."""
+    """Return the model with metadata for its one input: an RGB picture, each value (pixel - mean) / std."""
     from mediapipe.tasks.metadata import schema_py_generated as schema
 
     tree = schema.ModelT.InitFromObj(schema.Model.GetRootAsModel(model, 0))
@@ -29,18 +30,18 @@ def _attach(schema: Any, tree: Any, metadata: bytes) -> None:
     entry = schema.MetadataT()
     entry.name, entry.buffer = _NAME, len(tree.buffers)
     tree.buffers.append(content)
-    tree.metadata = [old for old in tree.metadata or [] if old.name != _NAME] + [entry]
+    tree.metadata = [other for other in tree.metadata or [] if other.name != _NAME] + [entry]
 
 
 def _metadata(graph: Any, mean: float, std: float) -> bytes:
     from mediapipe.tasks.metadata import metadata_schema_py_generated as schema
 
-    described = schema.SubGraphMetadataT()
-    described.inputTensorMetadata = [_picture(schema, _normalization(schema, mean, std))]
-    described.outputTensorMetadata = [_named(schema, graph.tensors[i].name) for i in graph.outputs]
-    whole = schema.ModelMetadataT()
-    whole.name, whole.subgraphMetadata = "pose", [described]
-    return _packed(whole, _METADATA_ID)
+    subgraph = schema.SubGraphMetadataT()
+    subgraph.inputTensorMetadata = [_picture(schema, _normalization(schema, mean, std))]
+    subgraph.outputTensorMetadata = [_output(schema, graph.tensors[i].name) for i in graph.outputs]
+    model = schema.ModelMetadataT()
+    model.name, model.subgraphMetadata = "pose", [subgraph]
+    return _packed(model, _METADATA_ID)
 
 
 def _normalization(schema: Any, mean: float, std: float) -> Any:
@@ -61,7 +62,7 @@ def _picture(schema: Any, normalization: Any) -> Any:
     return tensor
 
 
-def _named(schema: Any, name: bytes) -> Any:
+def _output(schema: Any, name: bytes) -> Any:
     tensor = schema.TensorMetadataT()
     tensor.name = name.decode()
     return tensor

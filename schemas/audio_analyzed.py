@@ -1,4 +1,4 @@
-"""`audio-analyzed`: what the music does."""
+"""`audio-analyzed`: the song with its beat grid, sections and energy."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from schemas.base import Count, Level, Model, Seconds, SongEvent, UnitInterval
 
 
 class Section(Model):
-    """A stretch of the song in which one thing happens.
+    """A part of the song with one function and one rhythm.
 
     Sections of one `repeat_group` have the same music; groups are numbered from 0 in order of appearance. `energy` is
-    the mean of its beats'; `confidence` that its beats are where a dancer would step and its 1 where one would count
-    it.
+    the mean over its beats. `confidence`: that its beats are where a dancer steps, and its 1 where a dancer counts it.
     """
 
     start_s: Seconds
@@ -27,7 +26,7 @@ class Section(Model):
 
     @property
     def letter(self) -> str:
-        """The repeat group as a letter: A, B, … Z, AA, AB, …"""
+        """Return the repeat group as a letter: A, B, … Z, AA, AB, …"""
         return _letter(self.repeat_group)
 
 
@@ -35,20 +34,20 @@ DoubtSubject = Literal["beats", "downbeats", "counts"]
 
 
 class Doubt(Model):
-    """A stretch in which it is unsure where the beats fall, on which of them the bar begins, or which bar has the 1."""
+    """A part of the song in which the beats, the beat on which the bar begins, or the bar with the 1 is uncertain."""
 
     start_s: Seconds
     end_s: Seconds
     about: DoubtSubject
 
     def __str__(self) -> str:
-        """In a dancer's words."""
-        said = {
+        """Return the doubt as a line for a dancer."""
+        text = {
             "beats": "the beats are unsure",
             "downbeats": "the 1 may be another beat",
             "counts": "the 1 may be the 5",
         }
-        return f"{clock(self.start_s)}-{clock(self.end_s)}: {said[self.about]}"
+        return f"{clock(self.start_s)}-{clock(self.end_s)}: {text[self.about]}"
 
 
 def _letter(number: int) -> str:
@@ -57,18 +56,17 @@ def _letter(number: int) -> str:
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds: 1:07."""
+    """Return minutes and seconds: 1:07."""
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 
 class AudioAnalysis(Model):
     """The beat grid, structure and energy of a piece of audio.
 
-    `beats` in seconds from the container's start, increasing; `counts` and `energy` (0-1) have one value a beat;
-    `downbeats` are the beats whose count is 1 or 5; `embedding` has 128 values and length 1.
-    `confidence` is the whole: that the beats fall where a dancer would step (`beat_confidence`), that the bars begin
-    where they are said to (`downbeat_confidence`), and that the 1 is no 5 (`count_confidence`). `doubts` say
-    what is unsure, and where.
+    `beats`: seconds from the container's start, increasing. `counts` (1-8) and `energy` (0-1) have one value per beat.
+    `downbeats`: the beats whose count is 1 or 5. `embedding`: 128 values of norm 1. `confidence` combines that the
+    beats are where a dancer steps (`beat_confidence`), that the bars begin on the downbeats (`downbeat_confidence`),
+    and that a 1 is not a 5 (`count_confidence`). `doubts`: what is uncertain, and where.
     """
 
     duration_s: Seconds

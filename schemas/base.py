@@ -1,4 +1,4 @@
-"""What every event is made of: frozen models that ignore unknown fields, so that old readers take new events."""
+"""Types and models that events share. Models ignore unknown fields, so that old consumers accept newer events."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Seconds = Annotated[float, Field(ge=0)]
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1, le=8)]
 
-_SHORTEST_BEAT_S, _LONGEST_BEAT_S = 0.15, 3.0  # 400 BPM is a finger that slipped; below 20 BPM a beat was left out
-_FEWEST_BEATS_A_ONE = 4
+_MIN_BEAT_S, _MAX_BEAT_S = 0.15, 3.0  # above 400 BPM a tap is an accident; below 20 BPM a beat is missing
+_MIN_BEATS_BETWEEN_ONES = 4
 
 Difficulty = Literal["beginner", "intermediate", "advanced"]
 Level = Literal["low", "medium", "high"]
@@ -25,13 +25,13 @@ Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 class Model(BaseModel):
-    """A value that travels: immutable, finite numbers only, tolerant of unknown fields."""
+    """Base of all events and their parts: immutable, finite numbers only, unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class MediaRef(Model):
-    """A file named by its content. Its place on a machine is the media store's business."""
+    """A file identified by its content; the media store maps it to a path."""
 
     sha256: Sha256
     size_bytes: int = Field(ge=0)
@@ -39,7 +39,7 @@ class MediaRef(Model):
 
 
 class ProbedMedia(Model):
-    """What decodes of a media file, not what a header claims. Of a song only the sound is told."""
+    """Facts of a media file, measured by decoding it rather than read from a header; of a song those of its sound."""
 
     format: str
     codec: str
@@ -57,7 +57,7 @@ class MediaFacts(MediaRef, ProbedMedia):
 
 
 class Source(Model):
-    """Where a submitted file is: already in the media store, or at a path below an allowed root."""
+    """Location of a submitted file: the media store (`sha256`), or a `path` below an allowed root."""
 
     sha256: Sha256 | None = None
     path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
@@ -70,7 +70,7 @@ class Source(Model):
 
 
 class Options(Model):
-    """What a choreography should be. Energy `None` follows the song."""
+    """The options of a choreography. Without `energy` the dance follows the energy of the song."""
 
     duration: Duration = "1min"
     difficulty: Difficulty = "intermediate"
@@ -80,11 +80,11 @@ class Options(Model):
 
 
 class Corrections(Model):
-    """What a person knows better of a song's beats than its analysis does. Nothing set changes nothing.
+    """A person's corrections of a song's beats; the defaults change nothing.
 
-    Applied in this order: `tempo`, then `beats` tapped by the person (seconds from the song's start), which hold from
-    the first to the last of them, then `count_offset` added to every count, then `beat_offset_ms` to every beat.
-    `counts` says what each of `beats` counts; without it the first is a 1 and they count on in eights.
+    Applied in this order: `tempo`; `beats` tapped by the person (seconds from the song's start), which replace those
+    found from the first to the last of them; `count_offset`, added to every count; `beat_offset_ms`, added to every
+    beat. `counts` has the count of each of `beats`; without it the first is a 1 and the others follow in eights.
     """
 
     tempo: Literal["half", "double"] | None = None
@@ -97,20 +97,20 @@ class Corrections(Model):
     def _tapped(self) -> Corrections:
         if len(self.beats) == 1:
             raise ValueError("give two beats or more")
-        if not all(_SHORTEST_BEAT_S <= after - before <= _LONGEST_BEAT_S for before, after in pairwise(self.beats)):
-            raise ValueError(f"give every beat, each {_SHORTEST_BEAT_S} to {_LONGEST_BEAT_S} s after the one before")
+        if not all(_MIN_BEAT_S <= after - before <= _MAX_BEAT_S for before, after in pairwise(self.beats)):
+            raise ValueError(f"give every beat, each {_MIN_BEAT_S} to {_MAX_BEAT_S} s after the one before")
         if self.counts and len(self.counts) != len(self.beats):
             raise ValueError("give as many counts as beats, or none")
         ones = [n for n, count in enumerate(self.counts) if count == 1]
-        if any(after - before < _FEWEST_BEATS_A_ONE for before, after in pairwise(ones)):
+        if any(after - before < _MIN_BEATS_BETWEEN_ONES for before, after in pairwise(ones)):
             raise ValueError(
-                f"give every beat, not the 1s alone: from a 1 to the next are {_FEWEST_BEATS_A_ONE} or more"
+                f"give every beat, not only the 1s: a 1 follows a 1 after at least {_MIN_BEATS_BETWEEN_ONES}"
             )
         return self
 
 
 class SongEvent(Model):
-    """What all events on a song's way carry along."""
+    """The fields that every event of a song has, from `song-accepted` to `rendered`."""
 
     request_id: RequestId
     song: MediaFacts
@@ -120,5 +120,5 @@ class SongEvent(Model):
     warnings: tuple[str, ...] = ()
 
     def carried(self) -> dict[str, Any]:
-        """What the next event on the way takes over."""
+        """Return the fields that the next event copies."""
         return {name: getattr(self, name) for name in SongEvent.model_fields}

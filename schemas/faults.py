@@ -1,10 +1,10 @@
-"""The three ways work can fail. The message is one line for a person; it travels in dead letters and failed outcomes.
+"""The three kinds of failure. The message is one line for a person; dead letters and failed outcomes contain it.
 
 Exception
  └── Fault
-      ├── Poison       this event can never succeed: a dead letter at once
-      ├── Retryable    it may succeed later: tried again with backoff, then a dead letter
-      └── Unavailable  not the event's fault (disk full, index away): waits as long as it takes, and `/readyz` says why
+      ├── Poison       the event can never succeed: becomes a dead letter without a retry
+      ├── Retryable    it may succeed later: retried with backoff, then a dead letter
+      └── Unavailable  not caused by the event (disk full, index unreachable): waits; `/readyz` says why
 """
 
 from __future__ import annotations
@@ -19,30 +19,33 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
 class Fault(Exception):  # noqa: N818
-    """A step could not do its work."""
+    """Base of the failures of a step.
+
+    `message`: what is wrong and what to do, in one line, cut after 1,000 characters. `reason`: its code.
+    """
 
     def __init__(self, message: str, reason: Reason) -> None:
-        """`message` says what to do, in one line; `reason` is its code."""
+        """Put the message on one line."""
         super().__init__(" ".join(message.split())[:_MAX_MESSAGE_CHARACTERS])
         self.reason: Reason = reason
 
 
 class Poison(Fault):
-    """This event can never succeed."""
+    """The event can never succeed."""
 
 
 class Retryable(Fault):
-    """This event may succeed when tried again."""
+    """The event may succeed when it is tried again."""
 
 
 class Unavailable(Fault):
-    """Something that the work needs is away: a disk's space, the move index. The work waits until it is back.
+    """A resource that the work needs is unavailable, such as disk space or the move index. The work waits for it.
 
-    `/readyz` shows the message meanwhile. `retry_after_s`: seconds until another attempt makes sense.
+    `/readyz` has the message until then. `retry_after_s`: seconds until another attempt makes sense.
     """
 
     def __init__(self, message: str, reason: Reason, retry_after_s: float = 1.0) -> None:
-        """`message` says what is away, in one line; `reason` is its code."""
+        """Put the message on one line."""
         super().__init__(message, reason)
         self.retry_after_s = retry_after_s
 
@@ -51,14 +54,14 @@ _KINDS: dict[str, type[Fault]] = {kind.__name__: kind for kind in (Poison, Retry
 
 
 def to_json(fault: Fault, max_characters: int = _MAX_MESSAGE_CHARACTERS) -> dict[str, Any]:
-    """Return a fault as JSON values, by which another process can raise it."""
+    """Return a fault as JSON values, from which another process can raise it again."""
     kind = next(name for name, kind in _KINDS.items() if isinstance(fault, kind))
     fields = {"fault": kind, "error": str(fault)[:max_characters], "reason": fault.reason}
     return fields | ({"retry_after_s": fault.retry_after_s} if isinstance(fault, Unavailable) else {})
 
 
 def from_json(fields: dict[str, Any]) -> Fault:
-    """Return the fault that `to_json` gave."""
+    """Return the fault of which `to_json` made the fields."""
     reason = as_reason(fields["reason"])
     if "retry_after_s" in fields:
         return Unavailable(fields["error"], reason, fields["retry_after_s"])
@@ -66,7 +69,7 @@ def from_json(fields: dict[str, Any]) -> Fault:
 
 
 def storage_fault(message: str, number: int | None) -> Fault:
-    """Return the fault for a system error (errno) of the machine's storage: a full disk is waited for."""
+    """Return the fault for an errno of the machine's storage: `Unavailable` for a full disk, else `Retryable`."""
     if number in _DISK_FULL:
         return Unavailable(message, "disk_full")
     return Retryable(message, "storage")

@@ -12,14 +12,14 @@ Degrees = Annotated[float, Field(ge=0, le=180)]
 
 
 class Dancers(Model):
-    """Shares of the sampled frames in which one dancer at least, and both dancers, were found."""
+    """Shares of the sampled frames in which at least one dancer, and both dancers, were detected."""
 
     one: UnitInterval
     both: UnitInterval
 
 
 class Joint(Model):
-    """How a joint bends, in degrees, 180 is straight: the 10th percentile, the median and the 90th percentile."""
+    """Angle of a joint in degrees, 180 is straight: the 10th percentile, the median and the 90th percentile."""
 
     p10_deg: Degrees
     median_deg: Degrees
@@ -27,13 +27,13 @@ class Joint(Model):
 
 
 class DancerMotion(Model):
-    """How one dancer moves.
+    """Motion of one dancer.
 
-    `detected`: the share of the sampled frames in which the dancer is detected; `tracked`: the share of the clip in
-    which the dancer's place is known, short gaps filled; `confidence`: the mean over the frames with a detection.
-    Lengths are in the dancer's torso lengths, on the picture: `limb_speed`, the mean speed of wrists and ankles, a
-    second; `travel`, the way of the hips, a bar. `turns`: how far the shoulders turn, back and forth, in whole turns
-    a bar. `joints`: left and right elbow, shoulder, hip and knee.
+    `detected`: share of the sampled frames in which the dancer is detected. `tracked`: share of the clip in which the
+    dancer's position is known, short gaps filled. `confidence`: mean over the frames with a detection. Lengths are in
+    the dancer's torso lengths, in the picture plane: `limb_speed`, mean speed of wrists and ankles per second;
+    `travel`, path length of the hips per bar. `turns`: rotation of the shoulders, in both directions, whole turns per
+    bar. `joints`: left and right elbow, shoulder, hip and knee.
     """
 
     detected: UnitInterval
@@ -46,10 +46,10 @@ class DancerMotion(Model):
 
 
 class CoupleMotion(Model):
-    """How two dancers stand to each other while both are seen.
+    """Position of the two dancers to each other while both are detected.
 
-    `distance`: between their hips, in torso lengths on the picture, 10th, 50th and 90th percentile. Shares of the
-    time: `face_to_face`, `same_direction` (side by side, or one behind the other), what is left is across; `close`,
+    `distance`: between their hips, in torso lengths in the picture plane: 10th, 50th and 90th percentile. Shares of
+    the time: `face_to_face`; `same_direction` (side by side, or one behind the other), the rest is across; `close`,
     hips within 0.8 torso lengths; `hands_joined`, at least one hand at a hand of the other.
     """
 
@@ -61,10 +61,10 @@ class CoupleMotion(Model):
 
 
 class Motion(Model):
-    """How a clip's dancers move. `lead`: the taller; `couple`: None where both are hardly ever seen at once.
+    """Motion of a clip's dancers. `lead`: the taller; `couple`: None where both are hardly ever detected together.
 
-    `energy`: the limb speed of who moves more, 1 at 2 torso lengths a second. `complexity`: in how many independent
-    ways the bodies move, 1 at 8.
+    `energy`: limb speed of the dancer who moves more, 1 at 2 torso lengths per second. `complexity`: number of
+    independent components of the motion, 1 at 8.
     """
 
     lead: DancerMotion | None
@@ -75,12 +75,12 @@ class Motion(Model):
 
 
 class Eight(Model):
-    """Eight beats of a clip that a plan may use, beginning on a count 1 wherever the clip has a whole eight from one.
+    """Eight beats of a clip that a plan may use; it begins on a count 1 wherever the clip has a whole eight from one.
 
-    A clip too short for that has eights from its first count 5 on, or else from its first beat.
-    `start_beat` is an index into the clip's beats, of which `start_beat + 8` exists too. The poses are the two
-    dancers' joints at the first and the last moment: x and y of 13 joints of each dancer, dancer after dancer,
-    relative to the couple's hip centre and in units of its torso length; empty unless both were seen then.
+    A shorter clip has eights from its first count 5, or else from its first beat. `start_beat`: index into the clip's
+    beats, of which `start_beat + 8` exists too. The poses are the two dancers' joints on the first and the last beat:
+    x and y of 13 joints of the lead, then of the follow, relative to the couple's hip centre and in its torso lengths;
+    empty unless both are detected then.
     """
 
     start_beat: int = Field(ge=0)
@@ -89,9 +89,9 @@ class Eight(Model):
 
 
 class MoveSummary(Model):
-    """What scoring, planning and rendering need to know of a clip.
+    """Facts of a clip that scoring, planning and rendering need.
 
-    Embeddings of another `embedding_version` were made in another way, and cannot be compared.
+    Embeddings of different `embedding_version` cannot be compared.
     """
 
     clip: MediaFacts
@@ -110,17 +110,17 @@ class MoveSummary(Model):
 
 
 class Move(MoveSummary):
-    """A move of the library. `embedding`: 384 values of motion and 128 of audio, length 1."""
+    """A move of the library. `embedding`: 384 values of motion and 128 of audio, norm 1."""
 
     embedding: tuple[float, ...] = Field(min_length=512, max_length=512)
 
-    def card(self) -> MoveSummary:
-        """The move without its embedding."""
+    def summary(self) -> MoveSummary:
+        """Return the move without its embedding."""
         return MoveSummary.model_construct(**{name: getattr(self, name) for name in MoveSummary.model_fields})
 
 
 class MoveIndexed(Model):
-    """A clip that is in the library now."""
+    """A clip that is now a move of the library."""
 
     request_id: RequestId
     move: Move

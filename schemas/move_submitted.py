@@ -1,4 +1,4 @@
-"""`move-submitted`: take this clip into the library."""
+"""`move-submitted`: the request to index a clip as a move of the library."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.base import Difficulty, Level, Model, Name, Quality, RequestId, Sou
 
 
 class MoveAnnotation(Model):
-    """What a person says of a clip; nothing of it enters the embedding."""
+    """A person's annotation of a clip; no part of it enters the embedding."""
 
     move: Name
     category: Name | None = None
@@ -21,7 +21,7 @@ class MoveAnnotation(Model):
 
 
 class MoveSubmitted(Model):
-    """A clip, by the name its users know it by. `quality`: 10, 20 or 30 of its frames a second are looked at."""
+    """A clip to index. `clip`: its name for users. `quality`: pose tracking on 10, 20 or 30 frames per second."""
 
     source: Source
     clip: Name

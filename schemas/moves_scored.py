@@ -10,7 +10,7 @@ from schemas.move_indexed import MoveSummary
 
 
 class Candidate(Model):
-    """A move for a phrase. `score` is the sum of `terms`; higher is better."""
+    """A move for a phrase. `score`: the sum of `terms`, higher is better."""
 
     clip_sha256: Sha256
     score: float
@@ -18,7 +18,7 @@ class Candidate(Model):
 
 
 class Phrase(Model):
-    """The beats from one count 1 up to the next: `analysis.beats[start_beat:end_beat]`, eight of them as a rule."""
+    """The beats from one count 1 to the next: `analysis.beats[start_beat:end_beat]`, usually eight."""
 
     start_beat: int = Field(ge=0)
     end_beat: int = Field(gt=0)
@@ -28,7 +28,7 @@ class Phrase(Model):
 
 
 class Scores(Model):
-    """The scored phrases and the cards of every move they name, by clip."""
+    """The scored phrases, and a summary of every move they name, by clip."""
 
     library_version: str
     phrases: tuple[Phrase, ...] = Field(min_length=1)
@@ -36,7 +36,7 @@ class Scores(Model):
 
 
 class MovesScored(SongEvent):
-    """The song, its analysis, and the moves that fit."""
+    """The song, its analysis, and the scored moves."""
 
     analysis: AudioAnalysis
     scores: Scores

@@ -1,4 +1,4 @@
-"""`progress`: how far a step is with a request. Messages may be dropped; `request-ended` has the outcome."""
+"""`progress`: the progress of a request in a step. Messages may be dropped; `request-ended` has the outcome."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from schemas.base import Model, Name, RequestId, Seconds, UnitInterval
 class Progress(Model):
     """The state of one step of a request.
 
-    A step that takes longer than a moment is `started`, then `running` while it works; `waiting` is a step that
-    pauses for the `reason` given, such as a full disk; `done` and `failed` are its end. `subject`: the title of the
-    song or the name of the clip. `cached`: the result came from the table. `reason` is a code of `docs/reasons.md`
-    where the step failed or waits, `error` the same as one line for a person.
+    A step that is not immediate is `started`, then `running`; a `waiting` step pauses for the `reason`, such as a full
+    disk; `done` and `failed` end it. `subject`: the title of the song or the name of the clip. `cached`: the result
+    came from the table. `reason`: where the step failed or waits, a code of `docs/reasons.md`; `error`: one line for a
+    person.
     """
 
     request_id: RequestId

@@ -1,6 +1,6 @@
-"""The reason codes: why a request failed or a command ended, as a code that programs can match on.
+"""The reason codes: why a request failed or a command ended, for programs to match on.
 
-Codes are added, never renamed or used for something else. `docs/reasons.md` is printed from this list.
+Codes are added, never renamed or reused. `make docs` generates `docs/reasons.md` from this list.
 """
 
 from __future__ import annotations
@@ -98,8 +98,8 @@ REASONS: Mapping[Reason, str] = {
     "bad_beats": "A clip's beats are missing or do not increase.",
     "bad_corrections": "The corrections of a song's beats contradict each other or leave too little.",
     "bad_target": "The output file cannot be written, or must not be.",
-    "cache_damaged": "A cached file was damaged; it is made again at the next attempt.",
-    "checksum": "A downloaded file is not the one that is pinned.",
+    "cache_damaged": "A cached file was damaged; the next attempt makes it again.",
+    "checksum": "A downloaded file does not have the pinned checksum.",
     "child_died": "The process that worked on the event ended unexpectedly.",
     "clip_too_short": "The clip has too few beats for eight counts.",
     "demo_clip": "A clip of the demo set could not be indexed.",
@@ -136,7 +136,7 @@ REASONS: Mapping[Reason, str] = {
     "no_usable_moves": "No move of the library can be danced to this song.",
     "no_video": "The file has no video that can be decoded.",
     "nobody": "No dancer was detected in the clip.",
-    "not_a_beat": "A plan names a moment of a clip that is not one of its beats.",
+    "not_a_beat": "A plan names a time of a clip that is not one of its beats.",
     "not_a_file": "The path is not a regular file.",
     "not_found": "There is no such file.",
     "not_media": "The file is not audio or video that can be read.",
@@ -152,7 +152,7 @@ REASONS: Mapping[Reason, str] = {
     "silence": "The audio is silent, or nearly.",
     "stopped": "The command was stopped by its user.",
     "storage": "The machine's storage failed.",
-    "stray": "A dead letter claims to come from another topic than the one it lies in.",
+    "stray": "A dead letter's headers name another topic than the one it is in.",
     "stream": "The worker's stream broke down.",
     "stretch": "A segment would be played faster or slower than is allowed.",
     "system_libraries": "A library of the operating system is missing.",
@@ -190,7 +190,7 @@ def document() -> str:
             "# Reason codes",
             "",
             "A request that fails, a dead letter and a command that ends with an error name one of these codes.",
-            "Codes are added, never renamed. This page is printed from `schemas/reasons.py` by `make docs`.",
+            "Codes are added, never renamed. `make docs` generates this page from `schemas/reasons.py`.",
             "",
             "| code | meaning |",
             "|---|---|",

@@ -1,4 +1,4 @@
-"""`rendered`: where the video is, what it shows, and what was measured on it."""
+"""`rendered`: the finished video, its segments, and measurements of it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from schemas.sequence_planned import Segment
 
 
 class Video(Model):
-    """A finished video. `file` is its name in the output folder; `media` its content.
+    """A finished video. `file`: its name in the output folder. `media`: its content.
 
-    `max_cut_error_ms`: at a cut, how far the picture shown is from its beat; up to half a source frame when right.
+    `max_cut_error_ms`: largest time between a cut's beat and the frame displayed on it; half a source frame at most
+    when the cuts are right.
     """
 
     file: Name

@@ -1,4 +1,4 @@
-"""`request-ended`: how a request ended; exactly one outcome for each request."""
+"""`request-ended`: the outcome of a request; exactly one for each request."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from schemas.rendered import Video
 
 
 class Ending(Model):
-    """What a request that is done has led to: the video of a song, or the clip that is a move now."""
+    """The product of a request that is done: the video of a song, or the clip that is now a move."""
 
     video: Video | None = None
     clip_sha256: Sha256 | None = None
 
 
 class RequestEnded(Ending):
-    """A request's outcome, by the step that ended it. The topic keeps the last one of each request.
+    """A request's outcome, published by the step that ended it. The topic is compacted by request.
 
     `subject`: the title of the song or the name of the clip. A failed request has the `reason` as a code of
-    `docs/reasons.md`, the `error` as one line for a person, and the id of the dead letter that keeps its event.
+    `docs/reasons.md`, the `error` as one line for a person, and the id of the dead letter with its event.
     """
 
     request_id: RequestId

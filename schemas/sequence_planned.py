@@ -1,4 +1,4 @@
-"""`sequence-planned`: which move, from which of its beats to which, on which beats of the song."""
+"""`sequence-planned`: which beats of which clips are shown on which beats of the song."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from schemas.base import Model, Name, Seconds, Sha256, SongEvent
 
 
 class Segment(Model):
-    """A stretch of one clip laid on a stretch of the song.
+    """A part of one clip, shown on a part of the song.
 
-    `song_beats` and `clip_beats` (seconds, equally many, two or more, increasing) are laid on each other one by
-    one; between them time runs evenly. `stretch` is the song's length over the clip's (> 1 plays slower);
-    `terms` are those that the choice was made by.
+    `song_beats` and `clip_beats`: seconds, equally many, two or more, increasing; each clip beat is shown on the song
+    beat of the same index, and time is linear between them. `stretch`: song time over clip time (> 1 plays slower).
+    `terms`: the terms of the score by which it was chosen.
     """
 
     move: Name
@@ -31,29 +31,29 @@ class Segment(Model):
 
     @property
     def song_start_s(self) -> float:
-        """Where the segment begins in the song, seconds."""
+        """Return the start in the song, seconds."""
         return self.song_beats[0]
 
     @property
     def song_end_s(self) -> float:
-        """Where the segment ends in the song, seconds."""
+        """Return the end in the song, seconds."""
         return self.song_beats[-1]
 
     @property
     def clip_start_s(self) -> float:
-        """Where the segment begins in the clip, seconds."""
+        """Return the start in the clip, seconds."""
         return self.clip_beats[0]
 
     @property
     def clip_end_s(self) -> float:
-        """Where the segment ends in the clip, seconds."""
+        """Return the end in the clip, seconds."""
         return self.clip_beats[-1]
 
 
 class Plan(Model):
-    """Segments without gaps: each begins on the song's beat on which the one before ends.
+    """Segments without gaps: each begins on the song beat on which the one before ends.
 
-    `clips` says for each clip named which of its beats (all of them, seconds) its mezzanine has a key frame on.
+    `clips`: all beats of each clip used, seconds; its mezzanine has a keyframe on each.
     """
 
     tempo_bpm: float = Field(gt=0)
@@ -63,12 +63,12 @@ class Plan(Model):
 
     @property
     def start_s(self) -> float:
-        """The song's moment at which the video begins, seconds."""
+        """Return the time in the song at which the video begins, seconds."""
         return self.segments[0].song_start_s
 
     @property
     def end_s(self) -> float:
-        """The song's moment at which the video ends, seconds."""
+        """Return the time in the song at which the video ends, seconds."""
         return self.segments[-1].song_end_s
 
 

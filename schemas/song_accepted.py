@@ -1,4 +1,4 @@
-"""`song-accepted`: the song was fetched, probed, found safe, and stored by content."""
+"""`song-accepted`: the song is fetched, probed, checked, and stored by content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`song-submitted`: make a choreography of this song, with these options."""
+"""`song-submitted`: the request to make a choreography of a song."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from schemas.base import Corrections, Model, Name, Options, RequestId, Source
 
 
 class SongSubmitted(Model):
-    """A request. Without a `request_id` the event's own id serves; without a `title` the file's name does."""
+    """A request for a choreography. Default `request_id`: the event's id. Default `title`: the file's name."""
 
     source: Source
     request_id: RequestId | None = None

@@ -1,7 +1,7 @@
-"""The envelope: CloudEvents 1.0, Kafka protocol binding, binary mode; structured mode is understood on input.
+"""The envelope: CloudEvents 1.0, Kafka protocol binding, binary mode; structured mode is accepted on input.
 
-Headers of three kinds: `ce_…` are attributes of CloudEvents, standard ones and extensions; `traceparent` and
-`tracestate` are those of W3C Trace Context; all others of ours begin with `bachata.`.
+There are three kinds of headers: `ce_…` are attributes of CloudEvents, standard ones and extensions; `traceparent`
+and `tracestate` come from W3C Trace Context; all other headers of this project begin with `bachata.`.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ P = TypeVar("P", bound=Model)
 Headers = list[tuple[str, bytes]]
 _STRUCTURED = b"application/cloudevents+json"
 REPLAY_OF = "ce_replayof"  # the id of the event that is replayed
-REPLAY_TO = "ce_replayto"  # the step a replay ends with
-STEP_VERSION = "ce_stepversion"  # of the step that made the event, or that a replay is meant for
-_CARRIED = (  # from a cause's header to its effect's
+REPLAY_TO = "ce_replayto"  # the last step of a replay
+STEP_VERSION = "ce_stepversion"  # of the step that produced the event, or for which it is replayed
+_CARRIED = (  # pairs: a header of the cause, and the header of the effect that gets its value
     ("traceparent", "traceparent"),
     ("tracestate", "tracestate"),
     (REPLAY_OF, REPLAY_OF),
     (REPLAY_TO, REPLAY_TO),
     ("ce_id", "ce_causationid"),
 )
-_LONGEST = 512
+_MAX_HEADER_CHARACTERS = 512
 
 
 class Message(NamedTuple):
@@ -47,7 +47,7 @@ class Message(NamedTuple):
 
 @dataclass(frozen=True)
 class Record:
-    """A Kafka record: where it stood, and its bytes as they came."""
+    """A Kafka record: its topic, partition and offset, and its bytes as received."""
 
     topic: str
     partition: int
@@ -57,37 +57,37 @@ class Record:
     headers: Headers = field(default_factory=list)
 
     def header(self, name: str) -> str | None:
-        """A header's text, at most 512 characters of it, or None."""
+        """Return a header's text, cut to 512 characters, or None."""
         value = self.raw_header(name)
-        return None if value is None else value.decode("utf-8", "replace")[:_LONGEST]
+        return None if value is None else value.decode("utf-8", "replace")[:_MAX_HEADER_CHARACTERS]
 
     def raw_header(self, name: str) -> bytes | None:
-        """A header's bytes, or None."""
+        """Return a header's bytes, or None."""
         return self._by_name.get(name)
 
     @property
     def is_structured(self) -> bool:
-        """Whether the value is a whole CloudEvent."""
+        """Return whether the value is a whole CloudEvent."""
         return self._by_name.get("content-type", b"").startswith(_STRUCTURED)
 
     @cached_property
     def _by_name(self) -> dict[str, bytes]:
-        return dict(reversed(self.headers))  # the first of a name counts
+        return dict(reversed(self.headers))  # of several headers with one name the first counts
 
     @property
     def carried_headers(self) -> Headers:
-        """The headers that events which follow from this record carry on."""
+        """Return the headers that are copied to the events that this record causes."""
         by_name = self._by_name
-        return [(carried, value[:_LONGEST]) for name, carried in _CARRIED if (value := by_name.get(name))]
+        return [(carried, value[:_MAX_HEADER_CHARACTERS]) for name, carried in _CARRIED if (value := by_name.get(name))]
 
     @property
     def event_id(self) -> str | None:
-        """The CloudEvents id, if the record has one."""
+        """Return the CloudEvents id, or None."""
         return self.header("ce_id")
 
 
 def as_headers(headers: Iterable[tuple[str, bytes]] | dict[str, bytes] | None) -> Headers:
-    """Headers as a list, whatever shape the transport gave them."""
+    """Return headers as a list of pairs, from a list, a dict or None; a value of None becomes empty bytes."""
     pairs = headers.items() if isinstance(headers, dict) else headers or ()
     return [pair if pair[1] is not None else (pair[0], b"") for pair in pairs]
 
@@ -95,10 +95,10 @@ def as_headers(headers: Iterable[tuple[str, bytes]] | dict[str, bytes] | None) -
 def event_headers(topic: Topic, source: str, event_id: str, request_id: str, cause: Record | None = None) -> Headers:
     """Return the headers of an event.
 
-    `cause` is the record that led to it: its id, trace context and replay are carried on.
+    `cause` is the record that caused it: its id, trace context and replay headers are copied.
     """
     headers = [
-        *_fixed(topic, source),
+        *_constant_headers(topic, source),
         ("ce_id", event_id.encode()),
         ("ce_time", utc_now().encode()),
         ("ce_correlationid", request_id.encode()),
@@ -109,18 +109,18 @@ def event_headers(topic: Topic, source: str, event_id: str, request_id: str, cau
 
 
 def utc_now() -> str:
-    """Return the time as RFC 3339 with milliseconds."""
+    """Return the current time as RFC 3339 with milliseconds."""
     seconds, milliseconds = divmod(time.time_ns() // 1_000_000, 1000)
-    return f"{_second(seconds)}.{milliseconds:03d}+00:00"
+    return f"{_format_second(seconds)}.{milliseconds:03d}+00:00"
 
 
-@lru_cache(maxsize=2)  # a worker asks for it many times in a second
-def _second(seconds: int) -> str:
+@lru_cache(maxsize=2)  # called many times a second
+def _format_second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 @lru_cache(maxsize=64)
-def _fixed(topic: Topic, source: str) -> Headers:
+def _constant_headers(topic: Topic, source: str) -> Headers:
     return [
         ("content-type", b"application/json"),
         ("ce_specversion", b"1.0"),
@@ -130,11 +130,15 @@ def _fixed(topic: Topic, source: str) -> Headers:
 
 
 def payload_of(record: Record, model: type[P]) -> P:
-    """Return the record's payload. Raises `Poison` (`invalid_event`) for bytes that are not one."""
+    """Return the record's payload.
+
+    Raises:
+        Poison: (`invalid_event`) the bytes are not a valid event.
+    """
     try:
         return model.model_validate_json(_data(record))
     except ValidationError as error:
-        raise Poison(f"not a valid {model.__name__} event: {_first(error)}", reason="invalid_event") from error
+        raise Poison(f"not a valid {model.__name__} event: {_first_error(error)}", reason="invalid_event") from error
 
 
 def _data(record: Record) -> bytes:
@@ -147,7 +151,7 @@ def _data(record: Record) -> bytes:
         raise Poison("not a structured CloudEvent: no JSON object with 'data'", reason="invalid_event") from error
 
 
-def _first(error: ValidationError) -> str:
+def _first_error(error: ValidationError) -> str:
     detail = error.errors(include_url=False, include_input=False)[0]
-    place = ".".join(str(part) for part in detail["loc"])
-    return f"{place}: {detail['msg']}" if place else str(detail["msg"])
+    path = ".".join(str(part) for part in detail["loc"])
+    return f"{path}: {detail['msg']}" if path else str(detail["msg"])

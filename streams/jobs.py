@@ -1,4 +1,4 @@
-"""Running a job for a command, without the stream: untrusted media is opened in a process of its own here too."""
+"""Run jobs for a command, without the stream; untrusted media is opened in a separate process here too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Result = TypeVar("Result", bound=Model)
 
 
 class Jobs:
-    """Runs jobs one after the other in one process, which ends with the context."""
+    """Runs jobs one after the other in one process, which is stopped when the context ends."""
 
     def __init__(self) -> None:
         self._pool = StepPool(1)
@@ -30,8 +30,8 @@ class Jobs:
         self, job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = no_report
     ) -> Result:
         """Return the job's result. Raises the job's fault."""
-        done = await self._pool.run(job.name, job_input.model_dump_json(), job.timeout_s, report)
-        return job.result.model_validate_json(done.result)
+        completed = await self._pool.run(job.name, job_input.model_dump_json(), job.timeout_s, report)
+        return job.result.model_validate_json(completed.result)
 
 
 def run_job(job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = no_report) -> Result:

@@ -1,4 +1,4 @@
-"""Consumers, producers and records of aiokafka, as every part of the program uses them."""
+"""The aiokafka consumers, producers and records that every part of the program uses."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ from streams.topics import MAX_MESSAGE_BYTES
 
 
 def make_consumer(bootstrap: str, **options: Any) -> AIOKafkaConsumer:
-    """Return a consumer without a group, which commits nothing. A record larger than its fetch comes all the same."""
+    """Return a consumer without a group, which commits nothing. A record larger than its fetch size is still read."""
     return TolerantConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, **options)
 
 
 def make_producer(bootstrap: str) -> AIOKafkaProducer:
-    """Return a producer whose records are written once, in order, to all replicas that are in sync."""
+    """Return a producer that writes each record once, in order, to all in-sync replicas."""
     return AIOKafkaProducer(
         bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
     )
 
 
 def record_of(message: Any) -> Record:
-    """Return a message of aiokafka's or Faust's as a record."""
+    """Return a message of aiokafka or Faust as a record."""
     headers = as_headers(message.headers)
     return Record(message.topic, message.partition, message.offset, message.key, message.value, headers)
 
 
 @contextmanager
 def kafka_faults(bootstrap: str) -> Iterator[None]:
-    """Raise errors of the client as faults: `Poison` for a record that is too large, `Retryable` for all else."""
+    """Raise the client's errors as faults: `Poison` for a record that is too large, `Retryable` for all others."""
     try:
         yield
     except MessageSizeTooLargeError as error:
-        raise Poison(f"a record is too large to be sent with its new headers: {error}", reason="too_large") from error
+        raise Poison(f"the record is too large to be sent with its new headers: {error}", reason="too_large") from error
     except KafkaError as error:
-        raise Retryable(f"Kafka at {bootstrap} does not answer as it should: {error!r}", reason="kafka") from error
+        raise Retryable(f"Kafka at {bootstrap} fails: {error!r}", reason="kafka") from error

@@ -1,4 +1,4 @@
-"""The steps of the stream, and the jobs of commands. Adding one here is all it takes to run it."""
+"""The steps of the stream and the jobs of commands; a step or job that is added here is run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tools of this machine that steps may use, made from the settings."""
+"""The tools that steps may use on this machine, created from the settings."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from infra.settings import Settings, load_settings
 
 
 def make_tools(settings: Settings) -> Tools:
-    """Tools without a library; the worker adds its own."""
+    """Return tools without a library; the worker adds its own."""
     return Tools(
         media=MediaStore(settings.media_dir),
-        cache_dir=settings.cache_dir,
+        cache_dir=settings.derived_dir,
         output_dir=settings.output_dir,
         allowed_roots=settings.allowed_roots,
         pose_model=settings.pose_model,
@@ -21,6 +21,6 @@ def make_tools(settings: Settings) -> Tools:
 
 
 @lru_cache(maxsize=1)
-def tools_for() -> Tools:
-    """This process's tools, from its environment."""
+def process_tools() -> Tools:
+    """Return the tools of this process, from its environment variables."""
     return make_tools(load_settings())

@@ -1,4 +1,4 @@
-"""The topic table: the one place that says which topics there are, what travels on them, and how long they keep it."""
+"""The topic table: the one definition of all topics, their payloads and their retention."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from schemas.song_submitted import SongSubmitted
 APP_ID = "bachata"
 PARTITIONS = 4
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
-MAX_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record, and headers that say what failed
+MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record plus the headers of a dead letter
 _DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Topic:
-    """A topic of events, one object each. `retention_days` None keeps them for good.
+    """A topic of events, one object for each topic. `retention_days` None: records are never deleted.
 
     A compacted topic keeps the last record of each key.
     """
@@ -39,18 +39,18 @@ class Topic:
 
     @cached_property
     def full_name(self) -> str:
-        """The name on the broker."""
+        """Return the name on the broker."""
         return f"{APP_ID}.{self.name}.v1"
 
     @cached_property
     def dead_letter_name(self) -> str:
-        """The topic of this topic's dead letters."""
+        """Return the name of the topic of this topic's dead letters."""
         return f"{self.full_name}.dlq"
 
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """A topic as the broker should have it."""
+    """A topic's name, partitions and configuration as they must be on the broker."""
 
     name: str
     partitions: int
@@ -81,12 +81,12 @@ TOPICS: tuple[Topic, ...] = (
     REQUEST_ENDED,
 )
 
-RESULTS_TABLE = "results"  # what every step remembers; one table, since each costs a start its opening
-REDRIVEN = f"{APP_ID}.dead-letters-redriven.v1"  # by letter id: when it was sent on its way again
+RESULTS_TABLE = "results"  # of all steps: each further table would make the start of a worker slower
+REDRIVEN = f"{APP_ID}.dead-letters-redriven.v1"  # by dead letter id: when it was redriven
 
 
 def topic_of(payload: type[Model]) -> Topic:
-    """The topic a payload travels on."""
+    """Return the topic of a payload. Raises `KeyError` if there is none."""
     for topic in TOPICS:
         if topic.payload is payload:
             return topic
@@ -94,29 +94,29 @@ def topic_of(payload: type[Model]) -> Topic:
 
 
 def changelog_name(table: str) -> str:
-    """The topic a table is rebuilt from, by Faust's naming."""
+    """Return the name of the topic from which a table is rebuilt, as Faust names it."""
     return f"{APP_ID}-{table}-changelog"
 
 
 def specs() -> list[TopicSpec]:
-    """Every topic that must exist: events, dead letters, what became of those, and the table's changelog."""
+    """Return all topics that must exist: events, dead letters, redriven dead letters, and the table's changelog."""
     events = [TopicSpec(topic.full_name, PARTITIONS, _config(topic)) for topic in TOPICS]
-    letters = [
-        TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30, MAX_LETTER_BYTES))
+    dead_letters = [
+        TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30, MAX_DEAD_LETTER_BYTES))
         for topic in TOPICS
         if topic.dead_letters
     ]
-    kept = [TopicSpec(name, PARTITIONS, _compaction()) for name in (REDRIVEN, changelog_name(RESULTS_TABLE))]
-    return events + letters + kept
+    compacted = [TopicSpec(name, PARTITIONS, _compaction()) for name in (REDRIVEN, changelog_name(RESULTS_TABLE))]
+    return events + dead_letters + compacted
 
 
 def _config(topic: Topic) -> dict[str, str]:
     return _compaction() if topic.compacted else _retention(topic.retention_days)
 
 
-def _retention(days: int | None, largest: int = MAX_MESSAGE_BYTES) -> dict[str, str]:
+def _retention(days: int | None, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, str]:
     retention_ms = -1 if days is None else days * _DAY_MS
-    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), "max.message.bytes": str(largest)}
+    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), "max.message.bytes": str(max_bytes)}
 
 
 def _compaction() -> dict[str, str]:

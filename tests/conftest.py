@@ -1,4 +1,4 @@
-"""What all tests share: nothing of this machine's settings leaks in, and media that is not part of the project."""
+"""Fixtures of all tests: settings that do not depend on this machine, and folders with media."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _PROJECT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
-        if name.startswith("BACHATA_") and name not in {"BACHATA_CACHE_DIR", "BACHATA_SHARED"}:
+        if name.startswith("BACHATA_") and name != "BACHATA_CACHE_DIR":  # fixtures of a session read the tests' own
             monkeypatch.delenv(name)
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
 
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder with songs and clips that are not part of the project."""
+    """Return the folder with songs and clips that are not part of the project."""
     folder = Path(os.environ.get("BACHATA_SHARED") or _PROJECT.parent / "shared")
     if not (folder / "songs").is_dir():
         pytest.skip("the shared songs and clips are not on this machine (BACHATA_SHARED names their folder)")
@@ -29,5 +29,5 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def demo_dir() -> Path:
-    """The demo set."""
+    """Return the folder of the demo set."""
     return _PROJECT / "data" / "demo"

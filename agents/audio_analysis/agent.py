@@ -1,4 +1,4 @@
-"""Audio analysis: an accepted song in, its beats, counts, sections and energy out."""
+"""The audio analysis step: find the beats, counts, sections and energy of an accepted song."""
 
 from __future__ import annotations
 

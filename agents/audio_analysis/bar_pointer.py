@@ -1,4 +1,4 @@
-"""Onsets, harmony and a tempo go in; the beats and each one's place in the bar, decided together, come out."""
+"""Track beats and their positions in the bar together, at a known tempo, from onsets and harmony."""
 
 from __future__ import annotations
 
@@ -7,28 +7,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.arrays import Floats, Ints
-from agents.audio_analysis.beats import beat_gain, intervals
-from agents.audio_analysis.meter import CHORD_SPEAKS_FOR, accent_support, novelty
+from agents.audio_analysis.beats import beat_gain, beat_intervals
+from agents.audio_analysis.meter import CHORD_EVIDENCE, accent_support, novelty
 from agents.audio_analysis.onsets import Onsets, moving_max, moving_mean
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
 
-_SWAY = 0.14
-_STIFFNESS = 120.0
-_NEIGHBOURS = 3
-_JUMP_COST = 50.0
-# Silence speaks against a beat, but little: bands leave beats out, and hold whole bars.
-_LEAST_ON, _LEAST_OFF = -2.0, -1.0
+_MAX_TEMPO_DRIFT = 0.14
+_TRANSITION_LAMBDA = 120.0
+_MAX_INTERVAL_CHANGE_FRAMES = 3  # from one beat to the next
+_JUMP_COST = 50.0  # of a bar that has fewer or more than four beats
+# Silence is evidence against a beat, but weak: bands omit beats, and hold whole bars.
+_MIN_BEAT_GAIN, _MIN_HALF_BEAT_GAIN = -2.0, -1.0
 _CHORD_WEIGHT = 4.0
-# Guitars alone stress what they like; percussion stresses the beat.
-_PATTERN_LEAST, _PATTERN_MOST = 0.1, 0.7
-_OFF_LESS = 0.2
-_NEARBY_S = 2.0
+# Guitars alone may stress any beat; percussion follows the pattern.
+_MIN_PATTERN_WEIGHT, _MAX_PATTERN_WEIGHT = 0.1, 0.7
+_HALF_BEAT_REDUCTION = 0.2  # of a half beat's gain under full percussion
+_PERCUSSION_WINDOW_S = 2.0
 
 
 @dataclass(frozen=True)
 class _Evidence:
-    """Gain in log likelihood, (frames, 4): of a beat of each place falling `on` a frame; of the half beat after one of
-    that place falling `off` at it."""
+    """Gain in log likelihood for each frame and bar position, (frames, 4).
+
+    `on`: of a beat at that position falling on the frame; `off`: of the half beat after a beat at that position
+    falling on it.
+    """
 
     on: Floats
     off: Floats
@@ -36,84 +39,92 @@ class _Evidence:
 
 @dataclass(frozen=True)
 class BeatTrack:
-    """Beats in `frames`, increasing, and the `places` 0-3 of each in its bar; `gain`: log likelihood a beat, which
-    tells the tempo of a piece from one and a half of it or two thirds."""
+    """Beats tracked at one tempo.
+
+    `frames` (beats,): increasing; `bar_positions` (beats,): 0-3; `gain`: log likelihood per beat, which distinguishes
+    the tempo of a piece from one and a half times or two thirds of it.
+    """
 
     frames: Ints
-    places: Ints
+    bar_positions: Ints
     gain: float
 
 
 def track_bars(onsets: Onsets, spectrum: Spectrum, bpm: float) -> BeatTrack:
-    """The most likely path of a bar pointer model (Whiteley, Cemgil & Godsill, ISMIR 2006) that visits beats only, as
-    `beats.track` does, but knows the place in the bar, hears the half beats too, and lets the tempo sway by 14 %:
-    eighths tell the tempo where no percussion plays, the pattern and the chords which of them are beats. A bar may be
-    cut short or go on, at a price.
+    """Return the most likely path of a bar pointer model (Whiteley, Cemgil & Godsill, ISMIR 2006).
+
+    Like `beats.track_beats`, it computes beats only, but its states include the position in the bar, it also observes
+    the half beats, and the tempo may drift by 14 %: where no percussion plays, the eighths determine the tempo, and
+    the pattern and the chords which of them are beats. A bar may be shorter or longer than four beats, at a cost.
     """
-    steps = intervals(bpm, _SWAY)
+    intervals = beat_intervals(bpm, _MAX_TEMPO_DRIFT)
     evidence = _evidence(onsets, spectrum, bpm)
-    score, onward = _forward(evidence, steps)
-    return _backward(score, onward, evidence, steps)
+    score, score_after = _forward(evidence, intervals)
+    return _backward(score, score_after, evidence, intervals)
 
 
 def _evidence(onsets: Onsets, spectrum: Spectrum, bpm: float) -> _Evidence:
     gain = beat_gain(onsets.activation)[:, None]
-    played = np.clip(moving_mean(onsets.percussion, round(_NEARBY_S * FRAME_RATE)), 0, 1)[:, None]
-    weight = _PATTERN_LEAST + (_PATTERN_MOST - _PATTERN_LEAST) * played
+    percussion = np.clip(moving_mean(onsets.percussion, round(_PERCUSSION_WINDOW_S * FRAME_RATE)), 0, 1)[:, None]
+    weight = _MIN_PATTERN_WEIGHT + (_MAX_PATTERN_WEIGHT - _MIN_PATTERN_WEIGHT) * percussion
     pattern = weight[:, :, None] * accent_support(moving_max(onsets.flux, 2))
     chords = _CHORD_WEIGHT * novelty(spectrum.chroma, round(2 * 60 * FRAME_RATE / bpm))
-    on = np.maximum(gain, _LEAST_ON) + pattern[:, 0] + chords[:, None] * CHORD_SPEAKS_FOR
-    off = np.maximum(gain, _LEAST_OFF) * (1 - _OFF_LESS * played) + pattern[:, 1]
+    on = np.maximum(gain, _MIN_BEAT_GAIN) + pattern[:, 0] + chords[:, None] * CHORD_EVIDENCE
+    off = np.maximum(gain, _MIN_HALF_BEAT_GAIN) * (1 - _HALF_BEAT_REDUCTION * percussion) + pattern[:, 1]
     return _Evidence(on.astype(np.float32), off.astype(np.float32))
 
 
-def _forward(evidence: _Evidence, steps: Ints) -> tuple[Floats, Floats]:
-    """Best score before a beat at frame t, reached by interval k, at place p; and after it, k being the interval that
-    goes on from it; both (frames, k, 4)."""
-    near, change = _tempo_changes(steps)
-    score = np.zeros((len(evidence.on), len(steps), 4), np.float32)
-    onward = np.full_like(score, -np.inf)
-    for first in range(0, len(score), int(steps[0])):
-        now = np.arange(first, min(first + int(steps[0]), len(score)))
-        score[now] = _arrivals(onward, evidence.off, now, steps)
-        routes = score[now][:, near] + change[None, :, :, None]
-        onward[now] = routes.max(2) + evidence.on[now][:, None]
-    return score, onward
+def _forward(evidence: _Evidence, intervals: Ints) -> tuple[Floats, Floats]:
+    """Return the best scores before and after a beat at frame t and bar position p, both (frames, k, 4).
+
+    k is the interval that ends with the beat, and that begins with it.
+    """
+    near, change = _tempo_changes(intervals)
+    score = np.zeros((len(evidence.on), len(intervals), 4), np.float32)
+    score_after = np.full_like(score, -np.inf)
+    for first in range(0, len(score), int(intervals[0])):
+        frames = np.arange(first, min(first + int(intervals[0]), len(score)))
+        score[frames] = _arrival_scores(score_after, evidence.off, frames, intervals)
+        totals = score[frames][:, near] + change[None, :, :, None]
+        score_after[frames] = totals.max(2) + evidence.on[frames][:, None]
+    return score, score_after
 
 
-def _tempo_changes(steps: Ints) -> tuple[Ints, Floats]:
-    """For each interval those it may follow, and what the change costs, both (k, neighbours)."""
-    near = np.arange(len(steps))[:, None] + np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)
-    inside = (near >= 0) & (near < len(steps))
-    near = np.clip(near, 0, len(steps) - 1)
-    cost = np.where(inside, -_STIFFNESS * np.abs(steps[:, None] / steps[near] - 1), -np.inf)
+def _tempo_changes(intervals: Ints) -> tuple[Ints, Floats]:
+    """Return, for each interval, the intervals it may follow and the score of the change, both (k, neighbours)."""
+    neighbours = np.arange(-_MAX_INTERVAL_CHANGE_FRAMES, _MAX_INTERVAL_CHANGE_FRAMES + 1)
+    near = np.arange(len(intervals))[:, None] + neighbours
+    inside = (near >= 0) & (near < len(intervals))
+    near = np.clip(near, 0, len(intervals) - 1)
+    cost = np.where(inside, -_TRANSITION_LAMBDA * np.abs(intervals[:, None] / intervals[near] - 1), -np.inf)
     return near, cost.astype(np.float32)
 
 
-def _arrivals(onward: Floats, off: Floats, now: Ints, steps: Ints) -> Floats:
-    back = now[:, None] - steps
-    left = onward[np.maximum(back, 0), np.arange(len(steps))] + off[np.maximum(back + steps // 2, 0)]
-    jumped = left.max(2, keepdims=True) - _JUMP_COST
-    return np.where(back[:, :, None] >= 0, np.maximum(np.roll(left, 1, axis=2), jumped), 0)
+def _arrival_scores(score_after: Floats, off: Floats, frames: Ints, intervals: Ints) -> Floats:
+    source = frames[:, None] - intervals
+    departing = score_after[np.maximum(source, 0), np.arange(len(intervals))]
+    departing = departing + off[np.maximum(source + intervals // 2, 0)]
+    jumped = departing.max(2, keepdims=True) - _JUMP_COST
+    return np.where(source[:, :, None] >= 0, np.maximum(np.roll(departing, 1, axis=2), jumped), 0)
 
 
-def _backward(score: Floats, onward: Floats, evidence: _Evidence, steps: Ints) -> BeatTrack:
-    near, change = _tempo_changes(steps)
-    start = max(0, len(score) - int(steps[-1]))
-    ends = score[start:] + evidence.on[start:, None]
-    row, k, place = (int(i) for i in np.unravel_index(int(ends.argmax()), ends.shape))
-    at, beats, places = row + start, [], []
-    while at >= 0:
-        beats.append(at)
-        places.append(place)
-        at -= int(steps[k])
-        if at >= 0:
-            place = _left(onward[at, k] + evidence.off[at + steps[k] // 2], place)
-            k = int(near[k, (score[at, near[k], place] + change[k]).argmax()])
-    return BeatTrack(np.array(beats[::-1]), np.array(places[::-1]), float(ends.max()) / len(beats))
+def _backward(score: Floats, score_after: Floats, evidence: _Evidence, intervals: Ints) -> BeatTrack:
+    near, change = _tempo_changes(intervals)
+    first_end = max(0, len(score) - int(intervals[-1]))
+    ends = score[first_end:] + evidence.on[first_end:, None]
+    row, k, position = (int(i) for i in np.unravel_index(int(ends.argmax()), ends.shape))
+    frame, beats, positions = row + first_end, [], []
+    while frame >= 0:
+        beats.append(frame)
+        positions.append(position)
+        frame -= int(intervals[k])
+        if frame >= 0:
+            position = _previous_position(score_after[frame, k] + evidence.off[frame + intervals[k] // 2], position)
+            k = int(near[k, (score[frame, near[k], position] + change[k]).argmax()])
+    return BeatTrack(np.array(beats[::-1]), np.array(positions[::-1]), float(ends.max()) / len(beats))
 
 
-def _left(left: Floats, place: int) -> int:
-    """The place of the beat before one of `place`."""
-    before = (place - 1) % 4
-    return before if left[before] >= left.max() - _JUMP_COST else int(left.argmax())
+def _previous_position(departing: Floats, position: int) -> int:
+    """Return the bar position of the beat before one at `position`, from the scores (4,) of departing from each."""
+    before = (position - 1) % 4
+    return before if departing[before] >= departing.max() - _JUMP_COST else int(departing.argmax())

@@ -1,4 +1,4 @@
-"""Measure once, for each beat, what several parts of the analysis compare."""
+"""Compute the features of each beat once, for all parts of the analysis that compare beats."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from agents.audio_analysis.spectrum import Spectrum
 
 @dataclass(frozen=True)
 class BeatFeatures:
-    """What is heard from each beat to the next.
+    """Features of the sound from each beat to the next.
 
     `strokes` (beats, 4, bands): the strongest flux on each of its sixteenths; `level` (beats, bands): log magnitudes;
-    `chroma` (beats, 12): magnitudes; `percussion` (beats,): share of the usual güira.
+    `chroma` (beats, 12): magnitudes; `percussion` (beats,): the güira's level relative to the piece, about 0-1.
     """
 
     strokes: Floats
@@ -25,7 +25,7 @@ class BeatFeatures:
 
 
 def beat_features_of(frames: Floats, onsets: Onsets, spectrum: Spectrum) -> BeatFeatures:
-    """Return the features of the beats at `frames`: (beats,) fractional frames, increasing, two or more."""
+    """Return the features of the beats at `frames`: (beats,) fractional frames, increasing, at least two."""
     return BeatFeatures(
         strokes=accents_of(frames, onsets.flux, parts=4, radius=2),
         level=beat_means(frames, onsets.level),

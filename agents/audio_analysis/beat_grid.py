@@ -1,4 +1,4 @@
-"""Onsets and harmony go in; the beat grid of the piece comes out: tempo, beats, places in the bar."""
+"""Find the beat grid of a piece: its tempo, its beats, and each beat's position in the bar."""
 
 from __future__ import annotations
 
@@ -9,106 +9,114 @@ import numpy as np
 
 from agents.arrays import Floats, Ints
 from agents.audio_analysis.bar_pointer import BeatTrack, track_bars
-from agents.audio_analysis.beats import centred, track
+from agents.audio_analysis.beats import centred, track_beats
 from agents.audio_analysis.meter import Meter, accents_of, meter_of
 from agents.audio_analysis.onsets import Onsets
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
 from agents.audio_analysis.tempo import TYPICAL_BPM, tempo_candidates
 
-LATE_S = 0.008  # from a note's onset to its steepest rise: 5 ms for single strokes, 10 ms in a full mix
-_ENOUGH_TO_FOLLOW = 16  # beats: fewer say too little about how a tempo varies
-_CLEARLY_OFF = 0.3  # more than a pattern that fits better makes up for
-_LONG_S = 20.0
-_WORTH_FOLLOWING = 0.2  # a tempo that is less likely than the best by more is not examined again
+ONSET_LATENCY_S = 0.008  # from a note's onset to its steepest rise: 5 ms for single strokes, 10 ms in a full mix
+_MIN_GRID_BEATS = 4
+_MIN_BAR_TRACKING_BEATS = 16  # fewer show too little of how the tempo varies
+_MAX_BEAT_LIKELIHOOD_GAP = 0.3  # to the best candidate: more than a pattern that fits better can compensate
+_MAX_LIKELIHOOD_GAP = 0.2  # to the best candidate: the bars of a less likely tempo are not tracked
+_METER_FIT_WEIGHT = 0.02
+_HALF_FRAME_RATE_FROM_S = 20.0
 
 
 @dataclass(frozen=True)
 class BeatGrid:
-    """`frames` (beats,): fractional frames, increasing; `meter`: their places in the bar; `bpm`: the tempo tracked."""
+    """The beats of a piece.
+
+    `frames` (beats,): fractional frames, increasing; `meter`: their positions in the bar; `bpm`: the tempo tracked.
+    """
 
     frames: Floats
     meter: Meter
     bpm: float
 
     def seconds(self) -> Floats:
-        """The beats on the file's time axis, none before 0."""
-        return np.asarray(np.maximum(self.frames / FRAME_RATE - LATE_S, 0.0))
+        """Return the beats on the file's time axis, (beats,), none below 0."""
+        return np.asarray(np.maximum(self.frames / FRAME_RATE - ONSET_LATENCY_S, 0.0))
 
     def tempo_bpm(self) -> float:
-        """As `tempo_bpm_of` has it."""
+        """Return the median tempo, as `tempo_bpm_of` computes it."""
         return tempo_bpm_of(self.frames / FRAME_RATE)
 
 
 def tempo_bpm_of(beats_s: Floats) -> float:
-    """The median tempo; over four beats, since a single one is only as exact as a frame. Of two beats or more."""
+    """Return the median tempo of at least two beats, in BPM.
+
+    It is measured over four beats, since the length of a single beat is only exact to one frame.
+    """
     span = min(4, len(beats_s) - 1)
     return float(60 * span / np.median(beats_s[span:] - beats_s[:-span]))
 
 
 def beat_grid_of(onsets: Onsets, spectrum: Spectrum) -> BeatGrid | None:
-    """The likeliest grid over where the music runs; None where fewer than four beats fit."""
-    running = music_runs(onsets, spectrum)
-    coarse = _coarse(onsets, spectrum, running)
+    """Return the most likely grid over the extent of the music, or None where fewer than four beats fit."""
+    extent = music_extent(onsets, spectrum)
+    coarse = _coarse_grids(onsets, spectrum, extent)
     if not coarse:
         return None
-    likely, best = max(coarse, key=itemgetter(0))
-    if len(best.frames) >= _ENOUGH_TO_FOLLOW:
-        near = {grid.bpm for likelihood, grid in coarse if likelihood > likely - _WORTH_FOLLOWING}
-        courses = {bpm: track_bars(onsets, spectrum, bpm) for bpm in sorted(near)}
-        bpm = max(courses, key=lambda bpm: courses[bpm].gain)
-        best = _followed(courses[bpm], bpm, running, onsets, spectrum) or best
+    best_likelihood, best = max(coarse, key=itemgetter(0))
+    if len(best.frames) >= _MIN_BAR_TRACKING_BEATS:
+        tempi = {grid.bpm for likelihood, grid in coarse if likelihood > best_likelihood - _MAX_LIKELIHOOD_GAP}
+        tracks = {bpm: track_bars(onsets, spectrum, bpm) for bpm in sorted(tempi)}
+        bpm = max(tracks, key=lambda bpm: tracks[bpm].gain)
+        best = _grid_of_track(tracks[bpm], bpm, extent, onsets, spectrum) or best
     return replace(best, frames=centred(np.round(best.frames).astype(int), onsets.attack))
 
 
-def _coarse(onsets: Onsets, spectrum: Spectrum, running: tuple[float, float]) -> list[tuple[float, BeatGrid]]:
-    """Grids at each tempo there may be, on the beats heard and between them; none that is clearly off the beat.
+def _coarse_grids(onsets: Onsets, spectrum: Spectrum, extent: tuple[float, float]) -> list[tuple[float, BeatGrid]]:
+    """Return a grid for each possible tempo and phase (on the tracked beats or between them), with its likelihood.
 
-    Each with its likelihood: how much happens on its beats, how usual its tempo is, how well bachata's pattern fits.
+    The likelihood rates the onsets on the beats, how usual the tempo is, and the fit to bachata's accent pattern.
+    Candidates whose beats are clearly worse than the best are left out.
     """
-    end = len(onsets.activation) - 1
-    ways = [
+    last_frame = len(onsets.activation) - 1
+    candidates = [
         (bpm, covering)
         for bpm in tempo_candidates(onsets.strength)
-        for beats in _on_and_off(_tracked(onsets.activation, bpm))
-        if len(covering := _covering(beats, running, end)[0]) >= 4
+        for beats in _on_and_off_beats(_track_coarsely(onsets.activation, bpm))
+        if len(covering := _cover(beats, extent, last_frame)[0]) >= _MIN_GRID_BEATS
     ]
-    heard = [_heard(beats, bpm, onsets) for bpm, beats in ways]
+    likelihoods = [_beat_likelihood(beats, bpm, onsets) for bpm, beats in candidates]
     grids = [
-        (likely, BeatGrid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm))
-        for (bpm, beats), likely in zip(ways, heard, strict=True)
-        if likely > max(heard) - _CLEARLY_OFF
+        (likelihood, BeatGrid(beats, meter_of(beats, onsets.flux, spectrum.chroma), bpm))
+        for (bpm, beats), likelihood in zip(candidates, likelihoods, strict=True)
+        if likelihood > max(likelihoods) - _MAX_BEAT_LIKELIHOOD_GAP
     ]
-    return [(likely + 0.02 * grid.meter.fit, grid) for likely, grid in grids]
+    return [(likelihood + _METER_FIT_WEIGHT * grid.meter.fit, grid) for likelihood, grid in grids]
 
 
-def _tracked(activation: Floats, bpm: float) -> Floats:
-    """Beats as `track` has them. A long piece is heard at half the frame rate: its beats are followed again anyway."""
-    if len(activation) < _LONG_S * FRAME_RATE:
-        return track(activation, bpm)
+def _track_coarsely(activation: Floats, bpm: float) -> Floats:
+    """Return beats, tracked at half the frame rate in a piece of 20 s or more: its bars are tracked later anyway."""
+    if len(activation) < _HALF_FRAME_RATE_FROM_S * FRAME_RATE:
+        return track_beats(activation, bpm)
     pairs = activation[: len(activation) // 2 * 2].reshape(-1, 2).max(1)
-    return 2 * track(pairs, 2 * bpm) + 0.5
+    return 2 * track_beats(pairs, 2 * bpm) + 0.5
 
 
-def _followed(
-    course: BeatTrack, bpm: float, running: tuple[float, float], onsets: Onsets, spectrum: Spectrum
+def _grid_of_track(
+    track: BeatTrack, bpm: float, extent: tuple[float, float], onsets: Onsets, spectrum: Spectrum
 ) -> BeatGrid | None:
-    """The course as a grid over where the music runs."""
-    beats, first = _covering(centred(course.frames, onsets.activation), running, len(onsets.activation) - 1)
-    if len(beats) < 4:
+    beats, first = _cover(centred(track.frames, onsets.activation), extent, len(onsets.activation) - 1)
+    if len(beats) < _MIN_GRID_BEATS:
         return None
-    meter = meter_of(beats, onsets.flux, spectrum.chroma, _carried_on(course.places, first, len(beats)))
-    return BeatGrid(beats, meter, bpm)
+    positions = _extrapolated_positions(track.bar_positions, first, len(beats))
+    return BeatGrid(beats, meter_of(beats, onsets.flux, spectrum.chroma, positions), bpm)
 
 
-def _carried_on(places: Ints, first: int, count: int) -> Ints:
-    """The places of `count` beats, the first of them being tracked beat number `first`, which may be below 0."""
+def _extrapolated_positions(bar_positions: Ints, first: int, count: int) -> Ints:
+    """Return the bar positions of `count` beats from tracked beat number `first` on, which may be below 0."""
     number = first + np.arange(count)
-    nearest = np.clip(number, 0, len(places) - 1)
-    return np.asarray((places[nearest] + number - nearest) % 4)
+    nearest = np.clip(number, 0, len(bar_positions) - 1)
+    return np.asarray((bar_positions[nearest] + number - nearest) % 4)
 
 
-def music_runs(onsets: Onsets, spectrum: Spectrum) -> tuple[float, float]:
-    """First and last frame of music: from the first clear onset to the last, or to an end that is cut while loud."""
+def music_extent(onsets: Onsets, spectrum: Spectrum) -> tuple[float, float]:
+    """Return the first and last frame of music: the first and last clear onset, or an end of the file that is loud."""
     clear = np.flatnonzero(onsets.activation > 0.2)
     last_frame = len(onsets.activation) - 1
     if not len(clear):
@@ -119,28 +127,28 @@ def music_runs(onsets: Onsets, spectrum: Spectrum) -> tuple[float, float]:
     return first, float(last_frame if loud[-edge:].mean() > 0.5 else clear[-1])
 
 
-def _on_and_off(beats: Floats) -> tuple[Floats, ...]:
+def _on_and_off_beats(beats: Floats) -> tuple[Floats, ...]:
     return (beats, (beats[:-1] + beats[1:]) / 2) if len(beats) > 1 else ()
 
 
-def _covering(beats: Floats, running: tuple[float, float], end: int) -> tuple[Floats, int]:
-    """Beats from the start to the end of the music: what lies outside is dropped, what lacks is laid on evenly.
+def _cover(beats: Floats, extent: tuple[float, float], last_frame: int) -> tuple[Floats, int]:
+    """Return beats from the start to the end of the music: beats outside are removed, missing ones added evenly.
 
-    Also which of `beats` the first is, counted on below 0 for those laid on.
+    Also the index in `beats` of the first of them, below 0 where it was added.
     """
-    first, last = running
+    first, last = extent
     if len(beats) < 2:
         return beats[:0], 0
-    slack = 0.25 * float(np.median(np.diff(beats)))
-    first, last = max(first - slack, 0.0), min(last + slack, end)
-    ahead = np.arange(beats[0], first, -(beats[1] - beats[0]))[:0:-1]
+    tolerance = 0.25 * float(np.median(np.diff(beats)))
+    first, last = max(first - tolerance, 0.0), min(last + tolerance, last_frame)
+    before = np.arange(beats[0], first, -(beats[1] - beats[0]))[:0:-1]
     after = np.arange(beats[-1], last, beats[-1] - beats[-2])[1:]
-    covering = np.concatenate([ahead, beats, after])
+    covering = np.concatenate([before, beats, after])
     inside = np.flatnonzero((covering >= first) & (covering <= last))
-    return covering[inside], int(inside[0]) - len(ahead) if len(inside) else 0
+    return covering[inside], int(inside[0]) - len(before) if len(inside) else 0
 
 
-def _heard(beats: Floats, bpm: float, onsets: Onsets) -> float:
-    """How much happens on the beats, and how usual the tempo is."""
+def _beat_likelihood(beats: Floats, bpm: float, onsets: Onsets) -> float:
+    """Return a log likelihood: onset strength on the beats, minus the octaves between the tempo and the typical one."""
     on = accents_of(beats, onsets.strength[:, None])[:, 0, 0].mean()
     return float(np.log(on + 1e-9) - 0.35 * abs(np.log2(bpm / TYPICAL_BPM)))

@@ -1,4 +1,4 @@
-"""A song and its analysis go in; a WAV to count along with comes out: the song, quieter, with a click on each beat."""
+"""Write a song with a click on each beat as a WAV file, the song itself at a lower level."""
 
 from __future__ import annotations
 
@@ -24,12 +24,17 @@ if TYPE_CHECKING:
 _SONG_GAIN = 0.5
 _FULL_SCALE = 32_767
 _CLICK_S, _DECAY_S = 0.045, 0.009
-_ONE, _FIVE, _OTHER = (1976.0, 0.45), (1480.0, 0.32), (988.0, 0.18)  # (Hz, peak): none clips on the song at half scale
+# (Hz, peak) of the clicks: with the song at half scale none of them clips.
+_ONE, _FIVE, _OTHER = (1976.0, 0.45), (1480.0, 0.32), (988.0, 0.18)
 
 
 @dataclass(frozen=True)
 class _Clicks:
-    """`onsets` and `stops` in samples, (beats,), increasing and never one upon another; `sounds`: one a count."""
+    """The clicks of a song.
+
+    `onsets` and `stops` (beats,): samples, increasing, without overlap; `counts` (beats,): 1-8; `sounds`: the samples
+    of a click, by count.
+    """
 
     onsets: Ints
     stops: Ints
@@ -37,20 +42,21 @@ class _Clicks:
     sounds: dict[int, Floats]
 
     def within(self, start: int, samples: int) -> Floats:
-        """What is heard of them in a stretch of the song, (samples,)."""
-        heard = np.zeros(samples)
+        """Return the clicks from sample `start` of the song on, (samples,)."""
+        mixed = np.zeros(samples)
         first = int(np.searchsorted(self.stops, start, "right"))
         for n in range(first, int(np.searchsorted(self.onsets, start + samples))):
             a, b = max(start, int(self.onsets[n])), min(start + samples, int(self.stops[n]))
-            heard[a - start : b - start] = self.sounds[self.counts[n]][a - self.onsets[n] : b - self.onsets[n]]
-        return heard
+            mixed[a - start : b - start] = self.sounds[self.counts[n]][a - self.onsets[n] : b - self.onsets[n]]
+        return mixed
 
 
 def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
-    """Write 16 bit stereo at 44100 or 48000 Hz, as long as the song: 6 dB softer, the 1 clicked highest, then the 5.
+    """Write 16 bit stereo at 44100 or 48000 Hz, as long as the song, which is 6 dB softer.
 
-    Time 0 is the container's start, as in the analysis; a click begins on the sample nearest to its beat.
-    Raises `Poison` as decoding does: `not_found`, `not_media`, `no_audio`, `too_long`.
+    The clicks of the 1 are highest in pitch and loudest, then those of the 5. Time 0 is the container's start, as in
+    the analysis; a click begins on the sample nearest to its beat.
+    Raises: `Poison`, as `decode_mono` does (`not_found`, `not_media`, `no_audio`, `too_long`).
     """
     from agents.media.resample import stereo
 
@@ -63,37 +69,37 @@ def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
                 writer.writeframesraw(block)
             samples = writer.tell()
         if not samples:
-            raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
+            raise Poison("no audio in it can be decoded; use a file with music", "no_audio")
 
 
 def _mixed(frames: Iterable[AudioFrame], clicks: _Clicks) -> Iterator[bytes]:
-    """The WAV's frames, little by little."""
-    at = 0
+    """Yield the WAV file's data, one block for each frame."""
+    start = 0
     for frame in frames:
-        heard = _ducked(frame.to_ndarray()) + clicks.within(at, frame.samples)
-        at += frame.samples
-        yield np.round(heard * _FULL_SCALE).astype("<i2").T.tobytes()
+        mixed = _attenuated(frame.to_ndarray()) + clicks.within(start, frame.samples)
+        start += frame.samples
+        yield np.round(mixed * _FULL_SCALE).astype("<i2").T.tobytes()
 
 
-def _ducked(song: npt.NDArray[Any]) -> Floats:
-    """Lossy formats decode to beyond full scale, and floats may be no numbers: neither may drown a click."""
+def _attenuated(song: npt.NDArray[Any]) -> Floats:
+    """Return the song at half scale; lossy formats decode beyond full scale and floats may be NaN, so it is clipped."""
     return np.asarray(_SONG_GAIN * np.clip(np.nan_to_num(song), -1, 1))
 
 
 def _clicks(analysis: AudioAnalysis, rate: int) -> _Clicks:
-    sounds = {count: _sound(*_pitch(count), rate) for count in range(1, 9)}
+    sounds = {count: _sound(*_tone(count), rate) for count in range(1, 9)}
     onsets = np.round(np.array(analysis.beats, float) * rate).astype(np.int64)
     stops = onsets + len(sounds[1])
     stops[:-1] = np.minimum(stops[:-1], onsets[1:])
     return _Clicks(onsets, stops, analysis.counts, sounds)
 
 
-def _pitch(count: int) -> tuple[float, float]:
+def _tone(count: int) -> tuple[float, float]:
     return {1: _ONE, 5: _FIVE}.get(count, _OTHER)
 
 
 def _sound(hertz: float, peak: float, rate: int) -> Floats:
-    """A wooden tick, audible from its very first sample, faded to nothing at its end."""
+    """Return the samples of a wooden click, loud from the first sample, silent at the end."""
     t = np.arange(round(_CLICK_S * rate)) / rate
-    swing = np.cos(2 * np.pi * hertz * t) * np.exp(-t / _DECAY_S)
-    return np.asarray(peak * swing * (1 - t / _CLICK_S))
+    oscillation = np.cos(2 * np.pi * hertz * t) * np.exp(-t / _DECAY_S)
+    return np.asarray(peak * oscillation * (1 - t / _CLICK_S))

@@ -1,4 +1,4 @@
-"""An analysis and what a person knows better go in; the analysis as that person hears it comes out."""
+"""Apply a person's corrections to an analysis."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
 from schemas.base import Corrections
 from schemas.faults import Poison
 
-_JOIN = 0.5  # of a beat: nearer to a tapped beat than that, a found one is the same
+_SAME_BEAT_BEATS = 0.5  # a detected beat that is nearer to a tapped beat than this is the same beat
 
 
 @dataclass(frozen=True)
 class _Beats:
-    """Seconds, increasing, and the count 1-8 of each."""
+    """The beats of a song: `times` (beats,): seconds, increasing; `counts` (beats,): 1-8."""
 
     times: tuple[float, ...]
     counts: tuple[int, ...]
 
-    def where(self, kept: Sequence[bool]) -> _Beats:
-        pairs = [pair for pair, keep in zip(zip(self.times, self.counts, strict=True), kept, strict=True) if keep]
-        return _Beats(tuple(time for time, _ in pairs), tuple(count for _, count in pairs))
+    def where(self, mask: Sequence[bool]) -> _Beats:
+        selected = [n for n, is_selected in zip(range(len(self.times)), mask, strict=True) if is_selected]
+        return _Beats(tuple(self.times[n] for n in selected), tuple(self.counts[n] for n in selected))
 
 
 def corrected(analysis: AudioAnalysis, corrections: Corrections) -> AudioAnalysis:
-    """The analysis with `corrections` applied in the order that they name.
+    """Return the analysis with `corrections` applied in the order of their fields: tempo, beats, count and beat offset.
 
-    Sections keep to the nearest beat, energy to its moment. What a person said is certain. Raises `Poison`
-    (`bad_corrections`) where tapped beats lie outside the song, or fewer than two beats are left.
+    Section borders move to the nearest beat; energy keeps its time. What a person entered has confidence 1.
+    Raises: `Poison` (`bad_corrections`) where tapped beats are outside the song, or fewer than two beats remain.
     """
     beats = _Beats(analysis.beats, analysis.counts)
     if corrections.tempo == "double":
@@ -47,8 +47,8 @@ def corrected(analysis: AudioAnalysis, corrections: Corrections) -> AudioAnalysi
     beats = replace(beats, counts=tuple((c - 1 + corrections.count_offset) % 8 + 1 for c in beats.counts))
     beats = _moved(beats, corrections.beat_offset_ms / 1000, analysis.duration_s)
     if len(beats.times) < 2:
-        raise Poison("with these corrections fewer than two beats are left; give fewer", "bad_corrections")
-    return _said_by_a_person(_on_beats(analysis, beats, corrections.beat_offset_ms / 1000), corrections)
+        raise Poison("with these corrections fewer than two beats remain; use fewer corrections", "bad_corrections")
+    return _with_certainty(_on_beats(analysis, beats, corrections.beat_offset_ms / 1000), corrections)
 
 
 def _doubled(beats: _Beats) -> _Beats:
@@ -60,30 +60,30 @@ def _doubled(beats: _Beats) -> _Beats:
 
 
 def _halved(beats: _Beats, starts_s: Sequence[float]) -> _Beats:
-    """Every second beat, so that bars still begin on one; where a section begins with a 1 the count begins anew."""
-    down = [n for n, count in enumerate(beats.counts) if count in {1, 5}] or [0]
-    nearest = np.asarray(down)[np.maximum(np.searchsorted(down, np.arange(len(beats.times)), side="right") - 1, 0)]
-    kept = beats.where([bool((n - into) % 2 == 0) for n, into in enumerate(nearest)])
+    """Return every second beat, so that bars still begin on one; the count restarts at a section that begins with 1."""
+    downbeats = [n for n, count in enumerate(beats.counts) if count in {1, 5}] or [0]
+    last_downbeat = np.maximum(np.searchsorted(downbeats, np.arange(len(beats.times)), side="right") - 1, 0)
+    half = beats.where([bool((n - into) % 2 == 0) for n, into in enumerate(np.asarray(downbeats)[last_downbeat])])
     starts = set(starts_s)
-    fresh = {time for time, count in zip(kept.times, kept.counts, strict=True) if count == 1 and time in starts}
-    first = next((n for n, count in enumerate(kept.counts) if count == 1), 0)
+    restarts = {time for time, count in zip(half.times, half.counts, strict=True) if count == 1 and time in starts}
+    first = next((n for n, count in enumerate(half.counts) if count == 1), 0)
     counts = [(n - first) % 8 + 1 for n in range(first + 1)]
-    for time in kept.times[first + 1 :]:
-        counts.append(1 if time in fresh else counts[-1] % 8 + 1)
-    return replace(kept, counts=tuple(counts))
+    for time in half.times[first + 1 :]:
+        counts.append(1 if time in restarts else counts[-1] % 8 + 1)
+    return replace(half, counts=tuple(counts))
 
 
 def _tapped(beats: _Beats, corrections: Corrections, duration_s: float) -> _Beats:
-    """The tapped beats where there are any, the found ones before and after."""
+    """Return the tapped beats, and the detected beats before and after them."""
     taps = corrections.beats
     if taps[-1] > duration_s:
         raise Poison(
             f"the tapped beats end at {taps[-1]:.1f} s, the song at {duration_s:.1f} s: are they of this song?",
             "bad_corrections",
         )
-    slack = _JOIN * min(median(np.diff(times).tolist()) for times in (taps, beats.times))
-    before = beats.where([time < taps[0] - slack for time in beats.times])
-    after = beats.where([time > taps[-1] + slack for time in beats.times])
+    distance_s = _SAME_BEAT_BEATS * min(median(np.diff(times).tolist()) for times in (taps, beats.times))
+    before = beats.where([time < taps[0] - distance_s for time in beats.times])
+    after = beats.where([time > taps[-1] + distance_s for time in beats.times])
     counts = corrections.counts or tuple(n % 8 + 1 for n in range(len(taps)))
     return _Beats(before.times + taps + after.times, before.counts + counts + after.counts)
 
@@ -111,7 +111,7 @@ def _on_beats(analysis: AudioAnalysis, beats: _Beats, moved_s: float) -> AudioAn
 
 
 def _snapped(analysis: AudioAnalysis, beats: Floats, moved_s: float) -> tuple[Section, ...]:
-    """Each section from the beat nearest to its start to that of the next; one that no beat is left for is left out."""
+    """Return the sections, each starting on the beat nearest to its start, without those that contain no beat."""
     nearest = [float(beats[np.abs(beats - section.start_s - moved_s).argmin()]) for section in analysis.sections[1:]]
     edges = pairwise([0.0, *nearest, analysis.duration_s])
     return tuple(
@@ -122,15 +122,15 @@ def _snapped(analysis: AudioAnalysis, beats: Floats, moved_s: float) -> tuple[Se
 
 
 def _moved_doubt(doubt: Doubt, by_s: float, duration_s: float) -> Doubt:
-    """From and to the ends of a song it reaches as before."""
+    """Return the doubt moved by `by_s`; what is at the start or the end of the song stays there."""
     start, end = (time if time in {0.0, duration_s} else time + by_s for time in (doubt.start_s, doubt.end_s))
     return doubt.model_copy(update={"start_s": max(start, 0.0), "end_s": min(end, duration_s)})
 
 
-def _said_by_a_person(analysis: AudioAnalysis, corrections: Corrections) -> AudioAnalysis:
-    """What a person tapped is certain, and so is the 1 that a person moved."""
+def _with_certainty(analysis: AudioAnalysis, corrections: Corrections) -> AudioAnalysis:
+    """Return the analysis with confidence 1 where a person tapped, and in the 1 if a person moved it."""
     sections = tuple(
-        section.model_copy(update={"confidence": 1.0}) if _covered(section, corrections) else section
+        section.model_copy(update={"confidence": 1.0}) if _is_tapped(section, corrections) else section
         for section in analysis.sections
     )
     counted = corrections.count_offset != 0
@@ -138,14 +138,14 @@ def _said_by_a_person(analysis: AudioAnalysis, corrections: Corrections) -> Audi
     taps = corrections.beats
     share = fmean(taps[0] <= beat <= taps[-1] for beat in analysis.beats) if taps else 0.0
     sure = {kind: 1.0 if counted and kind != "beat_confidence" else c + share * (1 - c) for kind, c in kinds.items()}
-    doubts = (d for d in analysis.doubts if not _covered(d, corrections) and (d.about == "beats" or not counted))
+    doubts = (d for d in analysis.doubts if not _is_tapped(d, corrections) and (d.about == "beats" or not counted))
     beats = [sum(s.start_s <= beat < s.end_s for beat in analysis.beats) for s in sections]
-    whole = fmean([s.confidence for s in sections], beats)
-    told = {"sections": sections, "doubts": tuple(doubts), "confidence": round(whole, 4)}
-    return analysis.model_copy(update=told | {kind: round(value, 4) for kind, value in sure.items()})
+    confidence = fmean([s.confidence for s in sections], beats)
+    update = {"sections": sections, "doubts": tuple(doubts), "confidence": round(confidence, 4)}
+    return analysis.model_copy(update=update | {kind: round(value, 4) for kind, value in sure.items()})
 
 
-def _covered(part: Section | Doubt, corrections: Corrections) -> bool:
-    """Whether most of it was tapped."""
+def _is_tapped(part: Section | Doubt, corrections: Corrections) -> bool:
+    """Return whether more than half of the part lies between the first and the last tapped beat."""
     first, last = (*corrections.beats[:1], *corrections.beats[-1:]) or (0.0, 0.0)
     return min(part.end_s, last) - max(part.start_s, first) > 0.5 * (part.end_s - part.start_s)

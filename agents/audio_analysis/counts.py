@@ -1,4 +1,4 @@
-"""Bars and the sections they form go in; what a dancer counts on each beat, 1 to 8, comes out."""
+"""Compute what a dancer counts on each beat, 1 to 8, from the bars and the sections they form."""
 
 from __future__ import annotations
 
@@ -6,21 +6,22 @@ import numpy as np
 
 from agents.arrays import Ints
 
-_LAST = 3  # beats into a bar of four
+_LAST_BEAT = 3  # index in a bar of four
 
 
-def counts_of(beats: int, first: Ints, starts: list[int]) -> Ints:
-    """The count of each of `beats` beats: bars (`first`: their first beats) go 1, 5, 1, 5 from each section's start.
+def counts_of(beats: int, first_beats: Ints, starts: list[int]) -> Ints:
+    """Return the count of each beat, (beats,): bars begin on 1, 5, 1, 5, … from each section's start.
 
-    Before the first bar the count runs back from 1, after the last it runs on. Beats too many within a bar stay on its
-    last count, 4 or 8, so that no 1 or 5 is counted but where a bar begins.
+    `beats`: their number; `first_beats` (bars,): index of each bar's first beat; `starts`: each section's first bar.
+    Before the first bar the count runs backwards from 1; after the last it continues. Surplus beats in a bar repeat
+    its last count, 4 or 8, so that 1 and 5 are counted only where a bar begins.
     """
-    if not len(first):
+    if not len(first_beats):
         return np.arange(beats) % 8 + 1
-    section = np.searchsorted(starts, np.arange(len(first)), side="right") - 1
-    half = (np.arange(len(first)) - np.asarray(starts)[section]) % 2
-    bar = np.searchsorted(first, np.arange(beats), side="right") - 1
+    section = np.searchsorted(starts, np.arange(len(first_beats)), side="right") - 1
+    half = (np.arange(len(first_beats)) - np.asarray(starts)[section]) % 2
+    bar = np.searchsorted(first_beats, np.arange(beats), side="right") - 1
     nearest = np.maximum(bar, 0)
-    into = np.arange(beats) - first[nearest]
-    into = np.where(nearest < len(first) - 1, np.minimum(into, _LAST), into)
-    return np.asarray((4 * half[nearest] + into) % 8 + 1)
+    position = np.arange(beats) - first_beats[nearest]
+    position = np.where(nearest < len(first_beats) - 1, np.minimum(position, _LAST_BEAT), position)
+    return np.asarray((4 * half[nearest] + position) % 8 + 1)

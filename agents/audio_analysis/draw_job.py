@@ -1,4 +1,4 @@
-"""An analysed song comes in; a picture of it, or the song with clicks on its beats, comes out as a file."""
+"""The job that draws an analysed song: a picture of the analysis, and the song with clicks on its beats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from schemas.base import Model, Name, Sha256
 
 
 class DrawSong(Model):
-    """What to show of a song of the media store, and the files to write: a PNG and a WAV."""
+    """A song in the media store, its analysis, and the files to write: `plot` (PNG), `click` (WAV) or both."""
 
     sha256: Sha256
     title: Name
@@ -20,20 +20,20 @@ class DrawSong(Model):
 
 
 class DrawnSong(Model):
-    """The files are written."""
+    """The result of `DrawSong`: the requested files are written."""
 
 
-def _show(asked: DrawSong, tools: Tools) -> DrawnSong:
-    song = tools.media.path(asked.sha256)
-    if asked.plot:
+def _draw(request: DrawSong, tools: Tools) -> DrawnSong:
+    song = tools.media.path(request.sha256)
+    if request.plot:
         from agents.audio_analysis.plot.draw import draw
 
-        draw(song, asked.analysis, asked.title, asked.plot)
-    if asked.click:
+        draw(song, request.analysis, request.title, request.plot)
+    if request.click:
         from agents.audio_analysis.click import write_click
 
-        write_click(song, asked.analysis, asked.click)
+        write_click(song, request.analysis, request.click)
     return DrawnSong()
 
 
-DRAW_SONG = Job(name="draw_song", takes=DrawSong, result=DrawnSong, work=_show)
+DRAW_SONG = Job(name="draw_song", takes=DrawSong, result=DrawnSong, work=_draw)

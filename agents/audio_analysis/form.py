@@ -1,4 +1,4 @@
-"""Bars go in; the form of the piece comes out: its sections, what is played in each, and which are the same music."""
+"""Find the form of a piece: its sections, their rhythms and labels, and which of them repeat."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ import numpy as np
 
 from agents.arrays import Ints
 from agents.audio_analysis.bars import Bars
-from agents.audio_analysis.repetition import repeats
-from agents.audio_analysis.sections import Label, Rhythm, labels, rhythms, split
+from agents.audio_analysis.repetition import repeat_groups
+from agents.audio_analysis.sections import Label, Rhythm, labels, rhythms, section_starts
 
 
 @dataclass(frozen=True)
 class Form:
-    """`starts`: the first bar of each section; `edges` (sections + 1,): the first beat of each, and the number of
-    beats; and for each section its rhythm, its label and the number of its music, which sections that repeat share."""
+    """The sections of a piece.
+
+    `starts`: the first bar of each section; `edges` (sections + 1,): the first beat of each, and the number of beats;
+    `rhythms`, `labels` and `repeat_groups`: one for each section; sections that repeat have the same group.
+    """
 
     starts: list[int]
     edges: Ints
@@ -24,15 +27,15 @@ class Form:
     repeat_groups: list[int]
 
     def spans(self) -> list[tuple[int, int]]:
-        """The first beat of each section, and of the next."""
+        """Return the first beat of each section, and that of the next."""
         return list(zip(self.edges[:-1].tolist(), self.edges[1:].tolist(), strict=True))
 
 
 def form_of(bars: Bars, beats: int) -> Form:
-    """The form of a piece of so many `beats`; one without a whole bar is one verse without rhythm."""
-    if not len(bars.first):
+    """Return the form of a piece with that number of `beats`; without any whole bar, it is one verse without rhythm."""
+    if not len(bars.first_beats):
         return Form([], np.array([0, beats]), ["none"], ["verse"], [0])
-    starts = split(bars)
+    starts = section_starts(bars)
     played = rhythms(bars, starts)
-    edges = np.array([0, *bars.first[starts[1:]], beats])
-    return Form(starts, edges, played, labels(bars, starts, played), repeats(bars, starts, played))
+    edges = np.array([0, *bars.first_beats[starts[1:]], beats])
+    return Form(starts, edges, played, labels(bars, starts, played), repeat_groups(bars, starts, played))

@@ -1,4 +1,4 @@
-"""What an analysis depends on."""
+"""The input of an analysis."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from schemas.song_accepted import SongAccepted
 
 
 class SongToAnalyze(Model):
-    """A song of the media store. Corrections are applied after the analysis, which they do not change."""
+    """A song in the media store. Corrections are no input: they are applied to the finished analysis."""
 
     sha256: Sha256
 
 
 def song_to_analyze(event: SongAccepted, tools: Tools) -> SongToAnalyze:
-    """Return what the analysis of an event depends on."""
+    """Return the input of the analysis of an event's song."""
     del tools
     return SongToAnalyze(sha256=event.song.sha256)

@@ -1,4 +1,4 @@
-"""Beats and what begins on and between them go in; each beat's place in the bar of four comes out."""
+"""Find each beat's position in its bar of four from the accents and chord changes on and between the beats."""
 
 from __future__ import annotations
 
@@ -22,39 +22,46 @@ _PATTERN = np.array(
     ]
 )
 _BAND_WEIGHTS = np.array([1.0, 1.4, 0.6, 0.3, 0.6])
-CHORD_SPEAKS_FOR = np.array([1, -1 / 3, -1 / 3, -1 / 3])  # for place 0 and, a third as much, against the rest
+# A chord change is evidence for bar position 0 and, a third as strong, against each other position.
+CHORD_EVIDENCE = np.array([1, -1 / 3, -1 / 3, -1 / 3])
 _CHORD_WEIGHT = 1.5
-_JUMP_COST = 14.0
-_LEAST_SPREAD = 0.03
+_JUMP_COST = 14.0  # of a bar that has fewer or more than four beats
+_MIN_NOVELTY_SPREAD = 0.03
 
 
 @dataclass(frozen=True)
 class Meter:
-    """`place` (beats,): 0-3 in the bar; `support` (beats, 4): evidence for each place; `fit`: how well the accents
-    match the pattern at the places chosen, in standard deviations."""
+    """The position of each beat in its bar.
 
-    place: Ints
+    `bar_positions` (beats,): 0-3; `support` (beats, 4): evidence for each position; `fit`: how well the accents match
+    the pattern at the chosen positions, in standard deviations.
+    """
+
+    bar_positions: Ints
     support: Floats
     fit: float
 
 
-def meter_of(beats: Floats, flux: Floats, chroma: Floats, place: Ints | None = None) -> Meter:
-    """The bars of four that fit accents and chord changes best, or those of `place`. `beats` in frames, two or more."""
+def meter_of(beats: Floats, flux: Floats, chroma: Floats, bar_positions: Ints | None = None) -> Meter:
+    """Return the meter at `bar_positions`, or else at the best fit to accents and chord changes.
+
+    `beats` (beats,): frames, at least two; `flux` (frames, bands); `chroma` (frames, 12).
+    """
     accents = accents_of(beats, flux)
     support = accent_support(accents).sum(1) + _chord_support(beats, chroma)
-    place = best_path(support, _bar_jumps()) if place is None else place
-    return Meter(place, support, _fit(accents, place, flux))
+    bar_positions = best_path(support, _bar_jumps()) if bar_positions is None else bar_positions
+    return Meter(bar_positions, support, _fit(accents, bar_positions, flux))
 
 
 def accents_of(beats: Floats, flux: Floats, parts: int = 2, radius: int = 3) -> Floats:
-    """The strongest flux within `radius` frames of each beat and of the even parts after it, (beats, parts, bands)."""
+    """Return the maximum flux within `radius` frames of each beat and of its equal parts, (beats, parts, bands)."""
     length = np.diff(beats, append=2 * beats[-1] - beats[-2])
-    at = beats[:, None] + length[:, None] * np.arange(parts) / parts
-    return np.asarray(moving_max(flux, radius)[np.clip(np.round(at).astype(int), 0, len(flux) - 1)])
+    frames = beats[:, None] + length[:, None] * np.arange(parts) / parts
+    return np.asarray(moving_max(flux, radius)[np.clip(np.round(frames).astype(int), 0, len(flux) - 1)])
 
 
 def beat_means(beats: Floats, values: Floats) -> Floats:
-    """The mean of the frames from each beat to the next, (beats, ...)."""
+    """Return the mean of the frames from each beat to the next, (beats, ...)."""
     first = np.clip(np.round(beats).astype(int), 0, len(values) - 1)
     last = np.append(first[1:], min(2 * first[-1] - first[-2], len(values)))
     total = np.concatenate([np.zeros_like(values[:1], float), np.cumsum(values, axis=0, dtype=float)])
@@ -63,55 +70,58 @@ def beat_means(beats: Floats, values: Floats) -> Floats:
 
 
 def chord_changes(chroma: Floats, width: int) -> Floats:
-    """How much the harmony of `width` rows (beats or bars) before differs from that from here on: 0-1, (rows,)."""
+    """Return the harmonic distance of the `width` rows (beats, bars or frames) before each row from those from it on.
+
+    (rows,), 0-1; 1 minus the cosine similarity, 0 for the first row.
+    """
     total = np.concatenate([np.zeros_like(chroma[:1]), np.cumsum(chroma, axis=0)])
-    here = np.arange(len(chroma))
-    before = total[here] - total[np.maximum(here - width, 0)]
-    after = total[np.minimum(here + width, len(chroma))] - total[here]
-    return np.asarray(np.where(here > 0, 1 - (unit(before) * unit(after)).sum(1), 0.0))
+    row = np.arange(len(chroma))
+    before = total[row] - total[np.maximum(row - width, 0)]
+    after = total[np.minimum(row + width, len(chroma))] - total[row]
+    return np.asarray(np.where(row > 0, 1 - (unit(before) * unit(after)).sum(1), 0.0))
 
 
 def novelty(chroma: Floats, width: int) -> Floats:
-    """The changes of harmony, from their mean over the piece and in units of their standard deviation, (rows,).
+    """Return the chord changes minus their mean over the piece, in units of their standard deviation, (rows,).
 
-    0 within `width` of the ends, where too little is heard on one side to compare.
+    0 within `width` of the ends, where one side is too short to compare.
     """
     change = np.zeros(len(chroma))
     inside = slice(width, max(len(chroma) - width, width))
-    heard = chord_changes(chroma, width)[inside]
-    if len(heard):
-        change[inside] = (heard - heard.mean()) / (heard.std() + _LEAST_SPREAD)
+    inner = chord_changes(chroma, width)[inside]
+    if len(inner):
+        change[inside] = (inner - inner.mean()) / (inner.std() + _MIN_NOVELTY_SPREAD)
     return change
 
 
 def unit(rows: Floats) -> Floats:
-    """Each row at length 1, zeros staying zeros."""
+    """Return each row scaled to length 1; zeros stay zeros."""
     return np.asarray(rows / (np.linalg.norm(rows, axis=-1, keepdims=True) + 1e-9))
 
 
 def _bar_jumps() -> Floats:
-    onward = np.roll(np.eye(4), 1, axis=1)
-    return np.asarray(-_JUMP_COST * (1 - onward))
+    next_position = np.roll(np.eye(4), 1, axis=1)
+    return np.asarray(-_JUMP_COST * (1 - next_position))
 
 
 def accent_support(accents: Floats) -> Floats:
-    """How well what sounds fits bachata's pattern at each place.
+    """Return how well accents fit bachata's pattern at each bar position.
 
-    (beats, parts, bands), a beat and its half, gives (beats, parts, 4); (frames, bands) gives both parts for each
-    frame, (frames, 2, 4).
+    (beats, parts, bands), the parts being a beat and its half, gives (beats, parts, 4); (frames, bands) gives both
+    parts for each frame, (frames, 2, 4).
     """
     over = tuple(range(accents.ndim - 1))
-    weighed = (accents - accents.mean(over)) / (accents.std(over) + 1e-9) * _BAND_WEIGHTS
+    weighted = (accents - accents.mean(over)) / (accents.std(over) + 1e-9) * _BAND_WEIGHTS
     pattern = (_PATTERN - _PATTERN.mean(1, keepdims=True)).reshape(5, 4, 2)
-    return np.asarray(np.einsum("npb,bcp->npc" if accents.ndim == 3 else "nb,bcp->npc", weighed, pattern))
+    return np.asarray(np.einsum("npb,bcp->npc" if accents.ndim == 3 else "nb,bcp->npc", weighted, pattern))
 
 
 def _chord_support(beats: Floats, chroma: Floats) -> Floats:
     change = novelty(unit(beat_means(beats, chroma)), 2)
-    return np.asarray(_CHORD_WEIGHT * change[:, None] * CHORD_SPEAKS_FOR)
+    return np.asarray(_CHORD_WEIGHT * change[:, None] * CHORD_EVIDENCE)
 
 
-def _fit(accents: Floats, place: Ints, flux: Floats) -> float:
-    pattern = (_PATTERN - _PATTERN.mean(1, keepdims=True)).reshape(5, 4, 2)[:, place]
+def _fit(accents: Floats, bar_positions: Ints, flux: Floats) -> float:
+    pattern = (_PATTERN - _PATTERN.mean(1, keepdims=True)).reshape(5, 4, 2)[:, bar_positions]
     normal = (accents - flux.mean(0)) / (flux.std(0) + 1e-9)
-    return float(np.einsum("npb,bnp,b->", normal, pattern, _BAND_WEIGHTS) / len(place))
+    return float(np.einsum("npb,bnp,b->", normal, pattern, _BAND_WEIGHTS) / len(bar_positions))

@@ -1,4 +1,4 @@
-"""A spectrum goes in; how strongly something begins, frame by frame and band by band, comes out."""
+"""Measure onset strength per frame and frequency band."""
 
 from __future__ import annotations
 
@@ -18,15 +18,20 @@ BANDS_HZ = (
     (4000, 10500),  # güira
 )
 _BAND_WEIGHTS = np.array([1.0, 1.0, 1.0, 0.7, 1.0], np.float32)
-_LAG = 2
-_NEARBY_S = 2.0
+_LAG_FRAMES = 2
+_NORMALIZATION_S = 8
+_PERCUSSION_WINDOW_S = 2.0
 
 
 @dataclass(frozen=True)
 class Onsets:
-    """`flux` (frames, 5): rises per band, evened out over 8 s; `level` (frames, 5): log magnitude per band;
-    `strength` (frames,): all bands together; `activation` (frames,): the same, 0-0.8; `attack` (frames,): like it,
-    of plain magnitudes, which tell better when a stroke falls, though not so well that it does."""
+    """Onset strength of each frame.
+
+    `flux` (frames, 5): rises per band, normalized by their RMS over 8 s; `level` (frames, 5): log magnitude per band;
+    `strength` (frames,): weighted sum of all bands' flux; `activation` (frames,): `strength` scaled to 0-0.8;
+    `attack` (frames,): like `activation`, but from linear magnitudes, which locate a stroke in time more exactly
+    though they detect it less reliably.
+    """
 
     flux: Floats
     level: Floats
@@ -36,18 +41,19 @@ class Onsets:
 
     @cached_property
     def percussion(self) -> Floats:
-        """How much of its usual güira is heard at each frame, (frames,): 0 at the noise floor, 1 in the full band."""
+        """Return the güira's level relative to the piece, (frames,): 0 at the noise floor, 1 with the full band."""
         guira = np.expm1(self.level[:, -1])
-        floor, full = np.percentile(guira, 3), np.percentile(moving_mean(guira, round(_NEARBY_S * FRAME_RATE)), 90)
+        smoothed = moving_mean(guira, round(_PERCUSSION_WINDOW_S * FRAME_RATE))
+        floor, full = np.percentile(guira, 3), np.percentile(smoothed, 90)
         return np.asarray((guira - floor) / (full - floor + 1e-6))
 
 
 def onsets_of(spectrum: Spectrum) -> Onsets:
-    """Superflux per band (Böck & Widmer, DAFx 2013) on log mel magnitudes, scaled to the piece's own loudness."""
+    """Return SuperFlux per band (Böck & Widmer, DAFx 2013) of log mel magnitudes relative to the piece's loudness."""
     log_mel = log_magnitude(spectrum)
-    flux = _evened(_by_band(_rises(log_mel)))
+    flux = _normalized(_by_band(_rises(log_mel)))
     strength = flux @ _BAND_WEIGHTS
-    attack = _evened(_by_band(_rises(spectrum.mel))) @ _BAND_WEIGHTS
+    attack = _normalized(_by_band(_rises(spectrum.mel))) @ _BAND_WEIGHTS
     return Onsets(flux, _by_band(log_mel), strength, _scaled(strength), _scaled(attack))
 
 
@@ -57,7 +63,7 @@ def _scaled(strength: Floats) -> Floats:
 
 
 def log_magnitude(spectrum: Spectrum) -> Floats:
-    """log(1 + 240 x / m) of the mel magnitudes x, m being the median loudness of the frames that sound."""
+    """Return log(1 + 240 x / m) of the mel magnitudes x, m being the median loudness of frames that are not silent."""
     loud = spectrum.loudness()
     sounding = loud[loud > 1e-3 * loud.max()]
     scale = np.float32(240 / (np.median(sounding) if len(sounding) else 1.0))
@@ -65,7 +71,7 @@ def log_magnitude(spectrum: Spectrum) -> Floats:
 
 
 def moving_mean(values: Floats, width: int) -> Floats:
-    """The mean over `width` frames around each, (frames, ...); fewer at the ends."""
+    """Return the mean of the `width` frames around each frame, (frames, ...); of fewer at the ends."""
     total = np.concatenate([np.zeros_like(values[:1], float), np.cumsum(values, axis=0, dtype=float)])
     first = np.maximum(np.arange(len(values)) - width // 2, 0)
     last = np.minimum(first + width, len(values))
@@ -74,7 +80,7 @@ def moving_mean(values: Floats, width: int) -> Floats:
 
 
 def moving_max(values: Floats, radius: int) -> Floats:
-    """The largest of each frame and its `radius` neighbours on either side, (frames, ...)."""
+    """Return the maximum of each frame and its `radius` neighbours on each side, (frames, ...)."""
     best = values.copy()
     for shift in range(1, radius + 1):
         np.maximum(best[shift:], values[:-shift], out=best[shift:])
@@ -85,7 +91,7 @@ def moving_max(values: Floats, radius: int) -> Floats:
 def _rises(log_mel: Floats) -> Floats:
     rises = np.zeros_like(log_mel)
     before = moving_max(log_mel.T, 1).T
-    np.maximum(log_mel[_LAG:] - before[:-_LAG], 0, out=rises[_LAG:])
+    np.maximum(log_mel[_LAG_FRAMES:] - before[:-_LAG_FRAMES], 0, out=rises[_LAG_FRAMES:])
     return rises
 
 
@@ -99,7 +105,7 @@ def _by_band(values: Floats) -> Floats:
     return np.stack([values[:, band].mean(1) for band in _bands()], 1)
 
 
-def _evened(flux: Floats) -> Floats:
-    nearby = np.sqrt(moving_mean(flux**2, int(8 * FRAME_RATE)))
+def _normalized(flux: Floats) -> Floats:
+    local = np.sqrt(moving_mean(flux**2, int(_NORMALIZATION_S * FRAME_RATE)))
     overall = np.sqrt((flux**2).mean(0))
-    return np.asarray(flux / (nearby + 0.02 * overall + 1e-6))
+    return np.asarray(flux / (local + 0.02 * overall + 1e-6))

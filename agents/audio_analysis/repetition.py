@@ -1,4 +1,4 @@
-"""Bars and the sections they form go in; which sections are the same music again comes out."""
+"""Find the sections that repeat the same music."""
 
 from __future__ import annotations
 
@@ -7,26 +7,27 @@ import numpy as np
 from agents.audio_analysis.bars import Bars
 from agents.audio_analysis.sections import Rhythm, section_spans
 
-_ALIKE = -1.5
+_MIN_SIMILARITY = -1.5
 
 
-def repeats(bars: Bars, starts: list[int], played: list[Rhythm]) -> list[int]:
-    """A number for each section, from 0 as they come: those of one number play one rhythm in one sound and harmony.
+def repeat_groups(bars: Bars, starts: list[int], played: list[Rhythm]) -> list[int]:
+    """Return a group number for each section, from 0 in order of appearance.
 
-    A section is compared with each before it, and takes the number of the likest where that is like enough. The
-    figure parts sections of one name from others best in songs with truth: 93 % of pairs by F.
+    Sections of one group have the same rhythm, timbre and harmony: a section is compared with each before it, and
+    joins the group of the most similar one if it is similar enough. The threshold separates sections of the same name
+    from others best in songs with known truth: 93 % of pairs by F measure.
     """
-    likeness = _likeness(bars, starts)
-    numbers: list[int] = []
-    for here, rhythm in enumerate(played):
-        before = [there for there in range(here) if played[there] == rhythm and likeness[here][there] > _ALIKE]
-        likest = max(before, key=lambda there: likeness[here][there], default=None)
-        numbers.append(max(numbers, default=-1) + 1 if likest is None else numbers[likest])
-    return numbers
+    similarity = _similarities(bars, starts)
+    groups: list[int] = []
+    for n, rhythm in enumerate(played):
+        earlier = [k for k in range(n) if played[k] == rhythm and similarity[n][k] > _MIN_SIMILARITY]
+        nearest = max(earlier, key=lambda k: similarity[n][k], default=None)
+        groups.append(max(groups, default=-1) + 1 if nearest is None else groups[nearest])
+    return groups
 
 
-def _likeness(bars: Bars, starts: list[int]) -> list[list[float]]:
-    """Of each section with each before it: how close their mean features are, and their chords bar by bar."""
+def _similarities(bars: Bars, starts: list[int]) -> list[list[float]]:
+    """Return the similarity of each section to each before it: chords bar by bar, minus distance of mean features."""
     spans = section_spans(bars, starts)
     features = bars.features
     means = [features[a:b].mean(0) for a, b in spans]
@@ -34,9 +35,9 @@ def _likeness(bars: Bars, starts: list[int]) -> list[list[float]]:
     chords /= np.linalg.norm(chords, axis=1, keepdims=True) + 1e-9
     return [
         [
-            float((chords[a : a + n] * chords[c : c + n]).sum(1).mean() - np.linalg.norm(means[here] - means[there]))
-            for there, (c, d) in enumerate(spans[:here])
+            float((chords[a : a + n] * chords[c : c + n]).sum(1).mean() - np.linalg.norm(means[late] - means[early]))
+            for early, (c, d) in enumerate(spans[:late])
             if (n := min(b - a, d - c))
         ]
-        for here, (a, b) in enumerate(spans)
+        for late, (a, b) in enumerate(spans)
     ]

@@ -1,4 +1,4 @@
-"""Blocks of samples go in; one mel spectrogram and one chromagram come out, which everything else is made from."""
+"""Compute the mel spectrogram and the chromagram of a recording, from which everything else is computed."""
 
 from __future__ import annotations
 
@@ -12,30 +12,33 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Floats
-from agents.audio_analysis.decode import RATE
+from agents.audio_analysis.decode import SAMPLE_RATE_HZ
 
 N_FFT = 1024
-HOP = 220
-FRAME_RATE = RATE / HOP
+HOP_SAMPLES = 220
+FRAME_RATE = SAMPLE_RATE_HZ / HOP_SAMPLES  # frames per second
 N_MEL = 64
-_BATCH = 512
+_BATCH_FRAMES = 512
 
 
 @dataclass(frozen=True)
 class Spectrum:
-    """`mel` (frames, 64) and `chroma` (frames, 12): magnitudes; frame i is centred on i / FRAME_RATE seconds."""
+    """The spectra of a recording.
+
+    `mel` (frames, 64) and `chroma` (frames, 12): magnitudes; frame i is centred on i / FRAME_RATE seconds.
+    """
 
     mel: Floats
     chroma: Floats
     duration_s: float
 
     def loudness(self) -> Floats:
-        """Root of each frame's energy, (frames,); blind to DC."""
+        """Return the root of each frame's energy, (frames,), without DC."""
         return np.asarray(np.sqrt((self.mel**2).sum(1)))
 
 
 def spectrum_of(blocks: Iterable[Floats]) -> Spectrum:
-    """The spectra of a piece of sound, holding no more of its samples than a block at a time."""
+    """Return the spectra of a recording; only one block of its samples is in memory at a time."""
     samples = 0
 
     def counted() -> Iterator[Floats]:
@@ -45,22 +48,22 @@ def spectrum_of(blocks: Iterable[Floats]) -> Spectrum:
             yield block
 
     transform = _Transform()
-    banded = [transform.magnitudes(frames) @ _filters() for frames in _framed(counted())]
-    bands = np.concatenate([np.empty((0, N_MEL + 12), np.float32), *banded])
-    return Spectrum(bands[:, :N_MEL], bands[:, N_MEL:], samples / RATE)
+    batches = [transform.magnitudes(frames) @ _filters() for frames in _framed(counted())]
+    bands = np.concatenate([np.empty((0, N_MEL + 12), np.float32), *batches])
+    return Spectrum(bands[:, :N_MEL], bands[:, N_MEL:], samples / SAMPLE_RATE_HZ)
 
 
 class _Transform:
-    """The Fourier transform of a batch of windows, again and again in the same memory: new pages cost as much."""
+    """The Fourier transform of batches of windows, in reused memory: new memory pages cost as much as the transform."""
 
     def __init__(self) -> None:
-        self._windowed = np.empty((_BATCH, N_FFT), np.float32)
-        # Any: NumPy's types know results in double precision only
-        self._bins: npt.NDArray[Any] = np.empty((_BATCH, N_FFT // 2 + 1), np.complex64)
-        self._magnitudes = np.empty((_BATCH, N_FFT // 2 + 1), np.float32)
+        self._windowed = np.empty((_BATCH_FRAMES, N_FFT), np.float32)
+        # Any: NumPy's types have only double precision here
+        self._bins: npt.NDArray[Any] = np.empty((_BATCH_FRAMES, N_FFT // 2 + 1), np.complex64)
+        self._magnitudes = np.empty((_BATCH_FRAMES, N_FFT // 2 + 1), np.float32)
 
     def magnitudes(self, frames: Floats) -> Floats:
-        """(frames, 513), until the next call."""
+        """Return the magnitudes (frames, 513); the next call overwrites them."""
         count = len(frames)
         np.multiply(frames, _window(), out=self._windowed[:count])
         np.fft.rfft(self._windowed[:count], axis=1, out=self._bins[:count])
@@ -69,17 +72,17 @@ class _Transform:
 
 
 def _framed(blocks: Iterable[Floats]) -> Iterator[Floats]:
-    """Windows of N_FFT samples every HOP, in batches; half a window of silence at both ends centres them."""
+    """Yield windows of N_FFT samples every HOP_SAMPLES, in batches, centred by half a window of silence at the ends."""
     edge = np.zeros(N_FFT // 2, np.float32)
-    held = np.empty(0, np.float32)
+    buffer = np.empty(0, np.float32)
     for block in chain([edge], blocks, [edge]):
-        held = np.concatenate([held, block])
-        if len(held) < N_FFT:
+        buffer = np.concatenate([buffer, block])
+        if len(buffer) < N_FFT:
             continue
-        windows = np.lib.stride_tricks.sliding_window_view(held, N_FFT)[::HOP]
-        for first in range(0, len(windows), _BATCH):
-            yield windows[first : first + _BATCH]
-        held = held[len(windows) * HOP :]
+        windows = np.lib.stride_tricks.sliding_window_view(buffer, N_FFT)[::HOP_SAMPLES]
+        for first in range(0, len(windows), _BATCH_FRAMES):
+            yield windows[first : first + _BATCH_FRAMES]
+        buffer = buffer[len(windows) * HOP_SAMPLES :]
 
 
 @cache
@@ -93,12 +96,12 @@ def _window() -> Floats:
 
 
 def _bin_hz() -> Floats:
-    return np.arange(N_FFT // 2 + 1) * RATE / N_FFT
+    return np.arange(N_FFT // 2 + 1) * SAMPLE_RATE_HZ / N_FFT
 
 
 @cache
 def mel_centres() -> Floats:
-    """The centre of each mel band in Hz, (64,), 30-10500 Hz apart by even steps of 2595 log10(1 + f / 700)."""
+    """Return the centre of each mel band in Hz, (64,): 30-10500 Hz in equal steps of 2595 log10(1 + f / 700)."""
     return _mel_edges()[1:-1]
 
 
@@ -109,18 +112,18 @@ def _mel_edges() -> Floats:
 
 @cache
 def mel_filters() -> Floats:
-    """Triangles that sum to 1, (513, 64); a band narrower than a bin takes the nearest one."""
+    """Return triangular filters that sum to 1, (513, 64); a band narrower than a bin uses the nearest bin."""
     low, mid, high = (_mel_edges()[k : k + N_MEL, None] for k in range(3))
     hz = _bin_hz()[None]
     weights = np.maximum(0, np.minimum((hz - low) / (mid - low), (high - hz) / (high - mid)))
     for band in np.flatnonzero(weights.sum(1) == 0):
-        weights[band, round(float(mid[band, 0]) * N_FFT / RATE)] = 1
+        weights[band, round(float(mid[band, 0]) * N_FFT / SAMPLE_RATE_HZ)] = 1
     return np.ascontiguousarray((weights / weights.sum(1, keepdims=True)).T, dtype=np.float32)
 
 
 @cache
 def _chroma_filters() -> Floats:
-    """Bins of 190-2000 Hz folded to the twelve pitch classes (C = 0), (513, 12); below, a bin spans several."""
+    """Return filters that fold 190-2000 Hz to 12 pitch classes (C = 0), (513, 12); below, one bin spans several."""
     hz = _bin_hz()
     weights = np.zeros((len(hz), 12), np.float32)
     used = np.flatnonzero((hz > 190) & (hz < 2000))

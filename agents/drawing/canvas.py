@@ -1,4 +1,4 @@
-"""Draw shapes and text on a matplotlib figure, in pixels from the upper left."""
+"""Draw shapes and text on a matplotlib figure, in pixels from the upper left corner."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from agents.arrays import Floats
-from agents.drawing.text import TextStyle, cut, known, width_of
+from agents.drawing.text import TextStyle, cut, replace_missing_glyphs, width_of
 from infra.base.atomic_file import replacing
 
 if TYPE_CHECKING:
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CANVAS_PX = 1800
-LEFT = 84
-WIDTH = 1680
-INK, QUIET = "#23272e", "#6b727c"
+LEFT_PX = 84
+WIDTH_PX = 1680
+INK, MUTED = "#23272e", "#6b727c"
 
 Rgb = tuple[float, float, float]
 
@@ -28,23 +28,23 @@ _DPI = 100
 
 @dataclass(frozen=True)
 class Scale:
-    """Time as pixels: a stretch of the song, on a line that has room for `longest_s`."""
+    """A linear scale from time to x in pixels, clipped to a range; `full_width_s` seconds fill the whole line."""
 
     start_s: float
     end_s: float
-    longest_s: float
+    full_width_s: float
 
     def x(self, seconds: float) -> float:
         return float(self.xs(np.array(seconds)))
 
     def xs(self, seconds: Floats) -> Floats:
         inside = np.clip(seconds, self.start_s, self.end_s)
-        return np.asarray(LEFT + (inside - self.start_s) * WIDTH / self.longest_s)
+        return np.asarray(LEFT_PX + (inside - self.start_s) * WIDTH_PX / self.full_width_s)
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """Paper to draw on, in pixels from the upper left. What is drawn later lies above."""
+    """A drawing area, in pixels from the upper left corner; later drawings cover earlier ones."""
 
     axes: Axes
 
@@ -53,42 +53,42 @@ class Canvas:
 
         self.axes.add_patch(Rectangle((x, y), width, height, facecolor=colour, edgecolor="none"))
 
-    def strokes(self, xs: Floats, y: float, height: float, colour: str, width: float) -> None:
-        """Upright lines."""
+    def vertical_lines(self, xs: Floats, y: float, height: float, colour: str, width: float) -> None:
+        """Draw vertical lines from `y` down to `y + height`."""
         self.axes.vlines(xs, y, y + height, colors=colour, linewidths=width * 72 / _DPI)
 
     def curve(self, xs: Floats, ys: Floats, colour: str, width: float) -> None:
         self.axes.plot(xs, ys, color=colour, linewidth=width * 72 / _DPI, solid_joinstyle="round", marker="")
 
     def area(self, xs: Floats, low: Floats, high: Floats, colour: str, opacity: float) -> None:
-        """What lies between two curves."""
+        """Fill the area between two curves."""
         self.axes.fill_between(xs, low, high, color=colour, alpha=opacity, linewidth=0.6)
 
-    def text(self, x: float, y: float, text: str, pen: TextStyle, room: float = np.inf) -> None:
-        """One line of text around the height `y`, as it stands: no formulas; shortened where there is no room."""
-        set_text = cut(known(text, pen), pen, room)
+    def text(self, x: float, y: float, text: str, style: TextStyle, max_width_px: float = np.inf) -> None:
+        """Draw one line of text, vertically centred on `y`, without parsing formulas, shortened to `max_width_px`."""
+        line = cut(replace_missing_glyphs(text, style), style, max_width_px)
         self.axes.text(
             x,
             y,
-            set_text,
-            color=pen.colour,
-            ha=pen.align,
+            line,
+            color=style.colour,
+            ha=style.align,
             va="center_baseline",
-            fontproperties=pen.font(_DPI),
+            fontproperties=style.font(_DPI),
             parse_math=False,
             usetex=False,
         )
 
-    def fitting(self, x: float, y: float, names: tuple[str, ...], pen: TextStyle, room: float) -> None:
-        """The first of the names for which there is room, or none."""
-        for name in names:
-            if width_of(name, pen) <= room:
-                return self.text(x, y, name, pen)
+    def text_that_fits(self, x: float, y: float, texts: tuple[str, ...], style: TextStyle, max_width_px: float) -> None:
+        """Draw the first of `texts` that is not wider than `max_width_px`, or none."""
+        for text in texts:
+            if width_of(text, style) <= max_width_px:
+                return self.text(x, y, text, style)
         return None
 
 
-def blank(height: int) -> tuple[Figure, Canvas]:
-    """An empty sheet of full width."""
+def new_canvas(height: int) -> tuple[Figure, Canvas]:
+    """Return an empty figure of the full width, `height` pixels high, and its canvas."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(CANVAS_PX / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
@@ -99,7 +99,7 @@ def blank(height: int) -> tuple[Figure, Canvas]:
 
 
 def save_png(figure: Figure, target: Path) -> None:
-    """Write the figure as a PNG, whole or not at all."""
+    """Write the figure as a PNG, atomically."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     with replacing(target) as temporary:
@@ -107,12 +107,12 @@ def save_png(figure: Figure, target: Path) -> None:
 
 
 def rgb_of(colour: str) -> tuple[int, int, int]:
-    """Return `#rrggbb` as three values of 0-255."""
+    """Return `#rrggbb` as three values, 0-255."""
     red, green, blue = (int(colour[k : k + 2], 16) for k in (1, 3, 5))
     return red, green, blue
 
 
-def paled(colour: str, share: float) -> Rgb:
-    """Return `#rrggbb` with only a share of its difference from white, 0-1 each."""
+def tint(colour: str, share: float) -> Rgb:
+    """Return `#rrggbb` mixed with white, as three values, 0-1: `share` (0-1) of the colour, the rest white."""
     red, green, blue = (1 - share * (1 - value / 255) for value in rgb_of(colour))
     return red, green, blue

@@ -1,4 +1,4 @@
-"""Measure and shorten lines of text, and leave out what cannot be printed, so that matplotlib sets any text."""
+"""Measure, shorten and clean single lines of text, so that matplotlib can draw any text."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from matplotlib.font_manager import FontProperties
     from matplotlib.ft2font import FT2Font
 
-_MISSING = "\u25a1"
-_FOLDER = Path("fonts", "ttf")
-_LONGEST = 200
-_DROPPED = ("Cc", "Cf", "Mn", "Me")  # controls, writing directions and marks that pile up: a title stays on its line
+_MISSING_GLYPH = "\u25a1"
+_FONT_FOLDER = Path("fonts", "ttf")
+_MAX_CHARACTERS = 200
+_REMOVED_CATEGORIES = ("Cc", "Cf", "Mn", "Me")  # controls, writing directions, and marks that stack beyond the line
 
 
 @dataclass(frozen=True)
 class TextStyle:
-    """How words look; `size` in pixels."""
+    """The style of a line of text; `size` in pixels."""
 
     size: float
     colour: str
@@ -34,32 +34,32 @@ class TextStyle:
 
 
 def printable(text: str) -> str:
-    """Return a stranger's text as one line of limited length, without what would reach out of it."""
-    flat = " ".join(unicodedata.normalize("NFC", text[: 10 * _LONGEST]).split())
-    return "".join(c for c in flat if unicodedata.category(c) not in _DROPPED)[:_LONGEST].strip()
+    """Return untrusted text as one line of at most 200 characters, without characters that draw outside of the line."""
+    line = " ".join(unicodedata.normalize("NFC", text[: 10 * _MAX_CHARACTERS]).split())
+    return "".join(c for c in line if unicodedata.category(c) not in _REMOVED_CATEGORIES)[:_MAX_CHARACTERS].strip()
 
 
-def width_of(text: str, pen: TextStyle) -> float:
-    """Pixels that a line of text takes."""
-    font = _font(bold=pen.bold)
-    font.set_size(pen.size, 72)
-    font.set_text(known(text, pen))
+def width_of(text: str, style: TextStyle) -> float:
+    """Return the width of a line of text in pixels."""
+    font = _font(bold=style.bold)
+    font.set_size(style.size, 72)
+    font.set_text(replace_missing_glyphs(text, style))
     return font.get_width_height()[0] / 64
 
 
-def cut(text: str, pen: TextStyle, room: float) -> str:
-    """The text, shortened until it fits into so many pixels."""
-    if width_of(text, pen) <= room:
+def cut(text: str, style: TextStyle, max_width_px: float) -> str:
+    """Return the text, shortened with "…" where it is wider than `max_width_px`."""
+    if width_of(text, style) <= max_width_px:
         return text
-    kept = text
-    while kept and width_of(f"{kept}…", pen) > room:
-        kept = kept[:-1]
-    return f"{kept.rstrip()}…"
+    shortened = text
+    while shortened and width_of(f"{shortened}…", style) > max_width_px:
+        shortened = shortened[:-1]
+    return f"{shortened.rstrip()}…"
 
 
-def known(text: str, pen: TextStyle) -> str:
-    """The text with a box for each character that the font has not, of which matplotlib would warn."""
-    return "".join(c if ord(c) in _characters(bold=pen.bold) else _MISSING for c in text)
+def replace_missing_glyphs(text: str, style: TextStyle) -> str:
+    """Return the text with a box for each character that the font does not have: matplotlib would warn of it."""
+    return "".join(c if ord(c) in _characters(bold=style.bold) else _MISSING_GLYPH for c in text)
 
 
 @cache
@@ -75,7 +75,7 @@ def _font(*, bold: bool) -> FT2Font:
 
 
 def _file(*, bold: bool) -> Path:
-    """The font that comes with matplotlib, so that no machine's own fonts or settings tell."""
+    """Return the font file that comes with matplotlib, so that pictures do not depend on the machine's fonts."""
     import matplotlib
 
-    return Path(matplotlib.get_data_path(), _FOLDER, "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")
+    return Path(matplotlib.get_data_path(), _FONT_FOLDER, "DejaVuSans-Bold.ttf" if bold else "DejaVuSans.ttf")

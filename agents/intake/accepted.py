@@ -1,4 +1,4 @@
-"""The event of a song that was accepted."""
+"""The event of an accepted song."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _MAX_TITLE_CHARACTERS = 200
 
 
 def accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
-    """Return the event that follows a submitted song, by the title of the event, else by the file's name."""
+    """Return the event that follows a submitted song, with the submitted title, else the file's name."""
     if event.request_id is None:
         raise AssertionError("the step wrapper fills in request_id before a step works")
     return SongAccepted(

@@ -1,4 +1,4 @@
-"""Intake: a submitted song in, the song as it is stored by its content out, or a fault that says why it is refused."""
+"""The intake step: from a submitted song to the probed song in the media store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Encode sound as AAC-LC in stereo, whole, with the container's start at time 0."""
+"""Encode a file's sound as AAC-LC, stereo, from its start to its end; the container's start is time 0."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from agents.media.mp4 import create_audio_file
 from agents.media.resample import stereo
 from schemas.faults import Poison
 
-ENCODER = f"aac-1/av-{av.__version__}"  # names the recipe: another one makes other files
+ENCODER = f"aac-1/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
 
 
 class EncodedSound(NamedTuple):
-    """A stretch of sound, in seconds, and the packets that the encoder gave while it took it."""
+    """A part of the sound, in seconds, and the packets that the encoder returned for it."""
 
     start_s: float
     end_s: float
@@ -29,9 +29,9 @@ class EncodedSound(NamedTuple):
 
 
 def encode_aac(song: Path, bitrate: int, target: Path, report: Callable[[float], None]) -> None:
-    """Write the sound of `song` to the mp4 `target`. `bitrate` in bit/s; `report` takes the finished fraction.
+    """Write the sound of `song` to the mp4 `target`. `bitrate` in bit/s; `report` takes the finished fraction, 0-1.
 
-    Raises `Poison` where nothing of its sound decodes.
+    Raises: `Poison` (`no_audio`) where no part of its sound decodes.
     """
     end_s = 0.0
     with open_audio(song) as audio, create_audio_file(target) as writer:
@@ -44,7 +44,7 @@ def encode_aac(song: Path, bitrate: int, target: Path, report: Callable[[float],
 
 
 def add_aac(writer: OutputContainer, audio: OpenAudio, bitrate: int) -> Iterator[EncodedSound]:
-    """Add a stream to `writer` at once, and encode `audio` as what is returned is read. `bitrate` in bit/s."""
+    """Add a stream to `writer` immediately, and encode `audio` while the result is iterated. `bitrate` in bit/s."""
     encoder = writer.add_stream("aac", rate=audio.output_rate_hz, layout="stereo")
     encoder.bit_rate = bitrate
     return _encoded(encoder, audio)

@@ -1,4 +1,4 @@
-"""A name from an event comes in; a real path below an allowed root comes out, or `Poison`."""
+"""Resolve the path that an event names, which must be below an allowed root."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ from schemas.faults import Poison
 
 
 def resolve_under(roots: Iterable[Path], name: str) -> Path:
-    """Where `name` really is, free of links and dots. It need not exist.
+    """Return the real path of `name`, without links and dots; it need not exist.
 
-    A relative name is looked for below each root in turn. Raises `Poison` (`path_not_allowed`) for all that lies
-    elsewhere, there or not, so that the answer tells nothing of the machine.
+    A relative name is resolved below each root in turn. Raises: `Poison` (`path_not_allowed`) for every other path,
+    whether it exists or not, so that the error reveals nothing about the machine.
     """
-    inside = list(_inside(roots, name)) if _is_nameable(name) else []
-    if not inside:
+    allowed = list(_below_roots(roots, name)) if _is_valid_name(name) else []
+    if not allowed:
         raise Poison("the path is not below an allowed folder; see BACHATA_ALLOWED_ROOTS", reason="path_not_allowed")
-    return next((path for path in inside if os.path.exists(path)), inside[0])  # noqa: PTH110 - raises for no name
+    return next((path for path in allowed if os.path.exists(path)), allowed[0])  # noqa: PTH110 - raises for no name
 
 
-def _inside(roots: Iterable[Path], name: str) -> Iterator[Path]:
+def _below_roots(roots: Iterable[Path], name: str) -> Iterator[Path]:
     for root in roots:
-        home = os.path.realpath(root)
-        real = os.path.realpath(Path(home) / name)
-        # realpath leaves links in what follows a link that leads round to itself; asking again shows them.
-        if os.path.realpath(real) == real != home and os.path.commonpath([home, real]) == home:
+        real_root = os.path.realpath(root)
+        real = os.path.realpath(Path(real_root) / name)
+        # realpath does not resolve links after a link that leads to itself; a second call reveals them.
+        if os.path.realpath(real) == real != real_root and os.path.commonpath([real_root, real]) == real_root:
             yield Path(real)
 
 
-def _is_nameable(name: str) -> bool:
-    """Whether a file system can be asked for it."""
+def _is_valid_name(name: str) -> bool:
+    """Return whether a file system accepts the name."""
     try:
         return b"\0" not in os.fsencode(name)
     except UnicodeEncodeError:

@@ -1,4 +1,4 @@
-"""Read back the mp4 files of our own cache, packet by packet, and remove those that are damaged."""
+"""Read the mp4 files of the cache packet by packet, and remove those that are damaged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ AnyStream = TypeVar("AnyStream", VideoStream, AudioStream)
 
 
 class CachedMp4:
-    """An mp4 of our own that is open. `path`: its file, which is not a link."""
+    """An open mp4 file of the cache. `path`: its file, which is not a link."""
 
     def __init__(self, path: Path, reader: InputContainer) -> None:
         self.path = path
@@ -29,18 +29,18 @@ class CachedMp4:
 
     @property
     def video(self) -> VideoStream:
-        """Its only video stream."""
+        """Return its only video stream."""
         return self._reader.streams.video[0]
 
     @property
     def audio(self) -> AudioStream:
-        """Its only audio stream."""
+        """Return its only audio stream."""
         return self._reader.streams.audio[0]
 
     def packets(self, stream: AnyStream, seek_to: int | None = None) -> Iterator[Packet[AnyStream]]:
-        """Yield a stream's packets from the key frame at or before `seek_to` on, in the stream's time base.
+        """Yield a stream's packets from the keyframe at or before `seek_to`, in the stream's time base.
 
-        Raises `Retryable` (`cache_damaged`), and removes the file, where it cannot be read.
+        Raises: `Retryable` (`cache_damaged`) where it cannot be read; the file is removed.
         """
         try:
             if seek_to is not None:
@@ -53,17 +53,17 @@ class CachedMp4:
 
 @contextmanager
 def open_cached(path: Path) -> Iterator[CachedMp4]:
-    """Open an mp4 of our own. Raises `Retryable` (`cache_damaged`), and removes it, where it is damaged."""
-    place = path.resolve()
+    """Open an mp4 file of the cache. Raises: `Retryable` (`cache_damaged`) where it is damaged; the file is removed."""
+    real = path.resolve()
     try:
-        reader = open_own_mp4(place)
+        reader = open_own_mp4(real)
     except av.error.FFmpegError as error:
         remove_files(path)
         raise cache_damaged() from error
     with reader:
-        yield CachedMp4(place, reader)
+        yield CachedMp4(real, reader)
 
 
 def cache_damaged() -> Retryable:
-    """Return the fault of a step whose cached file was damaged and is removed; the next try makes it again."""
+    """Return the fault for a cached file that was damaged and is removed; the next attempt makes it again."""
     return Retryable("a cached file was damaged and is made again", reason="cache_damaged")

@@ -1,6 +1,6 @@
-"""Open media files: untrusted ones by one forced demuxer, and mp4 files of our own to read back or to write.
+"""Open media files: untrusted ones with one fixed demuxer, and mp4 files of this program to read or to write.
 
-The size of pictures is capped before any is decoded: a small file can hold one that takes gigabytes.
+The size of pictures is limited before any is decoded: a small file can hold one that decodes to gigabytes.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
 
 _PROBE_BYTES = 5_000_000
 _PROBE_US = 5_000_000
-# The index of an mp4 of ours says all; without these the first frame is decoded, 13 ms for each clip.
+# The index of our own mp4 has all facts; without these options the first frame is decoded, 13 ms per clip.
 _OWN_OPTIONS = {"protocol_whitelist": "file", "probesize": "32", "analyzeduration": "0", "skip_frame": "all"}
-# PyAV 18, which Python 3.11 gets, refuses a file whose tags are not UTF-8 without this; PyAV 19 needs none.
+# Without this, PyAV 18 (used with Python 3.11) refuses a file whose tags are not UTF-8; PyAV 19 does not need it.
 _TAG_OPTIONS: dict[str, Any] = {"metadata_errors": "ignore"} if sys.version_info < (3, 12) else {}
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a file of unknown origin. Raises as `sniff` does."""
+    """Open a file of unknown origin. Raises: as `sniff`."""
     import av
 
     demuxer = sniff(path)
@@ -45,26 +45,26 @@ def open_container(path: Path) -> InputContainer:
 
 
 def open_own_mp4(path: Path) -> InputContainer:
-    """Open an mp4 that this program wrote, for its packets alone. Raises FFmpeg's errors where it is damaged."""
+    """Open an mp4 that this program wrote, to read its packets. Raises: FFmpeg's errors where it is damaged."""
     import av
 
     return av.open(f"file:{path}", "r", "mp4", _OWN_OPTIONS)
 
 
 def create_mp4(path: Path, options: Mapping[str, str]) -> OutputContainer:
-    """Begin to write an mp4; `options` are those of FFmpeg's muxer."""
+    """Open an mp4 for writing, with options of FFmpeg's muxer."""
     import av
 
     return av.open(str(path), "w", "mp4", options=dict(options))
 
 
 def start_s(container: InputContainer) -> float:
-    """Return the container's start on its own clock, seconds: time 0 of beats, pictures and poses."""
+    """Return the container's start time in seconds: time 0 of beats, pictures and poses."""
     return (container.start_time or 0) / 1_000_000
 
 
 def packets(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Packet[Any]]:
-    """Yield a stream's packets up to where the file breaks off; the last one is empty and drains the decoder."""
+    """Yield a stream's packets, up to where the file is truncated; the last one is empty and drains the decoder."""
     import av
 
     demuxed = container.demux(stream)
@@ -90,7 +90,7 @@ def decoded(packet: Packet[Any]) -> list[Any]:
 
 def _unopened(path: Path, error: FFmpegError) -> Fault:
     if error.errno == errno.EIO:
-        first_bytes(path, _PROBE_BYTES)  # FFmpeg says EIO of a file cut short, too: the disk itself knows which it is
+        first_bytes(path, _PROBE_BYTES)  # FFmpeg reports EIO for a truncated file too: reading it tells them apart
         return not_media()
     if error.errno in MACHINE_ERRNOS:
         return storage_fault(f"the file cannot be read now: {error.strerror}", error.errno)

@@ -1,6 +1,6 @@
-"""Decode a file's first moving picture and its first sound, each frame with its time since the container's start.
+"""Decode a file's first video and first audio stream, each frame with its time since the container's start.
 
-That moment is time 0 of all beats too: of those found in a clip's sound and of those found in a song.
+That start is also time 0 of all beats, of those found in a clip's sound and of those found in a song.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _OUTPUT_RATES_HZ = (44_100, 48_000)
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """The first moving picture of a file that is open.
+    """The first video stream of an open file.
 
-    `frames`: those that decode, in order of presentation, each with its time in seconds; to be read once.
-    `pixel_aspect`: width to height of a pixel, 1 where the file does not state it. `duration_us`: the file's length as
-    it states it, microseconds, or 0.
+    `frames`: those that decode, in order of presentation, each with its time in seconds; to be iterated once.
+    `pixel_aspect`: width to height of a pixel, 1 where the file does not state it. `duration_us`: the duration that
+    the file states, microseconds, or 0.
     """
 
     frames: Iterator[tuple[float, VideoFrame]]
@@ -41,11 +41,11 @@ class OpenVideo:
 
 @dataclass(frozen=True)
 class OpenAudio:
-    """The first sound of a file that is open.
+    """The first audio stream of an open file.
 
-    `frames`: those that decode, in order, each with its time in seconds where the file states one; to be read once.
-    `output_rate_hz`: the sample rate to write it with, its own where players take it. `duration_us`: the file's
-    length as it states it, microseconds, or 0.
+    `frames`: those that decode, in order, each with its time in seconds where the file states one; to be iterated once.
+    `output_rate_hz`: the sample rate to encode it with, its own if players support it. `duration_us`: the duration
+    that the file states, microseconds, or 0.
     """
 
     frames: Iterator[tuple[float | None, AudioFrame]]
@@ -55,7 +55,7 @@ class OpenAudio:
 
 @contextmanager
 def open_video(path: Path) -> Iterator[OpenVideo]:
-    """Open a file for its moving picture, to be shown. Raises `Poison`: what `sniff` raises, `no_video`."""
+    """Open a file's video for display. Raises: as `sniff`; `Poison` (`no_video`)."""
     with open_container(path) as container:
         stream = _picture_to_show(container, path)
         aspect = float(stream.codec_context.sample_aspect_ratio or 1)  # unset: None in PyAV 18, 0/1 in 19
@@ -64,7 +64,7 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
 
 @contextmanager
 def open_audio(path: Path) -> Iterator[OpenAudio]:
-    """Open a file for its sound. Raises `Poison`: what `sniff` raises, `no_audio`."""
+    """Open a file's audio. Raises: as `sniff`; `Poison` (`no_audio`)."""
     with open_container(path) as container:
         if not any(stream.codec_context for stream in container.streams.audio[:1]):
             raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
@@ -74,7 +74,7 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
 
 
 def moving_picture(container: InputContainer) -> VideoStream | None:
-    """Return the first video stream that is no cover art."""
+    """Return the first video stream that is not cover art."""
     from av.stream import Disposition
 
     streams = container.streams.video
@@ -82,13 +82,13 @@ def moving_picture(container: InputContainer) -> VideoStream | None:
 
 
 def decode_to_measure(stream: VideoStream) -> None:
-    """Decode on one thread, without the filter that smooths the picture: it is measured, not shown."""
+    """Decode on one thread, without the deblocking filter: the picture is measured, not displayed."""
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), "skip_loop_filter": "all"}
     stream.codec_context.thread_count = 1
 
 
 def timed_pictures(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
-    """Yield what decodes, in order of presentation, with its time in seconds; what does not is passed over."""
+    """Yield the frames that decode, in order of presentation, with their times in seconds; others are skipped."""
     for packet in packets(container, stream):
         for frame in decoded(packet):
             if frame.time is not None:
@@ -96,7 +96,7 @@ def timed_pictures(container: InputContainer, stream: VideoStream) -> Iterator[t
 
 
 def mean_fps(path: Path) -> float:
-    """Return the frames a second, counted over the packets since a file may state any rate; 0 for a single frame."""
+    """Return the frames per second, counted over the packets because a file may state any rate; 0 for one frame."""
     with open_container(path) as container:
         stream = _picture_to_show(container, path)
         pts = [packet.pts for packet in packets(container, stream) if packet.pts is not None]
@@ -105,11 +105,11 @@ def mean_fps(path: Path) -> float:
 
 
 def _picture_to_show(container: InputContainer, path: Path) -> VideoStream:
-    """Return the first moving picture; what is larger than 4096x2304 does not decode."""
+    """Return the first moving picture; pictures larger than 4096x2304 do not decode."""
     stream = moving_picture(container)
     if stream is None:
         raise Poison(f"{path.name} has no video", reason="no_video")
-    # The container's own limit does not reach the decoder of its stream.
+    # The container's limit is not applied to the decoder of its stream.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.thread_type = "AUTO"
     return stream

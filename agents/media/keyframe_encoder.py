@@ -1,7 +1,7 @@
-"""A clip and its beats in, a mezzanine out: H.264 with a key frame on the frame nearest to each beat.
+"""Encode a clip as a mezzanine: H.264 with a keyframe on the frame nearest to each beat.
 
-Every mezzanine of a profile has the same headers, whatever it was made from, so packets of any of them can follow
-packets of any other in one stream.
+All mezzanines of a profile have the same headers, whatever their source, so that their packets can follow each other
+in one stream.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from agents.media.render_quality import Profile
 from schemas.faults import Poison
 
 ENCODER = f"x264-2/av-{av.__version__}"
-_FASTEST_FPS = 33.0
-_AIM = 0.967  # of the rate wanted: over some seconds x264 spends 1 to 6 % more than it is told, mostly on key frames
-_NOMINAL_FPS = 30  # in the headers only: it must be one for all sources
-# A fixed number of threads: x264's output depends on it.
+_MAX_FPS = 33.0
+_BITRATE_FACTOR = 0.967  # over some seconds x264 exceeds its bit rate by 1 to 6 %, mostly because of the keyframes
+_NOMINAL_FPS = 30  # only in the headers, which must be the same for all sources
+# The number of threads is fixed, because x264's output depends on it.
 _X264 = (
     "stitchable=1:open-gop=0:scenecut=0:keyint=250:min-keyint=1:rc-lookahead=20:b-adapt=0:bframes=0:b-pyramid=none:ref=2:"
     "aud=0:nal-hrd=none:force-cfr=0:sliced-threads=0:threads=2:"
@@ -38,7 +38,7 @@ _X264 = (
 
 
 class Encoded(NamedTuple):
-    """What was written: the key frame of each beat and the last frame, in ticks of 1/90000 s, and how many frames."""
+    """The pts of each beat's keyframe and of the last frame in ticks of 1/90000 s, number of frames, mean rate."""
 
     keyframe_pts: tuple[int, ...]
     last_pts: int
@@ -46,10 +46,12 @@ class Encoded(NamedTuple):
     fps: float
 
 
-class _Moment(NamedTuple):
+class TimedFrame(NamedTuple):
+    """A frame, its time in ticks of 1/90000 s, and the number of beats to which it is the nearest frame."""
+
     ticks: int
     frame: VideoFrame
-    beats: int  # how many beats this frame is the nearest to
+    beats: int
 
 
 def encode(
@@ -57,45 +59,45 @@ def encode(
 ) -> Encoded:
     """Write the mezzanine of `source` to `target`. `beats`: increasing, seconds from the container's start.
 
-    Raises `Poison` where nothing of it decodes as a picture.
+    Raises: `Poison` (`no_video`) where no frame decodes.
     """
     with open_video(source) as video, create_video_file(target) as writer:
         fps = mean_fps(source)
         step = thinning(fps)
-        kept = islice(video.frames, 0, None, step)
-        moments = mark_beats(_in_ticks(kept), beats)
+        retained = islice(video.frames, 0, None, step)
+        timed_frames = mark_beats(_with_ticks(retained), beats)
         letterbox = Letterbox(profile, video.pixel_aspect)
-        written = _written(writer, profile, letterbox, _reporting(moments, video, report))
-    if not written:
+        encoded = _encode_frames(writer, profile, letterbox, _reporting(timed_frames, video, report))
+    if not encoded:
         raise Poison(f"{source.name}: no frame of its video decodes", reason="no_video")
-    return _summary(written, (fps or _NOMINAL_FPS) / step)
+    return _summary(encoded, (fps or _NOMINAL_FPS) / step)
 
 
 def thinning(fps: float) -> int:
-    """Of how many frames one is kept, so that at most 33 a second are left: 1 up to 33 fps, 2 up to 66, and so on."""
-    return max(1, math.ceil(fps / _FASTEST_FPS))
+    """Return the step between retained frames for at most 33 per second: 1 up to 33 fps, 2 up to 66, and so on."""
+    return max(1, math.ceil(fps / _MAX_FPS))
 
 
-def mark_beats(timed: Iterable[tuple[int, VideoFrame]], beats: Sequence[float]) -> Iterator[_Moment]:
-    """The frames, each with the number of beats it is nearest to; of two as near, the earlier."""
-    waiting = [beat * TICKS for beat in reversed(beats)]
-    held: tuple[int, VideoFrame] | None = None
+def mark_beats(timed: Iterable[tuple[int, VideoFrame]], beats: Sequence[float]) -> Iterator[TimedFrame]:
+    """Yield the frames, each with the number of beats to which it is the nearest; of two equally near, the earlier."""
+    remaining = [beat * TICKS for beat in reversed(beats)]
+    previous: tuple[int, VideoFrame] | None = None
     for ticks, frame in timed:
-        if held is not None:
-            yield _Moment(*held, _take(waiting, (held[0] + ticks) / 2))
-        held = ticks, frame
-    if held is not None:
-        yield _Moment(*held, len(waiting))
+        if previous is not None:
+            yield TimedFrame(*previous, _pop_beats(remaining, (previous[0] + ticks) / 2))
+        previous = ticks, frame
+    if previous is not None:
+        yield TimedFrame(*previous, len(remaining))
 
 
-def _take(waiting: list[float], until: float) -> int:
-    before = len(waiting)
-    while waiting and waiting[-1] <= until:
-        waiting.pop()
-    return before - len(waiting)
+def _pop_beats(remaining: list[float], until: float) -> int:
+    before = len(remaining)
+    while remaining and remaining[-1] <= until:
+        remaining.pop()
+    return before - len(remaining)
 
 
-def _in_ticks(timed: Iterable[tuple[float, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:
+def _with_ticks(timed: Iterable[tuple[float, VideoFrame]]) -> Iterator[tuple[int, VideoFrame]]:
     last = -1
     for time_s, frame in timed:
         ticks = round(time_s * TICKS)
@@ -104,36 +106,38 @@ def _in_ticks(timed: Iterable[tuple[float, VideoFrame]]) -> Iterator[tuple[int, 
             last = ticks
 
 
-def _reporting(moments: Iterable[_Moment], video: OpenVideo, report: Callable[[float], None]) -> Iterator[_Moment]:
+def _reporting(
+    timed_frames: Iterable[TimedFrame], video: OpenVideo, report: Callable[[float], None]
+) -> Iterator[TimedFrame]:
     expected = video.duration_us * TICKS / av.time_base
-    for number, moment in enumerate(moments):
+    for number, timed in enumerate(timed_frames):
         if number % 30 == 0 and expected > 0:
-            report(min(1.0, moment.ticks / expected))
-        yield moment
+            report(min(1.0, timed.ticks / expected))
+        yield timed
 
 
-def _written(
-    writer: OutputContainer, profile: Profile, letterbox: Letterbox, moments: Iterable[_Moment]
+def _encode_frames(
+    writer: OutputContainer, profile: Profile, letterbox: Letterbox, timed_frames: Iterable[TimedFrame]
 ) -> list[tuple[int, int]]:
     encoder = _encoder(writer, profile)
-    written = []
-    for moment in moments:
-        writer.mux(encoder.encode(_prepared(letterbox(moment.frame), moment)))
-        written.append((moment.ticks, moment.beats))
+    encoded = []
+    for timed in timed_frames:
+        writer.mux(encoder.encode(_prepared(letterbox(timed.frame), timed)))
+        encoded.append((timed.ticks, timed.beats))
     writer.mux(encoder.encode(None))
-    return written
+    return encoded
 
 
-def _prepared(frame: VideoFrame, moment: _Moment) -> VideoFrame:
-    frame.pts, frame.time_base = moment.ticks, TIME_BASE
-    frame.pict_type = PictureType.I if moment.beats else PictureType.NONE
+def _prepared(frame: VideoFrame, timed: TimedFrame) -> VideoFrame:
+    frame.pts, frame.time_base = timed.ticks, TIME_BASE
+    frame.pict_type = PictureType.I if timed.beats else PictureType.NONE
     return frame
 
 
 def _encoder(writer: OutputContainer, profile: Profile) -> VideoStream:
     size = profile.width, profile.height
     stream = add_h264(writer, size, Fraction(_NOMINAL_FPS), _x264_options(profile))
-    stream.bit_rate = round(_AIM * profile.video_bitrate)
+    stream.bit_rate = round(_BITRATE_FACTOR * profile.video_bitrate)
     stream.codec_context.flags |= Flags.global_header
     stream.codec_context.sample_aspect_ratio = Fraction(1)
     return stream
@@ -150,6 +154,6 @@ def _x264_options(profile: Profile) -> dict[str, str]:
     }
 
 
-def _summary(written: Sequence[tuple[int, int]], fps: float) -> Encoded:
-    keys = tuple(ticks for ticks, beats in written for _ in range(beats))
-    return Encoded(keys, written[-1][0], len(written), fps)
+def _summary(encoded: Sequence[tuple[int, int]], fps: float) -> Encoded:
+    keys = tuple(ticks for ticks, beats in encoded for _ in range(beats))
+    return Encoded(keys, encoded[-1][0], len(encoded), fps)

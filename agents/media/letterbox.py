@@ -1,4 +1,4 @@
-"""A frame of any size, shape and rotation in, a frame of the profile's size out: letterboxed, never squeezed."""
+"""Fit frames of any size, aspect ratio and rotation into the profile's size, with bars where needed."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _UNSPECIFIED = 2
 _HD_HEIGHT = 720
 
 
-def fitted(width: float, height: float, box: tuple[int, int]) -> tuple[int, int]:
-    """The largest size of the same shape within `box`, in even pixels, since 4:2:0 needs them."""
+def fit_size(width: float, height: float, box: tuple[int, int]) -> tuple[int, int]:
+    """Return the largest size with the same aspect ratio within `box`, in even pixels because 4:2:0 needs them."""
     factor = min(box[0] / width, box[1] / height)
     return tuple(
         min(side, max(2, 2 * round(length * factor / 2))) for length, side in zip((width, height), box, strict=True)
@@ -26,7 +26,7 @@ def fitted(width: float, height: float, box: tuple[int, int]) -> tuple[int, int]
 
 
 class Letterbox:
-    """Turns, scales and pads frames one by one; a change of size or format in mid-stream is followed."""
+    """Rotates, scales and pads frames one by one; size and format may change within the stream."""
 
     def __init__(self, profile: Profile, pixel_aspect: float) -> None:
         self._box = (profile.width, profile.height)
@@ -35,7 +35,7 @@ class Letterbox:
         self._graph = Graph()
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
-        """The frame as the profile shows it, its time unchanged."""
+        """Return the frame in the profile's size, with its time unchanged."""
         shape = (frame.width, frame.height, frame.format.name, frame.rotation, frame.colorspace, frame.color_range)
         if shape != self._shape:
             self._graph, self._shape = self._built(frame), shape
@@ -65,7 +65,7 @@ class Letterbox:
 
     def _fitted(self, frame: VideoFrame) -> tuple[int, int]:
         width, height = frame.width * self._pixel_aspect, float(frame.height)
-        return fitted(*((height, width) if _rotation(frame) in (90, 270) else (width, height)), self._box)
+        return fit_size(*((height, width) if _rotation(frame) in (90, 270) else (width, height)), self._box)
 
 
 def _rotation(frame: VideoFrame) -> int:

@@ -1,4 +1,4 @@
-"""A clip, its beats and a quality in, its mezzanine out: made once, then found again by content."""
+"""A cache of mezzanines, by clip, beats and quality."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from schemas.faults import Poison
 class Mezzanine:
     """A clip encoded for packet copy.
 
-    `keyframe_pts` has the key frame nearest to each of `beats` (seconds), in ticks of 1/90000 s of the clip's time;
-    `last_pts` is the last frame's; `fps` the mean rate of the `frames`.
+    `keyframe_pts`: time of the keyframe nearest to each of `beats` (seconds), in ticks of 1/90000 s of the clip's time.
+    `last_pts`: time of the last frame. `fps`: the mean rate of the `frames`.
     """
 
     path: Path
@@ -33,7 +33,7 @@ class Mezzanine:
     size_bytes: int
 
     def keyframe_at(self, beat: float) -> int:
-        """The pts of a beat's key frame. Raises `Poison` for what is none of the clip's beats."""
+        """Return the pts of a beat's keyframe. Raises: `Poison` (`not_a_beat`) for a time that is no beat of it."""
         nearest = min(range(len(self.beats)), key=lambda i: abs(self.beats[i] - beat))
         if abs(self.beats[nearest] - beat) > 5e-4:
             raise Poison(f"the plan starts a clip at {beat:.3f} s, which is none of its beats", reason="not_a_beat")
@@ -49,13 +49,13 @@ def ensure(  # noqa: PLR0913
     *,
     report: Callable[[float], None] = lambda _: None,
 ) -> Mezzanine:
-    """The mezzanine of a clip, from the cache where it is there.
+    """Return the mezzanine of a clip, from the cache if it is there.
 
-    `beats`: seconds from the clip's container's start, increasing, at least one. Raises `Poison` where the
-    clip cannot be decoded. Several processes may ask for the same one at once.
+    `beats`: seconds from the container's start, increasing, at least one. Several processes may call this for the same
+    clip concurrently. Raises: `Poison` where the clip cannot be decoded.
     """
     _check(beats)
-    path = _place(cache_dir, clip_sha256, beats, PROFILES[quality])
+    path = _cache_path(cache_dir, clip_sha256, beats, PROFILES[quality])
     found = _load(path)
     return found if found is not None else _make(source, beats, PROFILES[quality], path, report)
 
@@ -65,7 +65,7 @@ def _check(beats: Sequence[float]) -> None:
         raise Poison("a clip's beats must be one or more, and increase", reason="bad_beats")
 
 
-def _place(cache_dir: Path, clip_sha256: str, beats: Sequence[float], profile: Profile) -> Path:
+def _cache_path(cache_dir: Path, clip_sha256: str, beats: Sequence[float], profile: Profile) -> Path:
     ticks = ",".join(str(round(beat * 1e6)) for beat in beats)
     digest = hashlib.sha256(f"{keyframe_encoder.ENCODER}|{profile}|{ticks}".encode()).hexdigest()[:16]
     return cache_dir / "mezzanines" / clip_sha256 / f"{profile.name}-{digest}.mp4"
@@ -83,7 +83,7 @@ def _make(
 
 
 def _save(mezzanine: Mezzanine) -> None:
-    # Written last: the picture is only used once its sidecar is there.
+    # Written last: the video is only used when its sidecar exists.
     facts = asdict(mezzanine)
     del facts["path"]
     with replacing(_sidecar(mezzanine.path)) as temporary:

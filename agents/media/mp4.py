@@ -1,4 +1,4 @@
-"""Write mp4 files: the same input gives the same file, and pictures lie on a clock of 90 kHz."""
+"""Write mp4 files: the same input gives the same file; the time base of video is 1/90000 s."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from agents.media.container import create_mp4
 
-TICKS = 90_000  # of the video's clock, a second
+TICKS = 90_000  # per second
 TIME_BASE = Fraction(1, TICKS)
 
 _NO_DATES = {"fflags": "+bitexact"}
@@ -20,17 +20,17 @@ _BT709 = 1
 
 
 def create_audio_file(path: Path) -> OutputContainer:
-    """Begin to write an mp4 with sound alone."""
+    """Open an mp4 for writing audio only."""
     return create_mp4(path, _NO_DATES)
 
 
 def create_video_file(path: Path) -> OutputContainer:
-    """Begin to write an mp4 with pictures, its index at the front so that players can begin at once."""
+    """Open an mp4 for writing video, with its index at the front so that players can start immediately."""
     return create_mp4(path, _VIDEO)
 
 
 def add_h264(writer: OutputContainer, size: tuple[int, int], rate: Fraction, options: Mapping[str, str]) -> VideoStream:
-    """Add an H.264 stream of (width, height) pixels in BT.709, with x264's `options`; `rate`: frames a second."""
+    """Add an H.264 stream of (width, height) pixels in BT.709, with x264's `options`; `rate`: frames per second."""
     stream = writer.add_stream("libx264", rate=rate, options=dict(options))
     stream.width, stream.height = size
     stream.pix_fmt, stream.time_base = "yuv420p", TIME_BASE

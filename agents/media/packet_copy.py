@@ -1,4 +1,4 @@
-"""Write packets of several streams into one mp4, in the order of their times, without encoding anything."""
+"""Write packets of several streams into one mp4, ordered by time, without encoding."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from av.video.stream import VideoStream
 from agents.media.mp4 import create_video_file
 
 AnyStream = VideoStream | AudioStream
-Track = tuple[AnyStream, Iterator["Packet[Any]"]]  # the stream whose headers it takes, and its packets
+Track = tuple[AnyStream, Iterator["Packet[Any]"]]  # the stream whose headers it copies, and its packets
 
 
 def write_packets(target: Path, tracks: Sequence[Track]) -> None:
-    """Write the mp4 `target`: a stream for each track, with its packets, whose times increase."""
+    """Write the mp4 `target` with one stream for each track; the times of a track's packets must increase."""
     with create_video_file(target) as writer:
         streams = [_added(writer, template) for template, _ in tracks]
         for _, number, packet in heapq.merge(*(_timed(number, *track) for number, track in enumerate(tracks))):

@@ -1,4 +1,4 @@
-"""Decode a clip's pictures upright, in its own shape, at most 1280x720 or 720x1280, to be drawn upon."""
+"""Decode a clip's pictures for drawing: upright, in its own aspect ratio, at most 1280x720 or 720x1280."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ from av.video.reformatter import Colorspace
 from agents.arrays import Image
 from agents.media.decode import open_video
 from agents.media.keyframe_encoder import mark_beats
-from agents.media.letterbox import Letterbox, fitted
+from agents.media.letterbox import Letterbox, fit_size
 from agents.media.mp4 import TICKS
 from agents.media.render_quality import Profile
 from schemas.faults import Poison
 
-_LONG, _SHORT = 1280, 720
+_LONG, _SHORT = 1280, 720  # largest sides in pixels
 
 
 @dataclass(frozen=True)
 class Picture:
-    """`time_s` from the container's start; `rgb` (height, width, 3), to be drawn upon."""
+    """A picture of a clip: `time_s` from the container's start; `rgb` (height, width, 3), writable."""
 
     time_s: float
     rgb: Image
 
     @property
     def size(self) -> tuple[int, int]:
-        """Width and height in pixels, both even."""
+        """Return width and height in pixels, both even."""
         return self.rgb.shape[1], self.rgb.shape[0]
 
 
 def pictures(path: Path) -> Iterator[Picture]:
-    """Yield all pictures of a clip, all of one size. Raises `Poison`: what opening raises, `no_video`."""
+    """Yield all pictures of a clip, all of one size. Raises: as `open_video`."""
     with open_video(path) as video:
         upright = _Upright(video.pixel_aspect)
         for time_s, frame in video.frames:
@@ -43,34 +43,34 @@ def pictures(path: Path) -> Iterator[Picture]:
 
 
 def pictures_at(path: Path, times_s: Sequence[float]) -> list[Picture]:
-    """Return, for each of the increasing moments, the picture nearest to it. Raises as `pictures` does."""
-    found: list[Picture] = []
+    """Return the nearest picture for each of the increasing times. Raises: as `open_video`; `Poison` (`no_video`)."""
+    nearest: list[Picture] = []
     with open_video(path) as video:
         upright = _Upright(video.pixel_aspect)
-        for time_s, frame, wanted in _marked(video.frames, times_s):
-            found += [Picture(time_s, upright(frame)) for _ in range(wanted)]
-            if len(found) == len(times_s):
-                return found
+        for time_s, frame, count in _nearest_frames(video.frames, times_s):
+            nearest += [Picture(time_s, upright(frame)) for _ in range(count)]
+            if len(nearest) == len(times_s):
+                return nearest
     raise no_picture(path)
 
 
 def no_picture(path: Path) -> Poison:
-    """Return the fault of a clip in which nothing decodes as a picture."""
+    """Return the fault of a clip in which no frame decodes."""
     return Poison(f"{path.name[:12]}: no frame of its video decodes", reason="no_video")
 
 
-def _marked(
+def _nearest_frames(
     timed: Iterator[tuple[float, VideoFrame]], times_s: Sequence[float]
 ) -> Iterator[tuple[float, VideoFrame, int]]:
-    """The frames that are the nearest to some moment, and to how many."""
+    """Yield the frames that are the nearest to at least one of the times, and to how many."""
     in_ticks = ((round(max(0.0, time_s) * TICKS), frame) for time_s, frame in timed)
-    for moment in mark_beats(in_ticks, times_s):
-        if moment.beats:
-            yield moment.ticks / TICKS, moment.frame, moment.beats
+    for nearest in mark_beats(in_ticks, times_s):
+        if nearest.beats:
+            yield nearest.ticks / TICKS, nearest.frame, nearest.beats
 
 
 class _Upright:
-    """Frames as arrays, all of the size that the first one asks for."""
+    """Converts frames to arrays, all of the size of the first one."""
 
     def __init__(self, pixel_aspect: float) -> None:
         self._pixel_aspect = pixel_aspect
@@ -80,16 +80,16 @@ class _Upright:
         if self._fit is None:
             size = _size(frame, self._pixel_aspect)
             self._fit = Letterbox(Profile("fast", *size, 0, 0, ""), self._pixel_aspect)
-        shown = self._fit(frame).reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
-        return np.ascontiguousarray(shown.to_ndarray(), np.uint8)
+        rgb = self._fit(frame).reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
+        return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)
 
 
 def _size(frame: VideoFrame, pixel_aspect: float) -> tuple[int, int]:
-    """Of a wide clip at most 1280x720, of an upright one 720x1280; never more than it has."""
+    """Return at most 1280x720 for a wide clip, 720x1280 for an upright one; never larger than the frame."""
     width, height = frame.width * pixel_aspect, float(frame.height)
     if round(frame.rotation / 90) % 2:
         width, height = height, width
-    most = (_LONG, _SHORT) if width >= height else (_SHORT, _LONG)
-    shrunk = min(1.0, most[0] / width, most[1] / height)
-    wide, high = (max(2, 2 * round(side * shrunk / 2)) for side in (width, height))
-    return fitted(width, height, (wide, high))
+    limit = (_LONG, _SHORT) if width >= height else (_SHORT, _LONG)
+    scale = min(1.0, limit[0] / width, limit[1] / height)
+    box_width, box_height = (max(2, 2 * round(side * scale / 2)) for side in (width, height))
+    return fit_size(width, height, (box_width, box_height))

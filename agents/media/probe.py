@@ -1,4 +1,4 @@
-"""A stored file and what it should be come in; what it is comes out, or `Poison` that says why it is refused."""
+"""Probe a stored file: check that it is an acceptable song or clip, and return its facts."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
 
 
 def probe(path: Path, kind: MediaKind) -> ProbedMedia:
-    """What a file is, judged by what decodes: a song by all of its sound, a clip by its first and last pictures.
+    """Return a file's facts, measured by decoding all of a song's sound, or a clip's first and last pictures.
 
-    Raises `Poison`: `not_a_file`, `empty`, `too_large`, `not_media`, `unsupported_codec`, `too_short`, `too_long`;
+    Raises: `Poison`: `not_a_file`, `empty`, `too_large`, `not_media`, `unsupported_codec`, `too_short`, `too_long`;
     for songs `no_audio`, `silence`; for clips `no_video`, `picture_too_large`, `frame_rate`.
     """
     if not path.is_file():

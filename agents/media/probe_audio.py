@@ -1,4 +1,4 @@
-"""An opened file comes in; what its first audio stream sounds like comes out: how long, how loud."""
+"""Measure the first audio stream of an open file: its duration, and whether it is audible."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 _CODECS = frozenset({"aac", "mp3", "flac", "alac", "vorbis", "opus", "pcm_u8", "pcm_s16le", "pcm_s16be"}) | frozenset(
     {"pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f64le"}
 )
-_AUDIBLE = 10 ** (-60 / 20)
-_SUMMED_S = 0.001  # what is lost in a sum of many short frames
+_MIN_AUDIBLE_PEAK = 10 ** (-60 / 20)
+_ROUNDING_S = 0.001  # error of the sum of many short frames
 
 
 @dataclass(frozen=True)
 class ProbedSound:
-    """What decodes of an audio stream. `audible`: a sample reaches -60 dB of full scale."""
+    """Facts of an audio stream, measured by decoding it. `audible`: a sample reaches -60 dB of full scale."""
 
     codec: str
     sample_rate: int
@@ -37,25 +37,26 @@ class ProbedSound:
 
 
 def probe_sound(container: InputContainer, max_s: float) -> ProbedSound:
-    """The whole first audio stream, decoded once.
+    """Return the facts of the whole first audio stream, which is decoded once.
 
-    Raises `Poison`: `no_audio`, `unsupported_codec`, `not_media` (nothing decodes), `too_long` (as soon as it is).
+    Raises: `Poison`: `no_audio`, `unsupported_codec`, `not_media` (no frame decodes), `too_long` (without decoding the
+    rest).
     """
     stream = _first_stream(container)
-    frame_of, seconds, audible = None, 0.0, False
+    first, seconds, audible = None, 0.0, False
     for frame in _frames(container, stream):
-        frame_of = frame_of or frame
+        first = first or frame
         seconds += frame.samples / frame.sample_rate
-        audible = audible or _peak(frame) >= _AUDIBLE
-        if max(seconds, _lasts(frame_of, frame)) > max_s + _SUMMED_S:
+        audible = audible or _peak(frame) >= _MIN_AUDIBLE_PEAK
+        if max(seconds, _elapsed_s(first, frame)) > max_s + _ROUNDING_S:
             raise Poison(f"longer than {max_s / 60:.0f} minutes; give a single song", reason="too_long")
-    if frame_of is None:
+    if first is None:
         raise not_media()
-    return _sound(stream, frame_of, seconds, audible)
+    return _sound(stream, first, seconds, audible)
 
 
 def first_sound(container: InputContainer) -> ProbedSound | None:
-    """The first audio that decodes, for a clip that need not have any; `None` where there is none to use."""
+    """Return the facts of the first audio frame that decodes, for a clip; `None` where there is no usable audio."""
     try:
         stream = _first_stream(container)
     except Poison:
@@ -86,13 +87,13 @@ def _is_usable(frame: AudioFrame) -> bool:
     return frame.samples > 0 and frame.sample_rate in SOUND_RATES_HZ and frame.layout.nb_channels <= MAX_CHANNELS
 
 
-def _lasts(first: AudioFrame, last: AudioFrame) -> float:
-    """From one frame to another on the file's clock, which may have holes."""
+def _elapsed_s(first: AudioFrame, last: AudioFrame) -> float:
+    """Return the time between two frames by the file's timestamps, which may have gaps."""
     return 0.0 if first.time is None or last.time is None else last.time - first.time
 
 
 def _peak(frame: AudioFrame) -> float:
-    """The loudest sample, 1 at full scale; unsigned 8 bit is centred on 128."""
+    """Return the peak amplitude, 1 at full scale; unsigned 8 bit is centred on 128."""
     samples = frame.to_ndarray()
     if samples.dtype.kind == "f":
         return float(np.max(np.abs(np.nan_to_num(samples))))

@@ -1,7 +1,7 @@
-"""An opened clip comes in; what its moving picture is comes out: size, frame rate, and how long it decodes.
+"""Measure the first moving picture of an open clip: its size, frame rate, and how long it decodes.
 
-All packets are read, but only the first picture and the last group of pictures are decoded: what ends a clip early
-(a file cut short, a header that lies) shows there, at a fraction of the cost of decoding all of it.
+All packets are read, but only the first picture and the last group of pictures are decoded: a truncated file or a
+wrong header is detected there, at a fraction of the cost of decoding everything.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
 
 @dataclass(frozen=True)
 class ProbedPicture:
-    """What decodes of a video stream. Width and height are as coded, before any rotation the file asks for."""
+    """Facts of a video stream, measured by decoding. Width and height are as coded, before the file's rotation."""
 
     codec: str
     width: int
@@ -37,27 +37,30 @@ class ProbedPicture:
 
 @dataclass(frozen=True)
 class _Index:
-    """The packets of a stream: when each is shown, and where decoding can begin; in the stream's time base."""
+    """The pts of a stream's packets and of its keyframes, each sorted, in the stream's time base."""
 
-    shown: tuple[int, ...]
-    keys: tuple[int, ...]
+    pts: tuple[int, ...]
+    keyframes: tuple[int, ...]
 
     def groups(self) -> list[tuple[int, int | None]]:
-        """From one key frame up to the next; the last goes to the end."""
-        return list(zip(self.keys, (*self.keys[1:], None), strict=True))
+        """Return the start and end of each group of pictures; the end of the last one is None."""
+        return list(zip(self.keyframes, (*self.keyframes[1:], None), strict=True))
 
 
 def probe_picture(container: InputContainer) -> ProbedPicture:
-    """The first moving picture. Raises `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`."""
+    """Return the facts of the first moving picture.
+
+    Raises: `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`.
+    """
     stream = _accepted_picture(container)
     index = _index(container, stream)
     first = _first_frame(container, stream, index)
-    last = _last_shown(container, stream, index)
+    last = _last_pts(container, stream, index)
     if first is None or first.pts is None or last is None or not stream.time_base:
         raise not_media()
     _check_size(first.width, first.height)
     seconds = float((last - first.pts) * stream.time_base)
-    steps = sum(first.pts < shown <= last for shown in index.shown)
+    steps = sum(first.pts < pts <= last for pts in index.pts)
     fps = steps / seconds if seconds > 0 else 0.0
     return ProbedPicture(
         codec=stream.codec_context.codec.canonical_name,
@@ -81,23 +84,23 @@ def _accepted_picture(container: InputContainer) -> VideoStream:
 
 
 def _check_size(width: int, height: int) -> None:
-    """A width of 0 is what FFmpeg leaves of a picture above its limit."""
+    """Check the size of a picture; FFmpeg sets the width of one above its limit to 0."""
     if not 0 < width * height <= MAX_PIXELS or max(width, height) > MAX_SIDE_PX:
         raise Poison("its picture is larger than 4096x2304; scale it down", reason="picture_too_large")
 
 
 def _index(container: InputContainer, stream: VideoStream) -> _Index:
-    shown: list[int] = []
-    keys: list[int] = []
+    pts: list[int] = []
+    keyframes: list[int] = []
     for packet in packets(container, stream):
         if packet.pts is None or not packet.size:
             continue
-        shown.append(packet.pts)
+        pts.append(packet.pts)
         if packet.is_keyframe:
-            keys.append(packet.pts)
-        if len(shown) > MAX_PICTURES:
+            keyframes.append(packet.pts)
+        if len(pts) > MAX_PICTURES:
             raise Poison("it has more than 144000 pictures; cut it to the move", reason="too_long")
-    return _Index(tuple(sorted(shown)), tuple(sorted(keys)))
+    return _Index(tuple(sorted(pts)), tuple(sorted(keyframes)))
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, index: _Index) -> VideoFrame | None:
@@ -107,8 +110,8 @@ def _first_frame(container: InputContainer, stream: VideoStream, index: _Index) 
     return None
 
 
-def _last_shown(container: InputContainer, stream: VideoStream, index: _Index) -> int | None:
-    """When the last picture that decodes is shown; groups are tried from the end on until one decodes."""
+def _last_pts(container: InputContainer, stream: VideoStream, index: _Index) -> int | None:
+    """Return the pts of the last picture that decodes; groups are tried from the last one backwards."""
     for start, end in reversed(index.groups()):
         times = [frame.pts for frame in _frames(container, stream, start, end) if frame.pts is not None]
         if times:

@@ -1,4 +1,4 @@
-"""Encode a clip again with something drawn on each of its pictures, its sound kept."""
+"""Encode a clip again with a drawing on each of its pictures, and with its sound."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from schemas.faults import Poison
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "2"}
 _AUDIO_BITRATE = 160_000
-_USUAL_FPS, _FASTEST_FPS = 30.0, 240.0
+_DEFAULT_FPS, _MAX_FPS = 30.0, 240.0
 
 _Timed = tuple[float, Sequence["Packet[VideoStream] | Packet[AudioStream]"]]
 
@@ -32,30 +32,30 @@ _Timed = tuple[float, Sequence["Packet[VideoStream] | Packet[AudioStream]"]]
 def redraw(path: Path, target: Path, draw: Callable[[Picture], None], report: Callable[[float], None]) -> None:
     """Write the clip at `path` to the mp4 `target`: each picture at its time, upright, at most 1280x720; its sound.
 
-    `draw` changes a picture before it is encoded; `report` takes the time that is written, seconds.
-    Raises `Poison` as decoding does.
+    `draw` changes a picture before it is encoded; `report` takes the time written so far, seconds. Raises: as
+    `open_video` and `open_audio`.
     """
-    shown = pictures(path)
-    first = next(shown, None)
+    frames = pictures(path)
+    first = next(frames, None)
     if first is None:
         raise no_picture(path)
     with ExitStack() as open_files:
         writer = open_files.enter_context(create_video_file(target))
         encoder = add_h264(writer, first.size, _rate(mean_fps(path)), _X264)
         sound = _sound(path, writer, open_files)
-        drawn = _drawn(chain([first], shown), encoder, draw)
+        drawn = _drawn(chain([first], frames), encoder, draw)
         for time_s, packets in merge(drawn, sound, key=lambda timed: timed[0]):
             writer.mux(list(packets))
             report(time_s)
 
 
 def _rate(fps: float) -> Fraction:
-    return Fraction(min(fps, _FASTEST_FPS) or _USUAL_FPS).limit_denominator(1001)
+    return Fraction(min(fps, _MAX_FPS) or _DEFAULT_FPS).limit_denominator(1001)
 
 
-def _drawn(shown: Iterator[Picture], encoder: VideoStream, draw: Callable[[Picture], None]) -> Iterator[_Timed]:
+def _drawn(frames: Iterator[Picture], encoder: VideoStream, draw: Callable[[Picture], None]) -> Iterator[_Timed]:
     last = -1
-    for picture in shown:
+    for picture in frames:
         ticks = round(picture.time_s * TICKS)
         if ticks > last:
             draw(picture)
@@ -73,7 +73,7 @@ def _frame(picture: Picture, ticks: int) -> VideoFrame:
 
 
 def _sound(path: Path, writer: OutputContainer, open_files: ExitStack) -> Iterator[_Timed]:
-    """Return the clip's sound from its time 0 on, nothing where it has none; its stream is in `writer` by then."""
+    """Add an audio stream to `writer` and return the clip's sound from its time 0; no stream where it has none."""
     try:
         audio = open_files.enter_context(open_audio(path))
     except Poison as fault:

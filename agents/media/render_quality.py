@@ -1,4 +1,4 @@
-"""The quality modes: a name in, the picture's size and the bit rates out."""
+"""Picture size and bit rates of each render quality."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.base import Quality
 
 @dataclass(frozen=True)
 class Profile:
-    """A quality mode. Sizes in pixels, rates in bit/s; `level` is the H.264 level that the stream declares."""
+    """Parameters of a quality. Sizes in pixels, rates in bit/s; `level`: the H.264 level in the stream's headers."""
 
     name: Quality
     width: int
@@ -19,8 +19,8 @@ class Profile:
     level: str
 
 
-# A segment danced faster than its clip shows more than 30 frames a second, so the levels are
-# those of 60 (ITU-T H.264, table A-1) where 30 would do for the clip itself.
+# A segment played faster than its clip has more than 30 frames per second, so the levels are those for 60
+# (ITU-T H.264, table A-1) where 30 would suffice for the clip itself.
 PROFILES: dict[Quality, Profile] = {
     "fast": Profile("fast", 1280, 720, 4_000_000, 128_000, "4.0"),
     "balanced": Profile("balanced", 1280, 720, 6_000_000, 192_000, "4.0"),

@@ -1,6 +1,6 @@
-"""A song's frames in, the same sound out without gaps from time 0 on: float stereo in AAC's frames.
+"""Resample a song to float stereo in frames of AAC's size, without gaps from time 0.
 
-The rules are those by which the song was analysed, so that a beat found there is heard at its time here.
+The audio analysis uses the same rules, so that a beat has the same time in both.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ _SILENT_FRAME = 16_384
 
 
 def stereo(timed: Iterable[tuple[float | None, AudioFrame]], rate: int) -> Iterator[AudioFrame]:
-    """Frames of 1024 samples (the last may be shorter), `rate` Hz, float planar stereo, counted from 0."""
+    """Yield frames of 1024 samples (the last may be shorter), `rate` Hz, float planar stereo, from time 0."""
     fifo = AudioFifo()
-    for frame in chain.from_iterable(_resampled(group, rate) for _, group in groupby(placed(timed), key=kind)):
+    groups = groupby(without_gaps(timed), key=audio_format)
+    for frame in chain.from_iterable(_resampled(group, rate) for _, group in groups):
         frame.pts = None
         fifo.write(frame)
         yield from fifo.read_many(AAC_FRAME)
     yield from fifo.read_many(AAC_FRAME, partial=True)
 
 
-def placed(timed: Iterable[tuple[float | None, AudioFrame]]) -> Iterator[AudioFrame]:
-    """Frames at their time: silence where one comes late, cut where one comes before 0."""
-    at = 0.0
+def without_gaps(timed: Iterable[tuple[float | None, AudioFrame]]) -> Iterator[AudioFrame]:
+    """Yield the frames with silence in gaps, and without what is before time 0."""
+    end_s = 0.0
     for time_s, frame in timed:
-        due = at if time_s is None else time_s
-        if due > at + (_GAP_S if at else 0.0):
-            yield from _silence(frame, round((due - at) * frame.sample_rate))
-            at = due
-        early = max(0, round(-due * frame.sample_rate))
+        start_s = end_s if time_s is None else time_s
+        if start_s > end_s + (_GAP_S if end_s else 0.0):
+            yield from _silence(frame, round((start_s - end_s) * frame.sample_rate))
+            end_s = start_s
+        early = max(0, round(-start_s * frame.sample_rate))
         if early < frame.samples:
-            at += (frame.samples - early) / frame.sample_rate
+            end_s += (frame.samples - early) / frame.sample_rate
             yield _cut(frame, early) if early else frame
 
 
-def kind(frame: AudioFrame) -> tuple[str, str, int]:
-    """What must be alike for frames to be joined; the last is the sample rate."""
+def audio_format(frame: AudioFrame) -> tuple[str, str, int]:
+    """Return what must be equal for frames to be joined: sample format, channel layout, sample rate."""
     return frame.format.name, frame.layout.name, frame.sample_rate
 
 
@@ -72,7 +73,7 @@ def _silence(like: AudioFrame, samples: int) -> Iterator[AudioFrame]:
 
 def _cut(frame: AudioFrame, samples: int) -> AudioFrame:
     channels = 1 if frame.format.is_planar else frame.layout.nb_channels
-    kept = frame.to_ndarray()[:, samples * channels :].copy()
-    cut = AudioFrame.from_ndarray(kept, format=frame.format.name, layout=frame.layout.name)
+    rest = frame.to_ndarray()[:, samples * channels :].copy()
+    cut = AudioFrame.from_ndarray(rest, format=frame.format.name, layout=frame.layout.name)
     cut.sample_rate = frame.sample_rate
     return cut

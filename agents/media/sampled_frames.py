@@ -1,4 +1,4 @@
-"""Decode some frames a second of a clip, small and upright, to measure what they show."""
+"""Decode some frames per second of a clip, small and upright, for measurements."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_PIXELS = 640 * 360  # larger pictures cost more and give the same landmarks: the model sees 256x256 of a dancer
+_MAX_PIXELS = 640 * 360  # larger pictures cost more and give the same landmarks: the model gets 256x256 of a dancer
 _FAST_FPS = 45.0
 
 
 @dataclass(frozen=True)
 class Frame:
-    """`time_s` from the container's start; `rgb` (height, width, 3), upright, in the clip's own shape."""
+    """A frame: `time_s` from the container's start; `rgb` (height, width, 3), upright, in the clip's aspect ratio."""
 
     time_s: float
     rgb: Image
 
 
-def sampled(path: Path, rate_hz: float) -> Iterator[Frame]:
-    """Yield the frames nearest to each of `rate_hz` moments a second, all of a slower clip's.
+def sample_frames(path: Path, rate_hz: float) -> Iterator[Frame]:
+    """Yield the frames nearest to each of `rate_hz` times per second; all frames of a slower clip.
 
-    All are of one size, at most as many pixels as 640x360. Raises `Poison`: `no_video`, `not_media`, `empty`.
+    All have one size, at most as many pixels as 640x360. Raises: `Poison`: `no_video`, `not_media`, `empty`.
     """
     with open_container(path) as container:
         stream = _stream(container, rate_hz)
@@ -56,7 +56,7 @@ def _stream(container: InputContainer, rate_hz: float) -> VideoStream:
         raise Poison("it has no video; give a clip of a dance move", reason="no_video")
     decode_to_measure(stream)
     if float(stream.average_rate or 0) > max(_FAST_FPS, 3 * rate_hz):
-        stream.codec_context.skip_frame = "NONREF"  # of so many, those that no other frame is built on are not paid for
+        stream.codec_context.skip_frame = "NONREF"  # skip frames to which no other frame refers
     return stream
 
 
@@ -65,15 +65,15 @@ def _half_frame_s(stream: VideoStream, rate_hz: float) -> float:
 
 
 def _resized(rgb: Image, size: tuple[int, int]) -> Image:
-    """Return it in the size of the clip's first picture: places in pictures are told in its pixels."""
+    """Return the picture in the size of the clip's first one: positions are in its pixels."""
     import cv2
 
     return cv2.resize(rgb, size).astype(np.uint8, copy=False)
 
 
 def _small(frame: VideoFrame, pixel_aspect: float) -> Image:
-    shown = (frame.width * pixel_aspect, float(frame.height))
-    scale = min(1.0, (_PIXELS / (shown[0] * shown[1])) ** 0.5)
-    width, height = (max(16, 2 * round(side * scale / 2)) for side in shown)
+    sides = (frame.width * pixel_aspect, float(frame.height))
+    scale = min(1.0, (_MAX_PIXELS / (sides[0] * sides[1])) ** 0.5)
+    width, height = (max(16, 2 * round(side * scale / 2)) for side in sides)
     rgb: npt.NDArray[Any] = frame.reformat(width, height, format="rgb24").to_ndarray()
     return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))

@@ -1,6 +1,6 @@
 """Choose the demuxer of a file by its first bytes.
 
-FFmpeg left to choose follows a playlist that calls itself a song, so the choice is made here.
+FFmpeg's own choice would follow a playlist that is named as a song.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NO_SUCH_NAME = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errn
 def sniff(path: Path) -> Demuxer:
     """Return the demuxer for a file.
 
-    Raises `Poison`: `not_found`, `unreadable`, `empty`, `not_media`; `Retryable` (`storage`).
+    Raises: `Poison`: `not_found`, `unreadable`, `empty`, `not_media`; `Retryable` (`storage`).
     """
     head = first_bytes(path, _HEAD_BYTES)
     if not head:
@@ -40,7 +40,7 @@ def sniff(path: Path) -> Demuxer:
 
 
 def first_bytes(path: Path, size: int) -> bytes:
-    """Return at most `size` bytes. Raises `Poison`: `not_found`, `unreadable`; `Retryable` (`storage`)."""
+    """Return at most `size` bytes. Raises: `Poison`: `not_found`, `unreadable`; `Retryable` (`storage`)."""
     try:
         if not path.is_file():
             raise Poison("there is no such file", reason="not_found")
@@ -50,14 +50,12 @@ def first_bytes(path: Path, size: int) -> bytes:
 
 
 def not_media() -> Poison:
-    """Return the fault of a file that is no audio or video."""
-    return Poison(
-        "this is no mp3, m4a, flac, ogg, wav, mp4, mov, mkv or webm file that can be read", reason="not_media"
-    )
+    """Return the fault of a file that is not audio or video."""
+    return Poison("this is not a readable mp3, m4a, flac, ogg, wav, mp4, mov, mkv or webm file", reason="not_media")
 
 
 def unreadable(error: OSError) -> Fault:
-    """Return the fault of a file that the system does not give; never with its path, which is the machine's own."""
+    """Return the fault of a file that cannot be read; without its path, which would reveal the machine's folders."""
     if error.errno in _NO_SUCH_NAME:
         return Poison("there is no such file", reason="not_found")
     if isinstance(error, PermissionError):
@@ -66,7 +64,7 @@ def unreadable(error: OSError) -> Fault:
 
 
 def _read_start(path: Path, size: int) -> bytes:
-    # Without O_NONBLOCK a named pipe would be waited for, perhaps forever.
+    # Without O_NONBLOCK, opening a named pipe would block, perhaps forever.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         return os.read(handle, size)
@@ -85,5 +83,5 @@ def _demuxer_of(head: bytes) -> Demuxer | None:
 
 
 def _is_mpeg_layer(head: bytes) -> bool:
-    """Return whether it begins with eleven set bits of sync (ISO 11172-3) and a layer: layer 0 would be ADTS AAC."""
+    """Return whether it begins with eleven set sync bits (ISO 11172-3) and a layer; layer 0 would be ADTS AAC."""
     return len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0

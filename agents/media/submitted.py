@@ -16,19 +16,19 @@ from schemas.limits import MediaKind
 
 
 class MediaAccess(Protocol):
-    """Where submitted files may lie, and where they are stored: the part of a step's tools that is needed here."""
+    """The part of a step's tools that this module needs."""
 
     @property
     def media(self) -> MediaStore:
-        """The store."""
+        """Return the media store."""
 
     @property
     def allowed_roots(self) -> tuple[Path, ...]:
-        """The folders below which an event may name a path."""
+        """Return the folders below which an event may name a path."""
 
 
 class SubmittedFile(Model):
-    """A submitted file: in the media store, or at a real path, of which size and time tell a changed file."""
+    """A submitted file: in the media store, or at a real path; size and modification time reveal a changed file."""
 
     sha256: Sha256 | None = None
     path: str | None = None
@@ -39,7 +39,7 @@ class SubmittedFile(Model):
 def locate(source: Source, tools: MediaAccess) -> SubmittedFile:
     """Return the file that a source names, without reading it.
 
-    Raises `Poison`: `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`; `Retryable` (`storage`).
+    Raises: `Poison`: `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`; `Retryable` (`storage`).
     """
     if source.sha256 is not None:
         return SubmittedFile(sha256=source.sha256)
@@ -48,20 +48,20 @@ def locate(source: Source, tools: MediaAccess) -> SubmittedFile:
 
 
 def store(file: SubmittedFile, tools: MediaAccess, kind: MediaKind) -> MediaRef:
-    """Return the file as one of the media store, into which it is copied where it is named by a path.
+    """Return the file in the media store; a file named by its path is copied into it.
 
-    Raises as `locate` does, and `Poison`: `unknown_media`, `empty`, `not_media`, `too_large`.
+    Raises: as `locate`; `Poison`: `unknown_media`, `empty`, `not_media`, `too_large`.
     """
     if file.sha256 is not None:
         size = tools.media.path(file.sha256).stat().st_size
         return MediaRef(sha256=file.sha256, size_bytes=size, kind=kind)
     path, _ = _named_file(tools, file.path or "")
-    sniff(path)  # before the copy: what is not media at all shall not fill the store
+    sniff(path)  # before the copy, so that a file that is not media does not fill the store
     return tools.media.add(path, kind)
 
 
 def accept(file: SubmittedFile, tools: MediaAccess, kind: MediaKind) -> MediaFacts:
-    """Return the file, stored and probed. Raises as `store` and `probe` do."""
+    """Return the file, stored and probed. Raises: as `store` and `probe`."""
     from agents.media.probe import probe
 
     media = store(file, tools, kind)

@@ -1,4 +1,4 @@
-"""Move indexing: a submitted clip in, the move with its dancers' motion, beats and embedding out."""
+"""The move-indexing step: from a submitted clip to its move with motion, beats and embedding."""
 
 from __future__ import annotations
 

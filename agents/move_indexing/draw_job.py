@@ -1,11 +1,11 @@
-"""Jobs that draw the library: a move's key frames, its clip with both skeletons, and a map of all moves."""
+"""Jobs that draw a move's key frames, its clip with both skeletons, and a map of the library."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.step import Job, Tools, part
+from agents.step import Job, Tools, sub_progress
 from schemas.base import Model, Quality
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
@@ -13,11 +13,11 @@ from schemas.move_indexed import MoveSummary
 if TYPE_CHECKING:
     from agents.move_indexing.dancers.detection_cache import ClipDetections
 
-_WATCHED = 0.4
+_DETECTION_SHARE = 0.4  # of the progress of drawing a move
 
 
 class DrawMove(Model):
-    """Which move to draw, and the files to write: a PNG and an mp4. `quality`: how many of its frames are tracked."""
+    """The move to draw, and the files to write: a PNG and an mp4. `quality`: of the pose detection."""
 
     move: MoveSummary
     quality: Quality = "fast"
@@ -41,7 +41,7 @@ class DrawMap(Model):
 
 
 class Drawn(Model):
-    """The files are written."""
+    """An empty result: the files are written."""
 
 
 def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
@@ -50,13 +50,13 @@ def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
     path = _path(request.move, tools)
     dancers = couple(_detections(path, request, tools))
     if request.png:
-        from agents.move_indexing.move_pictures.key_frames import draw_keys
+        from agents.move_indexing.move_pictures.key_frames import draw_key_frames
 
-        draw_keys(path, request.move, dancers, request.png)
+        draw_key_frames(path, request.move, dancers, request.png)
     if request.video:
         from agents.move_indexing.move_pictures.video import write_video
 
-        write_video(path, request.move, dancers, request.video, part(tools.report, _WATCHED, 1.0))
+        write_video(path, request.move, dancers, request.video, sub_progress(tools.report, _DETECTION_SHARE, 1.0))
     return Drawn()
 
 
@@ -69,6 +69,7 @@ def _draw_map(request: DrawMap, tools: Tools) -> Drawn:
 
 
 def _path(move: MoveSummary, tools: Tools) -> Path:
+    """Return the clip's file. Raises: `Poison` (`unknown_media`)."""
     if not tools.media.has(move.clip.sha256):
         raise Poison(f"the clip of '{move.name}' is no longer in the media store; index it again", "unknown_media")
     return tools.media.path(move.clip.sha256)
@@ -77,7 +78,7 @@ def _path(move: MoveSummary, tools: Tools) -> Path:
 def _detections(path: Path, request: DrawMove, tools: Tools) -> ClipDetections:
     from agents.move_indexing.dancers.detection_cache import cached_detections
 
-    clip, report = request.move.clip, part(tools.report, 0.0, _WATCHED)
+    clip, report = request.move.clip, sub_progress(tools.report, 0.0, _DETECTION_SHARE)
     model, cache = tools.pose_model, tools.cache_dir
     return cached_detections(
         path, clip.sha256, request.quality, model, cache, report=report, duration_s=clip.duration_s

@@ -1,4 +1,4 @@
-"""A submitted clip goes in; the move that the library keeps comes out."""
+"""Index a submitted clip: return the move that the library stores."""
 
 from __future__ import annotations
 
@@ -17,34 +17,35 @@ from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.estimate_level import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
-from agents.step import Tools, part
+from agents.step import Tools, sub_progress
 from schemas.base import MediaFacts, Quality
 from schemas.move_submitted import MoveAnnotation
 
-_USUAL_QUALITY: Quality = "balanced"
-_WATCHED = 0.6
-_FEW_COUPLES = 0.3
+_DEFAULT_QUALITY: Quality = "balanced"
+_DETECTION_SHARE_OF_PROGRESS = 0.6
+_MIN_COUPLE_SHARE_WITHOUT_WARNING = 0.3  # of the sampled frames
 
 
 def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
-    """Watch and hear a clip, and make its mezzanine for the usual quality.
+    """Return the move of a clip, from its pictures and its sound, and encode its mezzanine in the default quality.
 
-    Raises `Poison`: what intake refuses, `nobody`, `no_tempo`; `Retryable`: `no_model`.
+    Raises `Poison`: as `accept` does, `nobody`, `no_tempo`; `Retryable`: `no_model`.
     """
     from agents.media import mezzanine
 
     report = tools.report
     facts = accept(clip.file, tools, "video")
     path = tools.media.path(facts.sha256)
-    dance = analyze_dance(_seen(path, facts, clip.quality, tools, part(report, 0.0, _WATCHED)).moments)
-    grid = clip_beats_of(path, facts, clip.annotation)
-    move = _move(clip, facts, grid, dance)
-    encoded = part(report, _WATCHED, 1.0)
-    mezzanine.ensure(path, facts.sha256, move.beats, _USUAL_QUALITY, tools.cache_dir, report=encoded)
+    detection_progress = sub_progress(report, 0.0, _DETECTION_SHARE_OF_PROGRESS)
+    encoding_progress = sub_progress(report, _DETECTION_SHARE_OF_PROGRESS, 1.0)
+    dance = analyze_dance(_detections(path, facts, clip.quality, tools, detection_progress).frames)
+    clip_beats = clip_beats_of(path, facts, clip.annotation)
+    move = _move(clip, facts, clip_beats, dance)
+    mezzanine.ensure(path, facts.sha256, move.beats, _DEFAULT_QUALITY, tools.cache_dir, report=encoding_progress)
     return move
 
 
-def _seen(
+def _detections(
     path: Path, clip: MediaFacts, quality: Quality, tools: Tools, report: Callable[[float], None]
 ) -> ClipDetections:
     return cached_detections(
@@ -52,40 +53,40 @@ def _seen(
     )
 
 
-def _move(clip: IndexingInput, facts: MediaFacts, grid: ClipBeats, dance: Dance) -> IndexedMove:
+def _move(clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: Dance) -> IndexedMove:
     annotation = clip.annotation or MoveAnnotation(move=move_name(clip.clip))
-    found = eights(grid.beats, grid.counts, dance.lead, dance.follow)
+    whole_eights = eights(clip_beats.beats, clip_beats.counts, dance.lead, dance.follow)
     return IndexedMove(
         clip=facts,
         name=clip.clip,
         move=annotation.move,
         category=annotation.category or annotation.move,
-        difficulty=annotation.difficulty or difficulty(dance, grid.tempo_bpm),
+        difficulty=annotation.difficulty or difficulty(dance, clip_beats.tempo_bpm),
         energy=annotation.energy or energy_level(dance),
-        tempo_bpm=grid.tempo_bpm,
-        beats=grid.beats,
-        counts=grid.counts,
-        eights=found,
+        tempo_bpm=clip_beats.tempo_bpm,
+        beats=clip_beats.beats,
+        counts=clip_beats.counts,
+        eights=whole_eights,
         dancers=dance.dancers,
-        motion=motion(dance, grid.tempo_bpm),
-        embedding=embed(dance, grid.tempo_bpm, grid.audio),
+        motion=motion(dance, clip_beats.tempo_bpm),
+        embedding=embed(dance, clip_beats.tempo_bpm, clip_beats.audio),
         embedding_version=EMBEDDING_VERSION,
-        warnings=(*grid.warnings, *_warnings(dance, grid, [eight.start_beat for eight in found])),
+        warnings=(*clip_beats.warnings, *_warnings(dance, clip_beats, [eight.start_beat for eight in whole_eights])),
     )
 
 
 def move_name(clip: str) -> str:
-    """A move's name from its clip's: `basic_step_2` and `moves/basic_step.mp4` are both a `basic_step`."""
+    """Return a move's name from its clip's: `basic_step_2` and `moves/basic_step.mp4` both give `basic_step`."""
     stem = PurePath(clip).stem
     return re.sub(r"_\d+$", "", stem) or stem or clip
 
 
-def _warnings(dance: Dance, grid: ClipBeats, starts: list[int]) -> list[str]:
+def _warnings(dance: Dance, clip_beats: ClipBeats, starts: list[int]) -> list[str]:
     warnings = []
-    if dance.dancers.both < _FEW_COUPLES:
-        warnings.append(f"both dancers are seen in only {dance.dancers.both:.0%} of its frames")
+    if dance.dancers.both < _MIN_COUPLE_SHARE_WITHOUT_WARNING:
+        warnings.append(f"both dancers are detected in only {dance.dancers.both:.0%} of the frames")
     if not starts:
-        warnings.append("it has fewer than nine beats, so no whole eight: no choreography can use it")
-    elif grid.counts[starts[0]] != 1:
-        warnings.append("it has no whole eight from a count 1: its eights begin elsewhere")
+        warnings.append("the clip has fewer than nine beats, so no whole eight: no choreography can use it")
+    elif clip_beats.counts[starts[0]] != 1:
+        warnings.append("the clip has no whole eight that begins on a count 1: its eights begin on other counts")
     return warnings

@@ -1,4 +1,4 @@
-"""What indexing a clip gives: the move, and what its owner should know of it."""
+"""Define the result of indexing a clip: the move, and warnings for its owner."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from schemas.move_indexed import Move, MoveIndexed
 
 
 class IndexedMove(Move):
-    """A move with its warnings, which travel beside it in the event."""
+    """A move with its warnings; in the event, the two are separate fields."""
 
     warnings: tuple[str, ...] = ()
 

@@ -1,4 +1,4 @@
-"""What a move depends on."""
+"""Define what a move depends on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.move_submitted import MoveAnnotation, MoveSubmitted
 
 
 class IndexingInput(Model):
-    """A clip's file, the name its users know it by, what a person says about it, and how many frames are tracked."""
+    """A clip's file, its name, its annotation, and the quality, which decides how many frames are sampled."""
 
     file: SubmittedFile
     clip: Name

@@ -1,4 +1,4 @@
-"""Move scoring: an analysed song in, the best moves for each of its phrases out."""
+"""The move-scoring step: from an analysed song to the best moves for each of its phrases."""
 
 from __future__ import annotations
 

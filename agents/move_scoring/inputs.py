@@ -1,4 +1,4 @@
-"""What scores depend on."""
+"""The input of move scoring."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.faults import Retryable
 
 
 class ScoringInput(Model):
-    """A song's analysis, what was requested of the moves, and the version of the library they are looked for in."""
+    """A song's analysis, the requested difficulty and energy, and the version of the searched library."""
 
     analysis: AudioAnalysis
     difficulty: Difficulty
@@ -18,7 +18,7 @@ class ScoringInput(Model):
 
 
 def scoring_input(event: AudioAnalyzed, tools: Tools) -> ScoringInput:
-    """Return what the scores of an event depend on. Raises `Retryable` where no library is open."""
+    """Return the input of an event's scores. Raises: `Retryable` (`no_library`) where no library is open."""
     return ScoringInput(
         analysis=event.analysis,
         difficulty=event.options.difficulty,
@@ -28,7 +28,7 @@ def scoring_input(event: AudioAnalyzed, tools: Tools) -> ScoringInput:
 
 
 def library_of(tools: Tools) -> Library:
-    """Return the open library. Raises `Retryable` (`no_library`) where there is none."""
+    """Return the open library. Raises: `Retryable` (`no_library`) where there is none."""
     if tools.library is None:
         raise Retryable("the move library is not open in this process", reason="no_library")
     return tools.library

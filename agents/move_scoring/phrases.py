@@ -1,4 +1,4 @@
-"""The phrases of a song: its analysis in, the stretches from one count 1 to the next out."""
+"""The phrases of a song: from one count 1 to the next."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from schemas.faults import Poison
 
 @dataclass(frozen=True)
 class Span:
-    """A phrase without its candidates: beats `start_beat` to `end_beat` (exclusive), and what the music does there."""
+    """A phrase without its candidates: beats `start_beat` to `end_beat` (exclusive), and the music there.
+
+    `energy`: 0-1. `section`: index of the section at the phrase's middle.
+    """
 
     start_beat: int
     end_beat: int
@@ -25,9 +28,9 @@ class Span:
 
 
 def cut_phrases(analysis: AudioAnalysis) -> tuple[Span, ...]:
-    """Phrases that cover every beat: each begins on a count 1, save the first where the song does not.
+    """Return phrases that cover every beat: each begins on a count 1, except the first where the song does not.
 
-    Raises `Poison` for a song with fewer than two beats.
+    Raises: `Poison` (`no_beats`) for a song with fewer than two beats.
     """
     if len(analysis.beats) < 2:
         raise Poison("no beats were found in this song: there is nothing to dance to", reason="no_beats")
@@ -51,8 +54,8 @@ def _span(analysis: AudioAnalysis, start: int, end: int) -> Span:
     )
 
 
-def _section_at(sections: tuple[Section, ...], moment_s: float) -> tuple[int, Section | None]:
+def _section_at(sections: tuple[Section, ...], time_s: float) -> tuple[int, Section | None]:
     if not sections:
         return 0, None
-    number = max(0, bisect_right([section.start_s for section in sections], moment_s) - 1)
+    number = max(0, bisect_right([section.start_s for section in sections], time_s) - 1)
     return number, sections[number]

@@ -1,4 +1,4 @@
-"""Scoring: the analysis, the request and the library in, the best moves for each phrase out."""
+"""Score the library's moves for each phrase of a song."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from agents.move_scoring.inputs import ScoringInput
 from agents.move_scoring.phrases import Span, cut_phrases
 from agents.move_scoring.pools import MAX_CANDIDATES, Pools
-from agents.move_scoring.terms import level_of, terms_of, wished_energy
+from agents.move_scoring.terms import level_of, target_energy, terms_of
 from agents.step import Hit, Library
 from schemas.faults import Retryable
 from schemas.move_indexed import MoveSummary
@@ -15,25 +15,25 @@ from schemas.moves_scored import Candidate, Phrase, Scores
 
 
 def score(scoring: ScoringInput, library: Library) -> Scores:
-    """Up to 20 moves for each phrase, the best first, and their cards.
+    """Return up to `MAX_CANDIDATES` moves for each phrase, the best first, and a summary of each move.
 
-    Raises `Poison` for a song without beats, an empty library, and one without a usable move; `Retryable` where the
-    library changed meanwhile.
+    Raises: `Poison` for a song without beats (`no_beats`), an empty library (`empty_library`), and one without a usable
+    move (`no_usable_moves`); `Retryable` (`library_changed`) where the library changes during the search.
     """
     version = library.version()
     pools = Pools(library, scoring.analysis, scoring.difficulty)
-    cards: dict[str, MoveSummary] = {}
-    phrases = tuple(_phrase(span, scoring, pools, cards) for span in cut_phrases(scoring.analysis))
+    summaries: dict[str, MoveSummary] = {}
+    phrases = tuple(_phrase(span, scoring, pools, summaries) for span in cut_phrases(scoring.analysis))
     if library.version() != version:
         raise Retryable("the library changed while the song was scored", reason="library_changed")
-    return Scores(library_version=version, phrases=phrases, moves=dict(sorted(cards.items())))
+    return Scores(library_version=version, phrases=phrases, moves=dict(sorted(summaries.items())))
 
 
-def _phrase(span: Span, scoring: ScoringInput, pools: Pools, cards: dict[str, MoveSummary]) -> Phrase:
-    pool = pools.of(level_of(wished_energy(span, scoring)))
+def _phrase(span: Span, scoring: ScoringInput, pools: Pools, summaries: dict[str, MoveSummary]) -> Phrase:
+    pool = pools.of(level_of(target_energy(span, scoring)))
     best = _best(span, scoring, pool)
-    named = {candidate.clip_sha256 for candidate in best}
-    cards.update({hit.move.clip.sha256: hit.move for hit in pool if hit.move.clip.sha256 in named})
+    clips = {candidate.clip_sha256 for candidate in best}
+    summaries.update({hit.move.clip.sha256: hit.move for hit in pool if hit.move.clip.sha256 in clips})
     return Phrase(
         start_beat=span.start_beat,
         end_beat=span.end_beat,

@@ -1,4 +1,4 @@
-"""The terms of a score: what speaks for and against a move for a phrase."""
+"""The terms of a score: how well a move fits a phrase."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from schemas.move_indexed import MoveSummary
 
 DIFFICULTIES: Final[tuple[Difficulty, ...]] = ("beginner", "intermediate", "advanced")
 LEVELS: Final[tuple[Level, ...]] = ("low", "medium", "high")
-_CENTRE: Final[dict[Level, float]] = {"low": 1 / 6, "medium": 1 / 2, "high": 5 / 6}
-_WISH = 0.75  # how much an asked energy counts against the phrase's own
+_LEVEL_ENERGY: Final[dict[Level, float]] = {"low": 1 / 6, "medium": 1 / 2, "high": 5 / 6}  # the middle of each third
+_REQUESTED_ENERGY_WEIGHT = 0.75  # the phrase's own energy has the rest
 
-_TEMPO = 4.0  # 10 % off costs 0.4
-_ENERGY = 1.0
-_EASIER, _HARDER = 0.15, 1.0  # a level
-_AUDIO = 1.0  # the audio part of a clip's embedding has length 0.45: at most 0.45
-_FITS = 0.2
+_TEMPO_WEIGHT = 4.0  # per unit of |ln ratio|: 10 % off costs 0.4
+_ENERGY_WEIGHT = 1.0
+_EASIER_COST, _HARDER_COST = 0.15, 1.0  # per level
+_AUDIO_WEIGHT = 1.0  # the audio part of a clip's embedding has length 0.45: at most 0.45
+_SECTION_MATCH_BONUS = 0.2  # for the rhythm, and again for the label
 
-# What dancers do to the parts of a bachata: steps and travelling to derecho, turns to majao, combinations to mambo,
-# and what stands still to breaks and passages without percussion.
+# What couples dance to the parts of a bachata: basic and travelling steps to derecho, turns to majao, combinations to
+# mambo, and moves without steps to breaks and passages without percussion.
 _BY_RHYTHM: Final = {
     "derecho": ("basic", "forward_backward", "cross_body_lead", "side"),
     "majao": ("turn", "cross_body_lead", "hammerlock"),
@@ -36,35 +36,39 @@ _BY_LABEL: Final = {
 }
 
 
-def wished_energy(span: Span, scoring: ScoringInput) -> float:
-    """The energy to dance the phrase with, 0-1: the phrase's own, drawn towards the energy asked for."""
+def target_energy(span: Span, scoring: ScoringInput) -> float:
+    """Return the energy to dance the phrase with, 0-1: a weighted mean of the requested energy and the phrase's own."""
     if scoring.energy is None:
         return span.energy
-    return _WISH * _CENTRE[scoring.energy] + (1 - _WISH) * span.energy
+    requested = _LEVEL_ENERGY[scoring.energy]
+    return _REQUESTED_ENERGY_WEIGHT * requested + (1 - _REQUESTED_ENERGY_WEIGHT) * span.energy
 
 
 def level_of(energy: float) -> Level:
-    """The third of the scale an energy of 0-1 lies in."""
+    """Return the level of an energy of 0-1: the third of the scale it lies in."""
     return LEVELS[min(2, int(energy * 3))]
 
 
 def terms_of(span: Span, scoring: ScoringInput, move: MoveSummary, similarity: float) -> dict[str, float]:
-    """What speaks for the move (above 0) and against it (below), to four digits. `similarity` is that of the audio."""
+    """Return the terms of a move's score, above 0 in favour and below 0 against, to four digits.
+
+    `similarity` is the cosine similarity of the audio parts.
+    """
     terms = {
-        "tempo": -_TEMPO * abs(math.log(span.tempo_bpm / move.tempo_bpm)),
-        "energy": -_ENERGY * abs(wished_energy(span, scoring) - _CENTRE[move.energy]),
+        "tempo": -_TEMPO_WEIGHT * abs(math.log(span.tempo_bpm / move.tempo_bpm)),
+        "energy": -_ENERGY_WEIGHT * abs(target_energy(span, scoring) - _LEVEL_ENERGY[move.energy]),
         "difficulty": _difficulty(move.difficulty, scoring.difficulty),
-        "audio": _AUDIO * similarity,
+        "audio": _AUDIO_WEIGHT * similarity,
         "section": _section(span, f"{move.category} {move.move}".lower().replace(" ", "_")),
     }
     return {name: round(term, 4) for name, term in terms.items()}
 
 
-def _difficulty(has: Difficulty, asked: Difficulty) -> float:
-    harder = DIFFICULTIES.index(has) - DIFFICULTIES.index(asked)
-    return -_HARDER * harder if harder > 0 else _EASIER * harder
+def _difficulty(difficulty: Difficulty, requested: Difficulty) -> float:
+    harder = DIFFICULTIES.index(difficulty) - DIFFICULTIES.index(requested)
+    return -_HARDER_COST * harder if harder > 0 else _EASIER_COST * harder
 
 
 def _section(span: Span, names: str) -> float:
-    fitting = _BY_RHYTHM.get(span.rhythm, ()), _BY_LABEL.get(span.label, ())
-    return _FITS * sum(any(word in names for word in words) for words in fitting)
+    lists = _BY_RHYTHM.get(span.rhythm, ()), _BY_LABEL.get(span.label, ())
+    return _SECTION_MATCH_BONUS * sum(any(keyword in names for keyword in keywords) for keywords in lists)

@@ -1,4 +1,4 @@
-"""Rendering: a planned sequence in, the finished video out."""
+"""The rendering step: from a planned sequence to the finished video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a video depends on, and its name."""
+"""The input of rendering, and the file name of a video."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MAX_SLUG_CHARACTERS = 60
 
 
 class RenderingInput(Model):
-    """A plan, the song it is danced to, the quality, and the title as it stands in the file's name."""
+    """A plan, its song, the quality, and the title as it is written in the file name."""
 
     song_sha256: Sha256
     plan: Plan
@@ -25,7 +25,7 @@ class RenderingInput(Model):
 
 
 def rendering_input(event: SequencePlanned, tools: Tools) -> RenderingInput:
-    """Return what the video of an event depends on besides the step's version."""
+    """Return the input of an event's video."""
     del tools
     return RenderingInput(
         song_sha256=event.song.sha256,
@@ -36,7 +36,7 @@ def rendering_input(event: SequencePlanned, tools: Tools) -> RenderingInput:
 
 
 def slug(title: str) -> str:
-    """Return the title in a-z, 0-9 and '-', at most 60 characters; `song` where nothing is left."""
+    """Return the title in a-z, 0-9 and '-', at most 60 characters; `song` where no such character remains."""
     plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode().lower()
     words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     return words[:_MAX_SLUG_CHARACTERS].rstrip("-") or "song"
@@ -54,6 +54,6 @@ def output_name(rendering: RenderingInput) -> str:
 
 
 def is_whole(video: Video, tools: Tools) -> bool:
-    """Return whether the video is still there, with its full size."""
+    """Return whether the video's file exists with its full size."""
     path = tools.output_dir / video.file
     return path.is_file() and path.stat().st_size == video.media.size_bytes

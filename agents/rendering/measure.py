@@ -1,4 +1,4 @@
-"""A finished video, its intended cuts and their clips in, what was measured on the file out."""
+"""Measure a finished video: duration, frames, and the error of its cuts."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from schemas.base import MediaRef
 from schemas.rendered import Video
 
 
-def measured(
+def measure(
     path: Path, name: str, parts: Sequence[PlacedSegment], clips: Mapping[str, Mezzanine], profile: Profile
 ) -> Video:
-    """The facts of a video file, read from its index: `name` is what it will be called.
+    """Return the facts of a video file, read from its index. `name`: its final file name.
 
-    `max_cut_error_ms` is, of all cuts, the most that the picture shown there is off its beat in the clip, in the
-    song's time, with the distance of the written key frame from the song's beat added. Since a clip has pictures
-    only at its frames, it is up to half a gap between two of them where all is right.
+    `max_cut_error_ms`: the maximum over all cuts of the time between the displayed frame and its beat in the clip, in
+    song time, plus the distance of the written keyframe from the song's beat. A clip has pictures only at its frames,
+    so a correct cut has up to half the interval between two of them.
     """
     with open_cached(path) as reader:
         index = reader.video.index_entries
@@ -41,8 +41,8 @@ def measured(
 
 
 def _cut_error(keyframes: Sequence[int], part: PlacedSegment, clips: Mapping[str, Mezzanine]) -> float:
-    shown = clips[part.segment.clip_sha256].keyframe_at(part.segment.clip_start_s)
-    return _distance(keyframes, part.shown[0]) + part.cut_error(shown)
+    keyframe = clips[part.segment.clip_sha256].keyframe_at(part.segment.clip_start_s)
+    return _distance(keyframes, part.song_ticks[0]) + part.cut_error(keyframe)
 
 
 def _distance(keyframes: Sequence[int], cut: float) -> float:

@@ -1,4 +1,4 @@
-"""A plan, the mezzanines of its clips and its song's AAC in, the video out: packets are copied, nothing is encoded."""
+"""Render a plan: packets of its clips' mezzanines and of its song's AAC are copied into the video, none is encoded."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from agents.media.packet_copy import write_packets
 from agents.media.render_quality import PROFILES
 from agents.rendering import audio
 from agents.rendering.inputs import RenderingInput, output_name
-from agents.rendering.measure import measured
-from agents.rendering.splice import pictures, sounds
+from agents.rendering.measure import measure
+from agents.rendering.splice import segment_packets, song_packets
 from agents.rendering.timeline import PlacedSegment, place_segments
-from agents.step import Tools, part
+from agents.step import Tools, sub_progress
 from infra.base.atomic_file import remove_files, replacing
 from schemas.faults import Poison
 from schemas.rendered import Video
@@ -29,20 +29,21 @@ Report = Callable[[float], None]
 
 
 def render(rendering: RenderingInput, tools: Tools) -> Video:
-    """Render a plan into the output folder.
+    """Render a plan into the output folder and return the video's facts.
 
-    Raises `Poison` where the plan cannot be shown: a gap, a start that is no beat of its clip, a clip with no picture
-    there or that ends before its segment does, a clip or song that is not in the store or does not decode.
-    Raises `Retryable` where a cached file was damaged; the next try makes it again.
+    Raises:
+        Poison: the plan has a gap or a segment that does not start on a beat of its clip; a clip has no picture there
+            or ends before its segment; a clip or the song is not in the store or does not decode.
+        Retryable: a cached file was damaged; the next attempt makes it again.
     """
     profile = PROFILES[rendering.quality]
     parts = place_segments(rendering.plan)
-    clips = _mezzanines(rendering, tools, part(tools.report, 0.0, 0.7))
-    song = _song(rendering, tools, profile.audio_bitrate, part(tools.report, 0.7, 0.8))
+    clips = _mezzanines(rendering, tools, sub_progress(tools.report, 0.0, 0.7))
+    song = _song(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
     target = tools.output_dir / output_name(rendering)
     with replacing(target) as temporary:
-        write(parts, clips, song, rendering.plan.start_s, temporary, report=part(tools.report, 0.8, 1.0))
-        return measured(temporary, target.name, parts, clips, profile)
+        write(parts, clips, song, rendering.plan.start_s, temporary, report=sub_progress(tools.report, 0.8, 1.0))
+        return measure(temporary, target.name, parts, clips, profile)
 
 
 def write(  # noqa: PLR0913
@@ -54,47 +55,47 @@ def write(  # noqa: PLR0913
     *,
     report: Report = lambda _: None,
 ) -> None:
-    """Write the video of `parts`, with the song from `start_s` on, to `target`.
+    """Write the video of `parts`, with the song from `start_s`, to `target`.
 
-    `clips`: mezzanines of one quality, by their clip's sha256; `song`: AAC in mp4. Raises as `render` does.
+    `clips`: mezzanines of one quality, by their clip's sha256. `song`: AAC in mp4. Raises: as `render`.
     """
     with ExitStack() as stack:
         readers = {sha: stack.enter_context(open_cached(clips[sha].path)) for sha in sorted(clips)}
         audio_reader = stack.enter_context(open_cached(song))
         video = _template(readers), _all_pictures(parts, clips, readers, report)
-        sound = audio_reader.audio, sounds(audio_reader, start_s, parts[-1].end / TICKS)
+        sound = audio_reader.audio, song_packets(audio_reader, start_s, parts[-1].end / TICKS)
         write_packets(target, [video, sound])
 
 
 def _mezzanines(rendering: RenderingInput, tools: Tools, report: Report) -> dict[str, Mezzanine]:
-    wanted = sorted({segment.clip_sha256 for segment in rendering.plan.segments})
-    made = {}
-    for number, sha in enumerate(wanted):
+    clips = sorted({segment.clip_sha256 for segment in rendering.plan.segments})
+    mezzanines = {}
+    for number, sha in enumerate(clips):
         if sha not in rendering.plan.clips:
             raise Poison(f"the plan does not name the beats of clip {sha[:12]}", reason="plan_incomplete")
-        one_clip = part(report, number / len(wanted), (number + 1) / len(wanted))
+        clip_report = sub_progress(report, number / len(clips), (number + 1) / len(clips))
         source, beats = tools.media.path(sha), rendering.plan.clips[sha]
-        made[sha] = mezzanine.ensure(source, sha, beats, rendering.quality, tools.cache_dir, report=one_clip)
-        one_clip(1.0)
-    return made
+        mezzanines[sha] = mezzanine.ensure(source, sha, beats, rendering.quality, tools.cache_dir, report=clip_report)
+        clip_report(1.0)
+    return mezzanines
 
 
 def _song(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Path:
     sha = rendering.song_sha256
-    return audio.ensure(tools.media.path(sha), sha, bitrate, tools.cache_dir, report=report)
+    return audio.ensure_aac(tools.media.path(sha), sha, bitrate, tools.cache_dir, report=report)
 
 
 def _all_pictures(
     parts: Sequence[PlacedSegment], clips: Mapping[str, Mezzanine], readers: Mapping[str, CachedMp4], report: Report
 ) -> Iterator[Packet[VideoStream]]:
-    for stretch in parts:
-        sha = stretch.segment.clip_sha256
-        yield from pictures(stretch, clips[sha], readers[sha])
-        report(stretch.end / parts[-1].end)
+    for part in parts:
+        sha = part.segment.clip_sha256
+        yield from segment_packets(part, clips[sha], readers[sha])
+        report(part.end / parts[-1].end)
 
 
 def _template(readers: Mapping[str, CachedMp4]) -> VideoStream:
-    """Return the stream whose headers are those of all. Raises `Retryable` where they differ."""
+    """Return a stream with the headers that all share. Raises: `Retryable` (`cache_damaged`) where they differ."""
     streams = [reader.video for reader in readers.values()]
     if len({stream.codec_context.extradata for stream in streams}) != 1:
         remove_files(*(reader.path for reader in readers.values()))

@@ -1,4 +1,4 @@
-"""Mezzanines and a song's AAC in, packets on the video's clock out: copied, never decoded."""
+"""Packets of mezzanines and of a song's AAC, copied with timestamps of the video."""
 
 from __future__ import annotations
 
@@ -17,38 +17,40 @@ from agents.rendering.timeline import MIN_SHOWN_TICKS, PlacedSegment
 from infra.base.atomic_file import remove_files
 from schemas.faults import Poison
 
-# The packet before rebuilds the first samples of the next (AAC's windows overlap); without one more the first
-# click of a song was lost in decoders that fade in. The edit list hides both.
-_WARM_UP_PACKETS = 2
-_MOST_FROZEN_FRAMES = 2
+# AAC's windows overlap, so a packet needs the one before it; some decoders fade in and lose the first click of a song
+# without one more. The edit list hides both.
+_PREROLL_PACKETS = 2
+_MAX_FROZEN_FRAMES = 2
 
 
-def pictures(part: PlacedSegment, clip: Mezzanine, reader: CachedMp4) -> Iterator[Packet[VideoStream]]:
-    """The packets of one segment, the first at the cut and each lasting until the next, the last until the next cut.
+def segment_packets(part: PlacedSegment, clip: Mezzanine, reader: CachedMp4) -> Iterator[Packet[VideoStream]]:
+    """Yield the packets of one segment: the first starts at the cut, each lasts until the next, the last until the end.
 
-    Raises `Poison` where the clip's picture at the cut is more than two frames off its beat, or ends more than two
-    frames before the segment does; `Retryable` where the mezzanine is damaged.
+    Raises:
+        Poison: the clip's picture at the cut is more than two frames from its beat (`no_picture_at_beat`), or the clip
+            ends more than two frames before the segment (`clip_too_short`).
+        Retryable: the mezzanine is damaged.
     """
-    held: Packet[VideoStream] | None = None
-    for ticks, packet in _placed(part, clip, reader):
-        if held is not None:
-            yield _lasting(held, ticks)
+    previous: Packet[VideoStream] | None = None
+    for ticks, packet in _timed_packets(part, clip, reader):
+        if previous is not None:
+            yield _with_duration(previous, ticks)
         packet.pts = packet.dts = ticks
-        held = packet
-    if held is not None:
-        yield _lasting(held, part.end)
+        previous = packet
+    if previous is not None:
+        yield _with_duration(previous, part.end)
 
 
-def sounds(reader: CachedMp4, start_s: float, length_s: float) -> Iterator[Packet[AudioStream]]:
-    """The song's packets from `start_s` on for `length_s`, moved so that `start_s` is at 0, and the warm-up before.
+def song_packets(reader: CachedMp4, start_s: float, length_s: float) -> Iterator[Packet[AudioStream]]:
+    """Yield the song's packets from `start_s` for `length_s`, shifted so that `start_s` is 0, and the preroll before.
 
-    Raises `Retryable` where the file is damaged.
+    Raises: `Retryable` where the file is damaged.
     """
     stream = reader.audio
     time_base = stream.time_base or Fraction(1, stream.rate)
     shift, end = round(start_s / time_base), round(length_s / time_base)
-    first = shift - (_WARM_UP_PACKETS + 1) * AAC_FRAME
-    # The encoder's own first packet lies before 0, where no seek goes.
+    first = shift - (_PREROLL_PACKETS + 1) * AAC_FRAME
+    # The encoder's first packet is before 0, where no seek is possible.
     seek_to = first - AAC_FRAME if first > AAC_FRAME else None
     for packet in reader.packets(stream, seek_to):
         if packet.pts is None or packet.pts <= first:
@@ -56,15 +58,17 @@ def sounds(reader: CachedMp4, start_s: float, length_s: float) -> Iterator[Packe
         packet.pts = packet.dts = packet.pts - shift
         if packet.pts >= end:
             return
-        yield _lasting(packet, min(end, packet.pts + AAC_FRAME))
+        yield _with_duration(packet, min(end, packet.pts + AAC_FRAME))
 
 
-def _placed(part: PlacedSegment, clip: Mezzanine, reader: CachedMp4) -> Iterator[tuple[int, Packet[VideoStream]]]:
+def _timed_packets(
+    part: PlacedSegment, clip: Mezzanine, reader: CachedMp4
+) -> Iterator[tuple[int, Packet[VideoStream]]]:
     keyframe, last = clip.keyframe_at(part.segment.clip_start_s), part.start - 1
     _check_on_beat(part, clip, keyframe)
     for packet, pts in _from_keyframe(reader, keyframe):
-        # Frames that would meet are pushed apart, not dropped: later ones are built on them.
-        ticks = part.start if last < part.start else max(part.shown_at(pts), last + 1)
+        # Frames that would have the same time are moved apart, not dropped: later frames refer to them.
+        ticks = part.start if last < part.start else max(part.song_time(pts), last + 1)
         if ticks > part.end - MIN_SHOWN_TICKS:
             return
         yield ticks, packet
@@ -85,7 +89,7 @@ def _from_keyframe(reader: CachedMp4, keyframe: int) -> Iterator[tuple[Packet[Vi
 
 
 def _check_on_beat(part: PlacedSegment, clip: Mezzanine, keyframe: int) -> None:
-    if part.cut_error(keyframe) > _most_frozen(part, clip):
+    if part.cut_error(keyframe) > _max_frozen_ticks(part, clip):
         start_s = part.segment.clip_start_s
         raise Poison(
             f"{part.segment.clip} has no picture within {abs(keyframe / TICKS - start_s):.2f} s of its beat at "
@@ -95,7 +99,7 @@ def _check_on_beat(part: PlacedSegment, clip: Mezzanine, keyframe: int) -> None:
 
 
 def _check_not_frozen(part: PlacedSegment, clip: Mezzanine, last: int) -> None:
-    if part.end - last > _most_frozen(part, clip):
+    if part.end - last > _max_frozen_ticks(part, clip):
         missing = (part.end - last) / TICKS
         raise Poison(
             f"{part.segment.clip} ends {missing:.2f} s before its segment at {part.segment.song_start_s:.2f} s does",
@@ -103,10 +107,10 @@ def _check_not_frozen(part: PlacedSegment, clip: Mezzanine, last: int) -> None:
         )
 
 
-def _most_frozen(part: PlacedSegment, clip: Mezzanine) -> float:
-    return _MOST_FROZEN_FRAMES * TICKS / clip.fps * part.slowest()
+def _max_frozen_ticks(part: PlacedSegment, clip: Mezzanine) -> float:
+    return _MAX_FROZEN_FRAMES * TICKS / clip.fps * part.max_stretch()
 
 
-def _lasting(packet: Packet[AnyStream], until: int) -> Packet[AnyStream]:
+def _with_duration(packet: Packet[AnyStream], until: int) -> Packet[AnyStream]:
     packet.duration = until - (packet.pts or 0)
     return packet

@@ -1,4 +1,4 @@
-"""A plan in, the video's clock out: when a moment of a clip is shown, beat on beat, and where the cuts are."""
+"""The video's timeline: at which time each moment of a clip is displayed, and where the cuts are."""
 
 from __future__ import annotations
 
@@ -11,51 +11,54 @@ from agents.media.mp4 import TICKS
 from schemas.faults import Poison
 from schemas.sequence_planned import Plan, Segment
 
-# What is shown for less than a frame of a 120 Hz screen only makes a cut flicker.
+# A frame displayed for less than a frame of a 120 Hz screen only makes a cut flicker.
 MIN_SHOWN_TICKS = TICKS // 120
-_SAME_MOMENT_S = 1e-4
+_MAX_GAP_S = 1e-4
 
 
 @dataclass(frozen=True)
 class PlacedSegment:
-    """One segment on the video's clock, which begins at 0 with the plan. All times in ticks of 1/90000 s."""
+    """A segment on the video's timeline, which starts at 0 with the plan. All times in ticks of 1/90000 s."""
 
     segment: Segment
     start: int
     end: int
-    shown: tuple[float, ...]  # the song's beats
-    danced: tuple[float, ...]  # the clip's beats
+    song_ticks: tuple[float, ...]  # of the song's beats, on the timeline
+    clip_ticks: tuple[float, ...]  # of the clip's beats, in the clip
 
-    def shown_at(self, clip_ticks: int) -> int:
-        """When a moment of the clip is shown: linear between its beats, and beyond them as in the nearest interval."""
-        i = min(max(bisect_right(self.danced, clip_ticks) - 1, 0), len(self.danced) - 2)
-        share = (clip_ticks - self.danced[i]) / (self.danced[i + 1] - self.danced[i])
-        return round(self.shown[i] + share * (self.shown[i + 1] - self.shown[i]))
+    def song_time(self, ticks: int) -> int:
+        """Return the time at which `ticks` of the clip are displayed: linear between beats, extrapolated outside."""
+        i = min(max(bisect_right(self.clip_ticks, ticks) - 1, 0), len(self.clip_ticks) - 2)
+        share = (ticks - self.clip_ticks[i]) / (self.clip_ticks[i + 1] - self.clip_ticks[i])
+        return round(self.song_ticks[i] + share * (self.song_ticks[i + 1] - self.song_ticks[i]))
 
-    def cut_error(self, clip_ticks: int) -> int:
-        """How far in the song's time a moment of the clip is from the beat that the segment begins on."""
-        return abs(self.shown_at(clip_ticks) - self.start)
+    def cut_error(self, ticks: int) -> int:
+        """Return the distance, in song time, of `ticks` of the clip from the beat on which the segment starts."""
+        return abs(self.song_time(ticks) - self.start)
 
-    def slowest(self) -> float:
-        """The largest ratio of the song's time to the clip's between two beats."""
-        pairs = zip(pairwise(self.shown), pairwise(self.danced), strict=True)
+    def max_stretch(self) -> float:
+        """Return the largest ratio of song time to clip time between two beats."""
+        pairs = zip(pairwise(self.song_ticks), pairwise(self.clip_ticks), strict=True)
         return max((b - a) / (d - c) for (a, b), (c, d) in pairs)
 
 
 def place_segments(plan: Plan) -> list[PlacedSegment]:
-    """The plan's segments on the video's clock. Raises `Poison` for gaps, overlaps and beats that do not increase."""
+    """Return the plan's segments on the video's timeline.
+
+    Raises: `Poison` for gaps and overlaps (`plan_gap`), and beats that do not increase (`bad_beats`).
+    """
     for before, after in pairwise(plan.segments):
-        if abs(after.song_start_s - before.song_end_s) > _SAME_MOMENT_S:
+        if abs(after.song_start_s - before.song_end_s) > _MAX_GAP_S:
             raise Poison(f"the plan leaves a gap or overlap at {after.song_start_s:.3f} s", reason="plan_gap")
-    return [_stretch(segment, plan.start_s) for segment in plan.segments]
+    return [_place(segment, plan.start_s) for segment in plan.segments]
 
 
-def _stretch(segment: Segment, origin_s: float) -> PlacedSegment:
-    shown = tuple((beat - origin_s) * TICKS for beat in segment.song_beats)
-    danced = tuple(beat * TICKS for beat in segment.clip_beats)
-    if not (_increasing(shown) and _increasing(danced)):
+def _place(segment: Segment, origin_s: float) -> PlacedSegment:
+    song_ticks = tuple((beat - origin_s) * TICKS for beat in segment.song_beats)
+    clip_ticks = tuple(beat * TICKS for beat in segment.clip_beats)
+    if not (_increasing(song_ticks) and _increasing(clip_ticks)):
         raise Poison(f"the beats of {segment.clip} at {segment.song_start_s:.3f} s do not increase", reason="bad_beats")
-    return PlacedSegment(segment, round(shown[0]), round(shown[-1]), shown, danced)
+    return PlacedSegment(segment, round(song_ticks[0]), round(song_ticks[-1]), song_ticks, clip_ticks)
 
 
 def _increasing(values: Sequence[float]) -> bool:

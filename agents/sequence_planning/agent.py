@@ -1,4 +1,4 @@
-"""Sequence planning: a song with its scored moves in, which move on which of its beats out."""
+"""The sequence-planning step: from a song's scored moves to the plan of its dance."""
 
 from __future__ import annotations
 

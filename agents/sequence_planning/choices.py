@@ -1,4 +1,4 @@
-"""What may be shown in a slot: its candidates in, every eight of theirs that fits, with what speaks for it, out."""
+"""The choices for a slot: every eight of its candidate moves that fits, with the terms of its score."""
 
 from __future__ import annotations
 
@@ -13,16 +13,20 @@ from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Candidate, Scores
 
-MAX_CHOICES = 96
-_STRETCH = 2.0  # 5 % off costs 0.1
-_TOO_FAR = 30.0
-_SLOWEST, _FASTEST = math.log(1.18), math.log(0.85)
-_CHANCE = 0.15  # enough to choose among moves that fit about as well, too little for one that fits badly
+MAX_CHOICES_PER_SLOT = 96
+_STRETCH_WEIGHT = 2.0  # per unit of |ln stretch|: 5 % off costs 0.1
+_OUT_OF_RANGE_WEIGHT = 30.0  # the same, for what lies beyond the range below
+_MAX_LOG_STRETCH, _MIN_LOG_STRETCH = math.log(1.18), math.log(0.85)
+_MAX_CHANCE = 0.15  # decides between moves that fit about equally well; too little for one that fits badly
 
 
 @dataclass(frozen=True)
 class Choice:
-    """Beats `first` to `end` of a clip, on a slot. `terms` speak for it or, below 0, against; `value` is their sum."""
+    """Beats `first` to `end` of a clip, shown in a slot.
+
+    `clip_beats` and the poses are of these beats, in seconds and torso lengths. `stretch` is song time over clip time.
+    `value` is the candidate's score plus the terms added here.
+    """
 
     clip: str
     move: str
@@ -38,47 +42,52 @@ class Choice:
 
 @dataclass(frozen=True)
 class _Clip:
-    card: MoveSummary
+    summary: MoveSummary
     beats: tuple[float, ...]
     poses: dict[int, tuple[float, ...]]
 
 
 class Choices:
-    """Finds the choices for slots, one after the other; the same seed and slots give the same choices."""
+    """Finds the choices of each slot in turn; the same seed and slots give the same choices."""
 
     def __init__(self, scores: Scores, seed: int) -> None:
         self._phrases = scores.phrases
-        self._clips = {sha: _Clip(card, playable_beats(card), _poses(card)) for sha, card in scores.moves.items()}
+        self._clips = {
+            sha: _Clip(summary, playable_beats(summary), _poses(summary)) for sha, summary in scores.moves.items()
+        }
         self._chance = random.Random(seed)  # noqa: S311 - a choreography is no secret
 
     def for_slot(self, slot: Slot) -> tuple[Choice, ...]:
-        """At most 96 choices, by clip and beat. Raises `Poison` where no candidate's eight fits the slot."""
-        found = [choice for named in self._candidates(slot) for choice in self._of(named, slot)]
-        if not found:
+        """Return at most `MAX_CHOICES_PER_SLOT` choices, ordered by clip and first beat.
+
+        Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits the slot.
+        """
+        choices = [choice for candidate in self._candidates(slot) for choice in self._choices(candidate, slot)]
+        if not choices:
             raise Poison(
-                "no move of the library has beats enough for this song: index longer clips", reason="no_usable_moves"
+                "no move in the library has enough beats for this song: index longer clips", reason="no_usable_moves"
             )
-        best = sorted(found, key=lambda choice: -choice.value)[:MAX_CHOICES]
+        best = sorted(choices, key=lambda choice: -choice.value)[:MAX_CHOICES_PER_SLOT]
         return tuple(sorted(best, key=lambda choice: (choice.clip, choice.first)))
 
     def _candidates(self, slot: Slot) -> list[Candidate]:
         return sorted(self._phrases[slot.phrase].candidates, key=lambda candidate: candidate.clip_sha256)
 
-    def _of(self, candidate: Candidate, slot: Slot) -> Iterator[Choice]:
+    def _choices(self, candidate: Candidate, slot: Slot) -> Iterator[Choice]:
         clip = self._clips[candidate.clip_sha256]
-        for first in _firsts(clip.card, slot):
+        for first in _first_beats(clip.summary, slot):
             if first + slot.beats < len(clip.beats):
                 yield self._choice(candidate, clip, first, slot)
 
     def _choice(self, candidate: Candidate, clip: _Clip, first: int, slot: Slot) -> Choice:
         end = first + slot.beats
-        beats = _laid(clip.beats[first : end + 1], slot.last_share)
+        beats = _with_partial_last_beat(clip.beats[first : end + 1], slot.last_share)
         stretch = (slot.times[-1] - slot.times[0]) / (beats[-1] - beats[0])
-        chance = _CHANCE * self._chance.random()
+        chance = _MAX_CHANCE * self._chance.random()
         terms = {**candidate.terms, "stretch": stretch_term(stretch), "chance": round(chance, 6)}
         return Choice(
             clip=candidate.clip_sha256,
-            move=clip.card.move,
+            move=clip.summary.move,
             first=first,
             end=end,
             clip_beats=beats,
@@ -91,26 +100,26 @@ class Choices:
 
 
 def stretch_term(stretch: float) -> float:
-    """What playing slower or faster costs, 0 or below: little within 0.85-1.18, and soon much beyond."""
+    """Return the cost of playing slower or faster, 0 or below: small within 0.85-1.18, steep beyond."""
     octaves = math.log(stretch)
-    beyond = max(0.0, octaves - _SLOWEST, _FASTEST - octaves)
-    return round(-_STRETCH * abs(octaves) - _TOO_FAR * beyond, 6)
+    beyond = max(0.0, octaves - _MAX_LOG_STRETCH, _MIN_LOG_STRETCH - octaves)
+    return round(-_STRETCH_WEIGHT * abs(octaves) - _OUT_OF_RANGE_WEIGHT * beyond, 6)
 
 
-def _firsts(card: MoveSummary, slot: Slot) -> list[int]:
-    """The clip's beats the slot may begin on: those with its count, and in a long phrase those that go on."""
-    firsts = {eight.start_beat + slot.count for eight in card.eights}
-    if slot.into:
-        firsts |= {eight.start_beat + slot.into for eight in card.eights}
-    return sorted(firsts)
+def _first_beats(summary: MoveSummary, slot: Slot) -> list[int]:
+    """Return the clip beats the slot may begin on: beats with its count, and in a long phrase the beats that follow."""
+    first_beats = {eight.start_beat + slot.eight_offset for eight in summary.eights}
+    if slot.phrase_offset:
+        first_beats |= {eight.start_beat + slot.phrase_offset for eight in summary.eights}
+    return sorted(first_beats)
 
 
-def _laid(beats: tuple[float, ...], last_share: float) -> tuple[float, ...]:
+def _with_partial_last_beat(beats: tuple[float, ...], last_share: float) -> tuple[float, ...]:
     if last_share == 1.0:
         return beats
     return (*beats[:-1], beats[-2] + last_share * (beats[-1] - beats[-2]))
 
 
-def _poses(card: MoveSummary) -> dict[int, tuple[float, ...]]:
-    ends = {eight.start_beat + 8: eight.end_pose for eight in card.eights if eight.end_pose}
-    return ends | {eight.start_beat: eight.start_pose for eight in card.eights if eight.start_pose}
+def _poses(summary: MoveSummary) -> dict[int, tuple[float, ...]]:
+    ends = {eight.start_beat + 8: eight.end_pose for eight in summary.eights if eight.end_pose}
+    return ends | {eight.start_beat: eight.start_pose for eight in summary.eights if eight.start_pose}

@@ -1,4 +1,4 @@
-"""The beats that are danced to: an analysis and the asked length in, a grid that covers it without a gap out."""
+"""The beats to dance to: a grid that covers the requested part of a song without a gap."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Final, Literal
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 
-_ASKED_S: Final = {"30s": 30.0, "1min": 60.0}
-_LOCAL = 8  # intervals that tell the period at an end of the song
-_SLIVER = 0.05  # of a period: less than a frame is no beat of its own
-_NO_CUT_FOR = 0.25  # of a period: no new move is begun for so little
+_EXCERPT_S: Final = {"30s": 30.0, "1min": 60.0}
+_PERIOD_INTERVALS = 8  # at either end of the song, to estimate the beat period there
+_MIN_BEAT_SHARE = 0.05  # of a period: less is about one frame and becomes no beat
+_MIN_SLOT_SHARE = 0.25  # of a period: no new move begins for less
 
 
 @dataclass(frozen=True)
 class DanceGrid:
-    """Beat times in seconds, increasing, with their counts 1-8; the last is where the dance ends.
+    """Beat times in seconds, increasing, with their counts 1-8; the last is the end of the dance.
 
-    `first` is the index in the analysis of the first beat, below 0 for beats before those it found. `last_share` is how
-    much of a beat the last interval is, above 0 and at most 1.
+    `first` is the first beat's index in the analysis, negative for beats before those it found. `last_share` is the
+    length of the last interval in beats, above 0, at most 1.
     """
 
     times: tuple[float, ...]
@@ -31,14 +31,14 @@ class DanceGrid:
 
 
 def dance_grid_of(analysis: AudioAnalysis, duration: Literal["30s", "1min", "full"]) -> DanceGrid:
-    """The grid from 0.0 to the song's end, or from the first count 1 to the beat nearest to the length asked for.
+    """Return the grid from 0.0 to the song's end, or from the first count 1 to the beat nearest the requested length.
 
-    Raises `Poison` for a song with fewer than two beats.
+    Raises: `Poison` (`no_beats`) for a song with fewer than two beats.
     """
     to_the_end = _forward(analysis)
     if duration == "full":
         return _backward(to_the_end)
-    return _excerpt(to_the_end, _ASKED_S[duration])
+    return _excerpt(to_the_end, _EXCERPT_S[duration])
 
 
 def _forward(analysis: AudioAnalysis) -> DanceGrid:
@@ -46,7 +46,7 @@ def _forward(analysis: AudioAnalysis) -> DanceGrid:
     if len(times) < 2:
         raise Poison("no beats were found in this song: there is nothing to dance to", reason="no_beats")
     counts = list(analysis.counts[: len(times)])
-    period = _period(times[-_LOCAL - 1 :])
+    period = _period(times[-_PERIOD_INTERVALS - 1 :])
     last, step = times[-1], 1
     while last + step * period < analysis.duration_s:
         times.append(last + step * period)
@@ -57,14 +57,14 @@ def _forward(analysis: AudioAnalysis) -> DanceGrid:
 
 def _ended(times: list[float], counts: list[int], end_s: float, period: float) -> DanceGrid:
     share = (end_s - times[-1]) / period
-    if share < _SLIVER or (share < _NO_CUT_FOR and counts[-1] == 1):
+    if share < _MIN_BEAT_SHARE or (share < _MIN_SLOT_SHARE and counts[-1] == 1):
         return DanceGrid((*times[:-1], end_s), tuple(counts))
     return DanceGrid((*times, end_s), (*counts, counts[-1] % 8 + 1), last_share=min(1.0, share))
 
 
 def _backward(grid: DanceGrid) -> DanceGrid:
-    """The grid begun at 0.0: what is left before its first whole beat is a short beat, or joins the next one."""
-    first_s, period = grid.times[0], _period(grid.times[: _LOCAL + 1])
+    """Extend the grid back to 0.0: the rest before the first whole beat becomes a short beat, or joins the next one."""
+    first_s, period = grid.times[0], _period(grid.times[: _PERIOD_INTERVALS + 1])
     before = int(first_s / period)
     times = [first_s - step * period for step in range(before, 0, -1)] + list(grid.times)
     if times[0] >= period / 2:
@@ -75,10 +75,10 @@ def _backward(grid: DanceGrid) -> DanceGrid:
     return DanceGrid(tuple(times), (*counts, *grid.counts), -before, grid.last_share)
 
 
-def _excerpt(grid: DanceGrid, asked_s: float) -> DanceGrid:
+def _excerpt(grid: DanceGrid, length_s: float) -> DanceGrid:
     last = len(grid.times) - 1
     start = grid.counts.index(1) if 1 in grid.counts[:last] else 0
-    target = grid.times[start] + asked_s
+    target = grid.times[start] + length_s
     end = min(range(start + 1, last + 1), key=lambda index: abs(grid.times[index] - target))
     share = grid.last_share if end == last else 1.0
     return DanceGrid(grid.times[start : end + 1], grid.counts[start : end + 1], start, share)

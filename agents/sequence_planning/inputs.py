@@ -1,4 +1,4 @@
-"""What a plan depends on."""
+"""The input of sequence planning."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from schemas.moves_scored import MovesScored, Scores
 
 
 class PlanningInput(Model):
-    """A song's analysis and scored moves, and what was requested of the dance; difficulty and energy are in the scores.
+    """A song's analysis, its scored moves, and the requested duration; difficulty and energy are in the scores.
 
-    `seed`: another seed, another choreography.
+    `seed`: another seed gives another choreography.
     """
 
     analysis: AudioAnalysis
@@ -21,7 +21,7 @@ class PlanningInput(Model):
 
 
 def planning_input(event: MovesScored, tools: Tools) -> PlanningInput:
-    """Return what the plan of an event depends on."""
+    """Return the input of an event's plan."""
     del tools
     return PlanningInput(
         analysis=event.analysis, scores=event.scores, duration=event.options.duration, seed=event.options.seed

@@ -1,4 +1,4 @@
-"""What a move is chosen for: the grid and the scored phrases in, slots of at most eight beats out."""
+"""Cut the dance grid into slots of at most eight beats; one move is chosen for each."""
 
 from __future__ import annotations
 
@@ -15,27 +15,28 @@ _EIGHT, _HALF = 8, 4
 
 @dataclass(frozen=True)
 class Slot:
-    """A stretch of the song that is danced by one eight of a clip.
+    """A part of the song that is danced to one eight of a clip.
 
-    `times`: its beats and its end, seconds. `count`: which of an eight's counts it begins on, less 1. `into`: beats
-    since its phrase began, above 0 only for the later parts of a phrase of more than eight beats. `last_share`: how
-    much of a beat its last interval is. `phrase`: whose candidates it takes.
+    `times`: its beats and its end, seconds. `eight_offset`: the beat of the eight it begins on, 0-7. `phrase_offset`:
+    beats since the start of its phrase, above 0 only for the later parts of a phrase of more than eight beats.
+    `last_share`: length of its last interval in beats, above 0, at most 1. `phrase`: index of the phrase with its
+    candidates.
     """
 
     times: tuple[float, ...]
-    count: int
-    into: int
+    eight_offset: int
+    phrase_offset: int
     last_share: float
     phrase: int
 
     @property
     def beats(self) -> int:
-        """How many beats it lasts, a partial one included."""
+        """Return its length in beats, a partial one included."""
         return len(self.times) - 1
 
 
 def cut_slots(grid: DanceGrid, phrases: tuple[Phrase, ...]) -> tuple[Slot, ...]:
-    """Slots that cover the grid: cut on every count 1, and a phrase of more than eight beats also within."""
+    """Return slots that cover the grid: cut on every count 1, and longer phrases also after at most eight beats."""
     last = len(grid.times) - 1
     edges = sorted({0, last} | {index for index in range(1, last) if grid.counts[index] == 1})
     starts = [phrase.start_beat for phrase in phrases]
@@ -48,8 +49,8 @@ def _parts(grid: DanceGrid, start: int, end: int, phrase_starts: list[int]) -> I
     for beats in _sizes(end - start):
         yield Slot(
             times=grid.times[at : at + beats + 1],
-            count=_count(grid.counts[start], beats, at - start),
-            into=at - start,
+            eight_offset=_eight_offset(grid.counts[start], beats, at - start),
+            phrase_offset=at - start,
             last_share=grid.last_share if at + beats == len(grid.times) - 1 else 1.0,
             phrase=phrase,
         )
@@ -57,7 +58,7 @@ def _parts(grid: DanceGrid, start: int, end: int, phrase_starts: list[int]) -> I
 
 
 def _sizes(beats: int) -> Iterator[int]:
-    """Eight by eight; a rest of fewer than four is not left alone, the cut falls on the count 5 before it."""
+    """Yield sizes of eight; where fewer than four beats would remain, the cut falls on the count 5 before them."""
     while beats > _EIGHT:
         size = _EIGHT if beats - _EIGHT >= _HALF else _HALF
         yield size
@@ -65,6 +66,6 @@ def _sizes(beats: int) -> Iterator[int]:
     yield beats
 
 
-def _count(first_count: int, beats: int, into: int) -> int:
-    """The song's count falls on the clip's, as far as the eight has beats enough left."""
-    return min((first_count - 1 + into) % _EIGHT, _EIGHT - beats)
+def _eight_offset(first_count: int, beats: int, phrase_offset: int) -> int:
+    """Return the beat of the eight that matches the song's count, or the last one with enough beats after it."""
+    return min((first_count - 1 + phrase_offset) % _EIGHT, _EIGHT - beats)

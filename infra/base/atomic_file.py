@@ -1,6 +1,6 @@
-"""Write files that are complete or not there at all, and remove what killed processes left.
+"""Write files atomically, and remove the temporary files of killed processes.
 
-A temporary file is locked for as long as its process lives, so a file that nobody holds locked is a leftover.
+A temporary file is locked while its process lives, so a file that no process has locked is a leftover.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-_LEFTOVERS = ".*.[0-9]*-????????.part"
+_LEFTOVER_PATTERN = ".*.[0-9]*-????????.part"
 
 
 @contextmanager
 def replacing(target: Path) -> Iterator[Path]:
-    """Lend a temporary path beside `target`; flush and rename it to `target` on success, remove it on failure.
+    """Yield a temporary path beside `target`; flush and rename it to `target` on success, remove it on failure.
 
-    Any number of processes may do so at once: each has its own temporary file, and the last rename stays.
-    The file is there, empty, from the start: write into it, do not put another in its place. What killed processes
-    left in the folder is removed.
+    Any number of processes may do so concurrently: each has its own temporary file, and the last rename wins. The file
+    exists, empty, from the start: write into it, do not replace it. Leftovers in the folder are removed.
     """
 
     def name() -> str:
         return f".{target.name}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part"
 
-    with temporary_file(target.parent, name, _LEFTOVERS) as (temporary, _):
+    with temporary_file(target.parent, name, _LEFTOVER_PATTERN) as (temporary, _):
         yield temporary
         flush_to_disk(temporary)
         temporary.replace(target)
@@ -39,10 +38,10 @@ def replacing(target: Path) -> Iterator[Path]:
 def temporary_file(
     folder: Path, name: Callable[[], str], leftovers: str, mode: int = 0o666
 ) -> Iterator[tuple[Path, int]]:
-    """Lend a new, empty file in `folder`: its path, and a descriptor that this process holds locked.
+    """Yield a new, empty file in `folder`: its path, and a descriptor that this process has locked.
 
-    It is removed at the end unless it was renamed. `name` gives another name at each call; `mode` is the file's.
-    Files of the folder that match the pattern `leftovers` and that no process holds locked are removed first.
+    The file is removed at the end unless it was renamed. `name` returns a new name at each call; `mode`: the file's
+    permissions. Files of the folder that match the pattern `leftovers` and are not locked are removed first.
     """
     folder.mkdir(parents=True, exist_ok=True)
     _remove_unlocked(folder, leftovers)
@@ -55,13 +54,13 @@ def temporary_file(
 
 
 def remove_files(*paths: Path) -> None:
-    """Remove files, those that are already gone included."""
+    """Remove files; files that do not exist are ignored."""
     for path in paths:
         path.unlink(missing_ok=True)
 
 
 def flush_to_disk(path: Path) -> None:
-    """Write a file's content, or a folder's names, to the disk itself."""
+    """Flush a file's content, or a folder's entries, to the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -76,7 +75,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _create_locked(folder: Path, name: Callable[[], str], mode: int) -> tuple[Path, int]:
-    """Create and lock a file; another process may remove it before it is locked, then create another."""
+    """Create and lock a file; try another name where another process removes it before it is locked."""
     while True:
         path = folder / name()
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)

@@ -1,7 +1,7 @@
-"""Let a process die with its parent, so that a `kill -9` of the parent leaves nothing behind.
+"""Make a process end with its parent, so that no process survives a `kill -9` of the parent.
 
-Run by its path as a script, it takes the parent's process id and a command, and becomes that command: code between
-fork and exec is not safe in a program with threads. It therefore imports nothing of ours.
+Run as a script, by its path, with the parent's process id and a command, it becomes that command, because code between
+fork and exec is not safe in a program with threads. It therefore imports only the standard library.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when the thread that started it ends (Linux).
+    """Request from the kernel that this process is killed when the thread that started it ends (Linux).
 
-    End at once where the process `parent` is already gone.
+    End the process immediately if `parent` has already ended.
     """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # asked after prctl: a parent that died before it sends no signal
+    if os.getppid() != parent:  # checked after prctl: a parent that ended before sends no signal
         os._exit(1)
 
 
 def main(parent: int, command: list[str]) -> None:
-    """Replace this process by `command`, which then dies with `parent`."""
+    """Replace this process by `command`, which then ends with `parent`."""
     die_with_parent(parent)
     os.execv(command[0], command)  # noqa: S606
 

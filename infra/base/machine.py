@@ -1,4 +1,4 @@
-"""Tell errors of the machine from errors of the file that was named."""
+"""The error numbers that are faults of the machine rather than of a file."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ MACHINE_ERRNOS: Final = frozenset(
         *(errno.EIO, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EBUSY, errno.ENOLCK),
         *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT, errno.ENOTCONN, errno.EHOSTDOWN),
     }
-)  # what the system reports when the machine fails, whatever file was named: it may pass
+)  # reported for any file when the machine fails; temporary

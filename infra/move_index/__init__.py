@@ -1,4 +1,4 @@
-"""The move index: moves in, the nearest moves that pass the filters out."""
+"""The move index: vector search over moves, with filters."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ __all__ = ["MoveHit", "MoveIndex", "MoveIndexError", "MoveIndexLockedError", "ba
 
 
 def open_index(settings: Settings, folder: Path) -> MoveIndex:
-    """The index in force: the server named by the settings, else the embedded engine below `folder`.
+    """Return the configured index: the server that the settings name, else the embedded engine below `folder`.
 
-    Neither is asked for anything yet, so a server that is away keeps nobody from starting. Raises `Poison` for an
-    address that is none.
+    It is opened on first use, so that an unreachable server does not prevent the start. Raises: `Poison` (`settings`)
+    for an invalid address.
     """
     if settings.qdrant_url:
         from infra.move_index.server import QdrantServerMoveIndex
 
-        return QdrantServerMoveIndex(settings.qdrant_url, settings.qdrant_api_key)
+        secret = settings.qdrant_api_key
+        return QdrantServerMoveIndex(settings.qdrant_url, secret.get_secret_value() if secret else None)
     from infra.move_index.edge import EdgeMoveIndex
 
     return EdgeMoveIndex(folder / "edge")
 
 
 def backend_id(settings: Settings) -> str:
-    """Return a name for the index in force: notes on one index are of no use for another."""
+    """Return a name for the configured index; positions stored for one index do not hold for another."""
     return hashlib.sha256(settings.qdrant_url.encode()).hexdigest()[:8] if settings.qdrant_url else "embedded"

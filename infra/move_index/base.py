@@ -1,4 +1,4 @@
-"""What every move index does, whatever engine holds the vectors: moves in, hits and a library version out."""
+"""The part of the move index that does not depend on the engine: digests, library version, order of the hits."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ COLLECTION = "bachata_moves"
 KEYWORD_FIELDS = ("clip_sha256", "difficulty", "energy", "category", "move")
 RANGE_FIELDS = ("tempo_bpm",)
 _DIGEST_FIELDS = ("clip_sha256", "digest")
-_PAGE = 512
-_CARDS_KEPT = 4096
+_PAGE_SIZE = 512  # points
+_MAX_CACHED_SUMMARIES = 4096
 log = logging.getLogger(__name__)
 
 
 class MoveIndexError(Unavailable):
-    """The move index cannot be used for now. No move is lost by that: `move-indexed` has them all."""
+    """The move index cannot be used now; no move is lost, since the topic `move-indexed` has all of them."""
 
     def __init__(self, message: str, reason: Reason = "move_index") -> None:
         super().__init__(message, reason)
@@ -40,27 +40,30 @@ class MoveIndexLockedError(MoveIndexError):
 
 
 class MoveHit(NamedTuple):
-    """A move that was found, and its cosine similarity to the query, -1 to 1 (0 without a query)."""
+    """A move that matches a search, and its cosine similarity to the query, -1 to 1 (0 without a query)."""
 
     move: MoveSummary
     similarity: float
 
 
 class MoveFilter(NamedTuple):
-    """What a move must be. An empty filter lets all pass; both ends of the tempo range belong to it."""
+    """The conditions that a move must meet; an empty filter matches every move.
+
+    The tempo range includes both of its ends.
+    """
 
     tempo_bpm: tuple[float, float] | None = None
     difficulties: tuple[str, ...] = ()
     energies: tuple[str, ...] = ()
 
     def keywords(self) -> dict[str, list[str]]:
-        """The fields that must have one of some values."""
-        asked = {"difficulty": list(self.difficulties), "energy": list(self.energies)}
-        return {field: values for field, values in asked.items() if values}
+        """Return the restricted keyword fields, each with its allowed values."""
+        allowed = {"difficulty": list(self.difficulties), "energy": list(self.energies)}
+        return {field: values for field, values in allowed.items() if values}
 
 
-class Stored(NamedTuple):
-    """A point as the engine gives it back."""
+class StoredPoint(NamedTuple):
+    """A point as the engine returns it."""
 
     id: str
     payload: dict[str, Any]
@@ -69,12 +72,15 @@ class Stored(NamedTuple):
 
 
 class MoveIndex(ABC):
-    """512-d cosine search over moves, filtered by tempo, difficulty and energy. One lock: any thread may call.
+    """512-d cosine search over moves, filtered by tempo, difficulty and energy; a lock makes every method thread-safe.
 
-    A move's point is named by its clip, so a clip that comes again replaces itself. A digest of every move is kept in
-    memory: the version costs no scan, and a move that is there already costs no write. The engine is opened when it is
-    first needed. Every call raises `Unavailable` while the engine cannot be used, and works again when it can.
+    The id of a move's point is derived from its clip, so a clip that is indexed again replaces its earlier move. A
+    digest of every move is in memory: the version needs no scan, and a move that is already stored needs no write. The
+    engine is opened on first use. Every call raises `Unavailable` while the engine cannot be used, and works again as
+    soon as it can.
     """
+
+    _is_only_writer = True  # whether no other process writes, so that a digest in memory means a stored point
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
@@ -82,32 +88,32 @@ class MoveIndex(ABC):
         self._version: str | None = None
 
     def upsert(self, move: Move) -> None:
-        """Put a move in, in place of the one of the same clip. The same move again changes nothing."""
+        """Store a move in place of an earlier one of the same clip; an unchanged move is not written again."""
         text = move.model_dump_json()
         digest = hashlib.sha256(text.encode()).hexdigest()
         with self._opened():
-            if self._digests.get(move.clip.sha256) == digest and self._upsert_once:
+            if self._digests.get(move.clip.sha256) == digest and self._is_only_writer:
                 return
             self._put(point_id(move.clip.sha256), move.embedding, _payload(move, digest))
-            self._remember({move.clip.sha256: digest})
+            self._add_digests({move.clip.sha256: digest})
 
     def flush(self) -> None:
-        """Make what was put in durable against a loss of power. A killed process loses nothing without it."""
+        """Make the stored moves durable against a power failure; a killed process loses nothing even without it."""
         with self._opened():
             self._flush()
 
     def close(self) -> None:
-        """Let go of the engine. Closing twice is harmless."""
+        """Close the engine; closing it again has no effect."""
         with self._lock:
             self._close()
 
     def count(self) -> int:
-        """How many moves there are."""
+        """Return the number of moves."""
         with self._opened():
             return self._count()
 
     def version(self) -> str:
-        """A hash over every clip and its move, annotations included: 64 hex digits."""
+        """Return a hash over every clip and its move, annotations included: 64 hex digits."""
         with self._opened():
             self._catch_up()
             if self._version is None:
@@ -123,21 +129,25 @@ class MoveIndex(ABC):
         energies: Sequence[str] = (),
         limit: int = 10,
     ) -> list[MoveHit]:
-        """The best moves that pass all filters: by falling similarity to `vector` (512), ties by point id.
+        """Return the `limit` most similar moves that pass all filters, by falling similarity to `vector` (512 values).
 
-        Without a vector the first moves by point id. The search is exact, so the same moves give the same hits.
+        Moves of equal similarity are ordered by point id; without a vector, the first `limit` moves by point id are
+        returned. The search is exact, so the same moves give the same hits.
         """
-        wanted = MoveFilter(tempo_bpm, tuple(difficulties), tuple(energies))
+        move_filter = MoveFilter(tempo_bpm, tuple(difficulties), tuple(energies))
         with self._opened():
-            found = self._scroll(None, limit, wanted)[0] if vector is None else self._ranked(vector, wanted, limit)
-        found = sorted(found, key=lambda point: (-point.score, point.id))[:limit]
-        return [MoveHit(card, point.score) for point in found if (card := _card(point.payload["card"]))]
+            if vector is None:
+                points = self._scroll(None, limit, move_filter)[0]
+            else:
+                points = self._nearest_with_ties(vector, move_filter, limit)
+        points = sorted(points, key=lambda point: (-point.score, point.id))[:limit]
+        return [MoveHit(move, point.score) for point in points if (move := _parse_summary(point.payload["card"]))]
 
     def get(self, clip_sha256: str) -> Move | None:
-        """The move of a clip, if it is in."""
+        """Return the move of a clip, or None where it is not stored."""
         with self._opened():
-            found = self._retrieve(point_id(clip_sha256))
-        return _move(found) if found else None
+            point = self._retrieve(point_id(clip_sha256))
+        return _move(point) if point else None
 
     @overload
     def all_moves(self, embeddings: Literal[True] = True) -> list[Move]: ...
@@ -146,12 +156,13 @@ class MoveIndex(ABC):
     def all_moves(self, embeddings: Literal[False]) -> list[MoveSummary]: ...
 
     def all_moves(self, embeddings: bool = True) -> list[Move] | list[MoveSummary]:
-        """Every move, by name; without embeddings as cards."""
+        """Return all moves sorted by name: `Move` with embeddings, `MoveSummary` without."""
         with self._opened():
             points = list(self._scan(vectors=embeddings))
         if embeddings:
             return sorted((move for point in points if (move := _move(point))), key=_by_name)
-        return sorted((card for point in points if (card := _card(point.payload["card"]))), key=_by_name)
+        summaries = (_parse_summary(point.payload["card"]) for point in points)
+        return sorted((summary for summary in summaries if summary), key=_by_name)
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
@@ -159,52 +170,50 @@ class MoveIndex(ABC):
             self._open()
             yield
 
-    def _ranked(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
-        """The `limit` nearest and all that are as near as the last of them: an engine cuts between equals at will."""
-        asked = limit + 1
+    def _nearest_with_ties(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
+        """Return the `limit` nearest points and all that tie with the last: which ties an engine cuts is undefined."""
+        query_limit = limit + 1
         while True:
-            found = self._nearest(vector, wanted, asked)
-            if len(found) < asked or found[-1].score < found[limit - 1].score:
-                return found
-            asked *= 4
+            points = self._nearest(vector, move_filter, query_limit)
+            if len(points) < query_limit or points[-1].score < points[limit - 1].score:
+                return points
+            query_limit *= 4
 
-    def _remember(self, digests: dict[str, str]) -> None:
+    def _add_digests(self, digests: dict[str, str]) -> None:
         self._digests.update(digests)
         self._version = None
 
-    def _recall(self) -> None:
-        """Read every digest anew. Raises `KeyError` where a point has none."""
+    def _load_digests(self) -> None:
+        """Replace the digests by those of the stored points. Raises: `KeyError` where a point has none."""
         points = self._scan(fields=_DIGEST_FIELDS)
         self._digests = {point.payload["clip_sha256"]: point.payload["digest"] for point in points}
         self._version = None
 
-    def _scan(self, fields: Sequence[str] = (), vectors: bool = False) -> Iterator[Stored]:
+    def _scan(self, fields: Sequence[str] = (), vectors: bool = False) -> Iterator[StoredPoint]:
         offset: str | None = None
         while True:
-            points, offset = self._scroll(offset, _PAGE, MoveFilter(), fields, vectors)
+            points, offset = self._scroll(offset, _PAGE_SIZE, MoveFilter(), fields, vectors)
             yield from points
             if offset is None:
                 return
 
-    _upsert_once = True  # whether nobody else writes, so that a known digest means a point that is there
-
     @abstractmethod
     def _open(self) -> None:
-        """Make the engine ready for a call; nothing to do where it is."""
+        """Make the engine ready for a call, if it is not ready yet."""
 
     @abstractmethod
-    def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...
+    def _put(self, point_id: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...
 
     @abstractmethod
-    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]: ...
+    def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]: ...
 
     @abstractmethod
     def _scroll(
-        self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
-    ) -> tuple[list[Stored], str | None]: ...
+        self, offset: str | None, limit: int, move_filter: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
+    ) -> tuple[list[StoredPoint], str | None]: ...
 
     @abstractmethod
-    def _retrieve(self, point: str) -> Stored | None: ...
+    def _retrieve(self, point_id: str) -> StoredPoint | None: ...
 
     @abstractmethod
     def _count(self) -> int: ...
@@ -216,18 +225,18 @@ class MoveIndex(ABC):
     def _close(self) -> None: ...
 
     def _catch_up(self) -> None:
-        """Learn what others wrote; nothing to do where there are no others."""
+        """Read the digests that other processes wrote; the default is for an index with one writer."""
         return
 
 
 def point_id(clip_sha256: str) -> str:
-    """The name of a clip's point: a UUIDv5 of its content hash."""
+    """Return the id of a clip's point: a UUIDv5 of the clip's content hash."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sha256:{clip_sha256}"))
 
 
 def _payload(move: Move, digest: str) -> dict[str, Any]:
     fields = {name: getattr(move, name) for name in (*RANGE_FIELDS, "difficulty", "energy", "category", "move")}
-    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": move.card().model_dump_json(), **fields}
+    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": move.summary().model_dump_json(), **fields}
 
 
 def _version(digests: dict[str, str]) -> str:
@@ -235,19 +244,19 @@ def _version(digests: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-@lru_cache(maxsize=_CARDS_KEPT)
-def _card(text: str) -> MoveSummary | None:
-    """The stored card; None, with one warning, where another version of the program wrote it in another way."""
+@lru_cache(maxsize=_MAX_CACHED_SUMMARIES)
+def _parse_summary(text: str) -> MoveSummary | None:
+    """Return the stored summary, or None with one warning where another program version wrote another format."""
     try:
         return MoveSummary.model_validate_json(text)
     except ValidationError:
-        log.warning("a move was indexed by another version and is left out until it is indexed again: %.120s", text)
+        log.warning("a move was indexed by another program version; it is left out until indexed again: %.120s", text)
         return None
 
 
-def _move(point: Stored) -> Move | None:
-    card = _card(point.payload["card"])
-    return None if card is None else Move.model_construct(**dict(card), embedding=tuple(point.vector))
+def _move(point: StoredPoint) -> Move | None:
+    summary = _parse_summary(point.payload["card"])
+    return None if summary is None else Move.model_construct(**dict(summary), embedding=tuple(point.vector))
 
 
 def _by_name(move: MoveSummary) -> tuple[str, str]:

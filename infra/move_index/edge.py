@@ -1,7 +1,8 @@
-"""The move index in this process: Qdrant Edge, Qdrant's own engine, over one folder."""
+"""The move index embedded in this process: Qdrant Edge (Qdrant's engine as a library) over one folder."""
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -19,23 +20,35 @@ from infra.move_index.base import (
     MoveIndex,
     MoveIndexError,
     MoveIndexLockedError,
-    Stored,
+    StoredPoint,
 )
-from infra.move_index.folder import ensure_writable, set_aside
+from infra.move_index.folder import ensure_writable, move_aside
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-_TEXTS_KEPT = 32_768  # cards as text, about 3 kB each: the engine takes longer to unpack them than to search
-_PASSING = {1, 12, 13, 16, 23, 24, 28, 30, 116, 122}  # errno: not allowed, no memory, files or room, busy, read-only
+# Cached summaries, as JSON texts of about 3 kB each: the engine takes longer to unpack them than to search.
+_MAX_CACHED_SUMMARIES = 32_768
+_TEMPORARY_ERRNOS = {
+    errno.EPERM,
+    errno.ENOMEM,
+    errno.EACCES,
+    errno.EBUSY,
+    errno.ENFILE,
+    errno.EMFILE,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.ESTALE,
+    errno.EDQUOT,
+}
 _ERRNO = re.compile(r"(?:os error |Os \{ code: )(\d+)")
 
 
 class EdgeMoveIndex(MoveIndex):
-    """A persistent index in `folder`, owned by one process at a time. What was put in survives kill -9.
+    """A persistent index in `folder`, opened by one process at a time; stored moves survive kill -9.
 
-    Every call raises `MoveIndexLockedError` while another process has it open, and `MoveIndexError` while the folder
-    cannot be used; a write that failed has the engine opened anew, since it takes no other after one. A folder that the
-    engine cannot read is set aside, and the index begins again, empty: `count` says so.
+    Every call raises `MoveIndexLockedError` while another process has the folder open, and `MoveIndexError` while the
+    folder cannot be used. After a failed write the engine is reopened, since it accepts no further write. A folder that
+    the engine cannot read is moved aside, and a new, empty index is created: `count` then returns 0.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -45,23 +58,23 @@ class EdgeMoveIndex(MoveIndex):
         self._shard: qe.EdgeShard | None = None
         self._unreadable: _UnreadableError | None = None
         self._closed = False
-        self._texts: dict[str, str] = {}
+        self._summary_cache: dict[str, str] = {}  # JSON texts by point id
 
     def _open(self) -> None:
         if self._closed:
             raise MoveIndexError(f"the move index {self._folder} is closed")
         if not self._segments.is_dir():
-            self._let_go()  # somebody took the folder away
+            self._close_shard()  # the folder was removed
         if self._shard is None:
-            self._open_anew()
+            self._reopen()
 
-    def _open_anew(self) -> None:
+    def _reopen(self) -> None:
         ensure_writable(self._folder)
         if self._unreadable is None:
             with suppress(_UnreadableError):
                 self._load()
         if self._unreadable is not None:
-            set_aside(self._folder, self._unreadable)
+            move_aside(self._folder, self._unreadable)
             self._unreadable = None
             self._load()
 
@@ -70,69 +83,70 @@ class EdgeMoveIndex(MoveIndex):
             with self._reading():
                 self._shard = _load_or_create(self._folder)
                 _ensure_fields(self._shard)
-                self._recall()
+                self._load_digests()
         except MoveIndexError:
-            self._let_go()
+            self._close_shard()
             raise
 
-    def _let_go(self) -> None:
+    def _close_shard(self) -> None:
         shard, self._shard = self._shard, None
-        self._texts.clear()
+        self._summary_cache.clear()
         if shard is not None:
             try:
-                with _faults_told(self._folder):
+                with _as_faults(self._folder):
                     shard.close()
             except MoveIndexError as fault:
                 log.warning("%s", fault)
 
-    def _put(self, point: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
-        points = [qe.Point(point, list(vector), payload)]
-        self._texts.pop(point, None)
+    def _put(self, point_id: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
+        points = [qe.Point(point_id, list(vector), payload)]
+        self._summary_cache.pop(point_id, None)
         self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(points)))
-        self._keep_texts({point: payload["card"]})
+        self._cache_summaries({point_id: payload["card"]})
 
-    def _nearest(self, vector: Sequence[float], wanted: MoveFilter, limit: int) -> list[Stored]:
+    def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
         request = qe.QueryRequest(
             limit=limit,
             query=qe.Query.Nearest(list(vector)),
-            filter=_filter(wanted),
+            filter=_filter(move_filter),
             params=qe.SearchParams(exact=True),
         )
-        found = [(str(point.id), point.score) for point in self._read(lambda shard: shard.query(request))]
-        texts = self._cards([point for point, _ in found])
-        return [Stored(point, {"card": texts[point]}, (), score) for point, score in found]
+        scores = [(str(point.id), point.score) for point in self._read(lambda shard: shard.query(request))]
+        summaries = self._summaries([point_id for point_id, _ in scores])
+        return [StoredPoint(point_id, {"card": summaries[point_id]}, (), score) for point_id, score in scores]
 
-    def _cards(self, points: list[str]) -> dict[str, str]:
-        known = {point: self._texts[point] for point in points if point in self._texts}
-        missing: list[Any] = [point for point in points if point not in known]
+    def _summaries(self, point_ids: list[str]) -> dict[str, str]:
+        """Return the summaries' JSON texts by point id, read from the engine where they are not cached."""
+        cached = {point_id: self._summary_cache[point_id] for point_id in point_ids if point_id in self._summary_cache}
+        missing: list[Any] = [point_id for point_id in point_ids if point_id not in cached]
         if not missing:
-            return known
+            return cached
         records = self._read(lambda shard: shard.retrieve(missing, with_payload=["card"], with_vector=False))
         read = {str(record.id): (record.payload or {})["card"] for record in records}
-        self._keep_texts(read)
-        return known | read
+        self._cache_summaries(read)
+        return cached | read
 
-    def _keep_texts(self, texts: dict[str, str]) -> None:
-        if len(self._texts) + len(texts) > _TEXTS_KEPT:
-            self._texts.clear()
-        self._texts.update(texts)
+    def _cache_summaries(self, summaries: dict[str, str]) -> None:
+        if len(self._summary_cache) + len(summaries) > _MAX_CACHED_SUMMARIES:
+            self._summary_cache.clear()
+        self._summary_cache.update(summaries)
 
     def _scroll(
-        self, offset: str | None, limit: int, wanted: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
-    ) -> tuple[list[Stored], str | None]:
+        self, offset: str | None, limit: int, move_filter: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
+    ) -> tuple[list[StoredPoint], str | None]:
         request = qe.ScrollRequest(
             offset=offset,
             limit=limit,
-            filter=_filter(wanted),
+            filter=_filter(move_filter),
             with_payload=list(fields) or ["card"],
             with_vector=vectors,
         )
-        records, following = self._read(lambda shard: shard.scroll(request))
-        return [_stored(record) for record in records], None if following is None else str(following)
+        records, next_offset = self._read(lambda shard: shard.scroll(request))
+        return [_stored_point(record) for record in records], None if next_offset is None else str(next_offset)
 
-    def _retrieve(self, point: str) -> Stored | None:
-        records = self._read(lambda shard: shard.retrieve([point], with_payload=["card"], with_vector=True))
-        return _stored(records[0]) if records else None
+    def _retrieve(self, point_id: str) -> StoredPoint | None:
+        records = self._read(lambda shard: shard.retrieve([point_id], with_payload=["card"], with_vector=True))
+        return _stored_point(records[0]) if records else None
 
     def _count(self) -> int:
         return self._read(lambda shard: shard.count(qe.CountRequest()))
@@ -143,7 +157,7 @@ class EdgeMoveIndex(MoveIndex):
 
     def _close(self) -> None:
         self._closed = True
-        self._let_go()
+        self._close_shard()
 
     def _read(self, call: Callable[[qe.EdgeShard], T]) -> T:
         with self._reading():
@@ -152,30 +166,30 @@ class EdgeMoveIndex(MoveIndex):
     def _write(self, call: Callable[[qe.EdgeShard], object]) -> None:
         ensure_writable(self._folder)
         try:
-            with _faults_told(self._folder):
+            with _as_faults(self._folder):
                 call(self._engine)
         except MoveIndexError:
-            self._let_go()
+            self._close_shard()
             raise
 
     @property
     def _engine(self) -> qe.EdgeShard:
-        assert self._shard is not None  # noqa: S101 - every call opens first
+        assert self._shard is not None  # noqa: S101 - every call opens it first
         return self._shard
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
         try:
-            with _faults_told(self._folder):
+            with _as_faults(self._folder):
                 yield
         except _UnreadableError as fault:
             self._unreadable = fault
-            self._let_go()
+            self._close_shard()
             raise
 
 
 class _UnreadableError(MoveIndexError):
-    """What is in the folder is no index, or no whole one."""
+    """The folder holds no index, or a damaged one."""
 
 
 def _load_or_create(folder: Path) -> qe.EdgeShard:
@@ -185,8 +199,8 @@ def _load_or_create(folder: Path) -> qe.EdgeShard:
 
 
 def _config() -> qe.EdgeConfig:
-    # Without a graph (m=0) a search is exact: a graph is built by threads that race, and its hits would differ from
-    # one worker's copy to the next.
+    # Without a graph (m=0) a search is exact: a graph is built by concurrent threads in no fixed order, and the hits
+    # of two workers' copies would differ.
     return qe.EdgeConfig(
         vectors=qe.EdgeVectorParams(size=VECTOR_SIZE, distance=qe.Distance.Cosine),
         hnsw_config=qe.HnswIndexConfig(m=0, ef_construct=16, full_scan_threshold=10_000),
@@ -194,31 +208,31 @@ def _config() -> qe.EdgeConfig:
 
 
 def _ensure_fields(shard: qe.EdgeShard) -> None:
-    there = shard.info().payload_schema
+    indexed = shard.info().payload_schema
     kinds = dict.fromkeys(KEYWORD_FIELDS, qe.PayloadSchemaType.Keyword)
     kinds |= dict.fromkeys(RANGE_FIELDS, qe.PayloadSchemaType.Float)
     for field, kind in kinds.items():
-        if field not in there:
+        if field not in indexed:
             shard.update(qe.UpdateOperation.create_field_index(field, kind))
 
 
-def _filter(wanted: MoveFilter) -> qe.Filter | None:
-    asked = wanted.keywords().items()
-    must: list[Any] = [qe.FieldCondition(field, match=qe.MatchAny(values)) for field, values in asked]
-    if wanted.tempo_bpm:
-        low, high = wanted.tempo_bpm
+def _filter(move_filter: MoveFilter) -> qe.Filter | None:
+    keywords = move_filter.keywords().items()
+    must: list[Any] = [qe.FieldCondition(field, match=qe.MatchAny(values)) for field, values in keywords]
+    if move_filter.tempo_bpm:
+        low, high = move_filter.tempo_bpm
         must.append(qe.FieldCondition("tempo_bpm", range=qe.RangeFloat(gte=low, lte=high)))
     return qe.Filter(must=must) if must else None
 
 
-def _stored(record: qe.Record) -> Stored:
+def _stored_point(record: qe.Record) -> StoredPoint:
     vector: Any = record.vector or ()
-    return Stored(str(record.id), record.payload or {}, vector, 0.0)
+    return StoredPoint(str(record.id), record.payload or {}, vector, 0.0)
 
 
 @contextmanager
-def _faults_told(folder: Path) -> Iterator[None]:
-    """The engine's errors as ours. Its panics are no `Exception`; they are told all the same."""
+def _as_faults(folder: Path) -> Iterator[None]:
+    """Raise the engine's errors as `MoveIndexError`, its panics too, which are no `Exception`."""
     try:
         yield
     except MoveIndexError:
@@ -230,9 +244,13 @@ def _faults_told(folder: Path) -> Iterator[None]:
 
 
 def _fault(folder: Path, error: BaseException) -> MoveIndexError:
-    said = str(error)
-    if "WouldBlock" in said:
+    message = str(error)
+    if "WouldBlock" in message:
         return MoveIndexLockedError(f"another process has the move index {folder} open: stop it first")
-    if isinstance(error, OSError) or "Wrong input" in said or not _PASSING.isdisjoint(map(int, _ERRNO.findall(said))):
-        return MoveIndexError(f"the move index {folder} cannot be used: {said}")
-    return _UnreadableError(f"the move index {folder} cannot be read: {type(error).__name__}: {said}")
+    if (
+        isinstance(error, OSError)
+        or "Wrong input" in message
+        or not _TEMPORARY_ERRNOS.isdisjoint(map(int, _ERRNO.findall(message)))
+    ):
+        return MoveIndexError(f"the move index {folder} cannot be used: {message}")
+    return _UnreadableError(f"the move index {folder} cannot be read: {type(error).__name__}: {message}")

@@ -1,4 +1,4 @@
-"""The folder of an embedded index: whether it can be written, and where it goes when the engine cannot read it."""
+"""The folder of an embedded index: check that it is writable, and move it aside if the engine cannot read it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from pathlib import Path
 from infra.move_index.base import MoveIndexError
 
 log = logging.getLogger(__name__)
-_LEAST_FREE_BYTES = 100 << 20  # opening takes up to 62 MB where a file system has no holes, a move 8 kB
+_MIN_FREE_BYTES = 100 << 20  # opening takes up to 62 MB on a file system without sparse files, a move 8 kB
 
 
 def ensure_writable(folder: Path) -> None:
-    """Make the folder where it is not there. Raises `MoveIndexError` where it cannot be written or has no room.
+    """Create the folder if needed. Raises: `MoveIndexError` where it cannot be written or its disk is full.
 
-    To be asked before every write: the engine writes through memory maps, and where such a write finds no room or may
-    not change its file, the kernel ends the whole process (SIGBUS).
+    Must be called before every write: the engine writes through memory maps, and if such a write finds no space or is
+    not permitted, the kernel ends the whole process (SIGBUS).
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,13 +25,13 @@ def ensure_writable(folder: Path) -> None:
             free = shutil.disk_usage(folder).free
     except OSError as error:
         raise MoveIndexError(f"the folder {folder} cannot be written: {error.strerror or error}") from error
-    if free < _LEAST_FREE_BYTES:
-        needed = f"{free >> 20} MiB free where the move index {folder} lies, {_LEAST_FREE_BYTES >> 20} MiB are needed"
-        raise MoveIndexError(f"disk full: {needed}", reason="disk_full")
+    if free < _MIN_FREE_BYTES:
+        shortage = f"{free >> 20} MiB are free on the disk of the move index {folder}, {_MIN_FREE_BYTES >> 20} needed"
+        raise MoveIndexError(f"disk full: {shortage}", reason="disk_full")
 
 
-def set_aside(folder: Path, why: Exception) -> None:
-    """Move the folder to `<name>.unreadable`, in place of an earlier one. Raises `MoveIndexError` where it stays."""
+def move_aside(folder: Path, why: Exception) -> None:
+    """Move the folder to `<name>.unreadable`, replacing an earlier one. Raises: `MoveIndexError` where it fails."""
     aside = folder.with_name(f"{folder.name}.unreadable")
     try:
         if aside.exists():

@@ -8,21 +8,32 @@ from typing import Any, NoReturn
 
 import click
 
-_COMMANDS = {
-    "up": ("services", "Keep Kafka and a worker running until stopped."),
-    "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
-    "generate": ("generate", "Make a choreography video of a song."),
-    "analyze": ("analyze", "Show what the music of a song does."),
-    "index": ("index", "Take clips into the library."),
-    "moves": ("moves", "List, search and draw the library."),
-    "dead-letters": ("dead_letters", "List, show and send back what failed for good."),
-    "replay": ("replay", "Send the events of a topic again, for steps that changed."),
-    "status": ("services", "Show where a request is, or how the stream is."),
-    "worker": ("services", "Run a worker in the foreground."),
-    "kafka": ("services", "Start, stop or ask for the local Kafka."),
-    "doctor": ("doctor", "Show what is missing on this machine and how to get it."),
-    "setup": ("doctor", "Fetch what the programs need once: Kafka and the pose model."),
+_SECTIONS = {
+    "Music and moves": {
+        "analyze": ("analyze", "Show the beats, counts and sections of a song."),
+        "index": ("index", "Add clips to the library."),
+        "moves": ("moves", "List, search and draw the library."),
+    },
+    "Requests": {
+        "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
+        "generate": ("generate", "Make a choreography video of a song."),
+        "status": ("services", "Show the state of a request, or of the stream."),
+    },
+    "Operations": {
+        "dead-letters": ("dead_letters", "List, show and send back events that failed."),
+        "replay": ("replay", "Send the events of a topic again, for steps that have changed."),
+        "topology": ("topology", "Show which steps read and write which topics."),
+    },
+    "Services and set-up": {
+        "setup": ("doctor", "Download what the programs need: Kafka and the pose model."),
+        "doctor": ("doctor", "Show what is missing on this machine and how to install it."),
+        "settings": ("settings", "Print all settings, their values and where each value comes from."),
+        "up": ("services", "Keep Kafka and a worker running until stopped."),
+        "worker": ("services", "Run a worker in the foreground."),
+        "kafka": ("services", "Start or stop the local Kafka, or show whether it runs."),
+    },
 }
+_COMMANDS = {name: command for commands in _SECTIONS.values() for name, command in commands.items()}
 
 
 class _Lazy(click.Group):
@@ -37,11 +48,13 @@ class _Lazy(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+        """Write the commands, each under the heading of its section."""
+        for heading, commands in _SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run, with mistakes of usage told as all other errors are."""
+        """Run a command, and print errors of usage like all other errors."""
         from streams.cli.output import fail
 
         try:
@@ -58,5 +71,6 @@ class _Lazy(click.Group):
 def main() -> None:
     """Turn a song into a bachata choreography video.
 
-    All state lies in BACHATA_DATA_DIR. Every command takes --json.
+    All state is in the folder BACHATA_DATA_DIR; `bachata settings` lists all settings.
+    Every command has the option --json.
     """

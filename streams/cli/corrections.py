@@ -1,4 +1,4 @@
-"""Options by which a person says what an analysis got wrong: the same for every command that hears a song."""
+"""The options by which a user corrects the analysis of a song, shared by all commands that analyze one."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from pydantic import ValidationError
 
 from schemas.base import Corrections
 from schemas.faults import Poison
+from streams.cli.choices import choices
 
 R = TypeVar("R")
 
 _OPTIONS = (
-    click.option("--tempo", type=click.Choice(["half", "double"]), help="The song is danced at half or double tempo."),
+    click.option("--tempo", type=choices(Corrections, "tempo"), help="The song is danced at half or double tempo."),
     click.option(
         "--count-offset", type=click.IntRange(-7, 7), default=0, help="Add to every count: 4 makes a 5 the 1."
     ),
@@ -25,20 +26,20 @@ _OPTIONS = (
     click.option(
         "--beats",
         type=click.Path(path_type=Path),
-        help='Beats that a person tapped: JSON, [seconds, …] or {"beats": […], "counts": […]}.',
+        help='Beats tapped by a person: JSON, [seconds, …] or {"beats": […], "counts": […]}.',
     ),
 )
 
 
 def with_correction_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Give a command the options of a correction, and hand it the `Corrections` as `corrections`."""
+    """Add the correction options to a command, which receives them as the keyword `corrections`."""
 
     @functools.wraps(function)
     def run(
         *args: Any, tempo: str | None, count_offset: int, beat_offset_ms: float, beats: Path | None, **kwargs: Any
     ) -> R:
-        given = {"tempo": tempo, "count_offset": count_offset, "beat_offset_ms": beat_offset_ms}
-        corrections = _corrections(given | (_tapped(beats) if beats else {}), beats)
+        values = {"tempo": tempo, "count_offset": count_offset, "beat_offset_ms": beat_offset_ms}
+        corrections = _corrections(values | (_read_beats(beats) if beats else {}), beats)
         return function(*args, corrections=corrections, **kwargs)
 
     for option in reversed(_OPTIONS):
@@ -46,23 +47,23 @@ def with_correction_options(function: Callable[..., R]) -> Callable[..., R]:
     return run
 
 
-def _corrections(given: dict[str, Any], file: Path | None) -> Corrections:
+def _corrections(values: dict[str, Any], file: Path | None) -> Corrections:
     try:
-        return Corrections.model_validate(given)
+        return Corrections.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        said = str(first["msg"]).removeprefix("Value error, ")
-        where = ".".join(str(part) for part in first["loc"])
-        raise Poison(": ".join(str(part) for part in (file, where, said) if part), "bad_corrections") from error
+        message = str(first["msg"]).removeprefix("Value error, ")
+        path = ".".join(str(part) for part in first["loc"])
+        raise Poison(": ".join(str(part) for part in (file, path, message) if part), "bad_corrections") from error
 
 
-def _tapped(file: Path) -> dict[str, Any]:
-    """`beats` and `counts` of a JSON file."""
+def _read_beats(file: Path) -> dict[str, Any]:
+    """Return `beats` and `counts` of a JSON file. Raises `Poison` (`bad_corrections`)."""
     try:
-        said = json.loads(file.read_text(encoding="utf-8"))
+        content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise Poison(f"{file}: {getattr(error, 'strerror', None) or 'it is no JSON'}", "bad_corrections") from error
-    given = {"beats": said} if isinstance(said, list) else said
-    if isinstance(given, dict) and given.get("beats"):
-        return {name: given[name] for name in ("beats", "counts") if name in given}
+        raise Poison(f"{file}: {getattr(error, 'strerror', None) or 'it is not JSON'}", "bad_corrections") from error
+    values = {"beats": content} if isinstance(content, list) else content
+    if isinstance(values, dict) and values.get("beats"):
+        return {name: values[name] for name in ("beats", "counts") if name in values}
     raise Poison(f'{file}: give a list of seconds, or an object with "beats"', "bad_corrections")

@@ -1,4 +1,4 @@
-"""`dead-letters`: what failed for good, looked at and sent on its way again."""
+"""`dead-letters`: list, show and redrive events that failed permanently."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from streams.cli.safe_text import escaped, escaped_bytes, parse_json
 
 if TYPE_CHECKING:
     from streams.envelope import Record
-    from streams.operations.redrive import LetterFilter, Selection
+    from streams.operations.redrive import DeadLetterFilter, Selection
     from streams.operations.topic_history import TopicHistory
-    from streams.stage.dead_letters import Letter
+    from streams.stage.dead_letters import DeadLetter
 
-_KEY_CHARACTERS = 1000
+_MAX_KEY_CHARACTERS = 1000
 
 
 def _filters(function: Any) -> Any:
@@ -38,7 +38,7 @@ def _filters(function: Any) -> Any:
 
 @click.group(name="dead-letters")
 def dead_letters() -> None:
-    """What failed for good: the original events, kept for 30 days."""
+    """Events that failed permanently: the originals, kept for 30 days."""
 
 
 @dead_letters.command(name="list")
@@ -46,8 +46,8 @@ def dead_letters() -> None:
 @command
 def list_letters(topic: str | None, since: str | None, reason: str | None, as_json: bool) -> None:
     """List dead letters, newest first."""
-    wanted = _filter(topic, since, reason)
-    letters, redriven = read_topics(load_settings(), lambda history: _find(history, wanted))
+    letter_filter = _filter(topic, since, reason)
+    letters, redriven = read_topics(load_settings(), lambda history: _find(history, letter_filter))
     if as_json:
         print_json({"letters": [_fields(letter, redriven) for letter in letters]})
         return
@@ -58,21 +58,21 @@ def list_letters(topic: str | None, since: str | None, reason: str | None, as_js
 
 
 @dead_letters.command()
-@click.argument("letter_id", metavar="ID")
+@click.argument("dead_letter_id", metavar="ID")
 @click.option("--value", type=click.Path(path_type=Path, dir_okay=False), help="Write the value's bytes to this file.")
 @command
-def show(letter_id: str, value: Path | None, as_json: bool) -> None:
-    """Show all of dead letter ID; the beginning of the id is enough where no other begins so."""
-    letter, record, redriven = read_topics(load_settings(), lambda history: _open(history, letter_id))
+def show(dead_letter_id: str, value: Path | None, as_json: bool) -> None:
+    """Show all of dead letter ID; a unique beginning of the id is enough."""
+    letter, record, redriven = read_topics(load_settings(), lambda history: _open(history, dead_letter_id))
     if value is not None:
         value.write_bytes(record.value or b"")
     if as_json:
-        print_json(_fields(letter, redriven) | _contents(record))
+        print_json(_fields(letter, redriven) | _record_fields(record))
         return
     click.echo(_line(letter, redriven))
     for name, text in record.headers:
-        click.echo(f"  {escaped(name)}: {escaped_bytes(text, _KEY_CHARACTERS)}")
-    click.echo(f"key: {'none' if record.key is None else escaped_bytes(record.key, _KEY_CHARACTERS)}")
+        click.echo(f"  {escaped(name)}: {escaped_bytes(text, _MAX_KEY_CHARACTERS)}")
+    click.echo(f"key: {'none' if record.key is None else escaped_bytes(record.key, _MAX_KEY_CHARACTERS)}")
     click.echo("no value" if record.value is None else f"value, {len(record.value)} bytes:")
     click.echo(escaped_bytes(record.value or b""))
 
@@ -91,76 +91,78 @@ def redrive(
     as_json: bool,
 ) -> None:
     """Send dead letters back to the topics they came from, as they were when they failed."""
-    wanted = _filter(topic, since, reason)
-    if bool(letter_ids) == (wanted.names_something or everything):
-        raise Poison("say which letters: either their ids, or --topic, --since, --reason or --all", reason="usage")
+    letter_filter = _filter(topic, since, reason)
+    if bool(letter_ids) == (letter_filter.is_selective or everything):
+        raise Poison("give either ids of dead letters, or --topic, --since, --reason or --all", reason="usage")
     settings = load_settings()
-    choice, sent = read_topics(settings, lambda history: _redrive(history, wanted, letter_ids))
-    _tell_result(choice, sent, as_json)
+    selection, sent = read_topics(settings, lambda history: _redrive(history, letter_filter, letter_ids))
+    _print_result(selection, sent, as_json)
     if sent:
         warn_without_worker(settings)
 
 
-def _tell_result(choice: Selection, sent: list[str], as_json: bool) -> None:
-    for letter in choice.strays:
-        claim = escaped(letter.says_topic or "")
+def _print_result(selection: Selection, sent: list[str], as_json: bool) -> None:
+    for letter in selection.foreign:
+        claimed = escaped(letter.claimed_topic or "")
         print_line(
-            f"not sent: {escaped(letter.id)} lies among those of {letter.topic.name} and says it is of '{claim}'"
+            f"not sent: {escaped(letter.id)} is a dead letter of {letter.topic.name}, but its header names '{claimed}'"
         )
-    strays = [letter.id for letter in choice.strays]
-    if strays and not sent:
-        fail("no letter is sent: those named are of no topic they may go to", as_json, "stray", strays=strays)
+    foreign = [letter.id for letter in selection.foreign]
+    if foreign and not sent:
+        fail("no dead letter is sent: their headers name other topics", as_json, "stray", strays=foreign)
     if as_json:
-        print_json({"redriven": len(sent), "ids": sent, "strays": strays, "sent_before": choice.sent_before})
+        print_json({"redriven": len(sent), "ids": sent, "strays": foreign, "sent_before": selection.sent_before})
         return
-    before = f"; {choice.sent_before} left out that were sent back before" if choice.sent_before else ""
+    before = f"; {selection.sent_before} skipped that were sent back before" if selection.sent_before else ""
     click.echo(f"{len(sent)} dead letters sent back{before}")
 
 
-def _filter(topic: str | None, since: str | None, reason: str | None) -> LetterFilter:
-    from streams.operations.redrive import LetterFilter, letters_topic
+def _filter(topic: str | None, since: str | None, reason: str | None) -> DeadLetterFilter:
+    from streams.operations.redrive import DeadLetterFilter, dead_letter_topic
     from streams.operations.topic_history import parse_time
 
-    return LetterFilter(
-        topic=letters_topic(topic) if topic is not None else None,
+    return DeadLetterFilter(
+        topic=dead_letter_topic(topic) if topic is not None else None,
         since=parse_time(since, datetime.now().astimezone()) if since is not None else None,
         reason=reason,
     )
 
 
-async def _find(history: TopicHistory, wanted: LetterFilter) -> tuple[list[Letter], dict[str, str]]:
+async def _find(history: TopicHistory, letter_filter: DeadLetterFilter) -> tuple[list[DeadLetter], dict[str, str]]:
     from streams.operations.redrive import find_letters, redriven_times
 
-    return await find_letters(history, wanted), await redriven_times(history)
+    return await find_letters(history, letter_filter), await redriven_times(history)
 
 
-async def _open(history: TopicHistory, name: str) -> tuple[Letter, Record, dict[str, str]]:
-    from streams.operations.redrive import LetterFilter, letter_named, record_of
+async def _open(history: TopicHistory, prefix: str) -> tuple[DeadLetter, Record, dict[str, str]]:
+    from streams.operations.redrive import DeadLetterFilter, find_by_id, read_record
 
-    letters, redriven = await _find(history, LetterFilter())
-    letter = letter_named(letters, name)
-    return letter, await record_of(history, letter), redriven
+    letters, redriven = await _find(history, DeadLetterFilter())
+    letter = find_by_id(letters, prefix)
+    return letter, await read_record(history, letter), redriven
 
 
-async def _redrive(history: TopicHistory, wanted: LetterFilter, names: tuple[str, ...]) -> tuple[Selection, list[str]]:
-    from streams.operations.redrive import choose, redrive
+async def _redrive(
+    history: TopicHistory, letter_filter: DeadLetterFilter, ids: tuple[str, ...]
+) -> tuple[Selection, list[str]]:
+    from streams.operations.redrive import redrive, select
     from streams.operations.topic_history import producer_of
 
-    letters, redriven = await _find(history, wanted)
-    choice = choose(letters, names, redriven)
+    letters, redriven = await _find(history, letter_filter)
+    selection = select(letters, ids, redriven)
     async with producer_of(history.bootstrap) as producer:
-        return choice, await redrive(history, producer, choice.letters)
+        return selection, await redrive(history, producer, selection.letters)
 
 
-def _line(letter: Letter, redriven: Mapping[str, str]) -> str:
-    when = f"{letter.failed_at.astimezone():%Y-%m-%d %H:%M:%S}"
-    times = "? attempts" if letter.attempts is None else f"{letter.attempts} attempts"
-    what = f"{letter.topic.name:16} {letter.step:17} {letter.reason:18} {times:11} {letter.error}"
+def _line(letter: DeadLetter, redriven: Mapping[str, str]) -> str:
+    failed_at = f"{letter.failed_at.astimezone():%Y-%m-%d %H:%M:%S}"
+    attempts = "? attempts" if letter.attempts is None else f"{letter.attempts} attempts"
+    failure = f"{letter.topic.name:16} {letter.step:17} {letter.reason:18} {attempts:11} {letter.error}"
     sent = f"  (sent back {redriven[letter.id]})" if letter.id in redriven else ""
-    return escaped(f"{letter.id:16}  {when}  {what}{sent}")
+    return escaped(f"{letter.id:16}  {failed_at}  {failure}{sent}")
 
 
-def _fields(letter: Letter, redriven: Mapping[str, str]) -> dict[str, Any]:
+def _fields(letter: DeadLetter, redriven: Mapping[str, str]) -> dict[str, Any]:
     return {
         "id": letter.id,
         "failed_at": letter.failed_at.isoformat(timespec="milliseconds"),
@@ -177,26 +179,26 @@ def _fields(letter: Letter, redriven: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def _contents(record: Record) -> dict[str, Any]:
+def _record_fields(record: Record) -> dict[str, Any]:
     return {
-        "headers": [{"name": name, **_both(value)} for name, value in record.headers],
-        "key": _both(record.key),
-        "value": _both(record.value),
+        "headers": [{"name": name, **_decoded(value)} for name, value in record.headers],
+        "key": _decoded(record.key),
+        "value": _decoded(record.value),
     }
 
 
-def _both(value: bytes | None) -> dict[str, Any]:
-    """The bytes in base64, what they say in JSON, if they do, and else what they say as text, if they do."""
+def _decoded(value: bytes | None) -> dict[str, Any]:
+    """Return the bytes in base64, and decoded: as `json` if they are JSON, else as `text` if they are UTF-8."""
     if value is None:
         return {"base64": None, "json": None, "text": None}
     try:
-        found, text = parse_json(value), None
+        parsed, text = parse_json(value), None
     except ValueError:
-        found, text = None, _utf8(value)
-    return {"base64": b64encode(value).decode(), "json": found, "text": text}
+        parsed, text = None, _text(value)
+    return {"base64": b64encode(value).decode(), "json": parsed, "text": text}
 
 
-def _utf8(value: bytes) -> str | None:
+def _text(value: bytes) -> str | None:
     try:
         return value.decode()
     except UnicodeDecodeError:

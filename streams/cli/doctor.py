@@ -1,4 +1,4 @@
-"""`doctor` and `setup`: what is missing on this machine, and getting it."""
+"""`doctor` and `setup`: check what the programs need on this machine, and install it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streams.cli.output import command, print_json, print_line
 @click.command()
 @command
 def doctor(as_json: bool) -> None:
-    """Show what is missing on this machine and how to get it."""
+    """Show what is missing on this machine and how to install it."""
     from infra.system import checks
 
     found = checks(load_settings())
@@ -21,8 +21,8 @@ def doctor(as_json: bool) -> None:
         print_json({"ok": all(check.ok for check in found), "checks": [asdict(check) for check in found]})
     else:
         for check in found:
-            mend = f": {check.remedy}" if check.remedy else ""
-            click.echo(f"{'ok     ' if check.ok else 'missing'} {check.name:18} {check.detail}{mend}")
+            remedy = f": {check.remedy}" if check.remedy else ""
+            click.echo(f"{'ok     ' if check.ok else 'missing'} {check.name:18} {check.detail}{remedy}")
     if not all(check.ok for check in found):
         raise SystemExit(1)
 
@@ -30,10 +30,10 @@ def doctor(as_json: bool) -> None:
 @click.command()
 @command
 def setup(as_json: bool) -> None:
-    """Fetch what the programs need once: Kafka, the pose model, and as root the system's libraries."""
+    """Download what the programs need: Kafka, the pose model, and as root the system's libraries."""
     from infra.system import setup as set_up
 
-    set_up(load_settings(), lambda what: print_line(f"getting {what}"))
+    set_up(load_settings(), lambda name: print_line(f"downloading {name}"))
     if as_json:
         print_json({"ok": True})
-    print_line("everything is set up")
+    print_line("setup is complete")

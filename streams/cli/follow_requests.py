@@ -1,4 +1,4 @@
-"""Following requests to their outcome, with a line or a bar for each step."""
+"""Follow requests until their outcome, and display a line or a bar for each step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.local.services import Endpoint
 
 
 async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
-    """Submit the requests and wait for the outcome of each. Nothing is shown on standard output."""
+    """Submit the requests and return their results, by request id. Progress is displayed on standard error only."""
     results = {str(request.request_id): RequestResult() for request in requests}
     async with Client(endpoint.bootstrap, source="/command-line") as client:
         with _Display(results) as display:
@@ -24,19 +24,22 @@ async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubm
                 await client.submit(request)
             async for update in client.follow(list(results)):
                 results[update.request_id].add(update)
-                display.show(update)
-            display.show_rest()
+                display.display(update)
+            display.display_remaining_ends()
     return results
 
 
 class _Display:
-    """One request: a bar on a terminal, else a line for each step. Several: a bar for each, and a line at its end."""
+    """Displays progress: of one request a bar on a terminal, else a line for each step.
+
+    Of several requests each has a bar, and a line at its end.
+    """
 
     def __init__(self, results: Mapping[str, RequestResult]) -> None:
         self._results = results
         self._bars: Any = None
         self._tasks: dict[str, Any] = {}
-        self._shown: set[str] = set()
+        self._displayed_ends: set[str] = set()
 
     def __enter__(self) -> _Display:
         if sys.stderr.isatty():
@@ -58,43 +61,43 @@ class _Display:
         if self._bars is not None:
             self._bars.stop()
 
-    def show(self, update: Update) -> None:
-        """Show what a message tells."""
+    def display(self, update: Update) -> None:
+        """Display a message."""
         if isinstance(update, Progress):
-            self._show_progress(update)
+            self._display_progress(update)
         result = self._results[update.request_id]
         if result.has_outcome and result.has_last_progress:
-            self._show_end(update.request_id)
+            self._display_end(update.request_id)
 
-    def show_rest(self) -> None:
-        """Show the end of those requests whose last progress was dropped."""
+    def display_remaining_ends(self) -> None:
+        """Display the end of the requests whose last progress was dropped."""
         for request_id in self._results:
-            self._show_end(request_id)
+            self._display_end(request_id)
 
-    def _show_progress(self, progress: Progress) -> None:
+    def _display_progress(self, progress: Progress) -> None:
         if progress.state == "waiting":
             self._print(f"{_title(progress, 40)} waits: {progress.error}")
         elif self._bars is not None:
-            self._show_bar(progress)
+            self._display_bar(progress)
         elif progress.state in {"done", "failed"} and len(self._results) == 1:
-            how = progress.error or ("known already" if progress.cached else f"{progress.seconds:.2f} s")
-            self._print(f"{_title(progress, 40)}: {how}")
+            result_text = progress.error or ("cached" if progress.cached else f"{progress.seconds:.2f} s")
+            self._print(f"{_title(progress, 40)}: {result_text}")
 
-    def _show_end(self, request_id: str) -> None:
-        """One line for each of several requests, and its bar goes."""
-        if len(self._results) == 1 or request_id in self._shown:
+    def _display_end(self, request_id: str) -> None:
+        """Print one line for each of several requests, and remove its bar."""
+        if len(self._results) == 1 or request_id in self._displayed_ends:
             return
-        self._shown.add(request_id)
+        self._displayed_ends.add(request_id)
         if request_id in self._tasks:
             self._bars.remove_task(self._tasks.pop(request_id))
         result = self._results[request_id]
         ended = result.ended
         subject, error = (ended.subject, ended.error) if ended else (request_id, None)
-        how = error or ("known already" if result.is_cached else f"{result.seconds:.2f} s")
-        self._print(f"[{len(self._shown)}/{len(self._results)}] {subject[:40]}: {how}")
+        result_text = error or ("cached" if result.is_cached else f"{result.seconds:.2f} s")
+        self._print(f"[{len(self._displayed_ends)}/{len(self._results)}] {subject[:40]}: {result_text}")
 
-    def _show_bar(self, progress: Progress) -> None:
-        if progress.request_id in self._shown:
+    def _display_bar(self, progress: Progress) -> None:
+        if progress.request_id in self._displayed_ends:
             return
         title = _title(progress, 26)
         if progress.request_id not in self._tasks:

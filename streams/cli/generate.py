@@ -1,4 +1,4 @@
-"""`generate` and `demo`: from a song to a video."""
+"""`generate` and `demo`: make a choreography video of a song."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from infra.settings import Settings, load_settings
-from schemas.base import Corrections
+from schemas.base import Corrections, Options
 from schemas.faults import Poison
 from schemas.reasons import as_reason
+from streams.cli.choices import choices
 from streams.cli.corrections import with_correction_options
 from streams.cli.files import check_targets, copy_out
 from streams.cli.output import command, fail, print_json, print_line
@@ -21,26 +22,23 @@ if TYPE_CHECKING:
     from schemas.sequence_planned import Segment
     from streams.client import RequestResult
 
-_LEVELS = click.Choice(["low", "medium", "high"])
-_DIFFICULTIES = click.Choice(["beginner", "intermediate", "advanced"])
+_DEFAULTS = Options()
 
 
 @click.command()
 @click.argument("song", type=click.Path(path_type=Path))
-@click.option("--duration", type=click.Choice(["30s", "1min", "full"]), default="1min", show_default=True)
-@click.option("--difficulty", type=_DIFFICULTIES, default="intermediate", show_default=True)
-@click.option("--energy", type=_LEVELS, help="Default: as the song goes.")
-@click.option(
-    "--quality", type=click.Choice(["fast", "balanced", "high_quality"]), default="balanced", show_default=True
-)
+@click.option("--duration", type=choices(Options, "duration"), default=_DEFAULTS.duration, show_default=True)
+@click.option("--difficulty", type=choices(Options, "difficulty"), default=_DEFAULTS.difficulty, show_default=True)
+@click.option("--energy", type=choices(Options, "energy"), help="Default: follow the song.")
+@click.option("--quality", type=choices(Options, "quality"), default=_DEFAULTS.quality, show_default=True)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    default=0,
+    default=_DEFAULTS.seed,
     show_default=True,
-    help="Another seed, another choreography.",
+    help="A different seed gives a different choreography.",
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also put the video here.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also copy the video to this file.")
 @command
 @with_correction_options
 def generate(song: Path, out: Path | None, as_json: bool, corrections: Corrections, **options: Any) -> None:
@@ -59,21 +57,21 @@ def demo(as_json: bool) -> None:
     settings = load_settings()
     songs = sorted((settings.demo_dir / "songs").glob("*.mp3"))
     if not songs:
-        raise Poison("the demo set comes with a checkout of the project; it is not here", reason="no_demo_set")
+        raise Poison("the demo set is not here; it is part of a checkout of the project", reason="no_demo_set")
     with stream(settings, print_line):
-        print_line("taking the demo moves into the library")
+        print_line("indexing the demo moves")
         clips = index_clips(settings, [settings.demo_dir / "clips"], settings.demo_dir / "annotations.json")
         failed = [clip for clip in clips["clips"] if clip["status"] == "failed"]
         if failed:
             fail(f"{failed[0]['clip']}: {failed[0]['error']}", as_json, "demo_clip")
-        print_line(f"making a choreography of {songs[0].name}")
+        print_line(f"making a choreography video of {songs[0].name}")
         _generate(settings, songs[0], None, as_json, {"duration": "full"}, Corrections())
 
 
 def _generate(
     settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any], corrections: Corrections
 ) -> None:
-    from schemas.base import Options, Source
+    from schemas.base import Source
     from schemas.rendered import Rendered
     from schemas.song_submitted import SongSubmitted
     from streams.cli.files import store_file, title_of
@@ -95,22 +93,24 @@ def _generate(
     if ended is None or not isinstance(rendered, Rendered):
         _fail(result, as_json)
     else:
-        _show(settings, rendered, result.costs(), out, as_json)
+        _print_result(settings, rendered, result.costs(), out, as_json)
 
 
 def _fail(result: RequestResult, as_json: bool) -> None:
     ended = result.ended
-    assert ended is not None  # noqa: S101 - followed until it ended
+    assert ended is not None  # noqa: S101 - `follow` returns ended requests
     ids = {"request_id": ended.request_id, "dead_letter_id": ended.dead_letter_id}
     fail(str(ended.error), as_json, as_reason(str(ended.reason)), **cast("Any", ids), steps=result.costs())
 
 
-def _show(settings: Settings, rendered: Rendered, costs: dict[str, Any], out: Path | None, as_json: bool) -> None:
+def _print_result(
+    settings: Settings, rendered: Rendered, costs: dict[str, Any], out: Path | None, as_json: bool
+) -> None:
     video = settings.output_dir / rendered.video.file
     if out is not None:
         video = copy_out(video, out)
     if as_json:
-        print_json(_facts(rendered, video, costs))
+        print_json(_to_json(rendered, video, costs))
         return
     for warning in rendered.warnings:
         print_line(f"warning: {warning}")
@@ -119,18 +119,18 @@ def _show(settings: Settings, rendered: Rendered, costs: dict[str, Any], out: Pa
     click.echo(str(video))
 
 
-def _facts(rendered: Rendered, video: Path, costs: dict[str, Any]) -> dict[str, Any]:
+def _to_json(rendered: Rendered, video: Path, costs: dict[str, Any]) -> dict[str, Any]:
     return {
         "request_id": rendered.request_id,
         "video": str(video),
         "duration_s": rendered.video.duration_s,
         "tempo_bpm": rendered.tempo_bpm,
-        "moves": [_segment(segment) for segment in rendered.segments],
+        "moves": [_segment_fields(segment) for segment in rendered.segments],
         "steps": costs,
         "warnings": list(rendered.warnings),
     }
 
 
-def _segment(segment: Segment) -> dict[str, Any]:
+def _segment_fields(segment: Segment) -> dict[str, Any]:
     names = ("move", "clip", "song_start_s", "song_end_s", "clip_start_s", "clip_end_s", "stretch")
     return {name: getattr(segment, name) for name in names}

@@ -1,13 +1,12 @@
-"""`index`: clips into the library."""
+"""`index`: add clips to the library."""
 
 from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,12 +14,14 @@ from infra.settings import Settings, load_settings
 from schemas.base import Quality
 from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+from streams.cli.choices import choices
+from streams.cli.files import real_path
 from streams.cli.output import command, print_json, print_line
 
 if TYPE_CHECKING:
     from streams.client import RequestResult
 
-_VIDEO_ENDINGS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
+_VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 
 
 @click.command()
@@ -30,20 +31,20 @@ _VIDEO_ENDINGS = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 )
 @click.option(
     "--quality",
-    type=click.Choice(get_args(Quality)),
+    type=choices(MoveSubmitted, "quality"),
     default="fast",
     show_default=True,
-    help="How closely dancers are looked at: 10, 20 or 30 frames a second.",
+    help="Frame rate of pose detection: 10, 20 or 30 frames a second.",
 )
 @command
 def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, as_json: bool) -> None:
-    """Take clips into the library: files, and folders with all videos below them."""
+    """Add clips to the library: files, and folders with all videos below them."""
     report = index_clips(load_settings(), paths, annotations, quality)
     failed = [clip for clip in report["clips"] if clip["status"] == "failed"]
     if as_json:
         print_json(report)
     else:
-        _show(report, failed)
+        _print_report(report, failed)
     if failed:
         raise SystemExit(1)
 
@@ -51,18 +52,22 @@ def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, a
 def index_clips(
     settings: Settings, paths: Sequence[Path], annotations: Path | None, quality: Quality = "fast"
 ) -> dict[str, Any]:
-    """Submit the clips below `paths` and wait for all outcomes. Raises `Poison` where there is no clip at all."""
+    """Submit the clips below `paths`, wait for all outcomes and return the report.
+
+    Raises `Poison` if a path does not exist (`not_found`), if there are no clips (`no_clips`), or for an invalid file
+    of annotations (`invalid_annotations`).
+    """
     from streams.cli.follow_requests import follow
     from streams.local.services import stream
 
     files = _clips(paths)
-    known, warnings = _annotations(annotations, files)
-    requests, refused = _requests(settings, files, known, quality)
+    annotation_by_path, warnings = _annotations(annotations, files)
+    requests, refused = _requests(settings, files, annotation_by_path, quality)
     results: dict[str, RequestResult] = {}
     if requests:
         with stream(settings, print_line) as endpoint:
             results = asyncio.run(follow(endpoint, requests))
-    indexed = [_outcome(request, results[str(request.request_id)]) for request in requests]
+    indexed = [_entry(request, results[str(request.request_id)]) for request in requests]
     for request in requests:
         result = results[str(request.request_id)].result
         warnings += [f"{request.clip}: {warning}" for warning in (result.warnings if result else ())]
@@ -70,13 +75,13 @@ def index_clips(
     return {"clips": clips, "warnings": list(dict.fromkeys(warnings))}
 
 
-def _show(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
+def _print_report(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
     for warning in report["warnings"]:
         print_line(f"warning: {warning}")
     for clip in failed:
         print_line(f"error: {clip['clip']}: {clip['error']}")
     count = {status: sum(clip["status"] == status for clip in report["clips"]) for status in ("indexed", "known")}
-    click.echo(f"{count['indexed']} clips indexed, {count['known']} known already, {len(failed)} failed")
+    click.echo(f"{count['indexed']} clips indexed, {count['known']} cached, {len(failed)} failed")
 
 
 def _clips(paths: Sequence[Path]) -> list[Path]:
@@ -84,11 +89,11 @@ def _clips(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise Poison(f"{path} does not exist", reason="not_found")
-        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in _VIDEO_ENDINGS)
+        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in _VIDEO_SUFFIXES)
         found += below if path.is_dir() else [path]
     if not found:
         raise Poison(f"no video below {', '.join(str(path) for path in paths)}", reason="no_clips")
-    return list(dict.fromkeys(_real(file) for file in found))
+    return list(dict.fromkeys(real_path(file) for file in found))
 
 
 def _annotations(file: Path | None, clips: Sequence[Path]) -> tuple[dict[Path, MoveAnnotation], list[str]]:
@@ -96,18 +101,13 @@ def _annotations(file: Path | None, clips: Sequence[Path]) -> tuple[dict[Path, M
         return {}, []
     try:
         entries = json.loads(file.read_text())["clips"]
-        by_path = {_real(file.parent / entry["video_path"]): _annotation(entry) for entry in entries}
+        by_path = {real_path(file.parent / entry["video_path"]): _annotation(entry) for entry in entries}
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Poison(f"{file} is not a file of annotations: {error}", reason="invalid_annotations") from error
+        raise Poison(f"{file} is not a valid file of annotations: {error}", reason="invalid_annotations") from error
     missing = [path for path in by_path if not path.exists()]
-    warnings = [f"{path.name} is annotated but is not there" for path in missing]
+    warnings = [f"{path.name} is annotated but does not exist" for path in missing]
     warnings += [f"{clip.name} has no annotation" for clip in clips if clip not in by_path]
     return by_path, warnings
-
-
-def _real(path: Path) -> Path:
-    """One spelling for one file, however it was named."""
-    return Path(os.path.realpath(path))
 
 
 def _annotation(entry: dict[str, Any]) -> MoveAnnotation:
@@ -122,7 +122,7 @@ def _annotation(entry: dict[str, Any]) -> MoveAnnotation:
 
 
 def _requests(
-    settings: Settings, files: Sequence[Path], known: dict[Path, MoveAnnotation], quality: Quality
+    settings: Settings, files: Sequence[Path], annotation_by_path: dict[Path, MoveAnnotation], quality: Quality
 ) -> tuple[list[MoveSubmitted], list[dict[str, Any]]]:
     from schemas.base import Source
     from streams.cli.files import store_file, title_of
@@ -133,33 +133,33 @@ def _requests(
         try:
             source = Source(sha256=store_file(settings, file, "video").sha256)
         except Poison as fault:
-            refused.append(_blank(title_of(file)) | {"status": "failed", "error": str(fault)})
+            refused.append(_empty_entry(title_of(file)) | {"status": "failed", "error": str(fault)})
             continue
         requests.append(
             MoveSubmitted(
                 source=source,
                 clip=title_of(file),
                 request_id=new_request_id(),
-                annotation=known.get(file),
+                annotation=annotation_by_path.get(file),
                 quality=quality,
             )
         )
     return requests, refused
 
 
-def _blank(clip: str) -> dict[str, Any]:
+def _empty_entry(clip: str) -> dict[str, Any]:
     names = ("move", "sha256", "duration_s", "tempo_bpm", "dancers", "error")
     return {"clip": clip, "beats": [], **dict.fromkeys(names)}
 
 
-def _outcome(request: MoveSubmitted, result: RequestResult) -> dict[str, Any]:
+def _entry(request: MoveSubmitted, result: RequestResult) -> dict[str, Any]:
     from schemas.move_indexed import MoveIndexed
 
-    shown = _blank(request.clip) | {"sha256": request.source.sha256, "steps": result.costs()}
+    fields = _empty_entry(request.clip) | {"sha256": request.source.sha256, "steps": result.costs()}
     if not isinstance(result.result, MoveIndexed):
-        return shown | {"status": "failed", "error": result.ended.error if result.ended else None}
+        return fields | {"status": "failed", "error": result.ended.error if result.ended else None}
     move = result.result.move
-    return shown | {
+    return fields | {
         "move": move.move,
         "duration_s": move.clip.duration_s,
         "tempo_bpm": move.tempo_bpm,

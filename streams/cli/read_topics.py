@@ -1,4 +1,4 @@
-"""Reading what the topics keep, with a word on standard error where it takes longer than a person waits gladly."""
+"""Read stored records of topics; after 2 s, progress is displayed on standard error."""
 
 from __future__ import annotations
 
@@ -17,41 +17,41 @@ if TYPE_CHECKING:
     from streams.operations.topic_history import TopicHistory
 
 T = TypeVar("T")
-_QUIET_S = 2.0
-_LINE_EVERY_S = 5.0
+_DISPLAY_AFTER_S = 2.0
+_LINE_INTERVAL_S = 5.0
 
 
 def read_topics(settings: Settings, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
-    """Do the work on Kafka, which is started for it where none runs. No worker is needed."""
-    with local_kafka(settings, print_line) as bootstrap, _Gauge() as gauge:
-        return asyncio.run(_read(bootstrap, gauge, work))
+    """Return the result of `work` on the topics of Kafka, which is started if none runs. No worker is needed."""
+    with local_kafka(settings, print_line) as bootstrap, _ReadProgress() as progress:
+        return asyncio.run(_read(bootstrap, progress, work))
 
 
-async def _read(bootstrap: str, gauge: _Gauge, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
+async def _read(bootstrap: str, progress: _ReadProgress, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
     from streams.operations.topic_history import TopicHistory
     from streams.topics import specs
     from streams.worker.create_topics import ensure_topics
 
     await ensure_topics(bootstrap, specs())
-    async with TopicHistory(bootstrap, gauge.show) as history:
+    async with TopicHistory(bootstrap, progress.show) as history:
         return await work(history)
 
 
 def warn_without_worker(settings: Settings) -> None:
-    """Say so where what was sent finds no worker."""
+    """Print a warning if no worker runs to process what was sent."""
     if running_worker(settings) is None:
-        print_line("no worker runs here; what was sent waits for one (`bachata up`)")
+        print_line("no worker runs here; the sent events wait for one (`bachata up`)")
 
 
-class _Gauge:
-    """A bar on a terminal, else a line now and then."""
+class _ReadProgress:
+    """Displays the number of records read: a bar on a terminal, else a line every 5 s."""
 
     def __init__(self) -> None:
-        self._next = monotonic() + _QUIET_S
+        self._next_display = monotonic() + _DISPLAY_AFTER_S
         self._bar: Any = None
         self._task: Any = None
 
-    def __enter__(self) -> _Gauge:
+    def __enter__(self) -> _ReadProgress:
         return self
 
     def __exit__(
@@ -61,13 +61,13 @@ class _Gauge:
             self._bar.stop()
 
     def show(self, done: int, total: int) -> None:
-        """Show how many records are read, if it is time to."""
-        if monotonic() < self._next:
+        """Display the number of records read, at most once per interval."""
+        if monotonic() < self._next_display:
             return
         if sys.stderr.isatty():
             self._show_bar(done, total)
             return
-        self._next = monotonic() + _LINE_EVERY_S
+        self._next_display = monotonic() + _LINE_INTERVAL_S
         print_line(f"{done} of {total} records")
 
     def _show_bar(self, done: int, total: int) -> None:

@@ -1,4 +1,4 @@
-"""`replay`: send a topic's events again, for steps whose version changed since."""
+"""`replay`: send the events of a topic again, for steps whose version has changed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class _Request:
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _ReplayResult:
     survey: Survey
     measured: dict[str, float]
     replay_id: str | None
@@ -42,11 +42,11 @@ class _Answer:
 
 @click.command()
 @click.argument("topic")
-@click.option("--from", "since", metavar=_BOUND, help="Only from here on: an offset of every partition, or a time.")
-@click.option("--to", "until", metavar=_BOUND, help="Only up to here, this one not included.")
+@click.option("--from", "since", metavar=_BOUND, help="First event: an offset in every partition, or a time.")
+@click.option("--to", "until", metavar=_BOUND, help="End, excluded: an offset in every partition, or a time.")
 @click.option("--song", metavar="SHA", help="Only this song or clip: its sha256, or at least 8 digits of it.")
-@click.option("--to-step", metavar="STEP", help="End with this step: the steps that follow it do not see the events.")
-@click.option("--execute", is_flag=True, help="Send them. Without it, only say what would be sent.")
+@click.option("--to-step", metavar="STEP", help="The last step: the steps that follow it skip the events.")
+@click.option("--execute", is_flag=True, help="Send the events. Without it, only print what would be sent.")
 @command
 def replay(
     topic: str,
@@ -57,20 +57,20 @@ def replay(
     execute: bool,
     as_json: bool,
 ) -> None:
-    """Send the events of TOPIC again, each once, so that steps with a new version work on them.
+    """Send the events of TOPIC again, each once, so that steps with a new version process them.
 
-    TOPIC is one that a step reads, such as song-accepted. Times are ISO 8601 or an age such as 2h or 7d. What steps
-    of the same version know already comes from their table. The worker goes on meanwhile.
+    TOPIC is one that a step consumes, such as song-accepted. Times are ISO 8601 or an age such as 2h or 7d. Steps
+    whose version has not changed use their cached results. The worker keeps running.
     """
     settings = load_settings()
     request = _request(topic, since, until, song, to_step, execute)
-    answer = read_topics(settings, lambda history: _replay(history, request))
-    report = _report(request, answer, settings.children)
+    result = read_topics(settings, lambda history: _replay(history, request))
+    report = _report(request, result, settings.step_processes)
     if as_json:
         print_json(report)
     else:
-        _show(report)
-    if answer.sent:
+        _print_report(report)
+    if result.sent:
         warn_without_worker(settings)
 
 
@@ -93,7 +93,7 @@ def _request(
     )
 
 
-async def _replay(history: TopicHistory, request: _Request) -> _Answer:
+async def _replay(history: TopicHistory, request: _Request) -> _ReplayResult:
     from streams.ids import new_request_id
     from streams.operations.replay import Replay, measured_seconds, survey
     from streams.operations.topic_history import producer_of
@@ -102,18 +102,20 @@ async def _replay(history: TopicHistory, request: _Request) -> _Answer:
     found = await survey(history, ranges, request.topic, request.song)
     measured = await measured_seconds(history, request.steps)
     if not request.execute:
-        return _Answer(found, measured, None, 0)
+        return _ReplayResult(found, measured, None, 0)
     replay = Replay(new_request_id(), request.topic, request.steps[0].version, request.to_step)
     async with producer_of(history.bootstrap) as producer:
-        return _Answer(found, measured, replay.id, await replay.send(history, producer, ranges, found.newest.values()))
+        return _ReplayResult(
+            found, measured, replay.id, await replay.send(history, producer, ranges, found.newest.values())
+        )
 
 
-def _report(request: _Request, answer: _Answer, children: int) -> dict[str, Any]:
+def _report(request: _Request, result: _ReplayResult, children: int) -> dict[str, Any]:
     from streams.operations.replay import estimated_seconds
     from streams.topics import PARTITIONS
 
-    found, measured = answer.survey, answer.measured
-    at_once = min(children, PARTITIONS)
+    found, measured = result.survey, result.measured
+    max_concurrent = min(children, PARTITIONS)
     return {
         "topic": request.topic.full_name,
         "records": found.records,
@@ -124,26 +126,26 @@ def _report(request: _Request, answer: _Answer, children: int) -> dict[str, Any]
             {"step": step.name, "version": step.version, "median_seconds": measured.get(step.name)}
             for step in request.steps
         ],
-        "at_once": at_once,
-        "estimated_seconds": estimated_seconds(found.records, request.steps, measured, at_once),
-        "replay_id": answer.replay_id,
-        "sent": answer.sent,
+        "at_once": max_concurrent,
+        "estimated_seconds": estimated_seconds(found.records, request.steps, measured, max_concurrent),
+        "replay_id": result.replay_id,
+        "sent": result.sent,
     }
 
 
-def _show(report: dict[str, Any]) -> None:
+def _print_report(report: dict[str, Any]) -> None:
     click.echo(
         f"{report['topic']}: {report['records']} records, {report['bytes']} bytes, "
         f"{report['songs']} songs or clips, {report['requests']} requests"
     )
     for step in report["steps"]:
         seconds = step["median_seconds"]
-        takes = "unknown" if seconds is None else f"{seconds:.2f} s each"
-        click.echo(f"  {step['step']:18} version {step['version']:16} {takes}")
+        duration = "unknown" if seconds is None else f"{seconds:.2f} s each"
+        click.echo(f"  {step['step']:18} version {step['version']:16} {duration}")
     estimate = report["estimated_seconds"]
-    most = "unknown" if estimate is None else f"at most {estimate:.1f} s, {report['at_once']} at a time"
-    click.echo(f"time: {most}; what the tables still know takes no time")
+    maximum = "unknown" if estimate is None else f"at most {estimate:.1f} s, {report['at_once']} in parallel"
+    click.echo(f"time: {maximum}; cached results take no time")
     if report["replay_id"] is None:
-        click.echo("nothing was sent; --execute sends them")
+        click.echo("nothing was sent; --execute sends the events")
     else:
         click.echo(f"{report['sent']} records sent again by replay {report['replay_id']}")

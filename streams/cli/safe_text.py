@@ -1,4 +1,4 @@
-"""What strangers wrote, made fit for a terminal: no control character of theirs reaches it."""
+"""Escape untrusted text for a terminal: no control character reaches it."""
 
 from __future__ import annotations
 
@@ -6,63 +6,67 @@ import json
 import math
 from typing import Any, NoReturn
 
-_MOST_CHARACTERS = 20_000
-_MOST_BYTES = 1024
-_ROW = 16
+_MAX_CHARACTERS = 20_000
+_MAX_HEX_BYTES = 1024
+_BYTES_PER_ROW = 16
 
 
 def escaped(text: str) -> str:
-    """The text on one line, with escapes for what does not print, such as controls and changes of direction."""
+    """Return the text on one line, with non-printable characters (controls, changes of direction) escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def escaped_bytes(value: bytes, most: int = _MOST_CHARACTERS) -> str:
-    """JSON as JSON, other text as text, all else as hex; at most so many characters, and a word on what is left out."""
+def escaped_bytes(value: bytes, max_characters: int = _MAX_CHARACTERS) -> str:
+    """Return JSON indented, other UTF-8 as escaped text, all else as a hex dump.
+
+    At most `max_characters` (a quarter as many bytes of a hex dump, at most 1024), then a line with the rest's length.
+    """
     try:
-        text = _text(value)
+        text = _escaped_text(value)
     except UnicodeDecodeError:
-        return _hex(value, min(_MOST_BYTES, most // 4))
-    left = len(text) - most
-    return text[:most] + (f"\n... and {left} characters more" if left > 0 else "")
+        return _hex_dump(value, min(_MAX_HEX_BYTES, max_characters // 4))
+    left = len(text) - max_characters
+    return text[:max_characters] + (f"\n... and {left} characters more" if left > 0 else "")
 
 
 def parse_json(value: bytes) -> Any:
-    """The value a JSON text stands for. Raises `ValueError` for what is none, or cannot be written as JSON again."""
-    return _json(value)[0]
+    """Return the value of a JSON text. Raises `ValueError` for invalid JSON or a value that JSON cannot represent."""
+    return _parse_and_format(value)[0]
 
 
-def _json(value: bytes) -> tuple[Any, str]:
+def _parse_and_format(value: bytes) -> tuple[Any, str]:
     try:
-        found = json.loads(value, parse_constant=_refuse, parse_float=_finite)
-        return found, json.dumps(found, indent=2, ensure_ascii=False)
+        parsed = json.loads(value, parse_constant=_refuse_constant, parse_float=_parse_finite)
+        return parsed, json.dumps(parsed, indent=2, ensure_ascii=False)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     if not math.isfinite(float(text)):
-        _refuse(text)
+        _refuse_constant(text)
     return float(text)
 
 
-def _text(value: bytes) -> str:
+def _escaped_text(value: bytes) -> str:
     try:
-        lines = _json(value)[1].splitlines()
+        lines = _parse_and_format(value)[1].splitlines()
     except ValueError:
         return escaped(value.decode())
     return "\n".join(escaped(line) for line in lines)
 
 
-def _hex(value: bytes, most: int) -> str:
+def _hex_dump(value: bytes, max_bytes: int) -> str:
     rows = [
-        f"{start:08x}  {value[start : min(start + _ROW, most)].hex(' '):{3 * _ROW}} {_ascii(value[start:most][:_ROW])}"
-        for start in range(0, min(len(value), most), _ROW)
+        f"{start:08x}  {row.hex(' '):{3 * _BYTES_PER_ROW}} {_ascii(row)}"
+        for start in range(0, min(len(value), max_bytes), _BYTES_PER_ROW)
+        for row in [value[start : min(start + _BYTES_PER_ROW, max_bytes)]]
     ]
-    left = len(value) - most
+    left = len(value) - max_bytes
     return "\n".join(rows + ([f"... and {left} bytes more"] if left > 0 else []))
 
 

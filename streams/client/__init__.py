@@ -1,4 +1,4 @@
-"""What other programs import to submit songs and clips and to follow them."""
+"""The API for other programs: submit songs and clips, and follow their requests."""
 
 from streams.client.client import Client
 from streams.client.results import RequestResult, Update

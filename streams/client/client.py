@@ -1,4 +1,4 @@
-"""The client: submits songs and clips, and follows requests to their outcome.
+"""The client submits songs and clips, and follows requests until their outcome.
 
 async with Client("127.0.0.1:9092") as client:
     await client.submit(SongSubmitted(source=..., request_id=...))
@@ -31,11 +31,11 @@ from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
 
 _FOLLOWED: tuple[type[Model], ...] = (Progress, RequestEnded, Rendered, MoveIndexed)
 _POLL_MS = 1000
-_LAST_PROGRESS_WITHIN_S = 2.0
+_LAST_PROGRESS_TIMEOUT_S = 2.0
 
 
 class Client:
-    """Speaks to Kafka at `bootstrap`. It receives what is published from the moment it is opened."""
+    """A client of Kafka at `bootstrap`. It receives messages that are published after it is opened."""
 
     def __init__(self, bootstrap: str, source: str = "/client") -> None:
         self._source = source
@@ -46,10 +46,10 @@ class Client:
     async def __aenter__(self) -> Client:
         await self._producer.start()
         await self._consumer.start()
-        places = [TopicPartition(topic, number) for topic in self._models for number in range(PARTITIONS)]
-        self._consumer.assign(places)
-        for place, end in (await self._consumer.end_offsets(places)).items():
-            self._consumer.seek(place, end)
+        partitions = [TopicPartition(topic, number) for topic in self._models for number in range(PARTITIONS)]
+        self._consumer.assign(partitions)
+        for tp, end in (await self._consumer.end_offsets(partitions)).items():
+            self._consumer.seek(tp, end)
         return self
 
     async def __aexit__(
@@ -59,7 +59,10 @@ class Client:
         await self._consumer.stop()
 
     async def submit(self, request: SongSubmitted | MoveSubmitted) -> str:
-        """Return the request's id when the broker has the request. It must have one; a file is keyed by its content."""
+        """Publish a request and return its id when the broker has acknowledged it. A stored file's sha256 is the key.
+
+        Raises `ValueError` if the request has no id.
+        """
         if request.request_id is None:
             raise ValueError("a request needs a request_id to be followed by")
         topic = topic_of(type(request))
@@ -70,10 +73,10 @@ class Client:
         return request.request_id
 
     async def follow(self, request_ids: Collection[str]) -> AsyncIterator[Update]:
-        """Yield all messages on these requests, each until it is complete.
+        """Yield all messages on these requests until each request is complete.
 
-        A request that is done is complete with its outcome and its result, one that ended otherwise with its outcome.
-        The progress of the step that ended it is waited for two seconds more: it may be dropped.
+        A request with outcome `done` is complete when its outcome and result are received, any other when its outcome
+        is. The last progress of the step that ended it may be dropped, so it is waited for at most 2 s.
         """
         results = {request_id: RequestResult() for request_id in request_ids}
         deadlines: dict[str, float] = {}
@@ -110,11 +113,11 @@ class Client:
 
 
 def _drop_complete(results: dict[str, RequestResult], deadlines: dict[str, float]) -> None:
-    """Forget the requests that are complete, or have been but for their last progress until their deadline."""
+    """Remove the requests that are complete, or that lack only the last progress and whose deadline has passed."""
     now = monotonic()
     for request_id, result in list(results.items()):
         if not result.has_outcome:
             continue
-        if result.has_last_progress or now >= deadlines.setdefault(request_id, now + _LAST_PROGRESS_WITHIN_S):
+        if result.has_last_progress or now >= deadlines.setdefault(request_id, now + _LAST_PROGRESS_TIMEOUT_S):
             del results[request_id]
             deadlines.pop(request_id, None)

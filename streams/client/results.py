@@ -1,4 +1,4 @@
-"""What is known of a request: the last progress of each step, its outcome, and its result."""
+"""The state of a request: the last progress of each step, its outcome and its result."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Update = Progress | RequestEnded | Result
 
 @dataclass
 class RequestResult:
-    """A request as the messages on it tell."""
+    """The state of a request, from the messages received on it."""
 
     steps: dict[str, Progress] = field(default_factory=dict)
     ended: RequestEnded | None = None
     result: Result | None = None
 
     def add(self, update: Update) -> None:
-        """Take a message in."""
+        """Update the state with a message."""
         if isinstance(update, Progress):
             self.steps[update.step] = update
         elif isinstance(update, RequestEnded):
@@ -33,18 +33,18 @@ class RequestResult:
 
     @property
     def has_outcome(self) -> bool:
-        """Return whether the outcome is known and, where the request is done, its result too."""
+        """Return whether the outcome is known and, if it is `done`, the result too."""
         return self.ended is not None and (self.result is not None or self.ended.outcome != "done")
 
     @property
     def has_last_progress(self) -> bool:
-        """Return whether the step that ended the request has reported its end."""
+        """Return whether the step that ended the request has reported `done` or `failed`."""
         last = self._last_progress
         return last is not None and last.state in {"done", "failed"}
 
     @property
     def is_cached(self) -> bool:
-        """Return whether the step that ended the request had its result already, as far as is known."""
+        """Return whether the step that ended the request used a cached result; False if its progress was dropped."""
         return self._last_progress is not None and self._last_progress.cached
 
     @property
@@ -53,11 +53,11 @@ class RequestResult:
 
     @property
     def seconds(self) -> float:
-        """Seconds of all steps that are done."""
+        """Return the total seconds of all steps that are done."""
         return sum(progress.seconds for progress in self.steps.values() if progress.state == "done")
 
     def costs(self) -> dict[str, dict[str, Any]]:
-        """Return what each step that is done took, by step."""
+        """Return seconds, CPU seconds, peak memory in bytes and `cached` of each step that is done, by step."""
         return {
             name: {
                 "seconds": round(progress.seconds, 4),

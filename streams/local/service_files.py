@@ -1,4 +1,4 @@
-"""Who needs a service that runs in the background: a lease is a shared file lock, gone when its holder dies."""
+"""Leases on a background service: a lease is a shared file lock, which ends with the process that holds it."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from pathlib import Path
 from time import sleep
 from typing import IO, Any, Literal
 
-_TRIES = 20
-_BETWEEN_TRIES_S = 0.01
+_LOCK_ATTEMPTS = 20
+_LOCK_RETRY_S = 0.01
 
 Role = Literal["kafka", "worker"]
 
 
 @dataclass(frozen=True)
 class ServiceFiles:
-    """The files by which the processes of one data folder find each other."""
+    """The lock, address and log files of one service of a data folder."""
 
     run_dir: Path
     role: Role
 
     def lease(self) -> IO[str]:
-        """Hold the service open until the returned file is closed. Waits while the service is shutting down."""
-        return self._locked("lease", fcntl.LOCK_SH)
+        """Keep the service running until the returned file is closed. Blocks while the service is shutting down."""
+        return self._lock_file("lease", fcntl.LOCK_SH)
 
     def become_supervisor(self) -> IO[str] | None:
-        """Become the service's one keeper, or None where there is one."""
-        for _ in range(_TRIES):  # who asks whether there is a keeper holds the lock for a moment
-            lock = self._try("keeper", fcntl.LOCK_EX)
+        """Return the lock of the service's only supervisor, or None if another process holds it."""
+        for _ in range(_LOCK_ATTEMPTS):  # `has_supervisor` of another process holds the lock briefly
+            lock = self._try_lock_file("supervisor", fcntl.LOCK_EX)
             if lock is not None:
                 return lock
-            sleep(_BETWEEN_TRIES_S)
+            sleep(_LOCK_RETRY_S)
         return None
 
     def has_supervisor(self) -> bool:
-        """Whether a keeper is alive."""
-        return is_locked(self._file("keeper"))
+        """Return whether a supervisor is running."""
+        return is_locked(self._file("supervisor"))
 
     def close_when_idle(self) -> IO[str] | None:
-        """The lock that keeps new leases waiting, or None while someone holds a lease."""
-        return self._try("lease", fcntl.LOCK_EX)
+        """Return the lock that blocks new leases, or None while any lease is held."""
+        return self._try_lock_file("lease", fcntl.LOCK_EX)
 
     def has_users(self) -> bool:
-        """Whether someone holds a lease; a keeper that is shutting down holds none."""
+        """Return whether any lease is held; the lock of a supervisor that is shutting down is not a lease."""
         closing = self.close_when_idle()
         if closing is not None:
             closing.close()
@@ -54,13 +54,13 @@ class ServiceFiles:
         return not is_locked(self._file("lease"))
 
     def write(self, address: Mapping[str, Any]) -> None:
-        """Say where the service is."""
+        """Write the service's address atomically."""
         temporary = self._file("new")
         temporary.write_text(json.dumps(dict(address)))
         os.replace(temporary, self._file("json"))  # noqa: PTH105
 
     def read(self) -> dict[str, Any] | None:
-        """Where the service is, or None."""
+        """Return the service's address, or None."""
         try:
             address: dict[str, Any] = json.loads(self._file("json").read_text())
         except (OSError, ValueError):
@@ -68,34 +68,34 @@ class ServiceFiles:
         return address
 
     def clear(self) -> None:
-        """The service is nowhere now."""
+        """Remove the service's address."""
         self._file("json").unlink(missing_ok=True)
 
     @property
     def log(self) -> Path:
-        """The keeper's and the service's log."""
+        """Return the log file of the supervisor and the service."""
         return self._file("log")
 
     @property
     def pinned(self) -> Path:
-        """While this file exists the service stays though nobody holds a lease."""
-        return self._file("stays")
+        """Return the file that keeps the service running without leases while it exists."""
+        return self._file("pinned")
 
     def _file(self, ending: str) -> Path:
         self.run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
         return self.run_dir / f"{self.role}.{ending}"
 
-    def _locked(self, ending: str, kind: int) -> IO[str]:
+    def _lock_file(self, ending: str, kind: int) -> IO[str]:
         file = self._file(ending).open("a+")
         fcntl.flock(file, kind)
         return file
 
-    def _try(self, ending: str, kind: int) -> IO[str] | None:
+    def _try_lock_file(self, ending: str, kind: int) -> IO[str] | None:
         return _try_lock(self._file(ending), kind)
 
 
 def is_locked(file: Path) -> bool:
-    """Whether a process holds the file's lock for itself."""
+    """Return whether a process holds an exclusive lock on the file."""
     lock = _try_lock(file, fcntl.LOCK_SH)
     if lock is not None:
         lock.close()

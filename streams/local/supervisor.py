@@ -1,9 +1,9 @@
-"""A keeper runs in the background and keeps one service alive while anyone holds a lease on it.
+"""A supervisor runs in the background and keeps one service running while any process holds a lease on it.
 
     python -m streams.local.supervisor kafka     the local Kafka
-    python -m streams.local.supervisor worker    a worker, started again when it dies
+    python -m streams.local.supervisor worker    a worker, restarted when it ends
 
-A keeper's child dies with it, and the keeper ends when the last lease does, so nothing is ever left behind.
+A supervisor's child ends with it, and the supervisor ends after the last lease, so no process is left running.
 """
 
 from __future__ import annotations
@@ -26,53 +26,54 @@ from streams.local.service_files import Role, ServiceFiles
 from streams.local.services import start_supervisor
 
 log = logging.getLogger(__name__)
-_LOOK_EVERY_S = 0.25
-_RESTART_AFTER_S = 1.0
-_STOP_WITHIN_S = 30.0
+_CHECK_INTERVAL_S = 0.25
+_RESTART_DELAY_S = 1.0
+_STOP_TIMEOUT_S = 30.0
 
 
 class _Supervisor:
-    """What both keepers do: look after the service until told to stop or nobody needs it."""
+    """The common part of both supervisors: run the service until a signal, or until it has no leases."""
 
     def __init__(self, settings: Settings, role: Role) -> None:
         self.settings = settings
-        self.desk = ServiceFiles(settings.run_dir, role)
-        self.told = threading.Event()
+        self.files = ServiceFiles(settings.run_dir, role)
+        self.stop_requested = threading.Event()
 
-    def keep(self) -> int:
-        own = self.desk.become_supervisor()
-        if own is None:
+    def run(self) -> int:
+        """Run until stopped and return the exit status 0; return at once if another supervisor runs."""
+        lock = self.files.become_supervisor()
+        if lock is None:
             return 0
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop_now)
+            signal.signal(number, self._request_stop)
         closing: IO[str] | None = None
         try:
             self.start()
-            while not self.told.wait(_LOOK_EVERY_S) and closing is None:
-                self.look()
-                closing = None if self.desk.pinned.exists() else self.desk.close_when_idle()
+            while not self.stop_requested.wait(_CHECK_INTERVAL_S) and closing is None:
+                self.check()
+                closing = None if self.files.pinned.exists() else self.files.close_when_idle()
         finally:
-            self.desk.clear()
+            self.files.clear()
             self.stop()
-        del closing, own  # held to here: who comes now waits until everything has stopped
+        del closing, lock  # held until here: new leases wait until the service has stopped
         return 0
 
     def start(self) -> None:
         raise NotImplementedError
 
-    def look(self) -> None:
+    def check(self) -> None:
         raise NotImplementedError
 
     def stop(self) -> None:
         raise NotImplementedError
 
-    def _stop_now(self, number: int, frame: FrameType | None) -> None:
+    def _request_stop(self, number: int, frame: FrameType | None) -> None:
         del number, frame
-        self.told.set()
+        self.stop_requested.set()
 
 
 class KafkaSupervisor(_Supervisor):
-    """Keeps the local Kafka."""
+    """Supervises the local Kafka."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, "kafka")
@@ -80,13 +81,13 @@ class KafkaSupervisor(_Supervisor):
 
     def start(self) -> None:
         if self._kafka is None:
-            class_path = ensure_jars(self.settings.user_cache_dir, log.info)
+            class_path = ensure_jars(self.settings.cache_dir, log.info)
             self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), installed_warm_up(class_path))
-        self.desk.write({"pid": os.getpid(), "bootstrap": self._kafka.start()})
+        self.files.write({"pid": os.getpid(), "bootstrap": self._kafka.start()})
 
-    def look(self) -> None:
+    def check(self) -> None:
         if self._kafka is not None and self._kafka.pid is None:
-            log.warning("Kafka died and is started again")
+            log.warning("Kafka ended and is restarted")
             self._kafka.stop()
             self.start()
 
@@ -96,65 +97,65 @@ class KafkaSupervisor(_Supervisor):
 
 
 class WorkerSupervisor(_Supervisor):
-    """Keeps a worker, whose Kafka it holds a lease on."""
+    """Supervises a worker, and holds a lease on its Kafka."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings, "worker")
         self._kafka = ServiceFiles(settings.run_dir, "kafka")
         self._lease: IO[str] | None = None
         self._worker: subprocess.Popen[bytes] | None = None
-        self._kafka_keeper: subprocess.Popen[bytes] | None = None
+        self._kafka_supervisor: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         if self.settings.kafka is None:
             self._lease = self._kafka.lease()
         self._spawn()
-        self.desk.write({"pid": os.getpid()})
+        self.files.write({"pid": os.getpid()})
 
-    def look(self) -> None:
-        self._look_after_kafka()
+    def check(self) -> None:
+        self._ensure_kafka()
         worker = cast("subprocess.Popen[bytes]", self._worker)
         if worker.poll() is not None:
-            log.warning("the worker ended with %s and is started again", worker.returncode)
-            self.told.wait(_RESTART_AFTER_S)
+            log.warning("the worker ended with %s and is restarted", worker.returncode)
+            self.stop_requested.wait(_RESTART_DELAY_S)
             self._spawn()
 
     def stop(self) -> None:
         if self._worker is not None:
-            _end(self._worker)
+            _terminate(self._worker)
         if self._lease is not None:
             self._lease.close()
 
-    def _look_after_kafka(self) -> None:
-        """The worker cannot do without it, whoever started it first; one that fails is tried again after a pause."""
+    def _ensure_kafka(self) -> None:
+        """Start a supervisor of Kafka if none runs: the worker needs it. One that failed is restarted after 1 s."""
         if self.settings.kafka is not None:
             return
-        if self._kafka_keeper is not None and self._kafka_keeper.poll() is not None:
-            self.told.wait(_RESTART_AFTER_S)
-            self._kafka_keeper = None
-        if self._kafka_keeper is None:
-            self._kafka_keeper = start_supervisor(self.settings, "kafka")
+        if self._kafka_supervisor is not None and self._kafka_supervisor.poll() is not None:
+            self.stop_requested.wait(_RESTART_DELAY_S)
+            self._kafka_supervisor = None
+        if self._kafka_supervisor is None:
+            self._kafka_supervisor = start_supervisor(self.settings, "kafka")
 
     def _spawn(self) -> None:
         self._worker = subprocess.Popen([sys.executable, "-P", "-m", "streams.worker", str(os.getpid())])
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _terminate(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
-        process.wait(_STOP_WITHIN_S)
+        process.wait(_STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 def main() -> int:
-    """Keep the service that the command line names."""
+    """Supervise the service named on the command line."""
     set_up_logs()
     settings = load_settings()
-    keeper: _Supervisor = KafkaSupervisor(settings) if sys.argv[1] == "kafka" else WorkerSupervisor(settings)
+    supervisor: _Supervisor = KafkaSupervisor(settings) if sys.argv[1] == "kafka" else WorkerSupervisor(settings)
     try:
-        return keeper.keep()
+        return supervisor.run()
     except Fault as fault:
         log.error("%s", fault)  # noqa: TRY400 - one line for a person
         return 1

@@ -1,4 +1,4 @@
-"""The history of topics, read by ranges of offsets: in no group, with nothing committed, so no live offset moves."""
+"""Read stored records of topics by ranges of offsets, without a consumer group or commits."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ Bound = int | datetime | None
 OffsetRanges = dict[TopicPartition, tuple[int, int]]
 OnProgress = Callable[[int, int], None]
 
-_BATCH = 200
-_STALLED_S = 30.0
-_FETCH_BYTES = 4 << 20  # a record that is larger comes all the same, alone
+_MAX_BATCH_RECORDS = 200
+_STALL_TIMEOUT_S = 30.0
+_MAX_FETCH_BYTES = 4 << 20  # a larger record is still fetched, alone
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _AGE = re.compile(r"([0-9]{1,9})([smhdw])")
 _OFFSET = re.compile(r"[0-9]{1,19}")
@@ -33,14 +33,14 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """A record and when it was written, in milliseconds since 1970 (UTC)."""
+    """A record and its timestamp, in milliseconds since 1970 (UTC)."""
 
     record: Record
     timestamp_ms: int
 
     @property
     def size(self) -> int:
-        """Bytes of key and value."""
+        """Return the bytes of key and value."""
         return len(self.record.key or b"") + len(self.record.value or b"")
 
 
@@ -51,13 +51,13 @@ def _ignore(read: int, total: int) -> None:
 class TopicHistory:
     """Reads topics of Kafka at `bootstrap`. Faults of the broker are raised as `Retryable`.
 
-    `on_progress` is called with how many records of the ranges are read, and how many there are.
+    `on_progress` is called with the number of records read and the total number in the ranges.
     """
 
     def __init__(self, bootstrap: str, on_progress: OnProgress = _ignore) -> None:
         self.bootstrap = bootstrap
         self._on_progress = on_progress
-        self._consumer = make_consumer(bootstrap, auto_offset_reset="earliest", fetch_max_bytes=_FETCH_BYTES)
+        self._consumer = make_consumer(bootstrap, auto_offset_reset="earliest", fetch_max_bytes=_MAX_FETCH_BYTES)
 
     async def __aenter__(self) -> TopicHistory:
         try:
@@ -74,23 +74,26 @@ class TopicHistory:
         await self._consumer.stop()
 
     async def offset_ranges(self, topics: Collection[str], since: Bound = None, until: Bound = None) -> OffsetRanges:
-        """Return each partition's offsets from `since` up to but without `until`, at most to today's end."""
-        places = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+        """Return each partition's offsets from `since` up to and excluding `until`, at most to the current end.
+
+        Partitions without records in the range are left out.
+        """
+        partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
         with kafka_faults(self.bootstrap):
-            ends = await self._consumer.end_offsets(places)
-            begins = await self._consumer.beginning_offsets(places)
-            first = await self._offsets(since, begins, ends)
+            ends = await self._consumer.end_offsets(partitions)
+            beginnings = await self._consumer.beginning_offsets(partitions)
+            first = await self._offsets(since, beginnings, ends)
             last = await self._offsets(until, ends, ends)
         return {
-            place: (max(first[place], begins[place]), min(last[place], ends[place]))
-            for place in places
-            if max(first[place], begins[place]) < min(last[place], ends[place])
+            tp: (max(first[tp], beginnings[tp]), min(last[tp], ends[tp]))
+            for tp in partitions
+            if max(first[tp], beginnings[tp]) < min(last[tp], ends[tp])
         }
 
     async def latest(self, topic: str, records: int) -> OffsetRanges:
         """Return the last `records` offsets of each partition."""
         ranges = await self.offset_ranges([topic])
-        return {place: (max(first, end - records), end) for place, (first, end) in ranges.items()}
+        return {tp: (max(first, end - records), end) for tp, (first, end) in ranges.items()}
 
     async def _offsets(
         self, bound: Bound, default: Mapping[TopicPartition, int], ends: Mapping[TopicPartition, int]
@@ -99,17 +102,17 @@ class TopicHistory:
             return default
         if isinstance(bound, int):
             return dict.fromkeys(default, bound)
-        moment_ms = max(0, int((bound - _EPOCH) / timedelta(milliseconds=1)))
-        found = await self._consumer.offsets_for_times(dict.fromkeys(default, moment_ms))
-        return {place: found[place].offset if found.get(place) else ends[place] for place in default}
+        timestamp_ms = max(0, int((bound - _EPOCH) / timedelta(milliseconds=1)))
+        found = await self._consumer.offsets_for_times(dict.fromkeys(default, timestamp_ms))
+        return {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default}
 
     async def read(self, ranges: OffsetRanges) -> AsyncIterator[list[StoredRecord]]:
-        """Yield every record of the ranges, some at a time; in order within a partition."""
-        ends = {place: end for place, (_, end) in ranges.items()}
+        """Yield every record of the ranges, in batches; in order within a partition."""
+        ends = {tp: end for tp, (_, end) in ranges.items()}
         total, read = sum(end - first for first, end in ranges.values()), 0
         self._start(ranges)
         while ends:
-            for batch in (await self._next(ends)).values():
+            for batch in (await self._next_batches(ends)).values():
                 stored = [StoredRecord(record_of(message), message.timestamp) for message in batch]
                 read += len(stored)
                 self._on_progress(min(read, total), total)
@@ -117,32 +120,32 @@ class TopicHistory:
 
     def _start(self, ranges: OffsetRanges) -> None:
         self._consumer.assign(list(ranges))
-        for place, (first, _) in ranges.items():
-            self._consumer.seek(place, first)
-        self._moved = monotonic()
+        for tp, (first, _) in ranges.items():
+            self._consumer.seek(tp, first)
+        self._last_progress = monotonic()
 
-    async def _next(self, ends: dict[TopicPartition, int]) -> dict[TopicPartition, list[Any]]:
-        """What came of the ranges; partitions that are read to their end are taken out of `ends`."""
+    async def _next_batches(self, ends: dict[TopicPartition, int]) -> dict[TopicPartition, list[Any]]:
+        """Return the next records of the ranges, by partition; remove finished partitions from `ends`."""
         with kafka_faults(self.bootstrap):
-            came = await self._consumer.getmany(*ends, timeout_ms=1000, max_records=_BATCH)
-            within = {place: [m for m in batch if m.offset < ends[place]] for place, batch in came.items()}
-            finished = [place for place, end in ends.items() if await self._consumer.position(place) >= end]
-        self._watch(moved=bool(came or finished))
+            batches = await self._consumer.getmany(*ends, timeout_ms=1000, max_records=_MAX_BATCH_RECORDS)
+            within = {tp: [m for m in batch if m.offset < ends[tp]] for tp, batch in batches.items()}
+            finished = [tp for tp, end in ends.items() if await self._consumer.position(tp) >= end]
+        self._check_stall(progressed=bool(batches or finished))
         self._consumer.pause(*finished)
-        for place in finished:
-            del ends[place]
+        for tp in finished:
+            del ends[tp]
         return within
 
-    def _watch(self, *, moved: bool) -> None:
-        if moved:
-            self._moved = monotonic()
-        elif monotonic() - self._moved > _STALLED_S:
-            raise Retryable(f"Kafka at {self.bootstrap} gave no records for {_STALLED_S:.0f} s", reason="kafka")
+    def _check_stall(self, *, progressed: bool) -> None:
+        if progressed:
+            self._last_progress = monotonic()
+        elif monotonic() - self._last_progress > _STALL_TIMEOUT_S:
+            raise Retryable(f"Kafka at {self.bootstrap} sent no records for {_STALL_TIMEOUT_S:.0f} s", reason="kafka")
 
 
 @asynccontextmanager
 async def producer_of(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
-    """A producer whose records are written once and in order. Its errors are raised as faults."""
+    """Yield a producer that writes each record once and in order. Its errors are raised as faults."""
     producer = make_producer(bootstrap)
     with kafka_faults(bootstrap):
         await producer.start()
@@ -153,17 +156,17 @@ async def producer_of(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
 
 
 def parse_time(text: str, now: datetime) -> datetime:
-    """A time: ISO 8601, of the local zone where it names none, or an age such as `2h`. Raises `Poison` for others."""
+    """Return a time: ISO 8601 (local if it has no zone), or an age such as `2h`. Raises `Poison` (`invalid_time`)."""
     age = _AGE.fullmatch(text)
     try:
         if age:
             return now - timedelta(**{_UNITS[age[2]]: int(age[1])})
-        named = datetime.fromisoformat(text)
-        return named if named.tzinfo else named.astimezone()
+        parsed = datetime.fromisoformat(text)
+        return parsed if parsed.tzinfo else parsed.astimezone()
     except (ValueError, OverflowError, OSError):
         raise Poison(f"'{text}' is not a time; write 2026-01-31T18:00 or an age such as 2h", "invalid_time") from None
 
 
 def parse_bound(text: str, now: datetime) -> int | datetime:
-    """An offset, or a time as `parse_time` reads it. Raises `Poison` for what is neither."""
+    """Return an offset, or a time as `parse_time` reads it. Raises `Poison` (`invalid_time`) for any other text."""
     return int(text) if _OFFSET.fullmatch(text) else parse_time(text, now)

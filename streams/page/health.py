@@ -1,4 +1,4 @@
-"""`/livez` and `/readyz`: whether the worker runs, and whether anything keeps it from working."""
+"""`/livez` and `/readyz`: whether the worker runs, and the problems that keep it from working."""
 
 from __future__ import annotations
 

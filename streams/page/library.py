@@ -1,4 +1,4 @@
-"""`/library` and `/moves`: the moves of the library, listed and searched."""
+"""`/library` and `/moves`: list and search the moves of the library."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_HITS = 1000
 
 
 def routes(index: MoveIndex) -> list[web.RouteDef]:
-    """Return the routes over the move index, which is asked on a thread: it may be a server."""
+    """Return the routes over the move index, which is called on a thread: it may be a remote server."""
 
     async def library(_: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(_library, index))
@@ -27,7 +27,7 @@ def routes(index: MoveIndex) -> list[web.RouteDef]:
         found = await asyncio.to_thread(index.get, request.match_info["sha256"])
         if found is None:
             return web.json_response({"error": "no such move"}, status=404)
-        return web.json_response(found.card().model_dump(mode="json"))
+        return web.json_response(found.summary().model_dump(mode="json"))
 
     async def search(request: web.Request) -> web.Response:
         try:
@@ -55,7 +55,7 @@ def _moves(index: MoveIndex, embeddings: bool) -> list[dict[str, Any]]:
 
 
 def _search(index: MoveIndex, query: dict[str, Any]) -> list[dict[str, Any]]:
-    """Moves that pass the filters, those most like `like` (a clip's name or hash) first."""
+    """Return the moves that pass the filters, most similar to `like` (a clip's name or hash) first."""
     like = _move(index, str(query["like"])) if query.get("like") else None
     hits = index.search(
         vector=like.embedding if like else None,
@@ -74,7 +74,7 @@ def _move(index: MoveIndex, like: str) -> Move:
     move = index.get(sha256)
     if move is not None:
         return move
-    raise ValueError(f"no move '{like}' in the library; `bachata moves list` names them")
+    raise ValueError(f"no move '{like}' in the library; `bachata moves list` lists all")
 
 
 def _summary(move: MoveSummary) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`/requests` and `/requests/ID`: where requests are."""
+"""`/requests` and `/requests/ID`: the state of requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's page on 127.0.0.1: its health for anyone, its state for who has the token from the data folder."""
+"""The worker's page on 127.0.0.1: health without authentication, all else with the token from the data folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Page:
         self.url = ""
 
     async def start(self) -> None:
-        """Listen on 127.0.0.1; `url` says where."""
+        """Listen on 127.0.0.1 and set `url`."""
         app = web.Application(middlewares=[self._guard], client_max_size=_MAX_BODY_BYTES)
         app.add_routes(self._routes)
         self._runner = web.AppRunner(app, access_log=None)
@@ -42,9 +42,9 @@ class Page:
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if request.path not in OPEN_PATHS and not hmac.compare_digest(given.encode(), self._token.encode()):
-            return web.json_response({"error": "the token from the data folder is needed"}, status=401)
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        if request.path not in OPEN_PATHS and not hmac.compare_digest(token.encode(), self._token.encode()):
+            return web.json_response({"error": "the request needs the token from the data folder"}, status=401)
         try:
             return await handler(request)
         except (Retryable, Unavailable) as fault:

@@ -1,10 +1,10 @@
 """A consumer that reads records whose header names are not UTF-8.
 
-Upstream: aiokafka 0.14.0. A header's name comes from whoever sent the event; aiokafka decodes it as UTF-8 and stops at
-a record where it cannot, for good. No issue is known. This can go when aiokafka reads such a record.
+Upstream: aiokafka 0.14.0. Header names are untrusted; aiokafka decodes them as UTF-8, and a record where that fails
+stops its consumer permanently. No issue is known. Remove this module when aiokafka reads such a record.
 
-The fast reader stays in use; only from a record on that it cannot read is a batch read again by aiokafka's reader in
-Python, with what is not UTF-8 replaced. Nothing of aiokafka is changed for other users of it in the process.
+The fast reader is still used; only from the first record that it cannot read, a batch is read by aiokafka's pure
+Python reader, with invalid UTF-8 replaced. aiokafka is not changed for other users of it in the process.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ UPSTREAM = ("aiokafka", "0.14.0")
 
 
 class _Buffer(bytearray):
-    """Bytes that always decode."""
+    """Bytes that decode with invalid UTF-8 replaced."""
 
-    def __getitem__(self, at: Any) -> Any:
-        found = super().__getitem__(at)
-        return _Buffer(found) if isinstance(at, slice) else found
+    def __getitem__(self, index: Any) -> Any:
+        found = super().__getitem__(index)
+        return _Buffer(found) if isinstance(index, slice) else found
 
     def decode(self, encoding: str = "utf-8", errors: str = "replace") -> str:
         del errors
@@ -42,7 +42,7 @@ class _LenientBatch(_DefaultRecordBatchPy):  # type: ignore[misc]
 
 
 class _Batch:
-    """A batch that is read fast, and by the reader in Python from the first record on that cannot be read so."""
+    """A batch read by the fast reader, and by the Python reader from the first record that fails."""
 
     def __init__(self, batch: Any, raw: bytes) -> None:
         self._batch = batch
@@ -58,7 +58,7 @@ class _Batch:
         try:
             yield from self._batch
         except (UnicodeDecodeError, CorruptRecordException):
-            yield from _again(self._raw, self._batch.base_offset)  # the fetcher skips those it has
+            yield from _read_leniently(self._raw, self._batch.base_offset)  # the fetcher skips those already read
 
 
 class _Records:
@@ -79,12 +79,12 @@ class _Records:
 
 class _Slices(_MemoryRecordsPy):  # type: ignore[misc]
     def next_slice(self) -> Any:
-        piece = self._next_slice
+        current = self._next_slice
         self._cache_next()
-        return piece
+        return current
 
 
-def _again(raw: bytes, base_offset: int) -> Iterator[Any]:
+def _read_leniently(raw: bytes, base_offset: int) -> Iterator[Any]:
     slices = _Slices(raw)
     while slices.has_next():
         batch = _LenientBatch(bytearray(slices.next_slice()))
@@ -94,7 +94,7 @@ def _again(raw: bytes, base_offset: int) -> Iterator[Any]:
 
 
 def _with_globals(function: Any, **replaced: Any) -> Any:
-    """Return a copy of a function that sees other values under some names of its module."""
+    """Return a copy of a function whose module globals are replaced by `replaced`."""
     scope = {**function.__globals__, **replaced}
     copy = FunctionType(function.__code__, scope, function.__name__, function.__defaults__, function.__closure__)
     copy.__kwdefaults__ = function.__kwdefaults__
@@ -106,6 +106,6 @@ class _Fetcher(Fetcher):  # type: ignore[misc]
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """aiokafka's consumer, with a fetcher that reads every record."""
+    """aiokafka's consumer, with a fetcher that can read every record."""
 
     start = _with_globals(AIOKafkaConsumer.start, Fetcher=_Fetcher)

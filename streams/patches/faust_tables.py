@@ -1,9 +1,9 @@
-"""Faust's tables, mended: bytes stay bytes, and recovery goes on where Faust's own crashes or waits for ever.
+"""A fix of Faust's tables: bytes are stored unchanged, and recovery continues where Faust's crashes or hangs.
 
-Upstream: faust-streaming 0.15.3; no issue is known. This can go when `make chaos` passes with Faust's own tables.
+Upstream: faust-streaming 0.15.3; no issue is known. Remove this module when `make chaos` passes with Faust's tables.
 
-State that is ahead of its topic, since the broker lost that, makes Faust stop with a `ConsistencyError`. Here the topic
-is read again from its start, and what only we still know is written back to it.
+If the broker lost records of a changelog, the local state is ahead of it, and Faust stops with a `ConsistencyError`.
+Here the changelog is read again from its start, and the results in the local state are written back to it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from streams.patches.rocksdb import open_or_recreate
 
 log = logging.getLogger(__name__)
 UPSTREAM = ("faust-streaming", "0.15.3")
-_AT_ONCE = 500
+_MAX_UNACKNOWLEDGED = 500
 
 
 class Store(rocksdb.Store):
-    """Faust's store in RocksDB; a partition that cannot be read is built again."""
+    """Faust's store in RocksDB; an unreadable partition is recreated empty and recovered from the changelog."""
 
     def _open_for_partition(self, partition: int) -> Any:
         opened = super()._open_for_partition
@@ -45,13 +45,13 @@ class BytesTable(faust.Table[Any, Any]):
         serializers: dict[str, Any] = {"key_serializer": self.key_serializer, "value_serializer": self.value_serializer}
         return Store(url, self.app, self, table_name=self.name, loop=self.loop, options=self.options, **serializers)
 
-    def find(self, partition: int, key: bytes) -> bytes | None:
-        """The value of `key` in a partition."""
+    def get_bytes(self, partition: int, key: bytes) -> bytes | None:
+        """Return the value of `key` in a partition, or None."""
         value: bytes | None = self._rocks._db_for_partition(partition).get(key)
         return value
 
-    def keep(self, partition: int, items: Mapping[bytes, bytes], offset: int) -> None:
-        """Write items that stand in the changelog up to `offset`, and that offset, in one."""
+    def write_batch(self, partition: int, items: Mapping[bytes, bytes], offset: int) -> None:
+        """Write items that are in the changelog up to `offset`, and that offset, atomically."""
         batch = WriteBatch(raw_mode=True)
         for key, value in items.items():
             batch.put(key, value)
@@ -64,17 +64,17 @@ class BytesTable(faust.Table[Any, Any]):
 
 
 class Recovery(FaustRecovery):
-    """Faust's recovery, mended."""
+    """Faust's recovery with the fixes above."""
 
     async def _build_offsets(self, consumer: Any, tps: set[Any], destination: Any, title: str) -> None:
         ends = await consumer.highwaters(*tps)
-        for place in tps:
-            stands, end = destination[place], ends[place] or 0
-            if stands is not None and stands >= end:
-                log.warning("%s[%d] ends at %d, and we knew it to %d: the broker lost it", *place, end, stands + 1)
-                destination[place] = None
+        for tp in tps:
+            stored, end = destination[tp], ends[tp] or 0
+            if stored is not None and stored >= end:
+                log.warning("%s[%d] ends at %d and is stored to %d: the broker lost records", *tp, end, stored + 1)
+                destination[tp] = None
                 if title == "active":
-                    self.add_future(self._write_back(place))  # recovery itself has half a minute
+                    self.add_future(self._write_back(tp))  # in the background: recovery times out after 30 s
         await super()._build_offsets(consumer, tps, destination, title)
 
     async def _seek_offsets(self, consumer: Any, tps: set[Any], offsets: Any, title: str) -> None:
@@ -83,40 +83,40 @@ class Recovery(FaustRecovery):
         await super()._seek_offsets(consumer, tps, offsets, title)
 
     async def on_recovery_completed(self, generation_id: int = 0) -> None:
-        """Go to work. The flow stops meanwhile: Faust's own lets records in and then clears the queues they are in."""
+        """Start processing. The flow is stopped first: else Faust clears queues that already hold fetched records."""
         consumer: Any = self.app.consumer
         consumer.stop_flow()
         await consumer.idle()
-        while not self.tables.changelog_queue.empty():  # noqa: ASYNC110 - a queue of Faust's
+        while not self.tables.changelog_queue.empty():  # noqa: ASYNC110 - Faust's queue has no event
             await asyncio.sleep(0.01)
         await super().on_recovery_completed(generation_id)
 
-    async def _write_back(self, place: Any) -> None:
+    async def _write_back(self, tp: Any) -> None:
         sent: list[Any] = []
-        for key, value in _items(self.tp_to_table[place], place.partition):
-            sent.append(await self._send(place, key, value))
-            if len(sent) % _AT_ONCE == 0:
+        for key, value in _items(self.tp_to_table[tp], tp.partition):
+            sent.append(await self._send(tp, key, value))
+            if len(sent) % _MAX_UNACKNOWLEDGED == 0:
                 await sent[-1]
         for future in sent:
             await future
-        log.warning("%s[%d]: %d results are written back", *place, len(sent))
+        log.warning("%s[%d]: %d results are written back", *tp, len(sent))
 
-    async def _send(self, place: Any, key: bytes, value: bytes) -> Any:
-        return await self.app.producer.send(place.topic, key, value, place.partition, None, None)
+    async def _send(self, tp: Any, key: bytes, value: bytes) -> Any:
+        return await self.app.producer.send(tp.topic, key, value, tp.partition, None, None)
 
 
 def _items(table: Any, partition: int) -> Iterable[tuple[bytes, bytes]]:
     store = table.data
-    found: Iterable[tuple[bytes, bytes]] = store._visible_items(store._db_for_partition(partition))
-    return found
+    items: Iterable[tuple[bytes, bytes]] = store._visible_items(store._db_for_partition(partition))
+    return items
 
 
 class TableManager(faust.tables.TableManager):
-    """Faust's table manager, with our recovery."""
+    """Faust's table manager with the recovery above."""
 
     @property
     def recovery(self) -> FaustRecovery:
-        """The service that brings tables up to date."""
+        """Return the service that recovers tables from their changelogs."""
         if self._recovery is None:
             self._recovery = Recovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery

@@ -1,7 +1,7 @@
-"""Opening a RocksDB folder that a topic can rebuild: a folder that cannot be read is set aside.
+"""Open a RocksDB folder that can be rebuilt from a topic: an unreadable folder is renamed and replaced.
 
 Upstream: rocksdict 0.3.29, which raises a plain `Exception` for a corrupt folder, again at every start; no issue is
-known. This can go when a corrupt store can be told by its error's class and Faust builds such a table again itself.
+known. Remove this module when a corrupt store has an exception class of its own and Faust rebuilds such a table.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ log = logging.getLogger(__name__)
 UPSTREAM = ("rocksdict", "0.3.29")
 
 
-def open_or_recreate(folder: Path, open_it: Callable[[], T]) -> T:
-    """Return what `open_it` gives, with an empty folder where this one is corrupt. Raises its other errors."""
+def open_or_recreate(folder: Path, open_store: Callable[[], T]) -> T:
+    """Return what `open_store` returns, after a corrupt folder is renamed to `NAME.unreadable`. Raises other errors."""
     try:
-        return open_it()
+        return open_store()
     except Exception as error:
-        if not str(error).startswith("Corruption"):  # rocksdict has no class for it
+        if not str(error).startswith("Corruption"):  # rocksdict has no exception class for it
             raise
-        aside = folder.with_name(f"{folder.name}.unreadable")
-        shutil.rmtree(aside, ignore_errors=True)
-        folder.rename(aside)
-        log.warning("%s cannot be read and is now %s; it is built again from its topic: %s", folder, aside.name, error)
-        return open_it()
+        renamed = folder.with_name(f"{folder.name}.unreadable")
+        shutil.rmtree(renamed, ignore_errors=True)
+        folder.rename(renamed)
+        log.warning("%s cannot be read and is now %s; it is rebuilt from its topic: %s", folder, renamed.name, error)
+        return open_store()

@@ -1,4 +1,4 @@
-"""One event on its way through one step: all that belongs to it, and the messages it leads to."""
+"""The run of one event through one step: its state, and the messages that result from it."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from schemas.faults import Fault, Poison
 from schemas.request_ended import RequestEnded
 from streams.envelope import STEP_VERSION, Headers, Message, Record, event_headers, payload_of
 from streams.ids import event_id
-from streams.stage.dead_letters import letter_headers, letter_id, record_id
-from streams.stage.runners import AnyStep, Done
+from streams.stage.dead_letters import dead_letter_headers, dead_letter_id, record_id
+from streams.stage.runners import AnyStep, CompletedWork
 from streams.topics import MAX_MESSAGE_BYTES, REQUEST_ENDED, Topic, topic_of
 
 _REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
-_MAX_VALUE_BYTES = MAX_MESSAGE_BYTES - 32 * 1024  # a record's key and headers come on top
+_MAX_VALUE_BYTES = MAX_MESSAGE_BYTES - 32 * 1024  # the rest is for a record's key and headers
 _NO_RESULTS: Mapping[str, str] = MappingProxyType({})
 
 
 class RequestRef(NamedTuple):
-    """A request: its id, and the title of its song or the name of its clip."""
+    """A request: its id, and as subject the title of its song or the name of its clip."""
 
     request_id: str
     subject: str
 
 
 class Output(NamedTuple):
-    """What a run leads to: events and dead letters, the request's outcome, and results to store by their keys."""
+    """The output of a run: events and dead letters, the request's outcome, and results to store, by key."""
 
     run: EventRun
     events: tuple[Message, ...] = ()
@@ -43,10 +43,11 @@ class Output(NamedTuple):
 
 @dataclass(slots=True)
 class EventRun:
-    """An event, its request, and how far its run is.
+    """An event, its request, and the state of its run.
 
-    `attempts`: how often the result was tried for, without those that only had to wait. `done` stays None where the
-    result was stored already; `fault` is why the run failed.
+    `attempts` counts attempts to get the result, without those that had to wait for an unavailable resource.
+    `completed_work` is None if the result was cached; `fault` is why the run failed. `started` and `stopped` are
+    monotonic times in seconds.
     """
 
     step: AnyStep
@@ -54,15 +55,15 @@ class EventRun:
     started: float = field(default_factory=monotonic)
     stopped: float | None = None
     attempts: int = 0
-    done: Done | None = None
+    completed_work: CompletedWork | None = None
     fault: Fault | None = None
-    letter_id: str | None = None
+    dead_letter_id: str | None = None
     _event: Model | None = None
     _request: RequestRef | None = None
 
     @property
     def request(self) -> RequestRef:
-        """The event's request; of an event that cannot be read, what its sender may know it by."""
+        """Return the event's request; for an event that cannot be read, one made from the best id it has."""
         if self._request is None:
             request_id = _fallback_request_id(self.record)
             self._request = RequestRef(request_id, request_id)
@@ -70,22 +71,22 @@ class EventRun:
 
     @property
     def seconds(self) -> float:
-        """Seconds from the run's begin to the end of its work."""
+        """Return the seconds from the start of the run to the end of its work, or to now."""
         return (self.stopped or monotonic()) - self.started
 
     def stop_clock(self) -> None:
-        """Note that the work is over; what is left is writing."""
+        """Record that the work has ended; only writing is left."""
         self.stopped = monotonic()
 
     @property
     def event(self) -> Model:
-        """The event, once it is read."""
+        """Return the event. Raises `AssertionError` before `read`."""
         if self._event is None:
-            raise AssertionError("the event is read first")
+            raise AssertionError("call read() first")
         return self._event
 
     def read(self) -> None:
-        """Read the event, and give it a request id. Raises `Poison` for bytes that are not an event of the topic."""
+        """Parse the event, and set a request id if it has none. Raises `Poison` for bytes that are not an event."""
         event: Model = payload_of(self.record, self.step.consumes)
         request_id: str | None = getattr(event, "request_id", None)
         if request_id is None:
@@ -95,9 +96,9 @@ class EventRun:
         self._event, self._request = event, RequestRef(request_id, subject)
 
     def output(self, result: Model, key: str, stored: Mapping[str, str]) -> Output:
-        """Return what a result leads to. `key`: the result's. Raises `Poison` where the event that follows cannot be.
+        """Return the output for a result. Raises `Poison` if no event can be produced from it.
 
-        `stored`: results that must be stored first.
+        `key` is the result's cache key; `stored` are results that must be stored first.
         """
         step = self.step
         if step.emit is None:
@@ -111,14 +112,14 @@ class EventRun:
 
     def dead_letter(self, fault: Fault, stored: Mapping[str, str] = _NO_RESULTS) -> Output:
         """Return the dead letter of the event, and the failed outcome of its request."""
-        self.fault, self.letter_id = fault, letter_id(self.record, self.step.name)
-        headers = letter_headers(self.record, self.step.name, fault, self.attempts)
+        self.fault, self.dead_letter_id = fault, dead_letter_id(self.record, self.step.name)
+        headers = dead_letter_headers(self.record, self.step.name, fault, self.attempts)
         source = topic_of(self.step.consumes)
         letter = Message(source.dead_letter_name, self.record.key, self.record.value, headers)
         if not self.step.decides_request:
             return Output(self, (letter,), results=stored)
-        failure = {"reason": fault.reason, "error": str(fault), "dead_letter_id": self.letter_id}
-        return Output(self, (letter,), (self._ended(self.letter_id, outcome="failed", **failure),), stored)
+        failure = {"reason": fault.reason, "error": str(fault), "dead_letter_id": self.dead_letter_id}
+        return Output(self, (letter,), (self._ended(self.dead_letter_id, outcome="failed", **failure),), stored)
 
     def _message(self, out: Model, key: str, subject: str) -> Message:
         topic = topic_of(type(out))
@@ -128,24 +129,24 @@ class EventRun:
         check_size(topic.full_name, value)
         return Message(topic.full_name, subject.encode(), value.encode(), headers)
 
-    def _ended(self, name: str, **fields: Any) -> Message:
+    def _ended(self, cause: str, **fields: Any) -> Message:
         request_id, subject = self.request
         ended = RequestEnded(request_id=request_id, subject=subject, step=self.step.name, **fields)
-        headers = self._headers(REQUEST_ENDED, event_id(name, request_id))
+        headers = self._headers(REQUEST_ENDED, event_id(cause, request_id))
         return Message(REQUEST_ENDED.full_name, request_id.encode(), ended.model_dump_json().encode(), headers)
 
     def _headers(self, topic: Topic, id_: str) -> Headers:
         return event_headers(topic, f"/agents/{self.step.name}", id_, self.request.request_id, self.record)
 
 
-def check_size(place: str, value: str) -> None:
-    """Raise `Poison` for a value that is too large for a record of the place."""
+def check_size(destination: str, value: str) -> None:
+    """Raise `Poison` (`too_large`) for a value that is too large for a record. `destination`: its topic or step."""
     if len(value) * 4 > _MAX_VALUE_BYTES and len(value.encode()) > _MAX_VALUE_BYTES:
-        raise Poison(f"an event of {len(value)} characters is too large for {place}", reason="too_large")
+        raise Poison(f"an event of {len(value)} characters is too large for {destination}", reason="too_large")
 
 
 def _fallback_request_id(record: Record) -> str:
-    """What the sender may know the request by: its id in the payload, in the headers, or the event's; else ours."""
+    """Return the request id in the payload or headers, else the event's id, else one of the record's position."""
     for candidate in (_request_id_in(record.value), record.header("ce_correlationid"), record.event_id):
         try:
             return _REQUEST_ID.validate_python(candidate)

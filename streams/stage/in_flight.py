@@ -1,4 +1,4 @@
-"""The events that are being worked on: how many there are, and waiting for the last one before a worker stops."""
+"""The events in progress: their number, and waiting for the last one before a worker stops."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from contextlib import suppress
 
 
 class InFlight:
-    """Counts the events that are being worked on."""
+    """Counts the events in progress."""
 
     def __init__(self) -> None:
         self._count = 0
@@ -15,22 +15,22 @@ class InFlight:
         self._empty = asyncio.Event()
 
     async def add(self) -> None:
-        """Count one more. While draining, wait until cancelled instead: that event comes again."""
+        """Add one event. While draining, wait until cancelled: the event is not acked, so it is delivered again."""
         if self._draining:
             await asyncio.Event().wait()
         self._count += 1
 
     def remove(self, count: int = 1) -> None:
-        """Count so many fewer."""
+        """Remove `count` events."""
         self._count -= count
         self._update()
 
-    async def drain(self, within_s: float) -> int:
-        """Let no more in and wait for those that are there. Returns how many are left after `within_s` seconds."""
+    async def drain(self, timeout_s: float) -> int:
+        """Accept no more events, wait for those in progress, and return how many are left after `timeout_s`."""
         self._draining = True
         self._update()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), within_s)
+            await asyncio.wait_for(self._empty.wait(), timeout_s)
         return self._count
 
     def _update(self) -> None:

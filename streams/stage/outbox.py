@@ -1,7 +1,7 @@
-"""The outbox of a partition: what its events lead to is written in their order, in batches.
+"""The outbox of a partition: the outputs of its events are written in order, in batches.
 
-While the broker acknowledges one batch the next is gathered, so many small events share a request, and one that
-comes alone waits for nobody.
+While the broker acknowledges one batch, the next one is collected: many small events share a request, and a single
+event is written without delay.
 """
 
 from __future__ import annotations
@@ -12,39 +12,39 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
 Out = TypeVar("Out")
-_MAX_WAITING = 256
+_MAX_PENDING = 256
 
 
 class Outbox(Generic[Out]):
-    """Hands what is added to `deliver`, a batch at a time, and then calls `done` for each."""
+    """Passes added outputs to `deliver`, one batch at a time, and then calls the `on_delivered` of each."""
 
     def __init__(self, deliver: Callable[[Sequence[Out]], Awaitable[None]]) -> None:
         self._deliver = deliver
-        self._waiting: deque[tuple[Out, Callable[[], None]]] = deque()
+        self._pending: deque[tuple[Out, Callable[[], None]]] = deque()
         self._has_space = asyncio.Event()
         self._has_space.set()
         self._task: asyncio.Task[None] | None = None
 
-    async def add(self, out: Out, done: Callable[[], None]) -> None:
-        """Add to the next batch. Returns at once while fewer than 256 wait."""
+    async def add(self, out: Out, on_delivered: Callable[[], None]) -> None:
+        """Add an output to the next batch. Waits only while 256 outputs are pending."""
         await self._has_space.wait()
-        self._waiting.append((out, done))
-        if len(self._waiting) >= _MAX_WAITING:
+        self._pending.append((out, on_delivered))
+        if len(self._pending) >= _MAX_PENDING:
             self._has_space.clear()
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._empty())
+            self._task = asyncio.create_task(self._deliver_pending())
 
     def close(self) -> int:
-        """Stop. Returns how many were not delivered: they come again."""
+        """Stop, and return how many outputs were not delivered; their events are not acked and are delivered again."""
         if self._task is not None:
             self._task.cancel()
-        return len(self._waiting)
+        return len(self._pending)
 
-    async def _empty(self) -> None:
-        while self._waiting:
-            batch = list(self._waiting)
+    async def _deliver_pending(self) -> None:
+        while self._pending:
+            batch = list(self._pending)
             await self._deliver([out for out, _ in batch])
-            for _, done in batch:
-                self._waiting.popleft()
-                done()
+            for _, on_delivered in batch:
+                self._pending.popleft()
+                on_delivered()
             self._has_space.set()

@@ -1,4 +1,4 @@
-"""Progress messages: how far each step is with a request, on the `progress` topic. They may be dropped."""
+"""Progress messages on the `progress` topic: how far each step is with a request. They may be dropped."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from streams.stage.observers import Observer
 from streams.topics import PROGRESS
 
 log = logging.getLogger(__name__)
-_GATHER_S = 0.05
+_SEND_INTERVAL_S = 0.05
 
 
 def progress_message(run: EventRun, **fields: Any) -> Message:
-    """Return a message on the run's request. The same state and fraction have the same id."""
+    """Return a progress message for the run's request. The same state and fraction have the same event id."""
     request_id, subject = run.request
     progress = Progress(request_id=request_id, subject=subject, step=run.step.name, **fields)
     name = f"{request_id}:{progress.step}:{progress.state}:{progress.fraction:.3f}"
@@ -28,9 +28,9 @@ def progress_message(run: EventRun, **fields: Any) -> Message:
 
 
 class ProgressReporter(Observer):
-    """Publishes progress in the background, in order; nobody waits for it, and what cannot be sent is dropped.
+    """Publishes progress in the background, in order, without blocking a run; a message that cannot be sent is dropped.
 
-    A message that comes alone is sent at once; while many come, those of a twentieth of a second are sent together.
+    A single message is sent at once; further messages are sent together every 50 ms.
     """
 
     def __init__(self, publish: Callable[..., Awaitable[None]]) -> None:
@@ -40,21 +40,21 @@ class ProgressReporter(Observer):
         self._waits_for: dict[int, str] = {}
 
     def progressed(self, run: EventRun, fraction: float) -> None:
-        """Report `started` or `running`; a run that waits reports no further attempts, only that it goes on."""
+        """Report `started` or `running`; while a run waits, its further attempts are not reported."""
         if not fraction and id(run) in self._waits_for:
             return
         self._waits_for.pop(id(run), None)
         self._add(progress_message(run, state="running" if fraction else "started", fraction=fraction))
 
     def waiting(self, run: EventRun, fault: Fault) -> None:
-        """Report `waiting`, once for each cause."""
+        """Report `waiting`, once for each distinct message in a row."""
         if self._waits_for.get(id(run)) != str(fault):
             self._waits_for[id(run)] = str(fault)
             log.warning("%s waits: %s", run.step.name, fault)
             self._add(progress_message(run, state="waiting", reason=fault.reason, error=str(fault)))
 
     def prepared(self, run: EventRun) -> None:
-        """Forget what the run waited for."""
+        """Remove the run from the waiting ones."""
         self._waits_for.pop(id(run), None)
 
     def finished(self, run: EventRun) -> None:
@@ -73,12 +73,13 @@ class ProgressReporter(Observer):
                 await self._publish(*messages)
             except Exception as error:  # noqa: BLE001 - progress may be dropped, the outcome may not
                 log.debug("%d progress messages are dropped: %s", len(messages), error)
-            await asyncio.sleep(_GATHER_S)
+            await asyncio.sleep(_SEND_INTERVAL_S)
 
 
 def _end(run: EventRun) -> dict[str, Any]:
     if run.fault is not None:
-        failure = {"reason": run.fault.reason, "error": str(run.fault), "dead_letter_id": run.letter_id}
+        failure = {"reason": run.fault.reason, "error": str(run.fault), "dead_letter_id": run.dead_letter_id}
         return {"state": "failed", **failure}
-    cost = {} if run.done is None else {"cpu_seconds": run.done.cpu_seconds, "peak_rss_bytes": run.done.peak_rss_bytes}
-    return {"state": "done", "fraction": 1.0, "seconds": run.seconds, "cached": run.done is None, **cost}
+    work = run.completed_work
+    cost = {} if work is None else {"cpu_seconds": work.cpu_seconds, "peak_rss_bytes": work.peak_rss_bytes}
+    return {"state": "done", "fraction": 1.0, "seconds": run.seconds, "cached": work is None, **cost}

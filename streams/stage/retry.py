@@ -1,4 +1,4 @@
-"""Waiting and trying again, with a backoff that grows and varies."""
+"""Retries with exponential backoff and jitter."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ _MAX_DOUBLINGS = 9
 
 
 async def sleep_before(attempt: int) -> None:
-    """Sleep before another attempt: half a second after the first, twice as long after each further one, up to 30 s.
+    """Sleep before another attempt: up to 0.5 s after the first, twice as long after each further one, up to 30 s.
 
-    Half of it is drawn by chance, so that many who wait do not all come back at once.
+    The time is drawn between half and all of that, so that not all waiting events retry at the same time.
     """
-    longest = min(BACKOFF_S * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS), _MAX_BACKOFF_S)
-    await asyncio.sleep(longest * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+    max_delay_s = min(BACKOFF_S * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS), _MAX_BACKOFF_S)
+    await asyncio.sleep(max_delay_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
 
 
-async def retry_forever(action: Callable[[], Awaitable[T]], but: tuple[type[Exception], ...] = ()) -> T:
-    """Return what the action gives, however long the broker or the disk is away. Raises only errors of kinds `but`."""
+async def retry_forever(action: Callable[[], Awaitable[T]], reraise: tuple[type[Exception], ...] = ()) -> T:
+    """Return the action's value, after any number of retries. Raises only errors of the types `reraise`."""
     attempt = 0
     while True:
         try:
             return await action()
-        except but:
+        except reraise:
             raise
         except Exception as error:  # noqa: BLE001 - giving up here would lose the event
             attempt += 1
-            log.warning("trying again: %s: %s", type(error).__name__, error)
+            log.warning("retrying after %s: %s", type(error).__name__, error)
             await sleep_before(attempt)
 
 
 def as_retryable(error: Exception) -> Retryable:
-    """Return the fault for an error that nobody foresaw; a `Retryable` stays what it is."""
+    """Return a `Retryable` (`unexpected`) for an unexpected error; a `Retryable` is returned unchanged."""
     if isinstance(error, Retryable):
         return error
     return Retryable(f"{type(error).__name__}: {error}", "unexpected")

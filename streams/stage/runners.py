@@ -1,4 +1,4 @@
-"""Where the work of a step is done: what a runner takes and gives, and the one that uses a thread of the worker."""
+"""Runners do the work of a step: their type, and the runner that uses a thread of the worker."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from schemas.faults import Retryable
 
 
 @dataclass(frozen=True)
-class Done:
-    """What the work gave: the result's JSON and what it cost."""
+class CompletedWork:
+    """The result of the work as JSON, its CPU time, and the peak resident memory of its process."""
 
     result: str
     cpu_seconds: float
@@ -26,30 +26,32 @@ class Done:
 
 AnyStep = Step[Any, Any, Any, Any]
 Report = Callable[[float], None]
-# Does a step's work on its input; reports 0 when it begins, then the finished fraction. Raises the step's fault.
-Runner = Callable[[AnyStep, Model, Report], Awaitable[Done]]
+# Does a step's work on its input; reports 0 at the start, then the finished fraction, 0-1. Raises the step's fault.
+Runner = Callable[[AnyStep, Model, Report], Awaitable[CompletedWork]]
 
 
 def in_thread(tools: Tools) -> Runner:
-    """Return a runner for steps that work on a thread of the worker."""
+    """Return a runner that does the work on a thread of the worker. Raises `Retryable` (`timeout`)."""
 
-    async def run(step: AnyStep, work_input: Model, report: Report) -> Done:
+    async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
         loop = asyncio.get_running_loop()
 
         def report_from_thread(fraction: float) -> None:
             loop.call_soon_threadsafe(report, fraction)
 
         report(0.0)
-        own_tools = replace(tools, report=report_from_thread)
+        tools_with_report = replace(tools, report=report_from_thread)
         try:
-            return await asyncio.wait_for(asyncio.to_thread(_measured, step, work_input, own_tools), step.timeout_s)
+            return await asyncio.wait_for(
+                asyncio.to_thread(_run_measured, step, work_input, tools_with_report), step.timeout_s
+            )
         except TimeoutError as error:
             raise Retryable(f"the step did not finish within {step.timeout_s:.0f} s", reason="timeout") from error
 
     return run
 
 
-def _measured(step: AnyStep, work_input: Model, tools: Tools) -> Done:
+def _run_measured(step: AnyStep, work_input: Model, tools: Tools) -> CompletedWork:
     started = thread_time()
     result = step.work(work_input, tools).model_dump_json()
-    return Done(result, thread_time() - started, psutil.Process().memory_info().rss)
+    return CompletedWork(result, thread_time() - started, psutil.Process().memory_info().rss)

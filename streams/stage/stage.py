@@ -1,11 +1,11 @@
-"""The step wrapper: the one way an event is worked on, so that none is lost and one delivered twice has one effect.
+"""The step wrapper: no event is lost, and an event that is delivered twice has one effect.
 
     validate -> stored result? -> work  |  store the result -> publish and wait for the broker -> ack
 
-Left of the bar events are taken one by one, in order; right of it they go on together with those that wait.
-Nothing escapes but cancellation: a poison event becomes a dead letter at once, a passing fault is tried again with
-backoff and then becomes one. Where the broker, a disk or the move index is away, the event waits as long as it takes;
-it is acked only after everything it leads to has been written.
+Left of the bar (`prepare`) events are processed one by one, in order; right of it (`deliver`) several are written in
+one batch. No exception leaves the wrapper but cancellation: a poison event becomes a dead letter at once; a retryable
+fault is retried with backoff and then becomes a dead letter. While the broker, a disk or the move index is unavailable,
+the event waits without limit. It is acked only after all of its output has been written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from streams.envelope import REPLAY_TO, Message, Record
 from streams.stage.event_run import EventRun, Output, check_size
 from streams.stage.observers import Observer, Observers
 from streams.stage.retry import as_retryable, retry_forever, sleep_before
-from streams.stage.runners import AnyStep, Done, Runner
+from streams.stage.runners import AnyStep, CompletedWork, Runner
 from streams.stage.stored_results import Results, from_stored, result_key, to_stored
 from streams.topics import Topic, topic_of
 
@@ -35,25 +35,25 @@ ATTEMPTS = 4
 
 
 class Publisher(Protocol):
-    """Where events go."""
+    """Publishes messages."""
 
     async def publish(self, *messages: Message) -> None:
-        """Return when the broker has all of them. Raises `Poison` for one that is too large."""
+        """Return when the broker has acknowledged all messages. Raises `Poison` for one that is too large."""
 
 
 class UpToDate(Protocol):
-    """A view that can be waited for."""
+    """A view that follows topics."""
 
     async def caught_up(self) -> None:
-        """Return when the view has all that was published before. Raises what keeps it from use."""
+        """Return when the view has applied all that was published before the call. Raises a fault if it is unusable."""
 
 
-def _nothing() -> Unavailable | None:
+def _no_shortage() -> Unavailable | None:
     return None
 
 
-class _Found(NamedTuple):
-    """A result, its key, and what must be stored of it."""
+class _KeyedResult(NamedTuple):
+    """A result, its cache key, and the results that must still be stored."""
 
     result: Model
     key: str
@@ -68,11 +68,11 @@ class _AttemptsExhausted(Exception):  # noqa: N818
 
 @dataclass(frozen=True)
 class Stage:
-    """A step at its place in the stream.
+    """A step with all that it needs to process records.
 
-    `run` does the work wherever it is done; `views` are those that the step reads and writes, by name;
-    `missing_resource` says what the machine lacks to work, such as space on a disk; `upstream_step` makes the events
-    it takes; `observers` see each run; `pending_results` are stored by nobody yet.
+    `run` does the work; `views` are those that the step reads and writes, by name; `missing_resource` returns the fault
+    while the machine lacks something, such as disk space; `upstream_step` produces the events that the step consumes;
+    `observers` are notified of each run; `pending_results` are computed but not yet stored, by partition and key.
     """
 
     step: AnyStep
@@ -81,14 +81,14 @@ class Stage:
     results: Results
     run: Runner
     views: Mapping[View, UpToDate] = field(default_factory=dict)
-    missing_resource: Callable[[], Unavailable | None] = _nothing
+    missing_resource: Callable[[], Unavailable | None] = _no_shortage
     upstream_step: str | None = None
     observers: Sequence[Observer] = ()
     pending_results: dict[tuple[int, str], str] = field(default_factory=dict)
 
     @cached_property
     def source(self) -> Topic:
-        """The topic it reads."""
+        """Return the topic that the step consumes."""
         return topic_of(self.step.consumes)
 
     @cached_property
@@ -96,26 +96,26 @@ class Stage:
         return Observers(self.observers)
 
     async def handle(self, record: Record) -> None:
-        """Take a record all the way; when this returns it may be acked."""
+        """Process a record completely; when this returns, it may be acked."""
         await self.deliver([await self.prepare(record)])
 
     async def prepare(self, record: Record) -> Output | None:
-        """Do all the work on a record. Nothing is written; the same record again leads to the same.
+        """Return the output for a record, without writing anything; the same record leads to the same output.
 
-        Returns None for a record that is not for this step.
+        Returns None for a replayed record whose replay ends before this step.
         """
         if self.upstream_step is not None and record.header(REPLAY_TO) == self.upstream_step:
             return None
         run = EventRun(self.step, record)
         try:
             run.read()
-            return await self._advance(run)
+            return await self._run_step(run)
         except _AttemptsExhausted as exhausted:
             return run.dead_letter(exhausted.fault)
         except Poison as fault:
             return run.dead_letter(fault)
         except Exception as error:
-            log.exception("%s: a defect of the program", self.step.name)
+            log.exception("%s: a bug in the program", self.step.name)
             run.attempts = max(run.attempts, 1)
             return run.dead_letter(Retryable(f"{type(error).__name__}: {error}", "unexpected"))
         finally:
@@ -123,18 +123,18 @@ class Stage:
             self._observer.prepared(run)
 
     async def deliver(self, outputs: Sequence[Output | None]) -> None:
-        """Write what records of one partition led to, in their order; when this returns they may be acked."""
-        real = [output for output in outputs if output is not None]
-        await self._store(real)
-        events = [event for output in real for event in output.events]
-        ended = [message for output in real for message in output.ended]
+        """Write the outputs of records of one partition, in order; when this returns, the records may be acked."""
+        present = [output for output in outputs if output is not None]
+        await self._store(present)
+        events = [event for output in present for event in output.events]
+        ended = [message for output in present for message in output.ended]
         if self.step.writes:
             await retry_forever(lambda: self.publisher.publish(*events))
             for view in self.step.writes:
                 await retry_forever(self.views[view].caught_up)
             events = []
         await retry_forever(lambda: self.publisher.publish(*events, *ended))
-        for output in real:
+        for output in present:
             self._observer.finished(output.run)
 
     async def _store(self, outputs: Sequence[Output]) -> None:
@@ -145,57 +145,62 @@ class Stage:
             for key in results:
                 self.pending_results.pop((partition, key), None)
 
-    async def _advance(self, run: EventRun) -> Output:
-        found = await self._find(run)
+    async def _run_step(self, run: EventRun) -> Output:
+        keyed_result = await self._result_with_retries(run)
         try:
-            return run.output(*found)
-        except Poison as fault:  # what was requested beyond the work cannot be had; the work is done all the same
-            return run.dead_letter(fault, found.to_store)
+            return run.output(*keyed_result)
+        except Poison as fault:  # the work is done, and its result is stored although no event can be produced
+            return run.dead_letter(fault, keyed_result.to_store)
 
-    async def _find(self, run: EventRun) -> _Found:
-        """Return the result, at the fourth attempt at the latest; what is unavailable is waited for."""
+    async def _result_with_retries(self, run: EventRun) -> _KeyedResult:
+        """Return the result after at most 4 attempts; an `Unavailable` resource is waited for and is not counted.
+
+        Raises:
+            Poison: the event can never succeed.
+            _AttemptsExhausted: the last attempt failed.
+        """
         while True:
             run.attempts += 1
             try:
-                return await self._result(run)
+                return await self._attempt_result(run)
             except Poison:
                 raise
             except Unavailable as fault:
                 run.attempts -= 1
                 await self._wait(run, fault)
-            except Exception as error:  # noqa: BLE001 - a defect of a step is a fault of this event
+            except Exception as error:  # noqa: BLE001 - a bug in a step is a fault of this event only
                 await self._before_next_attempt(run, error)
 
     async def _before_next_attempt(self, run: EventRun, error: Exception) -> None:
         fault = as_retryable(error)
         trace = None if fault is error else error
         log.warning("%s: attempt %d failed: %s", self.step.name, run.attempts, fault, exc_info=trace)
-        if self.missing_resource() is not None:  # it may have failed for that
+        if self.missing_resource() is not None:  # probably the cause of the failure
             run.attempts -= 1
         elif run.attempts >= ATTEMPTS:
             raise _AttemptsExhausted(fault) from error
         await sleep_before(max(run.attempts, 1))
 
-    async def _result(self, run: EventRun) -> _Found:
+    async def _attempt_result(self, run: EventRun) -> _KeyedResult:
         for view in self.step.reads:
-            await retry_forever(self.views[view].caught_up, but=(Unavailable,))
+            await retry_forever(self.views[view].caught_up, reraise=(Unavailable,))
         work_input = await self._call(lambda: self.step.depends_on(run.event, self.tools))
         key, partition = result_key(self.step, work_input), run.record.partition
         pending = self.pending_results.get((partition, key))
         result = from_stored(self.step, pending or self.results.get(partition, key))
         if result is None or not await self._call(lambda: self.step.is_valid(result, self.tools)):
-            run.done = await self._work(run, work_input)
-            result = self.step.result.model_validate_json(run.done.result)
-            pending = to_stored(self.step, self.step.subject(run.event, result), run.done.result)
+            run.completed_work = await self._work(run, work_input)
+            result = self.step.result.model_validate_json(run.completed_work.result)
+            pending = to_stored(self.step, self.step.subject(run.event, result), run.completed_work.result)
             check_size(self.step.name, pending)
             self.pending_results[partition, key] = pending
-        return _Found(result, key, {} if pending is None else {key: pending})
+        return _KeyedResult(result, key, {} if pending is None else {key: pending})
 
     async def _call(self, function: Callable[[], T]) -> T:
-        """Call a function of the step; on a thread where it may use a view, which may be a server."""
+        """Call a function of the step; on a thread if it may use a view, which may be a remote server."""
         return await asyncio.to_thread(function) if self.step.reads else function()
 
-    async def _work(self, run: EventRun, work_input: Model) -> Done:
+    async def _work(self, run: EventRun, work_input: Model) -> CompletedWork:
         while (shortage := self.missing_resource()) is not None:
             await self._wait(run, shortage)
         return await self.run(self.step, work_input, lambda fraction: self._observer.progressed(run, fraction))

@@ -1,4 +1,4 @@
-"""Stored results of steps: a result's JSON, with the step, its version, what the result is about and when it was made.
+"""Stored results of steps: a result as JSON, with the step, its version, the subject and the time of creation.
 
 The key begins with step and version, so that all results of a step can be listed and old versions removed.
 """
@@ -22,17 +22,17 @@ R = TypeVar("R", bound=Model)
 
 
 class Results(Protocol):
-    """Where results are stored, by partition and key."""
+    """A store of results, by partition and key."""
 
     def get(self, partition: int, key: str) -> str | None:
-        """Return what is stored under the key, or None."""
+        """Return the JSON stored under the key, or None."""
 
     async def put(self, partition: int, results: Mapping[str, str]) -> None:
-        """Return when the results are stored for good."""
+        """Return when the results are stored durably."""
 
 
 class StoredResult(BaseModel, Generic[R]):
-    """What is stored under a key. `subject`: the sha256 of the song or clip; `made_at`: UTC."""
+    """The value stored under a key. `subject`: the sha256 of the song or clip; `made_at`: UTC."""
 
     step: str
     version: str
@@ -47,18 +47,18 @@ def result_key(step: Step[Any, Any, Any, Any], work_input: Model) -> str:
 
 
 def to_stored(step: Step[Any, Any, Any, Any], subject: str, result: str) -> str:
-    """Return the JSON to store for a result, itself JSON."""
-    about = f'"subject":{json.dumps(subject)},"made_at":"{utc_now()}"'
-    return f'{{{_made_by(step.name, step.version)},{about},"result":{result}}}'
+    """Return the JSON to store for a result, which is JSON itself."""
+    metadata = f'"subject":{json.dumps(subject)},"made_at":"{utc_now()}"'
+    return f'{{{_step_and_version(step.name, step.version)},{metadata},"result":{result}}}'
 
 
 @lru_cache(maxsize=64)
-def _made_by(step: str, version: str) -> str:
+def _step_and_version(step: str, version: str) -> str:
     return f'"step":{json.dumps(step)},"version":{json.dumps(version)}'
 
 
 def from_stored(step: Step[Any, Any, Any, Any], stored: str | None) -> Model | None:
-    """Return the stored result, or None where there is none that the step of today can read."""
+    """Return the stored result, or None if there is none or the current version of the step cannot read it."""
     if stored is None:
         return None
     try:

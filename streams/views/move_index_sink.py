@@ -1,4 +1,4 @@
-"""The Qdrant sink: the view of `move-indexed` that keeps this worker's move index. The topic is the truth.
+"""The Qdrant sink: the view of `move-indexed` that updates this worker's move index. The topic is the source of truth.
 
 A point is written before its offset, and writing it again changes nothing.
 """
@@ -24,29 +24,29 @@ log = logging.getLogger(__name__)
 
 
 class MoveIndex(Protocol):
-    """What the sink needs of the index."""
+    """The methods of the index that the sink calls."""
 
     def upsert(self, move: Move) -> None:
-        """Put a move in, in place of the one of the same clip."""
+        """Insert a move, or replace the one of the same clip."""
 
     def flush(self) -> None:
-        """Make what was put in durable."""
+        """Make all inserted moves durable."""
 
     def count(self) -> int:
-        """How many moves are in it."""
+        """Return the number of moves."""
 
 
 @dataclass(frozen=True)
-class _Noted:
+class _SavedState:
     positions: Positions = field(default_factory=dict)
     moves: int = 0
 
 
 class MoveIndexSink:
-    """Implements `View`. `positions_file` notes how far the index is, and how many moves it has then.
+    """Implements `View`. `positions_file` stores the offsets that are applied and the number of moves at that point.
 
-    An index that has fewer moves than it had lost some: a server that came back empty, a folder that was set aside. It
-    is built again from the topic's start.
+    An index with fewer moves than stored there has lost some: an empty server, or a folder that was set aside. It is
+    rebuilt from the start of the topic.
     """
 
     def __init__(self, index: MoveIndex, positions_file: Path) -> None:
@@ -55,34 +55,34 @@ class MoveIndexSink:
         self._moves = 0
 
     def positions(self) -> Positions:
-        """Return the offset to read next, by partition, as noted for this index. Raises the index's faults."""
-        noted = _load(self._file)
+        """Return the offset to read next, by partition, as saved for this index. Raises the index's faults."""
+        saved = _load(self._file)
         count = self._index.count()
-        if count < noted.moves:
-            log.warning("the move index has %d moves and had %d: it is built again from the topic", count, noted.moves)
+        if count < saved.moves:
+            log.warning("the move index has %d moves and had %d: it is rebuilt from the topic", count, saved.moves)
             self._file.unlink(missing_ok=True)
-            noted = _Noted()
-        self._moves = noted.moves
-        return noted.positions
+            saved = _SavedState()
+        self._moves = saved.moves
+        return saved.positions
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
-        """Put the records' moves in. Raises what the index raises."""
+        """Insert the records' moves and save the positions. Raises the index's faults."""
         moves = [move for record in records if (move := _move(record))]
         for move in moves:
             self._index.upsert(move)
         if moves:
             self._index.flush()
         self._moves = self._count()
-        _save(self._file, _Noted(positions, self._moves))
+        _save(self._file, _SavedState(positions, self._moves))
 
     def check(self) -> None:
-        """Raises the index's faults, and `Unavailable` where it lost moves."""
+        """Raise the index's faults, and `Unavailable` (`move_index`) if it lost moves."""
         self._count()
 
     def _count(self) -> int:
         count = self._index.count()
         if count < self._moves:
-            raise Unavailable(f"it has {count} moves and had {self._moves}: it is built again", reason="move_index")
+            raise Unavailable(f"it has {count} moves and had {self._moves}: it is rebuilt", reason="move_index")
         return count
 
 
@@ -95,23 +95,23 @@ def _move(record: Record) -> Move | None:
     return event.move
 
 
-def _load(file: Path) -> _Noted:
+def _load(file: Path) -> _SavedState:
     try:
-        noted = json.loads(file.read_text())
-        positions = {_place(name): int(offset) for name, offset in noted["positions"].items()}
-        return _Noted(positions, int(noted["moves"]))
+        saved = json.loads(file.read_text())
+        positions = {_parse_partition(name): int(offset) for name, offset in saved["positions"].items()}
+        return _SavedState(positions, int(saved["moves"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _Noted()
+        return _SavedState()
 
 
-def _save(file: Path, noted: _Noted) -> None:
-    positions = {f"{place.topic}:{place.partition}": offset for place, offset in noted.positions.items()}
+def _save(file: Path, saved: _SavedState) -> None:
+    positions = {f"{tp.topic}:{tp.partition}": offset for tp, offset in saved.positions.items()}
     temporary = file.with_suffix(".new")
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps({"positions": positions, "moves": noted.moves}))
+    temporary.write_text(json.dumps({"positions": positions, "moves": saved.moves}))
     os.replace(temporary, file)  # noqa: PTH105
 
 
-def _place(name: str) -> TopicPartition:
+def _parse_partition(name: str) -> TopicPartition:
     topic, _, partition = name.rpartition(":")
     return TopicPartition(topic, int(partition))

@@ -1,7 +1,7 @@
-"""Where every request is: a view of `progress` and `request-ended`, kept in RocksDB.
+"""The state of every request: a view of `progress` and `request-ended`, stored in RocksDB.
 
-Keys: `r` and a request's id for all that is known of it; `t`, when it was first heard of and its id, for the order;
-`p` and a partition's name for the offset to read next.
+Keys: `r` + request id holds the request's state; `t` + time of its first message + request id gives the order of
+requests; `p` + partition name holds the offset to read next.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from streams.views.topic_view import Positions
 
 TOPICS = (PROGRESS, REQUEST_ENDED)
 
-_REQUEST, _FIRST_TIME, _POSITION = b"r", b"t", b"p"
-_AFTER_FIRST_TIMES = b"u"
-_TIME_DIGITS = 16
+_REQUEST_PREFIX, _FIRST_TIME_PREFIX, _POSITION_PREFIX = b"r", b"t", b"p"
+_AFTER_FIRST_TIMES = bytes([_FIRST_TIME_PREFIX[0] + 1])  # greater than every key with that prefix
+_TIME_DIGITS = 16  # of a time in nanoseconds, as hex
 _CACHE_BYTES = 8 << 20
 _WRITE_BUFFER_BYTES = 4 << 20
 _STEP_FIELDS = (
@@ -42,11 +42,10 @@ _STEP_FIELDS = (
     "error",
     "dead_letter_id",
 )
-
 _ENDED_FIELDS = ("outcome", "reason", "error", "dead_letter_id", "clip_sha256")
 
 _Message = Progress | RequestEnded
-_JSON = TypeAdapter(dict[str, Any])  # a third of the cost of Python's json
+_JSON = TypeAdapter(dict[str, Any])  # a third of the cost of the standard library's json
 
 
 class Requests:
@@ -57,47 +56,47 @@ class Requests:
         self._db = open_or_recreate(folder, lambda: Rdict(str(folder), _options()))
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._db.close()
 
     def positions(self) -> Positions:
         """Return the offset to read next, by partition."""
         found = {}
-        for key in self._keys(_POSITION):
+        for key in self._keys(_POSITION_PREFIX):
             topic, _, partition = key[1:].decode().rpartition(":")
             found[TopicPartition(topic, int(partition))] = int(self._db[key] or 0)
         return found
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
-        """Take the messages in; they and the positions are written in one batch."""
+        """Merge the messages into their requests; they and the positions are written in one atomic batch."""
         batch = WriteBatch(raw_mode=True)
         for request_id, messages in _by_request(records).items():
-            self._merge_in(batch, request_id, messages)
-        for place, offset in positions.items():
-            batch.put(_POSITION + f"{place.topic}:{place.partition}".encode(), b"%d" % offset)
+            self._put_merged(batch, request_id, messages)
+        for tp, offset in positions.items():
+            batch.put(_POSITION_PREFIX + f"{tp.topic}:{tp.partition}".encode(), b"%d" % offset)
         self._db.write(batch)
 
     def check(self) -> None:
-        """Nothing keeps it from being used: the store is this worker's own."""
+        """Raise nothing: the store is local to this worker and always usable."""
 
     def get(self, request_id: str) -> dict[str, Any] | None:
-        """Return all that is known of a request, or None."""
-        stored = self._db.get(_REQUEST + request_id.encode())
+        """Return the state of a request, or None if it is unknown."""
+        stored = self._db.get(_REQUEST_PREFIX + request_id.encode())
         return None if stored is None else _JSON.validate_json(stored)
 
     def recent(self, limit: int = 50) -> list[dict[str, Any]]:
-        """Return the newest requests, the newest first."""
+        """Return up to `limit` requests, newest first."""
         ids = [key.decode() for key in islice(self._newest(), limit)]
         return [request for request_id in ids if (request := self.get(request_id)) is not None]
 
-    def _merge_in(self, batch: WriteBatch, request_id: str, messages: list[_Message]) -> None:
+    def _put_merged(self, batch: WriteBatch, request_id: str, messages: list[_Message]) -> None:
         request = self.get(request_id)
         if request is None:
-            batch.put(_FIRST_TIME + b"%016x" % time_ns() + request_id.encode(), b"")
+            batch.put(_FIRST_TIME_PREFIX + b"%016x" % time_ns() + request_id.encode(), b"")
             request = {"request_id": request_id, "steps": {}, "outcome": None}
         for message in messages:
             _merge(request, message)
-        batch.put(_REQUEST + request_id.encode(), _JSON.dump_json(request))
+        batch.put(_REQUEST_PREFIX + request_id.encode(), _JSON.dump_json(request))
 
     def _keys(self, prefix: bytes) -> Iterator[bytes]:
         keys = cast("Iterator[bytes]", self._db.keys(from_key=prefix))
@@ -105,7 +104,7 @@ class Requests:
 
     def _newest(self) -> Iterator[bytes]:
         keys = cast("Iterator[bytes]", self._db.keys(backwards=True, from_key=_AFTER_FIRST_TIMES))
-        return (key[1 + _TIME_DIGITS :] for key in takewhile(lambda key: key.startswith(_FIRST_TIME), keys))
+        return (key[1 + _TIME_DIGITS :] for key in takewhile(lambda key: key.startswith(_FIRST_TIME_PREFIX), keys))
 
 
 def _by_request(records: Sequence[Record]) -> dict[str, list[_Message]]:

@@ -1,7 +1,7 @@
-"""Views: state that is built from topics, whole in every worker.
+"""Views: state that is built from topics, complete in every worker.
 
-A view takes records and notes how far it has read in one go, and applying a record again changes nothing, so whatever
-happens in between nothing is missed or doubled. There is no consumer group: each worker reads all partitions itself.
+A view stores records together with its positions, and applying a record again changes nothing, so after a crash no
+record is missing or counted twice. There is no consumer group: each worker reads all partitions itself.
 """
 
 from __future__ import annotations
@@ -21,48 +21,48 @@ from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, Topic
 
 log = logging.getLogger(__name__)
 _RETRY_S = 1.0
-_CHECK_EVERY_S = 2.0
+_CHECK_INTERVAL_S = 2.0
 
 Positions = Mapping[TopicPartition, int]
 
 
 class View(Protocol):
-    """What is built from topics. Called from a thread, one call at a time."""
+    """State built from topics. Its methods are called on a thread, one call at a time."""
 
     def positions(self) -> Positions:
         """Return the offset to read next, by partition."""
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
-        """Take records in, and note the positions, durably."""
+        """Apply records and store the positions, durably."""
 
     def check(self) -> None:
-        """Raise what keeps the view from being used, or from being whole."""
+        """Raise a fault if the view is unusable or incomplete."""
 
 
 class ViewUpdater:
-    """Reads `topics` into `view` in the background. `error` says why it is behind, or None.
+    """Applies the records of `topics` to `view` in the background. `error` is why the view is behind, or None.
 
-    It takes `max_batch` records at once, and lets records gather for `gather_s` before it reads on: for views that may
-    be a little behind, and cost less so.
+    It applies at most `max_batch` records at a time and sleeps `poll_interval_s` in between: larger batches cost less,
+    for views that may be a little behind.
     """
 
     def __init__(
-        self, bootstrap: str, topics: Sequence[Topic], view: View, *, gather_s: float = 0.0, max_batch: int = 256
+        self, bootstrap: str, topics: Sequence[Topic], view: View, *, poll_interval_s: float = 0.0, max_batch: int = 256
     ) -> None:
         self._bootstrap = bootstrap
         self._view = view
-        self._gather_s = gather_s
+        self._poll_interval_s = poll_interval_s
         self._max_batch = max_batch
         self._partitions = [TopicPartition(topic.full_name, n) for topic in topics for n in range(PARTITIONS)]
         self._next: dict[TopicPartition, int] = {}
-        self._moved = asyncio.Condition()
+        self._progressed = asyncio.Condition()
         self._consumer: Any = None
         self._task: asyncio.Task[None] | None = None
-        self._check_at = 0.0
+        self._next_check_at = 0.0
         self.error: str | None = None
 
     async def start(self) -> None:
-        """Begin reading."""
+        """Start reading."""
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -72,12 +72,12 @@ class ViewUpdater:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def caught_up(self) -> None:
-        """Return when everything published before this call is in the view. Raises what keeps the view from use."""
-        async with self._moved:
-            await self._moved.wait_for(lambda: self._consumer is not None)
+        """Return when all records published before this call are applied. Raises a fault if the view is unusable."""
+        async with self._progressed:
+            await self._progressed.wait_for(lambda: self._consumer is not None)
         ends = await self._consumer.end_offsets(self._partitions)
-        async with self._moved:
-            await self._moved.wait_for(lambda: all(self._next.get(tp, 0) >= end for tp, end in ends.items()))
+        async with self._progressed:
+            await self._progressed.wait_for(lambda: all(self._next.get(tp, 0) >= end for tp, end in ends.items()))
         await asyncio.to_thread(self._view.check)
 
     async def _run(self) -> None:
@@ -86,9 +86,9 @@ class ViewUpdater:
                 await self._read()
             except asyncio.CancelledError:
                 raise
-            except Exception as error:  # noqa: BLE001 - whatever keeps the view from us, it may come back
+            except Exception as error:  # noqa: BLE001 - any cause may be temporary
                 self.error = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
-                log.warning("%s is behind, trying again: %s", type(self._view).__name__, self.error)
+                log.warning("%s is behind and retries: %s", type(self._view).__name__, self.error)
                 await asyncio.sleep(_RETRY_S)
 
     async def _read(self) -> None:
@@ -110,35 +110,33 @@ class ViewUpdater:
         positions = await asyncio.to_thread(self._view.positions)
         ends = await consumer.end_offsets(self._partitions)
         self._next = {}
-        for place in self._partitions:
-            position = positions.get(place, 0)
-            if position > ends[place]:
-                log.warning(
-                    "%s[%d] ends at %d and was read to %d: the broker lost records", *place, ends[place], position
-                )
+        for tp in self._partitions:
+            position = positions.get(tp, 0)
+            if position > ends[tp]:
+                log.warning("%s[%d] ends at %d and was read to %d: the broker lost records", *tp, ends[tp], position)
                 position = 0
-            self._next[place] = position
-            consumer.seek(place, position)
+            self._next[tp] = position
+            consumer.seek(tp, position)
 
     async def _follow(self, consumer: Any) -> None:
         while True:
             batches = await consumer.getmany(timeout_ms=500, max_records=self._max_batch)
             records = [record_of(message) for batch in batches.values() for message in batch]
-            positions = {place: await consumer.position(place) for place in self._partitions}
+            positions = {tp: await consumer.position(tp) for tp in self._partitions}
             if positions != self._next:
                 await asyncio.to_thread(self._view.apply, records, positions)
                 self._next.update(positions)
-                await self._works()
-            elif monotonic() >= self._check_at or self.error is not None:
+                await self._mark_healthy()
+            elif monotonic() >= self._next_check_at or self.error is not None:
                 await asyncio.to_thread(self._view.check)
-                await self._works()
-            await asyncio.sleep(self._gather_s)
+                await self._mark_healthy()
+            await asyncio.sleep(self._poll_interval_s)
 
-    async def _works(self) -> None:
+    async def _mark_healthy(self) -> None:
         self.error = None
-        self._check_at = monotonic() + _CHECK_EVERY_S
+        self._next_check_at = monotonic() + _CHECK_INTERVAL_S
         await self._notify()
 
     async def _notify(self) -> None:
-        async with self._moved:
-            self._moved.notify_all()
+        async with self._progressed:
+            self._progressed.notify_all()

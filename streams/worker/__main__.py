@@ -1,4 +1,4 @@
-"""Run a worker as a process of its own: `python -m streams.worker PID` dies with the process PID."""
+"""Run a worker in its own process: `python -m streams.worker PID` is killed when the process PID ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The composition root: puts a worker together from the settings."""
+"""The composition root: builds a worker from the settings."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from streams.page.token import read_token
 from streams.stage.in_flight import InFlight
 from streams.stage.observers import StepLog, WaitingRuns
 from streams.stage.progress import ProgressReporter
-from streams.stage.runners import AnyStep, Done, Report, Runner, in_thread
+from streams.stage.runners import AnyStep, CompletedWork, Report, Runner, in_thread
 from streams.stage.stage import Stage, UpToDate
 from streams.steps import STEPS
 from streams.tools import make_tools
@@ -40,23 +40,26 @@ from streams.worker.step_pool import StepPool
 from streams.worker.worker import Worker
 
 _MAX_WORKERS = 64
-_REQUESTS_GATHER_S, _REQUESTS_BATCH = 0.5, 1024  # several messages of a request are merged in one go
+_REQUESTS_POLL_INTERVAL_S, _REQUESTS_MAX_BATCH = 0.5, 1024  # merges several messages of a request at once
 
 
 def build_worker(
     settings: Settings, bootstrap: str, steps: Sequence[AnyStep] = STEPS, runners: Mapping[str, Runner] | None = None
 ) -> Worker:
-    """Return a worker for Kafka at `bootstrap`. Its tables and move index lie in a folder of its own.
+    """Return a worker for Kafka at `bootstrap`. Its tables and move index are in a folder of its own.
 
-    `runners` do the work of steps, by `runs_in`, where the usual ones shall not. Raises `Poison`
-    (`too_many_workers`) where 64 workers have the data folder open, and as `check_steps` does.
+    `runners` replace the default runners, by `runs_in`.
+
+    Raises:
+        Poison: (`too_many_workers`) 64 workers already use the data folder.
+        ValueError: see `check_steps`.
     """
     check_steps(steps)
-    number, lock = _claim(settings.state_dir)
+    number, lock = _lock_worker_number(settings.state_dir)
     folder = settings.state_dir / f"worker-{number}"
     state = _open_state(settings, bootstrap, folder)
-    app, publisher, pool = make_app(bootstrap, folder), KafkaPublisher(bootstrap), StepPool(settings.children)
-    in_flight, waiting, space = InFlight(), WaitingRuns(), _disk_space(settings)
+    app, publisher, pool = make_app(bootstrap, folder), KafkaPublisher(bootstrap), StepPool(settings.step_processes)
+    in_flight, waiting, disk_space = InFlight(), WaitingRuns(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
     make_stage = partial(
         Stage,
@@ -64,15 +67,20 @@ def build_worker(
         publisher=publisher,
         results=TableResults(app, publisher),
         views=state.views,
-        missing_resource=space.shortage,
+        missing_resource=disk_space.shortage,
         observers=(ProgressReporter(publisher.publish), StepLog(), waiting),
     )
-    usual: dict[str, Runner] = {"process": _in_process(pool), "thread": in_thread(tools)}
-    for stage in _stages(steps, usual | dict(runners or {}), make_stage):
+    default_runners: dict[str, Runner] = {"process": _in_process(pool), "thread": in_thread(tools)}
+    for stage in _stages(steps, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
 
     def problems() -> list[str]:
-        return [*worker.problems(), *state.problems(), *map(str, filter(None, [space.shortage()])), *waiting.messages()]
+        return [
+            *worker.problems(),
+            *state.problems(),
+            *map(str, filter(None, [disk_space.shortage()])),
+            *waiting.messages(),
+        ]
 
     routes = [*health.routes(number, problems), *state.routes()]
     worker = Worker(
@@ -91,31 +99,31 @@ def build_worker(
 
 
 def check_steps(steps: Sequence[AnyStep]) -> None:
-    """Raise `ValueError` for steps that cannot work together.
+    """Raise `ValueError` for steps that cannot run together.
 
-    What a step reads needs a topic of dead letters. Of the steps that read one topic, one at most may produce
-    something: two would end the same request twice.
+    Every topic that a step consumes needs a dead letter topic. Of the steps that consume one topic, at most one may
+    produce events: two would end the same request twice.
     """
     producing = Counter(topic_of(step.consumes).name for step in steps if step.decides_request)
     for step in steps:
         topic = topic_of(step.consumes)
         if not topic.dead_letters:
-            raise ValueError(f"{step.name} reads {topic.name}, which has no dead letters: see streams/topics.py")
+            raise ValueError(f"{step.name} consumes {topic.name}, which has no dead letters: see streams/topics.py")
         if producing[topic.name] > 1:
-            raise ValueError(f"more than one step that produces something reads {topic.name}")
+            raise ValueError(f"more than one step that produces events consumes {topic.name}")
 
 
 def _stages(
     steps: Sequence[AnyStep], runners: Mapping[str, Runner], make_stage: Callable[..., Stage]
 ) -> Iterator[Stage]:
-    makers = {step.produces: step.name for step in steps if step.produces is not None}
+    producers = {step.produces: step.name for step in steps if step.produces is not None}
     for step in steps:
-        yield make_stage(step, run=runners[step.runs_in], upstream_step=makers.get(step.consumes))
+        yield make_stage(step, run=runners[step.runs_in], upstream_step=producers.get(step.consumes))
 
 
 @dataclass(frozen=True)
 class _State:
-    """What a worker builds from topics, and what keeps it up to date."""
+    """The state that a worker builds from topics, and the updaters of it."""
 
     index: MoveIndex
     requests: Requests
@@ -127,8 +135,8 @@ class _State:
         return {"library": self.library}
 
     def problems(self) -> list[str]:
-        named = {"move index": self.library.error, "requests": self.request_updates.error}
-        return [f"{name}: {error}" for name, error in named.items() if error]
+        errors = {"move index": self.library.error, "requests": self.request_updates.error}
+        return [f"{name}: {error}" for name, error in errors.items() if error]
 
     def routes(self) -> list[web.RouteDef]:
         return [*requests_page.routes(self.requests), *library.routes(self.index)]
@@ -142,24 +150,28 @@ def _open_state(settings: Settings, bootstrap: str, folder: Path) -> _State:
         requests,
         library=ViewUpdater(bootstrap, [MOVE_INDEXED], sink),
         request_updates=ViewUpdater(
-            bootstrap, requests_view.TOPICS, requests, gather_s=_REQUESTS_GATHER_S, max_batch=_REQUESTS_BATCH
+            bootstrap,
+            requests_view.TOPICS,
+            requests,
+            poll_interval_s=_REQUESTS_POLL_INTERVAL_S,
+            max_batch=_REQUESTS_MAX_BATCH,
         ),
     )
 
 
 def _disk_space(settings: Settings) -> DiskSpace:
-    return DiskSpace((settings.data_dir, settings.cache_dir, settings.output_dir), settings.least_free_bytes)
+    return DiskSpace((settings.data_dir, settings.derived_dir, settings.output_dir), settings.min_free_mb << 20)
 
 
 def _in_process(pool: StepPool) -> Runner:
-    async def run(step: AnyStep, work_input: Model, report: Report) -> Done:
+    async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
         return await pool.run(step.name, work_input.model_dump_json(), step.timeout_s, report)
 
     return run
 
 
-def _claim(state_dir: Path) -> tuple[int, Any]:
-    """The lowest number that no other worker of this data folder has, and its lock."""
+def _lock_worker_number(state_dir: Path) -> tuple[int, Any]:
+    """Return the lowest number that no other worker of this data folder has, and its lock."""
     state_dir.mkdir(parents=True, exist_ok=True)
     for number in range(_MAX_WORKERS):
         lock = (state_dir / f"worker-{number}.lock").open("w")
@@ -169,4 +181,4 @@ def _claim(state_dir: Path) -> tuple[int, Any]:
             lock.close()
             continue
         return number, lock
-    raise Poison(f"{_MAX_WORKERS} workers have {state_dir} open already", reason="too_many_workers")
+    raise Poison(f"{_MAX_WORKERS} workers already use {state_dir}", reason="too_many_workers")

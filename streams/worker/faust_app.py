@@ -1,7 +1,7 @@
-"""The Faust application: the table of results, and an agent for each stage, in order in a partition and acked by hand.
+"""The Faust application: the table of results, and an agent for each stage, in order within a partition.
 
-Faust would ack an event in a `finally`, also when its agent is cancelled in the middle of it; so automatic acks are
-off and an event is acked only when its stage has taken it all the way.
+Faust acks an event in a `finally`, also when its agent is cancelled before it is done. So automatic acks are off, and
+an event is acked only when its stage has written all of its output.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _ROCKSDB_OPTIONS = {
     "write_buffer_size": 8 << 20,
     "max_write_buffer_number": 2,
 }
-_AT_ONCE = 64
+_MAX_POLL_RECORDS = 64
 
 
 def make_app(bootstrap: str, folder: Path) -> faust.App:
-    """An application whose tables lie below `folder`. Its web server, leader topic and topic creation are off."""
+    """Return an application with its tables below `folder`. Its web server, leader topic and topic creation are off."""
     return App(
         APP_ID,
         broker=[f"kafka://{address}" for address in bootstrap.split(",")],
@@ -48,13 +48,13 @@ def make_app(bootstrap: str, folder: Path) -> faust.App:
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=20.0,
         broker_max_poll_interval=3600.0,
-        broker_max_poll_records=_AT_ONCE,
+        broker_max_poll_records=_MAX_POLL_RECORDS,
         broker_commit_interval=1.0,
         broker_request_timeout=30.0,
-        recovery_consistency_check=False,  # ours writes back what the broker lost
+        recovery_consistency_check=False,  # streams.patches.faust_tables writes back what the broker lost
         stream_processing_timeout=3600.0,
         stream_wait_empty=False,
-        stream_buffer_maxsize=5 * _AT_ONCE,  # Faust stops reading at 4/5 of it: a whole fetch still fits
+        stream_buffer_maxsize=5 * _MAX_POLL_RECORDS,  # Faust pauses at 4/5 of it: a whole fetch still fits
         worker_redirect_stdouts=False,
         Table=BytesTable,
         TableManager=TableManager,
@@ -64,8 +64,8 @@ def make_app(bootstrap: str, folder: Path) -> faust.App:
 class TableResults:
     """The stored results of all steps: a Faust table of bytes, in RocksDB, with a compacted changelog.
 
-    Faust sends a changelog record and does not wait; here a result counts as stored when the broker has it, so that
-    whoever takes the partition over finds it.
+    Faust does not wait for the broker to acknowledge a changelog record. Here a result counts as stored when the broker
+    has acknowledged it, so the next worker of the partition has it.
     """
 
     def __init__(self, app: faust.App, publisher: KafkaPublisher) -> None:
@@ -73,19 +73,19 @@ class TableResults:
         self._table: Any = app.Table(RESULTS_TABLE, partitions=PARTITIONS, options=dict(_ROCKSDB_OPTIONS))
 
     def get(self, partition: int, key: str) -> str | None:
-        """Return what is stored under `key` in a partition that is ours."""
-        value = self._table.find(partition, key.encode())
+        """Return the result stored under `key` in a partition assigned to this worker, or None."""
+        value = self._table.get_bytes(partition, key.encode())
         return None if value is None else bytes(value).decode()
 
     async def put(self, partition: int, results: Mapping[str, str]) -> None:
-        """Return when the broker has the results, and this machine too."""
+        """Return when the results are stored on the broker and on this machine."""
         items = {key.encode(): value.encode() for key, value in results.items()}
         last = await self._publisher.append(self._table.changelog_topic_name, partition, items)
-        self._table.keep(partition, items, last)
+        self._table.write_batch(partition, items, last)
 
 
 def add_agent(app: faust.App, stage: Stage, in_flight: InFlight) -> None:
-    """Run a stage as a Faust agent: partitions in parallel, in each one event after the other, acked when delivered."""
+    """Run a stage as a Faust agent: partitions in parallel, events of a partition in order, acked when delivered."""
     name = stage.source.full_name
 
     async def agent(stream: Any) -> None:

@@ -1,6 +1,6 @@
-"""A worker as a process of its own. Given its parent's process id it dies with that parent.
+"""A worker in its own process.
 
-What it needs is imported while Kafka is still starting.
+Its modules are imported before it waits for Kafka, so that both start at the same time.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from schemas.faults import Fault, Retryable
 from streams.local.service_files import ServiceFiles
 from streams.worker.build import build_worker
 
-_KAFKA_WITHIN_S = 60.0
+_KAFKA_TIMEOUT_S = 60.0
 
 
-def kafka_address(settings: Settings, within_s: float = _KAFKA_WITHIN_S) -> str:
-    """Where Kafka is: the one that was named, or the local one, waited for. Raises `Retryable` where none comes."""
+def kafka_address(settings: Settings, timeout_s: float = _KAFKA_TIMEOUT_S) -> str:
+    """Return the address of the configured Kafka, or wait for the local one. Raises `Retryable` on a timeout."""
     if settings.kafka is not None:
         return settings.kafka
-    desk = ServiceFiles(settings.run_dir, "kafka")
-    deadline = monotonic() + within_s
+    kafka_files = ServiceFiles(settings.run_dir, "kafka")
+    deadline = monotonic() + timeout_s
     while monotonic() < deadline:
-        address = desk.read()
-        if address is not None and desk.has_supervisor():
+        address = kafka_files.read()
+        if address is not None and kafka_files.has_supervisor():
             return str(address["bootstrap"])
         sleep(0.03)
-    raise Retryable(f"the local Kafka did not start within {within_s:.0f} s; see {desk.log}", reason="kafka")
+    raise Retryable(f"the local Kafka did not start within {timeout_s:.0f} s; see {kafka_files.log}", reason="kafka")
 
 
 def serve(settings: Settings) -> int:
-    """Work until told to stop; the exit status says how it ended."""
+    """Run a worker until it is stopped; return the exit status: 0, or 1 after a fault, which is printed."""
     set_up_logs()
     try:
         bootstrap = kafka_address(settings)

@@ -1,7 +1,7 @@
-"""Publishing that returns when the broker has the records, straight on aiokafka: Faust's own way costs twice as much.
+"""Publishing with aiokafka that returns when the broker has acknowledged: Faust's publishing costs twice as much.
 
-Records are sent in batches made here. Sent one by one, each costs three times as much and has a future of its own, and
-a worker writes a dozen for an event that passes four steps.
+Records are sent in batches built here. Sent one by one, each costs three times as much and has its own future, and a
+worker writes about twelve for an event that passes four steps.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ from streams.envelope import Message
 
 
 class _Sent(NamedTuple):
-    """A batch on its way: what tells when the broker has it, and how many records it has."""
+    """A sent batch: the future of the broker's acknowledgement, and the number of records."""
 
     future: asyncio.Future[Any]
     records: int
 
 
 class KafkaPublisher:
-    """One producer for everything a worker writes. In order within a partition, however often the broker is away."""
+    """The one producer of a worker. It writes in order within a partition, also across outages of the broker."""
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
         self._producer: Any = None
 
     async def start(self) -> None:
-        """Connect. Raises aiokafka's errors where no broker answers."""
+        """Connect. Raises aiokafka's errors if no broker responds."""
         self._producer = AIOKafkaProducer(
             bootstrap_servers=self._bootstrap,
             acks="all",
@@ -45,22 +45,22 @@ class KafkaPublisher:
         await self._producer.start()
 
     async def stop(self) -> None:
-        """Send what is left and disconnect."""
+        """Send what is buffered and disconnect."""
         if self._producer is not None:
             await self._producer.stop()
 
     async def publish(self, *messages: Message) -> None:
-        """Send and wait for all in-sync replicas."""
-        by_place: dict[tuple[str, int], list[Message]] = {}
+        """Send messages and wait for the acknowledgement of all in-sync replicas."""
+        by_partition: dict[tuple[str, int], list[Message]] = {}
         for message in messages:
             partitions = await self._producer.partitions_for(message.topic)
-            by_place.setdefault((message.topic, _partition(message.key, len(partitions))), []).append(message)
-        await _all([sent for place, there in by_place.items() for sent in await self._send(*place, there)])
+            by_partition.setdefault((message.topic, _partition(message.key, len(partitions))), []).append(message)
+        await _wait_for_all([sent for tp, batch in by_partition.items() for sent in await self._send(*tp, batch)])
 
     async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> int:
-        """Write records to one partition. Returns the offset of the last."""
+        """Write records to one partition and return the offset of the last."""
         sent = await self._send(topic, partition, [Message(topic, key, value, []) for key, value in items.items()])
-        await _all(sent)
+        await _wait_for_all(sent)
         first: int = sent[-1].future.result().offset
         return first + sent[-1].records - 1
 
@@ -70,36 +70,36 @@ class KafkaPublisher:
                 _Sent(await self._producer.send_batch(batch, topic, partition=partition), batch.record_count())
                 for batch in self._batches(messages)
             ]
-        except ProducerClosed:  # aiokafka gives one up for good where it meets what it does not expect
+        except ProducerClosed:  # after an unexpected error aiokafka's producer cannot be used again
             await self.start()
             raise
 
     def _batches(self, messages: Iterable[Message]) -> list[BatchBuilder]:
         batches = [self._producer.create_batch()]
         for _, key, value, headers in messages:
-            if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
+            if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # the batch is full
                 batches.append(self._producer.create_batch())
                 batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
         return batches
 
 
-async def _all(sent: Sequence[_Sent]) -> None:
-    """One after the other: they come back together, and a callback on each would cost more than they do."""
+async def _wait_for_all(sent: Sequence[_Sent]) -> None:
+    # One after the other: they complete together, and `gather` would add a callback to each, which costs more.
     try:
         for future, _ in sent:
             await future
     except BaseException:
         for future, _ in sent:
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())  # it has been heard
+            future.add_done_callback(lambda done: done.cancelled() or done.exception())  # retrieved
         raise
 
 
 def _partition(key: bytes | None, count: int) -> int:
-    """Kafka's own choice; a song's key comes back again and again, and murmur2 in Python is slow."""
-    return random.randrange(count) if key is None else _slot(key, count)  # noqa: S311 - no secret
+    """Return the partition that Kafka's default partitioner chooses for the key, random without a key."""
+    return random.randrange(count) if key is None else _partition_of_key(key, count)  # noqa: S311 - not a secret
 
 
-@lru_cache(maxsize=4096)
-def _slot(key: bytes, count: int) -> int:
-    slot: int = (murmur2(key) & 0x7FFFFFFF) % count
-    return slot
+@lru_cache(maxsize=4096)  # a song's key is used many times, and murmur2 in Python is slow
+def _partition_of_key(key: bytes, count: int) -> int:
+    partition: int = (murmur2(key) & 0x7FFFFFFF) % count
+    return partition

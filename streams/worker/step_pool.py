@@ -1,6 +1,6 @@
-"""The pool of step processes: a few warm ones, each with one job at a time.
+"""The pool of step processes: they are reused, and each does one job at a time.
 
-A process that dies, hangs or answers nonsense is a fault of the event it had, never of the worker.
+A process that dies, hangs or sends an invalid response is a fault of the event it worked on, never of the worker.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.faults import Retryable, from_json
-from streams.stage.runners import Done
+from streams.stage.runners import CompletedWork
 
 _MAX_LINE_BYTES = 64 * 1024 * 1024
 
@@ -23,18 +23,18 @@ _MAX_LINE_BYTES = 64 * 1024 * 1024
 @dataclass
 class _Process:
     process: asyncio.subprocess.Process
-    warm: set[str] = field(default_factory=set)
+    warm_jobs: set[str] = field(default_factory=set)  # jobs done before: their modules are imported
 
-    async def ask(self, task: dict[str, str], report: Callable[[float], None]) -> dict[str, Any]:
-        assert self.process.stdin is not None  # noqa: S101 - made with pipes
+    async def request(self, task: dict[str, str], report: Callable[[float], None]) -> dict[str, Any]:
+        assert self.process.stdin is not None  # noqa: S101 - created with pipes
         assert self.process.stdout is not None  # noqa: S101
         self.process.stdin.write(json.dumps(task).encode() + b"\n")
         await self.process.stdin.drain()
         while line := await self.process.stdout.readline():
-            answer: dict[str, Any] = json.loads(line)
-            if "fraction" not in answer:
-                return answer
-            report(answer["fraction"])
+            response: dict[str, Any] = json.loads(line)
+            if "fraction" not in response:
+                return response
+            report(response["fraction"])
         raise EOFError
 
     async def kill(self) -> None:
@@ -44,48 +44,48 @@ class _Process:
 
 
 class StepPool:
-    """At most `count` processes, started when first needed."""
+    """At most `count` processes, each started when it is first needed."""
 
     def __init__(self, count: int) -> None:
         self._free = asyncio.Semaphore(count)
         self._idle: list[_Process] = []
-        self._all: list[_Process] = []
+        self._processes: list[_Process] = []
 
-    async def run(self, job: str, job_input: str, timeout_s: float, report: Callable[[float], None]) -> Done:
-        """Do a job in a process; `job_input` is JSON.
+    async def run(self, job: str, job_input: str, timeout_s: float, report: Callable[[float], None]) -> CompletedWork:
+        """Run a job in a process; `job_input` is JSON.
 
-        Raises the job's fault, or `Retryable` where the process died or ran out of time.
+        Raises the job's fault, or `Retryable` if the process died (`child_died`) or timed out (`timeout`).
         """
         async with self._free:
-            process = await self._take(job)
+            process = await self._acquire(job)
             report(0.0)
             try:
-                answer = await asyncio.wait_for(process.ask({"job": job, "input": job_input}, report), timeout_s)
+                response = await asyncio.wait_for(process.request({"job": job, "input": job_input}, report), timeout_s)
             except BaseException as error:
                 await self._discard(process)
                 raise _as_fault(error, timeout_s, process) from error
-            process.warm.add(job)
+            process.warm_jobs.add(job)
             self._idle.append(process)
-        return _done(answer)
+        return _to_completed_work(response)
 
     async def stop(self) -> None:
-        """End all processes, working or not."""
-        for process in list(self._all):
+        """Kill all processes, busy or idle."""
+        for process in list(self._processes):
             await self._discard(process)
 
-    async def _take(self, job: str) -> _Process:
+    async def _acquire(self, job: str) -> _Process:
         for ended in [idle for idle in self._idle if idle.process.returncode is not None]:
             await self._discard(ended)
         if not self._idle:
             return await self._start()
-        warm = next((idle for idle in reversed(self._idle) if job in idle.warm), self._idle[-1])
+        warm = next((idle for idle in reversed(self._idle) if job in idle.warm_jobs), self._idle[-1])
         self._idle.remove(warm)
         return warm
 
     async def _start(self) -> _Process:
         started = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-P",  # nothing of the folder we happen to stand in
+            "-P",  # no module of the current folder is imported
             "-m",
             "streams.worker.step_process",
             str(os.getpid()),
@@ -94,14 +94,14 @@ class StepPool:
             limit=_MAX_LINE_BYTES,
         )
         process = _Process(started)
-        self._all.append(process)
+        self._processes.append(process)
         return process
 
     async def _discard(self, process: _Process) -> None:
         if process in self._idle:
             self._idle.remove(process)
-        if process in self._all:
-            self._all.remove(process)
+        if process in self._processes:
+            self._processes.remove(process)
         await process.kill()
 
 
@@ -109,16 +109,16 @@ def _as_fault(error: BaseException, timeout_s: float, process: _Process) -> Base
     if isinstance(error, TimeoutError):
         return Retryable(f"the step did not finish within {timeout_s:.0f} s and was stopped", reason="timeout")
     if isinstance(error, Exception):
-        return Retryable(f"the step's process died ({_exit(process)})", reason="child_died")
+        return Retryable(f"the step's process died ({_exit_description(process)})", reason="child_died")
     return error
 
 
-def _exit(process: _Process) -> str:
+def _exit_description(process: _Process) -> str:
     code = process.process.returncode
     return f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
 
 
-def _done(answer: dict[str, Any]) -> Done:
-    if "result" not in answer:
-        raise from_json(answer)
-    return Done(answer["result"], answer["cpu_seconds"], answer["peak_rss_bytes"])
+def _to_completed_work(response: dict[str, Any]) -> CompletedWork:
+    if "result" not in response:
+        raise from_json(response)
+    return CompletedWork(response["result"], response["cpu_seconds"], response["peak_rss_bytes"])

@@ -1,6 +1,6 @@
-"""A process that does jobs: takes one JSON object a line, answers lines of progress and one with the result.
+"""A process that runs jobs: it reads one JSON object a line, and writes lines of progress and one with the result.
 
-It dies with its parent, has a limit on memory and files, and prints nothing of its own on the line to its parent.
+It ends with its parent, has limits on memory and open files, and redirects other output on stdout to stderr.
 """
 
 from __future__ import annotations
@@ -19,70 +19,70 @@ from agents.step import throttled
 from infra.base.die_with_parent import die_with_parent
 from infra.base.machine import MACHINE_ERRNOS
 from schemas.faults import Fault, Retryable, storage_fault, to_json
-from streams.tools import tools_for
+from streams.tools import process_tools
 
-_MEMORY_LIMIT_BYTES = 12 << 30  # of address space: models and codecs map far more than they touch
-_OPEN_FILES = 512
-_REPORT_EVERY_S = 0.3
+_MEMORY_LIMIT_BYTES = 12 << 30  # of address space: models and codecs map far more than they use
+_MAX_OPEN_FILES = 512
+_REPORT_INTERVAL_S = 0.3
 _MAX_ERROR_CHARACTERS = 500
 
 
 def main() -> None:
-    """Serve until the line ends."""
+    """Run jobs until stdin is closed."""
     die_with_parent(int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(resource.RLIMIT_AS, _MEMORY_LIMIT_BYTES)
-    _limit(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    os.nice(5)  # the worker's heartbeats come first
-    answers = _own_stdout()
+    _limit(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
+    os.nice(5)  # the worker's heartbeats have priority
+    parent = _parent_stream()
     for line in sys.stdin:
-        _say(answers, _serve(json.loads(line), answers))
+        _write_line(parent, _serve(json.loads(line), parent))
 
 
-def _limit(what: int, most: int) -> None:
-    hard = resource.getrlimit(what)[1]
-    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (most, most))
+def _limit(resource_id: int, value: int) -> None:
+    hard = resource.getrlimit(resource_id)[1]
+    value = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    resource.setrlimit(resource_id, (value, value))
 
 
-def _own_stdout() -> TextIO:
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+def _parent_stream() -> TextIO:
+    parent = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
-    return answers
+    return parent
 
 
-def _say(answers: TextIO, message: dict[str, Any]) -> None:
-    answers.write(json.dumps(message) + "\n")
-    answers.flush()
+def _write_line(parent: TextIO, message: dict[str, Any]) -> None:
+    parent.write(json.dumps(message) + "\n")
+    parent.flush()
 
 
-def _serve(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
+def _serve(task: dict[str, Any], parent: TextIO) -> dict[str, Any]:
     _reset_peak()
     started = _cpu_seconds()
-    message = _work(task, answers)
+    message = _work(task, parent)
     return message | {"cpu_seconds": _cpu_seconds() - started, "peak_rss_bytes": _peak_rss_bytes()}
 
 
-def _work(task: dict[str, Any], answers: TextIO) -> dict[str, Any]:
+def _work(task: dict[str, Any], parent: TextIO) -> dict[str, Any]:
     from streams.steps import JOB_BY_NAME
 
     job = JOB_BY_NAME[task["job"]]
     try:
         job_input = job.takes.model_validate_json(task["input"])
-        result = job.work(job_input, replace(tools_for(), report=_reporter(answers)))
+        result = job.work(job_input, replace(process_tools(), report=_reporter(parent)))
     except Fault as fault:
         return to_json(fault)
     except MemoryError:
         return _unexpected(Retryable("the step ran out of memory", reason="out_of_memory"))
     except OSError as error:
         return _unexpected(_system_fault(error))
-    except Exception as error:  # noqa: BLE001 - nothing escapes: a bug in a step is a fault of that event
+    except Exception as error:  # noqa: BLE001 - a bug in a step is a fault of that event only
         return _unexpected(Retryable(f"{type(error).__name__}: {error}", reason="unexpected"))
     return {"result": result.model_dump_json()}
 
 
 def _system_fault(error: OSError) -> Fault:
-    """The fault without the path, which is none of the event's readers' business; the log has all of it."""
+    """Return the fault without the path, which readers of the event must not see; the log has the whole error."""
     message = f"{type(error).__name__}: {error.strerror or 'no reason given'}"
     return storage_fault(message, error.errno) if error.errno in MACHINE_ERRNOS else Retryable(message, "unexpected")
 
@@ -94,16 +94,16 @@ def _unexpected(fault: Fault) -> dict[str, Any]:
     return to_json(fault, _MAX_ERROR_CHARACTERS)
 
 
-def _reporter(answers: TextIO) -> Callable[[float], None]:
+def _reporter(parent: TextIO) -> Callable[[float], None]:
     def report(fraction: float) -> None:
-        _say(answers, {"fraction": min(max(fraction, 0.0), 1.0)})
+        _write_line(parent, {"fraction": min(max(fraction, 0.0), 1.0)})
 
-    return throttled(report, _REPORT_EVERY_S)
+    return throttled(report, _REPORT_INTERVAL_S)
 
 
 def _cpu_seconds() -> float:
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+    usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
 def _reset_peak() -> None:

@@ -1,4 +1,4 @@
-"""The worker: starts its parts, works until it is told to stop, and stops them in order."""
+"""The worker: starts its parts, runs until it is stopped, and stops them in order."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ from streams.worker.publisher import KafkaPublisher
 from streams.worker.step_pool import StepPool
 
 log = logging.getLogger(__name__)
-_STOP_WITHIN_S = 8.0
+_STOP_TIMEOUT_S = 8.0
 
 
 class Background(Protocol):
     """A part that runs in the background."""
 
     async def start(self) -> None:
-        """Begin."""
+        """Start."""
 
     async def stop(self) -> None:
-        """End."""
+        """Stop."""
 
 
 class Closeable(Protocol):
     """A store or lock that is held open."""
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close it."""
 
 
 @dataclass
 class Worker:
-    """One worker on one machine. `streams.worker.build` puts it together.
+    """One worker on one machine, built by `streams.worker.build`.
 
-    `address_file` says where its page is while it works; `grace_s` is how long it waits for events that are being
-    worked on when it is told to stop; `stores` are closed at the end, in order.
+    `address_file` has the address of its page while it runs; `grace_s` is how many seconds it waits for events in
+    progress when it is stopped; `stores` are closed at the end, in order.
     """
 
     bootstrap: str
@@ -65,11 +65,11 @@ class Worker:
     _state: str = "starting"
 
     def problems(self) -> list[str]:
-        """Return what keeps it from working: that it is starting or stopping."""
+        """Return `["starting"]` or `["stopping"]`, or nothing while it runs."""
         return [self._state] if self._state else []
 
     async def run(self) -> None:
-        """Work until SIGTERM or SIGINT. Raises `Retryable` where the stream itself broke down."""
+        """Run until SIGTERM or SIGINT. Raises `Retryable` (`stream`) if the Faust application failed."""
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -77,7 +77,7 @@ class Worker:
         await self.page.start()
         for part in (*self.background, self.publisher):
             await part.start()
-        self.app.on_startup_finished = self._announce
+        self.app.on_startup_finished = self._publish_address
         try:
             await self._until(stopping)
         finally:
@@ -85,17 +85,17 @@ class Worker:
 
     async def _until(self, stopping: asyncio.Event) -> None:
         app = asyncio.ensure_future(self.app.start())
-        broken = asyncio.ensure_future(self.app.wait_until_stopped())
+        failed = asyncio.ensure_future(self.app.wait_until_stopped())
         stop_requested = asyncio.ensure_future(stopping.wait())
-        # A start that fails stops nothing else: the application does not count as stopped then.
+        # If the start fails, `wait_until_stopped` does not return, so both are awaited.
         await asyncio.wait({app, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         if not stop_requested.done() and app.exception() is None:
-            await asyncio.wait({broken, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({failed, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         if not stop_requested.done():
             reason = app.exception() or self.app.crash_reason
-            raise Retryable(f"the stream broke down: {reason!r}", reason="stream") from reason
+            raise Retryable(f"the stream failed: {reason!r}", reason="stream") from reason
         await self._drain()
-        broken.cancel()
+        failed.cancel()
         app.cancel()
 
     async def _drain(self) -> None:
@@ -103,12 +103,12 @@ class Worker:
         self.address_file.unlink(missing_ok=True)
         left = await self.in_flight.drain(self.grace_s)
         if left:
-            log.warning("%d events are not finished after %.0f s and come again", left, self.grace_s)
+            log.warning("%d events are not finished after %.0f s and will be processed again", left, self.grace_s)
 
-    async def _announce(self) -> None:
+    async def _publish_address(self) -> None:
         self._state = ""
         gc.collect()
-        gc.freeze()  # what is there now stays: looking through it again and again took a fifth of all time
+        gc.freeze()  # objects created so far are long-lived: scanning them in each collection took 20 % of the time
         gc.set_threshold(20_000, 20, 20)
         self.address_file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.address_file.with_suffix(".new")
@@ -119,17 +119,17 @@ class Worker:
     async def _stop(self) -> None:
         self._state = "stopping"
         self.address_file.unlink(missing_ok=True)
-        await self._within(self.app.stop())
+        await self._with_timeout(self.app.stop())
         await self.pool.stop()
         for part in (*self.background, self.page):
             await part.stop()
-        await self._within(self.publisher.stop())
+        await self._with_timeout(self.publisher.stop())
         for store in self.stores:
             store.close()
 
-    async def _within(self, stopping: Awaitable[None]) -> None:
-        """Faust and aiokafka wait for ever where Kafka goes away in that very moment; what is not acked comes again."""
+    async def _with_timeout(self, stopping: Awaitable[None]) -> None:
+        """Wait at most 8 s: without Kafka, Faust and aiokafka wait forever; unacked events are delivered again."""
         try:
-            await asyncio.wait_for(stopping, _STOP_WITHIN_S)
+            await asyncio.wait_for(stopping, _STOP_TIMEOUT_S)
         except TimeoutError:
-            log.warning("the stream did not stop within %.0f s and is left as it is", _STOP_WITHIN_S)
+            log.warning("the stream did not stop within %.0f s and is abandoned", _STOP_TIMEOUT_S)

@@ -16,7 +16,7 @@ from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from schemas.request_ended import RequestEnded
-from streams.ids import place_id
+from streams.ids import position_id
 from streams.kafka import make_consumer
 from streams.topics import PARTITIONS, REQUEST_ENDED
 from tests.broker.conftest import Answer, Home
@@ -142,7 +142,7 @@ async def _send_and_see(bootstrap: str, value: bytes, headers: Any = None) -> tu
         for place, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
             consumer.seek(place, end)
         sent = await sender.send_and_wait(_SONGS, value, key=b"stranger", headers=headers)
-        wanted = place_id(sent.topic, sent.partition, sent.offset, "intake")
+        wanted = position_id(sent.topic, sent.partition, sent.offset, "intake")
         return await _letter_and_outcome(consumer, wanted)
     finally:
         await sender.stop()

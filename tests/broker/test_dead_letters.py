@@ -20,7 +20,7 @@ from schemas.base import Options, Source
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
 from streams.client import Client
-from streams.ids import new_request_id, place_id
+from streams.ids import new_request_id, position_id
 from streams.kafka import make_consumer
 from streams.stage.dead_letters import REDRIVE_OF
 from streams.topics import PARTITIONS
@@ -85,7 +85,7 @@ def _letter(home: Home, id_: str) -> dict[str, Any]:
 def garbage(home: Home) -> dict[str, Any]:
     """The dead letter of an event that is none."""
     sent = asyncio.run(_send(_bootstrap(home), _SONGS, _GARBAGE, _HEADERS))
-    return _letter(home, place_id(sent.topic, sent.partition, sent.offset, "intake"))
+    return _letter(home, position_id(sent.topic, sent.partition, sent.offset, "intake"))
 
 
 def test_a_letter_says_what_failed(home: Home, garbage: dict[str, Any]) -> None:
@@ -117,7 +117,7 @@ def test_garbage_sent_back_fails_again_byte_for_byte(home: Home, garbage: dict[s
     marker = (REDRIVE_OF, garbage["id"].encode())
     [again] = [m for m in asyncio.run(_all_of(_bootstrap(home), _SONGS)) if marker in m.headers]
     assert (again.key, again.value, list(again.headers)) == (b"\xfe stranger", _GARBAGE, [*_HEADERS, marker])
-    new = _letter(home, place_id(_SONGS, again.partition, again.offset, "intake"))
+    new = _letter(home, position_id(_SONGS, again.partition, again.offset, "intake"))
     assert (new["reason"], new["redrive_of"]) == ("invalid_event", garbage["id"])
     assert _letter(home, garbage["id"])["redriven_at"] is not None
 

@@ -24,12 +24,12 @@ from schemas.request_ended import RequestEnded
 from streams.client import Client
 from streams.ids import digest
 from streams.kafka import make_consumer
-from streams.stage.runners import AnyStep, Done, Report, Runner
+from streams.stage.runners import AnyStep, CompletedWork, Report, Runner
 from streams.testing import inline
 from streams.topics import APP_ID, MOVE_SUBMITTED, PARTITIONS, REQUEST_ENDED, SONG_SUBMITTED, Topic
 from streams.worker.build import build_worker
 from tests.chaos.counting_worker import COUNTING
-from tests.chaos.submissions import sending, submission, trifle
+from tests.chaos.submissions import cheap_request, sending, submission
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _REFUSED = 7
@@ -38,7 +38,7 @@ _REFUSED = 7
 @pytest.fixture
 async def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
-    class_path = ensure_jars(load_settings().user_cache_dir, print)
+    class_path = ensure_jars(load_settings().cache_dir, print)
     kafka = LocalKafka(tmp_path / "kafka", class_path, find_java(), installed_warm_up(class_path))
     yield await asyncio.to_thread(kafka.start)
     await asyncio.to_thread(kafka.stop)
@@ -82,10 +82,10 @@ async def test_each_step_takes_every_event_once(bootstrap: str) -> None:
 
     def deliver(sha256: str) -> None:
         delivered[sha256] += 1
-        if sha256 == trifle(_REFUSED).source.sha256:
+        if sha256 == cheap_request(_REFUSED).source.sha256:
             raise Poison("nobody lives there", "not_found")
 
-    requests = [trifle(number) for number in range(40)]
+    requests = [cheap_request(number) for number in range(40)]
     steps = (COUNTING, _delivery("delivery", SONG_SUBMITTED, deliver))
     async with asyncio.timeout(60), _working(bootstrap, steps, inline(_NO_TOOLS)):
         async with Client(bootstrap) as client:
@@ -108,7 +108,7 @@ async def test_a_step_that_stands_still_stops_no_step_of_another_topic(bootstrap
     gates["moves"].set()
     at_once = inline(_NO_TOOLS)
 
-    async def runner(step: AnyStep, work_input: Any, report: Report) -> Done:
+    async def runner(step: AnyStep, work_input: Any, report: Report) -> CompletedWork:
         await gates[step.name].wait()
         return await at_once(step, work_input, report)
 
@@ -117,7 +117,7 @@ async def test_a_step_that_stands_still_stops_no_step_of_another_topic(bootstrap
         _delivery("delivery", SONG_SUBMITTED, delivered.add),
         _delivery("moves", MOVE_SUBMITTED, moves.add),
     )
-    requests = [trifle(number) for number in range(1200)]
+    requests = [cheap_request(number) for number in range(1200)]
     clips = [digest("clip", str(number)) * 2 for number in range(20)]
     async with asyncio.timeout(90), sending(bootstrap) as sender, _working(bootstrap, steps, runner):
         await sender.send_all([submission(request, "one partition") for request in requests])

@@ -1,4 +1,4 @@
-"""The verdict: what stands on the topics and in the output folder goes in, what is wrong with it comes out."""
+"""Check the records on the topics and the files in the output folder, and print the results as figures."""
 
 from __future__ import annotations
 
@@ -8,79 +8,78 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from streams.topics import REQUEST_ENDED
-from tests.chaos.topic_reader import Seen
-
-
-def figure(name: str, value: float | str, goal: str, *, met: bool) -> None:
-    """Print a figure beside its goal."""
-    shown = f"{value:.2f}" if isinstance(value, float) else str(value)
-    print(f"figure {name} = {shown} (goal {goal}) {'met' if met else 'missed'}")
+from tests.chaos.topic_reader import TopicRecord
+from tests.quality.report import figure
 
 
 def count_is(name: str, found: Collection[object], goal: int) -> None:
-    """Print how many were found, and some of them where it is not the goal."""
+    """Print how many were found, with examples where it is more than the goal."""
     figure(name, len(found), str(goal), met=len(found) == goal)
     if len(found) > goal:
-        print(f"  for instance {sorted(map(str, found))[:5]}")
+        print(f"  for example {sorted(map(str, found))[:5]}")
 
 
 def at_most(name: str, values: Iterable[float], goal: float, unit: str = "s") -> None:
-    """Print the largest of some values beside a goal it should not pass; nothing measured is a goal missed."""
+    """Print the maximum of some values beside its goal; without any value the goal is missed."""
     known = sorted(values)
     largest = known[-1] if known else float("nan")
     figure(f"{name}_max_{unit}", largest, f"<= {goal:g} {unit}", met=largest <= goal)
     print(f"  {len(known)} measured: {' '.join(f'{value:.1f}' for value in known)}")
 
 
-def wrong_outcomes(records: Sequence[Seen], request_ids: Iterable[str]) -> list[str]:
-    """The requests that have not exactly one outcome, `done`, told by one event id."""
+def wrong_outcomes(records: Sequence[TopicRecord], request_ids: Iterable[str]) -> list[str]:
+    """Return the requests that do not have exactly one outcome, `done`, with one event id."""
     outcomes: dict[str, set[tuple[str | None, str]]] = defaultdict(set)
-    for seen in records:
-        if seen.topic == REQUEST_ENDED.full_name:
-            outcomes[seen.request_id].add((seen.event_id, _told(seen)))
+    for record in records:
+        if record.topic == REQUEST_ENDED.full_name:
+            outcomes[record.request_id].add((record.event_id, _outcome(record)))
     return [
-        f"{request_id}: {sorted(told for _, told in outcomes[request_id]) or 'none'}"
+        f"{request_id}: {sorted(outcome for _, outcome in outcomes[request_id]) or 'none'}"
         for request_id in request_ids
-        if [told for _, told in outcomes[request_id]] != ["done"]
+        if [outcome for _, outcome in outcomes[request_id]] != ["done"]
     ]
 
 
-def not_once(records: Iterable[Seen], request_ids: Iterable[str]) -> list[str]:
-    """The requests of which a topic has not exactly one event id."""
+def not_once(records: Iterable[TopicRecord], request_ids: Iterable[str]) -> list[str]:
+    """Return the requests that do not have exactly one event id in a topic."""
     ids: dict[str, set[str | None]] = defaultdict(set)
-    for seen in records:
-        ids[seen.request_id].add(seen.event_id)
+    for record in records:
+        ids[record.request_id].add(record.event_id)
     return [f"{request_id}: {len(ids[request_id])}" for request_id in request_ids if len(ids[request_id]) != 1]
 
 
-def repeats(records: Iterable[Seen]) -> int:
-    """How many records say again what one with the same event id has said."""
-    return sum(times - 1 for times in Counter(seen.event_id for seen in records).values())
+def repeats(records: Iterable[TopicRecord]) -> int:
+    """Return how many records have the event id of an earlier record."""
+    return sum(times - 1 for times in Counter(record.event_id for record in records).values())
 
 
-def changed_words(records: Iterable[Seen]) -> list[str]:
-    """The requests of which one event id stands before different bytes."""
+def changed_values(records: Iterable[TopicRecord]) -> list[str]:
+    """Return the requests with different bytes under one event id."""
     values: dict[tuple[str, str | None], set[bytes | None]] = defaultdict(set)
-    for seen in records:
-        values[seen.request_id, seen.event_id].add(seen.value)
-    return [request_id for (request_id, _), spoken in values.items() if len(spoken) > 1]
+    for record in records:
+        values[record.request_id, record.event_id].add(record.value)
+    return [request_id for (request_id, _), event_values in values.items() if len(event_values) > 1]
 
 
-def out_of_order(before: Sequence[Seen], after: Sequence[Seen]) -> list[str]:
-    """The partitions in which a topic's requests first appear in another order than in the topic before it."""
-    wanted, found = _firsts(before), _firsts(after)
-    return [f"{after[0].topic}[{number}]" for number in found if found[number] != wanted[number]]
+def out_of_order(before: Sequence[TopicRecord], after: Sequence[TopicRecord]) -> list[str]:
+    """Return the partitions in which requests first appear in another order than in the preceding topic."""
+    expected, actual = _firsts(before), _firsts(after)
+    return [f"{after[0].topic}[{number}]" for number in actual if actual[number] != expected[number]]
 
 
-def wrong_files(rendered: Iterable[Seen], folder: Path) -> list[str]:
-    """What is wrong in the output folder: files that no event names, or that are missing or do not decode."""
-    named = {seen.said["video"]["file"]: seen.said["video"]["media"]["sha256"] for seen in rendered}
-    there = {path.name for path in folder.rglob("*")}
-    whole = sorted(named.keys() & there)
-    wrong = [f"{name}: no event names it" for name in there - named.keys()]
-    wrong += [f"{name}: it is not there" for name in named.keys() - there]
-    wrong += [f"{name}: not what its event says" for name in whole if _sha256(folder / name) != named[name]]
-    return wrong + [f"{name}: it does not decode" for name in whole if not _decodes(folder / name)]
+def wrong_files(rendered: Iterable[TopicRecord], folder: Path) -> list[str]:
+    """Return what is wrong in the output folder: files without event, missing, changed or undecodable files."""
+    named = {record.payload["video"]["file"]: record.payload["video"]["media"]["sha256"] for record in rendered}
+    present = {path.name for path in folder.rglob("*")}
+    named_and_present = sorted(named.keys() & present)
+    wrong = [f"{name}: no event names it" for name in present - named.keys()]
+    wrong += [f"{name}: missing" for name in named.keys() - present]
+    wrong += [
+        f"{name}: another checksum than in its event"
+        for name in named_and_present
+        if _sha256(folder / name) != named[name]
+    ]
+    return wrong + [f"{name}: it does not decode" for name in named_and_present if not _decodes(folder / name)]
 
 
 def _sha256(path: Path) -> str:
@@ -89,7 +88,7 @@ def _sha256(path: Path) -> str:
 
 
 def _decodes(video: Path) -> bool:
-    """Whether every key frame of the video and all of its sound decode."""
+    """Return whether every key frame of the video and all of its sound decode."""
     import av
 
     try:
@@ -102,14 +101,14 @@ def _decodes(video: Path) -> bool:
     return len(kinds) == 2
 
 
-def _told(seen: Seen) -> str:
-    said = seen.said
-    return str(said["outcome"]) if said["outcome"] == "done" else f"failed: {said['error']}"
+def _outcome(record: TopicRecord) -> str:
+    payload = record.payload
+    return str(payload["outcome"]) if payload["outcome"] == "done" else f"failed: {payload['error']}"
 
 
-def _firsts(records: Iterable[Seen]) -> dict[int, list[str]]:
-    """By partition: the requests in the order in which they first appear."""
+def _firsts(records: Iterable[TopicRecord]) -> dict[int, list[str]]:
+    """Return for each partition the requests in the order of their first records."""
     order: dict[int, dict[str, None]] = defaultdict(dict)
-    for seen in records:
-        order[seen.partition].setdefault(seen.request_id)
+    for record in records:
+        order[record.partition].setdefault(record.request_id)
     return {number: list(requests) for number, requests in order.items()}

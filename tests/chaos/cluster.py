@@ -1,4 +1,4 @@
-"""What chaos is done to: a data folder, a Kafka and workers as processes, all of which can be killed and come back."""
+"""Run a data folder, a Kafka and workers as processes, all of which can be killed and restarted."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _PROJECT = Path(__file__).resolve().parents[2]
 DEMO = _PROJECT / "data" / "demo"
 REAL_STEPS = "streams.worker"
 COUNTING = "tests.chaos.counting_worker"
-_READY_WITHIN_S = 120.0
-_STOPPED_WITHIN_S = 60.0
-_LOOK_EVERY_S = 0.05
-_TEND_EVERY_S = 0.5
+_READY_TIMEOUT_S = 120.0
+_STOP_TIMEOUT_S = 60.0
+_POLL_INTERVAL_S = 0.05
+_RESTART_INTERVAL_S = 0.5
 
 
 class Cluster:
-    """A folder with its Kafka and `workers` slots for workers that run `program`; nothing of it outlives the context.
+    """A folder with its Kafka and `workers` slots for workers that run `program`; the context stops all of them.
 
-    A slot keeps its number when its worker is started again. Every start writes a log of its own below `logs`.
+    A slot keeps its number when its worker is restarted. Every start writes its own log below `logs`.
     """
 
     def __init__(self, folder: Path, program: str, workers: int = 2) -> None:
@@ -46,14 +46,14 @@ class Cluster:
         self.songs = self.data / "songs"
         self.slots = range(workers)
         self.bootstrap = ""
-        self.extra: dict[str, str] = {}  # of the environment, for workers that start from now on
+        self.extra_env: dict[str, str] = {}  # environment variables for workers started from now on
         self._folder = folder
         self._program = program
         self._processes: dict[int, subprocess.Popen[bytes]] = {}
         self._starts = 0
-        self._born = time.monotonic()
+        self._created_at = time.monotonic()
         self._stopping: set[int] = set()
-        class_path = ensure_jars(load_settings().user_cache_dir, print)
+        class_path = ensure_jars(load_settings().cache_dir, print)
         self._kafka = LocalKafka(self.data / "kafka", class_path, find_java(), installed_warm_up(class_path))
 
     def __enter__(self) -> Cluster:
@@ -69,14 +69,14 @@ class Cluster:
             _kill(process)
         self._kafka.stop()
         if error is not None:
-            print(f"what it left is in {self._folder}, the workers' logs in {self.logs}")
+            print(f"the data are in {self._folder}, the workers' logs in {self.logs}")
 
-    def say(self, text: str) -> None:
-        """Print what happens, and when: seconds since the rig was made."""
-        print(f"{time.monotonic() - self._born:7.1f} s  {text}")
+    def log_event(self, text: str) -> None:
+        """Print an event with the seconds since the cluster was created."""
+        print(f"{time.monotonic() - self._created_at:7.1f} s  {text}")
 
     def start(self, slot: int) -> None:
-        """Start the slot's worker, which has none running."""
+        """Start the slot's worker; it must not be running."""
         self._starts += 1
         self._stopping.discard(slot)
         command = [sys.executable, "-P", "-m", self._program, str(os.getpid())]
@@ -86,78 +86,80 @@ class Cluster:
             )
 
     async def start_all(self) -> None:
-        """Make the topics, start all workers and wait until they are ready."""
+        """Create the topics, start all workers and wait until they are ready."""
         await ensure_topics(self.bootstrap, specs())
         for slot in self.slots:
             self.start(slot)
             await self.ready(slot)
 
     async def ready(self, slot: int) -> None:
-        """Return when the slot's worker says that it is ready."""
+        """Return when the slot's worker reports that it is ready."""
         process = self._processes[slot]
-        deadline = time.monotonic() + _READY_WITHIN_S
+        deadline = time.monotonic() + _READY_TIMEOUT_S
         while not await asyncio.to_thread(self._is_ready, process.pid):
-            assert process.poll() is None, f"worker {slot} ended at its start with {process.returncode}: {self.logs}"
-            assert time.monotonic() < deadline, f"worker {slot} was not ready in {_READY_WITHIN_S:.0f} s: {self.logs}"
-            await asyncio.sleep(_LOOK_EVERY_S)
+            assert process.poll() is None, f"worker {slot} exited at its start with {process.returncode}: {self.logs}"
+            assert time.monotonic() < deadline, f"worker {slot} was not ready in {_READY_TIMEOUT_S:.0f} s: {self.logs}"
+            await asyncio.sleep(_POLL_INTERVAL_S)
 
     def kill(self, slot: int) -> float:
-        """SIGKILL the slot's worker; the moment, seconds since the epoch."""
-        moment = time.time()
+        """Kill the slot's worker with SIGKILL; return the time, in seconds since the epoch."""
+        killed_at = time.time()
         _kill(self._processes[slot])
-        return moment
+        return killed_at
 
     def kill_child(self, slot: int, which: int) -> float | None:
-        """SIGKILL one of the worker's children; the moment, or None where it has none."""
+        """Kill one of the worker's children with SIGKILL; return the time, or None if it has none."""
         children = _children(self._processes[slot].pid)
         if not children:
             return None
-        moment = time.time()
+        killed_at = time.time()
         children[which % len(children)].kill()
-        return moment
+        return killed_at
 
     async def stop(self, slot: int) -> int:
-        """SIGTERM the slot's worker and wait for its end; its exit code, -9 where it had to be killed."""
+        """Stop the slot's worker with SIGTERM; return its exit code, -9 where it had to be killed."""
         process = self._processes[slot]
         self._stopping.add(slot)
         process.send_signal(signal.SIGTERM)
         try:
-            return await asyncio.to_thread(process.wait, _STOPPED_WITHIN_S)
+            return await asyncio.to_thread(process.wait, _STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             _kill(process)
             return -signal.SIGKILL
 
     def pid(self, slot: int) -> int:
-        """The process id of the slot's worker."""
+        """Return the process id of the slot's worker."""
         return self._processes[slot].pid
 
-    def revive(self) -> list[int]:
-        """Start again the workers that ended without being told to; their slots."""
-        fallen = [slot for slot, process in self._processes.items() if process.poll() is not None]
-        fallen = [slot for slot in fallen if slot not in self._stopping]
-        for slot in fallen:
-            self.say(f"worker {slot} ended by itself with {self._processes[slot].returncode}, see {self.logs}")
+    def restart_crashed(self) -> list[int]:
+        """Restart the workers that ended without being stopped; return their slots."""
+        crashed = [slot for slot, process in self._processes.items() if process.poll() is not None]
+        crashed = [slot for slot in crashed if slot not in self._stopping]
+        for slot in crashed:
+            self.log_event(
+                f"worker {slot} exited unexpectedly with {self._processes[slot].returncode}, see {self.logs}"
+            )
             self.start(slot)
-        return fallen
+        return crashed
 
     def log_of(self, slot: int) -> str:
-        """What the slot's worker wrote since its last start."""
+        """Return the output of the slot's worker since its last start."""
         return max(self.logs.glob(f"worker-{slot}-*.log")).read_text(errors="replace")
 
-    def lose_topics(self) -> None:
-        """Stop the broker, delete all it has, and start it anew. No worker may run."""
+    def delete_topics(self) -> None:
+        """Stop the broker, delete all its data, and start it again; no worker may run."""
         self._kafka.stop()
         shutil.rmtree(self.data / "kafka")
         self.bootstrap = self._kafka.start()
 
-    async def bounce_kafka(self, down_s: float) -> float:
-        """SIGKILL the broker, start it again after `down_s` on the same port; the moment it answers again."""
+    async def restart_kafka(self, down_s: float) -> float:
+        """Kill the broker with SIGKILL and restart it after `down_s` on the same port; return the time it is back."""
         pid, address = self._kafka.pid, self.bootstrap
         assert pid is not None, "Kafka is not running"
         os.kill(pid, signal.SIGKILL)
         await asyncio.sleep(down_s)
         self.bootstrap = await asyncio.to_thread(self._kafka.start)
-        assert self.bootstrap == address, "Kafka came back on another port: something took its own"
+        assert self.bootstrap == address, "Kafka restarted on another port: another process uses its port"
         return time.time()
 
     def _is_ready(self, pid: int) -> bool:
@@ -172,39 +174,39 @@ class Cluster:
         return False
 
     def _env(self, slot: int) -> dict[str, str]:
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
         cache = {name: os.environ[name] for name in ("BACHATA_CACHE_DIR",) if name in os.environ}
         found = [str(_PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
         ours = {
             "PYTHONPATH": os.pathsep.join(found),
-            "BROKER_CLIENT_ID": client_id(slot),  # Faust reads it: by it the group's members are told apart
+            "BROKER_CLIENT_ID": client_id(slot),  # read by Faust; it identifies the members of the consumer group
             "BACHATA_KAFKA": self.bootstrap,
             "BACHATA_DATA_DIR": str(self.data),
             "BACHATA_ALLOWED_ROOTS": f"{self.songs}:{DEMO}",
         }
-        return kept | cache | ours | self.extra
+        return inherited | cache | ours | self.extra_env
 
 
 @asynccontextmanager
-async def tended(rig: Cluster) -> AsyncIterator[list[int]]:
-    """Workers that end by themselves are started again while the context lasts; the slots of those that did."""
-    fallen: list[int] = []
+async def restarting_crashed(cluster: Cluster) -> AsyncIterator[list[int]]:
+    """Restart workers that end by themselves while the context lasts; yield the list of their slots."""
+    crashed: list[int] = []
 
-    async def tend() -> None:
+    async def restart_forever() -> None:
         while True:
-            fallen.extend(rig.revive())
-            await asyncio.sleep(_TEND_EVERY_S)
+            crashed.extend(cluster.restart_crashed())
+            await asyncio.sleep(_RESTART_INTERVAL_S)
 
-    task = asyncio.create_task(tend())
+    task = asyncio.create_task(restart_forever())
     try:
-        yield fallen
+        yield crashed
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
 def client_id(slot: int) -> str:
-    """What the slot's worker calls itself in the consumer group."""
+    """Return the client id of the slot's worker in the consumer group."""
     return f"chaos-{slot}"
 
 

@@ -1,4 +1,4 @@
-"""A worker whose one step costs nothing: what is left is the stage wrapper, the table and Kafka."""
+"""A worker with one step that costs nothing, which leaves the stage wrapper, the table and Kafka."""
 
 from __future__ import annotations
 
@@ -15,22 +15,25 @@ from schemas.faults import Fault, Poison
 from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.stage.runners import AnyStep, Done, Report, Runner
+from streams.stage.runners import AnyStep, CompletedWork, Report, Runner
 from streams.testing import inline
 from streams.tools import make_tools
 from streams.worker.build import build_worker
 from streams.worker.process import kafka_address
 
-_TAKES_S = float(os.environ.get("CHAOS_STEP_S") or 0)
-UNKNOWN = "0" * 8  # a sha256 that begins so is of no file
+_STEP_DURATION_S = float(os.environ.get("CHAOS_STEP_S") or 0)
+UNKNOWN = "0" * 8  # no file has a sha256 with this prefix
 
 
 def _facts(source: Source, tools: Tools) -> MediaFacts:
-    """Facts of no real file; `codec` names the process that made them up."""
+    """Return facts of no real file; `codec` is the id of the process that computed them.
+
+    Raises: `Poison` for a sha256 that begins with UNKNOWN.
+    """
     del tools
     sha256 = source.sha256 or ""
     if sha256.startswith(UNKNOWN):
-        raise Poison("there is no such file", reason="unknown_media")
+        raise Poison("there is no file of this sha256", reason="unknown_media")
     return MediaFacts(
         sha256=sha256, size_bytes=len(sha256), kind="audio", format="none", codec=str(os.getpid()), duration_s=1.0
     )
@@ -57,22 +60,22 @@ COUNTING = Step(
 )
 
 
-def slowed(run_at_once: Runner) -> Runner:
-    """A runner that takes its time, if the test wants it to."""
+def delayed(inner: Runner) -> Runner:
+    """Return a runner that waits CHAOS_STEP_S seconds before each step."""
 
-    async def run(step: AnyStep, work_input: Model, report: Report) -> Done:
-        if _TAKES_S:
+    async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
+        if _STEP_DURATION_S:
             report(0.0)
-            await asyncio.sleep(_TAKES_S)
-        return await run_at_once(step, work_input, report)
+            await asyncio.sleep(_STEP_DURATION_S)
+        return await inner(step, work_input, report)
 
     return run
 
 
 def serve(settings: Settings) -> int:
-    """Count until told to stop; the exit status says how it ended."""
+    """Run the worker until it is stopped, and return the exit status."""
     set_up_logs()
-    runners = {"thread": slowed(inline(make_tools(settings)))}
+    runners = {"thread": delayed(inline(make_tools(settings)))}
     try:
         asyncio.run(_count(settings, runners))
     except Fault as fault:

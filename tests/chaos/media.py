@@ -1,4 +1,4 @@
-"""Many short songs for next to nothing: the demo songs, and windows of them, each with a content of its own."""
+"""Create many short, different songs quickly: excerpts of the demo songs."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ class Song:
 
 
 def make_songs(folder: Path, count: int) -> list[Song]:
-    """`count` WAV files of 10 to 13 s in `folder`, no two alike."""
-    bases = [_decoded(path) for path in sorted((DEMO / "songs").glob("*.mp3"))]
-    dice = random.Random(seed())  # noqa: S311 - songs, no secret
-    return [_write(folder / f"song-{number:03d}.wav", _window(dice, bases)) for number in range(count)]
+    """Return `count` different WAV files of 10 to 13 s in `folder`."""
+    recordings = [_decoded(path) for path in sorted((DEMO / "songs").glob("*.mp3"))]
+    rng = random.Random(seed())  # noqa: S311 - songs, no secret
+    return [_write(folder / f"song-{number:03d}.wav", _window(rng, recordings)) for number in range(count)]
 
 
-def _window(dice: random.Random, bases: list[Samples]) -> Samples:
-    base = dice.choice(bases)
-    length = round(dice.uniform(_SHORTEST_S, _LONGEST_S) * RATE)
-    start = dice.randrange(len(base) - length)
-    return base[start : start + length]
+def _window(rng: random.Random, recordings: list[Samples]) -> Samples:
+    recording = rng.choice(recordings)
+    length = round(rng.uniform(_SHORTEST_S, _LONGEST_S) * RATE)
+    start = rng.randrange(len(recording) - length)
+    return recording[start : start + length]
 
 
 def _write(path: Path, samples: Samples) -> Song:

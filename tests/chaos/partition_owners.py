@@ -1,4 +1,4 @@
-"""Which worker has which partitions, as the consumer group's coordinator knows it."""
+"""Track which worker owns which partitions, as reported by the consumer group's coordinator."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from streams.topics import APP_ID
 from tests.chaos.cluster import Cluster, client_id
 
-_LOOK_EVERY_S = 0.5
+_POLL_INTERVAL_S = 0.5
 
 
 class PartitionOwners:
@@ -26,29 +26,29 @@ class PartitionOwners:
         self._topic = topic
 
     def slot_of(self, partition: int) -> int | None:
-        """The slot whose worker has a partition, or None where nobody has it."""
+        """Return the slot whose worker owns a partition, or None if none does."""
         return next((slot for slot, owned in self.partitions.items() if partition in owned), None)
 
-    async def look(self, admin: Any, rig: Cluster) -> None:
-        """Ask the coordinator. A group in the middle of a rebalance changes nothing of what is known."""
+    async def update(self, admin: Any, cluster: Cluster) -> None:
+        """Read the owners from the coordinator; during a rebalance the last known owners remain."""
         _, _, state, _, _, members, *_ = (await admin.describe_consumer_groups([APP_ID]))[0].groups[0]
         if state != "Stable":
             return
         found: dict[str, set[int]] = defaultdict(set)
         for _, name, *_, assignment in (member[:5] for member in members):
             found[name] |= self._partitions_in(assignment)
-        self.partitions = {slot: frozenset(found[client_id(slot)]) for slot in rig.slots}
+        self.partitions = {slot: frozenset(found[client_id(slot)]) for slot in cluster.slots}
 
     def _partitions_in(self, assignment: bytes) -> set[int]:
-        places = ConsumerProtocolMemberAssignment.decode(assignment).partitions() if assignment else []
-        return {place.partition for place in places if place.topic == self._topic}
+        partitions = ConsumerProtocolMemberAssignment.decode(assignment).partitions() if assignment else []
+        return {partition.partition for partition in partitions if partition.topic == self._topic}
 
 
 @asynccontextmanager
-async def watching_owners(rig: Cluster, topic: str) -> AsyncIterator[PartitionOwners]:
-    """Owners that are kept up to date while the context lasts."""
+async def watching_owners(cluster: Cluster, topic: str) -> AsyncIterator[PartitionOwners]:
+    """Yield owners that are updated while the context lasts."""
     owners = PartitionOwners(topic)
-    task = asyncio.create_task(_keep(owners, rig))
+    task = asyncio.create_task(_keep_updated(owners, cluster))
     try:
         yield owners
     finally:
@@ -56,13 +56,13 @@ async def watching_owners(rig: Cluster, topic: str) -> AsyncIterator[PartitionOw
         await asyncio.gather(task, return_exceptions=True)
 
 
-async def _keep(owners: PartitionOwners, rig: Cluster) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=rig.bootstrap)
+async def _keep_updated(owners: PartitionOwners, cluster: Cluster) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
     await admin.start()
     try:
         while True:
-            with suppress(KafkaError):  # the coordinator may be away for a moment
-                await owners.look(admin, rig)
-            await asyncio.sleep(_LOOK_EVERY_S)
+            with suppress(KafkaError):  # the coordinator may be unavailable for a short time
+                await owners.update(admin, cluster)
+            await asyncio.sleep(_POLL_INTERVAL_S)
     finally:
         await admin.close()

@@ -1,4 +1,4 @@
-"""Sending requests so that none is lost on the way in, however often the broker is away."""
+"""Submit requests without losing any, even while the broker is down."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from streams.envelope import Message, event_headers
 from streams.ids import digest, event_id
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
 
-_AGAIN_AFTER_S = 0.2
-_AT_ONCE = 500
+_RETRY_DELAY_S = 0.2
+_MAX_IN_FLIGHT = 500
 
 
 class Sender:
-    """Sends and waits for the broker's word, and sends again where there is none."""
+    """Sends records, waits for the broker's acknowledgement, and retries without one."""
 
     def __init__(self, producer: Any) -> None:
         self._producer = producer
 
     async def send(self, message: Message) -> None:
-        """Return when the broker has it."""
+        """Return when the broker has acknowledged the record."""
         while True:
             try:
                 await self._producer.send_and_wait(**message._asdict())
             except KafkaError:
-                await asyncio.sleep(_AGAIN_AFTER_S)
+                await asyncio.sleep(_RETRY_DELAY_S)
             else:
                 return
 
     async def send_all(self, messages: Sequence[Message]) -> None:
-        """Send many, some hundreds at once."""
-        for first in range(0, len(messages), _AT_ONCE):
-            await asyncio.gather(*map(self.send, messages[first : first + _AT_ONCE]))
+        """Send many records, up to 500 at the same time."""
+        for first in range(0, len(messages), _MAX_IN_FLIGHT):
+            await asyncio.gather(*map(self.send, messages[first : first + _MAX_IN_FLIGHT]))
 
 
 @asynccontextmanager
 async def sending(bootstrap: str) -> AsyncIterator[Sender]:
-    """A sender while the context lasts."""
+    """Yield a sender while the context lasts."""
     producer = AIOKafkaProducer(
         bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=2, max_request_size=MAX_MESSAGE_BYTES
     )
@@ -59,69 +59,69 @@ async def sending(bootstrap: str) -> AsyncIterator[Sender]:
 
 
 def submission(request: SongSubmitted | MoveSubmitted, key: str) -> Message:
-    """The record that submits a request."""
+    """Return the record that submits a request."""
     topic, request_id = topic_of(type(request)), str(request.request_id)
     headers = event_headers(topic, "/chaos", event_id("submitted", request_id), request_id)
     return Message(topic.full_name, key.encode(), request.model_dump_json().encode(), headers)
 
 
-def trifle(number: int) -> SongSubmitted:
-    """A request that costs the counting worker nothing: a sha256 of its own, and no such file anywhere."""
-    return SongSubmitted(source=Source(sha256=digest("trifle", str(number)) * 2), request_id=f"trifle-{number:06d}")
+def cheap_request(number: int) -> SongSubmitted:
+    """Return a request that costs the counting worker nothing: its own sha256, without a file."""
+    return SongSubmitted(source=Source(sha256=digest("trifle", str(number)) * 2), request_id=f"cheap-{number:06d}")
 
 
-def trifling(number: int) -> Message:
-    """The record that submits a trifle; all its events stand in one partition's place, whatever the topic."""
-    request = trifle(number)
+def cheap_message(number: int) -> Message:
+    """Return the record that submits a cheap request; all events of the request have the same partition number."""
+    request = cheap_request(number)
     return submission(request, str(request.source.sha256))
 
 
 def partition_of(key: str) -> int:
-    """Where Kafka's clients put a key."""
+    """Return the partition that Kafka's clients choose for a key."""
     numbers = list(range(PARTITIONS))
     return int(DefaultPartitioner()(key.encode(), numbers, numbers))
 
 
 class Flow:
-    """A steady flow of records, `rate` a second, `most` of them at most. `sent` counts those that were made."""
+    """A steady flow of records, `rate` per second, at most `max_count`. `sent` counts the records created."""
 
     def __init__(
-        self, sender: Sender, rate: float, make: Callable[[int], Message] = trifling, most: int = 1_000_000
+        self, sender: Sender, rate: float, make: Callable[[int], Message] = cheap_message, max_count: int = 1_000_000
     ) -> None:
         self.sent = 0
-        self._most = most
+        self._max_count = max_count
         self._sender = sender
         self._pause_s = 1 / rate
         self._make = make
-        self._going = True
+        self._is_running = True
         self._tasks: set[asyncio.Task[None]] = set()
-        self._dry = asyncio.Event()
+        self._finished = asyncio.Event()
 
     async def run(self) -> None:
-        """Send until told to stop; return when the broker has all of it."""
+        """Send until stopped; return when the broker has acknowledged all records."""
         due = time.monotonic()
-        while self._going and self.sent < self._most:
+        while self._is_running and self.sent < self._max_count:
             self._tasks.add(asyncio.create_task(self._sender.send(self._make(self.sent))))
             self.sent += 1
             due += self._pause_s
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             self._tasks = {task for task in self._tasks if not task.done()}
         await asyncio.gather(*self._tasks)
-        self._dry.set()
+        self._finished.set()
 
     async def stop(self) -> None:
-        """Send no more, and return when the broker has all of it."""
-        self._going = False
-        await self._dry.wait()
+        """Stop sending, and return when the broker has acknowledged all records."""
+        self._is_running = False
+        await self._finished.wait()
 
-    async def dry(self) -> None:
-        """Return when all there is has been sent and the broker has it."""
-        await self._dry.wait()
+    async def finish(self) -> None:
+        """Return when all records have been sent and acknowledged."""
+        await self._finished.wait()
 
 
 @asynccontextmanager
 async def flowing(flow: Flow) -> AsyncIterator[None]:
-    """The flow runs while the context lasts, or until it is told to stop."""
+    """Run the flow while the context lasts, or until it is stopped."""
     task = asyncio.create_task(flow.run())
     try:
         yield

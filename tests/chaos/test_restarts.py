@@ -1,4 +1,4 @@
-"""A steady flow of events while workers are restarted one by one, and while the broker is killed: nothing is lost."""
+"""Test that no event of a steady flow is lost while workers are restarted one by one or the broker is killed."""
 
 from __future__ import annotations
 
@@ -10,77 +10,80 @@ from pathlib import Path
 import pytest
 
 from schemas.song_accepted import SongAccepted
-from tests.chaos.checks import at_most, count_is, figure, not_once, repeats, wrong_outcomes
-from tests.chaos.cluster import COUNTING, Cluster, tended
-from tests.chaos.killing import QUIET_S
-from tests.chaos.schedule import scaled, show
-from tests.chaos.submissions import Flow, flowing, sending, trifle
+from tests.chaos.checks import at_most, count_is, not_once, repeats, wrong_outcomes
+from tests.chaos.cluster import COUNTING, Cluster, restarting_crashed
+from tests.chaos.killing import IDLE_TIMEOUT_S
+from tests.chaos.schedule import print_schedule, scaled
+from tests.chaos.submissions import Flow, cheap_request, flowing, sending
 from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
+from tests.quality.report import figure
 
 pytestmark = pytest.mark.chaos
 
 _RESTARTS, _BOUNCES = 20, 5
-_RATE = 50.0
-_MOST = 100_000
-_DOWN_S = 4.0
-_RECOVERED_WITHIN_S = 180.0
+_RATE_PER_S = 50.0
+_MAX_EVENTS = 100_000
+_DOWNTIME_S = 4.0
+_RECOVERY_TIMEOUT_S = 180.0
 
 
 class Scene:
-    """A rig with two counting workers, a flow through them, and what came of it so far."""
+    """A cluster with two counting workers, a flow through them, and its results so far."""
 
-    def __init__(self, rig: Cluster, flow: Flow, watch: Outcomes, fallen: list[int]) -> None:
-        self.rig = rig
+    def __init__(self, cluster: Cluster, flow: Flow, watch: Outcomes, crashed: list[int]) -> None:
+        self.cluster = cluster
         self.flow = flow
         self.watch = watch
-        self.fallen = fallen
+        self.crashed = crashed
 
-    async def through(self, most: int, quiet_s: float) -> bool:
-        """Wait until the first `most` events of the flow are through; False where they are not in time."""
-        wanted = {_id(number) for number in range(most)}
-        deadline = time.monotonic() + quiet_s
+    async def through(self, count: int, idle_timeout_s: float) -> bool:
+        """Wait until the first `count` events of the flow have ended; return False after a timeout."""
+        wanted = {_id(number) for number in range(count)}
+        deadline = time.monotonic() + idle_timeout_s
         return (
-            await self.watch.until(lambda: wanted <= self.watch.ended or time.monotonic() > deadline, quiet_s)
+            await self.watch.until(lambda: wanted <= self.watch.ended or time.monotonic() > deadline, idle_timeout_s)
             and wanted <= self.watch.ended
         )
 
 
 def _id(number: int) -> str:
-    return str(trifle(number).request_id)
+    return str(cheap_request(number).request_id)
 
 
 @asynccontextmanager
 async def _scene(folder: Path) -> AsyncIterator[Scene]:
-    with Cluster(folder, COUNTING) as rig:
-        await rig.start_all()
-        rig.say("the workers are ready")
-        watch = Outcomes(map(_id, range(_MOST)))
+    with Cluster(folder, COUNTING) as cluster:
+        await cluster.start_all()
+        cluster.log_event("the workers are ready")
+        watch = Outcomes(map(_id, range(_MAX_EVENTS)))
         async with (
-            sending(rig.bootstrap) as sender,
-            watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch),
-            tended(rig) as fallen,
+            sending(cluster.bootstrap) as sender,
+            watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+            restarting_crashed(cluster) as crashed,
         ):
-            flow = Flow(sender, _RATE)
+            flow = Flow(sender, _RATE_PER_S)
             async with flowing(flow):
-                yield Scene(rig, flow, watch, fallen)
+                yield Scene(cluster, flow, watch, crashed)
 
 
 async def test_rolling_restarts_lose_nothing(tmp_path: Path) -> None:
     restarts = scaled(_RESTARTS, 2)
     async with _scene(tmp_path) as scene:
-        slots = [number % len(scene.rig.slots) for number in range(restarts)]
-        show(
+        slots = [number % len(scene.cluster.slots) for number in range(restarts)]
+        print_schedule(
             f"{restarts} rolling restarts", [f"restart {number:2d}: worker {slot}" for number, slot in enumerate(slots)]
         )
         stopped, codes = [], []
         for slot in slots:
             began = time.monotonic()
-            codes.append(await scene.rig.stop(slot))
+            codes.append(await scene.cluster.stop(slot))
             stopped.append(time.monotonic() - began)
-            scene.rig.start(slot)
-            await scene.rig.ready(slot)
-            scene.rig.say(f"worker {slot} ended with {codes[-1]} after {stopped[-1]:.1f} s and is ready again")
-        await _judge(scene, "restarts")
+            scene.cluster.start(slot)
+            await scene.cluster.ready(slot)
+            scene.cluster.log_event(
+                f"worker {slot} ended with {codes[-1]} after {stopped[-1]:.1f} s and is ready again"
+            )
+        await _check(scene, "restarts")
         at_most("restarts_stop", stopped, 10.0)
         count_is("restarts_exit_codes_that_are_not_0", [code for code in codes if code], 0)
         assert not any(codes)
@@ -89,25 +92,27 @@ async def test_rolling_restarts_lose_nothing(tmp_path: Path) -> None:
 async def test_a_broker_that_is_killed_loses_nothing(tmp_path: Path) -> None:
     bounces = scaled(_BOUNCES, 1)
     async with _scene(tmp_path) as scene:
-        show(f"{bounces} bounces", [f"the broker is killed and comes back after {_DOWN_S:.0f} s"] * bounces)
+        print_schedule(
+            f"{bounces} broker restarts", [f"the broker is killed and restarted after {_DOWNTIME_S:.0f} s"] * bounces
+        )
         recovered = []
         for _ in range(bounces):
-            assert await scene.through(scene.flow.sent, QUIET_S), f"nothing comes through: {scene.rig.logs}"
-            back = await scene.rig.bounce_kafka(_DOWN_S)
-            through = await scene.through(scene.flow.sent, _RECOVERED_WITHIN_S)
+            assert await scene.through(scene.flow.sent, IDLE_TIMEOUT_S), f"events do not end: {scene.cluster.logs}"
+            back = await scene.cluster.restart_kafka(_DOWNTIME_S)
+            through = await scene.through(scene.flow.sent, _RECOVERY_TIMEOUT_S)
             recovered.append(time.time() - back if through else float("inf"))
-            scene.rig.say(f"everything is through {recovered[-1]:.1f} s after the broker was back")
-        await _judge(scene, "bounces")
+            scene.cluster.log_event(f"all events have ended {recovered[-1]:.1f} s after the broker's restart")
+        await _check(scene, "bounces")
         at_most("bounces_recovery", recovered, 60.0)
 
 
-async def _judge(scene: Scene, name: str) -> None:
+async def _check(scene: Scene, name: str) -> None:
     await scene.flow.stop()
     sent = list(map(_id, range(scene.flow.sent)))
-    await scene.through(len(sent), QUIET_S)
-    passed = await read_all(scene.rig.bootstrap, name_of(SongAccepted))
-    wrong = wrong_outcomes(scene.watch.seen, sent) + not_once(passed, sent)
-    print(f"  {len(sent)} events, {repeats(passed)} came twice, each with the id it had")
-    figure(f"{name}_workers_ended_by_themselves", len(scene.fallen), "0", met=not scene.fallen)
+    await scene.through(len(sent), IDLE_TIMEOUT_S)
+    passed = await read_all(scene.cluster.bootstrap, name_of(SongAccepted))
+    wrong = wrong_outcomes(scene.watch.records, sent) + not_once(passed, sent)
+    print(f"  {len(sent)} events, {repeats(passed)} are repeated, each with its original id")
+    figure(f"{name}_workers_ended_by_themselves", len(scene.crashed), "0", met=not scene.crashed)
     count_is(f"{name}_wrong", wrong, 0)
     assert wrong == []

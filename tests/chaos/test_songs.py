@@ -1,4 +1,4 @@
-"""Songs go all the way while workers and their children are killed: one outcome and one video for each."""
+"""Test that each song has one outcome and one video while workers and their children are killed."""
 
 from __future__ import annotations
 
@@ -21,62 +21,62 @@ from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
 from tests.chaos.checks import (
     at_most,
-    changed_words,
+    changed_values,
     count_is,
-    figure,
     not_once,
     out_of_order,
     repeats,
     wrong_files,
     wrong_outcomes,
 )
-from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster, tended
-from tests.chaos.killing import QUIET_S, Killer, resumed_after
+from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster, restarting_crashed
+from tests.chaos.killing import IDLE_TIMEOUT_S, Killer, resumed_after
 from tests.chaos.media import Song, make_songs
 from tests.chaos.partition_owners import watching_owners
-from tests.chaos.schedule import plan, scaled, show
+from tests.chaos.schedule import plan, print_schedule, scaled
 from tests.chaos.submissions import Sender, partition_of, sending, submission
-from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, Seen, name_of, read_all, watching
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, TopicRecord, name_of, read_all, watching
+from tests.quality.report import figure
 
 pytestmark = pytest.mark.chaos
 
 _SONGS, _KILLS, _CLIPS = 300, 30, 3
-_WAY: tuple[type[Model], ...] = (SongAccepted, AudioAnalyzed, MovesScored, SequencePlanned, Rendered)
-_INDEXED_WITHIN_S = 300.0
+_EVENTS_IN_ORDER: tuple[type[Model], ...] = (SongAccepted, AudioAnalyzed, MovesScored, SequencePlanned, Rendered)
+_INDEX_TIMEOUT_S = 300.0
 
 
 async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -> None:
-    with Cluster(tmp_path, REAL_STEPS) as rig:
-        songs = {f"song-{number:03d}": song for number, song in enumerate(make_songs(rig.songs, scaled(_SONGS, 4)))}
-        kills = plan(scaled(_KILLS, 2), rig.slots)
-        show(f"{len(songs)} songs, {len(kills)} kills", kills)
-        await rig.start_all()
-        rig.say("the workers are ready")
-        async with sending(rig.bootstrap) as sender:
-            await _index(rig, sender)
-            rig.say(f"{_CLIPS} clips are indexed")
-            watch, places = Outcomes(songs), _Places(songs)
+    with Cluster(tmp_path, REAL_STEPS) as cluster:
+        songs = {f"song-{number:03d}": song for number, song in enumerate(make_songs(cluster.songs, scaled(_SONGS, 4)))}
+        kills = plan(scaled(_KILLS, 2), cluster.slots)
+        print_schedule(f"{len(songs)} songs, {len(kills)} kills", kills)
+        await cluster.start_all()
+        cluster.log_event("the workers are ready")
+        async with sending(cluster.bootstrap) as sender:
+            await _index(cluster, sender)
+            cluster.log_event(f"{_CLIPS} clips are indexed")
+            watch, partition_of_request = Outcomes(songs), _PartitionOfRequest(songs)
             async with (
-                watching_owners(rig, name_of(SongAccepted)) as owners,
-                watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch),
-                tended(rig) as fallen,
+                watching_owners(cluster, name_of(SongAccepted)) as owners,
+                watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+                restarting_crashed(cluster) as crashed,
             ):
-                await sender.send_all(_submissions(rig, songs))
-                rig.say(f"{len(songs)} songs are submitted")
-                killer = Killer(rig, owners, watch, places)
+                await sender.send_all(_submissions(cluster, songs))
+                cluster.log_event(f"{len(songs)} songs are submitted")
+                killer = Killer(cluster, owners, watch, partition_of_request)
                 await killer.carry_out(kills, len(songs))
-                await watch.until(watch.all_ended, QUIET_S)
-                rig.say(f"{len(watch.ended)} songs have their outcome")
-        progress = await read_all(rig.bootstrap, name_of(Progress))
-        ended = await read_all(rig.bootstrap, name_of(RequestEnded))
-        events = [await read_all(rig.bootstrap, name_of(payload)) for payload in _WAY]
-        _show_figures(killer, progress, events, places, fallen)
-        rig.say("the verdict:")
-        _judge(list(songs), ended, events, rig.data / "output")
+                await watch.until(watch.all_ended, IDLE_TIMEOUT_S)
+                cluster.log_event(f"{len(watch.ended)} songs have their outcome")
+        progress = await read_all(cluster.bootstrap, name_of(Progress))
+        ended = await read_all(cluster.bootstrap, name_of(RequestEnded))
+        events = [await read_all(cluster.bootstrap, name_of(payload)) for payload in _EVENTS_IN_ORDER]
+        _show_figures(killer, progress, events, partition_of_request, crashed)
+        cluster.log_event("results:")
+        _check(list(songs), ended, events, cluster.data / "output")
 
 
-class _Places(dict[str, int]):
-    """By request: the partition of all its events, since the sha256 is the key of them all. Clips have none."""
+class _PartitionOfRequest(dict[str, int]):
+    """The partition of all events of each request, whose key is the song's sha256; -1 for clips."""
 
     def __init__(self, songs: dict[str, Song]) -> None:
         super().__init__({request_id: partition_of(song.sha256) for request_id, song in songs.items()})
@@ -85,20 +85,20 @@ class _Places(dict[str, int]):
         return self.get(request_id, -1)
 
 
-async def _index(rig: Cluster, sender: Sender) -> None:
+async def _index(cluster: Cluster, sender: Sender) -> None:
     clips = sorted((DEMO / "clips").glob("*.mp4"))[:_CLIPS]
     requests = [
         MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
     ]
     watch = Outcomes(str(request.request_id) for request in requests)
-    async with watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, watch):
+    async with watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch):
         await sender.send_all([submission(request, request.clip) for request in requests])
-        assert await watch.until(watch.all_ended, _INDEXED_WITHIN_S), f"the library was not indexed: {rig.logs}"
+        assert await watch.until(watch.all_ended, _INDEX_TIMEOUT_S), f"the library was not indexed: {cluster.logs}"
 
 
-def _submissions(rig: Cluster, songs: dict[str, Song]) -> list[Message]:
-    """Every other song lies in the media store already; the rest is fetched from its path."""
-    store = MediaStore(rig.data / "media")
+def _submissions(cluster: Cluster, songs: dict[str, Song]) -> list[Message]:
+    """Return the submissions; every other song is in the media store already, the others are read from their path."""
+    store = MediaStore(cluster.data / "media")
     sent = []
     for number, (request_id, song) in enumerate(songs.items()):
         stored = store.add(song.path, "audio") if number % 2 else None
@@ -110,20 +110,28 @@ def _submissions(rig: Cluster, songs: dict[str, Song]) -> list[Message]:
 
 
 def _show_figures(
-    killer: Killer, progress: list[Seen], events: list[list[Seen]], places: _Places, fallen: list[int]
+    killer: Killer,
+    progress: list[TopicRecord],
+    events: list[list[TopicRecord]],
+    partition_of_request: _PartitionOfRequest,
+    crashed: list[int],
 ) -> None:
-    resumed = [moments for struck in killer.struck if (moments := resumed_after(struck, progress, places))]
+    resumed = [
+        delays_s
+        for completed in killer.completed
+        if (delays_s := resumed_after(completed, progress, partition_of_request))
+    ]
     at_most("songs_resume", map(min, resumed), 30.0)
     at_most("songs_resume_slowest_partition", map(max, resumed), 30.0)
-    print(f"  repeated events, each with the id it had: {[repeats(records) for records in events]}")
-    figure("songs_workers_ended_by_themselves", len(fallen), "0", met=not fallen)
+    print(f"  repeated events, each with its original id: {[repeats(records) for records in events]}")
+    figure("songs_workers_ended_by_themselves", len(crashed), "0", met=not crashed)
 
 
-def _judge(request_ids: list[str], ended: list[Seen], events: list[list[Seen]], output: Path) -> None:
+def _check(request_ids: list[str], ended: list[TopicRecord], events: list[list[TopicRecord]], output: Path) -> None:
     lost = wrong_outcomes(ended, request_ids)
     doubled = [request_id for records in events for request_id in not_once(records, request_ids)]
-    changed = [request_id for records in events for request_id in changed_words(records)]
-    disordered = [place for pair in pairwise(events) for place in out_of_order(*pair)]
+    changed = [request_id for records in events for request_id in changed_values(records)]
+    disordered = [partition for pair in pairwise(events) for partition in out_of_order(*pair)]
     files = wrong_files(events[-1], output)
     count_is("songs_without_one_good_outcome", lost, 0)
     count_is("songs_without_exactly_one_event_id", doubled, 0)

@@ -1,4 +1,4 @@
-"""What a test asks of a real worker: its page, and songs and clips on their way."""
+"""Call a real worker's HTTP API, and submit songs and clips to it."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from streams.client import Client
 from tests.chaos.cluster import Cluster
 from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, watching
 
-_SEEN_WITHIN_S = 30.0
-_QUIET_S = 120.0
+_WAIT_TIMEOUT_S = 30.0
+_IDLE_TIMEOUT_S = 120.0
 
 
-def ask(rig: Cluster, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
-    """What the worker's page says: the status and the answer; status 0 where there is no page yet."""
+def call_api(cluster: Cluster, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+    """Return the status and the JSON of an HTTP call to the worker; status 0 while there is no server."""
     try:
-        address = json.loads((rig.data / "run" / "worker-0.json").read_text())
-        token = (rig.data / "run" / "token").read_text()
+        address = json.loads((cluster.data / "run" / "worker-0.json").read_text())
+        token = (cluster.data / "run" / "token").read_text()
     except OSError:
         return 0, {}
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
@@ -42,17 +42,17 @@ def ask(rig: Cluster, path: str, body: dict[str, Any] | None = None) -> tuple[in
         return 0, {}
 
 
-async def seen(what: Callable[[], bool]) -> None:
-    """Return when it is so."""
-    deadline = time.monotonic() + _SEEN_WITHIN_S
-    while not await asyncio.to_thread(what):
-        assert time.monotonic() < deadline, "it did not come"
+async def wait_until(condition: Callable[[], bool]) -> None:
+    """Return when the condition is true; it is checked every 0.1 s for at most 30 s."""
+    deadline = time.monotonic() + _WAIT_TIMEOUT_S
+    while not await asyncio.to_thread(condition):
+        assert time.monotonic() < deadline, f"not the case within {_WAIT_TIMEOUT_S:.0f} s"
         await asyncio.sleep(0.1)
 
 
 @asynccontextmanager
-async def submitted(rig: Cluster, clips: Sequence[Path], song: Path | None = None) -> AsyncIterator[Outcomes]:
-    """Clips and a song on their way; at the end of the context all of them are done."""
+async def submitted(cluster: Cluster, clips: Sequence[Path], song: Path | None = None) -> AsyncIterator[Outcomes]:
+    """Submit clips and a song; at the end of the context, wait until all of them are done."""
     events: list[MoveSubmitted | SongSubmitted] = [
         MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=uuid.uuid4().hex) for clip in clips
     ]
@@ -60,10 +60,10 @@ async def submitted(rig: Cluster, clips: Sequence[Path], song: Path | None = Non
         options = Options(duration="30s")
         events.append(SongSubmitted(source=Source(path=str(song)), request_id=uuid.uuid4().hex, options=options))
     outcomes = Outcomes(str(event.request_id) for event in events)
-    async with Client(rig.bootstrap) as client, watching(rig.bootstrap, PROGRESS_AND_OUTCOMES, outcomes):
+    async with Client(cluster.bootstrap) as client, watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, outcomes):
         for event in events:
             await client.submit(event)
         yield outcomes
-        assert await outcomes.until(outcomes.all_ended, _QUIET_S), f"{outcomes.ended} of {len(events)} ended"
-        failed = [word.said for word in outcomes.seen if word.said.get("outcome") == "failed"]
+        assert await outcomes.until(outcomes.all_ended, _IDLE_TIMEOUT_S), f"{outcomes.ended} of {len(events)} ended"
+        failed = [record.payload for record in outcomes.records if record.payload.get("outcome") == "failed"]
         assert not failed

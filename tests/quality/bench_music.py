@@ -1,57 +1,40 @@
-"""What analysing a song costs: warm, in a new process, and for twenty minutes of music, beside librosa.
+"""Measure the analysis of a song: warm, in a new process, and of twenty minutes of music, beside librosa.
 
-python tests/quality/bench_music.py
+python -m tests.quality.bench_music
 
-CPU seconds, not wall: other work on the machine does not change them much. Exits with 0 when every goal is met.
+CPU seconds, not wall time: other work on the machine changes them little. Exits with 0 when every goal is met.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from tests.quality.costs import Cost, median_cpu_s, process_cost
+from tests.quality.report import Goal, figure
 
-SONG_S, REPEATS, TURNS, NEW_TURNS = 240.0, 5, 5, 3
-GOALS = {  # figure: goal, whether more is better
-    "audio_seconds_per_cpu_second": (120.0, True),
-    "new_process_cpu_s": (1.5, False),
-    "peak_rss_mb": (300.0, False),
-    "peak_rss_20_min_mb": (600.0, False),
+SONG_S, REPEATS, PROCESS_RUNS = 240.0, 5, 3
+GOALS = {
+    "audio_seconds_per_cpu_second": Goal(120.0, at_least=True),
+    "new_process_cpu_s": Goal(1.5),
+    "peak_rss_mb": Goal(300.0),
+    "peak_rss_20_min_mb": Goal(600.0),
 }
 OURS = "import sys, pathlib; from agents.audio_analysis.analysis import analyze; analyze(pathlib.Path(sys.argv[1]))"
 LIBROSA = "import sys, librosa; y, sr = librosa.load(sys.argv[1]); librosa.beat.beat_track(y=y, sr=sr)"
 
 
-@dataclass(frozen=True)
-class Cost:
-    cpu_s: float
-    rss_mb: float = 0.0  # 0 where it is not known
-
-
-def new_process(arguments: list[str]) -> Cost:
-    """User and system seconds and the peak memory of a Python that runs them.
-
-    Its peak counts from before it replaces this process's image: this one must still be small.
-    """
-    process = subprocess.Popen([sys.executable, *arguments], cwd=ROOT, stderr=subprocess.DEVNULL)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"{arguments[:2]} ended with {process.returncode}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+def new_process(*arguments: str) -> Cost:
+    """Return the cost of a new Python process."""
+    return process_cost([sys.executable, *arguments], stderr=subprocess.DEVNULL)
 
 
 def make_songs(folder: Path) -> None:
-    """Four minutes of stereo, and the same five times over."""
+    """Write four minutes of stereo, and the same five times in sequence."""
     from data.generators.music.arrangement import SongSpec, compose_song
     from data.generators.music.encoding import write_mp3
     from data.generators.music.mixing import mix
@@ -65,23 +48,23 @@ def make_songs(folder: Path) -> None:
 
 
 def repeat(source: Path, target: Path, times: int) -> None:
-    """The same packets again and again, with times that go on."""
+    """Write the packets `times` times in sequence, with increasing timestamps."""
     import av
 
     with av.open(str(target), "w", format="mp3") as writer:
         stream = None
-        for turn in range(times):
+        for number in range(times):
             with av.open(str(source)) as reader:
                 stream = stream or writer.add_stream_from_template(reader.streams.audio[0])
                 for packet in reader.demux(reader.streams.audio[0]):
-                    _carry_over(packet, stream, turn)
+                    _shift(packet, stream, number)
                     if packet.size:
                         writer.mux(packet)
 
 
-def _carry_over(packet: Any, stream: Any, turn: int) -> None:
+def _shift(packet: Any, stream: Any, number: int) -> None:
     if packet.pts is not None:
-        packet.pts += round(turn * SONG_S / packet.time_base)
+        packet.pts += round(number * SONG_S / packet.time_base)
         packet.dts = packet.pts
     packet.stream = stream
 
@@ -104,43 +87,24 @@ def librosa_warm(song: Path) -> Callable[[], object]:
     return work
 
 
-def warm_cpu_s(work: Callable[[], object]) -> float:
-    """The median of some turns after a first one."""
-    work()
-    spent = []
-    for _ in range(TURNS):
-        begun = time.process_time()
-        work()
-        spent.append(time.process_time() - begun)
-    return sorted(spent)[TURNS // 2]
-
-
-def show(name: str, cost: Cost, audio_s: float = SONG_S) -> None:
+def print_row(name: str, cost: Cost, audio_s: float = SONG_S) -> None:
     memory = f"{cost.rss_mb:.0f}" if cost.rss_mb else ""
     print(f"{name:<58}{cost.cpu_s:>8.2f}{audio_s / cost.cpu_s:>11.0f}{memory:>8}", flush=True)
 
 
-def figure(name: str, value: float) -> bool:
-    """One line a figure; whether its goal is met."""
-    goal, more = GOALS[name]
-    met = value >= goal if more else value <= goal
-    print(f"figure {name} = {value:.2f} (goal {'>=' if more else '<='} {goal:g}) {'met' if met else 'missed'}")
-    return met
-
-
 def measure(folder: Path) -> dict[str, float]:
-    """Print the table; the figures. New processes first, while this one is small."""
+    """Print the table and return the figures; new processes run first, while this one is small."""
     song, twenty = folder / "song.mp3", folder / "twenty.mp3"
     print(f"{f'{SONG_S:.0f} s of stereo mp3':<58}   CPU s  audio s/s  RSS MB")
-    turns = (new_process(["-c", OURS, str(song)]) for _ in range(NEW_TURNS))
-    fresh = sorted(turns, key=lambda cost: cost.cpu_s)[NEW_TURNS // 2]
-    show("new process: analyze", fresh)
-    show("new process: librosa.load, beat_track", new_process(["-c", LIBROSA, str(song)]))
-    long = new_process(["-c", OURS, str(twenty)])
-    show("new process: analyze, 20 minutes", long, REPEATS * SONG_S)
-    ours = warm_cpu_s(analyze_warm(song))
-    show("warm: analyze", Cost(ours))
-    show("warm: librosa.load, beat_track, chroma_stft, mfcc", Cost(warm_cpu_s(librosa_warm(song))))
+    runs = (new_process("-c", OURS, str(song)) for _ in range(PROCESS_RUNS))
+    fresh = sorted(runs, key=lambda cost: cost.cpu_s)[PROCESS_RUNS // 2]
+    print_row("new process: analyze", fresh)
+    print_row("new process: librosa.load, beat_track", new_process("-c", LIBROSA, str(song)))
+    long = new_process("-c", OURS, str(twenty))
+    print_row("new process: analyze, 20 minutes", long, REPEATS * SONG_S)
+    ours, _ = median_cpu_s(analyze_warm(song))
+    print_row("warm: analyze", Cost(ours))
+    print_row("warm: librosa.load, beat_track, chroma_stft, mfcc", Cost(median_cpu_s(librosa_warm(song))[0]))
     return dict(zip(GOALS, (SONG_S / ours, fresh.cpu_s, fresh.rss_mb, long.rss_mb), strict=True))
 
 
@@ -150,8 +114,8 @@ def main() -> int:
         return 0
     with tempfile.TemporaryDirectory() as folder:
         print("making the songs", file=sys.stderr, flush=True)
-        new_process([__file__, "--make", folder])
-        met = [figure(name, value) for name, value in measure(Path(folder)).items()]
+        new_process("-m", "tests.quality.bench_music", "--make", folder)
+        met = [figure(name, value, GOALS[name]) for name, value in measure(Path(folder)).items()]
     return 0 if all(met) else 1
 
 

@@ -1,47 +1,36 @@
-"""Our render against FFmpeg re-encoding the same plan through a filter graph: CPU seconds of whole processes.
+"""Compare our rendering with FFmpeg re-encoding the same plan by a filter graph: CPU seconds of whole processes.
 
-Usage: python tests/quality/bench_render.py [--seconds 200] [--quality fast]
-Mezzanines and the song's AAC are in the cache, as they are from a clip's and a song's second use on.
+python -m tests.quality.bench_render [--seconds 200] [--quality fast]
+
+Mezzanines and the song's AAC are in the cache, as for every use of a clip and a song but the first.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import resource
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, Literal
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT))
-
-from agents.media.render_quality import PROFILES  # noqa: E402
-from agents.step import Tools  # noqa: E402
-from schemas.base import MediaFacts, MediaRef, Options  # noqa: E402
-from schemas.sequence_planned import Plan, Segment, SequencePlanned  # noqa: E402
+from agents.media.render_quality import PROFILES
+from agents.step import Tools
+from schemas.base import MediaFacts, MediaRef, Options
+from schemas.sequence_planned import Plan, Segment, SequencePlanned
+from tests.quality.costs import Cost, process_cost
+from tests.quality.report import figure
 
 GOAL = 150.0
 CLIP_SECONDS, CLIPS, SEGMENT_BEATS = 10.0, 4, 16
 SONG_BPM, CLIP_BPM = 129.2, (118.0, 125.0, 131.0, 138.0)
 
 
-@dataclass(frozen=True)
-class Cost:
-    cpu_s: float
-    wall_s: float
-    rss_mb: float
-
-
 class ShaFolder:
-    """A media store: files named by their content."""
+    """A media store whose files are named by their SHA-256."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -65,7 +54,7 @@ def tools_in(root: Path) -> Tools:
 
 
 def make_clip(path: Path, seed: int) -> Path:
-    """Ten seconds of moving texture and grain at 720p, 30 fps: as hard to encode as a filmed room."""
+    """Write ten seconds of moving texture and grain at 720p, 30 fps, about as hard to encode as a filmed video."""
     import av
     import cv2
     import numpy as np
@@ -87,7 +76,7 @@ def make_clip(path: Path, seed: int) -> Path:
 
 
 def make_song(path: Path, seconds: float) -> Path:
-    """A 16-bit stereo wav with a beat and a tune."""
+    """Write a 16-bit stereo wav with a beat and a melody."""
     import wave
 
     import numpy as np
@@ -102,7 +91,7 @@ def make_song(path: Path, seconds: float) -> Path:
 
 
 def make_event(root: Path, seconds: float, quality: Any) -> SequencePlanned:
-    """A plan of segments of sixteen beats over four clips."""
+    """Return a plan of segments of sixteen beats from four clips."""
     store = ShaFolder(root / "media")
     refs = [store.add(make_clip(root / f"clip{n}.mp4", n), "video") for n in range(CLIPS)]
     beats = {
@@ -119,14 +108,16 @@ def make_event(root: Path, seconds: float, quality: Any) -> SequencePlanned:
 
 def make_segment(number: int, sha: str, beats: Sequence[float]) -> Segment:
     first = number % (len(beats) - SEGMENT_BEATS)
-    danced = tuple(beats[first : first + SEGMENT_BEATS + 1])
-    sung = tuple(0.5 + (number * SEGMENT_BEATS + i) * 60 / SONG_BPM for i in range(SEGMENT_BEATS + 1))
-    stretch = (sung[-1] - sung[0]) / (danced[-1] - danced[0])
-    return Segment(move="m", clip=sha[:8], clip_sha256=sha, song_beats=sung, clip_beats=danced, stretch=stretch)
+    clip_beats = tuple(beats[first : first + SEGMENT_BEATS + 1])
+    song_beats = tuple(0.5 + (number * SEGMENT_BEATS + i) * 60 / SONG_BPM for i in range(SEGMENT_BEATS + 1))
+    stretch = (song_beats[-1] - song_beats[0]) / (clip_beats[-1] - clip_beats[0])
+    return Segment(
+        move="m", clip=sha[:8], clip_sha256=sha, song_beats=song_beats, clip_beats=clip_beats, stretch=stretch
+    )
 
 
 def filter_graph(event: SequencePlanned, store: ShaFolder, target: Path) -> list[str]:
-    """The command that re-encodes the plan: trim, stretch, scale, pad, join, with the mode's bit rates."""
+    """Return the command that re-encodes the plan: trim, stretch, scale, pad, join, with the mode's bit rates."""
     import ffmpeg
 
     plan, profile = event.plan, PROFILES[event.options.quality]
@@ -155,15 +146,6 @@ def filter_graph(event: SequencePlanned, store: ShaFolder, target: Path) -> list
     return command
 
 
-def cost_of(command: Sequence[str]) -> Cost:
-    """Run a command; user and system seconds of it and its children, and the peak memory of all run so far."""
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run(command, check=True, cwd=ROOT)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, time.perf_counter() - start, after.ru_maxrss / 1024)
-
-
 def median_cost(run: Callable[[], Cost], rounds: int) -> Cost:
     return sorted((run() for _ in range(rounds)), key=lambda cost: cost.cpu_s)[rounds // 2]
 
@@ -177,27 +159,27 @@ def render_in(root: Path) -> None:
     render(rendering_input(event, tools), tools)
 
 
-def show(name: str, cost: Cost) -> None:
+def print_row(name: str, cost: Cost) -> None:
     print(f"{name:<34} {cost.cpu_s:>8.2f} {cost.wall_s:>8.2f} {cost.rss_mb:>8.0f}", flush=True)
 
 
 def compare(root: Path, seconds: float, quality: str) -> None:
     event = make_event(root, seconds, quality)
     (root / "event.json").write_text(event.model_dump_json())
-    ours = [sys.executable, str(Path(__file__).resolve()), "--render", str(root)]
-    first = cost_of(ours)
+    ours = [sys.executable, "-m", "tests.quality.bench_render", "--render", str(root)]
+    first = process_cost(ours)
     print(f"{event.plan.end_s - event.plan.start_s:.1f} s, {len(event.plan.segments)} segments, {quality}")
     print(f"{'whole process':<34} {'CPU s':>8} {'wall s':>8} {'RSS MB':>8}")
-    show("ours, nothing cached", first)
-    cached = median_cost(lambda: cost_of(ours), 5)
-    show("ours, cached (median of 5)", cached)
+    print_row("ours, nothing cached", first)
+    cached = median_cost(lambda: process_cost(ours), 5)
+    print_row("ours, cached (median of 5)", cached)
     if shutil.which("ffmpeg") is None:
         print("no ffmpeg on PATH: the filter graph is not measured")
         return
-    theirs = cost_of(filter_graph(event, ShaFolder(root / "media"), root / "theirs.mp4"))
-    show("ffmpeg filter graph, x264 veryfast", theirs)
+    theirs = process_cost(filter_graph(event, ShaFolder(root / "media"), root / "theirs.mp4"))
+    print_row("ffmpeg filter graph, x264 veryfast", theirs)
     ratio = theirs.cpu_s / cached.cpu_s
-    print(f"figure render_cpu_ratio = {ratio:.0f} (goal {GOAL:.0f}) {'met' if ratio >= GOAL else 'missed'}")
+    figure("render_cpu_ratio", ratio, f"{GOAL:.0f}", met=ratio >= GOAL, digits=0)
 
 
 def main() -> None:

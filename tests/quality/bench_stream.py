@@ -1,8 +1,8 @@
-"""What an event costs on its way through four steps of trivial work, on a real local Kafka.
+"""Measure the cost of an event through four steps of trivial work, on a real local Kafka.
 
-A plain aiokafka loop, Faust as it comes, and ours with all its guarantees, side by side, each in a process of its own.
+A plain aiokafka loop, Faust with its defaults, and our worker with all its guarantees, each in its own process.
 
-python tests/quality/bench_stream.py [--events N] [--rounds N]
+python -m tests.quality.bench_stream [--events N] [--rounds N]
 """
 
 from __future__ import annotations
@@ -25,25 +25,24 @@ from typing import Any
 
 import psutil
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
-
-from agents.step import Step, Tools  # noqa: E402
-from infra.kafka_jars import ensure_jars  # noqa: E402
-from infra.local_kafka import LocalKafka, find_java, installed_warm_up  # noqa: E402
-from infra.settings import load_settings  # noqa: E402
-from schemas.base import Model, RequestId  # noqa: E402
-from schemas.request_ended import Ending  # noqa: E402
-from streams import topics  # noqa: E402
-from streams.stage.runners import AnyStep, Done, Report  # noqa: E402
-from streams.topics import PARTITIONS, Topic, TopicSpec  # noqa: E402
-from streams.worker.create_topics import ensure_topics  # noqa: E402
+from agents.step import Step, Tools
+from infra.kafka_jars import ensure_jars
+from infra.local_kafka import LocalKafka, find_java, installed_warm_up
+from infra.settings import load_settings
+from schemas.base import Model, RequestId
+from schemas.request_ended import Ending
+from streams import topics
+from streams.stage.runners import AnyStep, CompletedWork, Report
+from streams.topics import PARTITIONS, Topic, TopicSpec
+from streams.worker.create_topics import ensure_topics
+from tests.quality.paths import PROJECT
+from tests.quality.report import figure
 
 HOPS = 4
 RATE_GOAL = 1.5
 CPU_GOAL = 0.6
-WARM_UP = 500
-GIVE_UP_S = 120.0
+WARM_UP_EVENTS = 500
+TIMEOUT_S = 120.0
 VARIANTS = ("plain", "faust", "ours")
 
 
@@ -56,23 +55,23 @@ class Hop(Model):
 
 
 class Hop0(Hop):
-    """What goes in."""
+    """The input."""
 
 
 class Hop1(Hop):
-    """After the first step."""
+    """The result of the first step."""
 
 
 class Hop2(Hop):
-    """After the second step."""
+    """The result of the second step."""
 
 
 class Hop3(Hop):
-    """After the third step."""
+    """The result of the third step."""
 
 
 class Hop4(Hop):
-    """What comes out."""
+    """The output."""
 
 
 EVENTS: tuple[type[Hop], ...] = (Hop0, Hop1, Hop2, Hop3, Hop4)
@@ -80,26 +79,29 @@ EVENTS: tuple[type[Hop], ...] = (Hop0, Hop1, Hop2, Hop3, Hop4)
 
 @dataclass(frozen=True)
 class Cost:
-    """Of a run: events a second through all steps, and CPU microseconds an event."""
+    """The throughput of a run in events per second, and its CPU microseconds per event."""
 
     rate: float
     cpu_us: float
 
+    def __str__(self) -> str:
+        return f"{self.rate:8.0f} events/s {self.cpu_us:8.0f} us CPU per event"
+
 
 def names(variant: str) -> list[str]:
-    """The topics of a variant, in the order of the way."""
+    """Return the topics of a variant, from input to output."""
     if variant == "ours":
         return [topics.topic_of(event).full_name for event in EVENTS]
     return [f"{variant}-{number}" for number in range(HOPS + 1)]
 
 
-def put_to_use() -> None:
-    """Make the hops topics of ours."""
+def register_topics() -> None:
+    """Add the topics of the hops to those of the project."""
     topics.TOPICS = (*topics.TOPICS, *(Topic(event.__name__.lower(), event) for event in EVENTS))
 
 
 async def plain(bootstrap: str) -> None:
-    """Four loops of an aiokafka consumer and producer, a batch at a time."""
+    """Run four loops of an aiokafka consumer and producer, one batch at a time."""
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
@@ -125,17 +127,16 @@ async def plain(bootstrap: str) -> None:
                 await asyncio.gather(*sent)
                 await consumer.commit()
 
-    way = names("plain")
-    await asyncio.gather(*(step(source, sink) for source, sink in pairwise(way)))
+    await asyncio.gather(*(step(source, sink) for source, sink in pairwise(names("plain"))))
 
 
 def trivial(event: dict[str, Any]) -> dict[str, Any]:
-    """The work."""
+    """Return the event with its number increased: the work of a step."""
     return event | {"number": event["number"] + 1}
 
 
-def as_it_comes(bootstrap: str, folder: Path) -> None:
-    """Four Faust agents with JSON values, its worker with its defaults."""
+def plain_faust(bootstrap: str, folder: Path) -> None:
+    """Run four Faust agents with JSON values in Faust's worker with its defaults."""
     import faust
 
     app = faust.App("bench-faust", broker=f"kafka://{bootstrap}", datadir=folder, topic_partitions=PARTITIONS)
@@ -155,40 +156,40 @@ def as_it_comes(bootstrap: str, folder: Path) -> None:
     class Ready(faust.Worker):
         async def on_startup_finished(self) -> None:
             await super().on_startup_finished()
-            await said_ready()
+            print_ready()
 
     Ready(app, loglevel="warning").execute_from_commandline()
 
 
-async def said_ready() -> None:
-    """What a process says when it can be measured."""
+def print_ready() -> None:
+    """Report that this process can be measured."""
     print("ready", file=sys.__stdout__, flush=True)
 
 
 async def ours(bootstrap: str, folder: Path) -> None:
-    """A worker as it is, with four steps that do trivial work at once."""
+    """Run our worker with four steps whose trivial work runs inline."""
     from infra.logs import set_up_logs
     from streams.worker.build import build_worker
 
     os.environ["BACHATA_DATA_DIR"] = str(folder)
     set_up_logs()
-    put_to_use()
+    register_topics()
     steps = [_step(number) for number in range(HOPS)]
-    worker = build_worker(load_settings(), bootstrap, steps, runners={"thread": _at_once})
-    announce = worker._announce
+    worker = build_worker(load_settings(), bootstrap, steps, runners={"thread": _run_inline})
+    publish_address = worker._publish_address
 
-    async def announce_and_say() -> None:
-        await announce()
-        await said_ready()
+    async def publish_and_report() -> None:
+        await publish_address()
+        print_ready()
 
-    worker._announce = announce_and_say  # type: ignore[method-assign]
+    worker._publish_address = publish_and_report  # type: ignore[method-assign]
     await worker.run()
 
 
-async def _at_once(step: AnyStep, work_input: Model, report: Report) -> Done:
+async def _run_inline(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
     del report
     done = step.work(work_input, None)  # type: ignore[arg-type] # the steps measured here use no tools
-    return Done(done.model_dump_json(), 0.0, 0)
+    return CompletedWork(done.model_dump_json(), 0.0, 0)
 
 
 def _step(number: int) -> AnyStep:
@@ -216,10 +217,11 @@ def _step(number: int) -> AnyStep:
 
 @contextmanager
 def running(variant: str, bootstrap: str, folder: Path) -> Iterator[psutil.Process]:
-    """A variant's process, ready."""
-    command = [sys.executable, __file__, "--variant", variant, "--bootstrap", bootstrap, "--folder", str(folder)]
+    """Start a variant's process, wait until it is ready, and stop it at the end of the context."""
+    program = [sys.executable, "-m", "tests.quality.bench_stream"]
+    command = [*program, "--variant", variant, "--bootstrap", bootstrap, "--folder", str(folder)]
     log = folder / f"{variant}.log"
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log.open("w")) as process:
+    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=log.open("w")) as process:
         try:
             _wait_until_ready(process, HOPS if variant == "plain" else 1, log)
             yield psutil.Process(process.pid)
@@ -236,11 +238,14 @@ def _wait_until_ready(process: subprocess.Popen[bytes], times: int, log: Path) -
     while times and (line := process.stdout.readline()):
         times -= line == b"ready\n"
     if times:
-        raise SystemExit(f"it did not start:\n{log.read_text()[-2000:]}")
+        raise SystemExit(f"the variant did not start:\n{log.read_text()[-2000:]}")
 
 
-async def through(bootstrap: str, variant: str, events: int, mark: str) -> float:
-    """Send events in and wait until all came out; the seconds that took."""
+async def send_through(bootstrap: str, variant: str, events: int, prefix: str) -> float:
+    """Send events and wait until the last step has published all of them; return the seconds.
+
+    Raises: `SystemExit` after 120 s.
+    """
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
     first, last = names(variant)[0], names(variant)[-1]
@@ -249,67 +254,67 @@ async def through(bootstrap: str, variant: str, events: int, mark: str) -> float
     await asyncio.gather(consumer.start(), producer.start())
     consumer.assign([TopicPartition(last, number) for number in range(PARTITIONS)])
     await consumer.seek_to_end()
-    begun = monotonic()
+    start = monotonic()
     for number in range(events):
-        name = f"{mark}-{number}"
+        name = f"{prefix}-{number}"
         event = Hop0(request_id=name, title=name, number=0)
         await producer.send(first, event.model_dump_json().encode(), key=name.encode())
     await producer.flush()
-    waiting = {f"{mark}-{number}" for number in range(events)}
-    while waiting:
-        if monotonic() - begun > GIVE_UP_S:
-            raise SystemExit(f"{variant}: {len(waiting)} events did not come out")
+    missing = {f"{prefix}-{number}" for number in range(events)}
+    while missing:
+        if monotonic() - start > TIMEOUT_S:
+            raise SystemExit(f"{variant}: {len(missing)} events are missing after {TIMEOUT_S:.0f} s")
         for batch in (await consumer.getmany(timeout_ms=1000)).values():
-            waiting -= {json.loads(message.value)["request_id"] for message in batch}
-    taken = monotonic() - begun
+            missing -= {json.loads(message.value)["request_id"] for message in batch}
+    duration_s = monotonic() - start
     await asyncio.gather(consumer.stop(), producer.stop())
-    return taken
+    return duration_s
 
 
-def measured(bootstrap: str, variant: str, events: int, mark: str, folder: Path) -> Cost:
-    """A variant's cost over `events`, warm."""
+def measure(bootstrap: str, variant: str, events: int, prefix: str, folder: Path) -> Cost:
+    """Return a variant's cost over `events` events after a warm-up."""
     with running(variant, bootstrap, folder) as process:
-        asyncio.run(through(bootstrap, variant, WARM_UP, f"{mark}-warm"))
+        asyncio.run(send_through(bootstrap, variant, WARM_UP_EVENTS, f"{prefix}-warm"))
         sleep(2)
         before = process.cpu_times()
-        taken = asyncio.run(through(bootstrap, variant, events, mark))
+        duration_s = asyncio.run(send_through(bootstrap, variant, events, prefix))
         after = process.cpu_times()
     used = after.user + after.system - before.user - before.system
-    return Cost(events / taken, used / events * 1e6)
+    return Cost(events / duration_s, used / events * 1e6)
 
 
 def compare(events: int, rounds: int) -> None:
     """Print the table and the figures."""
-    with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
-        class_path = ensure_jars(load_settings().user_cache_dir, print)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        class_path = ensure_jars(load_settings().cache_dir, print)
         kafka = LocalKafka(folder / "kafka", class_path, find_java(), installed_warm_up(class_path))
         bootstrap = kafka.start()
         try:
-            put_to_use()
-            wanted = [TopicSpec(name, PARTITIONS, {}) for variant in VARIANTS[:2] for name in names(variant)]
-            asyncio.run(ensure_topics(bootstrap, [*wanted, *topics.specs()]))
+            register_topics()
+            plain_topics = [TopicSpec(name, PARTITIONS, {}) for variant in VARIANTS[:2] for name in names(variant)]
+            asyncio.run(ensure_topics(bootstrap, [*plain_topics, *topics.specs()]))
             runs: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS}
             for number in range(rounds):
                 for variant in VARIANTS:
-                    cost = measured(bootstrap, variant, events, f"r{number}", folder)
+                    cost = measure(bootstrap, variant, events, f"r{number}", folder)
                     runs[variant].append(cost)
-                    print(f"{variant:6} {cost.rate:8.0f} events/s {cost.cpu_us:8.0f} us CPU an event", flush=True)
+                    print(f"{variant:6} {cost}", flush=True)
         finally:
             kafka.stop()
-    show(runs, events)
+    print_summary(runs, events)
 
 
-def show(runs: dict[str, list[Cost]], events: int) -> None:
-    """The table of medians, and the figures with their goals."""
-    middle = {name: _median(costs) for name, costs in runs.items()}
+def print_summary(runs: dict[str, list[Cost]], events: int) -> None:
+    """Print the table of medians and the figures."""
+    medians = {name: _median(costs) for name, costs in runs.items()}
     print(f"\n{events} events through {HOPS} steps, {PARTITIONS} partitions; load {os.getloadavg()[0]:.1f}")
-    for name, cost in middle.items():
-        print(f"{name:6} {cost.rate:8.0f} events/s {cost.cpu_us:8.0f} us CPU an event")
-    rate = middle["ours"].rate / middle["faust"].rate
-    cpu = middle["ours"].cpu_us / middle["faust"].cpu_us
-    print(f"figure stream_rate_ratio = {rate:.2f} (goal {RATE_GOAL}) {'met' if rate >= RATE_GOAL else 'missed'}")
-    print(f"figure stream_cpu_ratio = {cpu:.2f} (goal {CPU_GOAL}) {'met' if cpu <= CPU_GOAL else 'missed'}")
+    for name, cost in medians.items():
+        print(f"{name:6} {cost}")
+    rate = medians["ours"].rate / medians["faust"].rate
+    cpu = medians["ours"].cpu_us / medians["faust"].cpu_us
+    figure("stream_rate_ratio", rate, str(RATE_GOAL), met=rate >= RATE_GOAL)
+    figure("stream_cpu_ratio", cpu, str(CPU_GOAL), met=cpu <= CPU_GOAL)
 
 
 def _median(costs: list[Cost]) -> Cost:
@@ -317,22 +322,22 @@ def _median(costs: list[Cost]) -> Cost:
 
 
 def main() -> None:
-    """Compare, or be one of the variants."""
+    """Compare the variants, or run one of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
     parser.add_argument("--bootstrap", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.variant == "plain":
-        asyncio.run(plain(asked.bootstrap))
-    elif asked.variant == "faust":
-        as_it_comes(asked.bootstrap, asked.folder / "faust")
-    elif asked.variant == "ours":
-        asyncio.run(ours(asked.bootstrap, asked.folder / "ours"))
+    arguments = parser.parse_args()
+    if arguments.variant == "plain":
+        asyncio.run(plain(arguments.bootstrap))
+    elif arguments.variant == "faust":
+        plain_faust(arguments.bootstrap, arguments.folder / "faust")
+    elif arguments.variant == "ours":
+        asyncio.run(ours(arguments.bootstrap, arguments.folder / "ours"))
     else:
-        compare(asked.events, asked.rounds)
+        compare(arguments.events, arguments.rounds)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Are both dancers seen, who is who, where their joints are, and does the embedding find moves of the same kind?
+"""Measure detection, re-identification and joints of both dancers, and retrieval of similar moves by embedding.
 
-python tests/quality/quality_moves.py [FOLDER] [--clips N] [--sheet PNG] [--fit]
+python -m tests.quality.quality_moves [FOLDER] [--clips N] [--sheet PNG] [--fit]
 
-FOLDER: clips below folders named after their category; without it, the clips of BACHATA_SHARED or of `shared` beside
-the project. The demo clips are measured too. MediaPipe's own landmarker, asked for two poses, stands beside ours on
-every fifth frame. `--sheet`: where to draw frames to check by eye. `--fit`: measure the embedding's constants anew.
+FOLDER: clips below folders named after their category; without it, the clips of BACHATA_SHARED or of `shared` next to
+the project. The demo clips are measured too. MediaPipe's own landmarker, set to two poses, is compared with ours on
+every fifth frame. `--sheet`: where to draw frames to check by eye. `--fit`: compute the embedding's constants again.
 Exits with 0 when every goal is met.
 """
 
@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,50 +22,47 @@ from typing import Any
 import cv2
 import numpy as np
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))
+from agents.arrays import Floats
+from agents.media.sampled_frames import sample_frames
+from agents.move_indexing.dancers.dance import Dance, analyze_dance
+from agents.move_indexing.dancers.detection_cache import ClipDetections, detect_dancers
+from agents.move_indexing.dancers.detections import HIPS, midpoint
+from agents.move_indexing.dancers.reidentify import Pair
+from agents.move_indexing.dancers.tracks import RATE_HZ
+from agents.move_indexing.motion import embedding
+from agents.move_indexing.motion.embedding import embed
+from agents.move_indexing.move_pictures.skeleton import BONES
+from infra.settings import load_settings
+from schemas.faults import Poison
+from tests.quality.clip_audio import tempo_and_embedding
+from tests.quality.paths import DEMO, SHARED
+from tests.quality.report import Goal, figure
 
-from agents.arrays import Floats  # noqa: E402
-from agents.media.sampled_frames import sampled  # noqa: E402
-from agents.move_indexing.dancers.dance import Dance, analyze_dance  # noqa: E402
-from agents.move_indexing.dancers.detection_cache import ClipDetections, detect_dancers  # noqa: E402
-from agents.move_indexing.dancers.detections import HIPS, middle  # noqa: E402
-from agents.move_indexing.dancers.reidentify import Pair  # noqa: E402
-from agents.move_indexing.dancers.tracks import RATE_HZ  # noqa: E402
-from agents.move_indexing.motion import embedding  # noqa: E402
-from agents.move_indexing.motion.embedding import embed  # noqa: E402
-from agents.move_indexing.move_pictures.skeleton import BONES  # noqa: E402
-from infra.settings import load_settings  # noqa: E402
-from schemas.faults import Poison  # noqa: E402
-from tests.quality.clips import heard, said  # noqa: E402
-
-SHARED = Path(os.environ.get("BACHATA_SHARED") or ROOT.parent / "shared")
-DEMO = ROOT / "data" / "demo"
-BY_EYE = Path(__file__).with_name("who_is_who.json")
-GOALS = {  # figure: (goal, whether more is better)
-    "both_dancers": (0.75, True),
-    "front_dancer": (0.99, True),
-    "both_dancers_demo": (0.90, True),
-    "swapped_share": (0.01, False),
-    "joint_error_share_of_height": (0.03, False),
-    "one_nn": (0.40, True),
-    "map": (0.26, True),
+LABELLED_DANCERS = Path(__file__).with_name("labelled_dancers.json")
+GOALS = {
+    "both_dancers": Goal(0.75, at_least=True),
+    "front_dancer": Goal(0.99, at_least=True),
+    "both_dancers_demo": Goal(0.90, at_least=True),
+    "swapped_share": Goal(0.01),
+    "joint_error_share_of_height": Goal(0.03),
+    "one_nn": Goal(0.40, at_least=True),
+    "map": Goal(0.26, at_least=True),
 }
 SHUFFLES = 200
-EVERY = 5
-NEAR = 0.06  # of the picture's height, from the hips checked by eye
-TOLD = (0, 11, 12, 15, 16, 23, 24, 25, 26, 27, 28)  # MediaPipe's numbers of the joints that the demo set tells
+MEDIAPIPE_FRAME_STEP = 5
+MAX_HIP_DISTANCE = 0.06  # of the picture's height, between detected and labelled hips
+DEMO_LANDMARKS = (0, 11, 12, 15, 16, 23, 24, 25, 26, 27, 28)  # MediaPipe's numbers of the joints in joints.npz
 COLOURS = ((0, 200, 255), (255, 70, 40))
-TILE, A_CLIP, A_ROW = (195, 270), 6, 12
+TILE_SIZE, TILES_PER_CLIP, TILES_PER_ROW = (195, 270), 6, 12
 
 
 @dataclass(frozen=True)
 class Clip:
-    """A clip that was looked at and heard."""
+    """A clip with its detections and its audio analysis."""
 
     path: Path
     category: str
-    watched: ClipDetections
+    detections: ClipDetections
     dance: Dance
     tempo_bpm: float
     audio: tuple[float, ...] | None
@@ -75,24 +71,24 @@ class Clip:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path)
-    parser.add_argument("--clips", type=int, help="at most so many of each set")
+    parser.add_argument("--clips", type=int, help="maximum number of clips of each set")
     parser.add_argument("--sheet", type=Path, default=Path(tempfile.gettempdir()) / "bachata-moves.png")
     parser.add_argument("--fit", action="store_true")
     args = parser.parse_args()
     folder = args.folder or SHARED / "clips"
     real = list(_clips(sorted(folder.rglob("*.mp4"))[: args.clips]))
     if not real:
-        sys.exit(f"no clips below {folder}: name a folder of clips")
+        sys.exit(f"no clips below {folder}: give a folder with clips")
     if args.fit:
         return embedding_constants(real)
     demo = list(_clips(sorted((DEMO / "clips").glob("*.mp4"))[: args.clips]))
-    met = [*_dancers(real, demo), *_joints(demo), *_who_is_who(real), *_retrieval(real)]
+    met = [*_dancers(real, demo), *_joints(demo), *_reidentification(real), *_retrieval(real)]
     _draw_sheet(real, args.sheet)
     sys.exit(0 if all(met) else 1)
 
 
-def figure(name: str, value: float) -> bool:
-    return said(name, value, GOALS)
+def _figure(name: str, value: float) -> bool:
+    return figure(name, value, GOALS[name], digits=4)
 
 
 def _clips(paths: Sequence[Path]) -> Iterator[Clip]:
@@ -101,32 +97,32 @@ def _clips(paths: Sequence[Path]) -> Iterator[Clip]:
         try:
             yield _clip(path)
         except Poison as fault:
-            sys.exit(f"{path} is refused ({fault}): no figure would count it")
+            sys.exit(f"{path} is rejected ({fault}), so the figures would not include it: remove it")
 
 
 def _clip(path: Path) -> Clip:
-    seen = detect_dancers(path, "fast", load_settings().pose_model)
-    tempo, audio = heard(path)
-    return Clip(path, path.parent.name, seen, analyze_dance(seen.moments), tempo, audio)
+    detections = detect_dancers(path, "fast", load_settings().pose_model)
+    tempo, audio = tempo_and_embedding(path)
+    return Clip(path, path.parent.name, detections, analyze_dance(detections.frames), tempo, audio)
 
 
 def _dancers(real: Sequence[Clip], demo: Sequence[Clip]) -> Iterator[bool]:
-    """How often one and both are found, and known with short gaps filled; and what MediaPipe itself finds."""
+    """Measure how often one and both are detected, also with short gaps filled, and by MediaPipe itself."""
     print("clip                          frames   one   both   gaps filled   MediaPipe's two poses")
     for clips, demo_set in ((real, ""), (demo, "_demo")):
-        rows = np.array([_found(clip) for clip in clips])
+        rows = np.array([_detection_shares(clip) for clip in clips])
         if not len(rows):
             continue
         one, both, filled, theirs = (np.average(rows[:, i], weights=rows[:, 0]) for i in range(1, 5))
         print(f"{'all' + demo_set:28} {rows[:, 0].sum():7.0f} {one:6.3f} {both:6.3f} {filled:8.3f} {theirs:15.3f}")
-        yield figure(f"both_dancers{demo_set}", both)
+        yield _figure(f"both_dancers{demo_set}", both)
         if not demo_set:
-            yield figure("front_dancer", one)
+            yield _figure("front_dancer", one)
 
 
-def _found(clip: Clip) -> tuple[float, ...]:
-    share, filled = clip.dance.dancers, float((clip.dance.lead.seen & clip.dance.follow.seen).mean())
-    row = (float(len(clip.watched.moments)), share.one, share.both, filled, _two_by_mediapipe(clip.path))
+def _detection_shares(clip: Clip) -> tuple[float, ...]:
+    share, filled = clip.dance.dancers, float((clip.dance.lead.tracked & clip.dance.follow.tracked).mean())
+    row = (float(len(clip.detections.frames)), share.one, share.both, filled, _two_by_mediapipe(clip.path))
     print(f"{clip.path.stem:28} {row[0]:7.0f} {row[1]:6.3f} {row[2]:6.3f} {row[3]:8.3f} {row[4]:15.3f}", flush=True)
     return row
 
@@ -140,15 +136,15 @@ def _two_by_mediapipe(path: Path) -> float:
     with vision.PoseLandmarker.create_from_options(
         vision.PoseLandmarkerOptions(base_options=base, num_poses=2)
     ) as landmarker:
-        for number, frame in enumerate(sampled(path, RATE_HZ)):
-            if number % EVERY == 0:
+        for number, frame in enumerate(sample_frames(path, RATE_HZ)):
+            if number % MEDIAPIPE_FRAME_STEP == 0:
                 image = mp.Image(image_format=mp.ImageFormat.SRGB, data=frame.rgb)
-                found.append(_are_two(landmarker.detect(image).pose_landmarks))
+                found.append(_are_different(landmarker.detect(image).pose_landmarks))
     return float(np.mean(found))
 
 
-def _are_two(poses: Any) -> bool:
-    """Median distance of like landmarks above 0.04 of the picture's height, as in the research."""
+def _are_different(poses: Any) -> bool:
+    """Return whether there are two poses whose landmarks differ: median distance above 0.04 of the picture's height."""
     if len(poses) < 2:
         return False
     one, two = (np.array([(mark.x * 16 / 9, mark.y) for mark in pose]) for pose in poses)
@@ -156,58 +152,64 @@ def _are_two(poses: Any) -> bool:
 
 
 def _joints(demo: Sequence[Clip]) -> Iterator[bool]:
-    """Median distance of the demo dancers' joints from where they are, in body heights."""
+    """Measure the median error of the demo dancers' joints, in body heights."""
     truth_file = DEMO / "joints.npz"
     if not demo or not truth_file.is_file():
         return
-    with np.load(truth_file, allow_pickle=False) as told:
-        errors = np.concatenate([_joint_errors(clip, told[clip.path.stem] / 65535) for clip in demo])
+    with np.load(truth_file, allow_pickle=False) as exact:
+        errors = np.concatenate([_joint_errors(clip, exact[clip.path.stem] / 65535) for clip in demo])
     far = np.percentile(errors, 90)
     print(f"joints of the demo dancers, share of body height: median {np.median(errors):.4f}, 90 % below {far:.4f}")
-    yield figure("joint_error_share_of_height", float(np.median(errors)))
+    yield _figure("joint_error_share_of_height", float(np.median(errors)))
 
 
 def _joint_errors(clip: Clip, truth: Floats) -> Floats:
-    """Of all joints but the nose, which both see differently: (n,). `truth` (frames, 2, 11, 2) in shares."""
-    truth = truth * clip.watched.size
+    """Return the errors of all joints except the nose, whose definitions differ: (n,).
+
+    `truth` is (frames, 2, 11, 2) in fractions of the picture.
+    """
+    truth = truth * clip.detections.size
     rows = []
-    for moment, pair in zip(clip.watched.moments, clip.dance.pairs, strict=True):
-        exact = truth[min(round(moment.time_s * 30), len(truth) - 1)]
-        for dancer, place in zip(pair, exact, strict=True):
+    for frame, pair in zip(clip.detections.frames, clip.dance.pairs, strict=True):
+        exact = truth[min(round(frame.time_s * 30), len(truth) - 1)]
+        for dancer, joints in zip(pair, exact, strict=True):
             if dancer is not None:
-                off = np.linalg.norm(dancer.xy[list(TOLD[1:])] - place[1:], axis=1)
-                rows.append(off / np.ptp(place[:, 1]))
+                distances = np.linalg.norm(dancer.xy[list(DEMO_LANDMARKS[1:])] - joints[1:], axis=1)
+                rows.append(distances / np.ptp(joints[:, 1]))
     return np.concatenate(rows)
 
 
-def _who_is_who(clips: Sequence[Clip]) -> Iterator[bool]:
-    """Against frames checked by eye: how often a dancer carries the other's name."""
-    told = json.loads(BY_EYE.read_text(encoding="utf-8"))
-    counts = {clip.path.stem: _swaps(clip, told[clip.path.stem]) for clip in clips if clip.path.stem in told}
+def _reidentification(clips: Sequence[Clip]) -> Iterator[bool]:
+    """Measure how often the dancers are swapped, by frames labelled by eye."""
+    labels = json.loads(LABELLED_DANCERS.read_text(encoding="utf-8"))
+    counts = {clip.path.stem: _swaps(clip, labels[clip.path.stem]) for clip in clips if clip.path.stem in labels}
     if counts:
         wrong, checked = np.array(list(counts.values())).sum(axis=0)
         where = ", ".join(name for name, (swapped, _) in counts.items() if swapped) or "none"
-        print(f"who is who: of {checked} sightings checked by eye {wrong} are swapped ({where})")
-        yield figure("swapped_share", wrong / checked)
+        print(f"re-identification: of {checked} detections labelled by eye {wrong} are swapped ({where})")
+        yield _figure("swapped_share", wrong / checked)
 
 
-def _swaps(clip: Clip, told: Sequence[Sequence[float]]) -> tuple[int, int]:
-    """Sightings nearer to the other's hips than to the own, and all. `told`: time, hips of one, hips of the other."""
+def _swaps(clip: Clip, labels: Sequence[Sequence[float]]) -> tuple[int, int]:
+    """Return how many detections are nearer to the other dancer's hips than to their own, and of how many.
+
+    A label is the time, the hips of one dancer and the hips of the other.
+    """
     votes = []
-    times = np.array([moment.time_s for moment in clip.watched.moments])
+    times = np.array([frame.time_s for frame in clip.detections.frames])
     pairs = clip.dance.pairs
-    for time_s, *places in told:
-        hips = np.array(places, float).reshape(2, 2) * clip.watched.size
-        for who, dancer in enumerate(pairs[int(np.abs(times - time_s).argmin())]):
-            off = [np.inf] if dancer is None else np.linalg.norm(hips - middle(dancer.xy, HIPS), axis=1)
-            if np.nanmin(off) < NEAR * clip.watched.size[1]:
-                votes.append(int(np.nanargmin(off)) != who)
+    for time_s, *positions in labels:
+        hips = np.array(positions, float).reshape(2, 2) * clip.detections.size
+        for number, dancer in enumerate(pairs[int(np.abs(times - time_s).argmin())]):
+            distances = [np.inf] if dancer is None else np.linalg.norm(hips - midpoint(dancer.xy, HIPS), axis=1)
+            if np.nanmin(distances) < MAX_HIP_DISTANCE * clip.detections.size[1]:
+                votes.append(int(np.nanargmin(distances)) != number)
     wrong = int(np.sum(votes))
     return min(wrong, len(votes) - wrong), len(votes)
 
 
 def _retrieval(clips: Sequence[Clip]) -> Iterator[bool]:
-    """How often the nearest other clip is of the same category, and mean average precision."""
+    """Measure how often the nearest other clip is of the same category, and mean average precision."""
     categories = np.array([clip.category for clip in clips])
     if len(clips) < 3:
         return
@@ -215,45 +217,45 @@ def _retrieval(clips: Sequence[Clip]) -> Iterator[bool]:
     motion = np.array([embed(clip.dance, clip.tempo_bpm, None) for clip in clips])
     rng = np.random.default_rng(0)
     for name, vectors in (("whole embedding", whole), ("motion alone", motion)):
-        luck = np.array([_scores(vectors, rng.permutation(categories)) for _ in range(SHUFFLES)])
+        shuffled = np.array([_scores(vectors, rng.permutation(categories)) for _ in range(SHUFFLES)])
         one_nn, precision = _scores(vectors, categories)
-        high = np.percentile(luck, 95, axis=0)
+        high = np.percentile(shuffled, 95, axis=0)
         print(f"{name:16} 1-NN {one_nn:.3f}  mAP {precision:.3f}")
-        print(f"{'shuffled labels':16} 1-NN {luck[:, 0].mean():.3f}  mAP {luck[:, 1].mean():.3f}"
+        print(f"{'shuffled labels':16} 1-NN {shuffled[:, 0].mean():.3f}  mAP {shuffled[:, 1].mean():.3f}"
               f"   (95 % below {high[0]:.3f}, {high[1]:.3f})")  # fmt: skip
     one_nn, precision = _scores(whole, categories)
-    yield figure("one_nn", one_nn)
-    yield figure("map", precision)
+    yield _figure("one_nn", one_nn)
+    yield _figure("map", precision)
 
 
 def _scores(vectors: Floats, categories: np.ndarray) -> tuple[float, float]:
-    """Leave-one-out 1-NN accuracy and mAP by cosine; clips without another of their category are left out of mAP."""
-    likeness = vectors @ vectors.T
-    np.fill_diagonal(likeness, -np.inf)
-    order = np.argsort(-likeness, axis=1, kind="stable")[:, :-1]
-    alike = categories[order] == categories[:, None]
-    some = alike[alike.any(axis=1)]
-    precision = some.cumsum(axis=1) / np.arange(1, some.shape[1] + 1)
-    return float(alike[:, 0].mean()), float(((precision * some).sum(axis=1) / some.sum(axis=1)).mean())
+    """Return leave-one-out 1-NN accuracy and mAP by cosine; mAP excludes clips without another of their category."""
+    similarity = vectors @ vectors.T
+    np.fill_diagonal(similarity, -np.inf)
+    order = np.argsort(-similarity, axis=1, kind="stable")[:, :-1]
+    same = categories[order] == categories[:, None]
+    counted = same[same.any(axis=1)]
+    precision = counted.cumsum(axis=1) / np.arange(1, counted.shape[1] + 1)
+    return float(same[:, 0].mean()), float(((precision * counted).sum(axis=1) / counted.sum(axis=1)).mean())
 
 
 def embedding_constants(clips: Sequence[Clip]) -> None:
-    embedding.fit([(clip.dance, clip.tempo_bpm) for clip in clips])
+    embedding.fit_scales([(clip.dance, clip.tempo_bpm) for clip in clips])
     print(f"constants measured on {len(clips)} clips")
 
 
 def _draw_sheet(clips: Sequence[Clip], target: Path) -> None:
     tiles = [tile for clip in clips for tile in _tiles(clip)]
-    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % A_ROW)
-    rows = [np.hstack(tiles[i : i + A_ROW]) for i in range(0, len(tiles), A_ROW)]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % TILES_PER_ROW)
+    rows = [np.hstack(tiles[i : i + TILES_PER_ROW]) for i in range(0, len(tiles), TILES_PER_ROW)]
     cv2.imwrite(str(target), np.vstack(rows)[:, :, ::-1])
     print(f"frames to check by eye: {target}")
 
 
 def _tiles(clip: Clip) -> Iterator[np.ndarray]:
-    wanted = set(np.linspace(0, len(clip.watched.moments) - 1, A_CLIP + 2).astype(int)[1:-1].tolist())
+    wanted = set(np.linspace(0, len(clip.detections.frames) - 1, TILES_PER_CLIP + 2).astype(int)[1:-1].tolist())
     pairs = clip.dance.pairs
-    for number, frame in enumerate(sampled(clip.path, RATE_HZ)):
+    for number, frame in enumerate(sample_frames(clip.path, RATE_HZ)):
         if number in wanted:
             yield _tile(frame.rgb.copy(), pairs[number], f"{clip.path.stem} {frame.time_s:.1f}")
 
@@ -264,10 +266,10 @@ def _tile(rgb: np.ndarray, pair: Pair, title: str) -> np.ndarray:
             continue
         for a, b in BONES:
             cv2.line(rgb, dancer.xy[a].astype(int).tolist(), dancer.xy[b].astype(int).tolist(), colour, 2, cv2.LINE_AA)
-    side = rgb.shape[0] * TILE[0] / TILE[1]
-    seen = [dancer.xy[:, 0].mean() for dancer in pair if dancer]
-    left = int(np.clip((np.mean(seen) if seen else rgb.shape[1] / 2) - side / 2, 0, max(0, rgb.shape[1] - side)))
-    tile = cv2.resize(np.ascontiguousarray(rgb[:, left : left + int(side)]), TILE)
+    side = rgb.shape[0] * TILE_SIZE[0] / TILE_SIZE[1]
+    centres = [dancer.xy[:, 0].mean() for dancer in pair if dancer]
+    left = int(np.clip((np.mean(centres) if centres else rgb.shape[1] / 2) - side / 2, 0, max(0, rgb.shape[1] - side)))
+    tile = cv2.resize(np.ascontiguousarray(rgb[:, left : left + int(side)]), TILE_SIZE)
     return cv2.putText(tile, title, (2, 10), cv2.FONT_HERSHEY_SIMPLEX, 0.4, (255, 0, 0), 1)
 
 

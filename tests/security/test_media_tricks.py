@@ -1,4 +1,4 @@
-"""Files that try to make the probe read something else, or take all memory."""
+"""Files that try to make the probe open another file or URL, or allocate all memory."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from tests.unit.media.media_builders import png, tone, with_cover, write_sound
 
 
 class Listener(HTTPServer):
-    """A server that notes who calls."""
+    """A server that records the requested paths."""
 
-    hits: list[str]
+    requested: list[str]
 
 
 @pytest.fixture
 def listener() -> Iterator[Listener]:
-    class Note(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            server.hits.append(self.path)
+            server.requested.append(self.path)
             self.send_error(404)
 
         def log_message(self, *args: object) -> None:
             del args
 
-    server = Listener(("127.0.0.1", 0), Note)
-    server.hits = []
+    server = Listener(("127.0.0.1", 0), Handler)
+    server.requested = []
     thread = threading.Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     yield server
@@ -72,11 +72,11 @@ def test_a_playlist_is_no_media_and_is_not_followed(
     for text in (hls(url), hls(f"file://{tmp_path}/other.mp3"), "ffconcat version 1.0\nfile other.mp3\n"):
         (tmp_path / name).write_bytes(prefix + text.encode())
         assert refusal(tmp_path / name, kind) in {"not_media", "no_audio", "no_video"}
-    assert listener.hits == []
+    assert listener.requested == []
 
 
 def test_the_same_playlist_is_followed_where_the_demuxer_is_not_forced(tmp_path: Path) -> None:
-    """What the rule is for: without it FFmpeg opens the sibling file."""
+    """Check that the test above can fail: without a forced demuxer FFmpeg opens the sibling file."""
     write_sound(tmp_path / "other.mp3", tone(11), "libmp3lame")
     (tmp_path / "song.mp3").write_text("ffconcat version 1.0\nfile other.mp3\n")
     with av.open(str(tmp_path / "song.mp3"), options={"protocol_whitelist": "file"}) as container:
@@ -86,7 +86,7 @@ def test_the_same_playlist_is_followed_where_the_demuxer_is_not_forced(tmp_path:
 @pytest.mark.parametrize(
     "name", ["-i.mp3", "a:b.mp3", "http:song.mp3", "concat:a.mp3|b.mp3", "%d.mp3", "a?b#c.mp3", "ñ\n.mp3"]
 )
-def test_a_name_is_only_a_name(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_name_is_not_interpreted(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     write_sound(tmp_path / "plain.mp3", tone(11), "libmp3lame").rename(tmp_path / name)
     assert probe(tmp_path / name, "audio").codec == "mp3"
     monkeypatch.chdir(tmp_path)
@@ -106,25 +106,25 @@ def test_tags_that_are_no_text_do_not_matter(tmp_path: Path) -> None:
 
 
 def peak_mib(path: Path, kind: str) -> float:
-    """The most memory a process takes to probe the file (VmHWM: ru_maxrss would be the parent's)."""
+    """Return how much probing the file raises a process's peak memory (VmHWM: ru_maxrss would be the parent's)."""
     code = (
         "import re, sys, pathlib\n"
         "from agents.media.probe import probe\n"
         "from schemas.faults import Poison\n"
         "import av, numpy\n"
-        "def most(): return int(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])\n"
-        "before = most()\n"
+        "def peak_kib(): return int(re.search(r'VmHWM:\\s+(\\d+)', pathlib.Path('/proc/self/status').read_text())[1])\n"
+        "before = peak_kib()\n"
         "try:\n"
         "    probe(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
         "except Poison:\n"
         "    pass\n"
-        "print((most() - before) / 1024)\n"
+        "print((peak_kib() - before) / 1024)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(path), kind], capture_output=True, text=True, check=True)
-    return float(done.stdout)
+    process = subprocess.run([sys.executable, "-c", code, str(path), kind], capture_output=True, text=True, check=True)
+    return float(process.stdout)
 
 
-def test_a_cover_that_unfolds_to_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+def test_a_cover_of_256_megapixels_is_not_decompressed(tmp_path: Path) -> None:
     song = write_sound(tmp_path / "a.mp3", tone(11), "libmp3lame").read_bytes()
     (tmp_path / "b.mp3").write_bytes(with_cover(song, png(16_000, 16_000)))
     assert probe(tmp_path / "b.mp3", "audio").duration_s == pytest.approx(11, abs=0.1)
@@ -159,13 +159,13 @@ def jpegs(count: int, width: int, height: int) -> list[bytes]:
     return pictures + [bytes(packet) for packet in context.encode(None)]
 
 
-def test_a_picture_that_unfolds_to_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+def test_a_frame_of_256_megapixels_is_not_decompressed(tmp_path: Path) -> None:
     path = write_png_movie(tmp_path / "bomb.mov", png(16_000, 16_000), 16_000, 16_000)
     assert refusal(path, "video") in {"picture_too_large", "unsupported_codec"}
     assert peak_mib(path, "video") < 60
 
 
-def test_pictures_that_grow_on_the_way_are_not_decoded(tmp_path: Path) -> None:
+def test_frames_that_grow_above_the_limit_are_not_decoded(tmp_path: Path) -> None:
     """Each JPEG of a movie has its own size: the first are small, the last are above the limit."""
     with av.open(str(tmp_path / "a.mkv"), "w") as container:
         stream: Any = container.add_stream("mjpeg", rate=24)

@@ -1,15 +1,15 @@
-"""An analysis goes in; what the picture says of it comes out, as words that any font of ours can print."""
+"""The texts of a song's picture, in characters that the picture's font has."""
 
 from __future__ import annotations
 
-from agents.audio_analysis.confidence import UNSURE
+from agents.audio_analysis.confidence import DOUBT_THRESHOLD
 from schemas.audio_analyzed import AudioAnalysis, Section, clock
 
-_SURE = 0.8
+_SURE_FROM = 0.8
 
 
 def facts(analysis: AudioAnalysis) -> str:
-    """The song in one line."""
+    """Return tempo, number of beats, duration, energy level and confidence in one line."""
     sure = f"{sureness(analysis.confidence)} ({analysis.confidence:.2f})"
     return "   ·   ".join(
         (
@@ -22,8 +22,8 @@ def facts(analysis: AudioAnalysis) -> str:
     )
 
 
-def trust(analysis: AudioAnalysis) -> str:
-    """What the confidence is made of."""
+def confidence_parts(analysis: AudioAnalysis) -> str:
+    """Return the confidences in beats, bars and counts in one line."""
     parts = (
         ("beats", analysis.beat_confidence),
         ("bars", analysis.downbeat_confidence),
@@ -33,14 +33,14 @@ def trust(analysis: AudioAnalysis) -> str:
 
 
 def sureness(confidence: float) -> str:
-    """A confidence in words; what is told as a doubt is unsure."""
-    if confidence < UNSURE:
+    """Return a confidence as text; "unsure" is what is also reported as a doubt."""
+    if confidence < DOUBT_THRESHOLD:
         return "unsure"
-    return "sure" if confidence >= _SURE else "fairly sure"
+    return "sure" if confidence >= _SURE_FROM else "fairly sure"
 
 
 def names(section: Section) -> tuple[str, ...]:
-    """What a section may be called, from the fullest to the shortest."""
+    """Return the names of a section, from the longest to the shortest."""
     short = f"{section.label} {section.letter}"
-    told = section.rhythm not in ("none", section.label)
-    return (*((f"{short} {section.rhythm}",) if told else ()), short, section.letter)
+    with_rhythm = (f"{short} {section.rhythm}",) if section.rhythm not in ("none", section.label) else ()
+    return (*with_rhythm, short, section.letter)

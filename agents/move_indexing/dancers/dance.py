@@ -1,4 +1,4 @@
-"""What was seen in a clip goes in; who dances in it and how they move comes out."""
+"""Build the tracks of the two dancers from the detections of a clip."""
 
 from __future__ import annotations
 
@@ -9,20 +9,22 @@ import numpy as np
 
 from agents.arrays import Floats
 from agents.move_indexing.dancers.detections import ANKLES, NOSE, FrameDetections
-from agents.move_indexing.dancers.reidentify import Pair, assign
-from agents.move_indexing.dancers.tracks import RATE_HZ, Track, follow
+from agents.move_indexing.dancers.reidentify import Pair, assign_identities
+from agents.move_indexing.dancers.tracks import RATE_HZ, Track, track_dancer
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers
 
-_LEAST_SEEN = 0.3
-_FEW_SAMPLES = 5
+_MIN_DETECTED_SHARE = 0.3
+_MIN_SAMPLES = 5  # frames with a detection, and track samples with both dancers
 
 
 @dataclass(frozen=True)
 class Dance:
-    """What a clip shows: `front`, whoever the first look finds; the two dancers, the taller first; and how often.
+    """The dancers of a clip.
 
-    `pairs`: of each moment the sightings of lead and follow, None where one is not found.
+    `front`: the track of each frame's first detection, whichever dancer it is; `lead`: the taller dancer; `follow`: the
+    other; `dancers`: the shares of frames with one dancer at least, and with both; `pairs`: for each frame the
+    detections of lead and follow, None where one is not detected.
     """
 
     front: Track
@@ -32,48 +34,48 @@ class Dance:
     pairs: tuple[Pair, ...] = ()
 
     @property
-    def well_seen(self) -> tuple[Track, ...]:
-        """The dancers seen often enough to judge the move by: one at least."""
-        tracks = sorted((self.lead, self.follow), key=lambda track: -track.seen.mean())
-        return (tracks[0], *(track for track in tracks[1:] if track.seen.mean() >= _LEAST_SEEN))
+    def well_tracked(self) -> tuple[Track, ...]:
+        """Return the dancer tracked for longer, and the other one too if tracked for at least 30 % of the clip."""
+        tracks = sorted((self.lead, self.follow), key=lambda track: -track.tracked.mean())
+        return (tracks[0], *(track for track in tracks[1:] if track.tracked.mean() >= _MIN_DETECTED_SHARE))
 
     @property
     def is_couple(self) -> bool:
-        """Whether both are seen long enough to say how they move together."""
-        return int((self.lead.seen & self.follow.seen).sum()) >= _FEW_SAMPLES
+        """Return whether both are tracked at the same time for at least five samples, enough to measure the couple."""
+        return int((self.lead.tracked & self.follow.tracked).sum()) >= _MIN_SAMPLES
 
 
-def analyze_dance(moments: Sequence[FrameDetections], rate_hz: float = RATE_HZ) -> Dance:
-    """The dance that a clip's moments show, its tracks at `rate_hz`.
+def analyze_dance(frames: Sequence[FrameDetections], rate_hz: float = RATE_HZ) -> Dance:
+    """Return the dance of a clip, from its frames' detections, with tracks at `rate_hz`.
 
-    Raises `Poison` (`nobody`) where less than 30 % of the frames, or fewer than five, show a dancer.
+    Raises `Poison` (`nobody`) where a dancer is detected in less than 30 % of the frames, or in fewer than five.
     """
-    shares, found = _shares(moments), sum(bool(moment.dancers) for moment in moments)
-    if found < max(_FEW_SAMPLES, _LEAST_SEEN * len(moments)):
-        seen = f"a dancer is seen in {found} of the {len(moments)} frames looked at"
-        raise Poison(f"{seen}; give a clip that shows both dancers, head to feet", reason="nobody")
-    times = [moment.time_s for moment in moments]
-    front = follow(times, [moment.dancers[0] if moment.dancers else None for moment in moments], rate_hz)
-    pairs = assign(moments)
+    shares, detected_frames = _shares(frames), sum(bool(frame.dancers) for frame in frames)
+    if detected_frames < max(_MIN_SAMPLES, _MIN_DETECTED_SHARE * len(frames)):
+        detected = f"a dancer is detected in {detected_frames} of {len(frames)} sampled frames"
+        raise Poison(f"{detected}; submit a clip that shows both dancers, head to feet", reason="nobody")
+    times = [frame.time_s for frame in frames]
+    front = track_dancer(times, [frame.dancers[0] if frame.dancers else None for frame in frames], rate_hz)
+    pairs = assign_identities(frames)
     lead, partner = _tracks(times, pairs, rate_hz)
     if _height(partner) > _height(lead):
         lead, partner, pairs = partner, lead, [pair[::-1] for pair in pairs]
     return Dance(front, lead, partner, shares, tuple(pairs))
 
 
-def _shares(moments: Sequence[FrameDetections]) -> Dancers:
-    count = np.array([len(moment.dancers) for moment in moments] or [0])
+def _shares(frames: Sequence[FrameDetections]) -> Dancers:
+    count = np.array([len(frame.dancers) for frame in frames] or [0])
     return Dancers(one=round(float((count >= 1).mean()), 4), both=round(float((count >= 2).mean()), 4))
 
 
 def _tracks(times: Sequence[float], pairs: Sequence[Pair], rate_hz: float) -> tuple[Track, Track]:
-    one, two = ([pair[place] for pair in pairs] for place in (0, 1))
-    return follow(times, one, rate_hz), follow(times, two, rate_hz)
+    one, two = ([pair[index] for pair in pairs] for index in (0, 1))
+    return track_dancer(times, one, rate_hz), track_dancer(times, two, rate_hz)
 
 
 def _height(track: Track) -> float:
-    """From nose to the lower ankle, pixels: the median, 0 for who is never seen."""
-    if not track.seen.any():
+    """Return the median distance from nose to the lower ankle in pixels, 0 for a dancer who is never tracked."""
+    if not track.tracked.any():
         return 0.0
-    upright: Floats = track.xy[track.seen][:, :, 1]
-    return float(np.median(upright[:, ANKLES].max(axis=1) - upright[:, NOSE]))
+    y: Floats = track.xy[track.tracked][:, :, 1]
+    return float(np.median(y[:, ANKLES].max(axis=1) - y[:, NOSE]))

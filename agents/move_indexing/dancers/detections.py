@@ -1,4 +1,4 @@
-"""What is seen of one dancer in one frame, and whether two sightings can be two dancers of a couple."""
+"""Represent the detected pose of a dancer in a frame, and compare two detections of one frame."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ HIPS, KNEES, ANKLES = [23, 24], [25, 26], [27, 28]
 NOSE, EARS = 0, [7, 8]
 JOINTS = [NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES]
 
-_SAME_WITHIN = 0.15  # torso lengths
-_CLOSE_WITHIN = 0.6
-_REACH = 1.2  # body heights between the hips of two who dance together
-_SIZES = (0.5, 1.8)
-_APART = 0.7  # body heights: beyond, nobody bends or hides enough to look much smaller than the other
-_SIZES_APART = (0.75, 1.35)
+_MAX_DISTANCE_OF_SAME_BODY = 0.15  # torso lengths
+_MAX_DISTANCE_OF_MIXED_BODIES = 0.6  # torso lengths
+_MAX_PARTNER_DISTANCE = 1.2  # body heights between the hips of two dancers of a couple
+_SIZE_RATIOS = (0.5, 1.8)
+_LARGE_DISTANCE = 0.7  # body heights: beyond, no dancer looks much smaller by bending or by being partly hidden
+_SIZE_RATIOS_AT_LARGE_DISTANCE = (0.75, 1.35)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Detection:
     """BlazePose's 33 landmarks of one dancer.
 
     `xy` (33, 2) pixels; `world` (33, 3) metres from the hips, y down; `colour` (12,) CIE Lab of torso, thighs,
-    shins and hair, as OpenCV scales it, NaN where they cannot be seen; `confidence` 0-1, that somebody is there.
+    shins and hair, on OpenCV's 8-bit scale, NaN where they are hidden; `confidence` 0-1, the probability of a person.
     """
 
     xy: Floats
@@ -37,51 +37,52 @@ class Detection:
 
 @dataclass(frozen=True)
 class FrameDetections:
-    """The dancers of one frame, the one in front first: none, one or two."""
+    """The detected dancers of one frame, the one in front first: none, one or two."""
 
     time_s: float
     dancers: tuple[Detection, ...]
 
 
-def middle(points: Floats, pair: list[int]) -> Floats:
-    """Between a left and a right landmark: (..., 33, d) to (..., d)."""
+def midpoint(points: Floats, pair: list[int]) -> Floats:
+    """Return the midpoint of a left and a right landmark: (..., 33, d) to (..., d)."""
     between: Floats = points[..., pair, :].mean(axis=-2)
     return between
 
 
-def torso(xy: Floats) -> Floats:
-    """From the middle of the shoulders to that of the hips, never 0: (..., 33, 2) to (...)."""
-    length: Floats = np.linalg.norm(middle(xy, SHOULDERS) - middle(xy, HIPS), axis=-1) + 1e-6
+def torso_length(xy: Floats) -> Floats:
+    """Return the distance from the shoulders' midpoint to the hips' midpoint, never 0: (..., 33, 2) to (...)."""
+    length: Floats = np.linalg.norm(midpoint(xy, SHOULDERS) - midpoint(xy, HIPS), axis=-1) + 1e-6
     return length
 
 
 def extent(xy: Floats) -> float:
-    """The longer side of a body's box, pixels: its height, or its length in a dip."""
+    """Return the longer side of a body's bounding box in pixels: its height, or its length in a dip."""
     return float(np.ptp(xy, axis=0).max())
 
 
 def is_partner(front: Detection, other: Detection) -> bool:
-    """Whether `other` is a second dancer: not the first one again, within reach, and of a like size.
+    """Return whether `other` can be the partner: not the same body, within reach, and of a similar size.
 
-    What detectors take for a dancer beside a couple (a vase, a poster) stands apart and has another size.
+    False detections beside a couple (a vase, a poster) are farther away and differ in size.
     """
-    apart = np.linalg.norm(middle(front.xy, HIPS) - middle(other.xy, HIPS)) / max(extent(front.xy), 1e-6)
-    smallest, largest = _SIZES if apart <= _APART else _SIZES_APART
-    alike = smallest < extent(other.xy) / max(extent(front.xy), 1e-6) < largest
-    return bool(apart <= _REACH and alike and not is_same(front, other))
+    front_size = max(extent(front.xy), 1e-6)
+    distance = np.linalg.norm(midpoint(front.xy, HIPS) - midpoint(other.xy, HIPS)) / front_size
+    low, high = _SIZE_RATIOS if distance <= _LARGE_DISTANCE else _SIZE_RATIOS_AT_LARGE_DISTANCE
+    similar_size = low < extent(other.xy) / front_size < high
+    return bool(distance <= _MAX_PARTNER_DISTANCE and similar_size and not is_same(front, other))
 
 
 def is_same(one: Detection, other: Detection) -> bool:
-    """Whether the same body was found twice: half of its landmarks lie within a seventh of a torso."""
-    return _apart(one, other) < _SAME_WITHIN
+    """Return whether both are the same body: their median landmark distance is below 0.15 of a torso length."""
+    return _median_distance(one, other) < _MAX_DISTANCE_OF_SAME_BODY
 
 
 def are_close(one: Detection, other: Detection) -> bool:
-    """Whether two bodies may have been mixed: half of their landmarks lie within 0.6 of a torso."""
-    return _apart(one, other) < _CLOSE_WITHIN
+    """Return whether their landmarks may be mixed: the median landmark distance is below 0.6 of a torso length."""
+    return _median_distance(one, other) < _MAX_DISTANCE_OF_MIXED_BODIES
 
 
-def _apart(one: Detection, other: Detection) -> float:
-    """Median distance of like landmarks, in lengths of the longer torso."""
-    apart = np.median(np.linalg.norm(one.xy - other.xy, axis=1))
-    return float(apart / max(torso(one.xy), torso(other.xy)))
+def _median_distance(one: Detection, other: Detection) -> float:
+    """Return the median distance of corresponding landmarks, in lengths of the longer torso."""
+    distance = np.median(np.linalg.norm(one.xy - other.xy, axis=1))
+    return float(distance / max(torso_length(one.xy), torso_length(other.xy)))

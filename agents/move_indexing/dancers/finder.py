@@ -1,8 +1,8 @@
-"""A frame goes in; the dancers in it come out, two of them where two can be seen.
+"""Detect the two dancers of a couple in each frame of a clip.
 
-MediaPipe asked for two poses finds both dancers of an embracing couple in one frame of ten. So its networks are run
-here one by one: the dancer in front is followed and painted over, and the other is followed, or looked for, in what
-is left.
+MediaPipe's own landmarker, with two poses requested, detects both dancers of an embracing couple in one frame of ten.
+So its networks are run one by one here: the front dancer is tracked and painted over, and the other one is tracked,
+or detected, in the painted frame.
 """
 
 from __future__ import annotations
@@ -18,120 +18,124 @@ from agents.media.sampled_frames import Frame
 from agents.move_indexing.dancers.clothing_colours import clothing_colours
 from agents.move_indexing.dancers.detections import Detection, are_close, extent, is_partner
 from agents.move_indexing.dancers.detector import Candidate, Detector
-from agents.move_indexing.dancers.landmarks import Body, Landmarks
+from agents.move_indexing.dancers.landmarks import Body, LandmarkDetector
 from agents.move_indexing.dancers.networks import load
-from agents.move_indexing.dancers.outline import Mask, own_pixels, share_beside
+from agents.move_indexing.dancers.outline import Mask, body_mask, visible_share
 from agents.move_indexing.dancers.region import Region
 
-_SECOND_SCORE = 0.3
-_MOST_TRIES = 2
-_LEAST_BESIDE = 0.2  # of a partner's pixels beside the front dancer's: made-up partners have less
-_SPARSE = 5
-_CLOSE_UP = 1.4  # side of the second look, in sizes of the first dancer
+_MIN_PARTNER_SCORE = 0.3
+_MAX_CANDIDATES = 2
+_MIN_VISIBLE_SHARE = 0.2  # of a partner's pixels outside the front dancer's mask: false partners have less
+_PIXEL_STEP = 5  # every fifth row and column is enough for a median colour
+_CLOSE_UP_SIZE = 1.4  # side of the close-up, in sizes of the front dancer
 
 
-class _Seen(NamedTuple):
-    sighting: Detection
+class _DetectedBody(NamedTuple):
+    detection: Detection
     body: Body
 
 
 class DancerFinder:
-    """Both dancers of a couple, frame by frame. One finder serves one clip, since it follows the dancers."""
+    """Detects the dancers of a couple, frame by frame. It tracks them, so each clip needs its own finder."""
 
     def __init__(self, model: Path, confidence: float = 0.5) -> None:
-        """Load the bundle `model`. Raises `Retryable` (`no_model`) where it is missing.
+        """Load the bundle `model`. Raises `Retryable` (`no_model`) where it is missing or damaged.
 
-        `confidence` 0-1: how sure the networks must be of the dancer in front, and that there is a body at all.
+        `confidence` 0-1: the minimum score of the front dancer's box, and of any body's presence.
         """
         networks = load(model)
-        self._detector, self._landmarks = Detector(networks.detector), Landmarks(networks.landmarks)
+        self._detector, self._landmarks = Detector(networks.detector), LandmarkDetector(networks.landmarks)
         self._confidence = confidence
-        self._next: list[Region] = []
+        self._next_regions: list[Region] = []
 
     def find(self, frame: Frame) -> tuple[Detection, ...]:
-        """The dancers in a frame: none, one, or two that are plausible as a couple. Frames come in their order."""
+        """Return the dancers in the next frame of the clip: none, one, or two that are plausible as a couple."""
         front = self._front(frame.rgb)
-        found = [] if front is None else self._couple(frame.rgb, front)
-        self._next = [seen.body.after for seen in found]
-        return tuple(seen.sighting for seen in found)
+        dancers = [] if front is None else self._couple(frame.rgb, front)
+        self._next_regions = [dancer.body.next_region for dancer in dancers]
+        return tuple(dancer.detection for dancer in dancers)
 
-    def _front(self, rgb: Image) -> _Seen | None:
+    def _front(self, rgb: Image) -> _DetectedBody | None:
         for region in self._front_regions(rgb):
-            body = self._look(rgb, region)
+            body = self._body_in(rgb, region)
             if body is not None:
-                return _Seen(_sighting(rgb, body), body)
+                return _DetectedBody(_detection(rgb, body), body)
         return None
 
     def _front_regions(self, rgb: Image) -> Iterator[Region]:
-        yield from self._next
-        found = self._detector.find(rgb, self._confidence)
-        yield from (candidate.region for candidate in sorted(found, key=_nearness, reverse=True)[:_MOST_TRIES])
+        yield from self._next_regions
+        candidates = self._detector.find(rgb, self._confidence)
+        yield from (candidate.region for candidate in sorted(candidates, key=_nearness, reverse=True)[:_MAX_CANDIDATES])
 
-    def _look(self, rgb: Image, region: Region) -> Body | None:
-        if not region.is_sane():
+    def _body_in(self, rgb: Image, region: Region) -> Body | None:
+        if not region.is_valid():
             return None
-        body = self._landmarks.look(rgb, region)
+        body = self._landmarks.detect(rgb, region)
         return body if body.presence >= self._confidence else None
 
-    def _couple(self, rgb: Image, front: _Seen) -> list[_Seen]:
-        hidden = own_pixels(front.body, rgb)
-        left = _painted_over(rgb, hidden)
-        for region in self._other_regions(left, front.sighting):
-            other = self._partner(rgb, left, hidden, region, front)
-            if other is not None:
-                return [self._untangled(rgb, front, other), other]
+    def _couple(self, rgb: Image, front: _DetectedBody) -> list[_DetectedBody]:
+        hidden = body_mask(front.body, rgb)
+        painted = _painted_over(rgb, hidden)
+        for region in self._partner_regions(painted, front.detection):
+            partner = self._partner(rgb, painted, hidden, region, front)
+            if partner is not None:
+                return [self._separated(rgb, front, partner), partner]
         return [front]
 
-    def _other_regions(self, left: Image, front: Detection) -> Iterator[Region]:
-        yield from self._next[1:]
+    def _partner_regions(self, painted: Image, front: Detection) -> Iterator[Region]:
+        yield from self._next_regions[1:]
         tried: list[Region] = []
-        for part, corner in ((left, np.zeros(2)), _close_up(left, front)):
-            for found in self._detector.find(part, _SECOND_SCORE)[:_MOST_TRIES]:
-                region = Candidate(found.score, found.hip + corner, found.top + corner).region
-                if not any(region.is_like(before) for before in tried):
+        for picture, corner in ((painted, np.zeros(2)), _close_up(painted, front)):
+            for candidate in self._detector.find(picture, _MIN_PARTNER_SCORE)[:_MAX_CANDIDATES]:
+                region = Candidate(candidate.score, candidate.hip + corner, candidate.top + corner).region
+                if not any(region.is_similar(before) for before in tried):
                     tried.append(region)
                     yield region
 
-    def _partner(self, rgb: Image, left: Image, hidden: Mask, region: Region, front: _Seen) -> _Seen | None:
-        """Who is seen in a region of what is left, if that can be the partner."""
-        body = self._look(left, region)
-        if body is None or share_beside(body, rgb, hidden) < _LEAST_BESIDE:
+    def _partner(
+        self, rgb: Image, painted: Image, hidden: Mask, region: Region, front: _DetectedBody
+    ) -> _DetectedBody | None:
+        body = self._body_in(painted, region)
+        if body is None or visible_share(body, rgb, hidden) < _MIN_VISIBLE_SHARE:
             return None
-        sighting = _sighting(rgb, body, hidden)
-        return _Seen(sighting, body) if is_partner(front.sighting, sighting) else None
+        detection = _detection(rgb, body, hidden)
+        return _DetectedBody(detection, body) if is_partner(front.detection, detection) else None
 
-    def _untangled(self, rgb: Image, front: _Seen, other: _Seen) -> _Seen:
-        """The front dancer once more with the other painted over, where the two are so close that they may be mixed."""
-        if not are_close(front.sighting, other.sighting):
+    def _separated(self, rgb: Image, front: _DetectedBody, partner: _DetectedBody) -> _DetectedBody:
+        """Return the front dancer, detected again with the partner painted over if their landmarks may be mixed."""
+        if not are_close(front.detection, partner.detection):
             return front
-        hidden = own_pixels(other.body, rgb)
-        body = self._look(_painted_over(rgb, hidden), front.body.region)
-        if body is None or not is_partner(other.sighting, sighting := _sighting(rgb, body, hidden)):
+        hidden = body_mask(partner.body, rgb)
+        body = self._body_in(_painted_over(rgb, hidden), front.body.region)
+        if body is None or not is_partner(partner.detection, detection := _detection(rgb, body, hidden)):
             return front
-        return _Seen(sighting, body)
+        return _DetectedBody(detection, body)
 
 
 def _nearness(candidate: Candidate) -> float:
-    """Who is nearer is larger: dancers rather than those who watch them."""
+    """Return a score that prefers larger, so nearer, people: dancers rather than the audience."""
     return candidate.score * candidate.region.side
 
 
-def _sighting(rgb: Image, body: Body, hidden: Mask | None = None) -> Detection:
+def _detection(rgb: Image, body: Body, hidden: Mask | None = None) -> Detection:
     return Detection(body.xy, body.world, clothing_colours(rgb, body.xy, hidden), round(body.presence, 4))
 
 
 def _painted_over(rgb: Image, hidden: Mask) -> Image:
-    """The picture with a dancer in the usual colour of all the rest."""
-    rest = rgb[::_SPARSE, ::_SPARSE][~hidden[::_SPARSE, ::_SPARSE]]
-    left = rgb.copy()
-    left[hidden] = np.median(rest, axis=0) if len(rest) else 0
-    return left
+    """Return the picture with the `hidden` pixels in the median colour of all others."""
+    others = rgb[::_PIXEL_STEP, ::_PIXEL_STEP][~hidden[::_PIXEL_STEP, ::_PIXEL_STEP]]
+    painted = rgb.copy()
+    painted[hidden] = np.median(others, axis=0) if len(others) else 0
+    return painted
 
 
-def _close_up(left: Image, first: Detection) -> tuple[Image, Floats]:
-    """A square around the first dancer: the detector sees any picture at 224x224, so a part is seen larger."""
-    height, width = left.shape[:2]
-    side = int(min(height, width, max(64.0, _CLOSE_UP * extent(first.xy))))
-    centre = (first.xy.min(axis=0) + first.xy.max(axis=0)) / 2
+def _close_up(painted: Image, front: Detection) -> tuple[Image, Floats]:
+    """Return a square crop around the front dancer and its upper left corner (x, y), 64 pixels wide at least.
+
+    The detector scales any picture to 224x224, so people are larger in a crop.
+    """
+    height, width = painted.shape[:2]
+    side = int(min(height, width, max(64.0, _CLOSE_UP_SIZE * extent(front.xy))))
+    centre = (front.xy.min(axis=0) + front.xy.max(axis=0)) / 2
     x, y = np.clip(centre - side / 2, 0, [width - side, height - side]).astype(int)
-    return left[y : y + side, x : x + side], np.array([x, y], float)
+    return painted[y : y + side, x : x + side], np.array([x, y], float)

@@ -1,7 +1,7 @@
-"""A body that was found goes in; the pixels that are its own come out, and how many another body has of its own.
+"""Compute which pixels show a detected body, and which share of a body is outside the mask of another.
 
-The network's mask of one dancer often takes in the partner who is held. Only what lies near the dancer's own limbs
-is kept of it.
+The network's mask of one dancer often includes the partner in close hold. So it is limited to the area near the
+dancer's own limbs.
 """
 
 from __future__ import annotations
@@ -19,41 +19,41 @@ from agents.move_indexing.dancers.detections import (
     SHOULDERS,
     WRISTS,
     extent,
-    middle,
-    torso,
+    midpoint,
+    torso_length,
 )
 from agents.move_indexing.dancers.landmarks import Body
 
 Mask = Bools
 
-_IS_BODY = 0.5
-_RIM = np.ones((5, 5), np.uint8)
+_MIN_MASK_VALUE = 0.5
+_DILATION_KERNEL = np.ones((5, 5), np.uint8)
 _HANDS, _TOES, _FACE = [19, 20], [31, 32], list(range(11))
-# How wide clothed limbs are, in torso lengths.
+# Widths of clothed limbs, in torso lengths.
 _LIMBS = (
     (SHOULDERS, ELBOWS, 0.3), (ELBOWS, WRISTS, 0.25), (WRISTS, _HANDS, 0.25),
     (HIPS, KNEES, 0.42), (KNEES, ANKLES, 0.32), (ANKLES, _TOES, 0.25),
 )  # fmt: skip
-_TRUNK, _HEAD, _NECK = 0.4, 0.36, 0.3
-_LEAST_TORSO = 0.25  # of the body's longer side: a torso bent towards the camera looks shorter than it is
-_FAR_PX = 4096
+_TRUNK_WIDTH, _HEAD_RADIUS, _NECK_WIDTH = 0.4, 0.36, 0.3  # torso lengths
+_MIN_TORSO_SHARE = 0.25  # of the body's longer side: a torso bent towards the camera looks shorter than it is
+_MAX_COORDINATE_PX = 4096  # landmarks can be far outside the frame
 
 
-def own_pixels(body: Body, rgb: Image) -> Mask:
-    """The pixels that show this body, and a rim around them: (height, width)."""
-    mask = (body.mask_on(rgb) > _IS_BODY) & _near_limbs(body, rgb.shape)
-    return cv2.dilate(mask.astype(np.uint8), _RIM).astype(bool)
+def body_mask(body: Body, rgb: Image) -> Mask:
+    """Return the pixels that show this body, dilated by two pixels: (height, width)."""
+    mask = (body.mask_on(rgb) > _MIN_MASK_VALUE) & _near_limbs(body, rgb.shape)
+    return cv2.dilate(mask.astype(np.uint8), _DILATION_KERNEL).astype(bool)
 
 
-def share_beside(body: Body, rgb: Image, hidden: Mask) -> float:
-    """Which share of a body lies beside the `hidden` pixels: little of one that was made up from another's rim."""
-    mask = body.mask_on(rgb) > _IS_BODY
+def visible_share(body: Body, rgb: Image, hidden: Mask) -> float:
+    """Return the share of a body outside the `hidden` pixels: small for a false body at the edge of another one."""
+    mask = body.mask_on(rgb) > _MIN_MASK_VALUE
     return float((mask & ~hidden).sum() / max(1, int(mask.sum())))
 
 
 def _near_limbs(body: Body, shape: tuple[int, ...]) -> Mask:
-    unit = max(float(torso(body.xy)), extent(body.xy) * _LEAST_TORSO)
-    points = np.clip(np.rint(body.xy), -_FAR_PX, _FAR_PX).astype(np.int32)
+    unit = max(float(torso_length(body.xy)), extent(body.xy) * _MIN_TORSO_SHARE)
+    points = np.clip(np.rint(body.xy), -_MAX_COORDINATE_PX, _MAX_COORDINATE_PX).astype(np.int32)
     near = np.zeros(shape[:2], np.uint8)
     for starts, ends, width in _LIMBS:
         for start, end in zip(starts, ends, strict=True):
@@ -64,11 +64,11 @@ def _near_limbs(body: Body, shape: tuple[int, ...]) -> Mask:
 
 def _draw_trunk(near: Image, points: npt.NDArray[np.int32], unit: float) -> None:
     trunk = points[[SHOULDERS[0], SHOULDERS[1], HIPS[1], HIPS[0]]]
-    head, neck = (middle(points.astype(float), of).astype(int).tolist() for of in (_FACE, SHOULDERS))
+    head, neck = (midpoint(points.astype(float), pair).astype(int).tolist() for pair in (_FACE, SHOULDERS))
     cv2.fillPoly(near, [trunk], 1)
-    cv2.polylines(near, [trunk], True, 1, _pixels(_TRUNK * unit))
-    cv2.circle(near, head, _pixels(_HEAD * unit), 1, -1)
-    cv2.line(near, head, neck, 1, _pixels(_NECK * unit))
+    cv2.polylines(near, [trunk], True, 1, _pixels(_TRUNK_WIDTH * unit))
+    cv2.circle(near, head, _pixels(_HEAD_RADIUS * unit), 1, -1)
+    cv2.line(near, head, neck, 1, _pixels(_NECK_WIDTH * unit))
 
 
 def _pixels(length: float) -> int:

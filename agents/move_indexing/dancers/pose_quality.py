@@ -1,4 +1,4 @@
-"""How closely a clip is looked at, by quality mode."""
+"""Define the sampling rate and the confidence threshold of pose detection for each quality mode."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from schemas.base import Quality
 
 @dataclass(frozen=True)
 class PoseQuality:
-    """`rate_hz`: how many frames a second are looked at; `confidence` 0-1: how sure the networks must be."""
+    """`rate_hz`: sampled frames per second; `confidence` 0-1: the networks' minimum score for a detection."""
 
     rate_hz: float
     confidence: float

@@ -1,4 +1,4 @@
-"""Native libraries that write to standard error by themselves, kept quiet for a moment."""
+"""Discard what native libraries write directly to standard error."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_STDERR = 2
+_STDERR_FD = 2
 
 
 @contextmanager
 def quiet_stderr() -> Iterator[None]:
-    """What native code writes to file descriptor 2 meanwhile is dropped; Python's errors are raised as ever."""
-    kept = os.dup(_STDERR)
-    nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    """Discard what native code writes to file descriptor 2 within the context; exceptions are raised as usual."""
+    saved_fd = os.dup(_STDERR_FD)
+    null_fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     try:
-        os.dup2(nowhere, _STDERR)
+        os.dup2(null_fd, _STDERR_FD)
         yield
     finally:
-        os.dup2(kept, _STDERR)
-        os.close(kept)
-        os.close(nowhere)
+        os.dup2(saved_fd, _STDERR_FD)
+        os.close(saved_fd)
+        os.close(null_fd)

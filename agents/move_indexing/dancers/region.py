@@ -1,4 +1,4 @@
-"""A square of a picture, turned so that the person in it stands upright: what the landmark network is shown."""
+"""Define the square region of a picture, rotated so that the person is upright, that the landmark network reads."""
 
 from __future__ import annotations
 
@@ -10,53 +10,55 @@ import numpy as np
 
 from agents.arrays import Floats, Image
 
-_ROOM = 1.25
-_ALIKE = 0.06
+_ENLARGEMENT = 1.25
+_MAX_RELATIVE_SHIFT = 0.06  # of similar regions; their sides may differ by twice that
+_MIN_SIDE_PX, _MAX_SIDE_PX = 8, 1e5
 
 
 @dataclass(frozen=True)
 class Region:
-    """`centre` (2,) and `side` in pixels; `turn` in radians, 0 where the person is upright."""
+    """A rotated square: `centre` (2,) and `side` in pixels; `rotation` in radians, 0 for an upright person."""
 
     centre: Floats
     side: float
-    turn: float
+    rotation: float
 
     @staticmethod
     def around(hip: Floats, top: Floats) -> Region:
-        """The region of a person whose hips are at `hip` and who reaches as far as `top`, on the head's side.
+        """Return the region of a person with the hips at `hip` and the body's full extent at `top`, towards the head.
 
-        As MediaPipe has it: twice that length and a quarter more (pose_detection_to_roi, pose_landmarks_to_roi).
+        The side is 2.5 times the distance between the two, as in MediaPipe (pose_detection_to_roi,
+        pose_landmarks_to_roi).
         """
         x, y = top - hip
-        turn = math.pi / 2 - math.atan2(-y, x)
-        return Region(hip, 2 * _ROOM * math.hypot(x, y), math.remainder(turn, 2 * math.pi))
+        rotation = math.pi / 2 - math.atan2(-y, x)
+        return Region(hip, 2 * _ENLARGEMENT * math.hypot(x, y), math.remainder(rotation, 2 * math.pi))
 
     def matrix(self, size: int) -> Floats:
-        """(2, 3): from a pixel of the cut-out, `size` wide and high, to one of the picture."""
+        """Return the affine matrix (2, 3) from pixels of the crop, `size` wide and high, to pixels of the picture."""
         scale = self.side / size
-        cos, sin = math.cos(self.turn) * scale, math.sin(self.turn) * scale
-        middle = size / 2
+        cos, sin = math.cos(self.rotation) * scale, math.sin(self.rotation) * scale
+        half = size / 2
         x, y = self.centre
-        return np.array([[cos, -sin, x - middle * (cos - sin)], [sin, cos, y - middle * (sin + cos)]])
+        return np.array([[cos, -sin, x - half * (cos - sin)], [sin, cos, y - half * (sin + cos)]])
 
-    def cut_out(self, rgb: Image, size: int) -> Image:
-        """The region as a picture of its own."""
+    def crop(self, rgb: Image, size: int) -> Image:
+        """Return the region as an upright picture: (size, size, 3)."""
         flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cut = cv2.warpAffine(rgb, self.matrix(size), (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
-        return cut.astype(np.uint8, copy=False)
+        crop = cv2.warpAffine(rgb, self.matrix(size), (size, size), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        return crop.astype(np.uint8, copy=False)
 
-    def laid_back(self, values: Floats, shape: tuple[int, ...]) -> Floats:
-        """A map of the cut-out, (size, size), back in the picture's place: (height, width), 0 around it."""
+    def project_mask(self, values: Floats, shape: tuple[int, ...]) -> Floats:
+        """Return a mask of the crop, (size, size), in the picture's coordinates: (height, width), 0 elsewhere."""
         size = (shape[1], shape[0])
-        back = cv2.warpAffine(values, self.matrix(len(values)), size, flags=cv2.INTER_LINEAR)
-        return back.astype(np.float32, copy=False)
+        projected = cv2.warpAffine(values, self.matrix(len(values)), size, flags=cv2.INTER_LINEAR)
+        return projected.astype(np.float32, copy=False)
 
-    def is_like(self, other: Region) -> bool:
-        """Whether both show much the same."""
-        apart = float(np.linalg.norm(self.centre - other.centre))
-        return apart < _ALIKE * self.side and abs(self.side / other.side - 1) < 2 * _ALIKE
+    def is_similar(self, other: Region) -> bool:
+        """Return whether both have nearly the same centre and side."""
+        distance = float(np.linalg.norm(self.centre - other.centre))
+        return distance < _MAX_RELATIVE_SHIFT * self.side and abs(self.side / other.side - 1) < 2 * _MAX_RELATIVE_SHIFT
 
-    def is_sane(self) -> bool:
-        """Whether there is something to look at: finite, and of more than a few pixels."""
-        return bool(np.isfinite(self.centre).all()) and 8 < self.side < 1e5
+    def is_valid(self) -> bool:
+        """Return whether the centre is finite, and the side more than 8 and less than 100,000 pixels."""
+        return bool(np.isfinite(self.centre).all()) and _MIN_SIDE_PX < self.side < _MAX_SIDE_PX

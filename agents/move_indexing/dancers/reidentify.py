@@ -1,7 +1,7 @@
-"""A clip's moments go in; for each moment, who of its dancers is who comes out.
+"""Assign each detection of a clip to one of its two dancers.
 
-Which dancer stands in front changes all the time, so the order in a frame is no identity. The colour of the clothes
-is, where it differs, and motion links one frame to the next: a Viterbi path over the two ways to name the dancers.
+Which dancer is in front changes often, so the order in a frame does not identify the dancers. The colours of their
+clothes do, where they differ, and motion links one frame to the next: a Viterbi path over the two orders per frame.
 """
 
 from __future__ import annotations
@@ -14,155 +14,165 @@ from itertools import pairwise, product
 import numpy as np
 
 from agents.arrays import Bools, Floats
-from agents.move_indexing.dancers.detections import HIPS, Detection, FrameDetections, middle, torso
+from agents.move_indexing.dancers.detections import HIPS, Detection, FrameDetections, midpoint, torso_length
 from agents.viterbi import best_path
 
-Pair = tuple[Detection | None, Detection | None]
+Pair = tuple[Detection | None, Detection | None]  # of the two dancers in one frame
 
-_COLOUR_SHARE = 0.2  # one frame's colours are much like the last one's, not new evidence
-_COLOUR_CAP = 4.0  # light and shadow must not outweigh all other frames
-_MOTION_CAP = 3.0
-_SPEED = 0.3  # torso lengths that landmarks may jump between frames however close these are
-_COMING_OR_GOING = 1.0  # without it, who is seen alone would best take the other's name in every frame
-_FAR_OFF = 3.0  # deviations: beyond, a colour is no dancer's
-_FLOOR = 8.0  # of a deviation, in Lab units: below it colours do not differ
-_ROUNDS = 15
-_STRAY, _STRAY_WITHIN_S = 0.8, 1.0  # torso lengths beside the way from before to after
-
-
-def assign(moments: Sequence[FrameDetections]) -> list[Pair]:
-    """Each moment's dancers as (dancer 0, dancer 1), None where one is not seen."""
-    if not any(moment.dancers for moment in moments):
-        return [(None, None)] * len(moments)
-    swapped = best_path(-_colour_costs(moments), -_motion_costs(moments)).tolist()
-    named = [_named(moment, swap) for moment, swap in zip(moments, swapped, strict=True)]
-    times = [moment.time_s for moment in moments]
-    kept = [_without_strays(times, [pair[place] for pair in named]) for place in (0, 1)]
-    return list(zip(*kept, strict=True))
+_COLOUR_WEIGHT = 0.2  # consecutive frames have nearly the same colours, so each frame is not new evidence
+_MAX_COLOUR_COST = 4.0  # light and shadow in one frame must not outweigh all other frames
+_MAX_MOTION_COST = 3.0
+_LANDMARK_JITTER = 0.3  # torso lengths that landmarks may jump between frames, however short the time between them
+_APPEARANCE_COST = 1.0  # of appearing or disappearing: else a lone dancer would best change identity in every frame
+_MAX_DEVIATIONS = 3.0  # beyond, a colour belongs to neither dancer
+_MIN_DEVIATION_LAB = 8.0  # smaller colour differences do not count
+_MAX_ITERATIONS = 15
+_MIN_OUTLIER_DISTANCE = 0.8  # torso lengths from the line between the detections before and after
+_MAX_OUTLIER_SPAN_S = 1.0  # between the detections before and after
 
 
-def _without_strays(times: Sequence[float], dancer: Sequence[Detection | None]) -> list[Detection | None]:
-    """A dancer's sightings without those that are far from where the ones before and after have the dancer."""
-    kept = list(dancer)
-    found = [(time, seen, place) for place, (time, seen) in enumerate(zip(times, dancer, strict=True)) if seen]
-    for (before_s, before, _), (time, seen, place), (after_s, after, _) in zip(
-        found, found[1:], found[2:], strict=False
+def assign_identities(frames: Sequence[FrameDetections]) -> list[Pair]:
+    """Return each frame's dancers as (dancer 0, dancer 1), None where one is not detected."""
+    if not any(frame.dancers for frame in frames):
+        return [(None, None)] * len(frames)
+    swapped = best_path(-_colour_costs(frames), -_motion_costs(frames)).tolist()
+    pairs = [_ordered(frame, swap) for frame, swap in zip(frames, swapped, strict=True)]
+    times = [frame.time_s for frame in frames]
+    filtered = [_drop_outliers(times, [pair[index] for pair in pairs]) for index in (0, 1)]
+    return list(zip(*filtered, strict=True))
+
+
+def _drop_outliers(times: Sequence[float], dancer: Sequence[Detection | None]) -> list[Detection | None]:
+    """Return a dancer's detections without those that are far from the detections before and after."""
+    filtered = list(dancer)
+    detected = [
+        (time, detection, index)
+        for index, (time, detection) in enumerate(zip(times, dancer, strict=True))
+        if detection is not None
+    ]
+    for (before_s, before, _), (time, detection, index), (after_s, after, _) in zip(
+        detected, detected[1:], detected[2:], strict=False
     ):
         span_s = after_s - before_s
-        if span_s <= _STRAY_WITHIN_S and _is_stray(before, seen, after, (time - before_s) / span_s):
-            kept[place] = None
-    return kept
+        if span_s <= _MAX_OUTLIER_SPAN_S and _is_outlier(before, detection, after, (time - before_s) / span_s):
+            filtered[index] = None
+    return filtered
 
 
-def _is_stray(before: Detection, seen: Detection, after: Detection, share: float) -> bool:
-    was, now, then = (middle(sighting.xy, HIPS) for sighting in (before, seen, after))
-    off = np.linalg.norm(now - was * (1 - share) - then * share)
-    return bool(off > _STRAY * max(torso(before.xy), torso(after.xy)) + np.linalg.norm(then - was))
+def _is_outlier(before: Detection, detection: Detection, after: Detection, share: float) -> bool:
+    start, actual, end = (midpoint(each.xy, HIPS) for each in (before, detection, after))
+    error = np.linalg.norm(actual - start * (1 - share) - end * share)
+    unit = max(torso_length(before.xy), torso_length(after.xy))
+    return bool(error > _MIN_OUTLIER_DISTANCE * unit + np.linalg.norm(end - start))
 
 
-def _named(moment: FrameDetections, swap: int) -> Pair:
-    front = moment.dancers[0] if moment.dancers else None
-    other = moment.dancers[1] if len(moment.dancers) > 1 else None
+def _ordered(frame: FrameDetections, swap: int) -> Pair:
+    front = frame.dancers[0] if frame.dancers else None
+    other = frame.dancers[1] if len(frame.dancers) > 1 else None
     return (other, front) if swap else (front, other)
 
 
 @dataclass(frozen=True)
-class _Wardrobe:
-    """The two dancers' usual colours (2, k), and how far one's colours usually stray from them, (k,)."""
+class _ColourModel:
+    """The two dancers' median colours (2, k), and the deviation of one dancer's colours from them, (k,)."""
 
     colours: Floats
-    strays: Floats
+    deviation: Floats
 
-    def distances(self, seen: Floats) -> Floats:
-        """From a sighting's colours (k,) to each dancer's, (2,): the nearer is 0, the other 4 at most.
+    def distances(self, colours: Floats) -> Floats:
+        """Return the distances from a detection's colours (k,) to each dancer's, (2,): one is 0, the other 0 to 4.
 
-        A share of half the difference of squared deviations, which is how much likelier one is than the other (log).
+        The difference of half the squared deviations, which is the log-likelihood ratio of the two dancers, times the
+        colour weight.
         """
-        off = np.nan_to_num((seen - self.colours) / self.strays)
-        deviations = (np.clip(off, -_FAR_OFF, _FAR_OFF) ** 2).sum(axis=1) / 2
-        capped: Floats = np.minimum(_COLOUR_CAP, _COLOUR_SHARE * (deviations - deviations.min()))
+        relative = np.nan_to_num((colours - self.colours) / self.deviation)
+        costs = (np.clip(relative, -_MAX_DEVIATIONS, _MAX_DEVIATIONS) ** 2).sum(axis=1) / 2
+        capped: Floats = np.minimum(_MAX_COLOUR_COST, _COLOUR_WEIGHT * (costs - costs.min()))
         return capped
 
 
-def _colour_costs(moments: Sequence[FrameDetections]) -> Floats:
-    wardrobe = _wardrobe(moments)
-    return np.array([_colour_cost(moment, wardrobe) for moment in moments])
+def _colour_costs(frames: Sequence[FrameDetections]) -> Floats:
+    model = _fit_colour_model(frames)
+    return np.array([_colour_cost(frame, model) for frame in frames])
 
 
-def _colour_cost(moment: FrameDetections, wardrobe: _Wardrobe) -> Floats:
+def _colour_cost(frame: FrameDetections, model: _ColourModel) -> Floats:
     cost = np.zeros(2)
-    for place, dancer in enumerate(moment.dancers):
-        cost += np.roll(wardrobe.distances(dancer.colour), -place)
+    for index, dancer in enumerate(frame.dancers):
+        cost += np.roll(model.distances(dancer.colour), -index)
     return cost
 
 
-def _wardrobe(moments: Sequence[FrameDetections]) -> _Wardrobe:
-    pairs = [[dancer.colour for dancer in moment.dancers] for moment in moments if len(moment.dancers) == 2]
+def _fit_colour_model(frames: Sequence[FrameDetections]) -> _ColourModel:
+    pairs = [[dancer.colour for dancer in frame.dancers] for frame in frames if len(frame.dancers) == 2]
     if not pairs:
-        nothing = np.zeros(len(next(dancer for moment in moments for dancer in moment.dancers).colour))
-        return _Wardrobe(np.array([nothing, nothing]), nothing + _FLOOR)
-    return _dressed(np.array(pairs))
+        zeros = np.zeros(len(next(dancer for frame in frames for dancer in frame.dancers).colour))
+        return _ColourModel(np.array([zeros, zeros]), zeros + _MIN_DEVIATION_LAB)
+    return _two_means(np.array(pairs))
 
 
-def _dressed(pairs: Floats) -> _Wardrobe:
-    """From the colours of both dancers in some frames, (n, 2, k), in either order: who usually wears what.
+def _two_means(pairs: Floats) -> _ColourModel:
+    """Return the colour model of two dancers, from both dancers' colours in some frames, (n, 2, k), in either order.
 
-    Two means, each frame giving one of its two to each; begun from the way in which most frames' two differ most.
+    Two-means clustering in which each frame contributes one of its dancers to each cluster. Frames are first ordered
+    along the differences' first right singular vector, the direction in which the two dancers differ most.
     """
-    apart = np.nan_to_num(pairs[:, 0] - pairs[:, 1])
-    swapped = apart @ np.linalg.svd(apart, full_matrices=False)[2][0] < 0
-    for _ in range(_ROUNDS):
-        wardrobe = _worn(pairs, swapped)
-        costs = np.array([[wardrobe.distances(seen) for seen in pair] for pair in pairs])
+    differences = np.nan_to_num(pairs[:, 0] - pairs[:, 1])
+    swapped = differences @ np.linalg.svd(differences, full_matrices=False)[2][0] < 0
+    for _ in range(_MAX_ITERATIONS):
+        model = _colour_model(pairs, swapped)
+        costs = np.array([[model.distances(colours) for colours in pair] for pair in pairs])
         before, swapped = swapped, costs[:, 0, 1] + costs[:, 1, 0] < costs[:, 0, 0] + costs[:, 1, 1]
         if (before == swapped).all():
             break
-    return _worn(pairs, swapped)
+    return _colour_model(pairs, swapped)
 
 
-def _worn(pairs: Floats, swapped: Bools) -> _Wardrobe:
+def _colour_model(pairs: Floats, swapped: Bools) -> _ColourModel:
     ordered = np.where(swapped[:, None, None], pairs[:, ::-1], pairs)
-    usual = _nan_median(ordered)
-    # Not a median: what shows a face now and hair then must count for little.
-    strays = np.nan_to_num(np.sqrt(_nan_mean((ordered - usual) ** 2)).mean(axis=0))
-    return _Wardrobe(usual, strays + _FLOOR)
+    median = _nan_median(ordered)
+    # Not a median deviation: a part that shows the face in some frames and hair in others must have little weight.
+    deviation = np.nan_to_num(np.sqrt(_nan_mean((ordered - median) ** 2)).mean(axis=0))
+    return _ColourModel(median, deviation + _MIN_DEVIATION_LAB)
 
 
-def _nan_median(seen: Floats) -> Floats:
-    """Along the first axis, 0 where nothing is known."""
+def _nan_median(values: Floats) -> Floats:
+    """Return the median along the first axis, 0 where all values are NaN."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
-        return np.nan_to_num(np.nanmedian(seen, axis=0))
+        return np.nan_to_num(np.nanmedian(values, axis=0))
 
 
-def _nan_mean(seen: Floats) -> Floats:
-    """Along the first axis, 0 where nothing is known."""
-    known = ~np.isnan(seen)
-    mean: Floats = np.where(known, seen, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+def _nan_mean(values: Floats) -> Floats:
+    """Return the mean along the first axis, 0 where all values are NaN."""
+    known = ~np.isnan(values)
+    mean: Floats = np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return mean
 
 
-def _motion_costs(moments: Sequence[FrameDetections]) -> Floats:
-    steps = [_motion_cost(a, b) for a, b in pairwise(moments)]
+def _motion_costs(frames: Sequence[FrameDetections]) -> Floats:
+    steps = [_motion_cost(a, b) for a, b in pairwise(frames)]
     return np.array(steps).reshape(-1, 2, 2)
 
 
 def _motion_cost(before: FrameDetections, after: FrameDetections) -> Floats:
-    """How far bodies jump if names are kept (the diagonal) or exchanged, (2, 2)."""
-    allowed = _SPEED + after.time_s - before.time_s
+    """Return the cost of the bodies' jumps between two frames, by whether each frame is swapped: (2, 2)."""
+    # Torso lengths: one per second, and the jitter.
+    expected_jump = _LANDMARK_JITTER + after.time_s - before.time_s
     cost = np.zeros((2, 2))
-    for was, now in product((0, 1), repeat=2):
-        old, new = _named(before, was), _named(after, now)
-        cost[was, now] = sum(_change(a, b, allowed) for a, b in zip(old, new, strict=True))
+    for swap_before, swap_after in product((0, 1), repeat=2):
+        old, new = _ordered(before, swap_before), _ordered(after, swap_after)
+        cost[swap_before, swap_after] = sum(_change(a, b, expected_jump) for a, b in zip(old, new, strict=True))
     return cost
 
 
-def _change(old: Detection | None, new: Detection | None, allowed: float) -> float:
+def _change(old: Detection | None, new: Detection | None, expected_jump: float) -> float:
     if old is None or new is None:
-        return 0.0 if old is new else _COMING_OR_GOING
-    return min(_MOTION_CAP, _jump(old, new) / allowed)
+        return 0.0 if old is new else _APPEARANCE_COST
+    return min(_MAX_MOTION_COST, _jump(old, new) / expected_jump)
 
 
 def _jump(old: Detection, new: Detection) -> float:
-    apart = np.linalg.norm(new.xy - old.xy, axis=1).mean()
-    return float(apart / torso(old.xy))
+    """Return the mean distance of corresponding landmarks, in torso lengths."""
+    distance = np.linalg.norm(new.xy - old.xy, axis=1).mean()
+    return float(distance / torso_length(old.xy))

@@ -1,6 +1,6 @@
-"""How a couple moves and how its music sounds go in; the clip's 512 numbers come out.
+"""Compute a clip's embedding of 512 values, from its dancers' motion and its sound.
 
-They depend on what is seen and heard of that clip, and on constants of the program; never on a name.
+It depends on the clip's pictures and sound, and on constants of the program; never on a name.
 """
 
 from __future__ import annotations
@@ -16,47 +16,47 @@ from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion import posture
-from agents.move_indexing.motion.couple import couple_blocks
-from agents.move_indexing.motion.rhythm import FEWEST, body_rhythm, repeats
+from agents.move_indexing.motion.couple import couple_features
+from agents.move_indexing.motion.rhythm import MIN_TRACKED_SAMPLES, autocorrelations, body_rhythm
 from agents.move_indexing.motion.turns import facing, turns
 
 VERSION = 2
 MOTION_VALUES, AUDIO_VALUES = 384, 128
-# Two clips' cosine is 0.8 of their motion's and 0.2 of their music's: moves are danced to many a song.
+# The cosine of two clips is 0.8 times that of their motion plus 0.2 times that of their sound: a move can be danced to
+# many songs.
 _MOTION_WEIGHT, _AUDIO_WEIGHT = 0.8**0.5, 0.2**0.5
-# Of each group of blocks; within one, blocks weigh the same. What repeats is told least by who dances and from where
-# one looks; rhythm alone differs most between two pieces of one clip.
-_WEIGHTS = {"posture": 1.0, "speed": 1.0, "rhythm": 0.7, "repeats": 1.5, "couple": 1.0, "turns": 1.0, "wave": 1.0}
-_CLIP_AT = 3.0
-_SCALES = Path(__file__).with_name("scales.json")
-_PIECE, _HOP, _LEAST_OF_A_PIECE = 60, 30, 15  # moments: six seconds, three apart
+# Weight of each group of blocks; within a group, all blocks weigh the same. Autocorrelation depends least on the
+# dancers and the camera position; rhythm differs most between two segments of one clip.
+_GROUP_WEIGHTS = {
+    "posture": 1.0, "speed": 1.0, "rhythm": 0.7, "autocorrelation": 1.5, "couple": 1.0, "turns": 1.0, "body_sway": 1.0,
+}  # fmt: skip
+_MAX_DEVIATIONS = 3.0
+_SCALES_FILE = Path(__file__).with_name("scales.json")
+_SEGMENT_SAMPLES, _HOP_SAMPLES = 60, 30  # six seconds, every three seconds
+_MIN_TRACKED_SEGMENT_SAMPLES = 15
 
 Groups = dict[str, dict[str, Floats]]
 
 
 def embed(dance: Dance, tempo_bpm: float, audio: Sequence[float] | None) -> tuple[float, ...]:
-    """The embedding of a clip: 384 values of motion, 128 of `audio` (0 where there is none), of length 1."""
-    heard = np.zeros(AUDIO_VALUES) if audio is None else _unit(np.asarray(audio, float))
-    whole = np.concatenate([_MOTION_WEIGHT * motion_part(dance, tempo_bpm), _AUDIO_WEIGHT * heard])
-    return tuple(round(float(value), 7) for value in _unit(whole))
+    """Return a clip's embedding: 384 values of motion, 128 of `audio` (0 where there is none), of length 1."""
+    sound = np.zeros(AUDIO_VALUES) if audio is None else _unit(np.asarray(audio, float))
+    embedding = np.concatenate([_MOTION_WEIGHT * motion_embedding(dance, tempo_bpm), _AUDIO_WEIGHT * sound])
+    return tuple(round(float(value), 7) for value in _unit(embedding))
 
 
-def motion_part(dance: Dance, tempo_bpm: float) -> Floats:
-    """How a couple moves, (384,), of length 1; the last 11 are 0.
-
-    In robust deviations from the usual, at most 3; each block, then each group, at length 1; groups weighted. What
-    could not be measured counts as usual.
-    """
-    usual, scale = _scales()
-    told = scaled(measured(dance, tempo_bpm), usual, scale)
-    return np.concatenate([told, np.zeros(MOTION_VALUES - len(told))])
+def motion_embedding(dance: Dance, tempo_bpm: float) -> Floats:
+    """Return the embedding of a couple's motion: (384,), of length 1; the last 11 values are 0."""
+    median, deviation = _scales()
+    values = standardized(feature_groups(dance, tempo_bpm), median, deviation)
+    return np.concatenate([values, np.zeros(MOTION_VALUES - len(values))])
 
 
-def measured(dance: Dance, tempo_bpm: float) -> Groups:
-    """All that is measured, by group and block: statistics over the moments in which the dancers are seen."""
+def feature_groups(dance: Dance, tempo_bpm: float) -> Groups:
+    """Return all motion features by group and block: statistics over the samples in which the dancers are tracked."""
     front = dance.front
-    couple = couple_blocks(dance, tempo_bpm)
-    both = [track for track in (dance.lead, dance.follow) if track.seen.sum() >= FEWEST] or [front]
+    couple = couple_features(dance, tempo_bpm)
+    both = [track for track in (dance.lead, dance.follow) if track.tracked.sum() >= MIN_TRACKED_SAMPLES] or [front]
     return {
         "posture": {"angles": posture.angles(front), "hands": posture.hands(front), "feet": posture.feet(front)},
         "speed": {
@@ -65,63 +65,68 @@ def measured(dance: Dance, tempo_bpm: float) -> Groups:
             "travel": posture.travel(front),
         },
         "rhythm": {"body": body_rhythm(front, tempo_bpm), "couple": couple.pop("rhythm")},
-        "repeats": {"body": repeats(front, tempo_bpm)},
+        "autocorrelation": {"body": autocorrelations(front, tempo_bpm)},
         "couple": couple,
-        "turns": {"front": facing(front), "both": _more_then_less([turns(t, tempo_bpm) for t in both])},
-        "wave": {"front": posture.body_sway(front)},
+        "turns": {"front": facing(front), "both": _larger_then_smaller([turns(t, tempo_bpm) for t in both])},
+        "body_sway": {"front": posture.body_sway(front)},
     }
 
 
-def features(dance: Dance, tempo_bpm: float) -> Floats:
-    """`measured` in one row, before scaling: (373,)."""
-    return np.concatenate([block for blocks in measured(dance, tempo_bpm).values() for block in blocks.values()])
+def feature_vector(dance: Dance, tempo_bpm: float) -> Floats:
+    """Return `feature_groups` as one vector, before standardizing: (373,)."""
+    return np.concatenate([block for blocks in feature_groups(dance, tempo_bpm).values() for block in blocks.values()])
 
 
-def scaled(groups: Groups, usual: Floats, scale: Floats) -> Floats:
-    """In robust deviations from the usual, at most 3; each block, then each group, at length 1; groups weighted.
+def standardized(groups: Groups, median: Floats, deviation: Floats) -> Floats:
+    """Return the features as robust deviations from the median, within -3 to 3, weighted, as one vector of length 1.
 
-    What could not be measured counts as usual.
+    Each block, then each group, is scaled to length 1, and groups are weighted. Features that could not be measured
+    (NaN) count as the median.
     """
-    parts, at = [], 0
+    weighted, start = [], 0
     for name, blocks in groups.items():
         rows = []
         for block in blocks.values():
-            here = slice(at, at + len(block))
-            z = np.nan_to_num((block - usual[here]) / scale[here])
-            rows.append(_unit(np.clip(z, -_CLIP_AT, _CLIP_AT)))
-            at += len(block)
-        parts.append(_WEIGHTS[name] * _unit(np.concatenate(rows)))
-    return _unit(np.concatenate(parts))
+            columns = slice(start, start + len(block))
+            z = np.nan_to_num((block - median[columns]) / deviation[columns])
+            rows.append(_unit(np.clip(z, -_MAX_DEVIATIONS, _MAX_DEVIATIONS)))
+            start += len(block)
+        weighted.append(_GROUP_WEIGHTS[name] * _unit(np.concatenate(rows)))
+    return _unit(np.concatenate(weighted))
 
 
-def fit(clips: Sequence[tuple[Dance, float]]) -> None:
-    """Measure anew what is usual, on some clips and pieces of them, without their names, and keep it beside this file.
+def fit_scales(clips: Sequence[tuple[Dance, float]]) -> None:
+    """Measure median and deviation of each feature on clips and their segments, and write them to `scales.json`.
 
-    The median and the scaled median deviation of each feature, the latter 0.3 standard deviations at least.
+    The deviation is 1.4826 times the median absolute deviation, and at least 0.3 standard deviations. The clips' names
+    are not used.
     """
-    table = np.array([features(piece, tempo) for dance, tempo in clips for piece in (dance, *_pieces(dance))])
-    usual = np.nanmedian(table, axis=0)
-    around, wide = 1.4826 * np.nanmedian(np.abs(table - usual), axis=0), np.nanstd(table, axis=0)
-    scale = np.maximum(np.where(around > 1e-6, np.maximum(around, 0.3 * wide), wide), 1e-6)
-    told = {"median": _rounded(usual), "deviation": _rounded(scale)}
-    _SCALES.write_text(json.dumps(told) + "\n", encoding="utf-8")
+    rows = [feature_vector(dance, tempo_bpm) for whole, tempo_bpm in clips for dance in (whole, *_segments(whole))]
+    table = np.array(rows)
+    median, std = np.nanmedian(table, axis=0), np.nanstd(table, axis=0)
+    mad = 1.4826 * np.nanmedian(np.abs(table - median), axis=0)
+    deviation = np.maximum(np.where(mad > 1e-6, np.maximum(mad, 0.3 * std), std), 1e-6)
+    scales = {"median": _rounded(median), "deviation": _rounded(deviation)}
+    _SCALES_FILE.write_text(json.dumps(scales) + "\n", encoding="utf-8")
 
 
-def _pieces(dance: Dance) -> list[Dance]:
+def _segments(dance: Dance) -> list[Dance]:
     count = len(dance.front.times)
-    starts = range(0, count - _PIECE + 1, _HOP) if count >= _PIECE + _HOP // 2 else ()
-    cuts = [_cut(dance, slice(start, start + _PIECE)) for start in starts]
-    return [cut for cut in cuts if cut.front.seen.sum() >= _LEAST_OF_A_PIECE]
+    is_long = count >= _SEGMENT_SAMPLES + _HOP_SAMPLES // 2
+    starts = range(0, count - _SEGMENT_SAMPLES + 1, _HOP_SAMPLES) if is_long else ()
+    segments = [_segment(dance, slice(start, start + _SEGMENT_SAMPLES)) for start in starts]
+    return [segment for segment in segments if segment.front.tracked.sum() >= _MIN_TRACKED_SEGMENT_SAMPLES]
 
 
-def _cut(dance: Dance, part: slice) -> Dance:
-    front, lead, follow = (_cut_track(track, part) for track in (dance.front, dance.lead, dance.follow))
+def _segment(dance: Dance, samples: slice) -> Dance:
+    front, lead, follow = (_track_segment(track, samples) for track in (dance.front, dance.lead, dance.follow))
     return Dance(front, lead, follow, dance.dancers)
 
 
-def _cut_track(track: Track, part: slice) -> Track:
-    times = track.times[part] - track.times[part][0]
-    return Track(times, track.xy[part], track.world[part], track.seen[part], track.found, track.confidence)
+def _track_segment(track: Track, samples: slice) -> Track:
+    times = track.times[samples] - track.times[samples][0]
+    xy, world, tracked = track.xy[samples], track.world[samples], track.tracked[samples]
+    return Track(times, xy, world, tracked, track.detected_share, track.confidence)
 
 
 def _rounded(values: Floats) -> list[float]:
@@ -130,16 +135,16 @@ def _rounded(values: Floats) -> list[float]:
 
 @lru_cache(maxsize=1)
 def _scales() -> tuple[Floats, Floats]:
-    """Median and scaled deviation of each feature over a set of clips, measured once and then kept.
+    """Return median and deviation of each feature, (373,) each, measured once on a set of clips by `fit_scales`.
 
-    Fixed, so that a clip's embedding depends on that clip alone.
+    They are constant, so that a clip's embedding depends on that clip alone.
     """
-    told = json.loads(_SCALES.read_text(encoding="utf-8"))
-    return np.array(told["median"]), np.array(told["deviation"])
+    scales = json.loads(_SCALES_FILE.read_text(encoding="utf-8"))
+    return np.array(scales["median"]), np.array(scales["deviation"])
 
 
-def _more_then_less(rows: list[Floats]) -> Floats:
-    """Of two dancers the larger of each value, then the smaller; one dancer's twice."""
+def _larger_then_smaller(rows: list[Floats]) -> Floats:
+    """Return the larger of two dancers' values, then the smaller; a single dancer's values twice."""
     return np.concatenate([np.max(rows, axis=0), np.min(rows, axis=0)])
 
 

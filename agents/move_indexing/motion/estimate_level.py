@@ -1,43 +1,45 @@
-"""How a couple moves goes in; how hard and how lively the move looks comes out, for where nobody has said."""
+"""Estimate the energy and the difficulty of a move from the dancers' motion, for clips without these annotations."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from agents.move_indexing.dancers.dance import Dance
-from agents.move_indexing.dancers.detections import ANKLES, SHOULDERS, WRISTS, torso
+from agents.move_indexing.dancers.detections import ANKLES, SHOULDERS, WRISTS, torso_length
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import heading, smooth, speed
 from schemas.base import Difficulty, Level
 
-# The thirds of 37 clips of beginners' to advanced moves, rounded: what is usual there is medium, or intermediate.
-_LIVELY = (0.8, 1.1)
-_TURNING = (0.4, 0.6)
+# Terciles of 37 clips of beginners' to advanced moves, rounded: the middle third there is medium, or intermediate.
+_MEDIUM_LIMB_SPEED, _HIGH_LIMB_SPEED = 0.8, 1.1  # torso lengths per second
+_INTERMEDIATE_TURNS_PER_BAR, _ADVANCED_TURNS_PER_BAR = 0.4, 0.6
 
 
 def energy_level(dance: Dance) -> Level:
-    """By the mean speed of wrists and ankles of who moves more, in torso lengths per second: low, medium, high."""
-    pace = max(map(pace_of, dance.well_seen))
-    return "low" if pace < _LIVELY[0] else "medium" if pace < _LIVELY[1] else "high"
+    """Return the energy level: low, medium or high, by the limb speed of the dancer who moves more."""
+    fastest = max(map(limb_speed, dance.well_tracked))
+    return "low" if fastest < _MEDIUM_LIMB_SPEED else "medium" if fastest < _HIGH_LIMB_SPEED else "high"
 
 
 def difficulty(dance: Dance, tempo_bpm: float) -> Difficulty:
-    """By how much the dancer who turns more turns, in turns of the shoulders per bar."""
-    turns = max(turns_per_bar(track, tempo_bpm) for track in dance.well_seen)
-    return "beginner" if turns < _TURNING[0] else "intermediate" if turns < _TURNING[1] else "advanced"
+    """Return the difficulty, by the turns per bar of the dancer who turns more."""
+    turns = max(turns_per_bar(track, tempo_bpm) for track in dance.well_tracked)
+    if turns < _INTERMEDIATE_TURNS_PER_BAR:
+        return "beginner"
+    return "intermediate" if turns < _ADVANCED_TURNS_PER_BAR else "advanced"
 
 
-def pace_of(track: Track) -> float:
-    """Mean speed of wrists and ankles on the picture, torso lengths per second; 0 for who is never seen."""
-    if not track.seen.any():
+def limb_speed(track: Track) -> float:
+    """Return the mean speed of wrists and ankles in the picture, torso lengths per second; 0 if never tracked."""
+    if not track.tracked.any():
         return 0.0
-    places = smooth(track.xy[:, WRISTS + ANKLES]) / np.median(torso(track.xy[track.seen]))
-    return float(speed(places)[track.seen].mean())
+    limbs = smooth(track.xy[:, WRISTS + ANKLES]) / np.median(torso_length(track.xy[track.tracked]))
+    return float(speed(limbs)[track.tracked].mean())
 
 
 def turns_per_bar(track: Track, tempo_bpm: float) -> float:
-    """How far the shoulders turn, back and forth, in whole turns per four beats; 0 for who is never seen."""
-    if not track.seen.any():
+    """Return how far the shoulders turn, back and forth, in whole turns per four beats; 0 if never tracked."""
+    if not track.tracked.any():
         return 0.0
-    turning = np.abs(np.gradient(smooth(heading(track.world, SHOULDERS))))[track.seen].mean() * RATE_HZ
+    turning = np.abs(np.gradient(smooth(heading(track.world, SHOULDERS))))[track.tracked].mean() * RATE_HZ
     return float(turning / (2 * np.pi) * 4 * 60 / tempo_bpm)

@@ -1,4 +1,4 @@
-"""One dancer's track goes in; where this body heads and how it turns comes out."""
+"""Measure the heading and the turns of one dancer."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from agents.move_indexing.dancers.detections import HIPS, SHOULDERS
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track
 from agents.move_indexing.motion.signals import heading, smooth
 
-_FACES = 3  # moments: a left shoulder is taken for a right one in single frames
+_MEDIAN_FILTER_SAMPLES = 3  # left and right shoulder are swapped in single frames
 
 
 def facing(track: Track) -> Floats:
-    """How shoulders and hips head and turn, by size: (11,), radians, radians per second."""
-    shoulders, hips = (smooth(heading(track.world, pair))[track.seen] for pair in (SHOULDERS, HIPS))
+    """Return statistics of the headings of shoulders and hips, without sign: (11,), radians, radians per second."""
+    shoulders, hips = (smooth(heading(track.world, pair))[track.tracked] for pair in (SHOULDERS, HIPS))
     step, hip_step = np.abs(np.diff(shoulders)), np.abs(np.diff(hips))
     cos, sin = np.cos(shoulders), np.sin(shoulders)
     return np.array([
@@ -25,21 +25,21 @@ def facing(track: Track) -> Floats:
 
 
 def turns(track: Track, tempo_bpm: float) -> Floats:
-    """How much a dancer turns, in whole turns: over the clip, per beat, within four beats and two: (9,)."""
-    beats_s = 60 / tempo_bpm
-    # Nobody turns more than once a beat: faster is a left shoulder taken for a right one.
-    per_beat = np.clip(np.gradient(_steady_heading(track)) * RATE_HZ / (2 * np.pi) * beats_s, -1.0, 1.0)[track.seen]
-    turned = np.cumsum(per_beat) / RATE_HZ / beats_s
-    four, two = (_within(turned, round(beats * beats_s * RATE_HZ)) for beats in (4, 2))
-    pace = np.abs(per_beat)
+    """Return how much a dancer turns, in whole turns: over the clip, per beat, within four beats and two: (9,)."""
+    beat_s = 60 / tempo_bpm
+    # No dancer turns more than once per beat: faster turns are swapped left and right shoulders.
+    per_beat = np.clip(np.gradient(_steady_heading(track)) * RATE_HZ / (2 * np.pi) * beat_s, -1.0, 1.0)[track.tracked]
+    turned = np.cumsum(per_beat) / RATE_HZ / beat_s
+    four, two = (_within(turned, round(beats * beat_s * RATE_HZ)) for beats in (4, 2))
+    speeds = np.abs(per_beat)
     return np.array([
-        np.ptp(turned), abs(turned[-1] - turned[0]), pace.mean(), np.percentile(pace, 90),
+        np.ptp(turned), abs(turned[-1] - turned[0]), speeds.mean(), np.percentile(speeds, 90),
         four.max(), four.mean(), two.max(), (four > 0.4).mean(), (four > 0.8).mean(),
     ])  # fmt: skip
 
 
 def _within(turned: Floats, samples: int) -> Floats:
-    """How far it turns between moments so far apart, or from first to last where the clip is shorter."""
+    """Return how far the dancer turns within `samples`, or from first to last sample where the clip is shorter."""
     lag = min(max(samples, 2), len(turned) - 1)
     return np.abs(turned[lag:] - turned[:-lag])
 
@@ -47,5 +47,5 @@ def _within(turned: Floats, samples: int) -> Floats:
 def _steady_heading(track: Track) -> Floats:
     from scipy.ndimage import median_filter
 
-    # Without its jumps for single frames.
-    return smooth(median_filter(heading(track.world, SHOULDERS), _FACES, mode="nearest"))
+    filtered = median_filter(heading(track.world, SHOULDERS), _MEDIAN_FILTER_SAMPLES, mode="nearest")
+    return smooth(filtered)

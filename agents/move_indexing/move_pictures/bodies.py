@@ -1,4 +1,4 @@
-"""What was seen in a clip goes in; where each dancer is at any moment, and how surely, comes out."""
+"""Find the position of each dancer of a clip at any time, and whether it is detected or interpolated."""
 
 from __future__ import annotations
 
@@ -10,93 +10,99 @@ import numpy as np
 from agents.arrays import Bools, Floats
 from agents.move_indexing.dancers.dance import analyze_dance
 from agents.move_indexing.dancers.detection_cache import ClipDetections
-from agents.move_indexing.dancers.detections import torso
+from agents.move_indexing.dancers.detections import torso_length
 from agents.move_indexing.dancers.tracks import Track
 
-# Blue and orange differ for all eyes, from each other and from skin, floors and walls.
+# Colour-blind readers, too, can distinguish blue and orange from each other, and from skin, floors and walls.
 LEAD, FOLLOW = "#1f9bff", "#ff9a1f"
 
-_RATE_HZ = 30.0
-_NEAR = 0.75  # of the time between two looks
-_STEADY_S = 0.5
+_RATE_HZ = 30.0  # of the tracks
+_MAX_DISTANCE_FROM_DETECTION = 0.75  # of the time between two sampled frames
+_TORSO_WINDOW_S = 0.5  # before and after
 
 
 @dataclass(frozen=True)
 class Body:
-    """A dancer in one picture: `xy` (33, 2) in its pixels; `sure`: found then, not put between two other moments.
+    """A dancer in one picture: `xy` (33, 2) in its pixels; `detected`: detected at that time, not interpolated.
 
-    `unit`: the torso's length in pixels, steady over a second, where that of the picture shrinks when the dancer bends.
+    `torso_px`: the torso's length, the median over a second: the length in one picture shrinks when the dancer bends.
     """
 
     xy: Floats
-    unit: float
+    torso_px: float
     colour: str
-    sure: bool
+    detected: bool
 
 
 @dataclass(frozen=True)
 class Dancer:
-    """One dancer of a clip. `found_s`: the moments that show the dancer; `near_s`: how far around each that holds."""
+    """One dancer of a clip, tracked in pictures of `size` (width, height) pixels.
+
+    `detected_s`: the times of the frames in which the dancer is detected; a detection covers `reach_s` before and after
+    its time.
+    """
 
     name: str
     colour: str
     track: Track
     size: tuple[int, int]
-    found_s: Floats
-    near_s: float
+    detected_s: Floats
+    reach_s: float
 
-    def at(self, time_s: float, size: tuple[int, int]) -> Body | None:
-        """The dancer in a picture of that (width, height), or None where nothing is known."""
-        if not self.track.seen[_nearest(self.track, time_s)]:
+    def body_at(self, time_s: float, size: tuple[int, int]) -> Body | None:
+        """Return the dancer in a picture of that (width, height), or None where the dancer is not tracked."""
+        if not self.track.tracked[_nearest_sample(self.track, time_s)]:
             return None
         scale = np.array(size, float) / self.size
-        unit = self._torso(time_s) * float(scale.mean())
-        return Body(_place(self.track, time_s) * scale, unit, self.colour, self._sure(time_s))
+        torso_px = self._torso_length(time_s) * float(scale.mean())
+        return Body(_interpolated_xy(self.track, time_s) * scale, torso_px, self.colour, self._is_detected(time_s))
 
-    def stretches(self, *, sure: bool) -> list[tuple[float, float]]:
-        """From when to when the dancer's place is known, or, `sure`, from when to when the dancer is found."""
-        known = self.track.seen
-        if sure:
-            known = known & np.array([self._sure(time) for time in self.track.times], bool)
-        return _runs(self.track.times, known)
+    def intervals(self, *, detected: bool) -> list[tuple[float, float]]:
+        """Return the (start, end) in seconds of each time the dancer is tracked, or, with `detected`, is detected."""
+        covered = self.track.tracked
+        if detected:
+            covered = covered & np.array([self._is_detected(time) for time in self.track.times], bool)
+        return _intervals(self.track.times, covered)
 
-    def _torso(self, time_s: float) -> float:
-        near = self.track.seen & (np.abs(self.track.times - time_s) <= _STEADY_S)
-        return float(np.median(torso(self.track.xy[near])))
+    def _torso_length(self, time_s: float) -> float:
+        near = self.track.tracked & (np.abs(self.track.times - time_s) <= _TORSO_WINDOW_S)
+        return float(np.median(torso_length(self.track.xy[near])))
 
-    def _sure(self, time_s: float) -> bool:
-        return bool(len(self.found_s) and np.abs(self.found_s - time_s).min() <= self.near_s)
+    def _is_detected(self, time_s: float) -> bool:
+        return bool(len(self.detected_s) and np.abs(self.detected_s - time_s).min() <= self.reach_s)
 
 
-def couple(seen: ClipDetections) -> tuple[Dancer, Dancer]:
-    """The lead and the follow. Raises `Poison` (`nobody`) as `understand` does."""
-    dance = analyze_dance(seen.moments, _RATE_HZ)
+def couple(detections: ClipDetections) -> tuple[Dancer, Dancer]:
+    """Return the lead and the follow. Raises: `Poison` (`nobody`), as `analyze_dance`."""
+    dance = analyze_dance(detections.frames, _RATE_HZ)
     tracks = (dance.lead, dance.follow)
-    times = np.array([moment.time_s for moment in seen.moments])
-    found = [times[[pair[who] is not None for pair in dance.pairs]] for who in (0, 1)]
-    near_s = _NEAR * float(np.median(np.diff(times)))
+    times = np.array([frame.time_s for frame in detections.frames])
+    detected = [times[[pair[index] is not None for pair in dance.pairs]] for index in (0, 1)]
+    reach_s = _MAX_DISTANCE_FROM_DETECTION * float(np.median(np.diff(times)))
+    names = (("lead", LEAD), ("follow", FOLLOW))
     lead, follow = (
-        Dancer(name, colour, track, seen.size, found_s, near_s)
-        for (name, colour), track, found_s in zip((("lead", LEAD), ("follow", FOLLOW)), tracks, found, strict=True)
+        Dancer(name, colour, track, detections.size, detected_s, reach_s)
+        for (name, colour), track, detected_s in zip(names, tracks, detected, strict=True)
     )
     return lead, follow
 
 
-def _nearest(track: Track, time_s: float) -> int:
+def _nearest_sample(track: Track, time_s: float) -> int:
     return min(max(round(time_s * _RATE_HZ), 0), len(track.times) - 1)
 
 
-def _place(track: Track, time_s: float) -> Floats:
-    """A track's joints between two of its moments."""
-    at = min(max(time_s * _RATE_HZ, 0.0), len(track.times) - 1.0)
-    before = int(at)
+def _interpolated_xy(track: Track, time_s: float) -> Floats:
+    """Return a track's landmarks (33, 2) at a time between two of its samples, linearly interpolated."""
+    position = min(max(time_s * _RATE_HZ, 0.0), len(track.times) - 1.0)
+    before = int(position)
     after = min(before + 1, len(track.times) - 1)
-    between: Floats = track.xy[before] + (at - before) * (track.xy[after] - track.xy[before])
+    between: Floats = track.xy[before] + (position - before) * (track.xy[after] - track.xy[before])
     return between
 
 
-def _runs(times: Floats, holds: Bools) -> list[tuple[float, float]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], holds, [False]]).astype(int)))
+def _intervals(times: Floats, covered: Bools) -> list[tuple[float, float]]:
+    """Return the runs of covered samples as (start, end), half a sample longer at both ends, from 0 s on."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], covered, [False]]).astype(int)))
     half = 0.5 / _RATE_HZ
     return [
         (max(0.0, float(times[a]) - half), float(times[b - 1]) + half) for a, b in list(pairwise(edges.tolist()))[::2]

@@ -1,4 +1,4 @@
-"""The moves' embeddings go in; places in two dimensions come out, near where the embeddings are alike."""
+"""Project the embeddings of moves to two dimensions."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from agents.arrays import Floats
 
 
-def places(embeddings: Floats) -> tuple[Floats, float]:
-    """(n, 2) and the share of the differences between the moves that two dimensions hold, 0-1.
+def project(embeddings: Floats) -> tuple[Floats, float]:
+    """Return the positions (n, 2) of the moves, and the share of their variance that two dimensions hold, 0-1.
 
-    The two main axes of the centred embeddings. The same embeddings always give the same places: each axis points to
-    where its largest part is positive.
+    The dimensions are the two main axes of the centred embeddings (principal component analysis by SVD). The same
+    embeddings always have the same positions: each axis points to where its largest component is positive.
     """
     centred = embeddings - embeddings.mean(axis=0)
     left, lengths, axes = np.linalg.svd(centred, full_matrices=False)

@@ -1,4 +1,4 @@
-"""A clip's pictures and the bodies in them go in; tiles of one scale, each around the couple, come out."""
+"""Cut tiles around the dancers out of a clip's pictures, all at one scale, with the skeletons drawn on them."""
 
 from __future__ import annotations
 
@@ -12,18 +12,20 @@ from agents.arrays import Floats, Image
 from agents.media.pictures import Picture
 from agents.move_indexing.dancers.detections import EARS, JOINTS
 from agents.move_indexing.move_pictures.bodies import Body
-from agents.move_indexing.move_pictures.skeleton import draw_body
+from agents.move_indexing.move_pictures.skeleton import FINGERS, TOES, draw_body
 
-_SHOWN = (*JOINTS, *EARS, 19, 20, 31, 32)
-_BESIDE, _ABOVE, _BELOW = 0.4, 0.55, 0.3  # torso lengths: hair, skirts and shoes reach beyond the landmarks
-_WIDEST, _HIGHEST = 1.0, 1.6  # height to width of a tile
+_LANDMARKS_IN_TILE = (*JOINTS, *EARS, *FINGERS, *TOES)
+# Torso lengths: hair, skirts and shoes extend beyond the landmarks.
+_MARGIN_BESIDE, _MARGIN_ABOVE, _MARGIN_BELOW = 0.4, 0.55, 0.3
+_MIN_HEIGHT_TO_WIDTH, _MAX_HEIGHT_TO_WIDTH = 1.0, 1.6
+_MIN_BOX_PX = 16.0
 _LINE_PX = 2
-_PAPER = (236, 238, 241)
+_BACKGROUND = (236, 238, 241)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and who is in it."""
+    """A picture and the bodies in it."""
 
     picture: Picture
     bodies: tuple[Body, ...]
@@ -37,64 +39,66 @@ class _Box:
     height: float
 
     @property
-    def middle(self) -> tuple[float, float]:
+    def centre(self) -> tuple[float, float]:
         return self.left + self.width / 2, self.top + self.height / 2
 
 
 def tiles(scenes: Sequence[Scene], width: int) -> list[Image]:
-    """A tile for each scene, `width` pixels wide, all of one height and at one scale, the skeletons drawn on them."""
+    """Return a tile for each scene, `width` pixels wide, all of one height and at one scale, with the skeletons."""
     boxes = _filled([_box(scene) for scene in scenes], scenes)
-    wide = max(box.width for box in boxes)
-    high = max(box.height for box in boxes)
-    shape = min(max(high / wide, _WIDEST), _HIGHEST)
-    crop = max(wide, high / shape)
-    size = width, round(width * shape)
-    return [_tile(scene, box.middle, crop, size) for scene, box in zip(scenes, boxes, strict=True)]
+    max_width = max(box.width for box in boxes)
+    max_height = max(box.height for box in boxes)
+    height_to_width = min(max(max_height / max_width, _MIN_HEIGHT_TO_WIDTH), _MAX_HEIGHT_TO_WIDTH)
+    crop_width = max(max_width, max_height / height_to_width)
+    size = width, round(width * height_to_width)
+    return [_tile(scene, box.centre, crop_width, size) for scene, box in zip(scenes, boxes, strict=True)]
 
 
 def _box(scene: Scene) -> _Box | None:
-    """What holds all of a picture's dancers, with some room around."""
+    """Return the bounding box of a picture's dancers, with margins; None without dancers."""
     if not scene.bodies:
         return None
-    points = np.concatenate([body.xy[list(_SHOWN)] for body in scene.bodies])
-    unit = max(body.unit for body in scene.bodies)
-    low = np.clip(points.min(axis=0) - np.array([_BESIDE, _ABOVE]) * unit, 0, scene.picture.size)
-    high = np.clip(points.max(axis=0) + np.array([_BESIDE, _BELOW]) * unit, 0, scene.picture.size)
-    wide, tall = np.maximum(high - low, 16.0).tolist()
-    return _Box(float(low[0]), float(low[1]), wide, tall)
+    points = np.concatenate([body.xy[list(_LANDMARKS_IN_TILE)] for body in scene.bodies])
+    torso_px = max(body.torso_px for body in scene.bodies)
+    low = np.clip(points.min(axis=0) - np.array([_MARGIN_BESIDE, _MARGIN_ABOVE]) * torso_px, 0, scene.picture.size)
+    high = np.clip(points.max(axis=0) + np.array([_MARGIN_BESIDE, _MARGIN_BELOW]) * torso_px, 0, scene.picture.size)
+    width, height = np.maximum(high - low, _MIN_BOX_PX).tolist()
+    return _Box(float(low[0]), float(low[1]), width, height)
 
 
 def _filled(boxes: Sequence[_Box | None], scenes: Sequence[Scene]) -> list[_Box]:
-    """For a picture without dancers the box of the nearest one with some; where there is none, whole pictures."""
-    known = [n for n, box in enumerate(boxes) if box]
-    if not known:
+    """Return the boxes, a missing one replaced by the nearest scene's; where all are missing, the whole pictures."""
+    with_box = [n for n, box in enumerate(boxes) if box]
+    if not with_box:
         return [_Box(0, 0, *scene.picture.size) for scene in scenes]
-    nearest = (min(known, key=lambda k, n=n: abs(k - n)) for n in range(len(boxes)))  # type: ignore[misc]
+    nearest = (min(with_box, key=lambda k, n=n: abs(k - n)) for n in range(len(boxes)))  # type: ignore[misc]
     return [box for n in nearest if (box := boxes[n])]
 
 
-def _tile(scene: Scene, middle: tuple[float, float], crop: float, size: tuple[int, int]) -> Image:
-    """What is `crop` pixels wide around a point, at the size of a tile; paper where the picture ends."""
-    scale = size[0] / crop
-    corner = np.array([_corner(m, s / scale, p) for m, s, p in zip(middle, size, scene.picture.size, strict=True)])
-    tile = _cut(scene.picture.rgb, corner, scale, size)
+def _tile(scene: Scene, centre: tuple[float, float], crop_width: float, size: tuple[int, int]) -> Image:
+    """Return the crop of `crop_width` pixels around a point, scaled to `size`; a background beyond the picture."""
+    scale = size[0] / crop_width
+    corner = np.array([_corner(c, s / scale, p) for c, s, p in zip(centre, size, scene.picture.size, strict=True)])
+    tile = _crop(scene.picture.rgb, corner, scale, size)
     for body in scene.bodies:
-        draw_body(tile, replace(body, xy=(body.xy - corner) * scale, unit=body.unit * scale), _LINE_PX)
+        draw_body(tile, replace(body, xy=(body.xy - corner) * scale, torso_px=body.torso_px * scale), _LINE_PX)
     return tile
 
 
-def _corner(middle: float, length: float, side: int) -> float:
-    """Where a stretch begins that lies around `middle`, within the picture if it can."""
+def _corner(centre: float, length: float, side: int) -> float:
+    """Return the start of an interval around `centre` on a picture's side, moved inside the picture if it fits."""
     if length >= side:
         return (side - length) / 2
-    return min(max(middle - length / 2, 0.0), side - length)
+    return min(max(centre - length / 2, 0.0), side - length)
 
 
-def _cut(rgb: Image, corner: Floats, scale: float, size: tuple[int, int]) -> Image:
-    """Shrunk first by averaging, since warping alone takes every third pixel or so."""
+def _crop(rgb: Image, corner: Floats, scale: float, size: tuple[int, int]) -> Image:
+    # Shrink by averaging first: warping alone samples only every third pixel or so.
     shrink = min(1.0, scale)
     small = cv2.resize(rgb, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else rgb
     rest = scale * rgb.shape[1] / small.shape[1]
     matrix = np.array([[rest, 0, -corner[0] * scale], [0, rest, -corner[1] * scale]])
-    cut = cv2.warpAffine(small, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_PAPER)
-    return np.ascontiguousarray(cut, np.uint8)
+    crop = cv2.warpAffine(
+        small, matrix, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_CONSTANT, borderValue=_BACKGROUND
+    )
+    return np.ascontiguousarray(crop, np.uint8)

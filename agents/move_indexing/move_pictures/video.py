@@ -19,9 +19,9 @@ def write_video(
     target: Path,
     report: Callable[[float], None] = lambda _: None,
 ) -> None:
-    """Write the clip at `path` as an mp4: each picture at its time, upright, at most 1280x720; its sound kept.
+    """Write the clip at `path` as an mp4: each picture at its time, upright, at most 1280x720; with its sound.
 
-    Raises `Poison` as decoding does. `report` takes the finished fraction.
+    `report` receives the finished fraction, 0-1. Raises: `Poison`, as decoding does.
     """
 
     def report_time(time_s: float) -> None:

@@ -1,4 +1,4 @@
-"""A folder in, the demo clips in it out.
+"""Render the demo clips into a folder.
 
 python -m data.generators.couple --out data/demo
 """
@@ -23,24 +23,24 @@ from schemas.faults import Fault
 
 
 def arguments() -> argparse.Namespace:
-    """The command line."""
+    """Return the parsed command line."""
     parser = argparse.ArgumentParser(prog="python -m data.generators.couple", description="Renders the demo clips.")
     parser.add_argument("--out", type=Path, required=True, help="folder of the demo set; clips go into its clips/")
     parser.add_argument("--only", nargs="+", choices=[clip.name for clip in CLIPS], help="render these clips only")
     parser.add_argument(
-        "--supersampling", type=int, default=2, help="draw so many times larger (default 2; 1 is a fast preview)"
+        "--supersampling", type=int, default=2, help="factor of the drawn size (default 2; 1 is a fast preview)"
     )
     return parser.parse_args()
 
 
 def chosen(names: list[str] | None) -> list[ClipSpec]:
-    """The clips to render."""
+    """Return the clips to render; all of them where `names` is None."""
     return [clip for clip in CLIPS if names is None or clip.name in names]
 
 
 def render(options: argparse.Namespace) -> None:
     """Render the clips and write their annotations."""
-    open_gl().release()  # what is missing is said before anything is downloaded
+    open_gl().release()  # reports missing libraries before anything is downloaded
     clips = options.out / "clips"
     clips.mkdir(parents=True, exist_ok=True)
     folder = body_data()
@@ -52,21 +52,21 @@ def render(options: argparse.Namespace) -> None:
             progress.update(task, description=shot.spec.name)
             path = shot.write(clips, lambda: progress.advance(task))
             progress.console.print(f"{path}  {path.stat().st_size} bytes")
-    keep_joints(options.out / "joints.npz", {shot.spec.name: shot.exact_joints() for shot in shots})
+    update_joints(options.out / "joints.npz", {shot.spec.name: shot.exact_joints() for shot in shots})
     (options.out / "annotations.json").write_text(json.dumps(demo_annotations(), indent=2) + "\n", encoding="utf-8")
 
 
-def keep_joints(target: Path, joints: dict[str, NDArray[np.uint16]]) -> None:
-    """Write the exact joints of some clips beside those that the file has of others."""
-    kept = {}
+def update_joints(target: Path, joints: dict[str, NDArray[np.uint16]]) -> None:
+    """Write the exact joints of some clips; those of other clips that the file already has stay."""
+    stored = {}
     if target.is_file():
-        with np.load(target, allow_pickle=False) as told:
-            kept = {name: told[name] for name in told.files}
-    np.savez_compressed(target, allow_pickle=False, **(kept | joints))
+        with np.load(target, allow_pickle=False) as file:
+            stored = {name: file[name] for name in file.files}
+    np.savez_compressed(target, allow_pickle=False, **(stored | joints))
 
 
 def main() -> int:
-    """Run; a fault is one line on standard error."""
+    """Run the program; print a fault as one line on standard error."""
     try:
         render(arguments())
     except Fault as fault:

@@ -1,4 +1,4 @@
-"""MakeHuman's body data in, the two dancers' rest bodies out: mesh, skeleton and skin weights, in metres.
+"""Build the two dancers' rest bodies from MakeHuman's body data: mesh, skeleton and skin weights, in metres.
 
 Shapes are sums of MakeHuman's targets on its base mesh; the skeleton is its "game engine" rig.
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data.generators.couple.geometry import Faces, Vectors
 
-DECIMETRE = 0.1
+METRES_PER_DECIMETRE = 0.1
 MACRO = "macrodetails/"
 INFLUENCES = 4  # bones that move one vertex
 
@@ -58,7 +58,7 @@ class RestBody:
     Shapes: `vertices` (n, 3), `heads` (bones, 3), `influences` and `weights` (n, 4), `surfaces` triangles by name.
     """
 
-    who: str
+    role: str
     names: tuple[str, ...]
     parents: tuple[int, ...]
     heads: Vectors
@@ -68,22 +68,22 @@ class RestBody:
     surfaces: dict[str, Faces]
 
 
-def rest_body(who: str, folder: Path) -> RestBody:
-    """The dancer `who` ("lead" or "follow"), from the body data in `folder`."""
+def rest_body(role: str, folder: Path) -> RestBody:
+    """Return the body of `role` ("lead" or "follow"), from the body data in `folder`."""
     base, groups = read_mesh(folder / "3dobjs/base.obj")
     rig = json.loads((folder / "rigs/standard/rig.game_engine.json").read_text())
     names = parents_first(rig)
     influences, weights = skin_weights(folder, names, len(base))
-    vertices = shaped(base, SHAPES[who], folder / "targets")
+    vertices = shaped(base, SHAPES[role], folder / "targets")
     heads = np.array([joint(rig[name]["head"], vertices, groups) for name in names])
     surfaces = {name: triangles([face for part in parts for face in groups[part]]) for name, parts in SURFACES.items()}
     floor = np.array([0.0, vertices[np.unique(surfaces["body"]), 1].min(), 0.0])
     return RestBody(
-        who=who,
+        role=role,
         names=tuple(names),
         parents=tuple(names.index(rig[name]["parent"]) if rig[name].get("parent") else -1 for name in names),
-        heads=(heads - floor) * SCALE[who],
-        vertices=(vertices - floor) * SCALE[who],
+        heads=(heads - floor) * SCALE[role],
+        vertices=(vertices - floor) * SCALE[role],
         influences=influences,
         weights=weights,
         surfaces=surfaces,
@@ -91,7 +91,7 @@ def rest_body(who: str, folder: Path) -> RestBody:
 
 
 def read_mesh(path: Path) -> tuple[Vectors, dict[str, list[list[int]]]]:
-    """Vertices (n, 3) and the polygons of each named group of a Wavefront file."""
+    """Return the vertices (n, 3) and the polygons of each named group of a Wavefront file."""
     vertices: list[list[float]] = []
     groups: dict[str, list[list[int]]] = {}
     current: list[list[int]] = []
@@ -107,7 +107,7 @@ def read_mesh(path: Path) -> tuple[Vectors, dict[str, list[list[int]]]]:
 
 
 def shaped(base: Vectors, shape: Iterable[tuple[str, float]], targets: Path) -> Vectors:
-    """The base mesh plus weighted targets, in metres."""
+    """Return the base mesh plus weighted targets, in metres."""
     vertices = base.copy()
     for name, weight in shape:
         with gzip.open(targets / f"{name}.target.gz", "rt") as lines:
@@ -115,11 +115,11 @@ def shaped(base: Vectors, shape: Iterable[tuple[str, float]], targets: Path) -> 
                 parts = line.split()
                 if parts and not line.startswith("#"):
                     vertices[int(parts[0])] += weight * np.array([float(x) for x in parts[1:4]])
-    return vertices * DECIMETRE
+    return vertices * METRES_PER_DECIMETRE
 
 
 def parents_first(rig: dict[str, Any]) -> list[str]:
-    """The bones of the rig, each after its parent."""
+    """Return the bones of the rig, each after its parent."""
     names: list[str] = []
 
     def add(bone: str) -> None:
@@ -133,23 +133,29 @@ def parents_first(rig: dict[str, Any]) -> list[str]:
     return names
 
 
-def joint(place: dict[str, Any], vertices: Vectors, groups: dict[str, list[list[int]]]) -> Vectors:
-    """Where the rig says a bone begins: at a vertex, or in the middle of some."""
-    match place["strategy"]:
+def joint(head: dict[str, Any], vertices: Vectors, groups: dict[str, list[list[int]]]) -> Vectors:
+    """Return the head of a bone as the rig defines it: one vertex, or the mean of several.
+
+    Raises: `ValueError` for another strategy.
+    """
+    match head["strategy"]:
         case "CUBE":
-            corners = sorted({corner for face in groups[place["cube_name"]] for corner in face})
+            corners = sorted({corner for face in groups[head["cube_name"]] for corner in face})
             middle: Vectors = vertices[corners].mean(axis=0)
         case "VERTEX":
-            middle = vertices[place["vertex_index"]]
+            middle = vertices[head["vertex_index"]]
         case "MEAN":
-            middle = vertices[place["vertex_indices"]].mean(axis=0)
+            middle = vertices[head["vertex_indices"]].mean(axis=0)
         case other:
-            raise ValueError(f"the rig places a bone by {other}, which is not known here")
+            raise ValueError(f"the rig defines a bone's head by the unknown strategy {other}")
     return middle
 
 
 def skin_weights(folder: Path, names: list[str], count: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Per vertex the four bones that move it most and their shares (sum 1); a vertex of no bone follows the pelvis."""
+    """Return for each vertex the four bones with the largest weights, and these weights (sum 1).
+
+    A vertex without a bone follows the pelvis.
+    """
     table = np.zeros((count, len(names)))
     stored = json.loads((folder / "rigs/standard/weights.game_engine.json").read_text())["weights"]
     for bone, pairs in stored.items():
@@ -162,5 +168,5 @@ def skin_weights(folder: Path, names: list[str], count: int) -> tuple[NDArray[np
 
 
 def triangles(polygons: list[list[int]]) -> Faces:
-    """Polygons cut into fans of triangles, (n, 3)."""
+    """Return polygons cut into fans of triangles, (n, 3)."""
     return np.array([(p[0], p[i], p[i + 1]) for p in polygons for i in range(1, len(p) - 1)], dtype=np.int32)

@@ -1,4 +1,4 @@
-"""Nothing in, the twelve clips of the demo set out: which move, to which music, and what a dancer would say of it."""
+"""List the twelve clips of the demo set: the move, the music, and the annotation of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """One clip; `label` is its move's category in the annotations, `seed` chooses its music."""
+    """One clip; `label` is its move's category in the annotations, `seed` selects its music."""
 
     name: str
     move: str
@@ -19,7 +19,7 @@ class ClipSpec:
     notes: str
 
     def annotation(self) -> dict[str, object]:
-        """The clip's entry in the annotations file."""
+        """Return the clip's entry in the annotations file."""
         return {
             "clip_id": self.name,
             "video_path": f"clips/{self.name}.mp4",
@@ -120,7 +120,7 @@ CLIPS = (
 
 
 def demo_annotations() -> dict[str, object]:
-    """The annotations file of the demo set."""
+    """Return the annotations file of the demo set."""
     return {
         "instructions": "Annotations of the demo clips",
         "move_categories": sorted({clip.label for clip in CLIPS}),

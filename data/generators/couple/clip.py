@@ -1,4 +1,4 @@
-"""A clip of the catalogue in; its mp4, the JSON of its beats and its exact joints out."""
+"""Render a clip of the catalogue: its mp4, the JSON of its beats and its exact joints."""
 
 from __future__ import annotations
 
@@ -21,35 +21,35 @@ from data.generators.music.loop import make_loop
 
 EIGHTS = 2
 BEATS = 8 * EIGHTS + 1  # with the closing 1
-LEAD_IN, TAIL = 0.40, 0.40  # seconds; less than a beat, so that the clip holds BEATS beats and no other
+LEAD_IN_S, TAIL_S = 0.40, 0.40  # less than a beat, so that the clip has exactly BEATS beats
 
 
 @dataclass(frozen=True)
 class Timing:
-    """When the counts of a clip are."""
+    """The times of the counts of a clip."""
 
     tempo_bpm: float
 
     @property
     def beat_s(self) -> float:
-        """Seconds from beat to beat."""
+        """Return the seconds from beat to beat."""
         return 60.0 / self.tempo_bpm
 
     @property
     def frames(self) -> int:
-        """Pictures of the clip."""
-        return math.ceil((LEAD_IN + (BEATS - 1) * self.beat_s + TAIL) * FPS)
+        """Return the number of frames of the clip."""
+        return math.ceil((LEAD_IN_S + (BEATS - 1) * self.beat_s + TAIL_S) * FPS)
 
     def count(self, seconds: float) -> float:
-        """The continuous count at a time of the clip: 1.0 on the first beat."""
-        return 1.0 + (seconds - LEAD_IN) / self.beat_s
+        """Return the continuous count at a time of the clip: 1.0 on the first beat."""
+        return 1.0 + (seconds - LEAD_IN_S) / self.beat_s
 
     def facts(self, name: str) -> dict[str, object]:
-        """The clip's JSON."""
+        """Return the clip's JSON."""
         return {
             "clip": name,
             "tempo_bpm": self.tempo_bpm,
-            "beats": [round(LEAD_IN + beat * self.beat_s, 4) for beat in range(BEATS)],
+            "beats": [round(LEAD_IN_S + beat * self.beat_s, 4) for beat in range(BEATS)],
             "counts": [beat % 8 + 1 for beat in range(BEATS)],
             "fps": FPS,
             "duration_s": round(self.frames / FPS, 4),
@@ -58,40 +58,40 @@ class Timing:
 
 @dataclass
 class Shot:
-    """A clip in the making; `joints` grows with its pictures: per frame (2, joints, 2) in shares of the picture."""
+    """A clip during rendering; `joints` grows by one array (2, joints, 2) per frame, in fractions of the picture."""
 
     spec: ClipSpec
     renderer: Renderer
     joints: list[Vectors] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Set the couple up."""
+        """Create the couple."""
         self.timing = Timing(self.spec.tempo_bpm)
         energy = ENERGIES[self.spec.energy]
         bodies = self.renderer.dancers[0].skeleton, self.renderer.dancers[1].skeleton
         self.couple = Couple(bodies, MOVES[self.spec.move](energy.step), energy)
 
-    def pictures(self, drawn: Callable[[], None]) -> Iterator[Picture]:
-        """The clip's pictures, in order; `drawn` is called after each."""
+    def pictures(self, on_frame: Callable[[], None]) -> Iterator[Picture]:
+        """Yield the clip's pictures in order; call `on_frame` after each."""
         self.renderer.rest()
         for frame in range(self.timing.frames):
             yield self.renderer.picture(self.couple.stances(self.timing.count(frame / FPS)))
             self.joints.append(
-                np.array([self.renderer.camera.seen(dancer.joints()) for dancer in self.renderer.dancers])
+                np.array([self.renderer.camera.project(dancer.joints()) for dancer in self.renderer.dancers])
             )
-            drawn()
+            on_frame()
 
-    def write(self, folder: Path, drawn: Callable[[], None]) -> Path:
-        """Write NAME.mp4 and NAME.json into `folder`; `drawn` is called after each picture."""
+    def write(self, folder: Path, on_frame: Callable[[], None]) -> Path:
+        """Write NAME.mp4 and NAME.json into `folder`; call `on_frame` after each picture."""
         path = folder / f"{self.spec.name}.mp4"
-        # two beats more than the clip shows: a note that begins in it must not be cut short by the loop's end
-        samples, _ = make_loop(self.spec.tempo_bpm, BEATS + 2, LEAD_IN, self.spec.seed)
+        # two beats more than the clip has: a note that begins in the clip must not be cut by the loop's end
+        samples, _ = make_loop(self.spec.tempo_bpm, BEATS + 2, LEAD_IN_S, self.spec.seed)
         unfinished = path.with_suffix(".part")
-        write_film(unfinished, self.pictures(drawn), samples[: round(self.timing.frames / FPS * AUDIO_RATE)])
+        write_film(unfinished, self.pictures(on_frame), samples[: round(self.timing.frames / FPS * AUDIO_RATE)])
         unfinished.replace(path)
         path.with_suffix(".json").write_text(json.dumps(self.timing.facts(self.spec.name)) + "\n", encoding="utf-8")
         return path
 
     def exact_joints(self) -> NDArray[np.uint16]:
-        """Where the joints are, (frames, 2, 11, 2): lead and follow, in 65535ths of width and height."""
+        """Return the joints, (frames, 2, 11, 2): lead and follow, in 65535ths of width and height."""
         return np.rint(np.clip(np.array(self.joints), 0.0, 1.0) * JOINT_UNITS).astype(np.uint16)

@@ -1,4 +1,4 @@
-"""A move in, both dancers' stances at any count out."""
+"""Compute both dancers' stances of a move at any count."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from data.generators.couple.holds import set_hands
 from data.generators.couple.skeleton import Skeleton, Stance
 from data.generators.couple.stance import Floor, look_at, stance
 
-SIDE_ON = float(np.pi / 2)  # the couple's axis across the picture
+AXIS_YAW_RAD = float(np.pi / 2)  # the couple's axis across the picture
 HIS_HIPS, HER_HIPS = 0.8, 1.1
 
 
 @dataclass(frozen=True)
 class Energy:
-    """How big a move is danced: the side step in metres, and factors of the hips' motion and the feet's lift."""
+    """The size of a move: the side step in metres, and factors of the hips' motion and the feet's lift."""
 
     step: float
     hips: float
@@ -33,12 +33,12 @@ class Couple:
 
     def __init__(self, bodies: tuple[Skeleton, Skeleton], move: Move, energy: Energy) -> None:
         self.bodies, self.move, self.energy = bodies, move, energy
-        self.floor = Floor(SIDE_ON + move.aslant, move.origin)
+        self.floor = Floor(AXIS_YAW_RAD + move.axis_turn, move.origin)
         self.lead = Footwork(move.lead, move.lead_first, move.still, energy.lift)
         self.follow = Footwork(move.follow, move.follow_first, move.still, energy.lift)
 
     def stances(self, count: float) -> tuple[Stance, Stance]:
-        """Both dancers at a continuous count: 1.0 is the first beat."""
+        """Return both dancers' stances at a continuous count: 1.0 is the first beat."""
         move, hips = self.move, self.energy.hips
         lead = stance(self.bodies[0], self.lead.at(count), self.floor, HIS_HIPS * hips, move.lead_accent(count))
         follow = stance(self.bodies[1], self.follow.at(count), self.floor, HER_HIPS * hips, move.follow_accent(count))

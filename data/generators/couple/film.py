@@ -1,4 +1,4 @@
-"""Pictures and samples in, an mp4 (H.264, AAC) out, the same bytes each time."""
+"""Encode pictures and samples as an mp4 (H.264, AAC) that is byte-identical for the same input."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def write_film(path: Path, pictures: Iterable[Picture], samples: NDArray[np.floa
 
 
 def sound_frames(samples: NDArray[np.float64]) -> Iterable[av.AudioFrame]:
-    """The samples in blocks as the encoder takes them."""
+    """Yield the samples in blocks of the encoder's frame size."""
     planar = np.ascontiguousarray(samples.T, dtype=np.float32)
     for start in range(0, planar.shape[1], AUDIO_BLOCK):
         frame = av.AudioFrame.from_ndarray(

@@ -1,4 +1,4 @@
-"""Angles and vectors in, rotations and eased values out: the small geometry that everything here shares.
+"""Shared geometry: vectors, rotations and easing.
 
 Metres, radians; y points up. Rotations are (3, 3) arrays that turn column vectors.
 """
@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]  # (3,)
-JOINT_UNITS = 65535  # of the picture's width and height, in which a file tells where joints are
-Vectors = NDArray[np.float64]  # (n, 3), or as said
+JOINT_UNITS = 65535  # per picture width and height, in joints.npz
+Vectors = NDArray[np.float64]  # (n, 3), unless stated otherwise
 Rotation = NDArray[np.float64]  # (3, 3)
 Faces = NDArray[np.int32]  # (n, 3): triangles of vertex numbers
 
@@ -18,36 +18,36 @@ UP: Vector = np.array([0.0, 1.0, 0.0])
 
 
 def vector(x: float, y: float, z: float) -> Vector:
-    """Three numbers as a vector."""
+    """Return three numbers as a vector."""
     return np.array([x, y, z], dtype=np.float64)
 
 
 def unit(v: Vector) -> Vector:
-    """The same direction, length 1; a null vector stays null."""
+    """Return the same direction with length 1; a null vector stays null."""
     direction: Vector = v / (np.linalg.norm(v) + 1e-12)
     return direction
 
 
 def about_x(angle: float) -> Rotation:
-    """Nod: positive tips +y towards +z."""
+    """Return a nod: positive tips +y towards +z."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[1, 0, 0], [0, c, -s], [0, s, c]])
 
 
 def about_y(angle: float) -> Rotation:
-    """Yaw: positive turns +z towards +x."""
+    """Return a yaw: positive turns +z towards +x."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
 def about_z(angle: float) -> Rotation:
-    """Lean: positive turns +x towards +y."""
+    """Return a lean: positive turns +x towards +y."""
     c, s = np.cos(angle), np.sin(angle)
     return np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
 
 
 def about(axis: Vector, angle: float) -> Rotation:
-    """Rotation about any axis (Rodrigues' formula)."""
+    """Return a rotation about any axis (Rodrigues' formula)."""
     x, y, z = unit(axis)
     cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     turned: Rotation = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
@@ -55,49 +55,49 @@ def about(axis: Vector, angle: float) -> Rotation:
 
 
 def axes(along: Vector, beside: Vector) -> Rotation:
-    """The right-handed frame whose first axis is `along` and whose second leans to `beside`."""
+    """Return the right-handed frame whose first axis is `along` and whose second is nearest to `beside`."""
     first = unit(along)
     second = unit(beside - first * np.dot(first, beside))
     return np.stack([first, second, np.cross(first, second)], axis=1)
 
 
 def angle_about(axis: Vector, start: Vector, end: Vector) -> float:
-    """The turn about `axis` that brings `start` nearest to `end`, within +-pi."""
+    """Return the turn about `axis` that brings `start` nearest to `end`, within +-pi."""
     a = unit(axis)
     s, e = start - a * np.dot(a, start), end - a * np.dot(a, end)
     return float(np.arctan2(np.dot(a, np.cross(s, e)), np.dot(s, e)))
 
 
 def within_pi(angle: float) -> float:
-    """The same direction, within +-pi."""
+    """Return the same direction, within +-pi."""
     return float((angle + np.pi) % (2 * np.pi) - np.pi)
 
 
 def eased(x: float) -> float:
-    """0 before 0, 1 after 1, between them smootherstep (6x^5 - 15x^4 + 10x^3): rests at both ends."""
+    """Return 0 before 0, 1 after 1, smootherstep between (6x^5 - 15x^4 + 10x^3), whose slope is 0 at both ends."""
     t = min(max(x, 0.0), 1.0)
-    return min(t * t * t * (t * (6 * t - 15) + 10), 1.0)  # rounding may pass 1, where roots of sines end
+    return min(t * t * t * (t * (6 * t - 15) + 10), 1.0)  # rounding may exceed 1, of which no arc sine exists
 
 
 def within_reach(target: Vector, centre: Vector, nearest: float, farthest: float) -> Vector:
-    """`target` moved along its ray from `centre` to a distance between `nearest` and `farthest`."""
+    """Return `target` moved along its ray from `centre` to a distance between `nearest` and `farthest`."""
     ray = target - centre
     distance = float(np.linalg.norm(ray))
     return centre + ray / max(distance, 1e-6) * min(max(distance, nearest), farthest)
 
 
-def leaning(start: Vector, end: Vector, most: float) -> Vector:
-    """The direction of `end`, or the one nearest to it that is within `most` radians of `start`."""
+def within_angle(start: Vector, end: Vector, max_angle: float) -> Vector:
+    """Return the direction of `end`, or the one nearest to it that is within `max_angle` radians of `start`."""
     a, b = unit(start), unit(end)
     angle = float(np.arccos(np.clip(np.dot(a, b), -1.0, 1.0)))
     beside = unit(b - a * np.dot(a, b))
-    allowed = min(angle, most)
+    allowed = min(angle, max_angle)
     direction: Vector = np.cos(allowed) * a + np.sin(allowed) * beside
     return direction
 
 
 def vertex_normals(vertices: Vectors, faces: Faces) -> Vectors:
-    """Area-weighted unit normals of a triangle mesh, one per vertex."""
+    """Return area-weighted unit normals of a triangle mesh, one per vertex."""
     a, b, c = (vertices[faces[:, corner]] for corner in range(3))
     face = np.cross(b - a, c - a)
     normals = np.zeros_like(vertices)

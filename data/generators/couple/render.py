@@ -1,4 +1,4 @@
-"""Two stances in, a picture of the couple in its room out: OpenGL without a screen (EGL), in software where need be."""
+"""Render the couple in its room in two stances: OpenGL without a screen (EGL), in software if necessary."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from data.generators.couple.camera import DEMO_CAMERA, Camera, Matrix, looking, parallel
+from data.generators.couple.camera import DEMO_CAMERA, Camera, Matrix, parallel, view_matrix
 from data.generators.couple.dancer import Dancer
 from data.generators.couple.geometry import Faces, unit, vector
 from data.generators.couple.skeleton import Stance
@@ -19,9 +19,9 @@ from schemas.faults import Retryable
 SHADERS = Path(__file__).parent / "shaders"
 WALL = (0.30, 0.42, 0.44)
 WALL_Z, ROOM_X, ROOM_FRONT, ROOM_TOP = -2.4, 8.0, 9.0, 5.0
-SHADOW_SIZE = 1536  # pixels; the same in light.glsl
-MIRRORED_BELOW = 0.95  # metres of the body at rest: of what is above, no reflection is in the picture
-FLOOR_SHARE = 0.32  # of the picture's height: reflections are not looked for above it
+SHADOW_SIZE_PX = 1536  # the same as in light.glsl
+MIRRORED_BELOW_M = 0.95  # height on the body at rest: reflections of what is above are outside the picture
+FLOOR_SHARE = 0.32  # of the picture's height: above it there are no reflections
 SUN = unit(vector(0.45, 1.15, 0.85))
 MIDDLE = vector(0, 0.9, 0)
 NO_OPENGL = (
@@ -32,7 +32,10 @@ Picture = NDArray[np.uint8]  # (height, width, 3), RGB
 
 
 def open_gl() -> Any:
-    """An OpenGL context. Raises `Retryable` that says what to install."""
+    """Return an OpenGL context.
+
+    Raises: `Retryable` with what to install.
+    """
     if ctypes.util.find_library("EGL") is None:
         raise Retryable(NO_OPENGL, "system_libraries")
     try:
@@ -45,23 +48,23 @@ def open_gl() -> Any:
 
 
 def source(name: str) -> str:
-    """A shader's text, its includes put in."""
+    """Return a shader's text with its includes."""
     text = (SHADERS / name).read_text()
     return text.replace("#include light.glsl", (SHADERS / "light.glsl").read_text())
 
 
 def packed(values: Any) -> bytes:
-    """Numbers as OpenGL takes them."""
+    """Return numbers as 32-bit floats for OpenGL."""
     return np.ascontiguousarray(values, dtype=np.float32).tobytes()
 
 
 def column_major(matrix: Matrix) -> bytes:
-    """A matrix as OpenGL takes it."""
+    """Return a matrix in OpenGL's order."""
     return packed(matrix.T)
 
 
 def quad(corners: list[tuple[float, float, float]]) -> bytes:
-    """Four corners as two triangles."""
+    """Return four corners as two triangles."""
     a, b, c, d = corners
     return packed([a, b, c, a, c, d])
 
@@ -91,8 +94,8 @@ class Renderer:
         self._paint_backdrop()
 
     def picture(self, stances: tuple[Stance, Stance]) -> Picture:
-        """The couple in two stances (lead, follow)."""
-        surfaces = [dancer.take(stance) for dancer, stance in zip(self.dancers, stances, strict=True)]
+        """Return the picture of the couple in two stances (lead, follow)."""
+        surfaces = [dancer.move_to(stance) for dancer, stance in zip(self.dancers, stances, strict=True)]
         self.moving.write(packed(np.concatenate(surfaces)))
         contacts = [contact for dancer in self.dancers for contact in dancer.contacts()]
         self.programs["room"]["contacts"].write(packed([contact[:4] for contact in contacts]))
@@ -102,7 +105,7 @@ class Renderer:
         return self._read()
 
     def rest(self) -> None:
-        """Let skirts and hair hang still: the next picture is a clip's first."""
+        """Reset skirts and hair to rest: the next picture is a clip's first."""
         for dancer in self.dancers:
             dancer.rest()
 
@@ -110,14 +113,17 @@ class Renderer:
         drawn = [dancer.outfit.drawable for dancer in self.dancers]
         faces = np.concatenate([drawn[0].faces, drawn[1].faces + len(drawn[0].vertices)])
         heights = np.concatenate([each.vertices[:, 1] for each in drawn])
-        low = faces[heights[faces].min(axis=1) < MIRRORED_BELOW]
+        low = faces[heights[faces].min(axis=1) < MIRRORED_BELOW_M]
         self.moving = self.gl.buffer(reserve=24 * sum(len(each.vertices) for each in drawn))
         fixed = self.gl.buffer(packed(np.concatenate([each.fixed for each in drawn])))
-        parts = [(self.moving, "3f 3f", "place", "normal"), (fixed, "3f 1f 1f 3f", "rest", "cut", "material", "colour")]
+        parts = [
+            (self.moving, "3f 3f", "position", "normal"),
+            (fixed, "3f 1f 1f 3f", "rest", "cut", "material", "colour"),
+        ]
         self.couple, self.mirrored = (
             self.gl.vertex_array(self.programs["dancer"], parts, self._indices(some)) for some in (faces, low)
         )
-        outline = [(self.moving, "3f 12x", "place"), (fixed, "12x 1f 16x", "cut")]
+        outline = [(self.moving, "3f 12x", "position"), (fixed, "12x 1f 16x", "cut")]
         self.outline = self.gl.vertex_array(self.programs["shadow"], outline, self._indices(faces))
 
     def _indices(self, faces: Faces) -> Any:
@@ -128,7 +134,7 @@ class Renderer:
         floor = quad([(-x, 0, back), (x, 0, back), (x, 0, ROOM_FRONT), (-x, 0, ROOM_FRONT)])
         wall = quad([(-x, 0, back), (x, 0, back), (x, ROOM_TOP, back), (-x, ROOM_TOP, back)])
         self.floor, self.wall = (
-            self.gl.vertex_array(self.programs["room"], [(self.gl.buffer(corners), "3f", "place")])
+            self.gl.vertex_array(self.programs["room"], [(self.gl.buffer(corners), "3f", "position")])
             for corners in (floor, wall)
         )
 
@@ -141,13 +147,13 @@ class Renderer:
         self.canvas = gl.framebuffer([colours], depths)
         self.backdrop = gl.framebuffer([gl.renderbuffer(self.size, 4, samples=samples)])
         self.resolved = gl.framebuffer([gl.renderbuffer(self.size, 4)])
-        self.shadow = gl.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
+        self.shadow = gl.depth_texture((SHADOW_SIZE_PX, SHADOW_SIZE_PX))
         self.shadow.compare_func = "<="
         self.shadow.repeat_x = self.shadow.repeat_y = False
         self.shadow_canvas = gl.framebuffer(depth_attachment=self.shadow)
 
     def _set_constants(self) -> None:
-        light = column_major(parallel(2.6, 0.5, 9.0) @ looking(MIDDLE + SUN * 4.5, MIDDLE))
+        light = column_major(parallel(2.6, 0.5, 9.0) @ view_matrix(MIDDLE + SUN * 4.5, MIDDLE))
         self.programs["shadow"]["view"].write(light)
         for name in ("dancer", "room"):
             program = self.programs[name]
@@ -155,10 +161,10 @@ class Renderer:
             program["light"].write(light)
             program["shadow"].value = 0
         dancer = self.programs["dancer"]
-        dancer["eye"].write(packed(self.camera.place))
+        dancer["eye"].write(packed(self.camera.position))
         dancer["sun"].write(packed(SUN))
         dancer["face"].write(packed([[*each.outfit.face.eye, each.outfit.face.mouth] for each in self.dancers]))
-        dancer["traits"].write(packed([[each.outfit.face.brow, who] for who, each in enumerate(self.dancers)]))
+        dancer["traits"].write(packed([[each.outfit.face.brow, role] for role, each in enumerate(self.dancers)]))
         dancer["hair"].write(packed([each.outfit.hair for each in self.dancers]))
         self.programs["room"]["wall"].value = WALL
 
@@ -169,7 +175,7 @@ class Renderer:
         self.outline.render()
 
     def _paint_backdrop(self) -> None:
-        """The wall does not change: it is painted once."""
+        """Paint the wall, which does not change, once."""
         self.backdrop.use()
         self.backdrop.clear(0.02, 0.02, 0.03, 1.0)
         self.programs["room"]["is_floor"].value = 0
@@ -177,7 +183,7 @@ class Renderer:
         self.wall.render()
 
     def _draw_room_and_couple(self) -> None:
-        """The mirrored couple first: the floor, nearly opaque, is drawn over it and leaves a reflection."""
+        """Draw the mirrored couple first: the floor, nearly opaque, is blended over it and leaves a reflection."""
         gl, dancer, room = self.gl, self.programs["dancer"], self.programs["room"]
         self.canvas.use()
         self.canvas.clear(depth=1.0)

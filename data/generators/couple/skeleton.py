@@ -1,4 +1,4 @@
-"""A rest body in, its skeleton and the words for a stance (pelvis, spine, feet, hands) out."""
+"""Represent a rest body's skeleton and the parts of a stance: pelvis, spine, feet and hands."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from data.generators.couple.geometry import (
 
 SIDES = {"l": 1.0, "r": -1.0}
 FINGERS = ("index", "middle", "ring", "pinky")
-HEEL_PITCH = {"lead": 0.0, "follow": 0.36}  # radians by which the shoe lifts the heel
-PALM_SHARE = 0.62  # of the way from the wrist to the knuckles: the middle of the palm
+SHOE_HEEL_PITCH_RAD = {"lead": 0.0, "follow": 0.36}  # by which the shoe lifts the heel
+PALM_SHARE = 0.62  # of the distance from the wrist to the knuckles: the middle of the palm
 SPINE = ("spine_01", "spine_02", "spine_03")
-STRAIGHTEST = {"leg": 0.997, "arm": 0.985}  # share of a limb's length at which it counts as straight
+MAX_REACH_SHARE = {"leg": 0.997, "arm": 0.985}  # of a limb's length: nearly straight
 
 
 @dataclass(frozen=True)
 class Foot:
-    """Where the ball of a foot is, where the toes point (yaw), and how far the heel is lifted (pitch)."""
+    """The ball of a foot, the direction of the toes (yaw), and how far the heel is lifted (pitch)."""
 
     ball: Vector
     yaw: float
@@ -38,12 +38,12 @@ class Foot:
 
 @dataclass(frozen=True)
 class Hand:
-    """Where the middle of the palm goes, which ways the elbow, the palm and the fingers point, and how far they close.
+    """The position of the middle of the palm, the directions of elbow, palm and fingers, and the fingers' curl.
 
     `fingers` None: straight on from the forearm.
     """
 
-    place: Vector
+    position: Vector
     elbow: Vector
     palm: Vector
     curl: float = 0.45
@@ -68,37 +68,37 @@ class Stance:
 
 @dataclass(frozen=True)
 class Bones:
-    """Rotations (bones, 3, 3) and places (bones, 3) of a posed skeleton, in metres on the dance floor."""
+    """Rotations (bones, 3, 3) and positions (bones, 3) of a posed skeleton, in metres on the dance floor."""
 
     rotations: NDArray[np.float64]
-    places: Vectors
+    positions: Vectors
 
 
 @dataclass(frozen=True)
 class Chest:
-    """The upper body of a stance, before the arms: its rotation, its place, both shoulders and the head."""
+    """The upper body of a stance, before the arms: its rotation, its position, both shoulders and the head."""
 
     rotation: Rotation
-    place: Vector
+    position: Vector
     shoulders: dict[str, Vector]
     head: Vector
 
 
 def turned(angles: Vector) -> Rotation:
-    """(nod, turn, lean) as a rotation."""
+    """Return (nod, turn, lean) as a rotation."""
     rotation: Rotation = about_y(angles[1]) @ about_z(angles[2]) @ about_x(angles[0])
     return rotation
 
 
 def pelvis_rotation(stance: Stance) -> Rotation:
-    """The pelvis' rotation on the floor."""
+    """Return the pelvis' rotation on the floor."""
     hips = about_y(stance.hip_twist) @ about_z(stance.hip_roll) @ about_x(stance.hip_tilt)
     rotation: Rotation = about_y(stance.yaw) @ hips
     return rotation
 
 
 class Skeleton:
-    """The bones of one rest body, and how to pose them."""
+    """The bones of one rest body, with the measures that posing needs."""
 
     def __init__(self, rest: RestBody) -> None:
         self.rest = rest
@@ -106,50 +106,50 @@ class Skeleton:
         self.leg = (self.length("thigh_l", "calf_l"), self.length("calf_l", "foot_l"))
         self.arm = (self.length("upperarm_l", "lowerarm_l"), self.length("lowerarm_l", "hand_l"))
         self.toes_out = {s: self._toes_out(s) for s in SIDES}
-        self.heel_pitch = HEEL_PITCH[rest.who]
+        self.heel_pitch = SHOE_HEEL_PITCH_RAD[rest.role]
         self.heel_rise = self._heel_rise()
         self.palms = {s: self._palm(s) for s in SIDES}
         self.palm_middles = {s: self._palm_middle(s) for s in SIDES}
         self.palm_length = float(np.linalg.norm(self.palm_middles["l"]))
 
     def at(self, bone: str) -> Vector:
-        """Where the bone begins at rest."""
-        place: Vector = self.rest.heads[self.number[bone]]
-        return place
+        """Return the head of a bone at rest."""
+        position: Vector = self.rest.heads[self.number[bone]]
+        return position
 
     def length(self, start: str, end: str) -> float:
-        """Distance between two joints at rest."""
+        """Return the distance between two joints at rest."""
         return float(np.linalg.norm(self.at(end) - self.at(start)))
 
     def reach(self) -> float:
-        """Shoulder to wrist, arm straight."""
-        return STRAIGHTEST["arm"] * sum(self.arm)
+        """Return the distance from shoulder to wrist with a straight arm."""
+        return MAX_REACH_SHARE["arm"] * sum(self.arm)
 
     def palm_middle(self, side: str, bones: Bones) -> Vector:
-        """Where the middle of a palm is, on the bones."""
+        """Return the middle of a palm of posed bones."""
         hand = self.number[f"hand_{side}"]
-        middle: Vector = bones.places[hand] + bones.rotations[hand] @ self.palm_middles[side]
+        middle: Vector = bones.positions[hand] + bones.rotations[hand] @ self.palm_middles[side]
         return middle
 
     def ankle(self, side: str, foot: Foot) -> Vector:
-        """Where the ankle is above a placed foot."""
+        """Return the ankle above a placed foot."""
         flat = foot_rotation(foot.yaw, foot.pitch, self.toes_out[side])
         ankle: Vector = foot.ball + flat @ (self.at(f"foot_{side}") - self.at(f"ball_{side}"))
         return ankle
 
     def chest(self, stance: Stance) -> Chest:
-        """The upper body of a stance."""
-        rotation, place = pelvis_rotation(stance), stance.pelvis
+        """Return the upper body of a stance."""
+        rotation, position = pelvis_rotation(stance), stance.pelvis
         before = "pelvis"
         for name, angles in zip(SPINE, stance.spine, strict=True):
-            place = place + rotation @ (self.at(name) - self.at(before))
+            position = position + rotation @ (self.at(name) - self.at(before))
             rotation = rotation @ turned(angles)
             before = name
-        shoulders = {s: place + rotation @ (self.at(f"upperarm_{s}") - self.at(before)) for s in SIDES}
-        return Chest(rotation, place, shoulders, place + rotation @ (self.at("head") - self.at(before)))
+        shoulders = {s: position + rotation @ (self.at(f"upperarm_{s}") - self.at(before)) for s in SIDES}
+        return Chest(rotation, position, shoulders, position + rotation @ (self.at("head") - self.at(before)))
 
     def _heel_rise(self) -> float:
-        """How much higher the shoe's heel puts the ankle."""
+        """Return by how much the shoe's heel raises the ankle."""
         along = self.at("foot_l") - self.at("ball_l")
         return float((foot_rotation(0.0, self.heel_pitch, self.toes_out["l"]) @ along)[1] - along[1])
 
@@ -169,19 +169,19 @@ class Skeleton:
 
 
 def foot_rotation(yaw: float, pitch: float, toes_out: float) -> Rotation:
-    """A foot's rotation: rest feet point outwards a little, and that is taken back."""
+    """Return a foot's rotation; the slight outward angle of the feet at rest is subtracted."""
     rotation: Rotation = about_y(yaw) @ about_x(pitch) @ about_y(-toes_out)
     return rotation
 
 
 def blend(a: Hand, b: Hand, share: float) -> Hand:
-    """The hand on its way from `a` (0) to `b` (1)."""
-    mix = [x + (y - x) * share for x, y in ((a.place, b.place), (a.elbow, b.elbow), (a.palm, b.palm))]
+    """Return the hand between `a` (share 0) and `b` (share 1)."""
+    mix = [x + (y - x) * share for x, y in ((a.position, b.position), (a.elbow, b.elbow), (a.palm, b.palm))]
     return Hand(mix[0], mix[1], mix[2], a.curl + (b.curl - a.curl) * share, between(a.fingers, b.fingers, share))
 
 
 def between(a: Vector | None, b: Vector | None, share: float) -> Vector | None:
-    """A direction on its way from `a` to `b`; a missing one weighs nothing, so that the forearm's takes over."""
+    """Return a direction between `a` and `b`; a missing one has no weight, so that the forearm's dominates."""
     if a is None and b is None:
         return None
     mixed: Vector = (vector(0, 0, 0) if a is None else a) * (1 - share) + (vector(0, 0, 0) if b is None else b) * share

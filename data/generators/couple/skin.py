@@ -1,4 +1,4 @@
-"""A drawable body and its posed bones in, moved vertices and normals out (linear blend skinning)."""
+"""Move a drawable body's vertices and normals with its posed bones (linear blend skinning)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from data.generators.couple.skeleton import Bones
 
 
 class Skin:
-    """The skin of one dancer; what does not change is looked up once."""
+    """The skin of one dancer; all that does not change between frames is prepared once."""
 
     def __init__(self, rest: RestBody, drawable: Drawable) -> None:
         self._heads = rest.heads
@@ -24,11 +24,11 @@ class Skin:
         return len(self._vertices)
 
     def moved(self, bones: Bones) -> NDArray[np.float32]:
-        """Places and unit normals, (n, 6)."""
-        shift = bones.places - np.einsum("bij,bj->bi", bones.rotations, self._heads)
+        """Return positions and unit normals, (n, 6)."""
+        shift = bones.positions - np.einsum("bij,bj->bi", bones.rotations, self._heads)
         each = np.concatenate([bones.rotations, shift[:, :, None]], axis=2).astype(np.float32).reshape(len(shift), 12)
         blended = sum(each[self._influences[:, k]] * self._weights[:, k : k + 1] for k in range(INFLUENCES))
         matrix = np.asarray(blended).reshape(-1, 3, 4)
-        places = np.einsum("nij,nj->ni", matrix[:, :, :3], self._vertices) + matrix[:, :, 3]
+        positions = np.einsum("nij,nj->ni", matrix[:, :, :3], self._vertices) + matrix[:, :, 3]
         normals = np.einsum("nij,nj->ni", matrix[:, :, :3], self._normals)
-        return np.concatenate([places, normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9)], axis=1)
+        return np.concatenate([positions, normals / (np.linalg.norm(normals, axis=1, keepdims=True) + 1e-9)], axis=1)

@@ -1,4 +1,4 @@
-"""A body's places frame by frame in, how far loose cloth and hair lag behind them out: damped springs."""
+"""Compute how far loose cloth and hair lag behind the body, frame by frame, as damped springs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRAME_S = 1 / 30
-PARTS = 4  # steps of a frame, small enough for the stiffest spring here
+STEPS_PER_FRAME = 4  # of the integration, small enough for the stiffest spring
 
 
 @dataclass
 class Spring:
-    """Something that follows what it hangs on: `hertz` when it swings freely, `damping` 1 where it does not."""
+    """A point that follows the one it hangs on: `hertz` is its natural frequency, `damping` 1 is critical."""
 
     hertz: float
     damping: float
-    place: NDArray[np.float64] | None = field(default=None, init=False)
+    position: NDArray[np.float64] | None = field(default=None, init=False)
     speed: NDArray[np.float64] = field(default_factory=lambda: np.zeros(1), init=False)
 
     def follow(self, target: NDArray[np.float64]) -> NDArray[np.float64]:
-        """A frame later; how far behind `target` it is now."""
-        if self.place is None:
-            self.place, self.speed = target.copy(), np.zeros_like(target)
-        pull, step = (2 * np.pi * self.hertz) ** 2, FRAME_S / PARTS
-        for _ in range(PARTS):
-            push = pull * (target - self.place) - 4 * np.pi * self.hertz * self.damping * self.speed
+        """Advance by one frame and return the offset from `target`."""
+        if self.position is None:
+            self.position, self.speed = target.copy(), np.zeros_like(target)
+        pull, step = (2 * np.pi * self.hertz) ** 2, FRAME_S / STEPS_PER_FRAME
+        for _ in range(STEPS_PER_FRAME):
+            push = pull * (target - self.position) - 4 * np.pi * self.hertz * self.damping * self.speed
             self.speed = self.speed + push * step
-            self.place = self.place + self.speed * step
-        behind: NDArray[np.float64] = self.place - target
+            self.position = self.position + self.speed * step
+        behind: NDArray[np.float64] = self.position - target
         return behind
 
     def rest(self) -> None:
-        """Forget the motion: the next frame is the first."""
-        self.place = None
+        """Reset the motion: the next frame is the first."""
+        self.position = None

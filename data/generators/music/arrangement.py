@@ -1,4 +1,4 @@
-"""A form comes in; a piece comes out: its notes, its tempo map and the exact truth about both."""
+"""Compose songs and loops: turn a form into notes, a tempo map and the exact ground truth."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from data.generators.music.hardness import EASY, Hardness
-from data.generators.music.patterns import Bar, play, strike
+from data.generators.music.patterns import Bar, band_hit, play
 from data.generators.music.score import (
-    BEATS_A_BAR,
-    BEATS_AN_EIGHT,
+    BEATS_PER_BAR,
+    BEATS_PER_EIGHT,
     Chord,
     Note,
     Rhythm,
     TempoMap,
-    bent,
     drifting,
     steady,
+    with_tempo_changes,
 )
 
 ENERGY: dict[Rhythm, int] = {"stop": 0, "none": 1, "derecho": 2, "majao": 3, "mambo": 4}
@@ -33,17 +33,17 @@ _PROGRESSIONS: tuple[tuple[tuple[int, bool], ...], ...] = (
 
 @dataclass(frozen=True)
 class Section:
-    """A stretch of bars in which one thing happens. A chord lasts `bars_a_chord` bars."""
+    """A part of a song with one rhythm and one texture; each chord lasts `bars_per_chord` bars."""
 
     label: str
     rhythm: Rhythm
     bars: int
-    bars_a_chord: int = 1
+    bars_per_chord: int = 1
 
 
 @dataclass(frozen=True)
 class SongSpec:
-    """What a song is to be. `lead_s` of silence come before the first beat; `drift` is a share of the tempo."""
+    """The description of a song: `lead_s` seconds of silence before the first beat, `drift` a fraction of the tempo."""
 
     name: str
     tempo_bpm: float
@@ -55,13 +55,13 @@ class SongSpec:
 
     @property
     def beats(self) -> int:
-        """All beats of the form."""
-        return BEATS_A_BAR * sum(section.bars for section in self.form)
+        """Return the number of beats of the whole form."""
+        return BEATS_PER_BAR * sum(section.bars for section in self.form)
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Notes and the tempo map they are played by; `beats` of them belong to the form."""
+    """Notes with their tempo map; the first `beats` beats belong to the form."""
 
     notes: tuple[Note, ...]
     tempo: TempoMap
@@ -69,12 +69,12 @@ class Piece:
 
 
 def compose_song(spec: SongSpec) -> Piece:
-    """The notes of a song, with a last chord on the beat after its form."""
+    """Return the notes of a song, with a final chord on the beat after its form."""
     rng = np.random.default_rng([spec.seed, 1])
     key = int(rng.integers(8))
     tempo = _tempo(spec, rng)
     notes = [note for bar in _bars(spec, key, rng) for note in play(bar, rng)]
-    notes += strike(spec.beats, Chord(_LOWEST_BASS + key, minor=True), 2.5)
+    notes += band_hit(spec.beats, Chord(_LOWEST_BASS + key, minor=True), 2.5)
     return Piece(tuple(notes), tempo, spec.beats)
 
 
@@ -82,17 +82,17 @@ def _tempo(spec: SongSpec, rng: np.random.Generator) -> TempoMap:
     tempo = drifting(spec.tempo_bpm, spec.beats, spec.lead_s, spec.drift, rng)
     if not spec.hardness.rubato and not spec.hardness.ritardando:
         return tempo
-    return bent(tempo, spec.hardness.bend(BEATS_A_BAR * spec.form[0].bars, rng))
+    return with_tempo_changes(tempo, spec.hardness.bend(BEATS_PER_BAR * spec.form[0].bars, rng))
 
 
 def compose_loop(tempo_bpm: float, beats: int, lead_in_s: float, seed: int) -> Piece:
-    """A derecho without voice, in eights that begin on `lead_in_s`; music sounds before that too."""
+    """Return a derecho without voice, in eights that begin at `lead_in_s`; music sounds before that too."""
     rng = np.random.default_rng([seed, 2])
     tempo = steady(tempo_bpm, beats, lead_in_s)
-    before = int(np.ceil(lead_in_s * tempo_bpm / 60.0 / BEATS_AN_EIGHT))
-    eights = before + int(np.ceil(beats / BEATS_AN_EIGHT))
-    section = Section("loop", "derecho", bars=2 * eights, bars_a_chord=2)
-    bars = _section_bars(section, -before * BEATS_AN_EIGHT, int(rng.integers(8)), before, rng)
+    before = int(np.ceil(lead_in_s * tempo_bpm / 60.0 / BEATS_PER_EIGHT))
+    eights = before + int(np.ceil(beats / BEATS_PER_EIGHT))
+    section = Section("loop", "derecho", bars=2 * eights, bars_per_chord=2)
+    bars = _section_bars(section, -before * BEATS_PER_EIGHT, int(rng.integers(8)), before, rng)
     return Piece(tuple(note for bar in bars for note in play(bar, rng)), tempo, beats)
 
 
@@ -101,34 +101,34 @@ def _bars(spec: SongSpec, key: int, rng: np.random.Generator) -> Iterator[Bar]:
     for section in spec.form:
         for bar in _section_bars(section, beat, key, 0, rng):
             yield replace(bar, hardness=spec.hardness)
-        beat += BEATS_A_BAR * section.bars
+        beat += BEATS_PER_BAR * section.bars
 
 
-def _section_bars(section: Section, beat: int, key: int, skew: int, rng: np.random.Generator) -> Iterator[Bar]:
-    """The bars of a section; its progression begins anew `skew` chords in, so that it starts on the tonic there."""
+def _section_bars(section: Section, beat: int, key: int, tonic_offset: int, rng: np.random.Generator) -> Iterator[Bar]:
+    """Yield the bars of a section; its chord progression is on the tonic at chord number `tonic_offset`."""
     progression = _progression(section.label)
     variant = int(rng.integers(2))
     motif = tuple(float(x) for x in rng.random(8))
     for index in range(section.bars):
-        offset, minor = progression[(index // section.bars_a_chord - skew) % len(progression)]
+        offset, minor = progression[(index // section.bars_per_chord - tonic_offset) % len(progression)]
         chord = Chord(_LOWEST_BASS + key + offset - (12 if offset > 6 else 0), minor)
         last = index == section.bars - 1 or (section.label == "loop" and index % 4 == 3)
-        yield Bar(beat + BEATS_A_BAR * index, section.rhythm, section.label, chord, index, last, variant, motif)
+        yield Bar(beat + BEATS_PER_BAR * index, section.rhythm, section.label, chord, index, last, variant, motif)
 
 
 def _progression(label: str) -> tuple[tuple[int, bool], ...]:
-    """Each kind of section has its own, so that a chorus is known again when it comes back."""
+    """Return the chord progression of a kind of section; all choruses share one, so that a chorus can be recognized."""
     order = {"intro": 0, "verse": 1, "chorus": 3, "mambo": 0, "break": 2, "outro": 0, "loop": 0}
     return _PROGRESSIONS[order[label]]
 
 
 def counts_of_eight(form: tuple[Section, ...]) -> list[int]:
-    """The count 1-8 of each beat. Every section begins on 1, also after a break of one bar."""
-    return [beat % BEATS_AN_EIGHT + 1 for section in form for beat in range(BEATS_A_BAR * section.bars)]
+    """Return the count 1-8 of each beat; every section begins on 1, also after a break of one bar."""
+    return [beat % BEATS_PER_EIGHT + 1 for section in form for beat in range(BEATS_PER_BAR * section.bars)]
 
 
 def song_truth(spec: SongSpec, piece: Piece) -> dict[str, object]:
-    """What is exactly so: beats (seconds), beat in bar 1-4, count 1-8, and sections with rhythm and energy 0-4."""
+    """Return the ground truth: beats (seconds), beat in bar 1-4, count 1-8, and sections with rhythm and energy 0-4."""
     times = piece.tempo.times
     steps = np.diff(times)
     return {
@@ -139,7 +139,7 @@ def song_truth(spec: SongSpec, piece: Piece) -> dict[str, object]:
         "bpm_min": round(float(60 / steps.max()), 2),
         "bpm_max": round(float(60 / steps.min()), 2),
         "beats": [round(float(t), 4) for t in times[: spec.beats]],
-        "beat_in_bar": [beat % BEATS_A_BAR + 1 for beat in range(spec.beats)],
+        "beat_in_bar": [beat % BEATS_PER_BAR + 1 for beat in range(spec.beats)],
         "count8": counts_of_eight(spec.form),
         "sections": list(_section_truth(spec, piece)),
     }
@@ -148,7 +148,7 @@ def song_truth(spec: SongSpec, piece: Piece) -> dict[str, object]:
 def _section_truth(spec: SongSpec, piece: Piece) -> Iterator[dict[str, object]]:
     beat = 0
     for section in spec.form:
-        end = beat + BEATS_A_BAR * section.bars
+        end = beat + BEATS_PER_BAR * section.bars
         yield {
             "start": round(piece.tempo.at(beat), 4),
             "end": round(piece.tempo.at(end), 4),

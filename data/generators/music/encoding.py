@@ -1,4 +1,4 @@
-"""Samples come in; a WAV or MP3 file, the same bytes each time, comes out."""
+"""Write samples as WAV or MP3 files that are byte-identical for the same samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from data.generators.music.instruments import SAMPLE_RATE
 from data.generators.music.score import Samples
 
-_BLOCK = 1152 * 64
+_BLOCK_SAMPLES = 1152 * 64
 
 
 def _to_int16(samples: Samples) -> NDArray[np.int16]:
@@ -21,7 +21,7 @@ def _to_int16(samples: Samples) -> NDArray[np.int16]:
 
 
 def write_wav(path: Path, samples: Samples) -> None:
-    """16-bit stereo WAV from samples of shape (frames, 2)."""
+    """Write a 16-bit stereo WAV from samples of shape (frames, 2)."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(2)
         file.setsampwidth(2)
@@ -30,9 +30,10 @@ def write_wav(path: Path, samples: Samples) -> None:
 
 
 def write_mp3(path: Path, samples: Samples, kbps: int, *, quick: bool = False) -> None:
-    """MP3 from samples of shape (frames, channels). Its header names the encoder's delay, so decoders keep the time.
+    """Write an MP3 from samples of shape (frames, channels).
 
-    `quick` takes half the CPU time and sounds a little worse.
+    The header contains the encoder delay, so decoders keep the timing. `quick` takes half the CPU time and sounds a
+    little worse.
     """
     pcm = _to_int16(samples)
     layout = ("mono", "stereo")[pcm.shape[1] - 1]
@@ -41,9 +42,9 @@ def write_mp3(path: Path, samples: Samples, kbps: int, *, quick: bool = False) -
         stream = container.add_stream("libmp3lame", rate=SAMPLE_RATE, layout=layout, options=options)
         stream.bit_rate = 1000 * kbps
         stream.codec_context.format = "s16p"
-        for start in range(0, len(pcm), _BLOCK):
+        for start in range(0, len(pcm), _BLOCK_SAMPLES):
             frame = av.AudioFrame.from_ndarray(
-                np.ascontiguousarray(pcm[start : start + _BLOCK].T), format="s16p", layout=layout
+                np.ascontiguousarray(pcm[start : start + _BLOCK_SAMPLES].T), format="s16p", layout=layout
             )
             frame.sample_rate, frame.pts = SAMPLE_RATE, start
             container.mux(stream.encode(frame))
@@ -51,5 +52,5 @@ def write_mp3(path: Path, samples: Samples, kbps: int, *, quick: bool = False) -
 
 
 def write_json(path: Path, truth: dict[str, object]) -> None:
-    """The truth that belongs to a file."""
+    """Write the ground truth that belongs to a file."""
     path.write_text(json.dumps(truth) + "\n", encoding="utf-8")

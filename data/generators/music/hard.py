@@ -1,9 +1,9 @@
-"""A seed and a number come in; as many songs that are hard to follow (MP3), and their exact truth (JSON), come out.
+"""Generate songs that are hard to analyze (MP3) with exact ground truth (JSON), from a seed and a number of songs.
 
 python -m data.generators.music.hard --out FOLDER --seed 5 --songs 12
 
-Their tempi spread from 95 to 180 BPM and drift; intros sway and slow down, verses and endings go without percussion,
-breaks of one, two or four bars cut in, guitars and voice drown the percussion, and some are old recordings.
+Their tempi range from 95 to 180 BPM and drift; intros have rubato and slow down, verses and endings have no percussion,
+breaks of one, two or four bars interrupt, guitars and voice mask the percussion, and some imitate old recordings.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from data.generators.music.arrangement import Section, SongSpec, compose_song, s
 from data.generators.music.encoding import write_json, write_mp3
 from data.generators.music.hardness import Hardness, Patterns
 from data.generators.music.mixing import fade_out, mix
-from data.generators.music.score import BEATS_A_BAR, Rhythm
+from data.generators.music.score import BEATS_PER_BAR, Rhythm
 
 SEED, SONGS = 5, 12
-SLOWEST, FASTEST = 95.0, 180.0
+MIN_TEMPO_BPM, MAX_TEMPO_BPM = 95.0, 180.0
 _TAIL_S = 2.5
 _KBPS = (64, 80, 96, 112, 128)
 _CHORUSES: tuple[Rhythm, ...] = ("majao", "majao", "derecho")
@@ -32,13 +32,16 @@ _MAMBOS: tuple[Rhythm, ...] = ("mambo", "mambo", "majao")
 
 
 def hard_songs(seed: int, count: int) -> list[SongSpec]:
-    """As many songs, slowest first."""
-    return [_song(seed, number, float(tempo)) for number, tempo in enumerate(np.linspace(SLOWEST, FASTEST, count))]
+    """Return `count` songs, slowest first."""
+    return [
+        _song(seed, number, float(tempo))
+        for number, tempo in enumerate(np.linspace(MIN_TEMPO_BPM, MAX_TEMPO_BPM, count))
+    ]
 
 
 def _song(seed: int, number: int, tempo: float) -> SongSpec:
     rng = np.random.default_rng([seed, number])
-    form = form_of(round(rng.uniform(84, 115) * tempo / 60 / BEATS_A_BAR), rng)
+    form = form_of(round(rng.uniform(84, 115) * tempo / 60 / BEATS_PER_BAR), rng)
     return SongSpec(
         name=f"hard{number + 1:02d}_{tempo:.0f}",
         tempo_bpm=round(tempo, 1),
@@ -64,12 +67,15 @@ def _hardness(number: int, free_intro: bool, rng: np.random.Generator) -> Hardne
         early=0.35,
         off_accent=0.15,
         missing=0.45,
-        lofi=number // 3 % 3 == number % 3,  # a third of them, of every band
+        lofi=number // 3 % 3 == number % 3,  # a third of the songs of each pattern
     )
 
 
 def form_of(bars: int, rng: np.random.Generator) -> tuple[Section, ...]:
-    """A form of some `bars`, give or take a section: an intro, parts in turn with breaks between them, an ending."""
+    """Return a form of about `bars` bars: an intro, parts in turn with breaks between them, an ending.
+
+    Its length differs from `bars` by at most one section.
+    """
     form = [_intro(rng)]
     for section in _parts(rng):
         if sum(part.bars for part in form) + section.bars > bars + 2:
@@ -87,7 +93,7 @@ def _parts(rng: np.random.Generator) -> Iterator[Section]:
     for label in cycle(("verse", "chorus", "mambo")):
         part = _part(label, rng)
         yield part
-        if part.rhythm != "none" and rng.random() < 0.45:  # there is no band to stop where only guitars play
+        if part.rhythm != "none" and rng.random() < 0.45:  # where only guitars play, no band can stop
             yield Section("break", "stop", int(rng.choice((1, 1, 2, 4))))
 
 
@@ -97,11 +103,11 @@ def _part(label: str, rng: np.random.Generator) -> Section:
     if label == "mambo":
         return Section(label, _MAMBOS[rng.integers(3)], int(rng.choice((8, 8, 12))))
     rhythm: Rhythm = "none" if rng.random() < 0.3 else "derecho"
-    return Section(label, rhythm, 8 if rhythm == "none" else int(rng.choice((8, 12))), bars_a_chord=2)
+    return Section(label, rhythm, 8 if rhythm == "none" else int(rng.choice((8, 12))), bars_per_chord=2)
 
 
 def write_hard_song(spec: SongSpec, folder: Path) -> Path:
-    """Write the song and its truth; returns the MP3's place."""
+    """Write the song and its ground truth, and return the path of the MP3."""
     piece = compose_song(spec)
     duration_s = piece.tempo.at(spec.beats) + _TAIL_S
     kbps = _KBPS[spec.seed % len(_KBPS)]
@@ -113,8 +119,8 @@ def write_hard_song(spec: SongSpec, folder: Path) -> Path:
 
 
 def main() -> None:
-    """Write the songs that the command line asks for."""
-    parser = argparse.ArgumentParser(description="Write bachata songs that are hard to follow, and their truth.")
+    """Write the songs requested on the command line."""
+    parser = argparse.ArgumentParser(description="Write bachata songs that are hard to analyze, with ground truth.")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--songs", type=int, default=SONGS)

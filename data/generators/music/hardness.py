@@ -1,4 +1,4 @@
-"""What makes a song hard to follow, as figures: what the tempo, the players, the mix and the recording do."""
+"""Define what makes a song hard to analyze, as numbers: tempo changes, imprecise players, the mix and the recording."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ _RITARDANDO_BEATS = 6
 
 @dataclass(frozen=True)
 class Hardness:
-    """As it stands, nothing is hard. Shares are of 1, levels in dB beside an easy song's.
+    """The difficulties of a song; the default values are none. Fractions are of 1, levels in dB relative to EASY.
 
-    The first section sways by `rubato` and slows by `ritardando` towards its end. Players miss the time by `jitter_s`,
-    singers by `voice_jitter_s` (standard deviations). Of the lead guitar's notes the share `early` comes a sixteenth
-    ahead, and those off the beat are louder by `off_accent` (of full loudness); where no percussion plays, the share
-    `missing` of the rhythm guitar's is left out. `lofi` is an old recording: mono, no bass, no treble, hiss.
+    The tempo of the first section varies by `rubato` and slows by `ritardando` towards its end. Players deviate from
+    the beat by `jitter_s`, singers by `voice_jitter_s` (standard deviations). Of the lead guitar's notes the fraction
+    `early` comes a sixteenth early, and those off the beat are louder by `off_accent` (of full loudness); where no
+    percussion plays, the fraction `missing` of the rhythm guitar's notes is left out. `lofi` imitates an old recording:
+    mono, no bass, no treble, hiss.
     """
 
     patterns: Patterns = "textbook"
@@ -38,7 +39,7 @@ class Hardness:
     lofi: bool = False
 
     def bend(self, beats: int, rng: np.random.Generator) -> Samples:
-        """By what share of the tempo each of the first section's beats is quicker than its neighbours would be."""
+        """Return for each beat of the first section by what fraction of the tempo it is faster than the base tempo."""
         x = np.arange(beats)
         sway = self.rubato * np.sin(2 * np.pi * x / rng.uniform(11, 16) + rng.uniform(0, 2 * np.pi))
         slowing = np.clip((x - beats + 1 + _RITARDANDO_BEATS) / _RITARDANDO_BEATS, 0, 1)

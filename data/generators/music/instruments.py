@@ -1,6 +1,6 @@
-"""How the instruments sound: a pitch and a loudness come in, mono samples at 44.1 kHz come out. Synthesis only.
+"""Synthesize the instruments: mono samples at 44.1 kHz from a pitch and a loudness.
 
-Every sound is drawn from its own arguments, so the same note is always the same sound.
+Every sound depends on its arguments only, so the same note is always the same sound.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from data.generators.music.score import Samples
 
 SAMPLE_RATE = 44_100
 _MACHO_HZ, _HEMBRA_HZ = 560.0, 235.0
-_MEMBRANE = (1.0, 1.594, 2.136, 2.296, 2.653)  # modes of a round membrane: zeros of the Bessel functions over the first
+_MEMBRANE = (1.0, 1.594, 2.136, 2.296, 2.653)  # modes of a round membrane: ratios of zeros of the Bessel functions
 
 
 def hertz(pitch: int) -> float:
-    """The frequency of a MIDI pitch (69 is 440 Hz)."""
+    """Return the frequency of a MIDI pitch (69 is 440 Hz)."""
     return float(440.0 * 2.0 ** ((pitch - 69) / 12.0))
 
 
@@ -27,7 +27,7 @@ def _seconds(length_s: float) -> Samples:
 
 
 def _damped_comb(excitation: Samples, frequency: float, ring_s: float, damping: float) -> Samples:
-    """A string: a delay of one period that loses its treble (`damping` 0-0.5) and falls by 60 dB in `ring_s`.
+    """Return a string: a delay of one period that loses its treble (`damping` 0-0.5) and falls by 60 dB in `ring_s`.
 
     Karplus & Strong (1983) with the fractional delay of Jaffe & Smith (1983), which tunes it.
     """
@@ -36,7 +36,7 @@ def _damped_comb(excitation: Samples, frequency: float, ring_s: float, damping: 
     fraction = period - damping - whole
     loss = 10.0 ** (-3.0 * period / (SAMPLE_RATE * ring_s))
     taps = loss * np.convolve([1 - damping, damping], [1 - fraction, fraction])
-    # A block of one delay depends on earlier blocks only; a filter of that order takes a hundred times as long.
+    # A block of one delay depends on earlier blocks only; a filter of that order would take a hundred times as long.
     tone = np.concatenate([np.zeros(whole + 2), excitation])
     for start in range(whole + 2, len(tone), whole):
         end = min(start + whole, len(tone))
@@ -47,7 +47,10 @@ def _damped_comb(excitation: Samples, frequency: float, ring_s: float, damping: 
 
 @lru_cache(maxsize=512)
 def pluck(pitch: int, loud: int, ring_s: float, damping: float, pick: float) -> Samples:
-    """A plucked string of two rings. `loud` 0-4 opens the treble; `pick` is where it is plucked, 0-1 of the string."""
+    """Return a plucked string that lasts twice `ring_s`.
+
+    `loud` 0-4 increases the treble; `pick` is the plucking point, 0-1 of the string.
+    """
     rng = np.random.default_rng([pitch, loud, round(1000 * pick)])
     frequency = hertz(pitch)
     burst = rng.uniform(-1, 1, int(SAMPLE_RATE / frequency))
@@ -63,7 +66,7 @@ def pluck(pitch: int, loud: int, ring_s: float, damping: float, pick: float) -> 
 
 @lru_cache(maxsize=64)
 def bass(pitch: int, loud: int) -> Samples:
-    """A round electric bass: a dull string over its own sine."""
+    """Return a round electric bass: a dull string with a sine at its fundamental."""
     string = pluck(pitch, min(loud, 2), 1.2, 0.5, 0.28)
     t = np.arange(len(string)) / SAMPLE_RATE
     sine = np.sin(2 * np.pi * hertz(pitch) * t) * np.exp(-t / 0.5) * np.minimum(t / 0.004, 1.0)
@@ -72,7 +75,7 @@ def bass(pitch: int, loud: int) -> Samples:
 
 @lru_cache(maxsize=64)
 def bongo(hembra: bool, loud: int) -> Samples:
-    """A stroke on the high drum (macho) or the low one (hembra): membrane modes after a slap of the hand."""
+    """Return a stroke on the high drum (macho) or the low one (hembra): membrane modes after a slap of the hand."""
     rng = np.random.default_rng([int(hembra), loud])
     t = _seconds(0.32 if hembra else 0.2)
     base = (_HEMBRA_HZ if hembra else _MACHO_HZ) * (1 + 0.06 * np.exp(-t / 0.012))
@@ -85,7 +88,7 @@ def bongo(hembra: bool, loud: int) -> Samples:
 
 @lru_cache(maxsize=64)
 def guira(length: int, loud: int) -> Samples:
-    """A scrape of `length` ms over ridged metal: bright noise, beaten by the ridges."""
+    """Return a scrape of `length` ms over ridged metal: bright noise, modulated by the ridges."""
     rng = np.random.default_rng([length, loud])
     t = _seconds(length / 1000 + 0.03)
     envelope = np.minimum(t / 0.005, 1) * np.exp(-t / (length / 1000 * 0.6))
@@ -96,7 +99,7 @@ def guira(length: int, loud: int) -> Samples:
 
 @lru_cache(maxsize=8)
 def bell(loud: int) -> Samples:
-    """A campana: two square tones that do not agree."""
+    """Return a campana: two inharmonic square tones."""
     t = _seconds(0.25)
     tones = signal.square(2 * np.pi * 562 * t) + 0.8 * signal.square(2 * np.pi * 845 * t)
     band = signal.butter(2, [700, 5000 + 500 * loud], "band", fs=SAMPLE_RATE, output="sos")
@@ -105,7 +108,7 @@ def bell(loud: int) -> Samples:
 
 @lru_cache(maxsize=8)
 def kick(loud: int) -> Samples:
-    """A bass drum: a sine that falls from 130 to 50 Hz, and the beater's click."""
+    """Return a bass drum: a sine that falls from 130 to 50 Hz, and the beater's click."""
     t = _seconds(0.3)
     phase = 2 * np.pi * np.cumsum(50 + 80 * np.exp(-t / 0.03)) / SAMPLE_RATE
     click = np.random.default_rng(loud).standard_normal(len(t)) * np.exp(-t / 0.002) * (0.1 + 0.05 * loud)
@@ -114,7 +117,7 @@ def kick(loud: int) -> Samples:
 
 @lru_cache(maxsize=8)
 def snare(loud: int) -> Samples:
-    """A snare drum: wires over a short tone."""
+    """Return a snare drum: wire noise over a short tone."""
     t = _seconds(0.22)
     wires = np.random.default_rng([loud, 3]).standard_normal(len(t)) * np.exp(-t / 0.05)
     tone = np.sin(2 * np.pi * 190 * t) * np.exp(-t / 0.04)
@@ -122,7 +125,7 @@ def snare(loud: int) -> Samples:
 
 
 def voice(pitch: int, length_s: float) -> Samples:
-    """A sung "a": harmonics under four formants, with a vibrato that sets in late and a scoop into the tone."""
+    """Return a sung "a": harmonics under four formants, with a delayed vibrato and a pitch scoop at the onset."""
     t = _seconds(length_s + 0.06)
     scoop = 1 - 0.03 * np.exp(-t / 0.04)
     vibrato = 1 + 0.008 * np.clip((t - 0.2) / 0.2, 0, 1) * np.sin(2 * np.pi * 5.6 * t)
@@ -132,13 +135,13 @@ def voice(pitch: int, length_s: float) -> Samples:
 
 
 def _formants(frequency: float) -> float:
-    """The gain of an open vowel (formants of a tenor's "a": 650, 1080, 2650, 3400 Hz)."""
+    """Return the gain of an open vowel (formants of a tenor's "a": 650, 1080, 2650, 3400 Hz)."""
     peaks = ((650, 110, 1.0), (1080, 130, 0.6), (2650, 200, 0.35), (3400, 260, 0.25))
     return 0.12 + sum(gain / (1 + ((frequency - centre) / width) ** 2) for centre, width, gain in peaks)
 
 
 def pad(pitch: int, length_s: float) -> Samples:
-    """Soft strings: three detuned sines and their octaves, slow to come and go."""
+    """Return soft strings: three detuned sines and their octaves, with slow attack and release."""
     t = _seconds(length_s + 0.2)
     detuned = (hertz(pitch) * (1 + cents) for cents in (-0.003, 0.0, 0.003))
     tone = sum(np.sin(2 * np.pi * f * t + i) + 0.3 * np.sin(4 * np.pi * f * t) for i, f in enumerate(detuned))

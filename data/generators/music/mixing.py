@@ -1,4 +1,4 @@
-"""A piece comes in; a stereo mix at 44.1 kHz comes out: notes placed in time, balanced, in a room, limited."""
+"""Mix a piece to stereo at 44.1 kHz: notes placed in time, balanced, with reverb, limited."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data.generators.music.hardness import EASY, Hardness
 from data.generators.music.instruments import SAMPLE_RATE
 from data.generators.music.score import Note, Part, Samples
 
-_LEVEL: dict[Part, tuple[float, float]] = {  # gain of a full-loud note, place (0 left, 1 right)
+_GAIN_AND_PAN: dict[Part, tuple[float, float]] = {  # gain at velocity 1, pan (0 left, 1 right)
     "bass": (0.27, 0.5),
     "segunda": (0.75, 0.36),
     "requinto": (0.85, 0.64),
@@ -27,27 +27,27 @@ _LEVEL: dict[Part, tuple[float, float]] = {  # gain of a full-loud note, place (
     "kick": (0.5, 0.5),
     "snare": (0.4, 0.48),
 }
-_WET = 0.2
-_DRIVE = 1.9
-_HISS = 0.006
-_NEAR_S = 0.02
+_REVERB_GAIN = 0.2
+_DRIVE = 1.9  # gain before the soft limiter, relative to the 99.99th percentile of the level
+_HISS_LEVEL = 0.006
+_LENGTH_STEP_S = 0.02  # of cached sounds
 
 
 def mix(piece: Piece, duration_s: float, seed: int, hardness: Hardness = EASY) -> Samples:
-    """The piece as samples of shape (frames, 2) within -1..1, exactly `duration_s` long; what lies outside is cut.
+    """Return the piece as samples of shape (frames, 2) within -1..1, exactly `duration_s` long; sound outside is cut.
 
-    An old recording has one channel.
+    An old recording (`lofi`) has shape (frames, 1).
     """
     frames = round(duration_s * SAMPLE_RATE)
     dry = np.zeros((2, frames))
     for part in sorted({note.part for note in piece.notes}):
-        _pan(dry, track(piece, part, frames, seed, hardness), _LEVEL[part][1])
-    loud = _limit(dry + _WET * _room(dry, seed))
-    return _old(loud, seed) if hardness.lofi else loud.T
+        _pan(dry, track(piece, part, frames, seed, hardness), _GAIN_AND_PAN[part][1])
+    loud = _limit(dry + _REVERB_GAIN * _reverb(dry, seed))
+    return _old_recording(loud, seed) if hardness.lofi else loud.T
 
 
 def fade_out(samples: Samples, seconds: float) -> Samples:
-    """The same, silent at its end."""
+    """Return the samples with a linear fade-out over the last `seconds`."""
     count = int(seconds * SAMPLE_RATE)
     ramp = np.ones(len(samples))
     ramp[-count:] = np.linspace(1, 0, count)
@@ -55,10 +55,10 @@ def fade_out(samples: Samples, seconds: float) -> Samples:
 
 
 def track(piece: Piece, part: Part, frames: int, seed: int, hardness: Hardness) -> Samples:
-    """One part alone, (frames,), as loud as the mix has it before it is limited."""
+    """Return one part alone, (frames,), at its level in the mix before limiting."""
     rng = np.random.default_rng([seed, *part.encode()])
-    gain = _LEVEL[part][0] * _louder(part, hardness)
-    sound = _sound if hardness == EASY else _near_sound
+    gain = _GAIN_AND_PAN[part][0] * _gain_of(part, hardness)
+    sound = _sound if hardness == EASY else _rounded_sound
     spread_s = hardness.voice_jitter_s if part == "voice" else hardness.jitter_s
     mono = np.zeros(frames)
     for note in (note for note in piece.notes if note.part == part):
@@ -68,7 +68,7 @@ def track(piece: Piece, part: Part, frames: int, seed: int, hardness: Hardness) 
     return _chorus(mono) if part == "requinto" else mono
 
 
-def _louder(part: Part, hardness: Hardness) -> float:
+def _gain_of(part: Part, hardness: Hardness) -> float:
     decibel = {
         "bass": hardness.bass_db,
         "segunda": hardness.guitars_db,
@@ -79,8 +79,8 @@ def _louder(part: Part, hardness: Hardness) -> float:
     return float(10 ** (decibel.get(part, hardness.percussion_db) / 20))
 
 
-def _pan(stereo: Samples, mono: Samples, place: float) -> None:
-    for channel, share in enumerate((1 - place, place)):
+def _pan(stereo: Samples, mono: Samples, pan: float) -> None:
+    for channel, share in enumerate((1 - pan, pan)):
         stereo[channel] += mono * np.sqrt(share) * np.sqrt(2)
 
 
@@ -88,23 +88,28 @@ def _sound(note: Note, length_s: float) -> Samples:
     return _SOUNDS[note.part](note.pitch, min(4, int(note.velocity * 5)), length_s)
 
 
-def _near_sound(note: Note, length_s: float) -> Samples:
-    """The same of a length near enough, so that most notes find theirs made; the demo songs' bytes have it exact."""
-    return _kept_sound(note.part, note.pitch, min(4, int(note.velocity * 5)), round(length_s / _NEAR_S) * _NEAR_S)
+def _rounded_sound(note: Note, length_s: float) -> Samples:
+    """Return the sound with its length rounded to 20 ms, so that most notes are cached.
+
+    The demo songs do not use this: their bytes depend on the exact length.
+    """
+    return _cached_sound(
+        note.part, note.pitch, min(4, int(note.velocity * 5)), round(length_s / _LENGTH_STEP_S) * _LENGTH_STEP_S
+    )
 
 
 @lru_cache(maxsize=512)
-def _kept_sound(part: Part, pitch: int, loud: int, length_s: float) -> Samples:
+def _cached_sound(part: Part, pitch: int, loud: int, length_s: float) -> Samples:
     return np.asarray(_SOUNDS[part](pitch, loud, length_s))
 
 
 def _damp(tone: Samples, length_s: float, release_s: float) -> Samples:
-    """The tone, let go after `length_s`."""
+    """Return the tone with a release that begins after `length_s`."""
     t = np.arange(min(len(tone), int((length_s + 4 * release_s) * SAMPLE_RATE))) / SAMPLE_RATE
     return np.asarray(tone[: len(t)] * np.exp(-np.maximum(t - length_s, 0) / release_s))
 
 
-_SOUNDS: dict[Part, Callable[[int, int, float], Samples]] = {  # of pitch, loudness 0-4 and length in seconds
+_SOUNDS: dict[Part, Callable[[int, int, float], Samples]] = {  # from pitch, loudness 0-4 and length in seconds
     "bass": lambda pitch, loud, length: _damp(instruments.bass(pitch, loud), length, 0.04),
     "segunda": lambda pitch, loud, length: _damp(instruments.pluck(pitch, loud, 0.9, 0.45, 0.22), length, 0.05),
     "requinto": lambda pitch, loud, length: _damp(instruments.pluck(pitch, loud, 1.1, 0.25, 0.13), length, 0.08),
@@ -127,14 +132,14 @@ def _add(track: Samples, sound: Samples, start_s: float) -> None:
 
 
 def _chorus(mono: Samples) -> Samples:
-    """A copy of itself, 14 ms late and swaying: the sound of a bachata's lead guitar."""
+    """Return the sound with a copy, 14 ms late with a modulated delay: the sound of a bachata's lead guitar."""
     t = np.arange(len(mono))
     late = t - SAMPLE_RATE * (0.014 + 0.0025 * np.sin(2 * np.pi * 0.9 * t / SAMPLE_RATE))
     return np.asarray(mono + 0.35 * np.interp(late, t, mono, left=0.0))
 
 
-def _room(dry: Samples, seed: int) -> Samples:
-    """The answer of a room to channels of shape (2, frames): noise that dies away in a second."""
+def _reverb(dry: Samples, seed: int) -> Samples:
+    """Return the reverb of channels of shape (2, frames): exponentially decaying noise, 0.8 s long."""
     rng = np.random.default_rng([seed, 7])
     t = np.arange(int(0.8 * SAMPLE_RATE)) / SAMPLE_RATE
     echo = rng.standard_normal((len(t), 2)) * np.exp(-t / 0.18)[:, None]
@@ -146,14 +151,14 @@ def _room(dry: Samples, seed: int) -> Samples:
 
 
 def _limit(samples: Samples) -> Samples:
-    """As loud as records are: driven softly into a ceiling that leaves an MP3 decoder its overshoot."""
+    """Return the samples compressed by a soft limiter, with headroom for the overshoot of an MP3 decoder."""
     loudest = float(np.quantile(np.abs(samples), 0.9999))
     return np.asarray(0.64 * np.tanh(samples / loudest * _DRIVE))
 
 
-def _old(loud: Samples, seed: int) -> Samples:
-    """What an old tape keeps of it, (frames, 1)."""
+def _old_recording(loud: Samples, seed: int) -> Samples:
+    """Return the samples as an old tape would reproduce them, (frames, 1)."""
     band = signal.butter(2, [110, 6500], "band", fs=SAMPLE_RATE, output="sos")
     mono = signal.sosfilt(band, loud.mean(axis=0))
     hiss = np.random.default_rng([seed, 8]).standard_normal(len(mono))
-    return np.asarray(0.9 * (mono + _HISS * hiss))[:, None]
+    return np.asarray(0.9 * (mono + _HISS_LEVEL * hiss))[:, None]

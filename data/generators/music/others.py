@@ -1,8 +1,8 @@
-"""Nothing comes in; short pieces that are no bachata (MP3), and the truth of their beats (JSON), come out.
+"""Generate short pieces that are not bachata (MP3) with the ground truth of their beats (JSON).
 
 python -m data.generators.music.others --out FOLDER
 
-A waltz, a four-on-the-floor, a ballad, a dembow and a drone: what an analysis hears where no bachata is.
+A waltz, a four-on-the-floor, a ballad, a dembow and a drone, to test the analysis on other music.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from data.generators.music.score import Chord, Note, Part, steady
 _LEAD_S, _TAIL_S, _KBPS = 0.4, 2.0, 96
 _CHORDS = (Chord(33, minor=True), Chord(41, minor=False), Chord(36, minor=False), Chord(40, minor=True))
 
-Play = Callable[[int, Chord, np.random.Generator], Iterator[Note]]  # of a bar's first beat and its chord
+Play = Callable[[int, Chord, np.random.Generator], Iterator[Note]]  # from a bar's first beat and its chord
 
 
 @dataclass(frozen=True)
-class Other:
-    """A piece of `bars` bars; with no beats a bar, nothing in it can be counted."""
+class OtherPiece:
+    """A piece of `bars` bars; with 0 beats per bar it has no beat."""
 
     name: str
     tempo_bpm: float
-    beats_a_bar: int
+    beats_per_bar: int
     bars: int
     play: Play
 
     @property
     def beats(self) -> int:
-        """All beats of the piece."""
-        return self.beats_a_bar * self.bars
+        """Return the number of beats of the piece."""
+        return self.beats_per_bar * self.bars
 
 
 def _hits(part: Part, beat: int, hits: Hits) -> Iterator[Note]:
@@ -90,18 +90,18 @@ def _drone(*_: object) -> Iterator[Note]:
 
 
 OTHERS = (
-    Other("waltz_100", 100, 3, 24, _waltz),
-    Other("four_on_the_floor_124", 124, 4, 24, _four_on_the_floor),
-    Other("ballad_70", 70, 4, 14, _ballad),
-    Other("dembow_96", 96, 4, 18, _dembow),
-    Other("drone", 60, 0, 1, _drone),
+    OtherPiece("waltz_100", 100, 3, 24, _waltz),
+    OtherPiece("four_on_the_floor_124", 124, 4, 24, _four_on_the_floor),
+    OtherPiece("ballad_70", 70, 4, 14, _ballad),
+    OtherPiece("dembow_96", 96, 4, 18, _dembow),
+    OtherPiece("drone", 60, 0, 1, _drone),
 )
 
 
-def write_other(other: Other, folder: Path, seed: int = 0) -> Path:
-    """Write the piece and its truth; returns the MP3's place."""
+def write_other_piece(other: OtherPiece, folder: Path, seed: int = 0) -> Path:
+    """Write the piece and its ground truth, and return the path of the MP3."""
     rng = np.random.default_rng([seed, *other.name.encode()])
-    starts = [other.beats_a_bar * bar for bar in range(other.bars)]
+    starts = [other.beats_per_bar * bar for bar in range(other.bars)]
     notes = [note for bar, beat in enumerate(starts) for note in other.play(beat, _CHORDS[bar % 4], rng)]
     piece = Piece(tuple(notes), steady(other.tempo_bpm, max(other.beats, 1), _LEAD_S), other.beats)
     duration_s = piece.tempo.at(max(note.beat + note.beats for note in notes)) + _TAIL_S
@@ -111,23 +111,23 @@ def write_other(other: Other, folder: Path, seed: int = 0) -> Path:
     return target
 
 
-def _truth(other: Other, piece: Piece) -> dict[str, object]:
+def _truth(other: OtherPiece, piece: Piece) -> dict[str, object]:
     return {
         "id": other.name,
         "bpm_nominal": other.tempo_bpm if other.beats else None,
         "beats": [round(piece.tempo.at(beat), 4) for beat in range(other.beats)],
-        "beat_in_bar": [beat % other.beats_a_bar + 1 for beat in range(other.beats)],
+        "beat_in_bar": [beat % other.beats_per_bar + 1 for beat in range(other.beats)],
     }
 
 
 def main() -> None:
-    """Write the pieces into the folder that the command line names."""
-    parser = argparse.ArgumentParser(description="Write pieces that are no bachata, and the truth of their beats.")
+    """Write the pieces into the folder given on the command line."""
+    parser = argparse.ArgumentParser(description="Write pieces that are not bachata, with ground truth of their beats.")
     parser.add_argument("--out", type=Path, required=True)
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
     for other in OTHERS:
-        print(write_other(other, folder), flush=True)
+        print(write_other_piece(other, folder), flush=True)
 
 
 if __name__ == "__main__":

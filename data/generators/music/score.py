@@ -1,4 +1,4 @@
-"""What a piece is before it sounds: notes at beats, and the tempo map that says when a beat is."""
+"""Represent a piece before synthesis: notes at beats, and the tempo map with the time of each beat."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ Part = Literal["bass", "segunda", "requinto", "voice", "pad", "macho", "hembra",
 Rhythm = Literal["none", "derecho", "majao", "mambo", "stop"]
 Samples = NDArray[np.float64]
 
-BEATS_A_BAR = 4
-BEATS_AN_EIGHT = 8
+BEATS_PER_BAR = 4
+BEATS_PER_EIGHT = 8
 
 
 @dataclass(frozen=True)
 class Note:
-    """A sound of one part: `beat` and `beats` (its length) in beats, MIDI `pitch`, `velocity` 0-1."""
+    """A note of one part: `beat` and `beats` (its length) in beats, MIDI `pitch`, `velocity` 0-1."""
 
     part: Part
     beat: float
@@ -35,19 +35,19 @@ class Chord:
     minor: bool
 
     def tones(self, octave: int = 0) -> tuple[int, int, int]:
-        """Root, third and fifth, `octave` octaves up."""
+        """Return root, third and fifth, `octave` octaves up."""
         base = self.root + 12 * octave
         return base, base + (3 if self.minor else 4), base + 7
 
 
 @dataclass(frozen=True)
 class TempoMap:
-    """The times of the beats, in seconds. Beats before the first and after the last go on at the tempo found there."""
+    """The times of the beats, in seconds; beats outside are extrapolated at the tempo of the first or the last beat."""
 
     times: Samples
 
     def at(self, beat: float) -> float:
-        """The time of a beat, which may be fractional or negative, in seconds."""
+        """Return the time of a beat, which may be fractional or negative, in seconds."""
         last = len(self.times) - 2
         index = min(max(int(np.floor(beat)), 0), last)
         step = self.times[index + 1] - self.times[index]
@@ -55,12 +55,12 @@ class TempoMap:
 
 
 def steady(tempo_bpm: float, beats: int, first_s: float) -> TempoMap:
-    """`beats` beats at one tempo, and the beat after them; the first at `first_s` seconds."""
+    """Return `beats` beats at one tempo, and the beat after them; the first at `first_s` seconds."""
     return TempoMap(np.asarray(first_s + np.arange(beats + 1) * 60.0 / tempo_bpm, dtype=np.float64))
 
 
 def drifting(tempo_bpm: float, beats: int, first_s: float, drift: float, rng: np.random.Generator) -> TempoMap:
-    """Like `steady`, with a tempo that sways slowly by up to `drift` (a share, 0.01 is 1 %)."""
+    """Return beats as `steady` does, with a tempo that varies slowly by up to `drift` (a fraction, 0.01 is 1 %)."""
     x = np.arange(beats)
     phases = rng.uniform(0, 2 * np.pi, 3)
     sway = sum(
@@ -71,8 +71,8 @@ def drifting(tempo_bpm: float, beats: int, first_s: float, drift: float, rng: np
     return TempoMap(first_s + np.concatenate([[0.0], np.cumsum(steps)]))
 
 
-def bent(tempo: TempoMap, shares: Samples) -> TempoMap:
-    """The same, with the first beats quicker by `shares` of the tempo; the beats after them keep their lengths."""
+def with_tempo_changes(tempo: TempoMap, shares: Samples) -> TempoMap:
+    """Return the map with its first beats faster by `shares` of the tempo; the beats after them keep their lengths."""
     steps = np.diff(tempo.times)
     steps[: len(shares)] /= 1 + shares
     return TempoMap(tempo.times[0] + np.concatenate([[0.0], np.cumsum(steps)]))

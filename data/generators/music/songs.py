@@ -1,4 +1,4 @@
-"""Nothing comes in; the two songs of the demo set (MP3) and their exact truth (JSON) come out.
+"""Generate the two songs of the demo set (MP3) with their exact ground truth (JSON).
 
 python -m data.generators.music.songs --out data/demo/songs
 """
@@ -22,7 +22,7 @@ SONGS = (
         lead_s=0.6,
         form=(
             Section("intro", "none", 4),
-            Section("verse", "derecho", 12, bars_a_chord=2),
+            Section("verse", "derecho", 12, bars_per_chord=2),
             Section("chorus", "majao", 8),
             Section("mambo", "mambo", 8),
             Section("outro", "derecho", 4),
@@ -36,7 +36,7 @@ SONGS = (
         drift=0.01,
         form=(
             Section("intro", "none", 4),
-            Section("verse", "derecho", 8, bars_a_chord=2),
+            Section("verse", "derecho", 8, bars_per_chord=2),
             Section("chorus", "majao", 8),
             Section("break", "stop", 2),
             Section("mambo", "mambo", 8),
@@ -48,7 +48,7 @@ SONGS = (
 
 
 def write_song(spec: SongSpec, folder: Path) -> Path:
-    """Write the song and its truth; returns the MP3's place."""
+    """Write the song and its ground truth, and return the path of the MP3."""
     piece = compose_song(spec)
     duration_s = piece.tempo.at(spec.beats) + _TAIL_S
     target = folder / f"{spec.name}.mp3"
@@ -59,8 +59,8 @@ def write_song(spec: SongSpec, folder: Path) -> Path:
 
 
 def main() -> None:
-    """Write the demo songs into the folder that the command line names."""
-    parser = argparse.ArgumentParser(description="Write the demo songs and their truth.")
+    """Write the demo songs into the folder given on the command line."""
+    parser = argparse.ArgumentParser(description="Write the demo songs with their ground truth.")
     parser.add_argument("--out", type=Path, required=True)
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ GROUP = "dancers"
 
 @pytest.fixture(scope="module")
 def class_path() -> str:
-    return ensure_jars(load_settings().user_cache_dir, print)
+    return ensure_jars(load_settings().cache_dir, print)
 
 
 def make(folder: Path, class_path: str) -> LocalKafka:

@@ -1,4 +1,4 @@
-"""A small bachata band: what it plays is known to the sample, so that analyses can be held against it."""
+"""Synthesize bachata whose beats are known to the sample, as ground truth for analyses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CHORDS = ((0, 3, 7), (8, 12, 15), (3, 7, 10), (10, 14, 17))
 
 @dataclass(frozen=True)
 class Song:
-    """Mono samples and what is true of them: beats in seconds, counts 1-8, and (rhythm, first beat) of each part."""
+    """Mono samples and their ground truth: beats in seconds, counts 1-8, and (rhythm, first beat) of each part."""
 
     samples: Samples
     beats: npt.NDArray[np.float64]
@@ -34,32 +34,35 @@ class Song:
 def play(
     form: Sequence[tuple[str, int]], bpm: float = 128.0, *, lead_s: float = 0.4, drift: float = 0.0, seed: int = 0
 ) -> Song:
-    """`form`: (rhythm, bars); rhythms as the güira plays them, `none` without percussion, `stop` one hit and silence.
-    The tempo sways by `drift`, the players by 4 ms; a final hit on the 1 rings out."""
+    """Return a song with the parts of `form`: (rhythm, bars).
+
+    Rhythms are those of the güira; `none` is without percussion, `stop` one hit and silence. The tempo varies by
+    `drift` (relative), the single strokes by 4 ms (standard deviation); a final hit on the 1 decays at the end.
+    """
     rng = np.random.default_rng(seed)
     beats = _beats(4 * sum(bars for _, bars in form), bpm, lead_s, drift)
     out = np.zeros(round((beats[-1] + 2.0) * RATE), np.float32)
-    counts, parts, at = [], [], 0
+    counts, parts, first_beat = [], [], 0
     for rhythm, bars in form:
-        parts.append((rhythm, at))
+        parts.append((rhythm, first_beat))
         counts += [n % 8 + 1 for n in range(4 * bars)]
         for bar in range(bars):
-            _bar(out, beats, at + 4 * bar, rhythm, CHORDS[bar // 2 % 4], rng, first=bar == 0)
-        at += 4 * bars
+            _bar(out, beats, first_beat + 4 * bar, rhythm, CHORDS[bar // 2 % 4], rng, first=bar == 0)
+        first_beat += 4 * bars
     _strike(out, beats[-1], _tone(1.5, *(220 * 2 ** (np.array(CHORDS[0]) / 12)), decay_s=0.15), 0.3)
     peak = float(np.abs(out).max())
     return Song(out * np.float32(0.8 / peak), beats[:-1], np.array(counts), tuple(parts))
 
 
 def write(path: Path, samples: npt.NDArray[Any], codec: str, rate: int = RATE) -> Path:
-    """A file of one channel, by FFmpeg's encoder."""
+    """Write a file of one channel with FFmpeg's encoder, and return its path."""
     with av.open(str(path), "w") as container:
         _encode(container, _audio(container, codec, rate), samples, rate)
     return path
 
 
 def write_clip(path: Path, samples: npt.NDArray[Any], *, sound_late_s: float = 0.0) -> Path:
-    """An mp4 of a grey picture at 10 fps whose sound begins `sound_late_s` after it."""
+    """Write an mp4 of grey frames at 10 fps whose audio begins `sound_late_s` after them, and return its path."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=10)
         video.width, video.height, video.pix_fmt = 64, 64, "yuv420p"
@@ -74,8 +77,8 @@ def write_clip(path: Path, samples: npt.NDArray[Any], *, sound_late_s: float = 0
 
 
 def _beats(count: int, bpm: float, lead_s: float, drift: float) -> npt.NDArray[np.float64]:
-    sway = drift * np.sin(np.arange(count) * 2 * np.pi / 61)
-    return lead_s + np.concatenate([[0.0], np.cumsum(60 / (bpm * (1 + sway)))])
+    variation = drift * np.sin(np.arange(count) * 2 * np.pi / 61)
+    return lead_s + np.concatenate([[0.0], np.cumsum(60 / (bpm * (1 + variation)))])
 
 
 def _bar(
@@ -88,15 +91,15 @@ def _bar(
     *,
     first: bool,
 ) -> None:
-    for at, sound, gain in _strokes(rhythm, chord, rng, first=first):
-        beat, part = start + int(at), at % 1
+    for beat_of_bar, sound, gain in _strokes(rhythm, chord, rng, first=first):
+        beat, part = start + int(beat_of_bar), beat_of_bar % 1
         _strike(out, beats[beat] + part * (beats[beat + 1] - beats[beat]) + rng.normal(0, 0.004), sound, gain)
 
 
 def _strokes(
     rhythm: str, chord: tuple[int, ...], rng: np.random.Generator, *, first: bool
 ) -> Iterator[tuple[float, Samples, float]]:
-    """(beat of the bar, sound, gain): guitar, bass, bongó, güira."""
+    """Yield (beat of the bar from 0, sound, gain) of guitar, bass, bongó and güira."""
     pitches = 220 * 2 ** (np.array(chord) / 12)
     if rhythm == "stop":
         if first:

@@ -1,4 +1,4 @@
-"""One song of the band, written and analysed once for all tests of this folder."""
+"""One synthetic song, written and analysed once for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ FORM = (("none", 4), ("derecho", 8), ("stop", 1), ("majao", 8), ("mambo", 8), ("
 
 @pytest.fixture(scope="session")
 def song() -> Song:
-    """All that bachata does in a minute: an intro without percussion, a break of four counts, 2 % of drift."""
+    """Return a minute of music: an intro without percussion, all rhythms, a break of four counts, 2 % tempo drift."""
     return play(FORM, 128.0, drift=0.02, seed=3)
 
 
 @pytest.fixture(scope="session")
 def song_file(song: Song, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The song as a wav file."""
+    """Return the song as a WAV file."""
     return write(tmp_path_factory.mktemp("song") / "song.wav", song.samples, "pcm_s16le")
 
 
 @pytest.fixture(scope="session")
 def analysis(song_file: Path) -> AudioAnalysis:
-    """The song's analysis."""
+    """Return the song's analysis."""
     return analyze(song_file)

@@ -1,4 +1,4 @@
-"""The step as the stream sees it."""
+"""The audio analysis step, run as the step wrapper runs it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from streams.testing import event_after, work_of
 
 
 class OneFile:
-    """A media store with one file in it."""
+    """A media store with one file."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -38,11 +38,11 @@ def test_an_accepted_song_is_analysed(song_file: Path, analysis: AudioAnalysis, 
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task", report=fractions.append)
     event = _accepted(store)
     result = work_of(STEP, event, tools)
-    said = event_after(STEP, event, result)
-    assert isinstance(said, AudioAnalyzed)
-    assert said.analysis == analysis
-    assert (said.request_id, said.title, said.options) == (event.request_id, event.title, event.options)
-    assert STEP.subject(event, said.analysis) == store.sha256
+    produced = event_after(STEP, event, result)
+    assert isinstance(produced, AudioAnalyzed)
+    assert produced.analysis == analysis
+    assert (produced.request_id, produced.title, produced.options) == (event.request_id, event.title, event.options)
+    assert STEP.subject(event, produced.analysis) == store.sha256
     assert fractions
 
 
@@ -54,16 +54,16 @@ def test_the_result_depends_on_the_song_alone(song_file: Path, tmp_path: Path) -
     assert STEP.depends_on(event, tools) == STEP.depends_on(other, tools) == SongToAnalyze(sha256=store.sha256)
 
 
-def test_corrections_change_what_is_said_and_not_what_is_remembered(
+def test_corrections_change_the_event_and_not_the_cache_key(
     song_file: Path, analysis: AudioAnalysis, tmp_path: Path
 ) -> None:
     store = OneFile(song_file)
     tools = Tools(store, tmp_path, tmp_path, (), tmp_path / "none.task")
     plain, moved = _accepted(store), _accepted(store).model_copy(update={"corrections": Corrections(count_offset=4)})
     assert STEP.depends_on(plain, tools) == STEP.depends_on(moved, tools)
-    said = event_after(STEP, moved, analysis)
-    assert said.analysis.counts == tuple((count + 3) % 8 + 1 for count in analysis.counts)
-    assert said.corrections == moved.corrections
+    produced = event_after(STEP, moved, analysis)
+    assert produced.analysis.counts == tuple((count + 3) % 8 + 1 for count in analysis.counts)
+    assert produced.corrections == moved.corrections
     assert event_after(STEP, plain, analysis).analysis is analysis
 
 
@@ -72,10 +72,10 @@ def test_doubts_become_one_warning(song_file: Path, analysis: AudioAnalysis) -> 
     doubts = tuple(Doubt(start_s=n, end_s=n + 1.0, about="beats") for n in range(6))
     sure, unsure = (analysis.model_copy(update={"doubts": doubts[:count]}) for count in (0, 6))
     assert event_after(STEP, event, sure).warnings == event.warnings
-    *before, told = event_after(STEP, event, unsure).warnings
+    *before, warning = event_after(STEP, event, unsure).warnings
     assert tuple(before) == event.warnings
-    assert told.startswith("in the music, 0:00-0:01: the beats are unsure; 0:01-0:02")
-    assert told.endswith("; and 2 more")
+    assert warning.startswith("in the music, 0:00-0:01: the beats are unsure; 0:01-0:02")
+    assert warning.endswith("; and 2 more")
 
 
 def _accepted(store: OneFile) -> SongAccepted:

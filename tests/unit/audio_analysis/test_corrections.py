@@ -1,4 +1,4 @@
-"""What a person knows better than the analysis, laid over it."""
+"""A person's corrections, applied to an analysis."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PERIOD_S = 0.5
 SONG_S = 30.0
 
 
-def heard(beats: int = 56, first_s: float = 1.0) -> AudioAnalysis:
-    """120 BPM: an intro of 16 beats, a break of 4, a verse up to the end."""
+def detected(beats: int = 56, first_s: float = 1.0) -> AudioAnalysis:
+    """Return an analysis at 120 BPM: an intro of 16 beats, a break of 4, a verse up to the end."""
     times = [first_s + PERIOD_S * n for n in range(beats)]
     counts = [n % 8 + 1 for n in range(16)] + [1, 2, 3, 4] + [n % 8 + 1 for n in range(beats - 20)]
     edges = [0.0, times[16], times[20], SONG_S]
@@ -52,17 +52,17 @@ def heard(beats: int = 56, first_s: float = 1.0) -> AudioAnalysis:
     )
 
 
-def with_(**corrections: Any) -> AudioAnalysis:
-    return corrected(heard(), Corrections(**corrections))
+def detected_with(**corrections: Any) -> AudioAnalysis:
+    return corrected(detected(), Corrections(**corrections))
 
 
-def test_nothing_said_changes_nothing() -> None:
-    analysis = heard().model_copy(update={"confidence": 0.6643})
+def test_empty_corrections_change_nothing() -> None:
+    analysis = detected().model_copy(update={"confidence": 0.6643})
     assert corrected(analysis, Corrections()) == analysis
 
 
 def test_an_offset_moves_beats_downbeats_and_sections_and_leaves_counts() -> None:
-    plain, moved = heard(), with_(beat_offset_ms=-120)
+    plain, moved = detected(), detected_with(beat_offset_ms=-120)
     assert moved.beats == pytest.approx([beat - 0.12 for beat in plain.beats])
     assert moved.counts == plain.counts
     assert moved.downbeats == pytest.approx([beat - 0.12 for beat in plain.downbeats])
@@ -72,14 +72,14 @@ def test_an_offset_moves_beats_downbeats_and_sections_and_leaves_counts() -> Non
 
 
 @pytest.mark.parametrize("offset_ms", [-1000.0, 600.0, 1000.0])
-def test_beats_moved_out_of_the_song_are_left_out(offset_ms: float) -> None:
-    moved = corrected(heard(beats=59, first_s=0.5), Corrections(beat_offset_ms=offset_ms))
+def test_beats_moved_out_of_the_song_are_removed(offset_ms: float) -> None:
+    moved = corrected(detected(beats=59, first_s=0.5), Corrections(beat_offset_ms=offset_ms))
     assert all(0 <= beat <= SONG_S for beat in moved.beats)
     assert 56 <= len(moved.beats) < 59 + (offset_ms < 600)
 
 
 def test_a_count_offset_makes_the_five_the_one() -> None:
-    plain, moved = heard(), with_(count_offset=4)
+    plain, moved = detected(), detected_with(count_offset=4)
     assert [c for c, was in zip(moved.counts, plain.counts, strict=True) if was == 5] == [1] * plain.counts.count(5)
     assert moved.downbeats == plain.downbeats
     assert (moved.downbeat_confidence, moved.count_confidence) == (1.0, 1.0)
@@ -87,12 +87,12 @@ def test_a_count_offset_makes_the_five_the_one() -> None:
 
 
 def test_a_count_offset_by_one_moves_the_downbeats_by_one_beat() -> None:
-    plain, moved = heard(), with_(count_offset=-1)
+    plain, moved = detected(), detected_with(count_offset=-1)
     assert set(moved.downbeats) - {plain.beats[-1]} <= {beat + PERIOD_S for beat in plain.downbeats}
 
 
 def test_double_tempo_keeps_every_beat_and_every_one() -> None:
-    plain, twice = heard(), with_(tempo="double")
+    plain, twice = detected(), detected_with(tempo="double")
     assert twice.tempo_bpm == pytest.approx(240)
     assert twice.beats[::2] == plain.beats
     ones = {beat for beat, count in zip(twice.beats, twice.counts, strict=True) if count == 1}
@@ -100,8 +100,8 @@ def test_double_tempo_keeps_every_beat_and_every_one() -> None:
     assert twice.counts[:9] == (1, 2, 3, 4, 5, 6, 7, 8, 1)
 
 
-def test_half_tempo_begins_bars_on_downbeats_and_counts_anew_where_a_section_does() -> None:
-    plain, half = heard(), with_(tempo="half")
+def test_half_tempo_begins_bars_on_downbeats_and_restarts_the_count_with_a_section() -> None:
+    plain, half = detected(), detected_with(tempo="half")
     assert half.tempo_bpm == pytest.approx(60)
     assert set(half.beats) <= set(plain.beats)
     assert half.counts[:14] == (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 1, 2, 3, 4)
@@ -109,13 +109,13 @@ def test_half_tempo_begins_bars_on_downbeats_and_counts_anew_where_a_section_doe
     assert half.beats[10] == plain.sections[2].start_s
 
 
-def test_half_of_double_is_where_it_began() -> None:
-    assert corrected(with_(tempo="double"), Corrections(tempo="half")).beats == heard().beats
+def test_halving_doubled_beats_restores_them() -> None:
+    assert corrected(detected_with(tempo="double"), Corrections(tempo="half")).beats == detected().beats
 
 
-def test_tapped_beats_hold_where_they_were_tapped_and_the_found_ones_elsewhere() -> None:
+def test_tapped_beats_replace_the_detected_ones_between_the_first_and_the_last_tap() -> None:
     taps = tuple(round(0.8 + 0.52 * n, 4) for n in range(16))
-    plain, tapped = heard(), with_(beats=taps)
+    plain, tapped = detected(), detected_with(beats=taps)
     assert tapped.beats[:16] == taps
     assert tapped.counts[:16] == tuple(n % 8 + 1 for n in range(16))
     after = [beat for beat in plain.beats if beat > taps[-1] + 0.26]
@@ -123,23 +123,23 @@ def test_tapped_beats_hold_where_they_were_tapped_and_the_found_ones_elsewhere()
     assert tapped.counts[16:] == plain.counts[-len(after) :]
 
 
-def test_what_was_tapped_is_certain() -> None:
-    tapped = with_(beats=tuple(1.0 + 0.5 * n for n in range(16)))
+def test_tapped_sections_have_confidence_1() -> None:
+    tapped = detected_with(beats=tuple(1.0 + 0.5 * n for n in range(16)))
     assert [section.confidence for section in tapped.sections] == [1.0, 0.4, 0.9]
     assert [doubt.about for doubt in tapped.doubts] == ["counts"]
-    assert tapped.beat_confidence > heard().beat_confidence
-    assert tapped.confidence > heard().confidence
+    assert tapped.beat_confidence > detected().beat_confidence
+    assert tapped.confidence > detected().confidence
 
 
-def test_counts_of_taps_are_the_persons() -> None:
-    tapped = with_(beats=(2.0, 2.5, 3.0), counts=(7, 8, 1))
-    where = tapped.beats.index(2.0)
-    assert tapped.counts[where : where + 3] == (7, 8, 1)
+def test_counts_of_tapped_beats_are_used() -> None:
+    tapped = detected_with(beats=(2.0, 2.5, 3.0), counts=(7, 8, 1))
+    first = tapped.beats.index(2.0)
+    assert tapped.counts[first : first + 3] == (7, 8, 1)
 
 
-def test_taps_of_a_whole_song_are_all_there_is() -> None:
+def test_taps_of_a_whole_song_replace_all_beats() -> None:
     taps = tuple(0.3 + 0.45 * n for n in range(65))
-    tapped = with_(beats=taps, beat_offset_ms=50, count_offset=2)
+    tapped = detected_with(beats=taps, beat_offset_ms=50, count_offset=2)
     assert tapped.beats == pytest.approx([tap + 0.05 for tap in taps])
     assert tapped.counts[:3] == (3, 4, 5)
     assert tapped.tempo_bpm == pytest.approx(60 / 0.45, rel=1e-3)
@@ -147,14 +147,14 @@ def test_taps_of_a_whole_song_are_all_there_is() -> None:
 
 
 @pytest.mark.parametrize("beats", [(SONG_S - 1, SONG_S + 1), (SONG_S + 5, SONG_S + 6)])
-def test_taps_beyond_the_song_are_refused(beats: tuple[float, ...]) -> None:
+def test_taps_after_the_end_of_the_song_are_refused(beats: tuple[float, ...]) -> None:
     with pytest.raises(Poison, match="are they of this song") as refused:
-        with_(beats=beats)
+        detected_with(beats=beats)
     assert refused.value.reason == "bad_corrections"
 
 
-def test_a_song_of_which_nothing_would_be_left_is_refused() -> None:
-    short = heard(beats=21).model_copy(update={"duration_s": 2.0, "beats": (0.1, 0.6), "counts": (1, 2)})
+def test_corrections_that_leave_fewer_than_two_beats_are_refused() -> None:
+    short = detected(beats=21).model_copy(update={"duration_s": 2.0, "beats": (0.1, 0.6), "counts": (1, 2)})
     with pytest.raises(Poison, match="fewer than two beats"):
         corrected(short.model_copy(update={"energy": (0.5, 0.5)}), Corrections(beat_offset_ms=-500))
 
@@ -178,7 +178,7 @@ def test_a_song_of_which_nothing_would_be_left_is_refused() -> None:
     ],
     ids=str,
 )
-def test_what_makes_no_sense_is_refused_at_the_edge(wrong: dict[str, Any]) -> None:
+def test_invalid_corrections_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Corrections.model_validate(wrong)
 
@@ -199,8 +199,8 @@ def _corrections(draw: st.DrawFn) -> Corrections:
 
 
 @given(corrections=_corrections())
-def test_whatever_is_said_the_analysis_stays_whole(corrections: Corrections) -> None:
-    found = corrected(heard(), corrections)
+def test_any_corrections_give_a_valid_analysis(corrections: Corrections) -> None:
+    found = corrected(detected(), corrections)
     assert AudioAnalysis.model_validate_json(found.model_dump_json()) == found
     assert all(0 <= beat <= SONG_S for beat in found.beats)
     pairs = zip(found.beats, found.counts, strict=True)

@@ -1,4 +1,4 @@
-"""What a dancer counts on bars that are not all of four beats."""
+"""Counts on bars that do not all have four beats."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from agents.audio_analysis.counts import counts_of
 
 
 def counted(bars: list[int], starts: tuple[int, ...] = (0,), before: int = 0) -> list[int]:
-    """The counts of bars of so many beats, after some beats `before` the first."""
+    """Return the counts of bars with these numbers of beats, after `before` beats before the first bar."""
     first = before + np.cumsum([0, *bars[:-1]])
     return [int(count) for count in counts_of(before + sum(bars), first, list(starts))]
 
@@ -26,17 +26,24 @@ def counted(bars: list[int], starts: tuple[int, ...] = (0,), before: int = 0) ->
         ([3, 3, 4], [1, 2, 3, 5, 6, 7, 1, 2, 3, 4]),
         ([4, 5], [1, 2, 3, 4, 5, 6, 7, 8, 1]),
     ],
-    ids=["whole", "one too many", "two too many", "in the first half", "short", "a song that ends on 1"],
+    ids=[
+        "four beats",
+        "one surplus beat",
+        "two surplus beats",
+        "in the first half",
+        "short bars",
+        "a song that ends on 1",
+    ],
 )
-def test_beats_too_many_make_no_one(bars: list[int], counts: list[int]) -> None:
+def test_surplus_beats_of_a_bar_are_not_counted_1_or_5(bars: list[int], counts: list[int]) -> None:
     assert counted(bars) == counts
 
 
-def test_before_the_first_bar_the_count_runs_back() -> None:
+def test_before_the_first_bar_the_count_runs_backwards() -> None:
     assert counted([4, 4], before=3) == [6, 7, 8, 1, 2, 3, 4, 5, 6, 7, 8]
 
 
-def test_without_bars_the_count_goes_on() -> None:
+def test_without_bars_the_count_runs_through() -> None:
     assert counts_of(10, np.array([], dtype=np.int64), []).tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 1, 2]
 
 
@@ -45,7 +52,7 @@ def test_a_one_is_counted_only_where_a_bar_begins(bars: list[int], odd: int) -> 
     starts = (0, odd) if 0 < odd < len(bars) else (0,)
     counts = counted(bars, starts)
     last = sum(bars[:-1])
-    begins = {sum(bars[:number]) for number in range(len(bars))}
-    assert {beat for beat in range(last) if counts[beat] in (1, 5)} == begins - {last}
+    bar_starts = {sum(bars[:number]) for number in range(len(bars))}
+    assert {beat for beat in range(last) if counts[beat] in (1, 5)} == bar_starts - {last}
     assert set(counts) <= set(range(1, 9))
     assert len(counts) == sum(bars)

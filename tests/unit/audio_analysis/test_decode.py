@@ -1,4 +1,4 @@
-"""Files of every kind and condition: each gives its sound, or one clear line."""
+"""Files of every format and condition: each is decoded, or refused with a one-line message."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.audio_analysis.analysis import analyze
-from agents.audio_analysis.decode import RATE as HEARD_RATE
-from agents.audio_analysis.decode import sound
+from agents.audio_analysis.decode import SAMPLE_RATE_HZ, decode_mono
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 from tests.unit.audio_analysis.band import RATE, Song, play, write, write_clip
@@ -25,15 +24,15 @@ def short() -> Song:
     return play((("derecho", 3),), 130.0, seed=9)
 
 
-def heard(path: Path) -> np.ndarray:
-    return np.concatenate(list(sound(path)))
+def decoded(path: Path) -> np.ndarray:
+    return np.concatenate(list(decode_mono(path)))
 
 
 def reason(path: Path) -> str:
     with pytest.raises(Poison) as caught:
         analyze(path)
     message = str(caught.value)
-    assert path.name not in message  # in the store it is a hash
+    assert path.name not in message  # in the media store, the name is only a hash
     assert "\n" not in message
     return caught.value.reason
 
@@ -58,28 +57,28 @@ def test_beats_do_not_depend_on_the_file_format(name: str, codec: str, short: So
     assert found.beats == pytest.approx(plain.beats, abs=0.004)
 
 
-def test_vorbis_is_read(short: Song, tmp_path: Path) -> None:
+def test_vorbis_is_decoded(short: Song, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.ogg", short.samples, RATE, format="OGG", subtype="VORBIS")
     assert analyze(tmp_path / "a.ogg").tempo_bpm == pytest.approx(130, rel=0.01)
 
 
 @pytest.mark.parametrize("late_s", [0.0, 0.3])
-def test_beats_of_a_clip_lie_on_the_time_of_its_picture(late_s: float, short: Song, tmp_path: Path) -> None:
+def test_clip_beats_are_on_the_time_axis_of_the_video(late_s: float, short: Song, tmp_path: Path) -> None:
     found = analyze(write_clip(tmp_path / "clip.mp4", short.samples, sound_late_s=late_s))
     for beat in short.beats:
         assert np.abs(np.array(found.beats) - beat - late_s).min() < 0.03
 
 
-@pytest.mark.parametrize(("rate", "kind"), [(8000, np.uint8), (192_000, np.float32), (22050, np.int16)])
-def test_any_rate_and_sample_format_comes_out_at_the_same_height(
-    rate: int, kind: type[np.uint8 | np.float32 | np.int16], tmp_path: Path
+@pytest.mark.parametrize(("rate", "dtype"), [(8000, np.uint8), (192_000, np.float32), (22050, np.int16)])
+def test_any_rate_and_sample_format_gives_the_same_amplitude(
+    rate: int, dtype: type[np.uint8 | np.float32 | np.int16], tmp_path: Path
 ) -> None:
-    wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(3 * rate) / rate)
-    stored = {np.uint8: wave * 127 + 128, np.float32: wave, np.int16: wave * 32767}[kind].astype(kind)
-    codec = {np.uint8: "pcm_u8", np.float32: "pcm_f32le", np.int16: "pcm_s16le"}[kind]
-    samples = heard(write(tmp_path / "tone.wav", stored, codec, rate))
-    assert len(samples) == pytest.approx(3 * HEARD_RATE, abs=50)
-    middle = samples[HEARD_RATE : 2 * HEARD_RATE]
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(3 * rate) / rate)
+    stored = {np.uint8: tone * 127 + 128, np.float32: tone, np.int16: tone * 32767}[dtype].astype(dtype)
+    codec = {np.uint8: "pcm_u8", np.float32: "pcm_f32le", np.int16: "pcm_s16le"}[dtype]
+    samples = decoded(write(tmp_path / "tone.wav", stored, codec, rate))
+    assert len(samples) == pytest.approx(3 * SAMPLE_RATE_HZ, abs=50)
+    middle = samples[SAMPLE_RATE_HZ : 2 * SAMPLE_RATE_HZ]
     assert np.abs(middle).max() == pytest.approx(0.5, abs=0.02)
     assert int(np.abs(np.fft.rfft(middle)).argmax()) == 440
 
@@ -87,10 +86,10 @@ def test_any_rate_and_sample_format_comes_out_at_the_same_height(
 def test_stereo_is_averaged(tmp_path: Path) -> None:
     left = np.full(RATE, 0.5, np.float32)
     soundfile.write(tmp_path / "a.wav", np.stack([left, -0.25 * left], 1), RATE)
-    assert heard(tmp_path / "a.wav")[2000:-2000] == pytest.approx(0.1875, abs=1e-3)
+    assert decoded(tmp_path / "a.wav")[2000:-2000] == pytest.approx(0.1875, abs=1e-3)
 
 
-def test_a_truncated_file_gives_what_is_left(short: Song, tmp_path: Path) -> None:
+def test_a_truncated_file_is_analysed_up_to_its_end(short: Song, tmp_path: Path) -> None:
     whole = write(tmp_path / "a.mp3", short.samples, "libmp3lame")
     content = whole.read_bytes()
     whole.write_bytes(content[: int(0.7 * len(content))])
@@ -98,7 +97,7 @@ def test_a_truncated_file_gives_what_is_left(short: Song, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_samples_that_are_no_numbers_are_refused(value: float, short: Song, tmp_path: Path) -> None:
+def test_samples_that_are_not_finite_are_refused(value: float, short: Song, tmp_path: Path) -> None:
     samples = short.samples.copy()
     samples[1000] = value
     assert reason(write(tmp_path / "a.wav", samples, "pcm_f32le")) == "not_media"
@@ -110,21 +109,21 @@ def test_silence_is_refused(level: float, tmp_path: Path) -> None:
     assert reason(write(tmp_path / "a.wav", noise, "pcm_f32le")) == "silence"
 
 
-def test_a_constant_is_silence(tmp_path: Path) -> None:
+def test_a_constant_signal_is_silence(tmp_path: Path) -> None:
     assert reason(write(tmp_path / "a.wav", np.full(5 * RATE, 0.7, np.float32), "pcm_f32le")) == "silence"
 
 
 @pytest.mark.parametrize("samples", [1, 1000, int(1.9 * RATE)])
-def test_too_little_sound_is_refused(samples: int, short: Song, tmp_path: Path) -> None:
+def test_too_short_audio_is_refused(samples: int, short: Song, tmp_path: Path) -> None:
     assert reason(write(tmp_path / "a.wav", short.samples[:samples], "pcm_s16le")) == "too_short"
 
 
-def test_too_much_sound_is_refused(short: Song, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_long_audio_is_refused(short: Song, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("agents.audio_analysis.decode.MAX_SOUND_S", 3.0)
     assert reason(write(tmp_path / "a.flac", short.samples, "flac")) == "too_long"
 
 
-def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
+def test_a_video_without_audio_is_refused(tmp_path: Path) -> None:
     import av
 
     with av.open(str(tmp_path / "mute.mp4"), "w") as container:
@@ -149,13 +148,13 @@ def test_a_video_without_sound_is_refused(tmp_path: Path) -> None:
         b"\x00\x00\x00\x18ftypisom" + bytes(99),
     ],
 )
-def test_what_is_no_music_file_is_refused_whatever_its_name(content: bytes, tmp_path: Path) -> None:
+def test_a_file_that_is_not_music_is_refused_whatever_its_name(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "song.mp3").write_bytes(content)
     assert reason(tmp_path / "song.mp3") in {"empty", "not_media", "no_audio", "too_short"}
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    assert reason(tmp_path / "nowhere.mp3") == "not_found"
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    assert reason(tmp_path / "missing.mp3") == "not_found"
     (tmp_path / "folder.mp3").mkdir()
     assert reason(tmp_path / "folder.mp3") == "not_found"
 
@@ -168,8 +167,10 @@ def test_a_damaged_file_is_analysed_or_refused(data: st.DataObject, short: Song,
     if not (tmp_path / f"whole-{name}").exists():
         write(tmp_path / f"whole-{name}", short.samples, codec)
     content = bytearray((tmp_path / f"whole-{name}").read_bytes())
-    for at, value in data.draw(st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=40)):
-        content[at] = value
+    for offset, value in data.draw(
+        st.lists(st.tuples(st.integers(0, len(content) - 1), st.integers(0, 255)), max_size=40)
+    ):
+        content[offset] = value
     path.write_bytes(content[: data.draw(st.integers(len(content) // 8, len(content)))])
     _analysed_or_refused(path)
 
@@ -182,7 +183,7 @@ def test_a_damaged_file_is_analysed_or_refused(data: st.DataObject, short: Song,
     gate=st.integers(1, 40_000),
 )
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_mangled_sound_is_analysed_or_refused(
+def test_distorted_audio_is_analysed_or_refused(
     seconds: float, gain: float, shift: float, rate: int, gate: int, short: Song, tmp_path: Path
 ) -> None:
     samples = short.samples[: round(seconds * rate)] * np.float32(gain) + np.float32(shift)

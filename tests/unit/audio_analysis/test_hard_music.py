@@ -1,4 +1,4 @@
-"""Songs that are hard to follow, and music that is no bachata: what is heard, and how sure the analysis says it is."""
+"""Results and confidence for songs that are hard to track, and for music that is not bachata."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import pytest
 from agents.audio_analysis.analysis import analyze
 from data.generators.music.arrangement import Piece, compose_song, song_truth
 from data.generators.music.hard import hard_songs, write_hard_song
-from data.generators.music.others import OTHERS, write_other
+from data.generators.music.others import OTHERS, write_other_piece
 from schemas.audio_analyzed import AudioAnalysis
 from tests.unit.audio_analysis.band import Song, play, write
 
-SPEC = hard_songs(77, 12)[10]  # rubato before the percussion, 172 BPM, of which many trackers hear two thirds
+SPEC = hard_songs(77, 12)[10]  # rubato before the percussion, 172 BPM, where many trackers find two thirds of the tempo
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def hard(tmp_path_factory: pytest.TempPathFactory) -> tuple[Piece, AudioAnalysis
     return compose_song(SPEC), analyze(write_hard_song(SPEC, tmp_path_factory.mktemp("hard")))
 
 
-def test_a_song_that_drifts_under_loud_guitars_is_followed(hard: tuple[Piece, AudioAnalysis]) -> None:
+def test_a_song_with_tempo_drift_and_loud_guitars_is_tracked(hard: tuple[Piece, AudioAnalysis]) -> None:
     piece, found = hard
     beats = piece.tempo.times[: piece.beats]
     assert mir_eval.beat.f_measure(beats, np.array(found.beats)) > 0.97
@@ -33,39 +33,39 @@ def test_a_song_that_drifts_under_loud_guitars_is_followed(hard: tuple[Piece, Au
     assert mir_eval.beat.f_measure(ones, np.array(found.beats)[np.array(found.counts) == 1]) > 0.9
 
 
-def test_what_is_followed_is_trusted_more_than_other_music(
+def test_bachata_has_more_confidence_than_other_music(
     hard: tuple[Piece, AudioAnalysis], analysis: AudioAnalysis, tmp_path: Path
 ) -> None:
-    others = {other.name: analyze(write_other(other, tmp_path)).confidence for other in OTHERS}
+    others = {other.name: analyze(write_other_piece(other, tmp_path)).confidence for other in OTHERS}
     assert max(others.values()) < 0.6 < min(hard[1].confidence, analysis.confidence)
     assert others["drone"] < 0.2
 
 
-def test_a_waltz_has_beats_and_doubtful_bars(tmp_path: Path) -> None:
+def test_a_waltz_has_sure_beats_and_unsure_bars(tmp_path: Path) -> None:
     waltz = next(other for other in OTHERS if other.name.startswith("waltz"))
-    found = analyze(write_other(waltz, tmp_path))
+    found = analyze(write_other_piece(waltz, tmp_path))
     assert found.tempo_bpm == pytest.approx(waltz.tempo_bpm, rel=0.01)
     assert found.downbeat_confidence < 0.5 < found.beat_confidence
     assert "downbeats" in {doubt.about for doubt in found.doubts}
 
 
-def test_doubts_lie_where_confidence_is_low(hard: tuple[Piece, AudioAnalysis]) -> None:
+def test_doubts_are_where_confidence_is_low(hard: tuple[Piece, AudioAnalysis]) -> None:
     found = hard[1]
     doubted = [doubt for doubt in found.doubts if doubt.about == "beats"]
     for section in found.sections:
         inside = any(d.start_s <= section.start_s and section.end_s <= d.end_s for d in doubted)
         assert not inside or section.confidence < 0.5
-        assert inside or section.confidence >= 0.25  # bars that could begin elsewhere halve it
+        assert inside or section.confidence >= 0.25  # unsure downbeats halve it
 
 
-def test_noise_is_doubted_from_end_to_end(tmp_path: Path) -> None:
+def test_noise_is_unsure_from_start_to_end(tmp_path: Path) -> None:
     noise = np.random.default_rng(3).standard_normal(15 * 44100).astype(np.float32) * np.float32(0.1)
     found = analyze(write(tmp_path / "noise.wav", noise, "pcm_s16le"))
     beats = [doubt for doubt in found.doubts if doubt.about == "beats"]
     assert (beats[0].start_s, beats[-1].end_s) == (0.0, found.duration_s)
 
 
-def test_a_break_of_one_bar_between_parts_is_heard(tmp_path: Path) -> None:
+def test_a_break_of_one_bar_between_parts_is_detected(tmp_path: Path) -> None:
     song = play((("derecho", 8), ("stop", 1), ("derecho", 8), ("stop", 1), ("majao", 8)), 132, seed=5)
     found = analyze(write(tmp_path / "song.wav", song.samples, "pcm_s16le"))
     ones = np.array(found.beats)[np.array(found.counts) == 1]
@@ -73,19 +73,21 @@ def test_a_break_of_one_bar_between_parts_is_heard(tmp_path: Path) -> None:
     assert [section.label for section in found.sections].count("break") == 2
 
 
-def test_music_that_comes_again_is_known_again(tmp_path: Path) -> None:
+def test_repeated_music_has_the_same_repeat_group(tmp_path: Path) -> None:
     parts = ("derecho", "majao", "derecho", "majao")
     song = play([(rhythm, 8) for rhythm in parts], 126, seed=6)
     sections = analyze(write(tmp_path / "song.wav", song.samples, "pcm_s16le")).sections
-    heard = [section for section in sections if section.end_s - section.start_s > 8]
-    assert [section.rhythm for section in heard] == list(parts)
-    numbers = {rhythm: {section.repeat_group for section in heard if section.rhythm == rhythm} for rhythm in parts}
-    assert all(len(same) == 1 for same in numbers.values())
-    assert len(set.union(*numbers.values())) == 2
+    long_sections = [section for section in sections if section.end_s - section.start_s > 8]
+    assert [section.rhythm for section in long_sections] == list(parts)
+    groups = {
+        rhythm: {section.repeat_group for section in long_sections if section.rhythm == rhythm} for rhythm in parts
+    }
+    assert all(len(same) == 1 for same in groups.values())
+    assert len(set.union(*groups.values())) == 2
 
 
 @pytest.mark.parametrize("bpm", [95, 180])
-def test_the_slowest_and_the_fastest_bachata(bpm: int, tmp_path: Path) -> None:
+def test_the_slowest_and_the_fastest_bachata_are_tracked(bpm: int, tmp_path: Path) -> None:
     song: Song = play((("none", 4), ("derecho", 8), ("stop", 2), ("majao", 8)), bpm, drift=0.03, seed=bpm)
     found = analyze(write(tmp_path / "song.wav", song.samples, "pcm_s16le"))
     assert mir_eval.beat.f_measure(song.beats, np.array(found.beats)) > 0.97

@@ -1,4 +1,4 @@
-"""Stick figures as tall as the demo's dancers: skeletons to pose without the body data, which a test must not fetch."""
+"""Stick figures as tall as the demo's dancers: skeletons to pose without downloading the body data."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ LEFT = {
 HEIGHTS = {"lead": 1.0, "follow": 0.915}  # of the lead's
 
 
-def stick_figure(who: str) -> Skeleton:
-    """A skeleton without a surface."""
+def stick_figure(role: str) -> Skeleton:
+    """Return a skeleton without a surface."""
     bones = dict(MIDDLE)
     for side, sign in (("l", 1.0), ("r", -1.0)):
         for name, (parent, (x, y, z)) in LEFT.items():
             bones[f"{name}_{side}"] = (f"{parent}_{side}" if parent in LEFT else parent, (sign * x, y, z))
     names = tuple(bones)
-    heads = np.array([place for _, place in bones.values()]) * HEIGHTS[who]
+    heads = np.array([position for _, position in bones.values()]) * HEIGHTS[role]
     parents = tuple(names.index(parent) if parent else -1 for parent, _ in bones.values())
     nothing = np.zeros((0, 4))
-    return Skeleton(RestBody(who, names, parents, heads, np.zeros((0, 3)), nothing.astype(np.int64), nothing, {}))
+    return Skeleton(RestBody(role, names, parents, heads, np.zeros((0, 3)), nothing.astype(np.int64), nothing, {}))

@@ -1,18 +1,18 @@
-"""Any text becomes one line that fits."""
+"""Any text becomes one line that fits the canvas."""
 
 from __future__ import annotations
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agents.drawing.canvas import INK, WIDTH
+from agents.drawing.canvas import INK, WIDTH_PX
 from agents.drawing.text import TextStyle, cut, printable, width_of
 
 
 @given(st.text(st.characters(exclude_categories=()), max_size=60))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_title_fits_on_its_line_as_it_stands(title: str) -> None:
-    pen = TextStyle(30, INK, bold=True)
-    line = cut(printable(title), pen, WIDTH)
-    assert width_of(line, pen) <= WIDTH
+def test_any_title_fits_on_its_line(title: str) -> None:
+    style = TextStyle(30, INK, bold=True)
+    line = cut(printable(title), style, WIDTH_PX)
+    assert width_of(line, style) <= WIDTH_PX
     assert len(line.splitlines()) <= 1

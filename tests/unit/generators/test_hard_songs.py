@@ -1,4 +1,4 @@
-"""Songs that are hard to follow, and pieces that are no bachata: their truth is still what is heard."""
+"""Test that the ground truth of hard songs and of pieces that are not bachata matches their sound."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from data.generators.music.arrangement import Piece, Section, SongSpec, compose_
 from data.generators.music.hard import hard_songs, write_hard_song
 from data.generators.music.hardness import EASY, Hardness
 from data.generators.music.mixing import mix, track
-from data.generators.music.others import OTHERS, write_other
+from data.generators.music.others import OTHERS, write_other_piece
 from data.generators.music.songs import SONGS
 
 RATE = 44_100
@@ -41,24 +41,24 @@ def beats_of(piece: Piece, part: str) -> list[float]:
         ("orilla_132", "8fc979a302f1350104e2f42b4a101e3f1298c9a216c863c012f44e1f93233343"),
     ],
 )
-def test_the_demo_songs_are_what_they_were_before_there_were_hard_ones(name: str, notes: str) -> None:
+def test_hard_songs_leave_the_demo_songs_unchanged(name: str, notes: str) -> None:
     spec = next(spec for spec in SONGS if spec.name == name)
     piece = compose_song(spec)
-    kept = json.loads((Path(__file__).parents[3] / "data/demo/songs" / f"{name}.json").read_text())
-    assert {**kept, **song_truth(spec, piece)} == kept
+    stored = json.loads((Path(__file__).parents[3] / "data/demo/songs" / f"{name}.json").read_text())
+    assert {**stored, **song_truth(spec, piece)} == stored
     assert hashlib.sha256(repr(piece.notes).encode()).hexdigest() == notes
 
 
-def test_the_percussion_comes_in_on_the_one_that_the_truth_tells() -> None:
+def test_the_percussion_begins_with_its_section_in_the_ground_truth() -> None:
     spec = song(FREE, DERECHO)
     piece = compose_song(spec)
     drums = replace(piece, notes=tuple(note for note in piece.notes if note.part in PERCUSSION))
-    heard = np.abs(mix(drums, 12.0, spec.seed, spec.hardness)).max(axis=1)
-    told = song_truth(spec, piece)["sections"][1]["start"]  # type: ignore[index]
-    assert np.flatnonzero(heard > 0.05)[0] / RATE == pytest.approx(told, abs=3 * spec.hardness.jitter_s)
+    level = np.abs(mix(drums, 12.0, spec.seed, spec.hardness)).max(axis=1)
+    section_start_s = song_truth(spec, piece)["sections"][1]["start"]  # type: ignore[index]
+    assert np.flatnonzero(level > 0.05)[0] / RATE == pytest.approx(section_start_s, abs=3 * spec.hardness.jitter_s)
 
 
-def test_the_intro_sways_and_slows_down_and_the_verse_does_not() -> None:
+def test_the_intro_has_rubato_and_ritardando_and_the_verse_has_not() -> None:
     tempo = 60 / np.diff(compose_song(song(FREE, DERECHO)).tempo.times) / 120
     assert 0.07 < np.ptp(tempo[:10]) <= 0.10 + 1e-9
     assert tempo[16:] == pytest.approx(1.0)
@@ -67,7 +67,7 @@ def test_the_intro_sways_and_slows_down_and_the_verse_does_not() -> None:
     assert (unhurried - tempo)[:16] == pytest.approx([0.0] * 10 + [0.04 * n / 6 for n in range(1, 7)])
 
 
-def test_the_percussion_is_as_soft_as_told() -> None:
+def test_the_parts_have_the_levels_of_the_hardness() -> None:
     piece = compose_song(song(DERECHO, hardness=EASY))
     for part, decibel in (("macho", -6.6), ("guira", -6.6), ("voice", 5.6), ("bass", -2.5), ("requinto", 1.9)):
         easy, hard = (
@@ -77,7 +77,7 @@ def test_the_percussion_is_as_soft_as_told() -> None:
         assert 20 * np.log10(hard / easy) == pytest.approx(decibel, abs=0.4)
 
 
-def test_players_miss_the_time_by_as_much_as_told() -> None:
+def test_players_deviate_by_the_jitter_of_the_hardness() -> None:
     sharp, loose = (
         track(compose_song(song(DERECHO, hardness=EASY)), "macho", 8 * RATE, 1, replace(EASY, jitter_s=jitter))
         for jitter in (0.0, 0.015)
@@ -87,7 +87,7 @@ def test_players_miss_the_time_by_as_much_as_told() -> None:
     assert 0.001 < abs(next(late)) < 0.05
 
 
-def test_guitars_anticipate_and_leave_notes_out() -> None:
+def test_guitars_anticipate_and_omit_notes() -> None:
     easy, hard = (compose_song(song(FREE, FREE, hardness=hardness)) for hardness in (EASY, HARD))
     assert len(beats_of(hard, "segunda")) < 0.7 * len(beats_of(easy, "segunda"))
     ahead = [beat for beat in beats_of(hard, "requinto") if beat % 0.5 == 0.25]
@@ -95,7 +95,7 @@ def test_guitars_anticipate_and_leave_notes_out() -> None:
     assert not [beat for beat in beats_of(easy, "requinto") if beat % 0.5]
 
 
-def test_bands_have_habits_of_their_own() -> None:
+def test_each_band_has_its_own_patterns() -> None:
     street, modern = (
         compose_song(song(DERECHO, hardness=Hardness(patterns=patterns))) for patterns in ("street", "modern")
     )
@@ -112,7 +112,7 @@ def test_an_old_recording_has_one_channel_and_no_treble() -> None:
     assert power[4 * 15_000 :].sum() < 1e-2 * power.sum()
 
 
-def test_the_same_hard_song_is_the_same_file(tmp_path: Path) -> None:
+def test_the_same_hard_song_is_byte_identical(tmp_path: Path) -> None:
     spec = replace(hard_songs(5, 12)[4], form=(FREE, DERECHO))
     files = []
     for name in ("a", "b"):
@@ -124,7 +124,7 @@ def test_the_same_hard_song_is_the_same_file(tmp_path: Path) -> None:
 
 @given(seed=st.integers(0, 2**31), count=st.integers(2, 14))
 @settings(max_examples=20, deadline=None)
-def test_hard_songs_differ_and_their_truth_holds_together(seed: int, count: int) -> None:
+def test_hard_songs_are_reproducible_with_consistent_ground_truth(seed: int, count: int) -> None:
     specs = hard_songs(seed, count)
     assert specs == hard_songs(seed, count)
     assert (specs[0].tempo_bpm, specs[-1].tempo_bpm, len(specs)) == (95, 180, count)
@@ -144,9 +144,9 @@ def test_a_set_has_breaks_of_one_two_and_four_bars_and_verses_without_percussion
     assert {spec.hardness.patterns for spec in hard_songs(5, 12)} == {"textbook", "street", "modern"}
 
 
-def test_what_is_no_bachata_has_its_own_beats(tmp_path: Path) -> None:
+def test_other_pieces_have_their_own_beats(tmp_path: Path) -> None:
     waltz = replace(OTHERS[0], bars=2)
-    truth = json.loads(write_other(waltz, tmp_path).with_suffix(".json").read_text())
+    truth = json.loads(write_other_piece(waltz, tmp_path).with_suffix(".json").read_text())
     assert truth["beat_in_bar"] == [1, 2, 3, 1, 2, 3]
     assert truth["beats"] == [pytest.approx(0.4 + 0.6 * beat) for beat in range(6)]
     assert [other.name for other in OTHERS if not other.beats] == ["drone"]

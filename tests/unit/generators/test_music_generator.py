@@ -1,4 +1,4 @@
-"""The synthetic bachata: what its truth says is what is heard."""
+"""Test that the ground truth of the synthetic bachata matches its sound."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_loop_is_never_silent(loop: tuple[np.ndarray, dict[str, object]]) -> N
     assert 0.5 < np.abs(samples).max() < 0.8
 
 
-def test_the_same_loop_is_the_same_file(tmp_path: Path, loop: tuple[np.ndarray, dict[str, object]]) -> None:
+def test_the_same_loop_is_byte_identical(tmp_path: Path, loop: tuple[np.ndarray, dict[str, object]]) -> None:
     write_wav(tmp_path / "a.wav", loop[0])
     write_wav(tmp_path / "b.wav", make_loop(126, 20, 0.5, 3)[0])
     assert (tmp_path / "a.wav").read_bytes() == (tmp_path / "b.wav").read_bytes()
@@ -52,8 +52,8 @@ def test_another_seed_is_another_loop(loop: tuple[np.ndarray, dict[str, object]]
     assert not np.array_equal(make_loop(126, 20, 0.5, 4)[0], loop[0])
 
 
-def test_what_sounds_is_on_the_beats(loop: tuple[np.ndarray, dict[str, object]]) -> None:
-    """The rise of loudness is greater at the beats than a quarter of a beat later."""
+def test_onsets_are_on_the_beats(loop: tuple[np.ndarray, dict[str, object]]) -> None:
+    """Compare the rise of loudness at the beats with that a quarter of a beat later."""
     samples, truth = loop
     loudness = np.sqrt(np.mean(samples.mean(axis=1)[: len(samples) // 441 * 441].reshape(-1, 441) ** 2, axis=1))
     rise = np.maximum(np.diff(loudness), 0)
@@ -73,15 +73,15 @@ def test_the_low_drum_is_on_four_and_eight() -> None:
     assert low == {3.0}
 
 
-def test_an_mp3_keeps_the_time(tmp_path: Path, loop: tuple[np.ndarray, dict[str, object]]) -> None:
+def test_an_mp3_preserves_the_timing(tmp_path: Path, loop: tuple[np.ndarray, dict[str, object]]) -> None:
     import soundfile
 
     write_mp3(tmp_path / "a.mp3", loop[0], 96)
     write_mp3(tmp_path / "b.mp3", loop[0], 96)
     assert (tmp_path / "a.mp3").read_bytes() == (tmp_path / "b.mp3").read_bytes()
-    heard, rate = soundfile.read(tmp_path / "a.mp3")
-    assert (rate, len(heard)) == (RATE, len(loop[0]))
-    ours, theirs = loop[0].mean(axis=1), heard.mean(axis=1)
+    decoded, rate = soundfile.read(tmp_path / "a.mp3")
+    assert (rate, len(decoded)) == (RATE, len(loop[0]))
+    ours, theirs = loop[0].mean(axis=1), decoded.mean(axis=1)
     lags = np.fft.irfft(np.fft.rfft(theirs) * np.conj(np.fft.rfft(ours)))
     assert min(int(lags.argmax()), len(lags) - int(lags.argmax())) <= 2
 
@@ -93,7 +93,7 @@ def test_an_mp3_keeps_the_time(tmp_path: Path, loop: tuple[np.ndarray, dict[str,
     seed=st.integers(0, 2**31),
 )
 @settings(max_examples=25, deadline=None)
-def test_the_truth_of_any_song_holds_together(tempo: float, drift: float, bars: list[int], seed: int) -> None:
+def test_the_ground_truth_of_any_song_is_consistent(tempo: float, drift: float, bars: list[int], seed: int) -> None:
     form = tuple(Section("verse", "derecho", count) for count in bars)
     spec = SongSpec("any", tempo, form, seed, lead_s=0.3, drift=drift)
     piece = compose_song(spec)

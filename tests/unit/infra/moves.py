@@ -1,4 +1,4 @@
-"""Moves to fill an index with."""
+"""Generated moves for the tests of the move index."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ENERGIES: tuple[Level, ...] = ("low", "medium", "high")
 
 
 def make_move(number: int, name: str = "") -> Move:
-    """A move; the same number gives the same one."""
+    """Return a generated move; the same number gives the same move."""
     rng = np.random.default_rng(number)
     vector = rng.normal(size=512)
     beats = tuple(round(0.1 + 0.47 * beat, 3) for beat in range(17))
@@ -45,13 +45,13 @@ MOVES = [make_move(number) for number in range(30)]
 
 
 def fill(index: MoveIndex, moves: list[Move] = MOVES) -> None:
-    """Put moves in."""
+    """Store the moves in the index."""
     for move in moves:
         index.upsert(move)
 
 
-def away(index: MoveIndex) -> list[Unavailable]:
-    """What every kind of call says while the index is away."""
+def faults_of_all_calls(index: MoveIndex) -> list[Unavailable]:
+    """Call every method of an index that cannot be used, and return the faults."""
     calls: list[Callable[[], object]] = [
         lambda: index.upsert(MOVES[5]),
         lambda: index.search(vector=MOVES[0].embedding),
@@ -60,9 +60,9 @@ def away(index: MoveIndex) -> list[Unavailable]:
         index.all_moves,
         lambda: index.get(MOVES[0].clip.sha256),
     ]
-    said = []
+    faults = []
     for call in calls:
         with pytest.raises(Unavailable) as caught:
             call()
-        said.append(caught.value)
-    return said
+        faults.append(caught.value)
+    return faults

@@ -1,4 +1,4 @@
-"""The container files: whole, pinned, closed to other machines, and with settings that exist."""
+"""Test the container files: complete, pinned, closed to other machines, and with settings that exist."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from infra import settings
 
 PROJECT = Path(settings.__file__).parent.parent
 DOCKERFILE = (PROJECT / "infra" / "containers" / "Dockerfile").read_text()
-SETTINGS = set(re.findall(r"BACHATA_[A-Z_]+", Path(settings.__file__).read_text()))
+SETTINGS = {setting.variable for setting in settings.descriptions()}
 
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
     yaml = pytest.importorskip("yaml", reason="PyYAML reads the compose file")
-    whole = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
-    found: dict[str, dict[str, Any]] = whole["services"]
-    named = {v.split(":")[0] for s in found.values() for v in s.get("volumes", []) if re.match(r"\w+:", v)}
-    assert named == set(whole["volumes"])
-    return found
+    compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
+    services: dict[str, dict[str, Any]] = compose["services"]
+    used = {v.split(":")[0] for s in services.values() for v in s.get("volumes", []) if re.match(r"\w+:", v)}
+    assert used == set(compose["volumes"])
+    return services
 
 
 def test_every_image_is_pinned(services: dict[str, dict[str, Any]]) -> None:
@@ -36,42 +36,62 @@ def test_no_port_is_open_to_other_machines(services: dict[str, dict[str, Any]]) 
     assert all(port.startswith("127.0.0.1:") for port in ports)
 
 
-def test_every_service_is_kept_small_and_who_is_needed_says_when_it_is_ready(
-    services: dict[str, dict[str, Any]],
-) -> None:
+def test_every_service_has_restricted_privileges(services: dict[str, dict[str, Any]]) -> None:
     assert all("no-new-privileges:true" in service["security_opt"] for service in services.values())
     assert all(service["cap_drop"] == ["ALL"] for service in services.values())
-    needed = {name for service in services.values() for name in service.get("depends_on", {})}
-    assert needed == {"kafka", "qdrant"}
-    assert all("healthcheck" in services[name] for name in needed | {"worker"})
 
 
-def test_the_worker_is_told_only_settings_that_exist(services: dict[str, dict[str, Any]]) -> None:
+def test_services_that_others_depend_on_have_a_healthcheck(services: dict[str, dict[str, Any]]) -> None:
+    required = {name for service in services.values() for name in service.get("depends_on", {})}
+    assert required == {"kafka", "qdrant"}
+    assert all("healthcheck" in services[name] for name in required | {"worker"})
+
+
+def test_the_workers_settings_exist(services: dict[str, dict[str, Any]]) -> None:
     worker = services["worker"]
-    told = set(worker["environment"]) | set(re.findall(r"BACHATA_[A-Z_]+", DOCKERFILE))
-    assert told <= SETTINGS
-    assert {"BACHATA_KAFKA", "BACHATA_QDRANT_URL"} <= told
-    assert worker["read_only"] is True
+    used = set(worker["environment"]) | set(re.findall(r"BACHATA_[A-Z_]+", DOCKERFILE))
+    assert used <= SETTINGS
+    assert {"BACHATA_KAFKA", "BACHATA_QDRANT_URL"} <= used
+
+
+def test_the_worker_has_a_read_only_file_system_and_is_not_root(services: dict[str, dict[str, Any]]) -> None:
+    assert services["worker"]["read_only"] is True
     assert re.search(r"^USER 10001", DOCKERFILE, re.M)
 
 
-def test_the_worker_speaks_to_the_listener_that_kafka_advertises(services: dict[str, dict[str, Any]]) -> None:
+def test_qdrant_and_the_worker_have_one_api_key_that_the_user_must_set(services: dict[str, dict[str, Any]]) -> None:
+    key = services["qdrant"]["environment"]["QDRANT__SERVICE__API_KEY"]
+    assert re.fullmatch(r"\$\{BACHATA_QDRANT_API_KEY:\?[^}]+\}", key)
+    assert services["worker"]["environment"]["BACHATA_QDRANT_API_KEY"] == key
+
+
+@pytest.mark.parametrize(
+    "name", ["BACHATA_KAFKA", "BACHATA_QDRANT_URL", "BACHATA_ALLOWED_ROOTS", "BACHATA_STEP_PROCESSES"]
+)
+def test_the_worker_gets_values_that_are_valid(
+    name: str, services: dict[str, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, services["worker"]["environment"][name])
+    assert settings.load_settings().model_fields_set >= {name.removeprefix("BACHATA_").lower()}
+
+
+def test_the_worker_connects_to_the_listener_that_kafka_advertises(services: dict[str, dict[str, Any]]) -> None:
     kafka = services["kafka"]["environment"]
     assert f"INTERNAL://{services['worker']['environment']['BACHATA_KAFKA']}" in kafka["KAFKA_ADVERTISED_LISTENERS"]
     assert kafka["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
 
 
-def test_the_worker_writes_only_where_a_volume_or_memory_is(services: dict[str, dict[str, Any]]) -> None:
+def test_the_folders_that_the_worker_writes_are_volumes_or_in_memory(services: dict[str, dict[str, Any]]) -> None:
     worker = services["worker"]
     mounted = {v.split(":")[1] if v.count(":") else v for v in worker["volumes"]}
     mounted |= {t.split(":")[0] for t in worker["tmpfs"]}
     assert {f"/data/{name}" for name in ("media", "cache", "output", "state", "run")} <= mounted
 
 
-def test_what_the_image_copies_exists_and_is_sent_to_the_build() -> None:
+def test_files_that_the_image_copies_exist_and_are_in_the_build_context() -> None:
     copied = [p for line in re.findall(r"^COPY (?!--)(.+) \S+$", DOCKERFILE, re.M) for p in line.split()]
-    sent = (PROJECT / ".dockerignore").read_text().split()
+    build_context = (PROJECT / ".dockerignore").read_text().split()
     assert copied
     for path in copied:
         assert (PROJECT / path).exists(), path
-        assert f"!{path}" in sent, path
+        assert f"!{path}" in build_context, path

@@ -1,4 +1,4 @@
-"""A Qdrant server that is away for a while: said in one line, bounded in time, and whole again afterwards."""
+"""Test a Qdrant server that cannot be used for a while: one-line faults, bounded waits, and full recovery."""
 
 from __future__ import annotations
 
@@ -14,131 +14,136 @@ import pytest
 from infra.move_index import server
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Fault, Poison, Unavailable
-from tests.chaos.qdrant_gate import QdrantGate
-from tests.unit.infra.moves import MOVES, away, fill
+from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
+from tests.unit.infra.moves import MOVES, faults_of_all_calls, fill
 
 
 @pytest.fixture
-def gate(tmp_path: Path) -> Iterator[QdrantGate]:
-    """A server that is well."""
-    with QdrantGate(tmp_path / "server") as gate:
-        yield gate
+def qdrant(tmp_path: Path) -> Iterator[FaultyQdrantServer]:
+    """Yield a server, at first without faults."""
+    with FaultyQdrantServer(tmp_path / "server") as qdrant:
+        yield qdrant
 
 
 @pytest.fixture
-def served(gate: QdrantGate) -> Iterator[QdrantServerMoveIndex]:
-    """The index on it, three moves in."""
-    index = QdrantServerMoveIndex(gate.url)
+def index(qdrant: FaultyQdrantServer) -> Iterator[QdrantServerMoveIndex]:
+    """Yield the index on this server, with three moves."""
+    index = QdrantServerMoveIndex(qdrant.url)
     fill(index, MOVES[:3])
     yield index
     index.close()
 
 
-def rested() -> None:
-    """Let the rest after a fault pass."""
-    time.sleep(server._REST_S)
+def wait_for_next_attempt() -> None:
+    """Wait until the index sends requests again after a fault."""
+    time.sleep(server._RETRY_AFTER_S)
 
 
-MISDEEDS: list[tuple[Callable[[QdrantGate], None], str]] = [
-    (QdrantGate.refuse, "refused"),
-    (QdrantGate.hang, "timed out"),
-    (QdrantGate.fail, "500 Internal Server Error .Service internal error"),
+FAULTS: list[tuple[Callable[[FaultyQdrantServer], None], str]] = [
+    (FaultyQdrantServer.refuse, "refused"),
+    (FaultyQdrantServer.hang, "timed out"),
+    (FaultyQdrantServer.fail, "500 Internal Server Error .Service internal error"),
 ]
 
 
-@pytest.mark.parametrize(("misbehave", "said"), MISDEEDS, ids=["refuses", "hangs", "fails"])
-def test_a_server_that_is_away_comes_back(
-    gate: QdrantGate, monkeypatch: pytest.MonkeyPatch, misbehave: Callable[[QdrantGate], None], said: str
+@pytest.mark.parametrize(("inject_fault", "message"), FAULTS, ids=["refuses", "hangs", "fails"])
+def test_an_index_recovers_with_its_server(
+    qdrant: FaultyQdrantServer,
+    monkeypatch: pytest.MonkeyPatch,
+    inject_fault: Callable[[FaultyQdrantServer], None],
+    message: str,
 ) -> None:
-    monkeypatch.setattr(server, "_ANSWER_WITHIN_S", 1)
-    index = QdrantServerMoveIndex(gate.url)
+    monkeypatch.setattr(server, "_TIMEOUT_S", 1)
+    index = QdrantServerMoveIndex(qdrant.url)
     fill(index, MOVES[:3])
     version = index.version()
-    misbehave(gate)
-    with pytest.raises(Unavailable, match=said) as caught:
+    inject_fault(qdrant)
+    with pytest.raises(Unavailable, match=message) as caught:
         index.upsert(MOVES[3])
     assert caught.value.reason == "qdrant_away"
-    assert gate.url in str(caught.value)
-    assert {str(fault) for fault in away(index)} == {str(caught.value)}
-    gate.well()
-    rested()
+    assert qdrant.url in str(caught.value)
+    assert {str(fault) for fault in faults_of_all_calls(index)} == {str(caught.value)}
+    qdrant.recover()
+    wait_for_next_attempt()
     assert index.version() == version
     index.upsert(MOVES[3])
-    assert index.count() == gate.count() == 4
+    assert index.count() == qdrant.count() == 4
     index.close()
 
 
-def test_a_server_that_is_away_keeps_nobody_from_starting(gate: QdrantGate) -> None:
-    gate.refuse()
-    index = QdrantServerMoveIndex(gate.url)
-    assert {fault.reason for fault in away(index)} == {"qdrant_away"}
-    gate.well()
-    rested()
+def test_an_index_can_be_created_while_its_server_is_unavailable(qdrant: FaultyQdrantServer) -> None:
+    qdrant.refuse()
+    index = QdrantServerMoveIndex(qdrant.url)
+    assert {fault.reason for fault in faults_of_all_calls(index)} == {"qdrant_away"}
+    qdrant.recover()
+    wait_for_next_attempt()
     fill(index, MOVES[:3])
-    assert gate.count() == 3
+    assert qdrant.count() == 3
     index.close()
 
 
-def test_who_waits_for_a_hanging_server_is_told_together(gate: QdrantGate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "_ANSWER_WITHIN_S", 1)
-    index = QdrantServerMoveIndex(gate.url)
-    gate.hang()
-    told: list[str] = []
+def test_threads_that_wait_for_a_hanging_server_fail_together(
+    qdrant: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "_TIMEOUT_S", 1)
+    index = QdrantServerMoveIndex(qdrant.url)
+    qdrant.hang()
+    messages: list[str] = []
 
-    def ask() -> None:
+    def count() -> None:
         with pytest.raises(Unavailable) as caught:
             index.count()
-        told.append(str(caught.value))
+        messages.append(str(caught.value))
 
-    threads = [threading.Thread(target=ask) for _ in range(5)]
+    threads = [threading.Thread(target=count) for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(told) == 5
-    assert gate.calls == 1
+    assert len(messages) == 5
+    assert qdrant.calls == 1
     index.close()
 
 
-def test_a_server_that_lost_the_collection_gets_a_new_one(gate: QdrantGate, served: QdrantServerMoveIndex) -> None:
-    empty = QdrantServerMoveIndex(gate.url)
-    gate.forget()
+def test_a_lost_collection_is_created_again(qdrant: FaultyQdrantServer, index: QdrantServerMoveIndex) -> None:
+    empty = QdrantServerMoveIndex(qdrant.url)
+    qdrant.drop_collection()
     with pytest.raises(Unavailable, match=r"404 Not Found .*doesn't exist") as caught:
-        served.search(vector=MOVES[0].embedding)
+        index.search(vector=MOVES[0].embedding)
     assert caught.value.reason == "qdrant_refuses"
-    assert served.count() == 0
-    assert served.version() == empty.version()
-    fill(served, MOVES[:2])
-    assert gate.count() == 2
+    assert index.count() == 0
+    assert index.version() == empty.version()
+    fill(index, MOVES[:2])
+    assert qdrant.count() == 2
     empty.close()
 
 
-def test_an_address_that_is_none_is_told() -> None:
+def test_an_invalid_address_is_reported() -> None:
     with pytest.raises(Poison, match="BACHATA_QDRANT_URL is 'ftp://x'") as caught:
         QdrantServerMoveIndex("ftp://x")
     assert caught.value.reason == "settings"
 
 
 @contextmanager
-def answering(status: int) -> Iterator[str]:
-    """A server that has this status for everything."""
+def server_with_status(status: int) -> Iterator[str]:
+    """Yield the address of a server that answers every request with this status."""
 
-    class Answer(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    with HTTPServer(("127.0.0.1", 0), Handler) as http_server:
+        thread = threading.Thread(target=http_server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_port}"
+            yield f"http://127.0.0.1:{http_server.server_port}"
         finally:
-            server.shutdown()
+            http_server.shutdown()
             thread.join()
 
 
@@ -155,7 +160,7 @@ def answering(status: int) -> Iterator[str]:
         (503, Unavailable, "qdrant_away"),
     ],
 )
-def test_only_a_faulty_request_condemns_the_event(status: int, fault: type[Fault], reason: str) -> None:
-    with answering(status) as url, pytest.raises(fault) as caught:
+def test_only_an_invalid_request_is_poison(status: int, fault: type[Fault], reason: str) -> None:
+    with server_with_status(status) as url, pytest.raises(fault) as caught:
         QdrantServerMoveIndex(url).count()
     assert caught.value.reason == reason

@@ -1,4 +1,4 @@
-"""A folder that the embedded index cannot write or read for a while: told, healed, and nothing in it half."""
+"""Test the embedded index on a folder that it cannot write or read for a while: faults, recovery, complete data."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ import pytest
 from infra.move_index import MoveIndexError, open_index
 from infra.move_index.edge import EdgeMoveIndex
 from infra.settings import load_settings
-from tests.unit.infra.moves import MOVES, away, fill, make_move
+from tests.unit.infra.moves import MOVES, faults_of_all_calls, fill, make_move
 
 
 @pytest.fixture
 def edge(tmp_path: Path) -> Iterator[EdgeMoveIndex]:
-    """The embedded index, three moves in."""
+    """Yield the embedded index with three moves."""
     index = EdgeMoveIndex(tmp_path / "moves" / "edge")
     fill(index, MOVES[:3])
     index.flush()
@@ -31,17 +31,17 @@ def edge(tmp_path: Path) -> Iterator[EdgeMoveIndex]:
 
 @contextmanager
 def unwritable(folder: Path) -> Iterator[None]:
-    """Even its owner, root, cannot write there."""
-    flag = shutil.which("chattr")
-    if flag is None or subprocess.run([flag, "+i", folder], capture_output=True, check=False).returncode:
-        pytest.skip("this file system knows no files that even root may not change")
+    """Make the folder read-only, even for root."""
+    chattr = shutil.which("chattr")
+    if chattr is None or subprocess.run([chattr, "+i", folder], capture_output=True, check=False).returncode:
+        pytest.skip("this file system has no immutable files")
     try:
         yield
     finally:
-        subprocess.run([flag, "-i", folder], check=True)
+        subprocess.run([chattr, "-i", folder], check=True)
 
 
-def test_a_folder_that_cannot_be_written_is_told_and_searched(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+def test_a_read_only_folder_can_be_searched_and_its_writes_fail(edge: EdgeMoveIndex, tmp_path: Path) -> None:
     with unwritable(tmp_path / "moves" / "edge"):
         with pytest.raises(MoveIndexError, match="cannot be written: Operation not permitted") as caught:
             edge.upsert(MOVES[3])
@@ -55,46 +55,48 @@ def test_a_folder_that_cannot_be_written_is_told_and_searched(edge: EdgeMoveInde
     assert reopened_count(tmp_path) == 4
 
 
-def test_a_folder_that_cannot_be_written_yet_keeps_nobody_from_starting(tmp_path: Path) -> None:
+def test_an_index_can_be_created_while_its_folder_cannot_be(tmp_path: Path) -> None:
     (tmp_path / "moves").mkdir()
     with unwritable(tmp_path / "moves"):
         index = EdgeMoveIndex(tmp_path / "moves" / "edge")
-        assert all("cannot be written" in str(fault) for fault in away(index))
+        assert all("cannot be written" in str(fault) for fault in faults_of_all_calls(index))
     fill(index, MOVES[:3])
     assert index.count() == 3
     index.close()
 
 
-def test_the_engine_is_opened_anew_after_a_write_that_failed(edge: EdgeMoveIndex, tmp_path: Path) -> None:
-    # Its log of writes takes a new file for every 32 MiB; a refused one leaves the engine good for no other write.
-    heavy = [make_move(number).model_copy(update={"eights": MOVES[0].eights[:1] * 200}) for number in range(400)]
-    log_of_writes = tmp_path / "moves" / "edge" / "wal"
-    with unwritable(log_of_writes), pytest.raises(MoveIndexError, match="Can't write WAL"):
-        fill(edge, heavy)
-    fill(edge, heavy)
+def test_the_engine_is_reopened_after_a_failed_write(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+    # The engine's write-ahead log needs a new file for every 32 MiB. After a failed one it accepts no further write.
+    large_moves = [make_move(number).model_copy(update={"eights": MOVES[0].eights[:1] * 200}) for number in range(400)]
+    write_ahead_log = tmp_path / "moves" / "edge" / "wal"
+    with unwritable(write_ahead_log), pytest.raises(MoveIndexError, match="Can't write WAL"):
+        fill(edge, large_moves)
+    fill(edge, large_moves)
     edge.flush()
-    assert edge.count() == len(heavy)
+    assert edge.count() == len(large_moves)
     edge.close()
-    assert reopened_count(tmp_path) == len(heavy)
+    assert reopened_count(tmp_path) == len(large_moves)
     assert not (tmp_path / "moves" / "edge.unreadable").exists()
 
 
-def test_a_full_disk_is_told_before_the_engine_meets_it(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_the_engine_writes(edge: EdgeMoveIndex, tmp_path: Path) -> None:
     small = tmp_path / "small"
     small.mkdir()
     mount, umount = (shutil.which(name) or "/bin/false" for name in ("mount", "umount"))
     command = [mount, "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(small)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("no file system can be mounted here")
+        pytest.skip("no file system can be mounted on this machine")
     try:
         index = EdgeMoveIndex(small / "edge")
-        assert {(fault.reason, str(fault)[:10]) for fault in away(index)} == {("disk_full", "disk full:")}
+        assert {(fault.reason, str(fault)[:10]) for fault in faults_of_all_calls(index)} == {
+            ("disk_full", "disk full:")
+        }
         index.close()
     finally:
         subprocess.run([umount, small], check=True)
 
 
-def test_a_folder_that_was_taken_away_is_an_empty_index(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+def test_a_removed_folder_gives_an_empty_index(edge: EdgeMoveIndex, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "moves")
     assert edge.count() == 0
     fill(edge, MOVES[:2])
@@ -102,28 +104,28 @@ def test_a_folder_that_was_taken_away_is_an_empty_index(edge: EdgeMoveIndex, tmp
     assert reopened_count(tmp_path) == 2
 
 
-def test_a_file_in_the_folders_place_is_told_until_it_is_gone(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+def test_a_file_instead_of_the_folder_is_reported_until_it_is_removed(edge: EdgeMoveIndex, tmp_path: Path) -> None:
     folder = tmp_path / "moves" / "edge"
-    folder.rename(tmp_path / "kept")
-    folder.write_text("no folder")
-    assert all("cannot be written: File exists" in str(fault) for fault in away(edge))
+    folder.rename(tmp_path / "moved")
+    folder.write_text("not a folder")
+    assert all("cannot be written: File exists" in str(fault) for fault in faults_of_all_calls(edge))
     folder.unlink()
-    (tmp_path / "kept").rename(folder)
+    (tmp_path / "moved").rename(folder)
     assert edge.count() == 3
     edge.upsert(MOVES[3])
     assert edge.count() == 4
 
 
 def reopened_count(tmp_path: Path) -> int:
-    """What another process would find."""
+    """Return the number of moves after opening the index again."""
     index = EdgeMoveIndex(tmp_path / "moves" / "edge")
     count = index.count()
     index.close()
     return count
 
 
-def spoil(folder: Path, pattern: str, how: str) -> None:
-    """Damage the first file of that name."""
+def damage(folder: Path, pattern: str, how: str) -> None:
+    """Damage the first file that matches the pattern."""
     file = next(path for path in sorted(folder.rglob(pattern)) if path.is_file())
     if how == "truncated":
         os.truncate(file, file.stat().st_size // 3)
@@ -131,7 +133,7 @@ def spoil(folder: Path, pattern: str, how: str) -> None:
         file.write_bytes(np.random.default_rng(0).bytes(min(file.stat().st_size, 4096)))
 
 
-SPOILED = [
+DAMAGES = [
     ("edge_config.json", "truncated"),
     ("edge_config.json", "garbage"),
     ("segment.json", "truncated"),
@@ -141,12 +143,12 @@ SPOILED = [
 ]
 
 
-@pytest.mark.parametrize(("pattern", "how"), SPOILED)
-def test_a_spoiled_folder_is_set_aside_and_begun_again(
+@pytest.mark.parametrize(("pattern", "how"), DAMAGES)
+def test_a_damaged_folder_is_moved_aside_and_a_new_index_is_created(
     edge: EdgeMoveIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture, pattern: str, how: str
 ) -> None:
     edge.close()
-    spoil(tmp_path / "moves" / "edge", pattern, how)
+    damage(tmp_path / "moves" / "edge", pattern, how)
     index = open_index(load_settings(), tmp_path / "moves")
     with caplog.at_level(logging.WARNING, logger="infra.move_index"):
         assert index.count() == 0
@@ -157,7 +159,7 @@ def test_a_spoiled_folder_is_set_aside_and_begun_again(
     index.close()
 
 
-def test_damage_that_only_a_search_meets_is_mended_too(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+def test_damage_found_by_a_later_call_also_gives_a_new_index(edge: EdgeMoveIndex, tmp_path: Path) -> None:
     fill(edge)
     edge.flush()
     edge.close()
@@ -172,8 +174,8 @@ def test_damage_that_only_a_search_meets_is_mended_too(edge: EdgeMoveIndex, tmp_
     index.close()
 
 
-def test_it_is_set_aside_once_more(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+def test_a_second_damaged_folder_replaces_the_first(edge: EdgeMoveIndex, tmp_path: Path) -> None:
     edge.close()
     for _ in range(2):
-        spoil(tmp_path / "moves" / "edge", "edge_config.json", "garbage")
+        damage(tmp_path / "moves" / "edge", "edge_config.json", "garbage")
         assert reopened_count(tmp_path) == 0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,10 +19,15 @@ from schemas.faults import Retryable
 NOWHERE = "libNoSuchThing.so.1"
 
 
+def with_values(settings: Settings, **values: Path | str | None) -> Settings:
+    """Return a copy with other values, which are not validated."""
+    return settings.model_copy(update=values)
+
+
 @pytest.fixture
 def bare(tmp_path: Path) -> Settings:
     """A machine on which nothing was set up."""
-    return replace(load_settings(), data_dir=tmp_path / "data", user_cache_dir=tmp_path / "cache", kafka=None)
+    return with_values(load_settings(), data_dir=tmp_path / "data", cache_dir=tmp_path / "cache", kafka=None)
 
 
 def by_name(found: list[Check]) -> dict[str, Check]:
@@ -43,7 +47,7 @@ def test_what_is_missing_comes_with_what_gets_it(bare: Settings) -> None:
 
 def test_a_data_folder_that_cannot_be_written_is_named(bare: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    broken = replace(bare, data_dir=tmp_path / "file" / "data")
+    broken = with_values(bare, data_dir=tmp_path / "file" / "data")
     found = by_name(checks(broken))["data folder"]
     assert not found.ok
     assert "BACHATA_DATA_DIR" in found.remedy
@@ -61,11 +65,11 @@ def test_a_full_disk_is_named(bare: Settings, monkeypatch: pytest.MonkeyPatch) -
 def test_a_kafka_elsewhere_is_asked_instead_of_looked_for_here(bare: Settings) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        found = by_name(checks(replace(bare, kafka=f"{address},elsewhere:9092")))
+        found = by_name(checks(with_values(bare, kafka=f"{address},elsewhere:9092")))
         assert found["kafka"].ok
         assert "java" not in found
-    assert not by_name(checks(replace(bare, kafka=address)))["kafka"].ok
-    assert not by_name(checks(replace(bare, kafka="no port")))["kafka"].ok
+    assert not by_name(checks(with_values(bare, kafka=address)))["kafka"].ok
+    assert not by_name(checks(with_values(bare, kafka="no port")))["kafka"].ok
 
 
 def test_missing_libraries_are_named_by_their_file(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,8 +128,8 @@ def test_an_apt_that_fails_gives_its_reason(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_set_up_where_all_is_there_does_nothing(bare: Settings) -> None:
-    machine = replace(bare, user_cache_dir=load_settings().user_cache_dir)
-    if installed_class_path(machine.user_cache_dir) is None or not has_pose_model(machine.pose_model):
+    machine = with_values(bare, cache_dir=load_settings().cache_dir)
+    if installed_class_path(machine.cache_dir) is None or not has_pose_model(machine.pose_model):
         pytest.skip("this machine was not set up")
     told: list[str] = []
     setup(machine, told.append)

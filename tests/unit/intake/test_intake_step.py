@@ -1,9 +1,11 @@
-"""The step: a submitted song comes out accepted, stored by its content."""
+"""The intake step stores a submitted song by its content and publishes it as accepted."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,7 +44,7 @@ def refusal(event: SongSubmitted, tools: Tools) -> str:
     return caught.value.reason
 
 
-def test_a_song_named_by_its_path_is_stored_and_accepted(songs: Path, tools: Tools) -> None:
+def test_a_song_submitted_by_path_is_stored_and_accepted(songs: Path, tools: Tools) -> None:
     event = submitted(path="Luna Nueva.mp3")
     facts = work_of(STEP, event, tools)
     content = (songs / "Luna Nueva.mp3").read_bytes()
@@ -54,31 +56,31 @@ def test_a_song_named_by_its_path_is_stored_and_accepted(songs: Path, tools: Too
     assert (accepted.request_id, accepted.title, STEP.subject(event, facts)) == ("r1", "Luna Nueva", facts.sha256)
 
 
-def test_a_song_of_the_store_gives_the_same_facts(tools: Tools) -> None:
+def test_a_song_submitted_by_hash_has_the_same_facts(tools: Tools) -> None:
     by_path = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = submitted(sha256=by_path.sha256)
     assert work_of(STEP, event, tools) == by_path
     assert event_after(STEP, event, by_path).title == by_path.sha256[:12]
 
 
-def test_a_title_that_is_given_is_kept(tools: Tools) -> None:
+def test_a_submitted_title_is_used(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     event = SongSubmitted(source=Source(path="Luna Nueva.mp3"), request_id="r1", title="Otra Luna")
     assert event_after(STEP, event, facts).title == "Otra Luna"
 
 
-def test_a_name_that_cannot_be_a_title_is_not_one(tools: Tools) -> None:
+def test_a_file_name_that_is_no_valid_title_is_replaced_by_the_hash(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     assert event_after(STEP, submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]
 
 
-def test_emitting_without_a_request_is_a_fault_of_the_program(tools: Tools) -> None:
+def test_emitting_without_a_request_id_is_an_assertion_error(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     with pytest.raises(AssertionError, match="request_id"):
         event_after(STEP, SongSubmitted(source=Source(path="Luna Nueva.mp3")), facts)
 
 
-def test_a_source_is_known_by_its_content_or_by_its_file(songs: Path, tools: Tools) -> None:
+def test_the_cache_key_covers_the_hash_or_the_files_path_and_time(songs: Path, tools: Tools) -> None:
     path = songs / "Luna Nueva.mp3"
     sha = work_of(STEP, submitted(path=str(path)), tools).sha256
     assert STEP.depends_on(submitted(sha256=sha), tools) == SubmittedFile(sha256=sha)
@@ -88,14 +90,14 @@ def test_a_source_is_known_by_its_content_or_by_its_file(songs: Path, tools: Too
     assert STEP.depends_on(submitted(path="Luna Nueva.mp3"), tools) != by_name
 
 
-def test_a_remembered_result_holds_while_the_store_has_the_song(tools: Tools) -> None:
+def test_a_cached_result_is_valid_while_the_store_has_the_song(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     assert STEP.is_valid(facts, tools)
     tools.media.path(facts.sha256).unlink()
     assert not STEP.is_valid(facts, tools)
 
 
-def test_sources_that_cannot_be_taken(songs: Path, tools: Tools) -> None:
+def test_unusable_sources_are_refused(songs: Path, tools: Tools) -> None:
     (songs / "empty.mp3").touch()
     (songs / "text.mp3").write_text("la la la\n" * 100)
     (songs / "folder").mkdir()
@@ -116,18 +118,15 @@ def test_sources_that_cannot_be_taken(songs: Path, tools: Tools) -> None:
     assert not [file for file in tools.cache_dir.parent.rglob("media/**/*") if file.is_file()]
 
 
-def test_a_clip_is_accepted_by_its_own_rules(songs: Path, tools: Tools) -> None:
+def test_a_clip_is_checked_as_a_video(songs: Path, tools: Tools) -> None:
     write_clip(songs / "basic.mp4", 3, fps=20)
     facts = accept(locate(Source(path="basic.mp4"), tools), tools, "video")
     assert (facts.kind, facts.width, facts.fps, facts.has_audio) == ("video", 96, 20.0, True)
 
 
-def test_declaring_the_step_is_light() -> None:
-    import subprocess
-    import sys
-
+def test_declaring_the_step_loads_no_large_library() -> None:
     code = (
         "import sys, agents.intake.agent; print([m for m in ('av', 'numpy', 'scipy', 'librosa') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

@@ -1,4 +1,4 @@
-"""Media with a known truth: clips whose every frame says which it is, and songs that click on their beats."""
+"""Build media with known content: clips with a barcode in each frame, and songs with a click on each beat."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLIP_SECONDS = 2.6
 
 @dataclass(frozen=True)
 class Clip:
-    """A made clip: `times` are its frames' moments in seconds."""
+    """A built clip: `beats` in seconds, `times` of its frames in seconds."""
 
     path: Path
     number: int
@@ -35,8 +35,8 @@ class Clip:
 
 
 @dataclass(frozen=True)
-class Shown:
-    """A frame of a video: when it is shown, of which clip it is, and which of its frames."""
+class DisplayedFrame:
+    """A frame of a video: its time in seconds, and the clip number and frame number of its barcode."""
 
     time: float
     clip: int
@@ -44,7 +44,7 @@ class Shown:
 
 
 def barcode(value: int, width: int, height: int) -> NDArray[np.uint8]:
-    """Luma with `value` as a row of light and dark cells over the whole width, and something that moves above it."""
+    """Return luma with `value` as a row of light and dark cells over the whole width, and a moving square above it."""
     luma = np.full((height, width), 70, np.uint8)
     for bit in range(BITS):
         on = value >> (BITS - 1 - bit) & 1
@@ -55,7 +55,7 @@ def barcode(value: int, width: int, height: int) -> NDArray[np.uint8]:
 
 
 def read_barcode(luma: NDArray[np.uint8]) -> int:
-    """The value of a barcode that takes the width of all that is not black."""
+    """Return the value of a barcode that spans the whole width except black borders."""
     row = luma[luma.shape[0] * 3 // 8]
     inside = np.flatnonzero(row > 40)
     left, width = int(inside[0]), int(inside[-1] - inside[0] + 1)
@@ -74,7 +74,7 @@ def make_clip(
     rotation: int = 0,
     rate: Fraction = Fraction(30),
 ) -> Clip:
-    """A silent H.264 clip of frames at `times`; `rotation` is a display matrix, and the picture is stored turned."""
+    """Write a silent H.264 clip with frames at `times`; `rotation` in degrees is stored as a display matrix."""
     with av.open(str(path), "w", options={"video_track_timescale": "90000"}) as writer:
         stream = writer.add_stream("libx264", rate=rate, options={"preset": "ultrafast", "crf": "18"})
         stored = size[::-1] if rotation % 180 else size
@@ -97,7 +97,7 @@ def _frame(luma: NDArray[np.uint8], ticks: int) -> av.VideoFrame:
 
 
 def click_samples(beats: Sequence[float], seconds: float, rate: int = RATE) -> NDArray[np.float64]:
-    """Silence with a short 3 kHz click that begins on each beat."""
+    """Return silence with a short 3 kHz click that begins on each beat."""
     samples = np.zeros(round(seconds * rate))
     t = np.arange(round(0.025 * rate)) / rate
     click = 0.8 * np.exp(-t * 400) * np.cos(2 * np.pi * 3000 * t)
@@ -108,7 +108,7 @@ def click_samples(beats: Sequence[float], seconds: float, rate: int = RATE) -> N
 
 
 def write_wav(path: Path, samples: NDArray[np.float64], rate: int = RATE, channels: int = 2) -> Path:
-    """16-bit PCM."""
+    """Write samples, -1 to 1, as 16-bit PCM."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(channels)
         file.setsampwidth(2)
@@ -118,7 +118,7 @@ def write_wav(path: Path, samples: NDArray[np.float64], rate: int = RATE, channe
 
 
 def transcode(wav: Path, target: Path, codec: str, **options: str) -> Path:
-    """The same sound in another format, by FFmpeg's own encoders."""
+    """Write the same sound in another format, with one of FFmpeg's encoders."""
     with av.open(str(wav)) as reader, av.open(str(target), "w") as writer:
         stream = writer.add_stream(codec, rate=RATE, layout="stereo", options=options)
         assert isinstance(stream, av.AudioStream)
@@ -133,48 +133,48 @@ def transcode(wav: Path, target: Path, codec: str, **options: str) -> Path:
 
 
 def joined(picture: Path, sound: Path, target: Path, *, picture_s: float = 0.0, sound_s: float = 0.0) -> Path:
-    """A file with the picture of one and the sound (as FLAC) of the other, each beginning at a time."""
+    """Write a file with the picture of one and the sound (as FLAC) of the other, each shifted by seconds."""
     with av.open(str(picture)) as video, av.open(str(sound)) as audio, av.open(str(target), "w") as writer:
-        moving = writer.add_stream_from_template(video.streams.video[0])
-        heard_as = writer.add_stream("flac", rate=RATE)
+        video_stream = writer.add_stream_from_template(video.streams.video[0])
+        audio_stream = writer.add_stream("flac", rate=RATE)
         for packet in video.demux(video=0):
             if packet.pts is not None and packet.dts is not None:
                 shift = round(picture_s / packet.time_base)
-                packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, moving
+                packet.pts, packet.dts, packet.stream = packet.pts + shift, packet.dts + shift, video_stream
                 writer.mux(packet)
         for frame in audio.decode(audio=0):
             frame.pts = (frame.pts or 0) + round(sound_s * RATE)
-            writer.mux(heard_as.encode(frame))
-        writer.mux(heard_as.encode(None))
+            writer.mux(audio_stream.encode(frame))
+        writer.mux(audio_stream.encode(None))
     return target
 
 
-def heard_clicks(path: Path) -> list[float]:
-    """When clicks begin in a file's audio, seconds on the file's clock."""
-    return clicks_in(*heard(path))
+def decoded_clicks(path: Path) -> list[float]:
+    """Return when clicks begin in a file's audio, seconds on the file's clock."""
+    return clicks_in(*decoded_sound(path))
 
 
 def clicks_in(samples: NDArray[np.floating[Any]], start: float, rate: int) -> list[float]:
-    """When clicks begin in samples of which the first is heard at `start` seconds."""
+    """Return when clicks begin in samples whose first one is at `start` seconds."""
     loud = np.flatnonzero(np.abs(samples) > 0.3)
     onsets = loud[np.r_[True, np.diff(loud) > 0.1 * rate]] if len(loud) else loud
     return [start + int(onset) / rate for onset in onsets]
 
 
-def heard(path: Path) -> tuple[NDArray[np.float32], float, int]:
-    """The left channel, when its first sample is heard, and the sample rate."""
+def decoded_sound(path: Path) -> tuple[NDArray[np.float32], float, int]:
+    """Return the left channel, the time of its first sample in seconds, and the sample rate in Hz."""
     with av.open(str(path)) as reader:
         frames = list(reader.decode(audio=0))
     samples = np.concatenate([frame.to_ndarray().astype(np.float32).reshape(-1, frame.samples)[0] for frame in frames])
     return samples, float(frames[0].time or 0), frames[0].sample_rate
 
 
-def shown_frames(path: Path) -> Iterator[Shown]:
-    """Every frame of a video, decoded and read."""
+def displayed_frames(path: Path) -> Iterator[DisplayedFrame]:
+    """Yield every frame of a video, with its decoded barcode."""
     with av.open(str(path)) as reader:
         for frame in reader.decode(video=0):
             value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
-            yield Shown(float(frame.time), value >> NUMBER_BITS, value & (1 << NUMBER_BITS) - 1)
+            yield DisplayedFrame(float(frame.time), value >> NUMBER_BITS, value & (1 << NUMBER_BITS) - 1)
 
 
 def steady(fps: float) -> list[float]:
@@ -182,7 +182,7 @@ def steady(fps: float) -> list[float]:
 
 
 def jittered(fps: float) -> list[float]:
-    """Gaps of a half to one and a half frames, as of a phone in poor light."""
+    """Return times with gaps of 0.5 to 1.5 frame durations, as of a phone in low light."""
     gaps = np.random.default_rng(5).uniform(0.5, 1.5, int(CLIP_SECONDS * fps)) / fps
     return [0.0, *np.cumsum(gaps)[:-1].tolist()]
 
@@ -194,7 +194,7 @@ def grid(tempo_bpm: float, first: float) -> tuple[float, ...]:
 
 
 def make_clips(root: Path) -> dict[str, Clip]:
-    """Sources of every kind of clock and shape."""
+    """Write clips of all frame rates (fixed and variable) and shapes."""
     ntsc = 30_000 / 1001
     return {
         "24": make_clip(root / "24.mp4", 1, steady(24), grid(118.7, 0.137), rate=Fraction(24)),

@@ -1,4 +1,4 @@
-"""Real media made on the fly: a length and a codec come in, a small file comes out."""
+"""Build small media files of any duration, codec and size."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ RATE = 44_100
 
 
 def tone(seconds: float, rate: int = RATE, gain: float = 0.3) -> NDArray[np.int16]:
-    """A mono sine of 440 Hz."""
+    """Return a mono sine of 440 Hz; `gain` 0-1."""
     t = np.arange(round(seconds * rate)) / rate
     return np.asarray(gain * 32767 * np.sin(2 * np.pi * 440 * t)).astype(np.int16)
 
 
 def write_sound(path: Path, samples: NDArray[np.int16], codec: str, rate: int = RATE) -> Path:
-    """Mono samples in the container that the name's ending says."""
+    """Write mono samples, in the container of the file name's extension."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=rate, layout="mono")
         _encode_sound(container, stream, samples, rate)
@@ -43,7 +43,7 @@ def write_clip(
     codec: str = "libx264",
     options: dict[str, str] | None = None,
 ) -> Path:
-    """A moving gradient, with a tone where `sound` says so."""
+    """Write a moving gradient, with a 440 Hz tone if `sound`."""
     with av.open(str(path), "w", options=options or {}) as container:
         video: Any = container.add_stream(codec, rate=fps, options={"g": str(fps)})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
@@ -69,7 +69,7 @@ def write_drawn_clip(
     picture: Callable[[float], NDArray[Any]] | None = None,
     pixel_aspect: Fraction = Fraction(1),
 ) -> Path:
-    """A real mp4: `picture(t)` gives (height, width, 3); clicks at `click_bpm` as its sound, or none."""
+    """Write an mp4: `picture(t)` returns (height, width, 3); the sound is clicks at `click_bpm`, or there is none."""
     with av.open(str(path), "w") as container:
         video = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast"})
         video.width, video.height, video.pix_fmt = *size, "yuv420p"
@@ -88,16 +88,16 @@ def write_drawn_clip(
 
 
 def png(width: int, height: int) -> bytes:
-    """A grey PNG that says nothing at any length: small on disk, width x height bytes once decoded."""
-    squeeze = zlib.compressobj(1)
+    """Return a PNG of one colour: small when compressed, width x height bytes when decoded."""
+    compressor = zlib.compressobj(1)
     row = bytes(width + 1)
-    packed = b"".join(squeeze.compress(row) for _ in range(height)) + squeeze.flush()
+    compressed = b"".join(compressor.compress(row) for _ in range(height)) + compressor.flush()
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", packed) + _chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + _chunk(b"IHDR", header) + _chunk(b"IDAT", compressed) + _chunk(b"IEND", b"")
 
 
 def with_cover(song: bytes, picture: bytes) -> bytes:
-    """An MP3 with a picture in front: one ID3v2.3 tag with one APIC frame."""
+    """Return an MP3 with a cover picture: one ID3v2.3 tag with one APIC frame before the song."""
     body = b"\0image/png\0\x03\0" + picture
     frame = b"APIC" + struct.pack(">I", len(body)) + b"\0\0" + body
     size = bytes((len(frame) >> shift) & 0x7F for shift in (21, 14, 7, 0))
@@ -129,8 +129,8 @@ def _encode_sound(container: Any, stream: Any, samples: NDArray[np.int16], rate:
 def _write_clicks(container: OutputContainer, audio: AudioStream, seconds: float, bpm: float) -> None:
     rate = 22050
     time = np.arange(round(seconds * rate)) / rate
-    since = time % (60 / bpm)
-    sound = 0.5 * np.exp(-60 * since) * np.sin(2 * np.pi * 1000 * time)
+    since_click = time % (60 / bpm)
+    sound = 0.5 * np.exp(-60 * since_click) * np.sin(2 * np.pi * 1000 * time)
     for start in range(0, len(sound), 1024):
         block = sound[start : start + 1024].astype(np.float32)[None]
         frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="mono")

@@ -1,4 +1,4 @@
-"""A cached file is read back packet by packet, and a damaged one is removed."""
+"""A cached file is read packet by packet, and a damaged one is removed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from schemas.faults import Retryable
 from tests.unit.media.known_media import Clip
 
 
-def test_packets_begin_at_the_key_frame_that_is_sought(clips: dict[str, Clip], cache: Path) -> None:
+def test_packets_begin_at_the_requested_key_frame(clips: dict[str, Clip], cache: Path) -> None:
     clip = clips["30"]
-    made = ensure(clip.path, clip.sha, clip.beats, "fast", cache)
-    with open_cached(made.path) as reader:
-        first = next(reader.packets(reader.video, made.keyframe_pts[1]))
-        assert (first.pts, first.is_keyframe) == (made.keyframe_pts[1], True)
-        assert reader.path == made.path
+    mezzanine = ensure(clip.path, clip.sha, clip.beats, "fast", cache)
+    with open_cached(mezzanine.path) as reader:
+        first = next(reader.packets(reader.video, mezzanine.keyframe_pts[1]))
+        assert (first.pts, first.is_keyframe) == (mezzanine.keyframe_pts[1], True)
+        assert reader.path == mezzanine.path
 
 
 def test_opening_decodes_nothing(clips: dict[str, Clip], cache: Path) -> None:
@@ -41,7 +41,7 @@ def test_a_damaged_file_is_removed_and_the_message_has_no_path(tmp_path: Path) -
     assert not damaged.exists()
 
 
-def test_a_file_that_is_gone_is_made_again_too(tmp_path: Path) -> None:
-    with pytest.raises(Retryable) as caught, open_cached(tmp_path / "gone.mp4"):
+def test_a_missing_file_is_made_again_too(tmp_path: Path) -> None:
+    with pytest.raises(Retryable) as caught, open_cached(tmp_path / "missing.mp4"):
         pass
     assert str(caught.value) == str(cache_damaged())

@@ -1,4 +1,4 @@
-"""What the system does not give: the file's fault or the machine's, and never a path in what is said of it."""
+"""Errors of the system: whether they are faults of the file or of the machine; no message contains a path."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def song(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def tools(song: Path) -> Tools:
-    home = song.parent
-    return Tools(MediaStore(home / "media"), home / "cache", home / "output", (home,), home / "pose.task")
+    root = song.parent
+    return Tools(MediaStore(root / "media"), root / "cache", root / "output", (root,), root / "pose.task")
 
 
-def refuse(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, number: int) -> None:
-    """Let the system answer with an error, as it does: with the path."""
+def make_fail(monkeypatch: pytest.MonkeyPatch, owner: object, name: str, number: int) -> None:
+    """Let a function raise an `OSError` as the system does, with the path."""
 
-    def refused(path: object, *args: object, **kwargs: object) -> None:
+    def failing(path: object, *args: object, **kwargs: object) -> None:
         raise OSError(number, os.strerror(number), str(path))
 
-    monkeypatch.setattr(owner, name, refused)
+    monkeypatch.setattr(owner, name, failing)
 
 
 @contextmanager
-def no_more_files() -> Iterator[None]:
+def no_free_file_descriptors() -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = os.dup(0)
     os.close(free)
@@ -59,7 +59,7 @@ def check(fault: Fault, kind: type[Fault], reason: str, song: Path) -> None:
     assert str(song.parent) not in str(fault)
 
 
-ANSWERS = [
+ERRORS = [
     (errno.EACCES, Poison, "unreadable"),
     (errno.ENOENT, Poison, "not_found"),
     (errno.ENAMETOOLONG, Poison, "not_found"),
@@ -68,76 +68,74 @@ ANSWERS = [
 ]
 
 
-@pytest.mark.parametrize(("number", "kind", "reason"), ANSWERS)
+@pytest.mark.parametrize(("number", "kind", "reason"), ERRORS)
 @pytest.mark.parametrize(("owner", "call"), [(os, "open"), (os, "read"), (Path, "is_file")])
-def test_a_file_that_cannot_be_sniffed(
+def test_a_file_whose_format_cannot_be_read(
     song: Path, monkeypatch: pytest.MonkeyPatch, owner: object, call: str, number: int, kind: type[Fault], reason: str
 ) -> None:
     with monkeypatch.context() as system:
-        refuse(system, owner, call, number)
+        make_fail(system, owner, call, number)
         with pytest.raises(Fault) as caught:
             sniff(song)
     check(caught.value, kind, reason, song)
 
 
-@pytest.mark.parametrize(("number", "kind", "reason"), ANSWERS)
-def test_a_source_that_cannot_be_looked_at(
+@pytest.mark.parametrize(("number", "kind", "reason"), ERRORS)
+def test_a_source_whose_status_cannot_be_read(
     song: Path, tools: Tools, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[Fault], reason: str
 ) -> None:
     monkeypatch.setattr("agents.media.submitted.resolve_under", lambda roots, name: song)
     with monkeypatch.context() as system:
-        refuse(system, Path, "stat", number)
+        make_fail(system, Path, "stat", number)
         with pytest.raises(Fault) as caught:
             locate(Source(path="a.mkv"), tools)
     check(caught.value, kind, reason, song)
 
 
-def test_a_name_longer_than_any_file_has(tools: Tools) -> None:
+def test_a_name_longer_than_the_file_system_allows_is_not_found(tools: Tools) -> None:
     with pytest.raises(Poison) as caught:
         store(SubmittedFile(path="a" * 300), tools, "audio")
     assert caught.value.reason == "not_found"
 
 
-def test_a_process_with_too_many_files_open_may_have_fewer_later(song: Path) -> None:
-    with no_more_files(), pytest.raises(Retryable) as caught:
+def test_too_many_open_files_can_be_retried(song: Path) -> None:
+    with no_free_file_descriptors(), pytest.raises(Retryable) as caught:
         sniff(song)
     check(caught.value, Retryable, "storage", song)
 
 
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.ESTALE])
-def test_what_ffmpeg_cannot_open_now_is_not_called_bad_media(
-    song: Path, monkeypatch: pytest.MonkeyPatch, number: int
-) -> None:
-    def refused(url: str, *args: object, **kwargs: object) -> None:
+def test_a_temporary_error_of_ffmpeg_can_be_retried(song: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def failing(url: str, *args: object, **kwargs: object) -> None:
         av.error.err_check(-number, url)
 
-    monkeypatch.setattr(av, "open", refused)
+    monkeypatch.setattr(av, "open", failing)
     with pytest.raises(Retryable) as caught:
         open_container(song)
     check(caught.value, Retryable, "storage", song)
 
 
-def test_an_input_error_is_the_files_where_the_disk_reads_it(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_error_of_a_readable_file_is_a_fault_of_the_file(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     song.write_bytes(song.read_bytes()[:200])
-    with pytest.raises(av.error.OSError) as said:
+    with pytest.raises(av.error.OSError) as raised:
         av.open(str(song), format="matroska")
-    assert said.value.errno == errno.EIO
+    assert raised.value.errno == errno.EIO
     with pytest.raises(Poison) as caught:
         open_container(song)
     check(caught.value, Poison, "not_media", song)
 
 
-def test_an_input_error_is_the_disks_where_it_does_not_read(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_input_error_of_an_unreadable_file_can_be_retried(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     song.write_bytes(song.read_bytes()[:200])
     read = os.read
 
-    def read_little(handle: int, size: int) -> bytes:
+    def failing_read(handle: int, size: int) -> bytes:
         if size > 16:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
         return read(handle, size)
 
     with monkeypatch.context() as system:
-        system.setattr(os, "read", read_little)
+        system.setattr(os, "read", failing_read)
         with pytest.raises(Retryable) as caught:
             open_container(song)
     check(caught.value, Retryable, "storage", song)

@@ -1,4 +1,4 @@
-"""A mezzanine has a key frame on each beat, one header for all, and is made once."""
+"""A mezzanine has a key frame on each beat and the same header as all others, and is encoded once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from agents.media import decode
 from agents.media.keyframe_encoder import mark_beats, thinning
-from agents.media.letterbox import fitted
+from agents.media.letterbox import fit_size
 from agents.media.mezzanine import Mezzanine, ensure
 from agents.media.mp4 import TICKS
 from agents.rendering import audio
@@ -26,7 +26,7 @@ from tests.unit.media.known_media import (
     NUMBER_BITS,
     Clip,
     click_samples,
-    heard_clicks,
+    decoded_clicks,
     joined,
     make_clip,
     read_barcode,
@@ -38,7 +38,7 @@ ALL = ["24", "29.97", "30", "50", "60", "turned", "portrait", "vfr"]
 
 @pytest.fixture(scope="module")
 def mezzanine_of(clips: dict[str, Clip], cache: Path) -> Callable[[str], Mezzanine]:
-    """Make the mezzanine of a clip, once for all tests."""
+    """Return a function that encodes the mezzanine of a clip, once for all tests."""
 
     def make(name: str) -> Mezzanine:
         clip = clips[name]
@@ -51,22 +51,22 @@ def mezzanine_of(clips: dict[str, Clip], cache: Path) -> Callable[[str], Mezzani
 def test_the_frame_nearest_each_beat_is_a_key_frame(
     clips: dict[str, Clip], mezzanine_of: Callable[[str], Mezzanine], name: str
 ) -> None:
-    clip, made = clips[name], mezzanine_of(name)
-    with av.open(str(made.path)) as reader:
-        keys = {p.pts: p.is_keyframe for p in reader.demux(video=0) if p.pts is not None}
-    for beat, pts in zip(clip.beats, made.keyframe_pts, strict=True):
-        assert keys[pts]
-        assert pts == min(keys, key=lambda ticks: abs(ticks - beat * TICKS))
-    assert (len(keys), max(keys)) == (made.frames, made.last_pts)
+    clip, mezzanine = clips[name], mezzanine_of(name)
+    with av.open(str(mezzanine.path)) as reader:
+        is_keyframe = {p.pts: p.is_keyframe for p in reader.demux(video=0) if p.pts is not None}
+    for beat, pts in zip(clip.beats, mezzanine.keyframe_pts, strict=True):
+        assert is_keyframe[pts]
+        assert pts == min(is_keyframe, key=lambda ticks: abs(ticks - beat * TICKS))
+    assert (len(is_keyframe), max(is_keyframe)) == (mezzanine.frames, mezzanine.last_pts)
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_decoding_can_begin_at_any_beat(
     clips: dict[str, Clip], mezzanine_of: Callable[[str], Mezzanine], name: str
 ) -> None:
-    clip, made = clips[name], mezzanine_of(name)
-    for pts in made.keyframe_pts:
-        with av.open(str(made.path)) as reader:
+    clip, mezzanine = clips[name], mezzanine_of(name)
+    for pts in mezzanine.keyframe_pts:
+        with av.open(str(mezzanine.path)) as reader:
             reader.seek(pts, stream=reader.streams.video[0])
             frame = next(reader.decode(video=0))
         value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
@@ -86,7 +86,7 @@ def test_all_mezzanines_have_one_header(mezzanine_of: Callable[[str], Mezzanine]
     assert headers.pop()[1:] == (1280, 720, "1/90000")
 
 
-def test_pictures_are_letterboxed_not_squeezed(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+def test_pictures_are_letterboxed_not_distorted(mezzanine_of: Callable[[str], Mezzanine]) -> None:
     with av.open(str(mezzanine_of("portrait").path)) as reader:
         luma = np.asarray(next(reader.decode(video=0)).to_ndarray())[:720]
     inside = np.flatnonzero(luma[270] > 40)
@@ -94,7 +94,7 @@ def test_pictures_are_letterboxed_not_squeezed(mezzanine_of: Callable[[str], Mez
     assert inside[0] == pytest.approx(1280 - 1 - inside[-1], abs=3)
 
 
-def test_pixels_that_are_not_square_are_shown_in_shape(tmp_path: Path) -> None:
+def test_a_clip_with_non_square_pixels_fills_the_mezzanine(tmp_path: Path) -> None:
     path = tmp_path / "anamorphic.mp4"
     with av.open(str(path), "w") as writer:
         stream = writer.add_stream("libx264", rate=30)
@@ -104,13 +104,13 @@ def test_pixels_that_are_not_square_are_shown_in_shape(tmp_path: Path) -> None:
             grey = av.VideoFrame.from_ndarray(np.full((270, 180), 128, np.uint8), format="yuv420p")
             writer.mux(stream.encode(grey))
         writer.mux(stream.encode(None))
-    made = ensure(path, "a" * 64, [0.1], "fast", tmp_path)
-    with av.open(str(made.path)) as reader:
+    mezzanine = ensure(path, "a" * 64, [0.1], "fast", tmp_path)
+    with av.open(str(mezzanine.path)) as reader:
         luma = np.asarray(next(reader.decode(video=0)).to_ndarray())[:720]
     assert luma.min() > 100
 
 
-def test_it_is_made_once(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+def test_a_mezzanine_is_encoded_once(mezzanine_of: Callable[[str], Mezzanine]) -> None:
     first = mezzanine_of("30")
     before = first.path.stat().st_mtime_ns
     assert mezzanine_of("30") == first
@@ -128,28 +128,28 @@ def test_other_beats_or_qualities_are_other_mezzanines(short: Clip, tmp_path: Pa
         ((0.1, 0.31), "fast"),
         ((0.1, 0.3), "balanced"),
     ]
-    made = {ensure(short.path, short.sha, beats, quality, tmp_path).path for beats, quality in variants}
-    assert len(made) == 3
-    assert {path.parent for path in made} == {tmp_path / "mezzanines" / short.sha}
+    paths = {ensure(short.path, short.sha, beats, quality, tmp_path).path for beats, quality in variants}
+    assert len(paths) == 3
+    assert {path.parent for path in paths} == {tmp_path / "mezzanines" / short.sha}
 
 
 @pytest.mark.parametrize("damage", ["sidecar", "cut"])
-def test_a_damaged_one_is_made_again(short: Clip, tmp_path: Path, damage: str) -> None:
-    made = ensure(short.path, short.sha, short.beats, "fast", tmp_path)
-    content = made.path.read_bytes()
+def test_a_damaged_mezzanine_is_encoded_again(short: Clip, tmp_path: Path, damage: str) -> None:
+    mezzanine = ensure(short.path, short.sha, short.beats, "fast", tmp_path)
+    content = mezzanine.path.read_bytes()
     if damage == "sidecar":
-        made.path.with_suffix(".json").write_text('{"beats": [')
+        mezzanine.path.with_suffix(".json").write_text('{"beats": [')
     else:
-        made.path.write_bytes(content[:100])
-    assert ensure(short.path, short.sha, short.beats, "fast", tmp_path) == made
-    assert made.path.read_bytes() == content
+        mezzanine.path.write_bytes(content[:100])
+    assert ensure(short.path, short.sha, short.beats, "fast", tmp_path) == mezzanine
+    assert mezzanine.path.read_bytes() == content
 
 
 def _make(path: Path, sha: str, beats: tuple[float, ...], cache: Path) -> int:
     return ensure(path, sha, beats, "fast", cache).size_bytes
 
 
-def test_two_processes_may_make_the_same_one_at_once(short: Clip, tmp_path: Path) -> None:
+def test_two_processes_can_encode_the_same_mezzanine_concurrently(short: Clip, tmp_path: Path) -> None:
     with multiprocessing.get_context("spawn").Pool(2) as pool:
         sizes = pool.starmap(_make, [(short.path, short.sha, short.beats, tmp_path)] * 2)
     folder = tmp_path / "mezzanines" / short.sha
@@ -158,17 +158,17 @@ def test_two_processes_may_make_the_same_one_at_once(short: Clip, tmp_path: Path
     assert json.loads(next(folder.glob("*.json")).read_text())["size_bytes"] == sizes[0]
 
 
-def test_time_begins_with_the_container(tmp_path: Path) -> None:
+def test_time_0_is_the_containers_start(tmp_path: Path) -> None:
     picture = make_clip(tmp_path / "silent.mp4", 3, [n / 30 for n in range(30)], (0.2,))
     sound = write_wav(tmp_path / "sound.wav", click_samples([0.2], 0.7))
     path = joined(picture.path, sound, tmp_path / "late.mkv", picture_s=0.3, sound_s=0.5)
-    made = ensure(path, "b" * 64, [0.4], "fast", tmp_path)
-    with av.open(str(made.path)) as reader:
-        reader.seek(made.keyframe_pts[0], stream=reader.streams.video[0])
+    mezzanine = ensure(path, "b" * 64, [0.4], "fast", tmp_path)
+    with av.open(str(mezzanine.path)) as reader:
+        reader.seek(mezzanine.keyframe_pts[0], stream=reader.streams.video[0])
         frame = next(reader.decode(video=0))
     value = read_barcode(np.asarray(frame.to_ndarray(), np.uint8)[: frame.height])
     assert (value & (1 << NUMBER_BITS) - 1) / 30 == pytest.approx(0.4, abs=0.5 / 30)
-    assert heard_clicks(audio.ensure(path, "b" * 64, 128_000, tmp_path)) == pytest.approx([0.4], abs=1e-3)
+    assert decoded_clicks(audio.ensure_aac(path, "b" * 64, 128_000, tmp_path)) == pytest.approx([0.4], abs=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_time_begins_with_the_container(tmp_path: Path) -> None:
         (b"\0\0\0\x18ftypmp42" + bytes(64), "not_media"),
     ],
 )
-def test_what_is_no_clip_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_a_file_without_media_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "clip.mp4"
     path.write_bytes(content)
     with pytest.raises(Poison) as caught:
@@ -196,7 +196,7 @@ def test_pictures_above_the_limit_are_not_decoded(short: Clip, tmp_path: Path, m
     assert caught.value.reason == "no_video"
 
 
-def test_a_song_is_no_clip(tmp_path: Path) -> None:
+def test_a_song_is_refused(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "song.wav", click_samples([0.1], 0.5))
     with pytest.raises(Poison, match="has no video"):
         ensure(path, "d" * 64, [0.1], "fast", tmp_path)
@@ -210,7 +210,7 @@ def test_beats_that_do_not_increase_are_refused(short: Clip, tmp_path: Path, bea
 
 
 @pytest.mark.parametrize(("fps", "step"), [(24, 1), (30, 1), (33, 1), (50, 2), (59.94, 2), (60, 2), (100, 4), (120, 4)])
-def test_fast_clips_are_thinned(fps: float, step: int) -> None:
+def test_frames_of_clips_with_a_high_frame_rate_are_thinned(fps: float, step: int) -> None:
     assert thinning(fps) == step
 
 
@@ -220,15 +220,15 @@ def test_fast_clips_are_thinned(fps: float, step: int) -> None:
 )
 def test_each_beat_marks_its_nearest_frame(times: list[int], beats: list[int]) -> None:
     frame = av.VideoFrame(16, 16, "yuv420p")
-    moments = list(mark_beats([(t, frame) for t in times], [beat / TICKS for beat in beats]))
-    marked = [moment.ticks for moment in moments for _ in range(moment.beats)]
-    assert [moment.ticks for moment in moments] == times
-    assert [abs(m - b) for m, b in zip(marked, beats, strict=True)] == [min(abs(t - b) for t in times) for b in beats]
+    marked_frames = list(mark_beats([(t, frame) for t in times], [beat / TICKS for beat in beats]))
+    nearest = [marked.ticks for marked in marked_frames for _ in range(marked.beats)]
+    assert [marked.ticks for marked in marked_frames] == times
+    assert [abs(n - b) for n, b in zip(nearest, beats, strict=True)] == [min(abs(t - b) for t in times) for b in beats]
 
 
 @given(width=st.integers(2, 8000), height=st.integers(2, 8000))
-def test_a_picture_fills_one_side_and_keeps_its_shape(width: int, height: int) -> None:
-    w, h = fitted(width, height, (1280, 720))
+def test_a_fitted_picture_fills_one_side_and_has_its_aspect_ratio(width: int, height: int) -> None:
+    w, h = fit_size(width, height, (1280, 720))
     assert w % 2 == h % 2 == 0
     assert w == 1280 or h == 720
     assert 0 < w <= 1280

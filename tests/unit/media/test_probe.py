@@ -1,4 +1,4 @@
-"""What a file is, judged by what decodes."""
+"""The facts of a file are those of its decoded content; unusable files are refused."""
 
 from __future__ import annotations
 
@@ -41,24 +41,24 @@ def write_wav(path: Path, samples: bytes, width: int = 2, rate: int = 8_000) -> 
         ("a.webm", "libopus", "opus", 48_000),
     ],
 )
-def test_a_song_of_each_accepted_kind(tmp_path: Path, name: str, encoder: str, codec: str, rate: int) -> None:
+def test_a_song_in_each_accepted_format(tmp_path: Path, name: str, encoder: str, codec: str, rate: int) -> None:
     facts = probe(write_sound(tmp_path / name, tone(11, rate), encoder, rate), "audio")
     assert (facts.codec, facts.sample_rate, facts.channels, facts.has_audio) == (codec, rate, 1, True)
     assert facts.duration_s == pytest.approx(11, abs=0.06)
     assert facts.width is None
 
 
-def test_the_ending_of_the_name_does_not_matter(tmp_path: Path) -> None:
+def test_the_file_extension_does_not_matter(tmp_path: Path) -> None:
     song = write_sound(tmp_path / "a.flac", tone(11), "flac").rename(tmp_path / "a.mp3")
     assert probe(song, "audio").format == "flac"
 
 
-def test_a_song_that_comes_in_a_video_is_its_sound(tmp_path: Path) -> None:
+def test_a_song_in_a_video_is_its_audio_stream(tmp_path: Path) -> None:
     facts = probe(write_clip(tmp_path / "a.mp4", 11, fps=5), "audio")
     assert (facts.codec, facts.width, facts.fps) == ("aac", None, None)
 
 
-def test_a_song_cut_short_is_as_long_as_it_decodes(tmp_path: Path) -> None:
+def test_a_truncated_song_has_its_decoded_duration(tmp_path: Path) -> None:
     whole = write_sound(tmp_path / "a.mp3", tone(24), "libmp3lame").read_bytes()
     (tmp_path / "b.mp3").write_bytes(whole[: len(whole) // 2])
     assert probe(tmp_path / "b.mp3", "audio").duration_s == pytest.approx(12, abs=0.2)
@@ -66,7 +66,7 @@ def test_a_song_cut_short_is_as_long_as_it_decodes(tmp_path: Path) -> None:
     assert refusal(tmp_path / "c.mp3", "audio") == "too_short"
 
 
-def test_damage_in_the_middle_is_passed_over(tmp_path: Path) -> None:
+def test_damage_in_the_middle_is_skipped(tmp_path: Path) -> None:
     data = bytearray(write_sound(tmp_path / "a.mp3", tone(14), "libmp3lame").read_bytes())
     data[len(data) // 2 : len(data) // 2 + 2000] = bytes(np.random.default_rng(1).integers(0, 256, 2000, np.uint8))
     (tmp_path / "a.mp3").write_bytes(data)
@@ -74,7 +74,7 @@ def test_damage_in_the_middle_is_passed_over(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("seconds", "reason"), [(9.5, "too_short"), (1201, "too_long")])
-def test_a_song_has_ten_seconds_to_twenty_minutes(tmp_path: Path, seconds: float, reason: str) -> None:
+def test_a_song_shorter_than_10_s_or_longer_than_20_min_is_refused(tmp_path: Path, seconds: float, reason: str) -> None:
     noise = np.random.default_rng(2).integers(0, 256, round(seconds * 8000), np.uint8)
     assert refusal(write_wav(tmp_path / "a.wav", noise.tobytes(), width=1), "audio") == reason
 
@@ -88,7 +88,7 @@ def test_a_song_of_silence_is_refused(tmp_path: Path, gain_db: float, accepted: 
         assert refusal(path, "audio") == "silence"
 
 
-def test_unsigned_silence_is_silence_too(tmp_path: Path) -> None:
+def test_silence_in_unsigned_samples_is_refused(tmp_path: Path) -> None:
     assert refusal(write_wav(tmp_path / "a.wav", b"\x80" * 88_000, width=1), "audio") == "silence"
 
 
@@ -97,14 +97,14 @@ def test_a_song_with_a_late_first_sound_is_accepted(tmp_path: Path) -> None:
     assert probe(write_wav(tmp_path / "a.wav", samples.tobytes()), "audio").duration_s == 12
 
 
-def test_a_cover_picture_is_neither_in_the_way_of_a_song_nor_a_clip(tmp_path: Path) -> None:
+def test_a_cover_picture_does_not_disturb_a_song_and_is_not_a_clip(tmp_path: Path) -> None:
     song = write_sound(tmp_path / "a.mp3", tone(11), "libmp3lame").read_bytes()
     (tmp_path / "b.mp3").write_bytes(with_cover(song, png(64, 64)))
     assert probe(tmp_path / "b.mp3", "audio").codec == "mp3"
     assert refusal(tmp_path / "b.mp3", "video") == "no_video"
 
 
-def test_a_video_without_sound_is_no_song(tmp_path: Path) -> None:
+def test_a_video_without_audio_is_refused_as_a_song(tmp_path: Path) -> None:
     assert refusal(write_clip(tmp_path / "a.mp4", 11, fps=5, sound=False), "audio") == "no_audio"
 
 
@@ -117,17 +117,17 @@ def test_a_video_without_sound_is_no_song(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("kind", ["audio", "video"])
-def test_what_is_no_media(tmp_path: Path, kind: str, content: bytes, reason: str) -> None:
+def test_a_file_without_media_is_refused(tmp_path: Path, kind: str, content: bytes, reason: str) -> None:
     (tmp_path / "a.mp3").write_bytes(content)
-    given = refusal(tmp_path / "a.mp3", kind)
-    assert given == reason or (kind, given) == ("video", "no_video")
+    actual = refusal(tmp_path / "a.mp3", kind)
+    assert actual == reason or (kind, actual) == ("video", "no_video")
 
 
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.mp4", "libx264"), ("a.mp4", "mpeg4"), ("a.mkv", "libx264"), ("a.webm", "libvpx")]
 )
 @pytest.mark.parametrize("sound", [True, False])
-def test_a_clip_of_each_accepted_kind(tmp_path: Path, name: str, codec: str, sound: bool) -> None:
+def test_a_clip_in_each_accepted_format(tmp_path: Path, name: str, codec: str, sound: bool) -> None:
     facts = probe(write_clip(tmp_path / name, 3, fps=20, codec=codec, sound=sound), "video")
     assert (facts.width, facts.height, facts.has_audio) == (96, 64, sound)
     assert facts.fps == pytest.approx(20, abs=0.02)
@@ -135,7 +135,7 @@ def test_a_clip_of_each_accepted_kind(tmp_path: Path, name: str, codec: str, sou
     assert (facts.sample_rate == 48_000) == sound
 
 
-def test_a_clip_is_as_long_as_it_decodes_not_as_its_header_says(tmp_path: Path) -> None:
+def test_a_truncated_clip_has_its_decoded_duration_not_its_headers(tmp_path: Path) -> None:
     whole = write_clip(tmp_path / "a.mp4", 8, sound=False, options={"movflags": "faststart"}).read_bytes()
     (tmp_path / "b.mp4").write_bytes(whole[: round(len(whole) * 0.6)])
     assert 3 < probe(tmp_path / "b.mp4", "video").duration_s < 5
@@ -143,10 +143,10 @@ def test_a_clip_is_as_long_as_it_decodes_not_as_its_header_says(tmp_path: Path) 
     assert refusal(tmp_path / "c.mp4", "video") == "too_short"
 
 
-def test_a_clip_whose_end_does_not_decode_ends_before(tmp_path: Path) -> None:
+def test_a_clip_ends_where_its_frames_stop_decoding(tmp_path: Path) -> None:
     data = write_clip(tmp_path / "a.mp4", 8, sound=False, options={"movflags": "faststart"}).read_bytes()
-    kept = round(len(data) * 0.7)
-    (tmp_path / "a.mp4").write_bytes(data[:kept] + bytes(len(data) - kept))
+    intact = round(len(data) * 0.7)
+    (tmp_path / "a.mp4").write_bytes(data[:intact] + bytes(len(data) - intact))
     assert 4 < probe(tmp_path / "a.mp4", "video").duration_s < 7
 
 
@@ -154,15 +154,17 @@ def test_a_clip_whose_end_does_not_decode_ends_before(tmp_path: Path) -> None:
     ("seconds", "fps", "size", "reason"),
     [(1.5, 24, (96, 64), "too_short"), (4, 3, (96, 64), "frame_rate"), (2.5, 6, (4112, 16), "picture_too_large")],
 )
-def test_what_no_clip_may_be(tmp_path: Path, seconds: float, fps: int, size: tuple[int, int], reason: str) -> None:
+def test_clips_outside_the_limits_are_refused(
+    tmp_path: Path, seconds: float, fps: int, size: tuple[int, int], reason: str
+) -> None:
     assert refusal(write_clip(tmp_path / "a.mp4", seconds, fps, size, sound=False), "video") == reason
 
 
-def test_sound_alone_is_no_clip(tmp_path: Path) -> None:
+def test_audio_alone_is_refused_as_a_clip(tmp_path: Path) -> None:
     assert refusal(write_sound(tmp_path / "a.m4a", tone(11), "aac"), "video") == "no_video"
 
 
-def test_codecs_that_are_not_accepted(tmp_path: Path) -> None:
+def test_unsupported_codecs_are_refused(tmp_path: Path) -> None:
     assert refusal(write_sound(tmp_path / "a.mkv", tone(11), "ac3"), "audio") == "unsupported_codec"
     assert refusal(write_clip(tmp_path / "b.mkv", 3, codec="ffv1", sound=False), "video") == "unsupported_codec"
 
@@ -172,13 +174,13 @@ def test_the_same_file_gives_the_same_facts(tmp_path: Path) -> None:
     assert probe(path, "video") == probe(path, "video")
 
 
-def test_what_is_no_file(tmp_path: Path) -> None:
+def test_a_folder_or_a_missing_file_is_refused(tmp_path: Path) -> None:
     assert refusal(tmp_path, "audio") == "not_a_file"
     assert refusal(tmp_path / "none.mp3", "video") == "not_a_file"
 
 
-@pytest.mark.parametrize(("kind", "most"), [("audio", 500 << 20), ("video", 2 << 30)])
-def test_what_is_too_large_is_not_read(tmp_path: Path, kind: str, most: int) -> None:
+@pytest.mark.parametrize(("kind", "max_bytes"), [("audio", 500 << 20), ("video", 2 << 30)])
+def test_a_file_that_is_too_large_is_refused_unread(tmp_path: Path, kind: str, max_bytes: int) -> None:
     with (tmp_path / "a.mp3").open("wb") as file:
-        file.truncate(most + 1)
+        file.truncate(max_bytes + 1)
     assert refusal(tmp_path / "a.mp3", kind) == "too_large"

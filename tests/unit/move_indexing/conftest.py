@@ -1,4 +1,4 @@
-"""What tests of move indexing are given."""
+"""Define the fixtures of the move indexing tests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def body() -> MakeBody:
 
 @pytest.fixture
 def clip(tmp_path: Path) -> MakeClip:
-    return lambda **wanted: write_drawn_clip(tmp_path / "clip.mp4", **wanted)
+    return lambda **options: write_drawn_clip(tmp_path / "clip.mp4", **options)
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def rendered_clips() -> Path:
     return Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def clips_with_joints() -> Path:
     shared = Path(os.environ.get("BACHATA_SHARED") or Path(__file__).resolve().parents[4] / "shared")
     folder = shared / "prototypes" / "dancers" / "clips"

@@ -1,4 +1,4 @@
-"""Clips that are not what a teacher would send: made of the demo couple."""
+"""Build unusual clips from the demo couple."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from agents.media.sampled_frames import Frame, sampled
+from agents.media.sampled_frames import Frame, sample_frames
 from tests.unit.media.media_builders import write_drawn_clip
 
 _DEMO = Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
@@ -19,26 +19,26 @@ Pixels = npt.NDArray[np.integer[Any] | np.floating[Any]]  # (height, width, 3), 
 Picture = Callable[[float], Pixels]
 
 
-def _couple() -> list[Frame]:
-    return list(sampled(_DEMO / "basic_side.mp4", 15.0))
+def _couple_frames() -> list[Frame]:
+    return list(sample_frames(_DEMO / "basic_side.mp4", 15.0))
 
 
-def _shown(frames: list[Frame], time_s: float) -> Pixels:
+def _frame_at(frames: list[Frame], time_s: float) -> Pixels:
     return cv2.resize(frames[int(time_s * 15) % len(frames)].rgb, _SIZE)
 
 
 def couple() -> Picture:
-    """The demo couple as it is."""
-    frames = _couple()
-    return lambda time_s: _shown(frames, time_s)
+    """Return the demo couple unchanged."""
+    frames = _couple_frames()
+    return lambda time_s: _frame_at(frames, time_s)
 
 
 def one_person() -> Picture:
-    """The taller of the demo couple alone: the half of the picture beyond is an empty wall."""
-    frames = _couple()
+    """Return the taller dancer of the demo couple alone: the other half of the picture is an empty wall."""
+    frames = _couple_frames()
 
     def picture(time_s: float) -> Pixels:
-        rgb = _shown(frames, time_s).copy()
+        rgb = _frame_at(frames, time_s).copy()
         rgb[:, 275:] = rgb[:, 600:601]
         return rgb
 
@@ -46,11 +46,11 @@ def one_person() -> Picture:
 
 
 def five_people() -> Picture:
-    """The couple in front, and three others behind, smaller."""
-    frames = _couple()
+    """Return the couple in front of three smaller people."""
+    frames = _couple_frames()
 
     def picture(time_s: float) -> Pixels:
-        rgb = _shown(frames, time_s).copy()
+        rgb = _frame_at(frames, time_s).copy()
         other = cv2.resize(rgb[20:345, 200:440], None, fx=0.55, fy=0.55)
         for x, columns in ((10, other), (500, other[:, : other.shape[1] // 2])):
             rgb[120 : 120 + len(columns), x : x + columns.shape[1]] = columns
@@ -60,25 +60,25 @@ def five_people() -> Picture:
 
 
 def mirror() -> Picture:
-    """The couple, and its smaller reflection beside it."""
-    frames = _couple()
+    """Return the couple with its smaller reflection beside it."""
+    frames = _couple_frames()
 
     def picture(time_s: float) -> Pixels:
-        rgb = _shown(frames, time_s).copy()
-        seen = cv2.resize(rgb[20:345, 200:440], None, fx=0.6, fy=0.6)[:, ::-1]
-        rgb[90 : 90 + len(seen), 485 : 485 + seen.shape[1]] = seen
+        rgb = _frame_at(frames, time_s).copy()
+        reflection = cv2.resize(rgb[20:345, 200:440], None, fx=0.6, fy=0.6)[:, ::-1]
+        rgb[90 : 90 + len(reflection), 485 : 485 + reflection.shape[1]] = reflection
         return rgb
 
     return picture
 
 
 def black() -> Picture:
-    """Nothing at all."""
+    """Return black pictures."""
     return lambda _: np.zeros((_SIZE[1], _SIZE[0], 3))
 
 
 def larger(picture: Picture, size: tuple[int, int]) -> Picture:
-    """The middle of it, (width, height) pixels large, without squeezing it."""
+    """Return the middle of a picture scaled to `size` (width, height), with the aspect ratio preserved."""
 
     def cut(time_s: float) -> Pixels:
         rgb = picture(time_s).astype(np.uint8)
@@ -90,5 +90,5 @@ def larger(picture: Picture, size: tuple[int, int]) -> Picture:
 
 
 def write(path: Path, picture: Picture, seconds: float, fps: int, size: tuple[int, int] = _SIZE) -> Path:
-    """The clip, with a click on each beat at 120 BPM."""
+    """Write the clip, with a click on each beat at 120 BPM, and return its path."""
     return write_drawn_clip(path, seconds=seconds, fps=fps, size=size, click_bpm=120.0, picture=picture)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.move_indexing.clip_beats import choose, clip_beats_of, covering
+from agents.move_indexing.clip_beats import choose_beats, clip_beats_of, extend_beats
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts
 from schemas.faults import Poison
@@ -26,27 +26,27 @@ def _facts(duration_s: float = 3.0, *, has_audio: bool = True) -> MediaFacts:
     start=st.floats(0, 20), period=st.floats(0.25, 1.0), count=st.integers(1, 8), n=st.integers(0, 40),
     duration=st.floats(2, 30),
 )  # fmt: skip
-def test_beats_cover_the_clip_and_counts_go_on(
+def test_beats_cover_the_clip_and_counts_continue(
     start: float, period: float, count: int, n: int, duration: float
 ) -> None:
     beats = [start + i * period for i in range(n)]
     counts = [(count + i - 1) % 8 + 1 for i in range(n)]
-    got, counted = covering(beats, counts, period, duration)
-    assert all(0 <= beat < duration + 1e-4 for beat in got)
-    assert got[0] <= period + 1e-4
-    assert got[-1] >= duration - period - 1e-4
-    assert np.all(np.diff(got) > 0)
-    assert all(b == a % 8 + 1 for a, b in pairwise(counted))
+    extended, extended_counts = extend_beats(beats, counts, period, duration)
+    assert all(0 <= beat < duration + 1e-4 for beat in extended)
+    assert extended[0] <= period + 1e-4
+    assert extended[-1] >= duration - period - 1e-4
+    assert np.all(np.diff(extended) > 0)
+    assert all(b == a % 8 + 1 for a, b in pairwise(extended_counts))
     inside = [(round(beat, 4), c) for beat, c in zip(beats, counts, strict=True) if beat < duration]
-    assert set(inside) <= set(zip(got, counted, strict=True))
+    assert set(inside) <= set(zip(extended, extended_counts, strict=True))
 
 
-def test_a_silent_clip_follows_its_annotation(clip: MakeClip) -> None:
-    grid = clip_beats_of(clip(), _facts(has_audio=False), MoveAnnotation(move="basic", tempo_bpm=120))
-    assert grid.beats == (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
-    assert grid.counts == (1, 2, 3, 4, 5, 6)
-    assert grid.audio is None
-    assert "annotated 120 bpm" in grid.warnings[0]
+def test_a_silent_clip_has_beats_at_the_annotated_tempo(clip: MakeClip) -> None:
+    clip_beats = clip_beats_of(clip(), _facts(has_audio=False), MoveAnnotation(move="basic", tempo_bpm=120))
+    assert clip_beats.beats == (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
+    assert clip_beats.counts == (1, 2, 3, 4, 5, 6)
+    assert clip_beats.audio is None
+    assert "annotated 120 bpm" in clip_beats.warnings[0]
 
 
 @pytest.mark.parametrize("annotation", [None, MoveAnnotation(move="basic")])
@@ -56,15 +56,15 @@ def test_without_sound_and_tempo_a_clip_is_refused(clip: MakeClip, annotation: M
     assert fault.value.reason == "no_tempo"
 
 
-def test_beats_are_heard_where_there_is_sound(clip: MakeClip) -> None:
+def test_beats_come_from_the_sound(clip: MakeClip) -> None:
     path = clip(seconds=8.0, fps=10, click_bpm=120)
-    grid = clip_beats_of(path, _facts(8.0), MoveAnnotation(move="basic", tempo_bpm=90))
-    assert grid.tempo_bpm == pytest.approx(120, rel=0.02)
-    off = [min(abs(beat - k * 0.5) for k in range(17)) for beat in grid.beats]
-    assert np.median(off) < 0.03
-    assert grid.audio is not None
-    assert len(grid.audio) == 128
-    assert "90 by its annotation" in grid.warnings[0]
+    clip_beats = clip_beats_of(path, _facts(8.0), MoveAnnotation(move="basic", tempo_bpm=90))
+    assert clip_beats.tempo_bpm == pytest.approx(120, rel=0.02)
+    errors_s = [min(abs(beat - k * 0.5) for k in range(17)) for beat in clip_beats.beats]
+    assert np.median(errors_s) < 0.03
+    assert clip_beats.audio is not None
+    assert len(clip_beats.audio) == 128
+    assert "annotated tempo is 90 bpm" in clip_beats.warnings[0]
 
 
 def _analysis(tempo_bpm: float, confidence: float) -> AudioAnalysis:
@@ -77,19 +77,19 @@ def _analysis(tempo_bpm: float, confidence: float) -> AudioAnalysis:
 
 
 @pytest.mark.parametrize(
-    ("confidence", "said", "tempo", "warning"),
+    ("confidence", "annotated_bpm", "expected_bpm", "warning"),
     [
         (0.9, None, 120, ""),
-        (0.9, 90, 120, "the sound is followed"),
+        (0.9, 90, 120, "the detected tempo is used"),
         (0.0, None, 120, "uncertain"),
-        (0.0, 118, 120, ""),  # uncertain, but a person says the same
+        (0.0, 118, 120, ""),  # uncertain, but the annotation agrees
         (0.0, 90, 90, "annotated 90 bpm"),
     ],
 )
-def test_an_uncertain_sound_yields_to_a_person(
-    confidence: float, said: float | None, tempo: float, warning: str
+def test_the_annotated_tempo_replaces_an_uncertain_one(
+    confidence: float, annotated_bpm: float | None, expected_bpm: float, warning: str
 ) -> None:
-    grid = choose(_analysis(120, confidence), said, 8.0)
-    assert grid.tempo_bpm == tempo
-    assert grid.audio is not None
-    assert (warning in grid.warnings[0]) if warning else grid.warnings == ()
+    clip_beats = choose_beats(_analysis(120, confidence), annotated_bpm, 8.0)
+    assert clip_beats.tempo_bpm == expected_bpm
+    assert clip_beats.audio is not None
+    assert (warning in clip_beats.warnings[0]) if warning else clip_beats.warnings == ()

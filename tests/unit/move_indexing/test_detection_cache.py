@@ -13,16 +13,16 @@ from tests.unit.media.media_builders import MakeClip
 _CLIP = "c" * 64
 
 
-def test_a_clip_is_looked_at_once(
+def test_a_second_call_reads_the_cache(
     rendered_clips: Path, tmp_path: Path, pose_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clip = rendered_clips / "dip.mp4"
     first = cached_detections(clip, _CLIP, "fast", pose_model, tmp_path)
-    monkeypatch.setattr(detection_cache, "DancerFinder", None)  # whoever would look again would call it
+    monkeypatch.setattr(detection_cache, "DancerFinder", None)  # a second detection would call it
     again = cached_detections(clip, _CLIP, "fast", pose_model, tmp_path)
     assert first.size == again.size == (640, 360)
-    assert len(first.moments) == len(again.moments) > 80
-    for one, two in zip(first.moments, again.moments, strict=True):
+    assert len(first.frames) == len(again.frames) > 80
+    for one, two in zip(first.frames, again.frames, strict=True):
         assert one.time_s == two.time_s
         for dancer, same in zip(one.dancers, two.dancers, strict=True):
             for name in ("xy", "world", "colour"):
@@ -30,20 +30,20 @@ def test_a_clip_is_looked_at_once(
             assert dancer.confidence == same.confidence
 
 
-def test_damage_is_looked_at_again(clip: MakeClip, tmp_path: Path, pose_model: Path) -> None:
+def test_a_damaged_cache_file_is_replaced(clip: MakeClip, tmp_path: Path, pose_model: Path) -> None:
     path = clip(seconds=1.0, fps=10)
     first = cached_detections(path, _CLIP, "fast", pose_model, tmp_path)
     (file,) = tmp_path.rglob("*.npz")
     whole = file.read_bytes()
-    flipped = [whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :] for at in range(6, min(len(whole), 300), 3)]
+    flipped = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(6, min(len(whole), 300), 3)]
     for damage in (b"", b"PK nonsense", whole[:200], *flipped):
         file.write_bytes(damage)
         assert cached_detections(path, _CLIP, "fast", pose_model, tmp_path) == first
 
 
 @pytest.mark.parametrize(("quality", "frames"), [("fast", 10), ("balanced", 20), ("high_quality", 30)])
-def test_a_better_quality_looks_more_often(
+def test_a_higher_quality_samples_more_frames(
     clip: MakeClip, tmp_path: Path, pose_model: Path, quality: Quality, frames: int
 ) -> None:
-    seen = cached_detections(clip(seconds=1.0, fps=30), _CLIP, quality, pose_model, tmp_path)
-    assert len(seen.moments) == frames
+    detections = cached_detections(clip(seconds=1.0, fps=30), _CLIP, quality, pose_model, tmp_path)
+    assert len(detections.frames) == frames

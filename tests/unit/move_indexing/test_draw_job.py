@@ -1,4 +1,4 @@
-"""A move of the library, shown: its files are written, from media that is in the store."""
+"""The job that draws a move: it writes the requested files, from a clip in the media store."""
 
 from __future__ import annotations
 
@@ -26,52 +26,52 @@ from tests.unit.move_indexing import known_dancers
 
 
 @pytest.fixture
-def lent(tmp_path: Path) -> Tools:
-    """Tools without a pose model."""
+def tools_without_model(tmp_path: Path) -> Tools:
+    """Return tools without a pose model."""
     return Tools(MediaStore(tmp_path / "media"), tmp_path / "cache", tmp_path / "output", (), tmp_path / "no-model")
 
 
 @pytest.fixture
-def move(tmp_path: Path, lent: Tools, monkeypatch: pytest.MonkeyPatch) -> MoveSummary:
+def move(tmp_path: Path, tools_without_model: Tools, monkeypatch: pytest.MonkeyPatch) -> MoveSummary:
     path = known_dancers.clip(tmp_path / "clip.mp4")
-    lent.media.add(path, "video")
+    tools_without_model.media.add(path, "video")
     monkeypatch.setattr(detection_cache, "DancerFinder", known_dancers.Finder)
     return known_dancers.move(path)
 
 
-def test_only_the_files_asked_for_are_written(move: MoveSummary, lent: Tools, tmp_path: Path) -> None:
+def test_only_the_requested_files_are_written(move: MoveSummary, tools_without_model: Tools, tmp_path: Path) -> None:
     folder = tmp_path / "out"
-    DRAW_MOVE.work(DrawMove(move=move, png=folder / "a"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, png=folder / "a"), tools_without_model)
     assert (folder / "a").read_bytes()[:4] == b"\x89PNG"
     assert [file.name for file in folder.iterdir()] == ["a"]
-    DRAW_MOVE.work(DrawMove(move=move, video=folder / "b"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, video=folder / "b"), tools_without_model)
     assert (folder / "b").read_bytes()[4:8] == b"ftyp"
     assert {file.name for file in folder.iterdir()} == {"a", "b"}
 
 
-def test_what_was_seen_once_is_not_looked_at_again(
-    move: MoveSummary, lent: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_the_detections_of_a_clip_are_cached(
+    move: MoveSummary, tools_without_model: Tools, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a"), tools_without_model)
     monkeypatch.delattr(detection_cache, "DancerFinder")
-    DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "b"), lent)
+    DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "b"), tools_without_model)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
-def test_it_travels_to_a_child_and_back(move: MoveSummary, tmp_path: Path) -> None:
-    asked = DrawMove(move=move, video=tmp_path / "a")
-    assert DRAW_MOVE.takes.model_validate_json(asked.model_dump_json()) == asked
+def test_a_request_survives_serialization(move: MoveSummary, tmp_path: Path) -> None:
+    request = DrawMove(move=move, video=tmp_path / "a")
+    assert DRAW_MOVE.takes.model_validate_json(request.model_dump_json()) == request
 
 
-def test_media_that_is_gone_is_one_clear_line(move: MoveSummary, tmp_path: Path) -> None:
-    bare = Tools(MediaStore(tmp_path / "other"), tmp_path / "cache", tmp_path, (), tmp_path / "no-model")
+def test_a_clip_missing_in_the_store_is_refused(move: MoveSummary, tmp_path: Path) -> None:
+    empty_store = Tools(MediaStore(tmp_path / "other"), tmp_path / "cache", tmp_path, (), tmp_path / "no-model")
     with pytest.raises(Poison, match="'to_and_fro' is no longer in the media store; index it again") as caught:
-        DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a"), bare)
+        DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a"), empty_store)
     assert caught.value.reason == "unknown_media"
 
 
 @pytest.mark.slow
-def test_a_real_clip_is_drawn_where_its_dancers_are(tools: Tools, rendered_clips: Path, tmp_path: Path) -> None:
+def test_skeletons_of_a_rendered_clip_are_on_its_dancers(tools: Tools, rendered_clips: Path, tmp_path: Path) -> None:
     clip = rendered_clips / "basic_side.mp4"
     media = tools.media.add(clip, "video")
     facts = MediaFacts(**media.model_dump(), **probe(clip, "video").model_dump())
@@ -80,31 +80,31 @@ def test_a_real_clip_is_drawn_where_its_dancers_are(tools: Tools, rendered_clips
         update={"clip": facts, "name": "basic_side", "beats": beats, "counts": _COUNTS}
     )
     DRAW_MOVE.work(DrawMove(move=move, png=tmp_path / "a.png", video=tmp_path / "a.mp4"), tools)
-    seen = cached_detections(clip, media.sha256, "fast", tools.pose_model, tools.cache_dir)
-    dance = analyze_dance(seen.moments, 30.0)
+    detections = cached_detections(clip, media.sha256, "fast", tools.pose_model, tools.cache_dir)
+    dance = analyze_dance(detections.frames, 30.0)
     with av.open(str(tmp_path / "a.mp4")) as container:
         video = container.streams.video[0]
-        scale = np.array([video.width, video.height]) / seen.size
+        scale = np.array([video.width, video.height]) / detections.size
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video)]
         assert len(container.streams.audio) == 1
         assert float(video.average_rate or 0) == pytest.approx(facts.fps or 0, rel=0.01)
         assert (container.duration or 0) / 1e6 == pytest.approx(facts.duration_s, abs=0.06)
-    assert seen.size[0] / seen.size[1] == pytest.approx(video.width / video.height, rel=0.01)
+    assert detections.size[0] / detections.size[1] == pytest.approx(video.width / video.height, rel=0.01)
     for number in (15, 100, 200):
         for track, colour in ((dance.lead, LEAD), (dance.follow, FOLLOW)):
-            near = _near(pictures[number], colour, track.xy[number][[*SHOULDERS, *HIPS, *KNEES]] * scale)
-            assert near >= 4
-    sheet = cv2.imread(str(tmp_path / "a.png"))
-    assert sheet is not None
-    tile = sheet[112:412, 84:286, ::-1]
+            joints = track.xy[number][[*SHOULDERS, *HIPS, *KNEES]] * scale
+            assert _coloured_joints(pictures[number], colour, joints) >= 4
+    image = cv2.imread(str(tmp_path / "a.png"))
+    assert image is not None
+    tile = image[112:412, 84:286, ::-1]
     assert all((np.abs(tile.astype(int) - rgb_of(colour)).max(axis=2) < 30).sum() > 300 for colour in (LEAD, FOLLOW))
 
 
 _COUNTS = (1, 2, 3, 4, 5, 6, 7, 8, 1)
 
 
-def _near(rgb: np.ndarray, colour: str, points: np.ndarray) -> int:
-    """How many of the points have the colour within six pixels: some lie below the other dancer's lines."""
+def _coloured_joints(rgb: np.ndarray, colour: str, points: np.ndarray) -> int:
+    """Return how many points have the colour within six pixels: the other dancer's lines may cover some."""
     mask = np.abs(rgb.astype(int) - rgb_of(colour)).max(axis=2) < 70
     windows = (mask[max(0, y - 6) : y + 7, max(0, x - 6) : x + 7] for x, y in points.round().astype(int))
     return sum(bool(window.any()) for window in windows)

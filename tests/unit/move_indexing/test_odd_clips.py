@@ -9,7 +9,7 @@ import pytest
 from agents.move_indexing.agent import STEP
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
 from agents.move_indexing.dancers.detection_cache import detect_dancers
-from agents.move_indexing.dancers.detections import HIPS, middle
+from agents.move_indexing.dancers.detections import HIPS, midpoint
 from agents.step import Tools
 from schemas.base import Source
 from schemas.faults import Poison
@@ -19,18 +19,18 @@ from tests.unit.move_indexing import odd_clips
 
 
 def _dance(path: Path, pose_model: Path) -> Dance:
-    return analyze_dance(detect_dancers(path, "fast", pose_model).moments)
+    return analyze_dance(detect_dancers(path, "fast", pose_model).frames)
 
 
-def _middle_x(dance: Dance) -> float:
-    return float(np.mean([middle(track.xy, HIPS)[:, 0].mean() for track in (dance.lead, dance.follow)]))
+def _mean_hip_x(dance: Dance) -> float:
+    return float(np.mean([midpoint(track.xy, HIPS)[:, 0].mean() for track in (dance.lead, dance.follow)]))
 
 
 def _submitted(path: Path) -> MoveSubmitted:
     return MoveSubmitted(source=Source(path=str(path)), clip="odd", request_id="r1")
 
 
-def test_one_person_is_a_move_that_says_so(tools: Tools, tmp_path: Path) -> None:
+def test_a_clip_of_one_person_has_a_warning(tools: Tools, tmp_path: Path) -> None:
     path = odd_clips.write(tmp_path / "one.mp4", odd_clips.one_person(), 5.0, 15)
     move = work_of(STEP, _submitted(path), tools)
     assert move.dancers.one > 0.9
@@ -43,13 +43,13 @@ def test_one_person_is_a_move_that_says_so(tools: Tools, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("crowd", [odd_clips.five_people, odd_clips.mirror])
-def test_the_couple_in_front_is_told_from_who_is_behind(
+def test_the_couple_in_front_is_distinguished_from_people_behind(
     crowd: Callable[[], odd_clips.Picture], pose_model: Path, tmp_path: Path
 ) -> None:
     alone = _dance(odd_clips.write(tmp_path / "couple.mp4", odd_clips.couple(), 3.0, 15), pose_model)
-    among = _dance(odd_clips.write(tmp_path / "crowd.mp4", crowd(), 3.0, 15), pose_model)
-    assert among.dancers.both > 0.9
-    assert _middle_x(among) == pytest.approx(_middle_x(alone), abs=8)
+    crowded = _dance(odd_clips.write(tmp_path / "crowd.mp4", crowd(), 3.0, 15), pose_model)
+    assert crowded.dancers.both > 0.9
+    assert _mean_hip_x(crowded) == pytest.approx(_mean_hip_x(alone), abs=8)
 
 
 def test_black_frames_are_refused(tools: Tools, tmp_path: Path) -> None:
@@ -62,11 +62,11 @@ def test_black_frames_are_refused(tools: Tools, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("fps", "size", "seconds"), [(8, (640, 360), 5.0), (10, (3840, 2160), 2.0), (30, (360, 640), 2.0)]
 )
-def test_slow_large_and_upright_clips_show_the_couple(
+def test_the_couple_is_detected_in_slow_large_and_portrait_clips(
     fps: int, size: tuple[int, int], seconds: float, pose_model: Path, tmp_path: Path
 ) -> None:
-    shown = odd_clips.couple() if size == (640, 360) else odd_clips.larger(odd_clips.couple(), size)
-    dance = _dance(odd_clips.write(tmp_path / "clip.mp4", shown, seconds, fps, size), pose_model)
+    picture = odd_clips.couple() if size == (640, 360) else odd_clips.larger(odd_clips.couple(), size)
+    dance = _dance(odd_clips.write(tmp_path / "clip.mp4", picture, seconds, fps, size), pose_model)
     assert dance.dancers.one > 0.9
     assert len(dance.lead.times) == pytest.approx(10 * seconds, abs=2)
     assert size == (360, 640) or dance.dancers.both > 0.9

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from agents.arrays import Floats
 from agents.move_indexing.dancers.detections import Detection, FrameDetections
-from agents.move_indexing.dancers.reidentify import Pair, assign
+from agents.move_indexing.dancers.reidentify import Pair, assign_identities
 from tests.unit.move_indexing.bodies import BLUE, RED, standing
 
 
@@ -20,7 +20,7 @@ def _nose_x(detection: Detection | None) -> float:
 
 
 def _colours(pairs: list[Pair]) -> list[tuple[str | None, ...]]:
-    return [tuple(None if s is None else ("red" if s.colour[0] > 100 else "blue") for s in pair) for pair in pairs]
+    return [tuple(None if d is None else ("red" if d.colour[0] > 100 else "blue") for d in pair) for pair in pairs]
 
 
 @settings(max_examples=60, deadline=None)
@@ -29,37 +29,37 @@ def _colours(pairs: list[Pair]) -> list[tuple[str | None, ...]]:
         st.tuples(st.booleans(), st.sampled_from(["both", "both", "red", "blue", "none"])), min_size=4, max_size=40
     )
 )
-def test_colours_name_the_dancers_whoever_is_in_front(frames: list[tuple[bool, str]]) -> None:
-    frames = [(False, "both"), *frames]
-    moments = []
-    for i, (swap, who) in enumerate(frames):
-        x = 250 + 100 * np.sin(i / 5)  # they cross again and again
+def test_colours_identify_the_dancers_in_any_order(cases: list[tuple[bool, str]]) -> None:
+    cases = [(False, "both"), *cases]
+    frames = []
+    for i, (swap, visible) in enumerate(cases):
+        x = 250 + 100 * np.sin(i / 5)  # they cross repeatedly
         red, blue = _body(x, RED), _body(600 - x, BLUE)
-        seen = {"both": [red, blue], "red": [red], "blue": [blue], "none": []}[who]
-        moments.append(FrameDetections(i / 10, tuple(seen[::-1] if swap else seen)))
-    named = _colours(assign(moments))
-    assert len({pair.index("red") for pair in named if "red" in pair}) <= 1
-    assert len({pair.index("blue") for pair in named if "blue" in pair}) <= 1
-    assert all(len(m.dancers) == sum(s is not None for s in pair) for m, pair in zip(moments, named, strict=True))
+        dancers = {"both": [red, blue], "red": [red], "blue": [blue], "none": []}[visible]
+        frames.append(FrameDetections(i / 10, tuple(dancers[::-1] if swap else dancers)))
+    pairs = _colours(assign_identities(frames))
+    assert len({pair.index("red") for pair in pairs if "red" in pair}) <= 1
+    assert len({pair.index("blue") for pair in pairs if "blue" in pair}) <= 1
+    assert all(len(f.dancers) == sum(d is not None for d in pair) for f, pair in zip(frames, pairs, strict=True))
 
 
-def test_motion_names_dancers_dressed_alike() -> None:
+def test_motion_identifies_dancers_in_equal_colours() -> None:
     rng = np.random.default_rng(3)
-    moments = []
+    frames = []
     for i in range(60):
         left, right = _body(150 + i, RED), _body(450 - i, RED)
         pair = (left, right) if rng.random() < 0.5 else (right, left)
-        moments.append(FrameDetections(i / 10, pair))
-    tracks = list(zip(*[(_nose_x(a), _nose_x(b)) for a, b in assign(moments)], strict=True))
+        frames.append(FrameDetections(i / 10, pair))
+    tracks = list(zip(*[(_nose_x(a), _nose_x(b)) for a, b in assign_identities(frames)], strict=True))
     assert all(np.abs(np.diff(track)).max() < 5 for track in tracks)
 
 
-def test_colours_that_cannot_be_seen_do_no_harm() -> None:
-    unseen = np.full(6, np.nan)
-    moments = [FrameDetections(i / 10, (_body(200, unseen), _body(300, unseen))) for i in range(5)]
-    assert [(_nose_x(a), _nose_x(b)) for a, b in assign(moments)] == [(200.0, 300.0)] * 5  # the order never changes
+def test_unknown_colours_do_not_change_the_order() -> None:
+    unknown = np.full(6, np.nan)
+    frames = [FrameDetections(i / 10, (_body(200, unknown), _body(300, unknown))) for i in range(5)]
+    assert [(_nose_x(a), _nose_x(b)) for a, b in assign_identities(frames)] == [(200.0, 300.0)] * 5
 
 
-def test_nobody_is_nobody() -> None:
-    assert assign([FrameDetections(0.0, ()), FrameDetections(0.1, ())]) == [(None, None)] * 2
-    assert assign([]) == []
+def test_frames_without_dancers_have_empty_pairs() -> None:
+    assert assign_identities([FrameDetections(0.0, ()), FrameDetections(0.1, ())]) == [(None, None)] * 2
+    assert assign_identities([]) == []

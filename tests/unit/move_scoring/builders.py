@@ -1,4 +1,4 @@
-"""Songs and moves by numbers: what scoring and planning take, without media."""
+"""Build analysed songs and indexed moves without media, for scoring and planning."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def make_move(
     over_s: float = 0.5,
     posed: bool = True,
 ) -> Move:
-    """A clip of `eights` whole eights after `pickup` beats, `over_s` longer than its last beat."""
+    """Return a clip with `eights` whole eights after `pickup` beats, and `over_s` seconds after its last beat."""
     rng = np.random.default_rng(number)
     period = 60.0 / tempo_bpm
     count = pickup + 8 * eights + 1
@@ -70,15 +70,15 @@ def make_move(
 
 
 def embedding(number: int) -> tuple[float, ...]:
-    """384 values of motion and 128 of audio, weighted as a clip's are, of length 1."""
+    """Return 384 values of motion and 128 of audio, weighted like a clip's, of length 1."""
     rng = np.random.default_rng(number)
     motion, audio = rng.normal(size=384), rng.normal(size=128)
-    whole = np.concatenate([0.8**0.5 * motion / np.linalg.norm(motion), 0.2**0.5 * audio / np.linalg.norm(audio)])
-    return tuple(float(value) for value in whole / np.linalg.norm(whole))
+    weighted = np.concatenate([0.8**0.5 * motion / np.linalg.norm(motion), 0.2**0.5 * audio / np.linalg.norm(audio)])
+    return tuple(float(value) for value in weighted / np.linalg.norm(weighted))
 
 
 def make_library(size: int, seed: int = 0) -> list[Move]:
-    """Moves of all kinds, levels and tempi (100-150 BPM), with one to four eights."""
+    """Return moves of all categories, levels and tempi (100-150 BPM), with one to four eights."""
     rng = np.random.default_rng(seed)
     return [
         make_move(
@@ -104,7 +104,7 @@ def make_analysis(
     energy: Sequence[float] | None = None,
     sections: tuple[Section, ...] = (),
 ) -> AudioAnalysis:
-    """A song with a beat for each count, evenly from `first_s` unless `beats` says where, `tail_s` after the last."""
+    """Return a song with a beat for each count, even from `first_s` on or at `beats`; it ends `tail_s` after the last."""
     times = tuple(beats) if beats else tuple(round(first_s + i * 60 / tempo_bpm, 4) for i in range(len(counts)))
     audio = np.random.default_rng(5).normal(size=128)
     return AudioAnalysis(
@@ -122,21 +122,21 @@ def make_analysis(
 
 
 def make_song(seconds: float, tempo_bpm: float = 125.0) -> AudioAnalysis:
-    """A song of about that length: three beats before the first 1, energy that rises and falls, five sections."""
+    """Return a song of about that duration: three beats before the first 1, rising and falling energy, five sections."""
     total = int(seconds * tempo_bpm / 60)
     counts = [(index + 5) % 8 + 1 for index in range(total)]
     energy = [0.5 + 0.45 * float(np.sin(index / 40)) for index in range(total)]
-    edge = [seconds * share for share in (0, 0.1, 0.35, 0.6, 0.9, 1.0)]
+    edges = [seconds * share for share in (0, 0.1, 0.35, 0.6, 0.9, 1.0)]
     kinds = (("intro", "none"), ("verse", "derecho"), ("chorus", "majao"), ("mambo", "mambo"), ("outro", "derecho"))
     sections = tuple(
         Section.model_validate({"start_s": start, "end_s": end, "label": label, "rhythm": rhythm})
-        for start, end, (label, rhythm) in zip(edge, edge[1:], kinds, strict=False)
+        for start, end, (label, rhythm) in zip(edges, edges[1:], kinds, strict=False)
     )
     return make_analysis(counts, tempo_bpm=tempo_bpm, energy=energy, sections=sections)
 
 
 def make_index(moves: Sequence[Move]) -> MoveIndex:
-    """A library that holds these moves: the real index, in memory."""
+    """Return the real index, in memory, with these moves."""
     index = QdrantServerMoveIndex("memory", client=QdrantClient(":memory:"))
     for move in moves:
         index.upsert(move)
@@ -144,7 +144,7 @@ def make_index(moves: Sequence[Move]) -> MoveIndex:
 
 
 def score_of(analysis: AudioAnalysis, options: Options, library: Library) -> Scores:
-    """The scores that the options lead to."""
+    """Return the scores of a song with these options."""
     scoring_input = ScoringInput(
         analysis=analysis,
         library_version=library.version(),

@@ -1,4 +1,4 @@
-"""Scoring over the real index: phrases cover the song, every phrase has moves, and the better move wins."""
+"""Scoring with the real index: phrases cover the song, every phrase has moves, and the better move ranks first."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def names(scores: Scores, phrase: int = 0) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def thousand(tmp_path_factory: pytest.TempPathFactory) -> MoveIndex:
+def large_index(tmp_path_factory: pytest.TempPathFactory) -> MoveIndex:
     index = EdgeMoveIndex(tmp_path_factory.mktemp("library") / "edge")
     for move in make_library(300):
         index.upsert(move)
@@ -54,12 +54,12 @@ def test_phrases_cover_every_beat_and_begin_on_one(counts: list[int]) -> None:
     assert sum(1 for count in counts if count == 1) == len(spans) - (counts[0] != 1)
 
 
-def test_partial_phrases_and_breaks_stand_for_themselves() -> None:
+def test_partial_phrases_and_breaks_are_separate_phrases() -> None:
     spans = cut_phrases(make_analysis([7, 8, *EIGHTS[:8], 1, 2, 3, 4, *EIGHTS[:8], 1, 2]))
     assert [(span.start_beat, span.end_beat) for span in spans] == [(0, 2), (2, 10), (10, 14), (14, 22), (22, 24)]
 
 
-def test_a_phrase_knows_its_own_tempo_energy_and_section() -> None:
+def test_a_phrase_has_its_own_tempo_energy_and_section() -> None:
     beats = [1 + 0.5 * index for index in range(9)] + [5 + 0.4 * index for index in range(1, 9)]
     sections = (
         Section(start_s=0.0, end_s=5.0, label="verse", rhythm="derecho"),
@@ -72,26 +72,26 @@ def test_a_phrase_knows_its_own_tempo_energy_and_section() -> None:
     assert (slow.section, slow.rhythm, fast.section, fast.label) == (0, "derecho", 1, "mambo")
 
 
-def test_a_song_without_beats_is_poison(thousand: MoveIndex) -> None:
+def test_a_song_without_beats_is_poison(large_index: MoveIndex) -> None:
     with pytest.raises(Poison) as caught:
-        score_of(make_analysis([1]), ANY, thousand)
+        score_of(make_analysis([1]), ANY, large_index)
     assert caught.value.reason == "no_beats"
 
 
-def test_an_empty_library_says_what_to_do() -> None:
+def test_an_empty_library_is_refused_with_the_command_to_index() -> None:
     with pytest.raises(Poison, match="bachata index FOLDER") as caught:
         score_of(make_analysis(EIGHTS), ANY, make_index([]))
     assert caught.value.reason == "empty_library"
 
 
-def test_a_library_without_one_whole_eight_says_so() -> None:
+def test_a_library_without_a_whole_eight_is_refused() -> None:
     with pytest.raises(Poison) as caught:
         score_of(make_analysis(EIGHTS), ANY, make_index([make_move(number, eights=0) for number in range(5)]))
     assert caught.value.reason == "no_usable_moves"
 
 
-def test_scores_add_up_and_fall(thousand: MoveIndex) -> None:
-    scores = score_of(make_song(60), Options(), thousand)
+def test_scores_are_the_sums_of_their_terms_in_descending_order(large_index: MoveIndex) -> None:
+    scores = score_of(make_song(60), Options(), large_index)
     for phrase in scores.phrases:
         assert 1 <= len(phrase.candidates) <= 20
         assert set(phrase.candidates[0].terms) == {"tempo", "energy", "difficulty", "audio", "section"}
@@ -99,54 +99,54 @@ def test_scores_add_up_and_fall(thousand: MoveIndex) -> None:
             assert candidate.score == pytest.approx(sum(candidate.terms.values()), abs=1e-9)
         assert [c.score for c in phrase.candidates] == sorted((c.score for c in phrase.candidates), reverse=True)
     assert set(scores.moves) == {c.clip_sha256 for phrase in scores.phrases for c in phrase.candidates}
-    assert all(usable_eights(card) for card in scores.moves.values())
-    assert scores.library_version == thousand.version()
+    assert all(usable_eights(move) for move in scores.moves.values())
+    assert scores.library_version == large_index.version()
 
 
-def test_the_same_inputs_give_the_same_bytes(thousand: MoveIndex) -> None:
-    one, two = (score_of(make_song(60), Options(), thousand).model_dump_json() for _ in range(2))
+def test_the_same_inputs_give_the_same_bytes(large_index: MoveIndex) -> None:
+    one, two = (score_of(make_song(60), Options(), large_index).model_dump_json() for _ in range(2))
     assert one == two
 
 
-def test_an_ample_library_gives_what_was_asked(thousand: MoveIndex) -> None:
-    scores = score_of(make_song(120), Options(difficulty="intermediate"), thousand)
-    assert all(card.difficulty != "advanced" for card in scores.moves.values())
-    assert all(abs(card.tempo_bpm / 125 - 1) <= 0.12 + 1e-9 for card in scores.moves.values())
+def test_a_large_library_has_moves_within_the_requested_limits(large_index: MoveIndex) -> None:
+    scores = score_of(make_song(120), Options(difficulty="intermediate"), large_index)
+    assert all(move.difficulty != "advanced" for move in scores.moves.values())
+    assert all(abs(move.tempo_bpm / 125 - 1) <= 0.12 + 1e-9 for move in scores.moves.values())
 
 
-def better(**of: Any) -> Callable[[int], Move]:
-    return lambda number: make_move(number, **of)
+def move_with(**properties: Any) -> Callable[[int], Move]:
+    return lambda number: make_move(number, **properties)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "other"),
+    ("better", "other"),
     [
-        (better(tempo_bpm=126), better(tempo_bpm=137)),
-        (better(tempo_bpm=126), better(tempo_bpm=114)),
-        (better(energy="medium"), better(energy="high")),
-        (better(difficulty="intermediate"), better(difficulty="beginner")),
-        (better(difficulty="beginner"), better(difficulty="advanced")),
+        (move_with(tempo_bpm=126), move_with(tempo_bpm=137)),
+        (move_with(tempo_bpm=126), move_with(tempo_bpm=114)),
+        (move_with(energy="medium"), move_with(energy="high")),
+        (move_with(difficulty="intermediate"), move_with(difficulty="beginner")),
+        (move_with(difficulty="beginner"), move_with(difficulty="advanced")),
     ],
-    ids=["not faster", "not slower", "energy", "as hard as asked", "not harder"],
+    ids=["not faster", "not slower", "energy", "of the requested difficulty", "not harder"],
 )
-def test_the_better_fit_is_first(wanted: Callable[[int], Move], other: Callable[[int], Move]) -> None:
+def test_the_better_fit_is_first(better: Callable[[int], Move], other: Callable[[int], Move]) -> None:
     same_sound = make_move(7).embedding
     first, second = (
         make(number).model_copy(update={"embedding": same_sound, "move": "x", "category": "x", "name": name})
-        for make, number, name in ((other, 1, "other"), (wanted, 2, "wanted"))
+        for make, number, name in ((other, 1, "other"), (better, 2, "better"))
     )
     scores = score_of(make_analysis(EIGHTS), Options(), make_index([first, second]))
-    assert names(scores)[0] == "wanted"
+    assert names(scores)[0] == "better"
 
 
-def test_the_likelier_sound_is_first() -> None:
+def test_the_more_similar_music_is_first() -> None:
     analysis = make_analysis(EIGHTS)
-    alike = (*(0.0,) * 384, *analysis.embedding)
-    moves = [make_move(0), make_move(7).model_copy(update={"embedding": alike, "name": "alike"}), make_move(14)]
-    assert names(score_of(analysis, Options(), make_index(moves)))[0] == "alike"
+    similar = (*(0.0,) * 384, *analysis.embedding)
+    moves = [make_move(0), make_move(7).model_copy(update={"embedding": similar, "name": "similar"}), make_move(14)]
+    assert names(score_of(analysis, Options(), make_index(moves)))[0] == "similar"
 
 
-def test_a_break_is_danced_by_what_stands_still() -> None:
+def test_a_break_prefers_moves_without_steps() -> None:
     section = Section(start_s=0, end_s=90, label="break", rhythm="none")
     moves = [
         make_move(number, posed=False).model_copy(update={"embedding": make_move(0).embedding}) for number in range(7)
@@ -155,7 +155,7 @@ def test_a_break_is_danced_by_what_stands_still() -> None:
     assert set(names(scores)[:2]) == {"clip_3", "clip_4"}, "the dip and the body roll"
 
 
-def test_an_asked_energy_draws_the_dance_towards_it() -> None:
+def test_a_requested_energy_is_preferred() -> None:
     library = make_index([make_move(number, energy=("low", "medium", "high")[number % 3]) for number in range(30)])
     for energy in ("low", "high"):
         scores = score_of(make_analysis(EIGHTS), Options(energy=energy), library)
@@ -170,57 +170,57 @@ def test_an_asked_energy_draws_the_dance_towards_it() -> None:
         make_move(1, energy="high"),
         make_move(1, tempo_bpm=200.0, difficulty="advanced", energy="high", eights=1),
     ],
-    ids=["far tempo", "too hard", "other energy", "all of it"],
+    ids=["distant tempo", "too difficult", "other energy", "all of them"],
 )
-def test_a_phrase_is_never_without_a_move(only: Move) -> None:
+def test_every_phrase_has_a_move(only: Move) -> None:
     analysis = make_analysis(EIGHTS, energy=[0.1] * len(EIGHTS))
     scores = score_of(analysis, Options(difficulty="beginner"), make_index([only]))
     assert all(names(scores, phrase) == [only.name] for phrase in range(3))
 
 
-def test_a_usable_move_is_found_behind_many_that_are_not() -> None:
+def test_a_usable_move_is_found_after_many_unusable_ones() -> None:
     analysis = make_analysis(EIGHTS)
-    unlike = (*(0.0,) * 384, *(-value for value in analysis.embedding))
-    useless = [make_move(number, eights=0) for number in range(150)]
-    last = make_move(999, tempo_bpm=60.0, difficulty="advanced").model_copy(update={"embedding": unlike})
-    assert names(score_of(analysis, Options(difficulty="beginner"), make_index([*useless, last]))) == ["clip_999"]
+    opposite = (*(0.0,) * 384, *(-value for value in analysis.embedding))
+    unusable = [make_move(number, eights=0) for number in range(150)]
+    last = make_move(999, tempo_bpm=60.0, difficulty="advanced").model_copy(update={"embedding": opposite})
+    assert names(score_of(analysis, Options(difficulty="beginner"), make_index([*unusable, last]))) == ["clip_999"]
 
 
-def test_harder_moves_come_in_only_for_want_of_others() -> None:
-    enough = [make_move(number, tempo_bpm=90 + 10 * number) for number in range(6)]
-    library = make_index([*enough, make_move(50, difficulty="advanced")])
+def test_more_difficult_moves_are_used_only_without_others() -> None:
+    easy = [make_move(number, tempo_bpm=90 + 10 * number) for number in range(6)]
+    library = make_index([*easy, make_move(50, difficulty="advanced")])
     assert "clip_50" not in names(score_of(make_analysis(EIGHTS), Options(difficulty="beginner"), library))
 
 
 class CountingIndex(EdgeMoveIndex):
-    """Counts its searches."""
+    """An index that counts its searches."""
 
     searches = 0
 
     def search(self, **query: Any) -> Any:
-        """As ever."""
+        """Count the search, and search."""
         self.searches += 1
         return super().search(**query)
 
 
 class GrowingIndex(EdgeMoveIndex):
-    """Gets another move while it is searched, until it has all of `to_come`."""
+    """An index that changes while it is searched: each search adds one move of `pending`."""
 
-    to_come: tuple[Move, ...] = ()
+    pending: tuple[Move, ...] = ()
 
     def search(self, **query: Any) -> Any:
-        """As ever, and a move more."""
-        found = super().search(**query)
-        for move in self.to_come[:1]:
+        """Search, then add a move."""
+        hits = super().search(**query)
+        for move in self.pending[:1]:
             self.upsert(move)
-        self.to_come = self.to_come[1:]
-        return found
+        self.pending = self.pending[1:]
+        return hits
 
 
-def test_scores_of_a_library_that_changes_are_tried_again(tmp_path: Path) -> None:
+def test_scoring_a_library_that_changes_meanwhile_can_be_retried(tmp_path: Path) -> None:
     index = GrowingIndex(tmp_path / "edge")
     index.upsert(make_move(1))
-    index.to_come = (make_move(2),)
+    index.pending = (make_move(2),)
     with pytest.raises(Retryable) as caught:
         score_of(make_analysis(EIGHTS), Options(), index)
     assert caught.value.reason == "library_changed"
@@ -258,8 +258,8 @@ def make_tools(library: MoveIndex | None, folder: Path) -> Tools:
     return Tools(media=None, cache_dir=folder, output_dir=folder, allowed_roots=(), pose_model=folder, library=library)  # type: ignore[arg-type]
 
 
-def test_the_step_works_from_event_to_event(thousand: MoveIndex, tmp_path: Path) -> None:
-    tools, before = make_tools(thousand, tmp_path), event()
+def test_the_step_works_from_event_to_event(large_index: MoveIndex, tmp_path: Path) -> None:
+    tools, before = make_tools(large_index, tmp_path), event()
     scores = work_of(STEP, before, tools)
     after = event_after(STEP, before, scores)
     assert MovesScored.model_validate_json(after.model_dump_json()) == after
@@ -267,29 +267,29 @@ def test_the_step_works_from_event_to_event(thousand: MoveIndex, tmp_path: Path)
     assert STEP.subject(before, scores) == before.song.sha256
 
 
-def test_scores_are_known_by_what_they_depend_on(tmp_path: Path) -> None:
+def test_the_cache_key_covers_analysis_options_and_library(tmp_path: Path) -> None:
     library = make_index(make_library(3))
     tools = make_tools(library, tmp_path)
-    known = STEP.depends_on(event(), tools)
-    assert known == STEP.depends_on(event(seed=3, duration="full", quality="fast"), tools)
-    assert known != STEP.depends_on(event(difficulty="beginner"), tools)
-    assert known != STEP.depends_on(event(energy="high"), tools)
-    louder = event().analysis.model_copy(update={"confidence": 0.1})
-    assert known != STEP.depends_on(event().model_copy(update={"analysis": louder}), tools)
+    expected = STEP.depends_on(event(), tools)
+    assert expected == STEP.depends_on(event(seed=3, duration="full", quality="fast"), tools)
+    assert expected != STEP.depends_on(event(difficulty="beginner"), tools)
+    assert expected != STEP.depends_on(event(energy="high"), tools)
+    other_analysis = event().analysis.model_copy(update={"confidence": 0.1})
+    assert expected != STEP.depends_on(event().model_copy(update={"analysis": other_analysis}), tools)
     library.upsert(make_move(77))
-    assert known != STEP.depends_on(event(), tools)
+    assert expected != STEP.depends_on(event(), tools)
 
 
-def test_without_a_library_it_may_be_tried_again(tmp_path: Path) -> None:
+def test_scoring_without_a_library_can_be_retried(tmp_path: Path) -> None:
     with pytest.raises(Retryable):
         work_of(STEP, event(), make_tools(None, tmp_path))
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seconds=st.integers(3, 200), tempo=st.floats(80, 200), energy=st.sampled_from([None, "low", "medium", "high"]))
-def test_any_song_is_scored_whole(thousand: MoveIndex, seconds: int, tempo: float, energy: Any) -> None:
+def test_any_song_is_scored_completely(large_index: MoveIndex, seconds: int, tempo: float, energy: Any) -> None:
     analysis = make_song(seconds, tempo)
-    scores = score_of(analysis, Options(energy=energy), thousand)
+    scores = score_of(analysis, Options(energy=energy), large_index)
     assert scores.phrases[0].start_beat == 0
     assert scores.phrases[-1].end_beat == len(analysis.beats)
     assert all(len(phrase.candidates) == 20 for phrase in scores.phrases)

@@ -1,4 +1,4 @@
-"""Plans over made clips, and a media store over files where they are."""
+"""Build plans over test clips, and a media store over files that are not copied."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ from tests.unit.media.known_media import Clip
 
 
 class FolderStore:
-    """A media store over files that are already where they are."""
+    """A media store that refers to files in their original folders."""
 
     def __init__(self) -> None:
         self._paths: dict[str, Path] = {}
 
     def path(self, sha256: str) -> Path:
-        """The file's place. Raises `Poison` where the store does not have it."""
+        """Return the file's path. Raises: `Poison` where the store does not have it."""
         if sha256 not in self._paths:
             raise Poison(f"no file {sha256[:12]} in the store", reason="unknown_media")
         return self._paths[sha256]
 
     def has(self, sha256: str) -> bool:
-        """Whether the store has it."""
+        """Return whether the store has the file."""
         return sha256 in self._paths
 
     def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
-        """Take a file in, where it lies."""
+        """Add a file without copying it."""
         content = source.read_bytes()
         sha = hashlib.sha256(content).hexdigest()
         self._paths[sha] = source
@@ -42,12 +42,12 @@ class FolderStore:
 
 
 def make_tools(root: Path, store: FolderStore) -> Tools:
-    """The tools of a step whose folders lie below `root`."""
+    """Return the tools of a step, with its folders below `root`."""
     return Tools(store, root / "cache", root / "output", (root,), root / "pose.task")
 
 
 def segment(clip: Clip, first: int, song_beats: Sequence[float]) -> Segment:
-    """A clip from its beat `first` on, laid on the song's beats."""
+    """Return a segment of a clip from its beat `first` on, on the song's beats."""
     clip_beats = clip.beats[first : first + len(song_beats)]
     stretch = (song_beats[-1] - song_beats[0]) / (clip_beats[-1] - clip_beats[0])
     return Segment(
@@ -63,7 +63,7 @@ def planned(
     quality: Quality = "fast",
     title: str = "Mi Canción!",
 ) -> SequencePlanned:
-    """The event that a rendering takes."""
+    """Return the event that the rendering step consumes."""
     plan = Plan(
         tempo_bpm=125, library_version="test", segments=tuple(segments), clips={clip.sha: clip.beats for clip in clips}
     )
@@ -74,5 +74,5 @@ def planned(
 
 
 def render_event(event: SequencePlanned, tools: Tools) -> Video:
-    """The video of an event."""
+    """Return the rendered video of an event."""
     return render(rendering_input(event, tools), tools)

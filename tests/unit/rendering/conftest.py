@@ -1,4 +1,4 @@
-"""A small library, a click song and their video, made once for all tests of this folder."""
+"""A small library, a click song and their video, rendered once for all tests of this folder."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.rendering.builders import FolderStore, make_tools, planned, rend
 
 @dataclass(frozen=True)
 class Scene:
-    """What was made, and the way to the video that came of it."""
+    """The clips, tools and event of a rendering, and the resulting video."""
 
     clips: dict[str, Clip]
     tools: Tools
@@ -34,20 +34,20 @@ class Scene:
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
-    """Sources of every kind of clock and shape."""
+    """Return clips of all frame rates and shapes."""
     return make_clips(tmp_path_factory.mktemp("clips"))
 
 
 @pytest.fixture(scope="session")
 def song_beats() -> list[float]:
-    """The beats of the click song, which drift a little as a played song's do."""
+    """Return the beats of the click song in seconds, with small deviations like a played song's."""
     drift = np.random.default_rng(3).normal(0, 0.004, 40)
     return [round(0.5137 + n * 60 / 129.2 + float(d), 4) for n, d in enumerate(drift)]
 
 
 @pytest.fixture(scope="session")
 def scene(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Clip], song_beats: list[float]) -> Scene:
-    """A plan over all the clips, rendered by the step's own function."""
+    """Return a plan over all clips and its video, rendered by the step's own function."""
     root, store = tmp_path_factory.mktemp("scene"), FolderStore()
     song = store.add(write_wav(root / "song.wav", click_samples(song_beats, 20.0)), "audio")
     for clip in clips.values():

@@ -1,4 +1,4 @@
-"""Whatever a song comes as, its time 0 stays time 0, and it is encoded once."""
+"""A song of any format has the same time 0 after encoding, and is encoded once."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import soundfile
 
 from agents.audio_analysis import decode
 from agents.media import aac
-from agents.rendering.audio import ensure
+from agents.rendering.audio import ensure_aac
 from schemas.faults import Poison
 from tests.unit.media.known_media import (
     RATE,
     click_samples,
     clicks_in,
-    heard,
-    heard_clicks,
+    decoded_clicks,
+    decoded_sound,
     joined,
     make_clip,
     transcode,
@@ -41,81 +41,81 @@ def wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_clicks_stay_where_they_are(wav: Path, tmp_path: Path, name: str) -> None:
+def test_clicks_are_not_shifted(wav: Path, tmp_path: Path, name: str) -> None:
     codec, options = FORMATS[name]
     song = transcode(wav, tmp_path / name, codec, **options)
-    assert heard_clicks(ensure(song, "a" * 64, 192_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
+    assert decoded_clicks(ensure_aac(song, "a" * 64, 192_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
 
 
 @pytest.mark.parametrize("name", [*FORMATS, "song.ogg"])
-def test_clicks_are_heard_where_the_analysis_hears_them(wav: Path, tmp_path: Path, name: str) -> None:
+def test_clicks_are_where_the_analysis_finds_them(wav: Path, tmp_path: Path, name: str) -> None:
     song = tmp_path / name
     if name == "song.ogg":  # FFmpeg begins Vorbis 128 samples late
         soundfile.write(song, click_samples(BEATS, 2.5), RATE, format="OGG", subtype="VORBIS")
     else:
         transcode(wav, song, FORMATS[name][0], **FORMATS[name][1])
-    analysed = clicks_in(np.concatenate(list(decode.sound(song))), 0.0, decode.RATE)
-    assert heard_clicks(ensure(song, "a" * 64, 192_000, tmp_path)) == pytest.approx(analysed, abs=1e-3)
+    analysed = clicks_in(np.concatenate(list(decode.decode_mono(song))), 0.0, decode.SAMPLE_RATE_HZ)
+    assert decoded_clicks(ensure_aac(song, "a" * 64, 192_000, tmp_path)) == pytest.approx(analysed, abs=1e-3)
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(48_000, 2), (44_100, 2), (22_050, 1), (8_000, 1), (96_000, 2)])
 def test_any_rate_and_number_of_channels(tmp_path: Path, rate: int, channels: int) -> None:
     song = write_wav(tmp_path / "song.wav", click_samples(BEATS, 2.5, rate), rate, channels)
-    made = ensure(song, "b" * 64, 128_000, tmp_path)
-    with av.open(str(made)) as reader:
+    encoded = ensure_aac(song, "b" * 64, 128_000, tmp_path)
+    with av.open(str(encoded)) as reader:
         stream = reader.streams.audio[0]
         assert (stream.codec_context.name, stream.channels) == ("aac", 2)
         assert stream.rate == (44_100 if rate == 44_100 else 48_000)
-    assert heard_clicks(made) == pytest.approx(BEATS, abs=1e-3)
+    assert decoded_clicks(encoded) == pytest.approx(BEATS, abs=1e-3)
 
 
 def test_the_sound_of_a_video_is_a_song(wav: Path, tmp_path: Path) -> None:
     picture = make_clip(tmp_path / "silent.mp4", 1, [n / 30 for n in range(60)], (0.5,))
     song = joined(picture.path, wav, tmp_path / "video.mkv")
-    assert heard_clicks(ensure(song, "c" * 64, 128_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
+    assert decoded_clicks(ensure_aac(song, "c" * 64, 128_000, tmp_path)) == pytest.approx(BEATS, abs=1e-3)
 
 
-def test_nothing_is_lost_at_the_end(wav: Path, tmp_path: Path) -> None:
-    samples, start, rate = heard(ensure(wav, "d" * 64, 128_000, tmp_path))
+def test_the_end_of_the_song_is_complete(wav: Path, tmp_path: Path) -> None:
+    samples, start, rate = decoded_sound(ensure_aac(wav, "d" * 64, 128_000, tmp_path))
     assert start == 0
     assert len(samples) / rate == pytest.approx(2.5, abs=1024 / 48_000)
 
 
-def test_it_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None:
-    made = ensure(wav, "e" * 64, 128_000, tmp_path)
-    before = made.stat().st_mtime_ns
-    assert ensure(wav, "e" * 64, 128_000, tmp_path).stat().st_mtime_ns == before
-    assert ensure(wav, "e" * 64, 320_000, tmp_path) != made
+def test_a_song_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None:
+    encoded = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
+    before = encoded.stat().st_mtime_ns
+    assert ensure_aac(wav, "e" * 64, 128_000, tmp_path).stat().st_mtime_ns == before
+    assert ensure_aac(wav, "e" * 64, 320_000, tmp_path) != encoded
 
 
-def test_another_recipe_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = ensure(wav, "e" * 64, 128_000, tmp_path)
+def test_another_encoder_version_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
     monkeypatch.setattr(aac, "ENCODER", "aac-2")
-    assert ensure(wav, "e" * 64, 128_000, tmp_path) != made
-    assert made.read_bytes() == ensure(wav, "e" * 64, 128_000, tmp_path).read_bytes()
+    assert ensure_aac(wav, "e" * 64, 128_000, tmp_path) != encoded
+    assert encoded.read_bytes() == ensure_aac(wav, "e" * 64, 128_000, tmp_path).read_bytes()
 
 
-def test_a_song_that_breaks_off_is_taken_as_far_as_it_goes(wav: Path, tmp_path: Path) -> None:
+def test_a_truncated_song_is_encoded_up_to_its_end(wav: Path, tmp_path: Path) -> None:
     whole = transcode(wav, tmp_path / "whole.mp3", "libmp3lame", b="192k").read_bytes()
     song = tmp_path / "cut.mp3"
     song.write_bytes(whole[: len(whole) // 2])
-    assert heard_clicks(ensure(song, "f" * 64, 128_000, tmp_path))[:2] == pytest.approx(BEATS[:2], abs=1e-3)
+    assert decoded_clicks(ensure_aac(song, "f" * 64, 128_000, tmp_path))[:2] == pytest.approx(BEATS[:2], abs=1e-3)
 
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(b"", "empty"), (b"just some words, no song", "not_media"), (b"ID3" + bytes(4000), "not_media")],
+    [(b"", "empty"), (b"just some text, no song", "not_media"), (b"ID3" + bytes(4000), "not_media")],
 )
-def test_what_is_no_song_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+def test_a_file_that_is_not_a_song_is_refused(tmp_path: Path, content: bytes, reason: str) -> None:
     song = tmp_path / "song.mp3"
     song.write_bytes(content)
     with pytest.raises(Poison) as caught:
-        ensure(song, "1" * 64, 128_000, tmp_path)
+        ensure_aac(song, "1" * 64, 128_000, tmp_path)
     assert caught.value.reason == reason
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_a_silent_video_is_no_song(tmp_path: Path) -> None:
+def test_a_video_without_audio_is_refused(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "silent.mp4", 1, [n / 30 for n in range(10)], (0.1,))
     with pytest.raises(Poison, match="no audio in it"):
-        ensure(clip.path, "2" * 64, 128_000, tmp_path)
+        ensure_aac(clip.path, "2" * 64, 128_000, tmp_path)

@@ -1,4 +1,4 @@
-"""The video is what the plan says, to the frame and to the sample."""
+"""The video follows the plan, exact to the frame and to the audio sample."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from schemas.sequence_planned import Segment, SequencePlanned
 from streams.testing import event_after
 from tests.unit.media.known_media import (
     Clip,
-    Shown,
+    DisplayedFrame,
     click_samples,
-    heard_clicks,
+    decoded_clicks,
+    displayed_frames,
     joined,
-    shown_frames,
     write_wav,
 )
 from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, segment
@@ -34,66 +34,66 @@ TICK_S = 1 / 90_000
 
 
 @pytest.fixture(scope="session")
-def shown(scene: Scene) -> list[Shown]:
-    return list(shown_frames(scene.path))
+def frames(scene: Scene) -> list[DisplayedFrame]:
+    return list(displayed_frames(scene.path))
 
 
-def of_segment(scene: Scene, shown: list[Shown], part: Segment) -> list[Shown]:
+def frames_of(scene: Scene, frames: list[DisplayedFrame], part: Segment) -> list[DisplayedFrame]:
     start, end = (t - scene.event.plan.start_s for t in (part.song_start_s, part.song_end_s))
-    return [frame for frame in shown if start - TICK_S <= frame.time < end - TICK_S]
+    return [frame for frame in frames if start - TICK_S <= frame.time < end - TICK_S]
 
 
-def kept_times(clip: Clip) -> dict[int, float]:
+def encoded_times(clip: Clip) -> dict[int, float]:
     step = thinning(len(clip.times) / (clip.times[-1] + 1e-9))
     return {n: clip.times[n] for n in range(0, len(clip.times), step)}
 
 
 def packets(path: Path) -> list[tuple[int, int, int, bool]]:
     with av.open(str(path)) as reader:
-        found = []
+        result = []
         for packet in reader.demux(video=0):
             if packet.pts is not None:
                 assert packet.dts is not None
                 assert packet.duration is not None
-                found.append((packet.pts, packet.dts, packet.duration, packet.is_keyframe))
-        return found
+                result.append((packet.pts, packet.dts, packet.duration, packet.is_keyframe))
+        return result
 
 
-def test_every_frame_is_of_the_clip_planned_there(scene: Scene, shown: list[Shown]) -> None:
+def test_every_frame_is_of_the_clip_planned_there(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        wanted = scene.clip_of(part.clip_sha256).number
-        assert {frame.clip for frame in of_segment(scene, shown, part)} == {wanted}
+        expected = scene.clip_of(part.clip_sha256).number
+        assert {frame.clip for frame in frames_of(scene, frames, part)} == {expected}
 
 
-def test_no_frame_is_skipped_or_repeated_within_a_segment(scene: Scene, shown: list[Shown]) -> None:
+def test_no_frame_is_skipped_or_repeated_within_a_segment(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        kept = list(kept_times(scene.clip_of(part.clip_sha256)))
-        numbers = [frame.frame for frame in of_segment(scene, shown, part)]
-        first = kept.index(numbers[0])
-        assert numbers == kept[first : first + len(numbers)]
+        encoded = list(encoded_times(scene.clip_of(part.clip_sha256)))
+        numbers = [frame.frame for frame in frames_of(scene, frames, part)]
+        first = encoded.index(numbers[0])
+        assert numbers == encoded[first : first + len(numbers)]
 
 
-def test_each_cut_is_on_the_songs_beat_with_the_clips_beat_frame(scene: Scene, shown: list[Shown]) -> None:
+def test_each_cut_is_on_the_songs_beat_with_the_clips_beat_frame(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        first = of_segment(scene, shown, part)[0]
-        kept = kept_times(scene.clip_of(part.clip_sha256))
+        first = frames_of(scene, frames, part)[0]
+        encoded = encoded_times(scene.clip_of(part.clip_sha256))
         assert first.time == pytest.approx(part.song_start_s - scene.event.plan.start_s, abs=TICK_S)
-        nearest = min(abs(time - part.clip_start_s) for time in kept.values())
-        assert abs(kept[first.frame] - part.clip_start_s) == pytest.approx(nearest, abs=TICK_S)
+        nearest = min(abs(time - part.clip_start_s) for time in encoded.values())
+        assert abs(encoded[first.frame] - part.clip_start_s) == pytest.approx(nearest, abs=TICK_S)
 
 
-def test_beats_of_the_dance_fall_on_beats_of_the_song(scene: Scene, shown: list[Shown]) -> None:
+def test_beats_of_the_dance_fall_on_beats_of_the_song(scene: Scene, frames: list[DisplayedFrame]) -> None:
     for part in scene.event.plan.segments:
-        kept, frames = kept_times(scene.clip_of(part.clip_sha256)), of_segment(scene, shown, part)
-        for danced, sung in list(zip(part.clip_beats, part.song_beats, strict=True))[:-1]:
-            nearest = min(frames, key=lambda frame: abs(kept[frame.frame] - danced))
-            assert abs(nearest.time - (sung - scene.event.plan.start_s)) <= 0.5 * frame_gap(part, kept, nearest)
+        encoded, in_part = encoded_times(scene.clip_of(part.clip_sha256)), frames_of(scene, frames, part)
+        for clip_beat, song_beat in list(zip(part.clip_beats, part.song_beats, strict=True))[:-1]:
+            nearest = min(in_part, key=lambda frame: abs(encoded[frame.frame] - clip_beat))
+            assert abs(nearest.time - (song_beat - scene.event.plan.start_s)) <= 0.5 * frame_gap(part, encoded, nearest)
 
 
-def frame_gap(part: Segment, kept: dict[int, float], frame: Shown) -> float:
-    """The longer of the gaps around a source frame, as the video shows it, seconds."""
-    times = sorted(kept.values())
-    i = times.index(kept[frame.frame])
+def frame_gap(part: Segment, encoded: dict[int, float], frame: DisplayedFrame) -> float:
+    """Return the longer of the gaps around a source frame in seconds, as stretched in the video."""
+    times = sorted(encoded.values())
+    i = times.index(encoded[frame.frame])
     gaps = [b - a for a, b in pairwise(times[max(0, i - 1) : i + 2])]
     ratios = [
         (d - c) / (b - a) for (a, b), (c, d) in zip(pairwise(part.clip_beats), pairwise(part.song_beats), strict=True)
@@ -101,48 +101,48 @@ def frame_gap(part: Segment, kept: dict[int, float], frame: Shown) -> float:
     return max(gaps) * max(ratios) + TICK_S
 
 
-def test_clicks_are_heard_on_the_beats(scene: Scene, song_beats: list[float]) -> None:
+def test_clicks_are_on_the_beats(scene: Scene, song_beats: list[float]) -> None:
     start, end = scene.event.plan.start_s, scene.event.plan.end_s
-    wanted = [beat - start for beat in song_beats if start <= beat < end - 0.01]
-    heard = [t for t in heard_clicks(scene.path) if t < end - start - 0.01]
-    assert heard == pytest.approx(wanted, abs=1e-3)
+    expected = [beat - start for beat in song_beats if start <= beat < end - 0.01]
+    clicks = [t for t in decoded_clicks(scene.path) if t < end - start - 0.01]
+    assert clicks == pytest.approx(expected, abs=1e-3)
 
 
-def test_nothing_freezes_at_a_cut(scene: Scene, shown: list[Shown]) -> None:
-    times = [frame.time for frame in shown] + [scene.video.duration_s]
+def test_no_frame_freezes_at_a_cut(scene: Scene, frames: list[DisplayedFrame]) -> None:
+    times = [frame.time for frame in frames] + [scene.video.duration_s]
     for part in scene.event.plan.segments:
         clip = scene.clip_of(part.clip_sha256)
-        gaps = [b - a for a, b in pairwise(sorted(kept_times(clip).values()))]
+        gaps = [b - a for a, b in pairwise(sorted(encoded_times(clip).values()))]
         cut = bisect_right(times, part.song_end_s - scene.event.plan.start_s - TICK_S)
         assert 0 < times[cut] - times[cut - 1] <= 2 * max(gaps) * part.stretch
 
 
 def test_packets_are_in_order_and_follow_each_other_without_gap(scene: Scene) -> None:
-    found = packets(scene.path)
-    assert all(pts == dts for pts, dts, _, _ in found)
-    assert all(b[1] > a[1] and b[0] == a[0] + a[2] for a, b in pairwise(found))
-    assert found[0][0] == 0
+    actual = packets(scene.path)
+    assert all(pts == dts for pts, dts, _, _ in actual)
+    assert all(b[1] > a[1] and b[0] == a[0] + a[2] for a, b in pairwise(actual))
+    assert actual[0][0] == 0
 
 
-def test_the_facts_told_are_the_files(scene: Scene, shown: list[Shown]) -> None:
+def test_the_published_facts_match_the_file(scene: Scene, frames: list[DisplayedFrame]) -> None:
     video, plan = scene.video, scene.event.plan
-    found = packets(scene.path)
-    assert video.frames == len(shown) == len(found)
+    actual = packets(scene.path)
+    assert video.frames == len(frames) == len(actual)
     assert video.duration_s == pytest.approx(plan.end_s - plan.start_s, abs=TICK_S)
-    assert found[-1][0] + found[-1][2] == round((plan.end_s - plan.start_s) * 90_000)
+    assert actual[-1][0] + actual[-1][2] == round((plan.end_s - plan.start_s) * 90_000)
     assert (video.media.size_bytes, video.media.sha256) == (scene.path.stat().st_size, sha256_of(scene.path))
 
 
-def test_the_cut_error_told_is_that_of_the_pictures_shown(scene: Scene, shown: list[Shown]) -> None:
+def test_the_cut_error_matches_the_displayed_frames(scene: Scene, frames: list[DisplayedFrame]) -> None:
     errors, halves = [], []
     for part in scene.event.plan.segments:
-        kept, first = kept_times(scene.clip_of(part.clip_sha256)), of_segment(scene, shown, part)[0]
+        encoded, first = encoded_times(scene.clip_of(part.clip_sha256)), frames_of(scene, frames, part)[0]
         ratio = (part.song_beats[1] - part.song_beats[0]) / (part.clip_beats[1] - part.clip_beats[0])
-        errors.append(abs(kept[first.frame] - part.clip_start_s) * ratio)
-        halves.append(frame_gap(part, kept, first) / 2)
-    told_s = scene.video.max_cut_error_ms / 1000
-    assert told_s == pytest.approx(max(errors), abs=3 * TICK_S)
-    assert 0 < told_s <= max(halves) + TICK_S
+        errors.append(abs(encoded[first.frame] - part.clip_start_s) * ratio)
+        halves.append(frame_gap(part, encoded, first) / 2)
+    reported_s = scene.video.max_cut_error_ms / 1000
+    assert reported_s == pytest.approx(max(errors), abs=3 * TICK_S)
+    assert 0 < reported_s <= max(halves) + TICK_S
 
 
 def test_sound_and_picture_end_together(scene: Scene) -> None:
@@ -158,7 +158,7 @@ def test_the_index_comes_before_the_media(scene: Scene) -> None:
     assert content.index(b"moov") < content.index(b"mdat")
 
 
-def test_only_the_video_is_left_in_the_output_folder(scene: Scene) -> None:
+def test_the_output_folder_has_only_the_video(scene: Scene) -> None:
     assert list(scene.tools.output_dir.iterdir()) == [scene.path]
     assert scene.path.name.startswith("mi-cancion-")
     assert scene.path.suffix == ".mp4"
@@ -167,9 +167,9 @@ def test_only_the_video_is_left_in_the_output_folder(scene: Scene) -> None:
 def test_the_same_plan_gives_the_same_bytes_without_any_cache(scene: Scene, tmp_path: Path) -> None:
     names = ["60", "24"]
     clips = [scene.clips[name] for name in names]
-    wanted = [part for part in scene.event.plan.segments if part.clip_sha256 in {clip.sha for clip in clips}][:1]
+    expected = [part for part in scene.event.plan.segments if part.clip_sha256 in {clip.sha for clip in clips}][:1]
     videos = [
-        render_event(planned(wanted, clips, scene.event.song), make_tools(tmp_path / run, _store_of(scene)))
+        render_event(planned(expected, clips, scene.event.song), make_tools(tmp_path / run, _store_of(scene)))
         for run in ("first", "second")
     ]
     assert videos[0] == videos[1]
@@ -193,14 +193,14 @@ def test_a_full_plan_begins_with_the_song_and_may_end_between_beats(scene: Scene
     )  # fmt: skip
     tools = make_tools(tmp_path, store)
     video = render_event(planned([part], [clip], song), tools)
-    frames = list(shown_frames(tools.output_dir / video.file))
+    frames = list(displayed_frames(tools.output_dir / video.file))
     assert video.duration_s == pytest.approx(1.25, abs=TICK_S)
     assert clip.times[frames[0].frame] == pytest.approx(clip.beats[1], abs=0.5 / 30)
     assert clip.times[frames[-1].frame] < half < clip.times[frames[-1].frame] + 2 / 30
-    assert heard_clicks(tools.output_dir / video.file)[:3] == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
+    assert decoded_clicks(tools.output_dir / video.file)[:3] == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
 
 
-def failing(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
+def refusal(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
     tools = make_tools(tmp_path, _store_of(scene))
     shared_cache = type(tools)(**{**vars(tools), "cache_dir": scene.tools.cache_dir})
     with pytest.raises(Poison) as caught:
@@ -215,11 +215,11 @@ def test_a_clip_that_ends_before_its_segment_is_refused(scene: Scene, tmp_path: 
     beats = (*clip.beats[1:], clip.beats[-1] + 0.5)
     song = tuple(n * 0.5 for n in range(len(beats)))
     part = Segment(move="m", clip="c", clip_sha256=clip.sha, song_beats=song, clip_beats=beats, stretch=1.0)
-    assert failing(scene, tmp_path, planned([part], [clip], scene.event.song)) == "clip_too_short"
+    assert refusal(scene, tmp_path, planned([part], [clip], scene.event.song)) == "clip_too_short"
 
 
 @pytest.fixture
-def late(scene: Scene, tmp_path: Path) -> Clip:
+def late_clip(scene: Scene, tmp_path: Path) -> Clip:
     """A clip whose picture starts 1.2 s after its sound."""
     sound = write_wav(tmp_path / "sound.wav", click_samples([0.3], 3.8))
     path = joined(scene.clips["30"].path, sound, tmp_path / "late.mkv", picture_s=1.2)
@@ -229,17 +229,17 @@ def late(scene: Scene, tmp_path: Path) -> Clip:
     return clip
 
 
-def test_a_clip_with_no_picture_at_a_cut_is_refused(scene: Scene, tmp_path: Path, late: Clip) -> None:
-    event = planned([segment(late, 0, [0.5, 1.0, 1.5, 2.0])], [late], scene.event.song)
-    assert failing(scene, tmp_path, event) == "no_picture_at_beat"
+def test_a_clip_with_no_picture_at_a_cut_is_refused(scene: Scene, tmp_path: Path, late_clip: Clip) -> None:
+    event = planned([segment(late_clip, 0, [0.5, 1.0, 1.5, 2.0])], [late_clip], scene.event.song)
+    assert refusal(scene, tmp_path, event) == "no_picture_at_beat"
 
 
-def test_it_may_begin_where_its_picture_does(scene: Scene, tmp_path: Path, late: Clip) -> None:
-    event = planned([segment(late, 2, [0.5, 1.0, 1.5])], [late], scene.event.song)
+def test_a_segment_may_begin_where_the_picture_does(scene: Scene, tmp_path: Path, late_clip: Clip) -> None:
+    event = planned([segment(late_clip, 2, [0.5, 1.0, 1.5])], [late_clip], scene.event.song)
     tools = make_tools(tmp_path, _store_of(scene))
     video = render_event(event, tools)
-    first = next(shown_frames(tools.output_dir / video.file))
-    assert late.times[first.frame] == pytest.approx(1.31, abs=0.5 / 30 + TICK_S)
+    first = next(displayed_frames(tools.output_dir / video.file))
+    assert late_clip.times[first.frame] == pytest.approx(1.31, abs=0.5 / 30 + TICK_S)
     assert video.max_cut_error_ms <= 1000 * 0.6 / 30
 
 
@@ -247,58 +247,58 @@ def test_a_start_off_the_clips_beats_is_refused(scene: Scene, tmp_path: Path) ->
     clip = scene.clips["24"]
     part = segment(clip, 0, [0.5, 1.0])
     off = part.model_copy(update={"clip_beats": (part.clip_beats[0] + 0.1, part.clip_beats[1])})
-    assert failing(scene, tmp_path, planned([off], [clip], scene.event.song)) == "not_a_beat"
+    assert refusal(scene, tmp_path, planned([off], [clip], scene.event.song)) == "not_a_beat"
 
 
 def test_gaps_in_a_plan_are_refused(scene: Scene, tmp_path: Path) -> None:
     clip = scene.clips["24"]
     parts = [segment(clip, 0, [0.5, 1.0]), segment(clip, 0, [1.2, 1.7])]
-    assert failing(scene, tmp_path, planned(parts, [clip], scene.event.song)) == "plan_gap"
+    assert refusal(scene, tmp_path, planned(parts, [clip], scene.event.song)) == "plan_gap"
 
 
 def test_beats_that_do_not_increase_are_refused(scene: Scene, tmp_path: Path) -> None:
     clip = scene.clips["24"]
     part = segment(clip, 0, [0.5, 1.0]).model_copy(update={"song_beats": (0.5, 0.5)})
-    assert failing(scene, tmp_path, planned([part], [clip], scene.event.song)) == "bad_beats"
+    assert refusal(scene, tmp_path, planned([part], [clip], scene.event.song)) == "bad_beats"
 
 
 def test_a_clip_whose_beats_the_plan_does_not_name_is_refused(scene: Scene, tmp_path: Path) -> None:
     part = segment(scene.clips["24"], 0, [0.5, 1.0])
     event = planned([part], [scene.clips["30"]], scene.event.song)
-    assert failing(scene, tmp_path, event) == "plan_incomplete"
+    assert refusal(scene, tmp_path, event) == "plan_incomplete"
 
 
 def test_a_clip_that_is_not_in_the_store_is_refused(scene: Scene, tmp_path: Path) -> None:
     part = segment(scene.clips["24"], 0, [0.5, 1.0]).model_copy(update={"clip_sha256": "0" * 64})
     event = planned([part], [], scene.event.song)
     plan = event.plan.model_copy(update={"clips": {"0" * 64: scene.clips["24"].beats}})
-    assert failing(scene, tmp_path, event.model_copy(update={"plan": plan})) == "unknown_media"
+    assert refusal(scene, tmp_path, event.model_copy(update={"plan": plan})) == "unknown_media"
 
 
 @pytest.mark.parametrize("pattern", ["*.mp4", "*.m4a"])
-def test_a_damaged_cached_file_is_made_again(scene: Scene, tmp_path: Path, pattern: str) -> None:
+def test_a_damaged_cached_file_is_encoded_again(scene: Scene, tmp_path: Path, pattern: str) -> None:
     clip = scene.clips["24"]
     tools = make_tools(tmp_path, _store_of(scene))
     event = planned([segment(clip, 0, [0.5, 1.0])], [clip], scene.event.song)
     video = render_event(event, tools)
-    made = next(tools.cache_dir.rglob(pattern))
-    made.write_bytes(bytes(made.stat().st_size))
+    cached = next(tools.cache_dir.rglob(pattern))
+    cached.write_bytes(bytes(cached.stat().st_size))
     with pytest.raises(Retryable, match=r"^a cached file was damaged and is made again$") as caught:
         render_event(event, tools)
     assert caught.value.reason == "cache_damaged"
-    assert not made.exists()
+    assert not cached.exists()
     assert render_event(event, tools) == video
 
 
-def test_mezzanines_that_cannot_follow_each_other_are_made_again(scene: Scene, tmp_path: Path) -> None:
+def test_mezzanines_with_different_headers_are_encoded_again(scene: Scene, tmp_path: Path) -> None:
     clips = [scene.clips["24"], scene.clips["30"]]
     tools = make_tools(tmp_path, _store_of(scene))
     event = planned([segment(clips[0], 0, [0.5, 1.0]), segment(clips[1], 0, [1.0, 1.5])], clips, scene.event.song)
     video = render_event(event, tools)
-    made = next((tools.cache_dir / "mezzanines" / clips[0].sha).glob("*.mp4"))
-    content = made.read_bytes()
-    profile_byte = content.index(b"avcC") + 4 + 9  # in the parameter sets, which the headers hold
-    made.write_bytes(content[:profile_byte] + bytes([content[profile_byte] ^ 1]) + content[profile_byte + 1 :])
+    cached = next((tools.cache_dir / "mezzanines" / clips[0].sha).glob("*.mp4"))
+    content = cached.read_bytes()
+    profile_byte = content.index(b"avcC") + 4 + 9  # in the parameter sets of the headers
+    cached.write_bytes(content[:profile_byte] + bytes([content[profile_byte] ^ 1]) + content[profile_byte + 1 :])
     with pytest.raises(Retryable, match="made again"):
         render_event(event, tools)
     assert not list(tools.cache_dir.rglob("*.mp4"))
@@ -306,14 +306,14 @@ def test_mezzanines_that_cannot_follow_each_other_are_made_again(scene: Scene, t
 
 
 def test_progress_rises_to_one(scene: Scene, tmp_path: Path) -> None:
-    told: list[float] = []
-    tools = type(scene.tools)(**{**vars(scene.tools), "output_dir": tmp_path, "report": told.append})
+    reports: list[float] = []
+    tools = type(scene.tools)(**{**vars(scene.tools), "output_dir": tmp_path, "report": reports.append})
     render_event(scene.event, tools)
-    assert told == sorted(told)
-    assert told[-1] == 1.0
+    assert reports == sorted(reports)
+    assert reports[-1] == 1.0
 
 
-def test_the_step_says_what_its_video_depends_on(scene: Scene) -> None:
+def test_the_cache_key_covers_title_but_not_request(scene: Scene) -> None:
     event, tools = scene.event, scene.tools
     known = STEP.depends_on(event, tools)
     other_request = event.model_copy(update={"request_id": "r-2"})
@@ -321,7 +321,7 @@ def test_the_step_says_what_its_video_depends_on(scene: Scene) -> None:
     assert STEP.depends_on(other_request, tools) == known != STEP.depends_on(other_title, tools)
 
 
-def test_a_remembered_video_holds_while_it_is_whole(scene: Scene, tmp_path: Path) -> None:
+def test_a_cached_video_is_valid_while_its_file_is_complete(scene: Scene, tmp_path: Path) -> None:
     tools = make_tools(tmp_path, FolderStore())
     assert not STEP.is_valid(scene.video, tools)
     tools.output_dir.mkdir()
@@ -332,15 +332,15 @@ def test_a_remembered_video_holds_while_it_is_whole(scene: Scene, tmp_path: Path
     assert not STEP.is_valid(scene.video, tools)
 
 
-def test_the_step_says_what_was_rendered(scene: Scene) -> None:
-    said = event_after(STEP, scene.event, scene.video)
-    assert isinstance(said, Rendered)
+def test_the_event_has_the_rendered_segments_and_video(scene: Scene) -> None:
+    event = event_after(STEP, scene.event, scene.video)
+    assert isinstance(event, Rendered)
     assert STEP.subject(scene.event, scene.video) == scene.event.song.sha256
-    assert (said.segments, said.video, said.title) == (scene.event.plan.segments, scene.video, scene.event.title)
+    assert (event.segments, event.video, event.title) == (scene.event.plan.segments, scene.video, scene.event.title)
 
 
-def test_declaring_the_step_loads_no_heavy_library() -> None:
+def test_declaring_the_step_loads_no_large_library() -> None:
     code = "import sys, agents.rendering.agent; print(sorted({'av', 'numpy', 'cv2'} & set(sys.modules)))"
     root = Path(__file__).parents[3]
-    done = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"

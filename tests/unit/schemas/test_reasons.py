@@ -1,4 +1,4 @@
-"""The list of reason codes: complete, used, and printed."""
+"""The reason codes are complete, used and documented."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SOURCES = "\n".join(
 )
 
 
-def test_each_code_has_its_sentence() -> None:
+def test_each_code_has_one_sentence() -> None:
     assert set(REASONS) == set(get_args(Reason))
     assert list(REASONS) == sorted(REASONS)
     assert all(sentence.endswith(".") and "\n" not in sentence for sentence in REASONS.values())
@@ -29,9 +29,9 @@ def test_each_code_is_used(code: str) -> None:
     assert f'"{code}"' in _SOURCES
 
 
-def test_a_code_of_another_version_is_unexpected() -> None:
+def test_an_unknown_code_is_unexpected() -> None:
     assert as_reason("no_audio") == "no_audio"
-    assert as_reason("of a later version") == "unexpected"
+    assert as_reason("code_of_a_later_version") == "unexpected"
 
 
 def test_the_document_is_up_to_date() -> None:

@@ -36,7 +36,7 @@ def make_scores(analysis: AudioAnalysis, moves: list[Move], seed: int = 0) -> Sc
                 ),
             )
         )
-    cards = {move.clip.sha256: move.card() for move in moves}
+    cards = {move.clip.sha256: move.summary() for move in moves}
     return Scores(library_version="v", phrases=tuple(phrases), moves=cards)
 
 

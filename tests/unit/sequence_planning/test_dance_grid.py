@@ -79,7 +79,7 @@ def slots_of(counts: list[int]) -> list[tuple[int, int, int, int]]:
     song = make_analysis(counts, first_s=0.0, tail_s=0.48)
     scores = make_scores(song, [make_move(1)])
     return [
-        (slot.beats, slot.count, slot.into, slot.phrase)
+        (slot.beats, slot.eight_offset, slot.phrase_offset, slot.phrase)
         for slot in cut_slots(dance_grid_of(song, "full"), scores.phrases)
     ]
 

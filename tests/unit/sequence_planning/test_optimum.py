@@ -21,11 +21,11 @@ from agents.sequence_planning.path import (
     MOVE_REPEAT_FADE,
     REPEAT_COUNT_CAP,
     PathStep,
-    _keep,
+    _best_histories,
     best_path,
 )
 from agents.sequence_planning.slots import Slot, cut_slots
-from agents.sequence_planning.transitions import FARTHEST, UNKNOWN
+from agents.sequence_planning.transitions import MAX_POSE_COST, UNKNOWN_POSE_COST
 from schemas.move_indexed import Move
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import make_scores
@@ -68,9 +68,9 @@ def lately(shown: list[bool], fades: float) -> float:
 
 def apart(end: tuple[float, ...], start: tuple[float, ...]) -> float:
     if not end or not start:
-        return UNKNOWN
+        return UNKNOWN_POSE_COST
     ways = [math.hypot(end[i] - start[i], end[i + 1] - start[i + 1]) for i in range(0, len(end), 2)]
-    return min(FARTHEST, sum(ways) / len(ways))
+    return min(MAX_POSE_COST, sum(ways) / len(ways))
 
 
 def told(path: list[PathStep]) -> float:
@@ -109,16 +109,16 @@ def test_larger_songs_come_within_five_percent(seed: int, monkeypatch: pytest.Mo
     moves = [make_move(n, eights=1 + n % 2, move=f"m{n % 3}") for n in range(4)]
     slots, choices = problem(moves, 5, seed)
     ways = [worth(way) for way in product(*choices)]
-    monkeypatch.setattr("agents.sequence_planning.path._HISTORIES", 12)
+    monkeypatch.setattr("agents.sequence_planning.path._MAX_HISTORIES", 12)
     found = worth(tuple(taken.choice for taken in best_path(slots, choices)))
     mean = sum(ways) / len(ways)
     assert (max(ways) - found) / (max(ways) - mean) <= 0.05
 
 
 def test_of_equal_histories_the_first_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("agents.sequence_planning.path._HISTORIES", 8)
+    monkeypatch.setattr("agents.sequence_planning.path._MAX_HISTORIES", 8)
     total = np.random.default_rng(0).integers(0, 3, (400, 2)).astype(float)
-    rows, columns = _keep(total)
+    rows, columns = _best_histories(total)
     for choice in (0, 1):
         best = sorted(range(400), key=lambda row: (-total[row, choice], row))[:4]
         assert rows[columns == choice].tolist() == sorted(best)

@@ -20,7 +20,7 @@ def _record(value: bytes | None, headers: list[tuple[str, bytes]] | None = None)
     return Record(_TOPIC.full_name, 0, 7, b"key", value, headers or [])
 
 
-def test_an_event_can_be_read_again() -> None:
+def test_an_event_is_parsed_from_its_record() -> None:
     event = SongSubmitted(source=Source(sha256=_SHA), request_id="r1", title="Une chanson")
     headers = event_headers(_TOPIC, "/test", "id-1", "r1")
     record = _record(event.model_dump_json().encode(), headers)
@@ -30,14 +30,14 @@ def test_an_event_can_be_read_again() -> None:
     assert record.header("ce_correlationid") == "r1"
 
 
-def test_trace_and_cause_are_carried_on() -> None:
+def test_trace_context_and_id_of_the_cause_are_copied() -> None:
     cause = _record(b"", [("traceparent", b"00-ab-cd-01"), ("ce_id", b"cause")])
     headers = dict(event_headers(_TOPIC, "/test", "id-2", "r1", cause))
     assert headers["traceparent"] == b"00-ab-cd-01"
     assert headers["ce_causationid"] == b"cause"
 
 
-def test_structured_mode_is_understood() -> None:
+def test_structured_mode_is_accepted() -> None:
     structured = {"specversion": "1.0", "id": "x", "data": {"source": {"sha256": _SHA}}}
     record = _record(
         json.dumps(structured).encode(), [("content-type", b"application/cloudevents+json; charset=utf-8")]
@@ -47,19 +47,19 @@ def test_structured_mode_is_understood() -> None:
     assert event.source.sha256 == _SHA
 
 
-def test_a_structured_event_nested_too_deep_is_poison() -> None:
+def test_a_structured_event_nested_too_deeply_is_poison() -> None:
     nested = b'{"data":' + b"[" * 100_000
     with pytest.raises(Poison):
         payload_of(_record(nested, [("content-type", b"application/cloudevents+json")]), SongSubmitted)
 
 
 @given(st.none() | st.binary(max_size=200))
-def test_garbage_is_poison_and_nothing_else(value: bytes | None) -> None:
+def test_invalid_bytes_raise_only_poison(value: bytes | None) -> None:
     for headers in ([], [("content-type", b"application/cloudevents+json")]):
-        with pytest.raises(Poison) as caught:
+        with pytest.raises(Poison) as raised:
             payload_of(_record(value, headers), SongSubmitted)
-        assert caught.value.reason == "invalid_event"
-        assert "\n" not in str(caught.value)
+        assert raised.value.reason == "invalid_event"
+        assert "\n" not in str(raised.value)
 
 
 def test_fields_from_a_newer_version_are_ignored() -> None:
@@ -67,7 +67,7 @@ def test_fields_from_a_newer_version_are_ignored() -> None:
     assert isinstance(payload_of(_record(value), SongSubmitted), SongSubmitted)
 
 
-def test_headers_come_in_every_shape() -> None:
+def test_headers_of_all_types_become_a_list() -> None:
     assert as_headers(None) == []
     assert as_headers({"a": b"1"}) == [("a", b"1")]
     assert as_headers([("a", b"1"), ("a", b"2")]) == [("a", b"1"), ("a", b"2")]

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from streams.ids import digest, event_id, new_request_id, place_id
+from streams.ids import digest, event_id, new_request_id, position_id
 
 
-def test_parts_cannot_run_into_each_other() -> None:
+def test_digest_separates_parts() -> None:
     assert digest("ab", "c") != digest("a", "bc")
 
 
@@ -14,9 +14,9 @@ def test_an_event_has_one_id_for_each_request() -> None:
     assert event_id("work", "r1") != event_id("work", "r2")
 
 
-def test_a_place_has_one_id() -> None:
-    assert place_id("t", 0, 1) == place_id("t", 0, 1) != place_id("t", 0, 2)
-    assert len({place_id("t", 0, 1), place_id("t", 0, 1, "intake"), place_id("t", 0, 1, "other")}) == 3
+def test_a_position_has_one_id() -> None:
+    assert position_id("t", 0, 1) == position_id("t", 0, 1) != position_id("t", 0, 2)
+    assert len({position_id("t", 0, 1), position_id("t", 0, 1, "intake"), position_id("t", 0, 1, "other")}) == 3
 
 
 def test_request_ids_are_uuids_that_sort_by_time() -> None:

@@ -1,4 +1,4 @@
-"""Running steps without Kafka: also steps that read the library."""
+"""Run steps without Kafka, including steps that read the library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _event() -> AudioAnalyzed:
     return AudioAnalyzed(request_id="r1", song=song, title="t", options=Options(), analysis=make_song(60))
 
 
-async def test_a_step_that_reads_the_library_runs_on_the_one_it_is_given(tmp_path: Path) -> None:
+async def test_a_step_reads_the_library_of_its_tools(tmp_path: Path) -> None:
     tools = tools_below(tmp_path, library=make_index(make_library(50)))
     broker = await run_step(MOVE_SCORING, _event(), tools)
     [scored] = broker.payloads(MOVES_SCORED)
@@ -32,7 +32,7 @@ async def test_a_step_that_reads_the_library_runs_on_the_one_it_is_given(tmp_pat
     assert not broker.ended
 
 
-async def test_a_fault_is_a_dead_letter_and_an_outcome(tmp_path: Path) -> None:
+async def test_a_fault_leads_to_a_dead_letter_and_an_outcome(tmp_path: Path) -> None:
     broker = await run_step(MOVE_SCORING, _event(), tools_below(tmp_path, library=make_index([])))
     assert len(broker.dead_letters(AUDIO_ANALYZED)) == 1
     assert [(ended.outcome, ended.reason) for ended in broker.ended] == [("failed", "empty_library")]

@@ -1,5 +1,5 @@
 #version 330
-in vec3 place;
+in vec3 position;
 in vec3 normal;
 in vec3 rest;
 in float cut;
@@ -7,20 +7,20 @@ in float material;
 in vec3 colour;
 uniform mat4 view;
 uniform float mirror;
-out vec3 at;
-out vec3 facing;
-out vec3 seen;
-out float kept;
-flat out int stuff;
-out vec3 tint;
+out vec3 world;
+out vec3 world_normal;
+out vec3 surface;
+out float cut_value;
+flat out int material_code;
+out vec3 base_colour;
 
 void main() {
     vec3 flip = vec3(1, mirror, 1);
-    at = place * flip;
-    facing = normal * flip;
-    seen = rest;
-    kept = cut;
-    stuff = int(material + .5);
-    tint = colour;
-    gl_Position = view * vec4(at, 1);
+    world = position * flip;
+    world_normal = normal * flip;
+    surface = rest;
+    cut_value = cut;
+    material_code = int(material + .5);
+    base_colour = colour;
+    gl_Position = view * vec4(world, 1);
 }

@@ -12,8 +12,8 @@ float noise(vec2 p) {
     return mix(mix(hash(i), hash(i + vec2(1, 0)), f.x), mix(hash(i + vec2(0, 1)), hash(i + vec2(1, 1)), f.x), f.y);
 }
 
-float lit(vec3 place, vec3 normal) {
-    vec4 q = light * vec4(place + normal * .012, 1);
+float lit(vec3 position, vec3 normal) {
+    vec4 q = light * vec4(position + normal * .012, 1);
     vec3 s = q.xyz / q.w * .5 + .5;
     float sum = 0.;
     for (int i = -1; i <= 1; i++)
@@ -22,22 +22,22 @@ float lit(vec3 place, vec3 normal) {
     return sum / 9.;
 }
 
-// As lit(), for the floor: blurred, the more the farther from what throws it.
-float soft(vec3 place) {
-    vec4 q = light * vec4(place + vec3(0, .012, 0), 1);
+// As lit(), for the floor: the shadow is more blurred farther from the object that casts it.
+float soft(vec3 position) {
+    vec4 q = light * vec4(position + vec3(0, .012, 0), 1);
     vec3 s = q.xyz / q.w * .5 + .5;
-    float turn = hash(floor(place.xz * 700.)) * 6.2832, near = 0., far = 0.;
+    float turn = hash(floor(position.xz * 700.)) * 6.2832, near = 0., far = 0.;
     for (int i = 0; i < 5; i++) {
-        vec2 way = vec2(cos(turn + float(i) * 1.2566), sin(turn + float(i) * 1.2566));
-        far += texture(shadow, vec3(s.xy + way * 15. / 1536., s.z - .0016));
+        vec2 offset = vec2(cos(turn + float(i) * 1.2566), sin(turn + float(i) * 1.2566));
+        far += texture(shadow, vec3(s.xy + offset * 15. / 1536., s.z - .0016));
     }
     if (far > 4.99) return 1.; // most of the floor
     float high = 0.;
     for (int i = 0; i < 10; i++) {
         float angle = turn + float(i) * 2.39996, radius = sqrt((float(i) + .5) / 10.);
-        vec2 way = vec2(cos(angle), sin(angle)) * radius;
-        near += texture(shadow, vec3(s.xy + way * 4. / 1536., s.z - .0016));
-        high += texture(shadow, vec3(s.xy + way * 16. / 1536., s.z - .10));
+        vec2 offset = vec2(cos(angle), sin(angle)) * radius;
+        near += texture(shadow, vec3(s.xy + offset * 4. / 1536., s.z - .0016));
+        high += texture(shadow, vec3(s.xy + offset * 16. / 1536., s.z - .10));
     }
     near /= 10.;
     return mix(near, min(near, high / 10.) * .5 + .5 * max(near, high / 10.), .6);

@@ -1,9 +1,9 @@
 #version 330
-in vec3 place;
+in vec3 position;
 uniform mat4 view;
-out vec3 at;
+out vec3 world;
 
 void main() {
-    at = place;
-    gl_Position = view * vec4(place, 1);
+    world = position;
+    gl_Position = view * vec4(position, 1);
 }

@@ -1,6 +1,6 @@
 #version 330
-in float kept;
+in float cut_value;
 
 void main() {
-    if (kept < 0.) discard;
+    if (cut_value < 0.) discard;
 }

@@ -1,10 +1,10 @@
 #version 330
-in vec3 place;
+in vec3 position;
 in float cut;
 uniform mat4 view;
-out float kept;
+out float cut_value;
 
 void main() {
-    kept = cut;
-    gl_Position = view * vec4(place, 1);
+    cut_value = cut;
+    gl_Position = view * vec4(position, 1);
 }

@@ -1,4 +1,4 @@
-"""A file is whole or not there, and what a killed process left does not stay."""
+"""Test atomic writes, and the removal of files that killed processes left."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_what_is_written_replaces_the_target(tmp_path: Path) -> None:
+def test_the_written_file_replaces_the_target(tmp_path: Path) -> None:
     target = tmp_path / "new" / "a.mp4"
     for content in (b"first", b"second"):
         with replacing(target) as temporary:
@@ -24,7 +24,7 @@ def test_what_is_written_replaces_the_target(tmp_path: Path) -> None:
     assert names(target.parent) == ["a.mp4"]
 
 
-def test_a_failure_leaves_the_target_as_it_was(tmp_path: Path) -> None:
+def test_a_failure_does_not_change_the_target(tmp_path: Path) -> None:
     target = tmp_path / "a.mp4"
     target.write_bytes(b"before")
     with pytest.raises(ValueError, match="stop"):
@@ -35,18 +35,18 @@ def test_a_failure_leaves_the_target_as_it_was(tmp_path: Path) -> None:
 
 def _fail(target: Path) -> None:
     with replacing(target) as temporary:
-        temporary.write_bytes(b"half")
+        temporary.write_bytes(b"incomplete")
         raise ValueError("stop")
 
 
 def _hang(target: Path, writing: Event) -> None:
     with replacing(target) as temporary:
-        temporary.write_bytes(b"half")
+        temporary.write_bytes(b"incomplete")
         writing.set()
         multiprocessing.get_context("spawn").Event().wait()
 
 
-def test_what_a_killed_process_left_is_swept_and_not_before(tmp_path: Path) -> None:
+def test_a_temporary_file_is_removed_once_its_process_was_killed(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     writing = context.Event()
     process = context.Process(target=_hang, args=(tmp_path / "a.mp4", writing))
@@ -60,7 +60,7 @@ def test_what_a_killed_process_left_is_swept_and_not_before(tmp_path: Path) -> N
     assert names(tmp_path) == ["b.mp4"]
 
 
-def test_two_may_write_the_same_target(tmp_path: Path) -> None:
+def test_two_writers_can_write_the_same_target(tmp_path: Path) -> None:
     with replacing(tmp_path / "a") as first:
         first.write_bytes(b"first")
         _write(tmp_path / "a")
@@ -74,15 +74,15 @@ def _write(target: Path) -> None:
         temporary.write_bytes(b"done")
 
 
-def test_files_of_others_and_links_are_left(tmp_path: Path) -> None:
-    (tmp_path / ".download.part").write_bytes(b"of another program")
-    (tmp_path / "song.part").write_bytes(b"no temporary")
+def test_other_files_and_links_are_not_removed(tmp_path: Path) -> None:
+    (tmp_path / ".download.part").write_bytes(b"a file of another program")
+    (tmp_path / "song.part").write_bytes(b"not a temporary file")
     (tmp_path / ".a.1-abcdefgh.part").symlink_to(tmp_path / "song.part")
     _write(tmp_path / "b")
     assert names(tmp_path) == [".a.1-abcdefgh.part", ".download.part", "b", "song.part"]
 
 
-def test_files_are_removed_whether_they_are_there_or_not(tmp_path: Path) -> None:
+def test_removing_ignores_missing_files(tmp_path: Path) -> None:
     (tmp_path / "a").touch()
-    remove_files(tmp_path / "a", tmp_path / "gone")
+    remove_files(tmp_path / "a", tmp_path / "missing")
     assert names(tmp_path) == []

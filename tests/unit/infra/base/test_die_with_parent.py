@@ -1,4 +1,4 @@
-"""A command that is run by the script dies with its parent, and does not start without it."""
+"""Test that the command run by the script ends with its parent, and does not start without it."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from pathlib import Path
 
 from infra.base import die_with_parent
 
-_SCRIPT = [sys.executable, "-I", "-S", die_with_parent.__file__]  # as a plain file: nothing of ours can be imported
+_SCRIPT = [sys.executable, "-I", "-S", die_with_parent.__file__]  # run by path: it cannot import the project
 
 
-def test_the_command_takes_the_scripts_place() -> None:
-    done = subprocess.run([*_SCRIPT, str(os.getpid()), "/bin/echo", "here"], capture_output=True, text=True, check=True)
-    assert done.stdout == "here\n"
+def test_the_command_replaces_the_script() -> None:
+    result = subprocess.run(
+        [*_SCRIPT, str(os.getpid()), "/bin/echo", "here"], capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "here\n"
 
 
-def test_nothing_starts_without_its_parent() -> None:
-    done = subprocess.run([*_SCRIPT, "1", "/bin/echo", "here"], capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("", "")
+def test_the_command_does_not_start_without_its_parent() -> None:
+    result = subprocess.run([*_SCRIPT, "1", "/bin/echo", "here"], capture_output=True, text=True, check=False)
+    assert (result.stdout, result.stderr) == ("", "")
 
 
 def test_the_command_is_killed_with_its_parent(tmp_path: Path) -> None:
@@ -42,7 +44,7 @@ def test_the_command_is_killed_with_its_parent(tmp_path: Path) -> None:
 
 
 def _wait_for_command(process: int, name: str) -> None:
-    """Wait until a process runs the command `name`; an ended one runs none."""
+    """Wait until the process runs the command `name`; for an ended process, the name is empty."""
     for _ in range(500):
         if _command(process) == name:
             return

@@ -1,4 +1,4 @@
-"""When a request is complete: its outcome, its result, and the last progress, which may be dropped."""
+"""A request is complete with its outcome, its result and the last progress, which may be dropped."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _result(*updates: Any) -> RequestResult:
     return result
 
 
-def test_a_request_that_is_done_has_its_result_too() -> None:
+def test_a_done_request_has_an_outcome_only_with_its_result() -> None:
     assert not _result(_progress("rendering", "done")).has_outcome
     assert not _result(_ended("done")).has_outcome
     assert _result(_ended("done"), _RENDERED).has_outcome
@@ -41,20 +41,20 @@ def test_a_request_that_is_done_has_its_result_too() -> None:
         assert _result(_ended(outcome)).has_outcome
 
 
-def test_the_last_progress_is_that_of_the_step_that_ended_the_request() -> None:
+def test_the_last_progress_is_of_the_step_that_ended_the_request() -> None:
     assert not _result(_ended("done"), _progress("intake", "done")).has_last_progress
     assert not _result(_ended("done"), _progress("rendering", "running")).has_last_progress
     assert _result(_ended("done"), _progress("rendering", "done")).has_last_progress
     assert _result(_ended("failed"), _progress("rendering", "failed")).has_last_progress
 
 
-def test_costs_are_of_the_steps_that_are_done() -> None:
+def test_costs_include_only_steps_that_are_done() -> None:
     result = _result(_progress("intake", "done", seconds=0.5, cpu_seconds=0.25), _progress("rendering", "running"))
     assert result.costs() == {"intake": {"seconds": 0.5, "cpu_seconds": 0.25, "peak_rss_bytes": 0, "cached": False}}
     assert result.seconds == 0.5
 
 
-def test_progress_that_is_dropped_keeps_nobody_waiting_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dropped_progress_is_waited_for_only_until_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
     monkeypatch.setattr(client_module, "monotonic", lambda: now)
     results = {"r": _result(_ended("done"), _RENDERED), "open": _result(_ended("done"))}
@@ -70,6 +70,6 @@ def test_progress_that_is_dropped_keeps_nobody_waiting_for_long(monkeypatch: pyt
     assert set(results) == {"open"}
 
 
-def test_the_client_exports_what_it_says() -> None:
+def test_the_client_exports_its_public_names() -> None:
     assert set(streams.client.__all__) == {"Client", "RequestResult", "Update"}
     assert all(hasattr(streams.client, name) for name in streams.client.__all__)

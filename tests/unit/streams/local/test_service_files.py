@@ -16,45 +16,45 @@ time.sleep(60)
 """
 
 
-def test_a_lease_keeps_the_service_open(tmp_path: Path) -> None:
-    desk = ServiceFiles(tmp_path, "kafka")
-    lease = desk.lease()
-    other = desk.lease()
-    assert desk.close_when_idle() is None
+def test_a_service_is_idle_after_its_last_lease(tmp_path: Path) -> None:
+    files = ServiceFiles(tmp_path, "kafka")
+    lease = files.lease()
+    other = files.lease()
+    assert files.close_when_idle() is None
     lease.close()
-    assert desk.close_when_idle() is None
+    assert files.close_when_idle() is None
     other.close()
-    closing = desk.close_when_idle()
+    closing = files.close_when_idle()
     assert closing is not None
     closing.close()
 
 
-def test_a_killed_holder_holds_no_lease(tmp_path: Path) -> None:
-    desk = ServiceFiles(tmp_path, "kafka")
+def test_a_lease_ends_with_its_process(tmp_path: Path) -> None:
+    files = ServiceFiles(tmp_path, "kafka")
     holder = subprocess.Popen([sys.executable, "-c", _HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
-    assert desk.close_when_idle() is None
+    assert files.close_when_idle() is None
     holder.kill()
     holder.wait()
     holder.stdout.close()
-    closing = desk.close_when_idle()
+    closing = files.close_when_idle()
     assert closing is not None
     closing.close()
 
 
-def test_a_service_has_one_keeper(tmp_path: Path) -> None:
-    desk = ServiceFiles(tmp_path, "worker")
-    assert not desk.has_supervisor()
-    keeper = desk.become_supervisor()
-    assert keeper is not None
-    assert desk.has_supervisor()
-    assert desk.become_supervisor() is None
-    keeper.close()
-    assert not desk.has_supervisor()
+def test_a_service_has_one_supervisor(tmp_path: Path) -> None:
+    files = ServiceFiles(tmp_path, "worker")
+    assert not files.has_supervisor()
+    supervisor = files.become_supervisor()
+    assert supervisor is not None
+    assert files.has_supervisor()
+    assert files.become_supervisor() is None
+    supervisor.close()
+    assert not files.has_supervisor()
 
 
-def test_kafka_and_worker_are_kept_apart(tmp_path: Path) -> None:
+def test_kafka_and_worker_have_separate_leases(tmp_path: Path) -> None:
     kafka, worker = ServiceFiles(tmp_path, "kafka"), ServiceFiles(tmp_path, "worker")
     with kafka.lease():
         closing = worker.close_when_idle()
@@ -62,10 +62,10 @@ def test_kafka_and_worker_are_kept_apart(tmp_path: Path) -> None:
         closing.close()
 
 
-def test_an_address_is_there_or_not_but_never_half(tmp_path: Path) -> None:
-    desk = ServiceFiles(tmp_path, "kafka")
-    assert desk.read() is None
-    desk.write({"bootstrap": "127.0.0.1:1"})
-    assert desk.read() == {"bootstrap": "127.0.0.1:1"}
-    desk.clear()
-    assert desk.read() is None
+def test_an_address_can_be_read_until_it_is_cleared(tmp_path: Path) -> None:
+    files = ServiceFiles(tmp_path, "kafka")
+    assert files.read() is None
+    files.write({"bootstrap": "127.0.0.1:1"})
+    assert files.read() == {"bootstrap": "127.0.0.1:1"}
+    files.clear()
+    assert files.read() is None

@@ -13,43 +13,50 @@ from schemas.faults import Poison, Retryable
 from streams.cli import main
 from streams.cli.safe_text import escaped, escaped_bytes, parse_json
 from streams.envelope import Headers, Record
-from streams.operations.redrive import LetterFilter, choose, letter_named, letters_topic, redriven_headers
+from streams.operations.redrive import DeadLetterFilter, dead_letter_topic, find_by_id, redriven_headers, select
 from streams.operations.topic_history import parse_bound, parse_time
-from streams.stage.dead_letters import REDRIVE_OF, Letter, letter_headers, letter_id, original_headers, read_letter
+from streams.stage.dead_letters import (
+    REDRIVE_OF,
+    DeadLetter,
+    dead_letter_headers,
+    dead_letter_id,
+    original_headers,
+    read_dead_letter,
+)
 from streams.topics import TOPICS
 
 _NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _TOPIC = TOPICS[0]
-_RESERVED = ["bachata.reason", "bachata.dead-letter-id", "__connect.errors.topic", "__connect.errors.of.another"]
-_NAMES = st.sampled_from(["ce_id", "reason", "x", "traceparent", *_RESERVED])
+_RESERVED_NAMES = ["bachata.reason", "bachata.dead-letter-id", "__connect.errors.topic", "__connect.errors.of.another"]
+_NAMES = st.sampled_from(["ce_id", "reason", "x", "traceparent", *_RESERVED_NAMES])
 _HEADERS = st.lists(st.tuples(_NAMES, st.binary(max_size=8)), max_size=6)
 
 
 def _letter(record: Record, **more: str) -> Record:
-    headers: Headers = letter_headers(record, "intake", Poison("no such file", "not_found"), 1)
+    headers: Headers = dead_letter_headers(record, "intake", Poison("no such file", "not_found"), 1)
     headers += [(name, value.encode()) for name, value in more.items()]
     return Record(_TOPIC.dead_letter_name, 2, 7, record.key, record.value, headers)
 
 
-def _read(offset: int = 0, **more: str) -> Letter:
-    return read_letter(_letter(Record(_TOPIC.full_name, 0, offset, None, b""), **more), 0)
+def _read(offset: int = 0, **more: str) -> DeadLetter:
+    return read_dead_letter(_letter(Record(_TOPIC.full_name, 0, offset, None, b""), **more), 0)
 
 
 @given(_HEADERS)
-def test_a_letter_gives_back_the_headers_it_was_made_from(headers: Headers) -> None:
+def test_the_original_headers_are_restored_from_a_dead_letter(headers: Headers) -> None:
     record = Record(_TOPIC.full_name, 1, 5, b"k", b"v", headers)
     assert original_headers(_letter(record)) == headers
-    again = redriven_headers(_letter(record), "abc")
-    assert again == [*headers, (REDRIVE_OF, b"abc")]
-    twice = _letter(Record(_TOPIC.full_name, 1, 6, b"k", b"v", again))
-    assert redriven_headers(twice, "def") == [*headers, (REDRIVE_OF, b"def")]
+    redriven = redriven_headers(_letter(record), "abc")
+    assert redriven == [*headers, (REDRIVE_OF, b"abc")]
+    failed_again = _letter(Record(_TOPIC.full_name, 1, 6, b"k", b"v", redriven))
+    assert redriven_headers(failed_again, "def") == [*headers, (REDRIVE_OF, b"def")]
 
 
 @given(_HEADERS)
-def test_what_a_letter_says_is_ours_and_not_the_strangers(headers: Headers) -> None:
+def test_our_headers_of_a_dead_letter_override_the_senders(headers: Headers) -> None:
     record = Record(_TOPIC.full_name, 1, 5, b"k", b"v", headers)
-    letter = read_letter(_letter(record), 0)
-    assert (letter.id, letter.reason, letter.attempts) == (letter_id(record, "intake"), "not_found", 1)
+    letter = read_dead_letter(_letter(record), 0)
+    assert (letter.id, letter.reason, letter.attempts) == (dead_letter_id(record, "intake"), "not_found", 1)
     assert (letter.step, letter.error, letter.topic, letter.has_foreign_origin) == (
         "intake",
         "no such file",
@@ -60,54 +67,54 @@ def test_what_a_letter_says_is_ours_and_not_the_strangers(headers: Headers) -> N
 
 
 @given(st.lists(st.tuples(st.text(max_size=20), st.binary(max_size=20)), max_size=8), st.integers(-(2**63), 2**63 - 1))
-def test_any_record_among_the_letters_can_be_read(headers: Headers, timestamp_ms: int) -> None:
-    letter = read_letter(Record(_TOPIC.dead_letter_name, 0, 0, None, None, headers), timestamp_ms)
+def test_any_record_of_a_dead_letter_topic_can_be_read(headers: Headers, timestamp_ms: int) -> None:
+    letter = read_dead_letter(Record(_TOPIC.dead_letter_name, 0, 0, None, None, headers), timestamp_ms)
     assert letter.id
     assert letter.topic is _TOPIC
 
 
-def test_a_letter_that_claims_another_topic_is_never_chosen() -> None:
-    stray = read_letter(_letter(Record("bank.transfers", 0, 1, None, b"")), 0)
-    assert stray.has_foreign_origin
+def test_a_dead_letter_with_a_foreign_origin_is_never_redriven() -> None:
+    foreign = read_dead_letter(_letter(Record("bank.transfers", 0, 1, None, b"")), 0)
+    assert foreign.has_foreign_origin
     good = _read()
-    choice = choose([stray, good], (), ())
-    assert (choice.letters, choice.strays) == ((good,), (stray,))
-    assert choose([stray, good], (stray.id,), ()).letters == ()
+    selection = select([foreign, good], (), ())
+    assert (selection.letters, selection.foreign) == ((good,), (foreign,))
+    assert select([foreign, good], (foreign.id,), ()).letters == ()
 
 
-def test_a_letter_sent_before_is_left_out_unless_it_is_named() -> None:
+def test_a_redriven_letter_is_left_out_unless_its_id_is_given() -> None:
     first, second = _read(1), _read(2)
-    choice = choose([first, second], (), {first.id: "then"})
-    assert (choice.letters, choice.sent_before) == ((second,), 1)
-    assert choose([first, second], (first.id, first.id[:12]), {first.id: "then"}).letters == (first,)
+    selection = select([first, second], (), {first.id: "then"})
+    assert (selection.letters, selection.sent_before) == ((second,), 1)
+    assert select([first, second], (first.id, first.id[:12]), {first.id: "then"}).letters == (first,)
 
 
-def test_a_beginning_of_an_id_is_enough_if_it_is_the_only_one() -> None:
+def test_a_unique_beginning_of_an_id_is_enough() -> None:
     letters = [_read(offset) for offset in range(40)]
-    assert letter_named(letters, letters[3].id[:12]) is letters[3]
+    assert find_by_id(letters, letters[3].id[:12]) is letters[3]
     common = next(a.id[0] for a in letters if sum(b.id[0] == a.id[0] for b in letters) > 1)
     for name, reason in ((common, "ambiguous_letter"), ("", "unknown_letter"), ("zz", "unknown_letter")):
         with pytest.raises(Poison) as fault:
-            letter_named(letters, name)
+            find_by_id(letters, name)
         assert fault.value.reason == reason
 
 
-def test_a_filter_takes_what_it_says() -> None:
+def test_a_filter_matches_reason_and_time() -> None:
     letter = _read()
-    assert LetterFilter().matches(letter)
-    assert LetterFilter(reason="not_found", since=letter.failed_at).matches(letter)
-    assert not LetterFilter(reason="other").matches(letter)
-    assert not LetterFilter(since=letter.failed_at + timedelta(seconds=1)).matches(letter)
+    assert DeadLetterFilter().matches(letter)
+    assert DeadLetterFilter(reason="not_found", since=letter.failed_at).matches(letter)
+    assert not DeadLetterFilter(reason="other").matches(letter)
+    assert not DeadLetterFilter(since=letter.failed_at + timedelta(seconds=1)).matches(letter)
 
 
-def test_topics_go_by_each_of_their_names() -> None:
-    assert letters_topic("song-submitted") is letters_topic("bachata.song-submitted.v1") is _TOPIC
+def test_a_topic_is_found_by_each_of_its_names() -> None:
+    assert dead_letter_topic("song-submitted") is dead_letter_topic("bachata.song-submitted.v1") is _TOPIC
     with pytest.raises(Poison, match="song-accepted"):
-        letters_topic("rendered")
+        dead_letter_topic("rendered")
 
 
 @given(st.integers(0, 10**6), st.sampled_from("smhdw"))
-def test_an_age_is_so_long_ago(count: int, unit: str) -> None:
+def test_an_age_is_subtracted_from_now(count: int, unit: str) -> None:
     seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}[unit]
     try:
         expected = _NOW - timedelta(seconds=seconds * count)
@@ -125,7 +132,7 @@ def test_a_time_without_a_zone_is_local(naive: datetime) -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_a_time_or_refused(text: str) -> None:
+def test_any_text_is_a_bound_or_poison(text: str) -> None:
     with suppress(Poison):
         found = parse_bound(text, _NOW)
         assert isinstance(found, int) or found.tzinfo is not None
@@ -142,16 +149,16 @@ def test_a_whole_number_is_an_offset() -> None:
 def test_no_control_character_reaches_a_terminal(text: str) -> None:
     assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in escaped(text))
     for value in (text.encode("utf-8", "surrogatepass"), json.dumps({"a": text}, ensure_ascii=True).encode()):
-        seen = escaped_bytes(value).replace("\n", "")
-        assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in seen)
+        printed = escaped_bytes(value).replace("\n", "")
+        assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in printed)
 
 
 @given(st.binary(max_size=5000))
-def test_any_bytes_are_shown_and_bounded(value: bytes) -> None:
-    assert len(escaped_bytes(value, most=200)) < 500
+def test_the_text_of_any_bytes_is_bounded(value: bytes) -> None:
+    assert len(escaped_bytes(value, max_characters=200)) < 500
 
 
-def test_json_is_shown_as_json() -> None:
+def test_json_is_printed_as_json() -> None:
     assert json.loads(escaped_bytes('{"name": "canción", "n": [1, 2.5]}'.encode())) == {
         "name": "canción",
         "n": [1, 2.5],
@@ -163,8 +170,8 @@ def test_json_is_shown_as_json() -> None:
             assert escaped_bytes(value)
 
 
-def test_a_fault_that_may_pass_is_said_to() -> None:
-    headers = dict(letter_headers(Record("t", 0, 0, None, None), "intake", Retryable("later", "kafka"), 4))
+def test_a_retryable_fault_is_marked_in_the_headers() -> None:
+    headers = dict(dead_letter_headers(Record("t", 0, 0, None, None), "intake", Retryable("later", "kafka"), 4))
     assert (headers["bachata.retryable"], headers["bachata.attempts"]) == (b"true", b"4")
 
 
@@ -179,7 +186,7 @@ def test_a_fault_that_may_pass_is_said_to() -> None:
         (("list", "--since", "yesterday"), "invalid_time"),
     ],
 )
-def test_a_mistake_is_said_before_anything_is_started(
+def test_an_error_of_usage_is_reported_before_anything_is_started(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:

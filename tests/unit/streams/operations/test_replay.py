@@ -29,12 +29,12 @@ _NAMES = ["ce_id", "ce_source", "ce_time", "ce_replayof", "ce_replayto", "ce_ste
 _HEADERS = st.lists(st.tuples(st.sampled_from(_NAMES), st.binary(min_size=1, max_size=8)), max_size=8)
 
 
-def _record(offset: int = 0, *, topic: Topic = _SUBMITTED, headers: Headers | None = None, **said: object) -> Record:
-    value = json.dumps({"source": {"sha256": _SHA}} | said).encode()
+def _record(offset: int = 0, *, topic: Topic = _SUBMITTED, headers: Headers | None = None, **fields: object) -> Record:
+    value = json.dumps({"source": {"sha256": _SHA}} | fields).encode()
     return Record(topic.full_name, 0, offset, b"key", value, headers if headers is not None else [("ce_id", b"e1")])
 
 
-def _again(record: Record, replay_id: str, offset: int, to_step: str | None = None) -> Record:
+def _replayed(record: Record, replay_id: str, offset: int, to_step: str | None = None) -> Record:
     headers = Replay(replay_id, _SUBMITTED, "1", to_step).headers(record)
     return Record(record.topic, record.partition, offset, record.key, record.value, headers)
 
@@ -42,12 +42,12 @@ def _again(record: Record, replay_id: str, offset: int, to_step: str | None = No
 def _survey(*records: Record, song: str | None = None) -> Survey:
     found = Survey()
     for number, record in enumerate(records):
-        found.note(StoredRecord(record, number), _SUBMITTED, song)
+        found.add(StoredRecord(record, number), _SUBMITTED, song)
     return found
 
 
 @given(_HEADERS)
-def test_what_is_not_of_the_replay_stays_as_it_was(headers: Headers) -> None:
+def test_headers_of_others_are_unchanged(headers: Headers) -> None:
     rewritten = {"ce_id", "ce_time", "ce_stepversion", "ce_replayof", "ce_replayto"}
     new = Replay("r", _SUBMITTED, "7").headers(_record(headers=headers))
     others = [pair for pair in headers if pair[0] not in rewritten]
@@ -61,38 +61,38 @@ def test_what_is_not_of_the_replay_stays_as_it_was(headers: Headers) -> None:
 @given(_HEADERS)
 def test_a_replay_of_a_replay_names_the_first_event(headers: Headers) -> None:
     first = _record(3, headers=headers)
-    second = _again(first, "r1", 10)
-    third = _again(second, "r2", 20)
+    second = _replayed(first, "r1", 10)
+    third = _replayed(second, "r2", 20)
     assert root_id(first) == root_id(second) == root_id(third)
     assert dict(third.headers)["ce_replayof"] == root_id(first)
     ids = {dict(record.headers).get("ce_id") for record in (first, second, third)}
     assert len(ids) == 3
-    assert _again(first, "r1", 11).event_id == second.event_id
+    assert _replayed(first, "r1", 11).event_id == second.event_id
     assert next(iter(_survey(first, second, third).newest.values())).offset == 20
 
 
-def test_an_event_without_an_id_goes_by_its_place() -> None:
+def test_an_event_without_an_id_is_identified_by_its_position() -> None:
     record = _record(headers=[])
     assert root_id(record) == record_id(record).encode()
-    assert dict(_again(record, "r", 1).headers)["ce_correlationid"] == record_id(record).encode()
-    assert _survey(record, _again(record, "r", 1), _record(5, headers=[])).records == 2
+    assert dict(_replayed(record, "r", 1).headers)["ce_correlationid"] == record_id(record).encode()
+    assert _survey(record, _replayed(record, "r", 1), _record(5, headers=[])).records == 2
 
 
-def test_a_request_keeps_the_id_it_is_known_by() -> None:
-    assert _again(_record(), "r", 1).header("ce_correlationid") == "e1"
-    assert _again(_record(request_id="mine"), "r", 1).header("ce_correlationid") == "mine"
+def test_a_replay_keeps_the_request_id() -> None:
+    assert _replayed(_record(), "r", 1).header("ce_correlationid") == "e1"
+    assert _replayed(_record(request_id="mine"), "r", 1).header("ce_correlationid") == "mine"
     named = _record(headers=[("ce_id", b"e1"), ("ce_correlationid", b"yours")])
-    assert _again(named, "r", 1).header("ce_correlationid") == "yours"
+    assert _replayed(named, "r", 1).header("ce_correlationid") == "yours"
 
 
-def test_what_follows_from_a_replay_is_an_event_of_its_own() -> None:
-    """It carries `ce_replayof` on, but repeats no event of its own topic."""
+def test_an_event_that_follows_from_a_replay_is_not_a_replay() -> None:
+    """It has the copied `ce_replayof`, but not `ce_replayid`."""
     followed = _record(headers=[("ce_id", b"e2"), ("ce_replayof", b"e1")])
     assert root_id(followed) == b"e2"
-    assert _again(followed, "r", 1).header("ce_replayof") == "e2"
+    assert _replayed(followed, "r", 1).header("ce_replayof") == "e2"
 
 
-def test_the_same_id_of_two_senders_is_two_events() -> None:
+def test_an_event_id_is_unique_only_within_its_source() -> None:
     ours = _record(headers=[("ce_id", b"1"), ("ce_source", b"/a")])
     theirs = _record(1, headers=[("ce_id", b"1"), ("ce_source", b"/b")])
     assert _survey(ours, theirs).records == 2
@@ -100,19 +100,19 @@ def test_the_same_id_of_two_senders_is_two_events() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3)), max_size=30))
-def test_each_event_is_taken_once_and_newest(history: list[tuple[int, int]]) -> None:
+def test_the_newest_record_of_each_event_is_replayed(history: list[tuple[int, int]]) -> None:
     log: list[Record] = []
     for event, replay in history:
         record = _record(len(log), headers=[("ce_id", str(event).encode())])
-        log.append(_again(record, f"r{replay}", len(log)) if replay else record)
+        log.append(_replayed(record, f"r{replay}", len(log)) if replay else record)
     last = {event: offset for offset, (event, _) in enumerate(history)}
     assert sorted(newest.offset for newest in _survey(*log).newest.values()) == sorted(last.values())
 
 
-def test_the_step_to_end_with_is_said_and_forgotten_by_the_next_replay() -> None:
-    once = _again(_record(), "r1", 1, "rendering")
-    assert once.header("ce_replayto") == "rendering"
-    assert _again(once, "r2", 2).header("ce_replayto") is None
+def test_the_last_step_is_a_header_of_one_replay_only() -> None:
+    replayed = _replayed(_record(), "r1", 1, "rendering")
+    assert replayed.header("ce_replayto") == "rendering"
+    assert _replayed(replayed, "r2", 2).header("ce_replayto") is None
 
 
 def test_songs_and_requests_are_counted_by_content() -> None:
@@ -128,29 +128,29 @@ def test_songs_and_requests_are_counted_by_content() -> None:
     found = _survey(*records)
     assert (found.records, len(found.songs), len(found.requests)) == (6, 3, 5)
     assert found.size == sum(len(record.key or b"") + len(record.value or b"") for record in records)
-    of_one = _survey(*records, song=other[:8])
-    assert (of_one.records, of_one.matches, of_one.by_path) == (1, {other}, 3)
+    of_one_song = _survey(*records, song=other[:8])
+    assert (of_one_song.records, of_one_song.matches, of_one_song.by_path) == (1, {other}, 3)
 
 
-def test_our_own_events_are_known_by_their_key() -> None:
+def test_the_key_identifies_the_song_of_our_own_events() -> None:
     headers = [("ce_id", b"1"), ("ce_correlationid", b"r")]
     stored = StoredRecord(Record(_ACCEPTED.full_name, 0, 0, _SHA.encode(), b"not opened", headers), 0)
     found = Survey()
-    found.note(stored, _ACCEPTED, _SHA[:8])
+    found.add(stored, _ACCEPTED, _SHA[:8])
     assert (found.records, found.matches) == (1, {_SHA})
 
 
 @pytest.mark.parametrize("text", ["", "abc", "ab" * 33, "xyzxyzxyz", "../../etc"])
-def test_what_is_no_song_is_refused(text: str) -> None:
+def test_an_invalid_song_prefix_is_poison(text: str) -> None:
     with pytest.raises(Poison):
         song_prefix(text)
 
 
-def test_a_song_is_known_by_eight_digits() -> None:
+def test_a_song_prefix_has_eight_digits_or_more() -> None:
     assert song_prefix("ABCDEF01") == "abcdef01"
 
 
-def test_the_way_goes_from_the_reader_to_the_end_or_the_step_named() -> None:
+def test_the_steps_go_from_the_consumer_to_the_last_step() -> None:
     names = [step.name for step in steps_after(_ACCEPTED)]
     assert names == ["audio_analysis", "move_scoring", "sequence_planning", "rendering"]
     assert [step.name for step in steps_after(_ACCEPTED, "move_scoring")] == names[:2]
@@ -160,14 +160,14 @@ def test_the_way_goes_from_the_reader_to_the_end_or_the_step_named() -> None:
             steps_after(_ACCEPTED, step)
 
 
-def test_only_what_a_step_reads_can_be_replayed() -> None:
+def test_only_topics_that_a_step_consumes_can_be_replayed() -> None:
     assert replayed_topic("bachata.song-accepted.v1") is replayed_topic("song-accepted") is _ACCEPTED
     for name in ("rendered", "progress", "move-indexed", "song-submitted.dlq", ""):
         with pytest.raises(Poison, match="song-submitted"):
             replayed_topic(name)
 
 
-def test_the_estimate_is_the_most_it_can_take() -> None:
+def test_the_estimate_is_the_maximum_without_cached_results() -> None:
     steps = [STEP_BY_NAME["sequence_planning"], STEP_BY_NAME["rendering"]]
     assert estimated_seconds(10, steps, {"sequence_planning": 1.0, "rendering": 3.0}, 4) == 10
     assert estimated_seconds(10, steps, {"rendering": 3.0}, 4) is None
@@ -182,7 +182,7 @@ def test_the_estimate_is_the_most_it_can_take() -> None:
         (("song-accepted", "--from", "soon"), "invalid_time"),
     ],
 )
-def test_a_mistake_is_said_before_anything_is_started(
+def test_an_error_of_usage_is_reported_before_anything_is_started(
     capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], reason: str
 ) -> None:
     with pytest.raises(SystemExit) as ended:

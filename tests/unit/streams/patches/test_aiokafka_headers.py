@@ -1,4 +1,4 @@
-"""A header's name that is no UTF-8 stops nobody: its record is read, and those beside it."""
+"""A record with a header name that is not UTF-8 is read, and so are the records around it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from streams.patches.aiokafka_headers import _Records
 _PLAIN, _GZIP = 0, 1
 
 
-class _Odd(str):
-    """A name that is written as bytes that are no text."""
+class _InvalidName(str):
+    """A header name that is encoded as invalid UTF-8."""
 
     __slots__ = ()
 
@@ -26,7 +26,7 @@ class _Odd(str):
         return b"\xff\xfe"
 
 
-_HEADERS = ([("a", b"1")], [(_Odd("ab"), b"x"), ("n", None)], [("c", b"3")])
+_HEADERS = ([("a", b"1")], [(_InvalidName("ab"), b"x"), ("n", None)], [("c", b"3")])
 
 
 def _batch(base: int, compression: int) -> bytes:
@@ -45,17 +45,17 @@ def test_every_record_is_read_once_and_in_order(start: int) -> None:
     records = _Records(raw)
     read = list(fetcher.PartitionRecords(TopicPartition("t", 0), records, [], start, None, None, True, 0))
     assert [record.value for record in read] == [b"%d" % number for number in range(start, 9)]
-    odd = [record.headers for record in read if record.offset % 3 == 1]
-    assert all(headers == (("\ufffd\ufffd", b"x"), ("n", None)) for headers in odd)
+    invalid = [record.headers for record in read if record.offset % 3 == 1]
+    assert all(headers == (("\ufffd\ufffd", b"x"), ("n", None)) for headers in invalid)
 
 
-def test_importing_the_client_changes_nothing_of_aiokafka() -> None:
-    """Other programs import it, and may use aiokafka themselves."""
+def test_importing_the_client_does_not_change_aiokafka() -> None:
+    """A program that imports the client may use aiokafka itself."""
     code = (
         "import aiokafka, aiokafka.consumer.consumer as c, aiokafka.consumer.fetcher as f\n"
-        "def seen(): return [dict(vars(m)) for m in (aiokafka, c, f, f.Fetcher, c.AIOKafkaConsumer)]\n"
-        "before = seen()\n"
+        "def attributes(): return [dict(vars(m)) for m in (aiokafka, c, f, f.Fetcher, c.AIOKafkaConsumer)]\n"
+        "before = attributes()\n"
         "from streams.client import Client\n"
-        "assert seen() == before\n"
+        "assert attributes() == before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])

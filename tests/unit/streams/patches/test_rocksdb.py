@@ -1,4 +1,4 @@
-"""A store that cannot be read makes way for a new one; one that is locked does not."""
+"""An unreadable store is replaced by an empty one; a locked store is not."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ def _filled(folder: Path) -> Path:
     return folder
 
 
-def test_a_store_is_found_as_it_was_left(tmp_path: Path) -> None:
+def test_a_valid_store_is_opened(tmp_path: Path) -> None:
     assert _open(_filled(tmp_path / "db"))[b"key"] == b"value"
 
 
 @pytest.mark.parametrize("name", ["CURRENT", "MANIFEST-*", "*.sst"])
-def test_a_corrupt_store_is_set_aside(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_corrupt_store_is_renamed_and_replaced(tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture) -> None:
     folder = _filled(tmp_path / "db")
     for file in folder.glob(name):
         file.write_bytes(b"garbage")
     store = _open(folder)
     assert store.get(b"key") is None
     assert (tmp_path / "db.unreadable").is_dir()
-    assert "built again from its topic" in caplog.text
+    assert "rebuilt from its topic" in caplog.text
     store[b"key"] = b"new"
 
 
-def test_a_locked_store_stays_where_it_is(tmp_path: Path) -> None:
+def test_a_locked_store_is_not_replaced(tmp_path: Path) -> None:
     folder = _filled(tmp_path / "db")
     holder = _open(folder)
     with pytest.raises(Exception, match="lock"):

@@ -1,4 +1,4 @@
-"""The versions that our patches were written against are the installed ones: a new one must be read first."""
+"""The upstream versions that the patches were written for are installed; check a patch before raising its version."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ from streams.patches import aiokafka_headers, faust_consumer, faust_tables, rock
 
 
 @pytest.mark.parametrize("module", [aiokafka_headers, faust_consumer, faust_tables, rocksdb], ids=lambda m: m.__name__)
-def test_a_patch_was_read_against_the_installed_version(module: object) -> None:
-    name, known = module.UPSTREAM  # type: ignore[attr-defined]
-    assert version(name) == known, f"read {module} against the new version, then raise UPSTREAM"
+def test_a_patch_was_checked_with_the_installed_version(module: object) -> None:
+    name, checked = module.UPSTREAM  # type: ignore[attr-defined]
+    assert version(name) == checked, f"check {module} with the new version, then raise UPSTREAM"

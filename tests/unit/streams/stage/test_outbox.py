@@ -1,4 +1,4 @@
-"""The outbox: in order, together where things are ready together, and told how much was left behind."""
+"""The outbox delivers in order and in batches, and counts what is not delivered; draining waits for events."""
 
 from __future__ import annotations
 
@@ -9,59 +9,59 @@ from streams.stage.in_flight import InFlight
 from streams.stage.outbox import Outbox
 
 
-class Slow:
-    """Delivers when it is let."""
+class SlowDelivery:
+    """Records batches, and finishes delivering when `released` is set."""
 
     def __init__(self) -> None:
-        self.lots: list[list[int]] = []
-        self.go = asyncio.Event()
+        self.batches: list[list[int]] = []
+        self.released = asyncio.Event()
 
-    async def deliver(self, lot: Sequence[int]) -> None:
-        self.lots.append(list(lot))
-        await self.go.wait()
+    async def deliver(self, batch: Sequence[int]) -> None:
+        self.batches.append(list(batch))
+        await self.released.wait()
 
 
-async def test_what_comes_while_one_is_on_its_way_goes_together() -> None:
-    slow, done = Slow(), []
-    outbox = Outbox(slow.deliver)
+async def test_outputs_added_during_a_delivery_are_one_batch() -> None:
+    delivery, delivered = SlowDelivery(), []
+    outbox = Outbox(delivery.deliver)
     for number in range(5):
-        await outbox.add(number, lambda number=number: done.append(number))  # type: ignore[misc]
+        await outbox.add(number, lambda number=number: delivered.append(number))  # type: ignore[misc]
         await asyncio.sleep(0)
-    assert slow.lots == [[0]]
-    assert done == []
-    slow.go.set()
+    assert delivery.batches == [[0]]
+    assert delivered == []
+    delivery.released.set()
     await asyncio.sleep(0.01)
-    assert slow.lots == [[0], [1, 2, 3, 4]]
-    assert done == [0, 1, 2, 3, 4]
+    assert delivery.batches == [[0], [1, 2, 3, 4]]
+    assert delivered == [0, 1, 2, 3, 4]
     assert outbox.close() == 0
 
 
-async def test_what_is_closed_in_the_middle_is_counted() -> None:
-    slow, done = Slow(), []
-    outbox = Outbox(slow.deliver)
+async def test_close_returns_the_number_of_undelivered_outputs() -> None:
+    delivery, delivered = SlowDelivery(), []
+    outbox = Outbox(delivery.deliver)
     for number in range(3):
-        await outbox.add(number, lambda number=number: done.append(number))  # type: ignore[misc]
+        await outbox.add(number, lambda number=number: delivered.append(number))  # type: ignore[misc]
     await asyncio.sleep(0)
     assert outbox.close() == 3
-    slow.go.set()
+    delivery.released.set()
     await asyncio.sleep(0.01)
-    assert done == []
+    assert delivered == []
 
 
-async def test_a_full_outbox_lets_nothing_in_until_there_is_room() -> None:
-    slow = Slow()
-    outbox = Outbox(slow.deliver)
+async def test_a_full_outbox_blocks_until_it_has_space() -> None:
+    delivery = SlowDelivery()
+    outbox = Outbox(delivery.deliver)
 
     async def fill() -> int:
         for number in range(1000):
             await outbox.add(number, lambda: None)
         return 1000
 
-    filling = asyncio.create_task(fill())
+    fill_task = asyncio.create_task(fill())
     await asyncio.sleep(0.05)
-    assert not filling.done()
-    slow.go.set()
-    assert await filling == 1000
+    assert not fill_task.done()
+    delivery.released.set()
+    assert await fill_task == 1000
 
 
 async def test_draining_ends_when_the_last_event_is_done() -> None:

@@ -1,4 +1,4 @@
-"""The stage wrapper by itself: what it writes, in which order, and that nothing but cancellation escapes."""
+"""The step wrapper alone: its output, the order of writing, and that it raises nothing but cancellation."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _SINK = topic_of(SongAccepted)
 
 
 class Work:
-    """Does what it is told, and counts."""
+    """Raises the planned errors in order, then returns a result; counts calls."""
 
     def __init__(self, *plan: Exception | None) -> None:
         self.plan = list(plan)
@@ -59,7 +59,7 @@ def _stage(
     work: Callable[..., MediaFacts], broker: InMemoryBroker, results: InMemoryResults | None = None, **changes: Any
 ) -> Stage:
     tools = tools_below(Path())
-    usual: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "name": "intake",
         "version": "1",
         "consumes": SongSubmitted,
@@ -72,7 +72,7 @@ def _stage(
         "subject": lambda event, song: song.sha256,
         "runs_in": "thread",
     }
-    step: Step[Any, Any, Any, Any] = Step(**usual | changes)
+    step: Step[Any, Any, Any, Any] = Step(**defaults | changes)
     return make_stage(step, tools, broker, results, run=in_thread(tools))
 
 
@@ -86,27 +86,27 @@ def _stored(results: InMemoryResults) -> list[Any]:
 
 
 @pytest.fixture(autouse=True)
-def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+def _short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retry, "BACKOFF_S", 0.001)
 
 
-async def test_a_good_event_leads_to_one_event_and_is_remembered() -> None:
+async def test_a_valid_event_leads_to_one_event_and_a_stored_result() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     await _stage(work, broker, results).handle(_record())
-    [(_, key, value, headers)] = broker.on(_SINK.full_name)
+    [(_, key, value, headers)] = broker.messages_on(_SINK.full_name)
     assert key == _SHA.encode()
     assert SongAccepted.model_validate_json(value or b"").song == _FACTS
     assert dict(headers)["ce_causationid"] == b"e1"
     assert _stored(results) == [_FACTS.model_dump(mode="json")]
 
 
-async def test_what_cannot_be_said_is_a_dead_letter_and_the_work_is_remembered() -> None:
+async def test_a_result_is_stored_although_its_event_is_a_dead_letter() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
-    refusing = [True]
+    rejections = [True]
 
     def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
-        if refusing:
-            raise Poison("this cannot be asked of the song", "bad_corrections")
+        if rejections:
+            raise Poison("this correction is not possible", "bad_corrections")
         return _emit(event, result)
 
     stage = _stage(work, broker, results, emit=emit)
@@ -114,33 +114,33 @@ async def test_what_cannot_be_said_is_a_dead_letter_and_the_work_is_remembered()
     assert len(broker.dead_letters(_SOURCE)) == 1
     assert _stored(results) == [_FACTS.model_dump(mode="json")]
     assert not stage.pending_results
-    refusing.clear()
+    rejections.clear()
     await stage.handle(_record(offset=4))
-    assert len(broker.on(_SINK.full_name)) == 1
+    assert len(broker.messages_on(_SINK.full_name)) == 1
     assert work.calls == 1
 
 
-async def test_the_same_event_again_has_the_same_id_and_is_not_worked_on() -> None:
+async def test_a_redelivered_event_leads_to_the_same_id_without_work() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     stage = _stage(work, broker, results)
     await stage.handle(_record())
     await stage.handle(_record())
-    first, second = (dict(headers) for *_, headers in broker.on(_SINK.full_name))
+    first, second = (dict(headers) for *_, headers in broker.messages_on(_SINK.full_name))
     assert first["ce_id"] == second["ce_id"]
     assert work.calls == 1
 
 
-async def test_another_request_for_the_same_work_has_its_own_event() -> None:
+async def test_two_requests_for_the_same_work_have_an_event_each() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     stage = _stage(work, broker, results)
     await stage.handle(_record())
     await stage.handle(_record(request_id="r2", offset=4))
-    first, second = (dict(headers) for *_, headers in broker.on(_SINK.full_name))
+    first, second = (dict(headers) for *_, headers in broker.messages_on(_SINK.full_name))
     assert first["ce_id"] != second["ce_id"]
     assert work.calls == 1
 
 
-async def test_a_result_that_does_not_hold_any_more_is_made_again() -> None:
+async def test_a_result_that_is_no_longer_valid_is_recomputed() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     stage = _stage(work, broker, results, is_valid=lambda result, tools: False)
     await stage.handle(_record())
@@ -148,24 +148,24 @@ async def test_a_result_that_does_not_hold_any_more_is_made_again() -> None:
     assert work.calls == 2
 
 
-async def test_an_event_without_a_request_id_goes_by_its_own_id() -> None:
+async def test_an_event_without_a_request_id_uses_its_own_id() -> None:
     broker = InMemoryBroker()
     await _stage(Work(), broker).handle(_record(request_id=None))
-    [(_, _, value, _)] = broker.on(_SINK.full_name)
+    [(_, _, value, _)] = broker.messages_on(_SINK.full_name)
     assert SongAccepted.model_validate_json(value or b"").request_id == "e1"
 
 
 @pytest.mark.parametrize("ce_id", [b"a/b c", b"x" * 600, b"", b"\xff\xfe"])
-async def test_an_event_id_that_is_no_request_id_gives_way_to_ours(ce_id: bytes) -> None:
+async def test_an_event_id_that_is_no_valid_request_id_is_replaced(ce_id: bytes) -> None:
     broker = InMemoryBroker()
-    bare = _record(request_id=None)
-    record = replace(bare, headers=[("ce_id", ce_id)])
+    without_request_id = _record(request_id=None)
+    record = replace(without_request_id, headers=[("ce_id", ce_id)])
     await _stage(Work(), broker).handle(record)
-    [(_, _, value, _)] = broker.on(_SINK.full_name)
+    [(_, _, value, _)] = broker.messages_on(_SINK.full_name)
     assert SongAccepted.model_validate_json(value or b"").request_id == record_id(record)
 
 
-async def test_the_sender_of_an_invalid_request_sees_its_outcome() -> None:
+async def test_an_invalid_request_has_an_outcome_under_its_id() -> None:
     broker = InMemoryBroker()
     value = json.dumps({"source": {"sha256": _SHA}, "request_id": "my-1", "options": {"duration": "2min"}}).encode()
     await _stage(Work(), broker).handle(_record(value))
@@ -173,9 +173,9 @@ async def test_the_sender_of_an_invalid_request_sees_its_outcome() -> None:
     assert (outcome.request_id, outcome.outcome, outcome.reason) == ("my-1", "failed", "invalid_event")
 
 
-async def test_a_defect_outside_the_work_is_buried_too() -> None:
+async def test_a_bug_outside_the_work_leads_to_a_dead_letter() -> None:
     def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
-        raise KeyError("a defect")
+        raise KeyError("a bug")
 
     broker = InMemoryBroker()
     stage = _stage(Work(), broker)
@@ -184,7 +184,7 @@ async def test_a_defect_outside_the_work_is_buried_too() -> None:
     assert [outcome.reason for outcome in broker.ended] == ["unexpected"]
 
 
-async def test_an_event_too_large_for_its_topic_is_buried() -> None:
+async def test_an_event_too_large_for_its_topic_is_a_dead_letter() -> None:
     def emit(event: SongSubmitted, result: MediaFacts) -> SongAccepted:
         return SongAccepted.model_construct(request_id="r1", song=result, title="t" * MAX_MESSAGE_BYTES)
 
@@ -194,7 +194,7 @@ async def test_an_event_too_large_for_its_topic_is_buried() -> None:
     assert [outcome.reason for outcome in broker.ended] == ["too_large"]
 
 
-async def test_a_remembered_result_that_cannot_be_read_is_made_again() -> None:
+async def test_a_stored_result_that_cannot_be_read_is_recomputed() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     stage = _stage(work, broker, results)
     await stage.handle(_record())
@@ -204,7 +204,7 @@ async def test_a_remembered_result_that_cannot_be_read_is_made_again() -> None:
     assert not broker.dead_letters(_SOURCE)
 
 
-async def test_poison_goes_to_the_dead_letters_at_once_byte_for_byte() -> None:
+async def test_poison_is_a_dead_letter_at_once_with_the_same_bytes() -> None:
     broker, work = InMemoryBroker(), Work(Poison("no audio in it", reason="no_audio"))
     record = _record()
     await _stage(work, broker).handle(record)
@@ -215,31 +215,31 @@ async def test_poison_goes_to_the_dead_letters_at_once_byte_for_byte() -> None:
     assert headers_by_name["__connect.errors.offset"] == b"3"
     assert headers_by_name["bachata.attempts"] == b"1"
     assert work.calls == 1
-    assert not broker.on(_SINK.full_name)
+    assert not broker.messages_on(_SINK.full_name)
     [outcome] = broker.ended
     assert (outcome.outcome, outcome.reason) == ("failed", "no_audio")
     assert outcome.dead_letter_id == headers_by_name["bachata.dead-letter-id"].decode()
 
 
 @pytest.mark.parametrize("value", [b"\x00\xff garbage", b"{}", b"[1]", b"null", b"[" * 100_000])
-async def test_bytes_that_are_no_event_are_kept_and_told_of(value: bytes) -> None:
+async def test_invalid_bytes_are_a_dead_letter_and_a_failed_outcome(value: bytes) -> None:
     broker, work = InMemoryBroker(), Work()
     await _stage(work, broker).handle(_record(value))
-    [(_, _, kept, _)] = broker.dead_letters(_SOURCE)
-    assert kept == value
+    [(_, _, value_in_letter, _)] = broker.dead_letters(_SOURCE)
+    assert value_in_letter == value
     assert [outcome.outcome for outcome in broker.ended] == ["failed"]
     assert work.calls == 0
 
 
-async def test_a_passing_fault_is_tried_again() -> None:
+async def test_a_retryable_fault_is_retried() -> None:
     broker, work = InMemoryBroker(), Work(Retryable("busy", "kafka"), ValueError("odd"), None)
     await _stage(work, broker).handle(_record())
     assert work.calls == 3
-    assert len(broker.on(_SINK.full_name)) == 1
+    assert len(broker.messages_on(_SINK.full_name)) == 1
     assert not broker.dead_letters(_SOURCE)
 
 
-async def test_a_fault_that_does_not_pass_ends_in_the_dead_letters() -> None:
+async def test_a_fault_in_all_attempts_leads_to_a_dead_letter() -> None:
     broker, work = InMemoryBroker(), Work(*[Retryable("busy", reason="kafka")] * 10)
     await _stage(work, broker).handle(_record())
     assert work.calls == ATTEMPTS
@@ -247,13 +247,13 @@ async def test_a_fault_that_does_not_pass_ends_in_the_dead_letters() -> None:
     assert dict(headers)["bachata.attempts"] == str(ATTEMPTS).encode()
 
 
-async def test_a_broker_that_is_away_for_a_while_loses_nothing() -> None:
+async def test_an_event_survives_an_outage_of_the_broker() -> None:
     broker = InMemoryBroker(failures=5)
     await _stage(Work(), broker).handle(_record())
-    assert len(broker.on(_SINK.full_name)) == 1
+    assert len(broker.messages_on(_SINK.full_name)) == 1
 
 
-async def test_cancelled_work_leaves_the_event_to_come_again() -> None:
+async def test_cancelled_work_writes_nothing() -> None:
     broker = InMemoryBroker()
     stage = _stage(Work(*[Retryable("busy", "kafka")] * 10), broker)
     task = asyncio.create_task(stage.handle(_record()))
@@ -261,7 +261,7 @@ async def test_cancelled_work_leaves_the_event_to_come_again() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not broker.on(_SINK.full_name)
+    assert not broker.messages_on(_SINK.full_name)
     assert not broker.dead_letters(_SOURCE)
 
 
@@ -272,13 +272,13 @@ async def test_the_last_step_ends_the_request_once() -> None:
     assert (ended.outcome, ended.request_id, ended.step, ended.clip_sha256) == ("done", "r1", "intake", _SHA)
 
 
-async def test_a_step_on_the_way_ends_no_request() -> None:
+async def test_a_step_without_ending_ends_no_request() -> None:
     broker = InMemoryBroker()
     await _stage(Work(), broker).handle(_record())
     assert not broker.ended
 
 
-async def test_a_stored_result_says_what_it_is_about() -> None:
+async def test_a_stored_result_has_step_version_subject_and_time() -> None:
     results = InMemoryResults()
     before = datetime.now(UTC).replace(microsecond=0)
     await _stage(Work(), InMemoryBroker(), results, version="7").handle(_record())
@@ -289,9 +289,9 @@ async def test_a_stored_result_says_what_it_is_about() -> None:
     assert before <= datetime.fromisoformat(stored["made_at"]) <= datetime.now(UTC)
 
 
-async def test_what_is_unavailable_is_waited_for_however_often_and_reported_once() -> None:
+async def test_an_unavailable_resource_is_waited_for_and_reported_once() -> None:
     broker, waiting = InMemoryBroker(), WaitingRuns()
-    faults = [Unavailable("the index is away", "move_index", retry_after_s=0.001)] * (3 * ATTEMPTS)
+    faults = [Unavailable("the index is unavailable", "move_index", retry_after_s=0.001)] * (3 * ATTEMPTS)
 
     def work(file: SubmittedFile, tools: Tools) -> MediaFacts:
         if faults:
@@ -301,38 +301,38 @@ async def test_what_is_unavailable_is_waited_for_however_often_and_reported_once
     stage = _stage(work, broker)
     stage = replace(stage, observers=(*stage.observers, waiting))
     task = asyncio.create_task(stage.handle(_record()))
-    while not waiting.messages():  # noqa: ASYNC110 - an observer tells nobody
+    while not waiting.messages():  # noqa: ASYNC110 - the observer has no event to wait for
         await asyncio.sleep(0)
-    assert waiting.messages() == ["intake waits: the index is away"]
+    assert waiting.messages() == ["intake waits: the index is unavailable"]
     await task
     assert waiting.messages() == []
     assert not broker.dead_letters(_SOURCE)
-    assert len(broker.on(_SINK.full_name)) == 1
+    assert len(broker.messages_on(_SINK.full_name)) == 1
     await asyncio.sleep(0.1)  # progress is sent in the background
     assert [progress.state for progress in broker.payloads(PROGRESS)] == ["started", "waiting", "done"]
 
 
-async def test_a_run_that_is_cancelled_while_it_waits_is_waiting_no_more() -> None:
+async def test_a_run_that_is_cancelled_is_no_longer_waiting() -> None:
     waiting = WaitingRuns()
-    stage = _stage(Work(Unavailable("the index is away", "move_index", retry_after_s=60)), InMemoryBroker())
+    stage = _stage(Work(Unavailable("the index is unavailable", "move_index", retry_after_s=60)), InMemoryBroker())
     task = asyncio.create_task(replace(stage, observers=(waiting,)).handle(_record()))
-    while not waiting.messages():  # noqa: ASYNC110 - an observer tells nobody
+    while not waiting.messages():  # noqa: ASYNC110 - the observer has no event to wait for
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert waiting.messages() == []
 
 
-async def test_an_observer_that_raises_hinders_nothing() -> None:
+async def test_an_error_in_an_observer_changes_nothing() -> None:
     class Broken(Observer):
         def progressed(self, run: EventRun, fraction: float) -> None:
-            raise ValueError("a defect")
+            raise ValueError("a bug")
 
         def prepared(self, run: EventRun) -> None:
-            raise ValueError("a defect")
+            raise ValueError("a bug")
 
         def finished(self, run: EventRun) -> None:
-            raise ValueError("a defect")
+            raise ValueError("a bug")
 
     broker = InMemoryBroker()
     stage = _stage(Work(), broker, ending=lambda event: Ending())
@@ -342,9 +342,9 @@ async def test_an_observer_that_raises_hinders_nothing() -> None:
     assert broker.payloads(PROGRESS)[-1].state == "done"
 
 
-async def test_what_a_step_depends_on_is_tried_again_too() -> None:
+async def test_depends_on_is_retried() -> None:
     broker, work = InMemoryBroker(), Work(Retryable("busy", "kafka"))
-    faults: list[Exception] = [Unavailable("away", "move_index", 0.001), OSError("a defect"), Retryable("x", "storage")]
+    faults: list[Exception] = [Unavailable("away", "move_index", 0.001), OSError("a bug"), Retryable("x", "storage")]
 
     def depends_on(event: SongSubmitted, tools: Tools) -> SubmittedFile:
         if faults:
@@ -353,13 +353,13 @@ async def test_what_a_step_depends_on_is_tried_again_too() -> None:
 
     await _stage(work, broker, depends_on=depends_on).handle(_record())
     assert work.calls == 2
-    assert len(broker.on(_SINK.full_name)) == 1
+    assert len(broker.messages_on(_SINK.full_name)) == 1
 
 
-async def test_work_does_not_begin_while_the_machine_lacks_something() -> None:
-    lacks = [Unavailable("disk full", "disk_full", retry_after_s=0.001)] * 3
+async def test_work_does_not_start_while_a_resource_is_missing() -> None:
+    shortages = [Unavailable("disk full", "disk_full", retry_after_s=0.001)] * 3
     broker, work = InMemoryBroker(), Work()
-    stage = replace(_stage(work, broker), missing_resource=lambda: lacks.pop() if lacks else None)
+    stage = replace(_stage(work, broker), missing_resource=lambda: shortages.pop() if shortages else None)
     await stage.handle(_record())
     assert work.calls == 1
     [waiting, *_] = broker.payloads(PROGRESS)
@@ -370,7 +370,7 @@ def _delivery(work: Callable[..., MediaFacts], broker: InMemoryBroker, results: 
     return _stage(work, broker, results, name="delivery", produces=None, emit=None)
 
 
-async def test_a_delivery_produces_nothing_and_is_done_once() -> None:
+async def test_a_step_that_produces_nothing_is_done_once() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     stage = _delivery(work, broker, results)
     await stage.handle(_record())
@@ -380,7 +380,7 @@ async def test_a_delivery_produces_nothing_and_is_done_once() -> None:
     assert len(results.stored) == 1
 
 
-async def test_a_delivery_that_fails_is_a_dead_letter_and_no_outcome() -> None:
+async def test_a_failed_step_that_produces_nothing_is_a_dead_letter_without_outcome() -> None:
     broker = InMemoryBroker()
     await _delivery(Work(Poison("no such address", "not_found")), broker, InMemoryResults()).handle(_record())
     assert len(broker.dead_letters(_SOURCE)) == 1
@@ -398,6 +398,6 @@ async def test_two_steps_that_fail_on_one_record_have_a_dead_letter_each() -> No
 @pytest.mark.parametrize(
     "wrong", [{"produces": None}, {"emit": None}, {"reads": frozenset({"library"}), "runs_in": "process"}]
 )
-def test_a_declaration_that_contradicts_itself_is_refused(wrong: dict[str, Any]) -> None:
+def test_a_contradictory_step_declaration_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="intake: "):
         _stage(Work(), InMemoryBroker(), **wrong)

@@ -1,9 +1,8 @@
-"""A model of one partition whose worker may die at every await: whatever happens, every event has its one effect.
+"""A model of one partition whose worker may stop at every await: every event must still have exactly one effect.
 
-The real loop of `add_agent`, `Stage`, `Outbox` and `InFlight` run on a broker and a table made of lists. Every await
-there is a step at which a life may end: by a kill, after which nothing is known but what was written, or by a
-rebalance, after which the same stage goes on. A publish or a put that is cut short has written some of its records,
-or all.
+The real loop of `add_agent`, `Stage`, `Outbox` and `InFlight` run on a broker and a table that are lists. Every await
+there is a point at which a worker may stop: by a kill, after which only written data is left, or by a rebalance, after
+which the same stage continues. A publish or put that is interrupted has written some of its records, or all.
 """
 
 from __future__ import annotations
@@ -30,21 +29,21 @@ from streams.stage import event_run, retry
 from streams.stage import stage as stage_module
 from streams.stage.in_flight import InFlight
 from streams.stage.progress import ProgressReporter
-from streams.stage.runners import Done
+from streams.stage.runners import CompletedWork
 from streams.stage.stage import Stage
 from streams.testing import tools_below
 from streams.topics import REQUEST_ENDED, topic_of
 from streams.worker.faust_app import add_agent
 
 _SOURCE, _SINK = topic_of(SongSubmitted), topic_of(SongAccepted)
-_WITHIN_S = 20.0
+_TIMEOUT_S = 20.0
 _RUNS = 10_000
 _KINDS = ("good", "poison work", "too large", "flaky 1", "flaky 3", "flaky 9", "garbage", "replay to here")
 
 
 @dataclass(frozen=True)
-class Input:
-    """What was sent: a kind of song, one of a few of its kind, for one of a few requests."""
+class SentEvent:
+    """A submitted event: `song` numbers the songs of a kind, `request` the requests for one song."""
 
     kind: str
     song: int
@@ -66,73 +65,73 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Death:
-    """The step at which a life ends, and how."""
+class Stop:
+    """The point at which a worker stops, and whether by a kill or by a rebalance."""
 
-    step: int
+    point: int
     kill: bool
 
 
 @dataclass
 class World:
-    """What outlives a worker."""
+    """The state that is left when a worker stops."""
 
-    inputs: list[Input]
-    faults: frozenset[int]  # the writes, counted through all lives, that fail and pass
+    inputs: list[SentEvent]
+    faults: frozenset[int]  # the numbers of the writes, counted through all workers, that fail once
     log: list[Message] = field(default_factory=list)
     results: dict[str, str] = field(default_factory=dict)
     committed: int = 0
     writes: int = 0
     worked: int = 0
-    fallen: dict[str, int] = field(default_factory=dict)
-    wrong: list[str] = field(default_factory=list)
+    attempts: dict[str, int] = field(default_factory=dict)  # calls of work, by sha256
+    errors: list[str] = field(default_factory=list)
 
     def on(self, topic: str) -> list[Message]:
         return [message for message in self.log if message.topic == topic]
 
     def ack(self, offset: int) -> None:
         if offset != self.committed:
-            self.wrong.append(f"{offset} is acked and {self.committed} is due")
+            self.errors.append(f"{offset} is acked instead of {self.committed}")
         if not self._has_effect(offset):
-            self.wrong.append(f"{offset} is acked before its effect is written")
+            self.errors.append(f"{offset} is acked before its effect is written")
         self.committed = offset + 1
 
     def _has_effect(self, offset: int) -> bool:
-        asked = self.inputs[offset]
-        if asked.kind == "replay to here":
+        sent = self.inputs[offset]
+        if sent.kind == "replay to here":
             return True
-        if any(_request(out) == asked.request_id for out in self.on(_SINK.full_name)):
-            return any(asked.sha256 in result for result in self.results.values())
-        return any(letter.value == asked.value for letter in self.on(_SOURCE.dead_letter_name))
+        if any(_request(out) == sent.request_id for out in self.on(_SINK.full_name)):
+            return any(sent.sha256 in result for result in self.results.values())
+        return any(letter.value == sent.value for letter in self.on(_SOURCE.dead_letter_name))
 
 
-class Life:
-    """A worker between two deaths: its ports count steps, and stop for ever at the one where it dies."""
+class SimulatedWorker:
+    """The broker, results and views of one worker: they count points, and block forever at the one where it stops."""
 
-    def __init__(self, world: World, death: Death | None) -> None:
+    def __init__(self, world: World, stop: Stop | None) -> None:
         self.world = world
-        self.death = death
-        self.over = asyncio.Event()
-        self.steps = 0
+        self.stop = stop
+        self.stopped = asyncio.Event()
+        self.points = 0
 
-    async def step(self) -> None:
-        self.steps += 1
-        if self.death is not None and self.steps >= self.death.step:
-            self.over.set()
+    async def point(self) -> None:
+        self.points += 1
+        if self.stop is not None and self.points >= self.stop.point:
+            self.stopped.set()
             await asyncio.Event().wait()
         await asyncio.sleep(0)
 
     async def _write(self) -> None:
-        await self.step()
+        await self.point()
         self.world.writes += 1
         if self.world.writes in self.world.faults:
-            raise ConnectionError("away for a moment")
+            raise ConnectionError("temporarily unavailable")
 
     async def publish(self, *messages: Message) -> None:
         for message in messages:
             await self._write()
             self.world.log.append(message)
-        await self.step()
+        await self.point()
 
     def get(self, partition: int, key: str) -> str | None:
         return self.world.results.get(key)
@@ -141,33 +140,33 @@ class Life:
         for key, value in results.items():
             await self._write()
             if self.world.results.setdefault(key, value) != value:
-                self.world.wrong.append(f"{key} is remembered twice, and differs")
-        await self.step()
+                self.world.errors.append(f"{key} is stored twice, with different values")
+        await self.point()
 
     async def publish_progress(self, *messages: Message) -> None:
         self.world.log += messages
 
     async def caught_up(self) -> None:
-        await self.step()
+        await self.point()
 
-    async def run(self, step: Step[Any, Any, Any, Any], event: Any, report: Any) -> Done:
+    async def run(self, step: Step[Any, Any, Any, Any], event: Any, report: Any) -> CompletedWork:
         report(0.0)
-        await self.step()
-        return Done(step.work(event, None).model_dump_json(), 0.0, 0)  # type: ignore[arg-type]
+        await self.point()
+        return CompletedWork(step.work(event, None).model_dump_json(), 0.0, 0)  # type: ignore[arg-type]
 
 
-class Ports:
-    """What a stage is given: the life it is in. A rebalance puts the same stage into the next one."""
+class CurrentWorker:
+    """Delegates to the current simulated worker: after a rebalance the same stage uses the next one."""
 
     def __init__(self) -> None:
-        self.life: Life
+        self.worker: SimulatedWorker
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.life, name)
+        return getattr(self.worker, name)
 
 
 class Stream:
-    """Faust's stream of one partition, from where it is committed to."""
+    """Faust's stream of one partition, from its committed offset."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -182,7 +181,7 @@ class Stream:
 
 
 class Event:
-    """One of its events; it is its own message, too."""
+    """An event of the stream, which is also its own message."""
 
     topic, partition, key = _SOURCE.full_name, 0, b"k"
 
@@ -190,8 +189,8 @@ class Event:
         self._world = world
         self.offset = offset
         self.value = world.inputs[offset].value
-        past = world.inputs[offset].kind == "replay to here"
-        self.headers = [("ce_id", b"e%d" % offset), *([(REPLAY_TO, b"before")] if past else [])]
+        skipped = world.inputs[offset].kind == "replay to here"
+        self.headers = [("ce_id", b"e%d" % offset), *([(REPLAY_TO, b"before")] if skipped else [])]
 
     @property
     def message(self) -> Event:
@@ -202,7 +201,7 @@ class Event:
 
 
 class App:
-    """Takes the agent that `add_agent` makes."""
+    """Stores the agent that `add_agent` creates."""
 
     def topic(self, *_: Any, **__: Any) -> None:
         return None
@@ -211,17 +210,17 @@ class App:
         return lambda function: setattr(self, "loop", function)
 
 
-def _make_stage(world: World, ports: Ports) -> Stage:
-    kinds = {asked.sha256: asked.kind for asked in world.inputs}
+def _make_stage(world: World, current: CurrentWorker) -> Stage:
+    kinds = {sent.sha256: sent.kind for sent in world.inputs}
 
     def work(source: Source, tools: Tools) -> MediaFacts:
         sha256, kind = str(source.sha256), kinds[str(source.sha256)]
-        world.fallen[sha256] = world.fallen.get(sha256, 0) + 1
+        world.attempts[sha256] = world.attempts.get(sha256, 0) + 1
         if kind == "poison work":
             raise Poison("never", reason="no_audio")
-        if kind.startswith("flaky") and world.fallen[sha256] <= int(kind.split()[1]):
+        if kind.startswith("flaky") and world.attempts[sha256] <= int(kind.split()[1]):
             raise Retryable("not now", reason="kafka")
-        world.worked += 1  # no two results are alike, so one that is made again and told shows
+        world.worked += 1  # no two results are equal, so a result that is computed again and published is detected
         return MediaFacts(sha256=sha256, size_bytes=world.worked, kind="audio", format="f", codec="c", duration_s=1.0)
 
     def emit(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
@@ -246,47 +245,47 @@ def _make_stage(world: World, ports: Ports) -> Stage:
     )
 
     async def publish_progress(*messages: Message) -> None:
-        await ports.publish_progress(*messages)
+        await current.publish_progress(*messages)
 
     return Stage(
         step,
         tools_below(Path()),
-        ports,
-        ports,
-        _runner(ports),
-        views={"library": ports},
+        current,
+        current,
+        _runner(current),
+        views={"library": current},
         upstream_step="before",
         observers=(ProgressReporter(publish_progress),),
     )
 
 
-def _runner(ports: Ports) -> Any:
-    async def run(*given: Any) -> Done:
-        done: Done = await ports.run(*given)
-        return done
+def _runner(current: CurrentWorker) -> Any:
+    async def run(*arguments: Any) -> CompletedWork:
+        completed: CompletedWork = await current.run(*arguments)
+        return completed
 
     return run
 
 
-async def _live(world: World, deaths: list[Death]) -> None:
-    ports = Ports()
-    stage = _make_stage(world, ports)
-    for death in [*deaths, None]:
-        ports.life = life = Life(world, death)
+async def _run_workers(world: World, stops: list[Stop]) -> None:
+    current = CurrentWorker()
+    stage = _make_stage(world, current)
+    for stop in [*stops, None]:
+        current.worker = worker = SimulatedWorker(world, stop)
         app = App()
         add_agent(app, stage, InFlight())  # type: ignore[arg-type]
         task = asyncio.create_task(app.loop(Stream(world)))  # type: ignore[attr-defined]
-        await asyncio.wait_for(_until_over(world, life), _WITHIN_S)
-        life.death = Death(0, kill=True)  # nothing of it is written from now on
+        await asyncio.wait_for(_until_stopped(world, worker), _TIMEOUT_S)
+        worker.stop = Stop(0, kill=True)  # it writes nothing from now on
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        if death is not None and death.kill:
-            ports = Ports()
-            stage = _make_stage(world, ports)
+        if stop is not None and stop.kill:
+            current = CurrentWorker()
+            stage = _make_stage(world, current)
 
 
-async def _until_over(world: World, life: Life) -> None:
-    while not life.over.is_set() and world.committed < len(world.inputs):  # noqa: ASYNC110 - no time passes here
+async def _until_stopped(world: World, worker: SimulatedWorker) -> None:
+    while not worker.stopped.is_set() and world.committed < len(world.inputs):  # noqa: ASYNC110 - no time passes here
         await asyncio.sleep(0)
 
 
@@ -298,54 +297,54 @@ def _ids(messages: list[Message]) -> set[bytes]:
     return {dict(message.headers)["ce_id"] for message in messages}
 
 
-def _judge(world: World) -> None:
-    assert world.wrong == []
+def _check(world: World) -> None:
+    assert world.errors == []
     outputs, letters = world.on(_SINK.full_name), world.on(_SOURCE.dead_letter_name)
     outcomes = world.on(REQUEST_ENDED.full_name)
     assert len(_ids(outcomes)) == len({message.value for message in outcomes}), "one id, one outcome"
     assert len(_ids(outputs)) == len({message.value for message in outputs}), "one id, one event"
-    for asked in set(world.inputs):
-        mine = [out for out in outputs if _request(out) == asked.request_id]
-        buried = [letter for letter in letters if letter.value == asked.value]
+    for sent in set(world.inputs):
+        own_outputs = [out for out in outputs if _request(out) == sent.request_id]
+        dead_letters = [letter for letter in letters if letter.value == sent.value]
         ended = {
             RequestEnded.model_validate_json(message.value or b"").outcome
             for message in outcomes
-            if _request(message) == asked.request_id
+            if _request(message) == sent.request_id
         }
-        if asked.kind == "good":
-            assert len(_ids(mine)) == 1
-            assert not buried
+        if sent.kind == "good":
+            assert len(_ids(own_outputs)) == 1
+            assert not dead_letters
             assert ended == {"done"}
-        elif asked.kind in ("poison work", "too large"):
-            assert not mine
-            assert buried
+        elif sent.kind in ("poison work", "too large"):
+            assert not own_outputs
+            assert dead_letters
             assert ended == {"failed"}
-        elif asked.kind == "garbage":
-            assert len({dict(letter.headers)["bachata.dead-letter-id"] for letter in buried}) == sum(
-                other.value == asked.value for other in world.inputs
+        elif sent.kind == "garbage":
+            assert len({dict(letter.headers)["bachata.dead-letter-id"] for letter in dead_letters}) == sum(
+                other.value == sent.value for other in world.inputs
             )
-        elif asked.kind == "replay to here":
-            assert not mine
-            assert not buried
+        elif sent.kind == "replay to here":
+            assert not own_outputs
+            assert not dead_letters
         else:
-            assert mine or buried
-    firsts = list(dict.fromkeys(_request(out) for out in outputs if "good" in _request(out)))
-    assert firsts == list(dict.fromkeys(asked.request_id for asked in world.inputs if asked.kind == "good"))
+            assert own_outputs or dead_letters
+    first_outputs = list(dict.fromkeys(_request(out) for out in outputs if "good" in _request(out)))
+    assert first_outputs == list(dict.fromkeys(sent.request_id for sent in world.inputs if sent.kind == "good"))
 
 
-_INPUTS = st.lists(st.builds(Input, st.sampled_from(_KINDS), st.integers(0, 1), st.integers(0, 1)), max_size=7)
-_DEATHS = st.lists(st.builds(Death, st.integers(1, 40), st.booleans()), max_size=6)
+_INPUTS = st.lists(st.builds(SentEvent, st.sampled_from(_KINDS), st.integers(0, 1), st.integers(0, 1)), max_size=7)
+_STOPS = st.lists(st.builds(Stop, st.integers(1, 40), st.booleans()), max_size=6)
 _FAULTS = st.frozensets(st.integers(1, 40), max_size=4)
 
 
-def _holds(inputs: list[Input], deaths: list[Death], faults: frozenset[int]) -> None:
+def _run_and_check(inputs: list[SentEvent], stops: list[Stop], faults: frozenset[int]) -> None:
     world = World(inputs, faults)
-    asyncio.run(_live(world, deaths))
-    _judge(world)
+    asyncio.run(_run_workers(world, stops))
+    _check(world)
 
 
 @pytest.fixture(autouse=True, scope="module")
-def _hurry() -> Any:
+def _fast_and_quiet() -> Any:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(retry, "BACKOFF_S", 0.0)
         patch.setattr(event_run, "_MAX_VALUE_BYTES", 8000)
@@ -354,25 +353,25 @@ def _hurry() -> Any:
         yield
 
 
-_USUAL = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+_SETTINGS = settings(deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 
 
-@settings(_USUAL, max_examples=300)
-@given(_INPUTS, _DEATHS, _FAULTS)
-def test_every_event_has_its_one_effect(inputs: list[Input], deaths: list[Death], faults: frozenset[int]) -> None:
-    _holds(inputs, deaths, faults)
+@settings(_SETTINGS, max_examples=300)
+@given(_INPUTS, _STOPS, _FAULTS)
+def test_every_event_has_exactly_one_effect(inputs: list[SentEvent], stops: list[Stop], faults: frozenset[int]) -> None:
+    _run_and_check(inputs, stops, faults)
 
 
 @pytest.mark.chaos
-def test_every_event_has_its_one_effect_in_ten_thousand_runs() -> None:
+def test_every_event_has_exactly_one_effect_in_ten_thousand_runs() -> None:
     runs = 0
 
-    @settings(_USUAL, max_examples=_RUNS, derandomize=False)
-    @given(_INPUTS, _DEATHS, _FAULTS)
-    def many(inputs: list[Input], deaths: list[Death], faults: frozenset[int]) -> None:
+    @settings(_SETTINGS, max_examples=_RUNS, derandomize=False)
+    @given(_INPUTS, _STOPS, _FAULTS)
+    def run_model(inputs: list[SentEvent], stops: list[Stop], faults: frozenset[int]) -> None:
         nonlocal runs
         runs += 1
-        _holds(inputs, deaths, faults)
+        _run_and_check(inputs, stops, faults)
 
-    many()
+    run_model()
     print(f"figure stage_model_runs = {runs} (goal {_RUNS}) {'met' if runs >= _RUNS else 'missed'}")

@@ -1,4 +1,4 @@
-"""Stored results: their keys cover all that a step depends on, and they say what they are about."""
+"""Stored results: their keys cover all inputs of a step, and they contain step, version and subject."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def _input(**values: Any) -> Any:
 
 
 def test_step_version_and_input_each_change_the_key() -> None:
-    one = _input(sha256="a" * 64)
+    first = _input(sha256="a" * 64)
     keys = {
-        result_key(_INTAKE, one),
-        result_key(replace(_INTAKE, name="other"), one),
-        result_key(replace(_INTAKE, version="2"), one),
+        result_key(_INTAKE, first),
+        result_key(replace(_INTAKE, name="other"), first),
+        result_key(replace(_INTAKE, version="2"), first),
         result_key(_INTAKE, _input(sha256="b" * 64)),
         result_key(_INTAKE, _input(path="/a", size_bytes=1, mtime_ns=2)),
         result_key(_INTAKE, _input(path="/a", size_bytes=1, mtime_ns=3)),
     }
     assert len(keys) == 6
-    assert result_key(_INTAKE, one) == result_key(_INTAKE, one.model_copy())
+    assert result_key(_INTAKE, first) == result_key(_INTAKE, first.model_copy())
 
 
 _NOT_IN_AN_INPUT = (Options, Corrections, SongEvent, SongSubmitted, MoveSubmitted)
@@ -42,12 +42,12 @@ _NOT_IN_AN_INPUT = (Options, Corrections, SongEvent, SongSubmitted, MoveSubmitte
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.name)
 def test_the_input_of_work_is_neither_the_event_nor_all_of_its_options(step: Any) -> None:
-    """Work is given its input alone, which is the key. An event in it would make the key change with every request."""
+    """The input is the cache key: an event in it would change the key with every request."""
     assert not [model for model in _models_in(step.takes) if issubclass(model, (*_NOT_IN_AN_INPUT, step.consumes))]
 
 
 def _models_in(annotation: Any) -> set[type[Model]]:
-    """The model itself and all models in its fields, however deep."""
+    """Return the model itself and all models in its fields, nested to any depth."""
     found: set[type[Model]] = set()
     if isinstance(annotation, type) and issubclass(annotation, Model):
         found |= {annotation}
@@ -58,19 +58,19 @@ def _models_in(annotation: Any) -> set[type[Model]]:
     return found
 
 
-def test_the_models_of_an_input_are_found_however_deep() -> None:
+def test_nested_models_of_an_input_are_found() -> None:
     assert {Plan, Segment} <= _models_in(STEP_BY_NAME["rendering"].takes)
     assert Options in _models_in(dict[str, tuple[SongSubmitted, ...]])
 
 
 def test_a_stored_result_is_read_again() -> None:
     stored = to_stored(_INTAKE, _FACTS.sha256, _FACTS.model_dump_json())
-    about = json.loads(stored)
-    assert (about["step"], about["version"], about["subject"]) == ("intake", _INTAKE.version, _FACTS.sha256)
+    metadata = json.loads(stored)
+    assert (metadata["step"], metadata["version"], metadata["subject"]) == ("intake", _INTAKE.version, _FACTS.sha256)
     assert from_stored(_INTAKE, stored) == _FACTS
 
 
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", "not JSON", _FACTS.model_dump_json()])
-def test_what_is_not_a_stored_result_of_today_is_none(text: str | None) -> None:
-    """The last one is how results were stored before they said what they are about."""
+def test_text_that_is_not_a_stored_result_is_none(text: str | None) -> None:
+    """The last text is a result as stored by versions without metadata."""
     assert from_stored(_INTAKE, text) is None

@@ -1,4 +1,4 @@
-"""The requests view: progress and outcomes as one picture of each request, and where reading goes on."""
+"""The requests view: it merges progress and outcomes into the state of each request, and stores positions."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from streams.envelope import Record
 from streams.topics import PROGRESS, REQUEST_ENDED
 from streams.views.requests import Requests
 
-_PLACES = {TopicPartition(PROGRESS.full_name, 2): 7, TopicPartition(REQUEST_ENDED.full_name, 0): 3}
+_POSITIONS = {TopicPartition(PROGRESS.full_name, 2): 7, TopicPartition(REQUEST_ENDED.full_name, 0): 3}
 
 
 @pytest.fixture
@@ -39,19 +39,21 @@ def _ended(request_id: str, outcome: str, **more: object) -> Record:
 
 
 def test_a_request_has_its_steps_and_its_outcome(requests: Requests) -> None:
-    requests.apply([_progress("r1", "intake", "done", seconds=0.5), _progress("r1", "rendering", "started")], _PLACES)
+    requests.apply(
+        [_progress("r1", "intake", "done", seconds=0.5), _progress("r1", "rendering", "started")], _POSITIONS
+    )
     before = requests.get("r1")
     assert before is not None
     assert (before["outcome"], before["subject"]) == (None, "Luna")
-    requests.apply([_ended("r1", "done"), _progress("r1", "rendering", "done", cached=True)], _PLACES)
+    requests.apply([_ended("r1", "done"), _progress("r1", "rendering", "done", cached=True)], _POSITIONS)
     after = requests.get("r1")
     assert after is not None
     assert (after["outcome"], after["ended_by"]) == ("done", "rendering")
     assert {name: step["state"] for name, step in after["steps"].items()} == {"intake": "done", "rendering": "done"}
-    assert requests.positions() == _PLACES
+    assert requests.positions() == _POSITIONS
 
 
-def test_an_outcome_may_come_before_all_progress_and_the_last_one_holds(requests: Requests) -> None:
+def test_an_outcome_may_come_before_progress_and_the_last_one_counts(requests: Requests) -> None:
     failure = {"reason": "not_found", "error": "there is no such file", "dead_letter_id": "ab"}
     requests.apply([_ended("r1", "failed", **failure)], {})
     failed = requests.get("r1")
@@ -63,7 +65,7 @@ def test_an_outcome_may_come_before_all_progress_and_the_last_one_holds(requests
     assert (done["outcome"], done["reason"], done["dead_letter_id"]) == ("done", None, None)
 
 
-def test_the_newest_come_first_and_what_cannot_be_read_is_skipped(requests: Requests) -> None:
+def test_the_newest_come_first_and_invalid_records_are_skipped(requests: Requests) -> None:
     garbage = [Record(topic.full_name, 0, 0, None, b"garbage") for topic in (PROGRESS, REQUEST_ENDED)]
     for request_id in ("r1", "r2", "r3"):
         requests.apply([_progress(request_id, "intake", "started"), *garbage], {})

@@ -1,4 +1,4 @@
-"""The pool with real work: a song is probed, a step process is killed, another hangs."""
+"""The pool with real work: a song is probed, a step process is killed, another one hangs."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from streams.worker.step_pool import StepPool
 
 @pytest.fixture
 async def pool() -> AsyncIterator[StepPool]:
-    some = StepPool(1)
-    yield some
-    await some.stop()
+    pool = StepPool(1)
+    yield pool
+    await pool.stop()
 
 
 def _song(tmp_path: Path, seconds: float = 12) -> str:
@@ -45,58 +45,58 @@ def _ignore(fraction: float) -> None:
 
 
 def _own_processes() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "streams.worker.step_process" in child.cmdline()]
+    return [process for process in psutil.Process().children() if "streams.worker.step_process" in process.cmdline()]
 
 
-async def test_a_child_works_and_says_what_it_cost(pool: StepPool, tmp_path: Path) -> None:
-    done = await pool.run("intake", _input(_song(tmp_path)), 60, _ignore)
-    assert MediaFacts.model_validate_json(done.result).duration_s == pytest.approx(12, abs=0.1)
-    assert done.cpu_seconds > 0
-    assert done.peak_rss_bytes > 10_000_000
+async def test_a_process_returns_the_result_and_its_cost(pool: StepPool, tmp_path: Path) -> None:
+    completed = await pool.run("intake", _input(_song(tmp_path)), 60, _ignore)
+    assert MediaFacts.model_validate_json(completed.result).duration_s == pytest.approx(12, abs=0.1)
+    assert completed.cpu_seconds > 0
+    assert completed.peak_rss_bytes > 10_000_000
 
 
-async def test_a_warm_child_is_used_again_and_faults_come_through(pool: StepPool, tmp_path: Path) -> None:
+async def test_a_process_is_reused_and_faults_are_raised(pool: StepPool, tmp_path: Path) -> None:
     await pool.run("intake", _input(_song(tmp_path)), 60, _ignore)
     [first] = _own_processes()
-    with pytest.raises(Poison) as caught:
+    with pytest.raises(Poison) as raised:
         await pool.run("intake", _input("0" * 64), 60, _ignore)
-    assert caught.value.reason == "unknown_media"
+    assert raised.value.reason == "unknown_media"
     assert _own_processes() == [first]
 
 
-async def test_a_killed_child_is_a_fault_of_its_event_only(pool: StepPool, tmp_path: Path) -> None:
+async def test_a_killed_process_is_a_fault_of_its_event_only(pool: StepPool, tmp_path: Path) -> None:
     job_input = _input(_song(tmp_path))
     await pool.run("intake", job_input, 60, _ignore)
-    [child] = _own_processes()
-    child.suspend()
+    [process] = _own_processes()
+    process.suspend()
     task = asyncio.create_task(pool.run("intake", job_input, 60, _ignore))
     await asyncio.sleep(0.05)
-    os.kill(child.pid, signal.SIGKILL)
-    with pytest.raises(Retryable) as caught:
+    os.kill(process.pid, signal.SIGKILL)
+    with pytest.raises(Retryable) as raised:
         await task
-    assert caught.value.reason == "child_died"
+    assert raised.value.reason == "child_died"
     await pool.run("intake", job_input, 60, _ignore)
 
 
-async def test_a_hanging_child_is_stopped(pool: StepPool, tmp_path: Path) -> None:
+async def test_a_hanging_process_is_killed(pool: StepPool, tmp_path: Path) -> None:
     job_input = _input(_song(tmp_path))
     await pool.run("intake", job_input, 60, _ignore)
-    [child] = _own_processes()
-    child.suspend()
-    with pytest.raises(Retryable) as caught:
+    [process] = _own_processes()
+    process.suspend()
+    with pytest.raises(Retryable) as raised:
         await pool.run("intake", job_input, 0.2, _ignore)
-    assert caught.value.reason == "timeout"
-    assert not child.is_running()
+    assert raised.value.reason == "timeout"
+    assert not process.is_running()
 
 
-async def test_a_cancelled_task_leaves_no_child_working(pool: StepPool, tmp_path: Path) -> None:
+async def test_cancellation_kills_the_process(pool: StepPool, tmp_path: Path) -> None:
     job_input = _input(_song(tmp_path))
     await pool.run("intake", job_input, 60, _ignore)
-    [child] = _own_processes()
-    child.suspend()
+    [process] = _own_processes()
+    process.suspend()
     task = asyncio.create_task(pool.run("intake", job_input, 60, _ignore))
     await asyncio.sleep(0.05)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert not child.is_running()
+    assert not process.is_running()

@@ -1,4 +1,4 @@
-"""The fault that a step process answers for an error that no step foresaw."""
+"""The fault that a step process returns for an unexpected error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from streams.steps import JOB_BY_NAME
 from streams.worker.step_process import _work
 
 
-def told(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def response_to(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     def fail(file: SubmittedFile, tools: Tools) -> None:
         raise error
 
@@ -29,11 +29,11 @@ def told(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO, errno.ESTALE, errno.ENOMEM])
-def test_a_machine_that_fails_is_named_without_the_path(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    answer = told(OSError(number, os.strerror(number), "/home/luna/song.mp3"), monkeypatch)
+def test_a_storage_error_is_a_fault_without_the_path(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    response = response_to(OSError(number, os.strerror(number), "/home/luna/song.mp3"), monkeypatch)
     fault, reason = ("Unavailable", "disk_full") if number == errno.ENOSPC else ("Retryable", "storage")
-    assert answer.pop("retry_after_s", None) == (1.0 if fault == "Unavailable" else None)
-    assert answer == {"fault": fault, "error": f"OSError: {os.strerror(number)}", "reason": reason}
+    assert response.pop("retry_after_s", None) == (1.0 if fault == "Unavailable" else None)
+    assert response == {"fault": fault, "error": f"OSError: {os.strerror(number)}", "reason": reason}
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_machine_that_fails_is_named_without_the_path(number: int, monkeypatch
     ],
 )
 def test_other_errors_are_unexpected(error: Exception, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert told(error, monkeypatch) == {"fault": "Retryable", "error": text, "reason": "unexpected"}
+    assert response_to(error, monkeypatch) == {"fault": "Retryable", "error": text, "reason": "unexpected"}
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_other_errors_are_unexpected(error: Exception, text: str, monkeypatch: p
         MoveIndexError("gone"),
     ],
 )
-def test_a_fault_crosses_the_border_of_a_process(fault: Fault) -> None:
-    back = from_json(json.loads(json.dumps(to_json(fault))))
-    assert (str(back), back.reason) == (str(fault), fault.reason)
-    assert isinstance(fault, type(back))
-    assert getattr(back, "retry_after_s", None) == getattr(fault, "retry_after_s", None)
+def test_a_fault_is_raised_again_from_its_json(fault: Fault) -> None:
+    restored = from_json(json.loads(json.dumps(to_json(fault))))
+    assert (str(restored), restored.reason) == (str(fault), fault.reason)
+    assert isinstance(fault, type(restored))
+    assert getattr(restored, "retry_after_s", None) == getattr(fault, "retry_after_s", None)

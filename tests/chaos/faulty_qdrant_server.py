@@ -1,4 +1,4 @@
-"""Qdrant's REST interface, as far as the move index uses it, over Qdrant's own engine; it can be made to misbehave."""
+"""Serve what the move index uses of Qdrant's REST interface, with Qdrant's own engine and with faults on demand."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Collection:
-    """One collection, in `folder`. Raises `KeyError` where it is asked for and not there."""
+    """One collection, in `folder`.
+
+    Its methods raise `KeyError` where it does not exist.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -30,7 +33,7 @@ class Collection:
         self.size = 0
 
     def make(self, name: str, wanted: dict[str, Any]) -> bool:
-        """Make it where it is not there."""
+        """Create the collection; return False if it exists already."""
         if self._shard is not None:
             return False
         self._folder.mkdir(parents=True)
@@ -40,40 +43,40 @@ class Collection:
         return True
 
     def drop(self) -> None:
-        """Lose it, with all that is in it."""
+        """Delete the collection with all its points."""
         shard, self._shard = self._shard, None
         if shard is not None:
             shard.close()
             shutil.rmtree(self._folder)
 
     def of(self, name: str) -> qe.EdgeShard:
-        """The engine."""
+        """Return the engine of the collection."""
         if self._shard is None or name != self.name:
             raise KeyError(f"Collection `{name}` doesn't exist!")
         return self._shard
 
 
-class QdrantGate:
-    """A server on 127.0.0.1 in a thread of its own; well until told otherwise. `calls` counts what reached it."""
+class FaultyQdrantServer:
+    """A server on 127.0.0.1 in its own thread, without faults at first. `calls` counts the requests it received."""
 
     def __init__(self, folder: Path) -> None:
         self._collection = Collection(folder / "collection")
-        self._place = _bound(0)  # keeps the port ours while nobody listens
-        self._port = self._place.getsockname()[1]
+        self._port_socket = _bound(0)  # reserves the port while the server does not listen
+        self._port = self._port_socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="qdrant-gate")
+        self._thread = threading.Thread(target=self._loop.run_forever, name="faulty-qdrant")
         self._site: web.SockSite | None = None
         self._runner: web.AppRunner
-        self._mode = "well"
-        self._moving: asyncio.Event
+        self._mode = "answer"
+        self._may_answer: asyncio.Event
         self.calls = 0
 
     @property
     def url(self) -> str:
-        """Its address."""
+        """Return the server's address."""
         return f"http://127.0.0.1:{self._port}"
 
-    def __enter__(self) -> QdrantGate:
+    def __enter__(self) -> FaultyQdrantServer:
         self._thread.start()
         self._do(self._start())
         return self
@@ -85,43 +88,43 @@ class QdrantGate:
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
-        self._place.close()
+        self._port_socket.close()
         self._collection.drop()
 
-    def well(self) -> None:
-        """Answer as it should."""
-        self._turn("well")
+    def recover(self) -> None:
+        """Answer requests correctly again."""
+        self._switch("answer")
 
     def refuse(self) -> None:
         """Close the port."""
-        self._turn("refuse")
+        self._switch("refuse")
 
     def hang(self) -> None:
-        """Take requests and never answer them."""
-        self._turn("hang")
+        """Accept requests and never answer them."""
+        self._switch("hang")
 
     def fail(self) -> None:
-        """Answer 500 to everything."""
-        self._turn("fail")
+        """Answer every request with status 500."""
+        self._switch("fail")
 
-    def forget(self) -> None:
-        """Lose the collection."""
-        self._do(self._forget())
+    def drop_collection(self) -> None:
+        """Delete the collection."""
+        self._do(self._drop())
 
     def count(self) -> int:
-        """How many points the engine has, whatever the server says."""
+        """Return the number of points in the engine, whatever the server answers."""
         return self._do(self._count())
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
 
-    def _turn(self, mode: str) -> None:
-        self._do(self._turned(mode))
+    def _switch(self, mode: str) -> None:
+        self._do(self._set_mode(mode))
 
     async def _start(self) -> None:
-        self._moving = asyncio.Event()
-        self._moving.set()
-        app = web.Application(middlewares=[self._door], client_max_size=64 << 20)
+        self._may_answer = asyncio.Event()
+        self._may_answer.set()
+        app = web.Application(middlewares=[self._handle], client_max_size=64 << 20)
         app.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -129,12 +132,12 @@ class QdrantGate:
 
     async def _end(self) -> None:
         self._mode = "fail"
-        self._moving.set()
+        self._may_answer.set()
         await self._runner.cleanup()
 
-    async def _turned(self, mode: str) -> None:
+    async def _set_mode(self, mode: str) -> None:
         self._mode = mode
-        self._moving.clear() if mode == "hang" else self._moving.set()
+        self._may_answer.clear() if mode == "hang" else self._may_answer.set()
         if mode == "refuse" and self._site is not None:
             await self._site.stop()
             self._site = None
@@ -145,7 +148,7 @@ class QdrantGate:
         self._site = web.SockSite(self._runner, _bound(self._port))
         await self._site.start()
 
-    async def _forget(self) -> None:
+    async def _drop(self) -> None:
         self._collection.drop()
 
     async def _count(self) -> int:
@@ -154,25 +157,25 @@ class QdrantGate:
         return 0
 
     def _routes(self) -> list[web.RouteDef]:
-        place = "/collections/{name}"
+        path = "/collections/{name}"
         return [
-            web.get(f"{place}/exists", self._exists),
-            web.put(place, self._make),
-            web.get(place, self._info),
-            web.put(f"{place}/index", self._index_field),
-            web.put(f"{place}/points", self._upsert),
-            web.post(f"{place}/points", self._retrieve),
-            web.post(f"{place}/points/scroll", self._scroll),
-            web.post(f"{place}/points/query", self._query),
-            web.post(f"{place}/points/count", self._counted),
+            web.get(f"{path}/exists", self._exists),
+            web.put(path, self._make),
+            web.get(path, self._info),
+            web.put(f"{path}/index", self._index_field),
+            web.put(f"{path}/points", self._upsert),
+            web.post(f"{path}/points", self._retrieve),
+            web.post(f"{path}/points/scroll", self._scroll),
+            web.post(f"{path}/points/query", self._query),
+            web.post(f"{path}/points/count", self._counted),
         ]
 
     @web.middleware
-    async def _door(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+    async def _handle(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         self.calls += 1
-        await self._moving.wait()
-        if self._mode != "well":
-            return _refusal(500, "Service internal error: told to fail")
+        await self._may_answer.wait()
+        if self._mode != "answer":
+            return _refusal(500, "Service internal error: set to fail")
         try:
             return await handler(request)
         except KeyError as error:
@@ -215,27 +218,27 @@ class QdrantGate:
 
     async def _scroll(self, request: web.Request) -> web.Response:
         wanted = await request.json()
-        asked = qe.ScrollRequest(
+        request_to_engine = qe.ScrollRequest(
             offset=wanted.get("offset"),
             limit=wanted["limit"],
             filter=_filter(wanted.get("filter")),
             with_payload=wanted["with_payload"],
             with_vector=wanted["with_vector"],
         )
-        found, following = self._shard(request).scroll(asked)
+        found, following = self._shard(request).scroll(request_to_engine)
         offset = None if following is None else str(following)
         return _result({"points": [_record(point) for point in found], "next_page_offset": offset})
 
     async def _query(self, request: web.Request) -> web.Response:
         wanted = await request.json()
-        asked = qe.QueryRequest(
+        request_to_engine = qe.QueryRequest(
             limit=wanted["limit"],
             query=qe.Query.Nearest(wanted["query"]["nearest"]),
             filter=_filter(wanted.get("filter")),
             params=qe.SearchParams(exact=True),
             with_payload=wanted["with_payload"],
         )
-        found = self._shard(request).query(asked)
+        found = self._shard(request).query(request_to_engine)
         points = [
             {"id": str(point.id), "version": 0, "score": point.score, "payload": point.payload} for point in found
         ]
@@ -246,10 +249,10 @@ class QdrantGate:
 
 
 def _bound(port: int) -> socket.socket:
-    place = socket.socket()
-    place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    place.bind(("127.0.0.1", port))
-    return place
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(("127.0.0.1", port))
+    return listener
 
 
 def _filter(wanted: dict[str, Any] | None) -> qe.Filter | None:
@@ -275,8 +278,8 @@ def _done() -> web.Response:
     return _result({"operation_id": 0, "status": "completed"})
 
 
-def _refusal(status: int, said: str) -> web.Response:
-    return web.json_response({"status": {"error": said}, "time": 0.0}, status=status)
+def _refusal(status: int, message: str) -> web.Response:
+    return web.json_response({"status": {"error": message}, "time": 0.0}, status=status)
 
 
 def _described(size: int, fields: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The pictures of a move and of the library: that skeletons lie on the dancers, counts on the beats, like by like."""
+"""The pictures of a move and of the library: skeletons on the dancers, counts on the beats, similar moves together."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from agents.arrays import Floats
-from agents.drawing.canvas import CANVAS_PX, LEFT, WIDTH, rgb_of
+from agents.drawing.canvas import CANVAS_PX, LEFT_PX, WIDTH_PX, rgb_of
 from agents.media.pictures import Picture, pictures, pictures_at
 from agents.move_indexing.dancers.detections import ANKLES, HIPS, KNEES, SHOULDERS, FrameDetections
 from agents.move_indexing.draw_job import MapPoint
 from agents.move_indexing.move_pictures import key_frames, library_map, overlay
 from agents.move_indexing.move_pictures.bodies import FOLLOW, LEAD, Body, Dancer, couple
-from agents.move_indexing.move_pictures.library_map import draw_map, looks_of
-from agents.move_indexing.move_pictures.projection import places
+from agents.move_indexing.move_pictures.library_map import category_markers, draw_map
+from agents.move_indexing.move_pictures.projection import project
 from agents.move_indexing.move_pictures.skeleton import draw_body
 from agents.move_indexing.move_pictures.tiles import Scene, tiles
 from agents.move_indexing.move_pictures.video import write_video
@@ -50,7 +50,7 @@ def move(path: Path) -> MoveSummary:
 
 @pytest.fixture(scope="module")
 def dancers() -> tuple[Dancer, Dancer]:
-    return couple(known_dancers.seen())
+    return couple(known_dancers.detections())
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +62,20 @@ def drawn(
     return target
 
 
-def words(picture: Figure) -> list[str]:
+def texts(picture: Figure) -> list[str]:
     return [text.get_text() for text in picture.axes[0].texts]
 
 
-def like(rgb: np.ndarray, colour: str, within: int = 40) -> np.ndarray:
-    """(height, width): the pixels of about that colour."""
-    pixels: np.ndarray = np.abs(rgb.astype(int) - rgb_of(colour)).max(axis=2) <= within
-    return pixels
+def colour_mask(rgb: np.ndarray, colour: str, tolerance: int = 40) -> np.ndarray:
+    """Return which pixels have about that colour: (height, width)."""
+    mask: np.ndarray = np.abs(rgb.astype(int) - rgb_of(colour)).max(axis=2) <= tolerance
+    return mask
 
 
-def has_near(mask: np.ndarray, point: Floats, within: int = 5) -> bool:
+def has_near(mask: np.ndarray, point: Floats, distance_px: int = 5) -> bool:
     x, y = point.round().astype(int)
-    return bool(mask[max(0, y - within) : y + within + 1, max(0, x - within) : x + within + 1].any())
+    rows, columns = (slice(max(0, at - distance_px), at + distance_px + 1) for at in (y, x))
+    return bool(mask[rows, columns].any())
 
 
 def frames(path: Path) -> list[tuple[float, np.ndarray]]:
@@ -83,65 +84,65 @@ def frames(path: Path) -> list[tuple[float, np.ndarray]]:
 
 
 def sound(path: Path) -> np.ndarray:
-    """(samples,) at 22050 Hz from time 0."""
+    """Return the sound at 22050 Hz from time 0: (samples,)."""
     resampler = av.AudioResampler("flt", "mono", 22050)
     with av.open(str(path)) as container:
-        kept = [frame for frame in container.decode(audio=0) if frame.pts is None or frame.pts >= 0]
-        blocks = [block.to_ndarray()[0] for frame in [*kept, None] for block in resampler.resample(frame)]
+        decoded = [frame for frame in container.decode(audio=0) if frame.pts is None or frame.pts >= 0]
+        blocks = [block.to_ndarray()[0] for frame in [*decoded, None] for block in resampler.resample(frame)]
     return np.concatenate(blocks)
 
 
-# Who is where.
+# Positions of the dancers.
 
 
-def test_the_lead_is_the_taller_and_both_are_where_they_were_seen(dancers: tuple[Dancer, Dancer]) -> None:
+def test_the_lead_is_the_taller_and_both_are_where_they_were_detected(dancers: tuple[Dancer, Dancer]) -> None:
     for dancer, expected in zip(dancers, (lead_at, follow_at), strict=True):
-        body = dancer.at(0.9, SIZE)
+        body = dancer.body_at(0.9, SIZE)
         assert body is not None
-        assert body.sure
+        assert body.detected
         np.testing.assert_allclose(body.xy, expected(0.9), atol=1)
-        assert body.unit == pytest.approx(66 if dancer.name == "lead" else 60, rel=0.03)
+        assert body.torso_px == pytest.approx(66 if dancer.name == "lead" else 60, rel=0.03)
     assert [dancer.colour for dancer in dancers] == [LEAD, FOLLOW]
 
 
-def test_a_place_is_told_in_the_pixels_of_the_picture_asked_for(dancers: tuple[Dancer, Dancer]) -> None:
-    small, large = (dancers[0].at(0.5, size) for size in (SIZE, (1280, 720)))
+def test_positions_are_in_pixels_of_the_requested_size(dancers: tuple[Dancer, Dancer]) -> None:
+    small, large = (dancers[0].body_at(0.5, size) for size in (SIZE, (1280, 720)))
     assert small is not None
     assert large is not None
     np.testing.assert_allclose(large.xy, small.xy * [2, 1.5])
 
 
-def test_between_two_looks_the_dancer_is_between(dancers: tuple[Dancer, Dancer]) -> None:
-    body = dancers[0].at(0.65, SIZE)
+def test_positions_between_two_sampled_frames_are_interpolated(dancers: tuple[Dancer, Dancer]) -> None:
+    body = dancers[0].body_at(0.65, SIZE)
     assert body is not None
-    assert body.sure
+    assert body.detected
     np.testing.assert_allclose(body.xy, (lead_at(0.6) + lead_at(0.7)) / 2, atol=0.7)
 
 
-def test_who_is_hidden_for_a_moment_is_presumed_and_who_is_gone_is_not_drawn(dancers: tuple[Dancer, Dancer]) -> None:
+def test_a_hidden_dancer_is_interpolated_and_an_absent_one_has_no_body(dancers: tuple[Dancer, Dancer]) -> None:
     _, follow = dancers
-    hidden = follow.at(1.55, SIZE)
+    hidden = follow.body_at(1.55, SIZE)
     assert hidden is not None
-    assert not hidden.sure
-    assert follow.at(3.6, SIZE) is None
-    assert len(follow.stretches(sure=False)) == 1
-    (_, until), (again, _) = follow.stretches(sure=True)
-    assert until == pytest.approx(1.3, abs=0.1)
-    assert again == pytest.approx(1.8, abs=0.1)
+    assert not hidden.detected
+    assert follow.body_at(3.6, SIZE) is None
+    assert len(follow.intervals(detected=False)) == 1
+    (_, first_end_s), (second_start_s, _) = follow.intervals(detected=True)
+    assert first_end_s == pytest.approx(1.3, abs=0.1)
+    assert second_start_s == pytest.approx(1.8, abs=0.1)
 
 
-def test_who_dances_alone_is_the_lead(dancers: tuple[Dancer, Dancer]) -> None:
-    alone = [FrameDetections(moment.time_s, moment.dancers[:1]) for moment in known_dancers.seen().moments]
-    lead, follow = couple(type(known_dancers.seen())(tuple(alone), SIZE))
-    assert lead.at(1.0, SIZE) is not None
-    assert follow.at(1.0, SIZE) is None
-    assert follow.stretches(sure=False) == []
+def test_a_dancer_alone_is_the_lead(dancers: tuple[Dancer, Dancer]) -> None:
+    alone = [FrameDetections(frame.time_s, frame.dancers[:1]) for frame in known_dancers.detections().frames]
+    lead, follow = couple(type(known_dancers.detections())(tuple(alone), SIZE))
+    assert lead.body_at(1.0, SIZE) is not None
+    assert follow.body_at(1.0, SIZE) is None
+    assert follow.intervals(detected=False) == []
 
 
 # Pictures and skeletons.
 
 
-def test_turned_clips_stand_upright_and_large_ones_are_shrunk(tmp_path: Path) -> None:
+def test_rotated_clips_are_turned_upright_and_large_ones_are_scaled_down(tmp_path: Path) -> None:
     turned = make_clip(tmp_path / "turned.mp4", 1, [0, 0.1], [], size=(360, 640), rotation=90).path
     assert {picture.size for picture in pictures(turned)} == {(360, 640)}
     large = make_clip(tmp_path / "large.mp4", 1, [0, 0.1], [], size=(1920, 1080)).path
@@ -150,118 +151,119 @@ def test_turned_clips_stand_upright_and_large_ones_are_shrunk(tmp_path: Path) ->
     assert {picture.size for picture in pictures(upright)} == {(720, 1280)}
 
 
-def test_moments_get_the_picture_nearest_to_them(path: Path) -> None:
-    found = pictures_at(path, [0.0, 1.01, 1.02, 99.0])
-    assert [round(picture.time_s * FPS) for picture in found] == [0, 30, 31, SECONDS * FPS - 1]
+def test_the_picture_nearest_to_each_time_is_returned(path: Path) -> None:
+    nearest = pictures_at(path, [0.0, 1.01, 1.02, 99.0])
+    assert [round(picture.time_s * FPS) for picture in nearest] == [0, 30, 31, SECONDS * FPS - 1]
 
 
-def test_what_does_not_decode_is_poison_and_leaves_no_file(move: MoveSummary, tmp_path: Path) -> None:
+def test_a_file_that_does_not_decode_is_refused_and_leaves_no_file(move: MoveSummary, tmp_path: Path) -> None:
     (tmp_path / "in.mp4").write_bytes(b"no video at all")
     with pytest.raises(Poison):
         write_video(tmp_path / "in.mp4", move, (), tmp_path / "out.mp4")
     with pytest.raises(Poison):
-        key_frames.draw_keys(tmp_path / "in.mp4", move, (), tmp_path / "out.png")
+        key_frames.draw_key_frames(tmp_path / "in.mp4", move, (), tmp_path / "out.png")
     assert [file.name for file in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_a_skeleton_lies_on_the_joints_and_a_presumed_one_is_broken_and_fainter() -> None:
+def test_a_skeleton_is_on_the_joints_and_an_interpolated_one_is_dashed_and_paler() -> None:
     masks = []
-    for sure in (True, False):
+    for detected in (True, False):
         rgb = np.full((480, 640, 3), 110, np.uint8)
-        draw_body(rgb, Body(lead_at(0), 66, LEAD, sure), 4)
-        masks.append(like(rgb, LEAD, 60))
+        draw_body(rgb, Body(lead_at(0), 66, LEAD, detected), 4)
+        masks.append(colour_mask(rgb, LEAD, 60))
     assert all(has_near(masks[0], lead_at(0)[joint], 6) for joint in _LIMBS)
     assert 0.2 * masks[0].sum() < masks[1].sum() < 0.8 * masks[0].sum()
 
 
-def test_joints_far_out_of_the_picture_are_borne() -> None:
+def test_joints_far_outside_the_picture_are_drawn_without_error() -> None:
     rgb = np.zeros((48, 64, 3), np.uint8)
-    for far in (1e9, -1e9):
-        draw_body(rgb, Body(lead_at(0) + far, 66, LEAD, sure=False), 2)
+    for offset in (1e9, -1e9):
+        draw_body(rgb, Body(lead_at(0) + offset, 66, LEAD, detected=False), 2)
 
 
-def test_tiles_show_the_skeleton_upon_the_dancer_at_one_scale(dancers: tuple[Dancer, Dancer]) -> None:
-    """The picture's colours say where each pixel of a tile comes from."""
+def test_tiles_have_the_skeleton_on_the_dancer_at_one_scale(dancers: tuple[Dancer, Dancer]) -> None:
+    """Find the position of each pixel of a tile in the picture by its colour."""
     scenes = []
-    for time_s in (0.2, 0.8, 2.4, 3.6):  # at the last the lead alone, who would fit in at a larger scale
-        bodies = [body for dancer in dancers if (body := dancer.at(time_s, SIZE))]
+    for time_s in (0.2, 0.8, 2.4, 3.6):  # in the last one the lead is alone, and would fit at a larger scale
+        bodies = [body for dancer in dancers if (body := dancer.body_at(time_s, SIZE))]
         scenes.append(Scene(Picture(time_s, known_dancers.slope().astype(np.uint8)), tuple(bodies)))
-    shown = tiles(scenes, 202)
-    assert len({tile.shape for tile in shown}) == 1
+    row = tiles(scenes, 202)
+    assert len({tile.shape for tile in row}) == 1
     scales = []
-    for tile, scene in zip(shown, scenes, strict=True):
-        to_tile = _origin(tile)
+    for tile, scene in zip(row, scenes, strict=True):
+        to_tile = _mapping(tile)
         scales.append(to_tile[0][0])
         for body in scene.bodies:
-            mask = like(tile, body.colour, 60)
-            at = [
-                np.array([np.polyval(line, value) for line, value in zip(to_tile, xy, strict=True)]) for xy in body.xy
-            ]
-            assert all(has_near(mask, at[joint]) for joint in _LIMBS)
+            mask = colour_mask(tile, body.colour, 60)
+            landmarks = np.array(
+                [[np.polyval(line, value) for line, value in zip(to_tile, xy, strict=True)] for xy in body.xy]
+            )
+            assert all(has_near(mask, landmarks[joint]) for joint in _LIMBS)
             ys, xs = np.nonzero(mask)
-            inside = np.array(at)
-            assert xs.min() >= inside[:, 0].min() - 14
-            assert xs.max() <= inside[:, 0].max() + 14
-            assert ys.max() <= inside[:, 1].max() + 6
+            assert xs.min() >= landmarks[:, 0].min() - 14
+            assert xs.max() <= landmarks[:, 0].max() + 14
+            assert ys.max() <= landmarks[:, 1].max() + 6
     assert max(scales) == pytest.approx(min(scales), rel=0.02)
 
 
-def _origin(tile: np.ndarray) -> list[np.ndarray]:
-    """For x and y the line that leads from the picture's pixels to the tile's, from the pixels nothing is drawn on."""
+def _mapping(tile: np.ndarray) -> list[np.ndarray]:
+    """Return for x and y the linear mapping of the picture's pixels to the tile's, fitted on pixels not drawn over."""
     plain = np.abs(tile[..., 2].astype(int) - 60) <= 1
     ys, xs = np.nonzero(plain)
     return [
-        np.polyfit((tile[..., channel][plain].astype(float) - 20) * SIZE[channel] / 160, place, 1)
-        for channel, place in ((0, xs), (1, ys))
+        np.polyfit((tile[..., channel][plain].astype(float) - 20) * SIZE[channel] / 160, positions, 1)
+        for channel, positions in ((0, xs), (1, ys))
     ]
 
 
-def test_a_tile_without_dancers_shows_where_they_were(dancers: tuple[Dancer, Dancer]) -> None:
+def test_a_tile_without_dancers_has_the_crop_of_the_nearest_scene(dancers: tuple[Dancer, Dancer]) -> None:
     picture = Picture(0.2, known_dancers.slope().astype(np.uint8))
-    body = dancers[0].at(0.2, SIZE)
+    body = dancers[0].body_at(0.2, SIZE)
     assert body is not None
     one, other = tiles([Scene(picture, (body,)), Scene(picture, ())], 202)
-    assert not like(other, LEAD, 60).any()
-    np.testing.assert_allclose(_origin(one)[0], _origin(other)[0], rtol=0.05, atol=3)
+    assert not colour_mask(other, LEAD, 60).any()
+    np.testing.assert_allclose(_mapping(one)[0], _mapping(other)[0], rtol=0.05, atol=3)
     whole = tiles([Scene(picture, ())], 202)[0]
     assert whole.shape[1] == 202
 
 
-# The sheet of key frames.
+# The picture of key frames.
 
 
 def test_key_frames_of_a_whole_eight_have_their_counts_and_times_below(
     path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer]
 ) -> None:
-    said = words(key_frames.figure(path, move, dancers))
-    assert said[:4] == ["follow", "lead", "dashed, pale: hidden for a moment", "to_and_fro"]
+    drawn = texts(key_frames.figure(path, move, dancers))
+    assert drawn[:4] == ["follow", "lead", "dashed, pale: hidden for a moment", "to_and_fro"]
     for fact in ("basic step", "beginner", "energy low", "150.0 BPM", "4.0 s", "70%"):
-        assert fact in said[4]
-    counts = [word for word in said if word in set("12345678")]
+        assert fact in drawn[4]
+    counts = [text for text in drawn if text in set("12345678")]
     assert sorted(counts) == sorted("12345678" + "1234567812")  # below the tiles, and along the strip
     for time in ("0.00 s", "0.40 s", "2.80 s"):
-        assert time in said
-    assert said.count("eight 1") == 2
+        assert time in drawn
+    assert drawn.count("eight 1") == 2
 
 
-def test_the_sheet_shows_both_skeletons_and_when_each_is_seen(
+def test_key_frames_have_both_skeletons_and_bars_where_each_is_detected(
     path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path
 ) -> None:
-    key_frames.draw_keys(path, move, dancers, tmp_path / "new" / "keys.png")
+    key_frames.draw_key_frames(path, move, dancers, tmp_path / "new" / "keys.png")
     image = cv2.imread(str(tmp_path / "new" / "keys.png"))
     assert image is not None
     assert image.shape[1] == CANVAS_PX
     rgb = image[..., ::-1]
-    lefts = [LEFT + n * (key_frames.TILE_PX + 8) for n in range(8)]
-    shown = [rgb[112 : 112 + key_frames.TILE_PX, left : left + key_frames.TILE_PX] for left in lefts]
-    of_lead, of_follow = (np.array([like(tile, colour).sum() for tile in shown]) for colour in (LEAD, FOLLOW))
+    lefts = [LEFT_PX + n * (key_frames.TILE_PX + 8) for n in range(8)]
+    row = [rgb[112 : 112 + key_frames.TILE_PX, left : left + key_frames.TILE_PX] for left in lefts]
+    of_lead, of_follow = (np.array([colour_mask(tile, colour).sum() for tile in row]) for colour in (LEAD, FOLLOW))
     assert of_lead.min() > 500
-    assert of_follow[4] < 0.8 * np.delete(of_follow, 4).min()  # at 1.6 s only presumed
+    assert of_follow[4] < 0.8 * np.delete(of_follow, 4).min()  # interpolated at 1.6 s
     bars = rgb[-120:]
-    lead, follow = (np.any(like(bars, colour, 3), axis=0)[LEFT : LEFT + WIDTH] for colour in (LEAD, FOLLOW))
+    lead, follow = (
+        np.any(colour_mask(bars, colour, 3), axis=0)[LEFT_PX : LEFT_PX + WIDTH_PX] for colour in (LEAD, FOLLOW)
+    )
     assert lead.mean() > 0.95
-    for time_s, there in ((1.0, True), (1.55, False), (2.5, True), (3.5, False)):
-        assert follow[round(time_s / SECONDS * WIDTH)] == there
+    for time_s, detected in ((1.0, True), (1.55, False), (2.5, True), (3.5, False)):
+        assert follow[round(time_s / SECONDS * WIDTH_PX)] == detected
 
 
 def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveSummary) -> None:
@@ -270,30 +272,30 @@ def test_rows_are_the_first_two_eights_or_beats_spread_over_the_clip(move: MoveS
     eights = tuple(move.eights[0].model_copy(update={"start_beat": n}) for n in (0, 8, 16))
     rows = key_frames.rows_of(move.model_copy(update=long | {"eights": eights}))
     assert [row.name for row in rows] == ["eight 1", "eight 2"]
-    assert rows[1].moments == tuple((beats[n], n - 7) for n in range(8, 16))
+    assert rows[1].beats == tuple((beats[n], n - 7) for n in range(8, 16))
     (spread,) = key_frames.rows_of(move.model_copy(update=long | {"eights": ()}))
-    assert len(spread.moments) == 8
-    assert (spread.moments[0][0], spread.moments[-1][0]) == (beats[0], beats[-1])
-    (few,) = key_frames.rows_of(move.model_copy(update={"beats": beats[:3], "counts": (7, 8, 1), "eights": ()}))
-    assert [count for _, count in few.moments] == [7, 8, 1]
+    assert len(spread.beats) == 8
+    assert (spread.beats[0][0], spread.beats[-1][0]) == (beats[0], beats[-1])
+    (short,) = key_frames.rows_of(move.model_copy(update={"beats": beats[:3], "counts": (7, 8, 1), "eights": ()}))
+    assert [count for _, count in short.beats] == [7, 8, 1]
     (none,) = key_frames.rows_of(move.model_copy(update={"beats": (), "counts": (), "eights": ()}))
-    assert len(none.moments) == 1
+    assert len(none.beats) == 1
 
 
 @pytest.mark.parametrize("name", ["$x_", "$\\frac{1}{0}$", "Amor 💔 愛 \x00\x1b[31m", "W" * 200, "\u202eolleh"])
-def test_no_name_is_too_odd_and_no_clip_too_bare(
+def test_any_name_and_a_clip_with_one_beat_can_be_drawn(
     name: str, path: Path, move: MoveSummary, dancers: tuple[Dancer, Dancer]
 ) -> None:
     odd = move.model_copy(update={"name": name, "category": name, "beats": (0.5,), "counts": (3,), "eights": ()})
     canvas = FigureCanvasAgg(key_frames.figure(path, odd, dancers))
     canvas.draw()
-    assert "no whole eight" in words(canvas.figure)
+    assert "no whole eight" in texts(canvas.figure)
 
 
 # The video.
 
 
-def test_the_video_has_the_clips_length_rate_shape_and_sound(path: Path, drawn: Path) -> None:
+def test_the_video_has_the_clips_duration_frame_rate_size_and_sound(path: Path, drawn: Path) -> None:
     with av.open(str(drawn)) as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, video.pix_fmt, audio.codec_context.name) == ("h264", "yuv420p", "aac")
@@ -304,13 +306,11 @@ def test_the_video_has_the_clips_length_rate_shape_and_sound(path: Path, drawn: 
     np.testing.assert_allclose(after, before, atol=1e-3)
 
 
-def test_the_sound_is_heard_when_it_was(path: Path, drawn: Path) -> None:
+def test_the_sound_is_not_shifted(path: Path, drawn: Path) -> None:
     before, after = sound(path), sound(drawn)
     length = min(len(before), len(after)) // 2
-    lag = (
-        np.argmax([before[1000 : 1000 + length] @ after[1000 + n : 1000 + n + length] for n in range(-500, 500)]) - 500
-    )
-    assert abs(lag) / 22050 < 0.005
+    correlation = [before[1000 : 1000 + length] @ after[1000 + n : 1000 + n + length] for n in range(-500, 500)]
+    assert abs(np.argmax(correlation) - 500) / 22050 < 0.005
 
 
 def test_a_clip_without_sound_is_drawn_too(move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path) -> None:
@@ -320,73 +320,73 @@ def test_a_clip_without_sound_is_drawn_too(move: MoveSummary, dancers: tuple[Dan
 
 
 def test_skeletons_follow_the_dancers_through_the_video(drawn: Path) -> None:
-    shown = frames(drawn)
-    for time_s, follow_there in ((0.5, True), (1.0, True), (2.2, True), (3.6, False)):
-        _, rgb = shown[round(time_s * FPS)]
-        lead, follow = (like(rgb, colour, 70) for colour in (LEAD, FOLLOW))
+    displayed = frames(drawn)
+    for time_s, follow_tracked in ((0.5, True), (1.0, True), (2.2, True), (3.6, False)):
+        _, rgb = displayed[round(time_s * FPS)]
+        lead, follow = (colour_mask(rgb, colour, 70) for colour in (LEAD, FOLLOW))
         assert all(has_near(lead, lead_at(time_s)[joint]) for joint in _LIMBS)
-        assert all(has_near(follow, follow_at(time_s)[joint]) == follow_there for joint in (*HIPS, *KNEES))
+        assert all(has_near(follow, follow_at(time_s)[joint]) == follow_tracked for joint in (*HIPS, *KNEES))
 
 
-def test_the_count_flashes_on_its_beat(move: MoveSummary, drawn: Path) -> None:
-    shown = frames(drawn)
+def test_the_count_is_brightest_on_its_beat(move: MoveSummary, drawn: Path) -> None:
+    displayed = frames(drawn)
     for beat, count in list(zip(move.beats, move.counts, strict=True))[:9]:
-        on, between = (shown[round(time * FPS)][1][10:125, 10:90].astype(int) for time in (beat, beat + 0.3))
+        on, between = (displayed[round(time * FPS)][1][10:125, 10:90].astype(int) for time in (beat, beat + 0.3))
         colour = (255, 92, 147) if count == 1 else (255, 255, 255)
-        lit = [(np.abs(corner - colour).max(axis=2) < 40).sum() for corner in (on, between)]
-        assert lit[0] > 300
-        assert lit[1] < 0.2 * lit[0]
+        bright_pixels = [(np.abs(corner - colour).max(axis=2) < 40).sum() for corner in (on, between)]
+        assert bright_pixels[0] > 300
+        assert bright_pixels[1] < 0.2 * bright_pixels[0]
 
 
-def test_the_bar_says_where_in_the_clip_we_are(drawn: Path) -> None:
+def test_the_bar_marks_the_pictures_time(drawn: Path) -> None:
     margin = round(28 * SIZE[1] / 720)
-    long = SIZE[0] - 2 * margin
+    length = SIZE[0] - 2 * margin
     for number, rgb in list(enumerate(rgb for _, rgb in frames(drawn)))[20::30]:
         row = rgb[SIZE[1] - margin - 2, margin : SIZE[0] - margin].min(axis=1)
         (white,) = np.nonzero(row > 200)
-        assert abs(white.mean() - number / FPS / SECONDS * long) < 4
+        assert abs(white.mean() - number / FPS / SECONDS * length) < 4
 
 
-def test_progress_is_told_up_to_the_end(path: Path, move: MoveSummary, tmp_path: Path) -> None:
-    told: list[float] = []
-    write_video(path, move, (), tmp_path / "out.mp4", told.append)
-    assert told == sorted(told)
-    assert told[0] < 0.1
-    assert told[-1] > 0.95
+def test_progress_is_reported_up_to_the_end(path: Path, move: MoveSummary, tmp_path: Path) -> None:
+    reports: list[float] = []
+    write_video(path, move, (), tmp_path / "out.mp4", reports.append)
+    assert reports == sorted(reports)
+    assert reports[0] < 0.1
+    assert reports[-1] > 0.95
 
 
 @pytest.mark.parametrize("size", [(96, 160), (160, 96), (64, 64)])
-def test_no_clip_is_too_small_for_what_is_drawn_on_it(
+def test_clips_of_any_size_can_be_drawn(
     size: tuple[int, int], move: MoveSummary, dancers: tuple[Dancer, Dancer], tmp_path: Path
 ) -> None:
     small = write_drawn_clip(tmp_path / "small.mp4", 1.0, 10, size)
     write_video(small, move, dancers, tmp_path / "drawn.mp4")
     assert frames(tmp_path / "drawn.mp4")[5][1].shape == (size[1], size[0], 3)
-    key_frames.draw_keys(small, move, dancers, tmp_path / "keys.png")
+    key_frames.draw_key_frames(small, move, dancers, tmp_path / "keys.png")
 
 
-def test_a_count_fades_until_the_next() -> None:
-    assert overlay.flash(0.0) == 1.0
-    assert overlay.flash(0.1) > overlay.flash(0.5) > overlay.flash(1.0) > 0.2
+def test_a_count_fades_until_the_next_one() -> None:
+    assert overlay.count_opacity(0.0) == 1.0
+    assert overlay.count_opacity(0.1) > overlay.count_opacity(0.5) > overlay.count_opacity(1.0) > 0.2
 
 
 # The map of the library.
 
 
-def points(many: int, categories: int = 3) -> list[MapPoint]:
-    """`many` moves, each near one of so many far-apart centres."""
+def points(count: int, categories: int = 3) -> list[MapPoint]:
+    """Return `count` moves, each near the distant centre of its category."""
     rng = np.random.default_rng(5)
     centres = rng.normal(size=(categories, 512))
-    made = centres[np.arange(many) % categories] + 0.1 * rng.normal(size=(many, 512))
-    made /= np.linalg.norm(made, axis=1, keepdims=True)
+    embeddings = centres[np.arange(count) % categories] + 0.1 * rng.normal(size=(count, 512))
+    embeddings /= np.linalg.norm(embeddings, axis=1, keepdims=True)
     return [
         MapPoint(name=f"clip_{n}", category=f"kind_{n % categories:02d}", embedding=tuple(row))
-        for n, row in enumerate(made.tolist())
+        for n, row in enumerate(embeddings.tolist())
     ]
 
 
-def test_like_moves_are_nearer_than_unlike_ones() -> None:
-    flat, share = places(np.array([point.embedding for point in points(12)]))
+def test_similar_moves_are_nearer_than_different_ones() -> None:
+    flat, share = project(np.array([point.embedding for point in points(12)]))
     near, far = list[float](), list[float]()
     for a, b in combinations(range(12), 2):
         (near if a % 3 == b % 3 else far).append(float(np.linalg.norm(flat[a] - flat[b])))
@@ -394,33 +394,33 @@ def test_like_moves_are_nearer_than_unlike_ones() -> None:
     assert 0.9 < share < 1
 
 
-def test_the_share_is_that_of_the_two_main_axes() -> None:
+def test_the_share_is_the_variance_along_the_two_main_axes() -> None:
     lengths = np.array([4.0, 3.0, 2.0, 1.0])
     cross = np.concatenate([np.diag(lengths), -np.diag(lengths)])
-    flat, share = places(cross)
+    flat, share = project(cross)
     assert share == pytest.approx((16 + 9) / (16 + 9 + 4 + 1))
     assert np.abs(flat).max(axis=0) == pytest.approx([4, 3])
 
 
-def test_the_map_is_the_same_whatever_the_order_of_the_moves() -> None:
-    known = np.array([point.embedding for point in points(9)])
+def test_the_map_does_not_depend_on_the_order_of_the_moves() -> None:
+    embeddings = np.array([point.embedding for point in points(9)])
     order = np.random.default_rng(1).permutation(9)
-    np.testing.assert_allclose(places(known)[0][order], places(known[order])[0], atol=1e-9)
+    np.testing.assert_allclose(project(embeddings)[0][order], project(embeddings[order])[0], atol=1e-9)
 
 
-@pytest.mark.parametrize("many", [1, 2, 3])
-def test_few_moves_make_a_map(many: int, tmp_path: Path) -> None:
-    draw_map(points(many), tmp_path / "map.png")
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_one_to_three_moves_make_a_map(count: int, tmp_path: Path) -> None:
+    draw_map(points(count), tmp_path / "map.png")
     image = cv2.imread(str(tmp_path / "map.png"))
     assert image is not None
     assert image.shape[1] == CANVAS_PX
-    assert {f"clip_{n}" for n in range(many)} <= set(words(library_map.figure(points(many))))
+    assert {f"clip_{n}" for n in range(count)} <= set(texts(library_map.figure(points(count))))
 
 
-def test_moves_that_are_all_alike_make_a_map() -> None:
+def test_identical_moves_make_a_map() -> None:
     (one,) = points(1)
     drawn = library_map.figure([one] * 4)
-    assert words(drawn)[0] == "The library: 4 moves"
+    assert texts(drawn)[0] == "The library: 4 moves"
     assert np.isfinite(_offsets(drawn)).all()
 
 
@@ -428,11 +428,11 @@ def _offsets(drawn: Figure) -> Floats:
     return np.concatenate([np.asarray(marks.get_offsets(), float) for marks in drawn.axes[0].collections])
 
 
-def test_a_unit_is_as_long_in_both_directions() -> None:
-    placed = library_map.pixels(np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]))
-    across, up = (np.linalg.norm(placed[n] - placed[0]) for n in (1, 2))
+def test_both_directions_have_one_scale() -> None:
+    xy = library_map.to_pixels(np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 1.0]]))
+    across, up = (np.linalg.norm(xy[n] - xy[0]) for n in (1, 2))
     assert across == pytest.approx(3 * up)
-    assert placed[2, 1] < placed[0, 1]
+    assert xy[2, 1] < xy[0, 1]
 
 
 def test_names_cover_neither_each_other_nor_a_point() -> None:
@@ -447,46 +447,46 @@ def test_names_cover_neither_each_other_nor_a_point() -> None:
         assert not any(box.contains(x, height - y) for box in boxes)
 
 
-def test_thousands_of_moves_are_points_without_names(tmp_path: Path) -> None:
+def test_a_map_of_thousands_of_moves_has_no_names(tmp_path: Path) -> None:
     drawn = library_map.figure(points(3000, categories=50))
-    assert not any(word.startswith("clip_") for word in words(drawn))
-    assert "others" in words(drawn)
+    assert not any(text.startswith("clip_") for text in texts(drawn))
+    assert "others" in texts(drawn)
     assert len(_offsets(drawn)) >= 3000
 
 
-def test_categories_are_told_apart_and_counted() -> None:
-    looks = looks_of([f"kind_{n:02d}" for n in range(34)])
-    assert len(set(looks.values())) == 34
-    said = words(library_map.figure(points(10)))
-    assert said[said.index("kind 00") + 1] == "4"
-    assert said[said.index("kind 01") + 1] == "3"
+def test_categories_have_different_markers_and_are_counted() -> None:
+    markers = category_markers([f"kind_{n:02d}" for n in range(34)])
+    assert len(set(markers.values())) == 34
+    drawn = texts(library_map.figure(points(10)))
+    assert drawn[drawn.index("kind 00") + 1] == "4"
+    assert drawn[drawn.index("kind 01") + 1] == "3"
 
 
 def test_the_map_is_coloured_by_category() -> None:
-    known = points(12)
-    looks = looks_of([point.category for point in known])
-    drawn = library_map.figure(known)
-    placed = library_map.pixels(places(np.array([point.embedding for point in known]))[0])
+    moves = points(12)
+    markers = category_markers([point.category for point in moves])
+    drawn = library_map.figure(moves)
+    positions = library_map.to_pixels(project(np.array([point.embedding for point in moves]))[0])
     canvas = FigureCanvasAgg(drawn)
     canvas.draw()
     rgb = np.asarray(canvas.buffer_rgba())[..., :3]
-    for point, xy in zip(known, placed, strict=True):
-        assert has_near(like(rgb, looks[point.category][0], 3), xy, 2)
+    for point, xy in zip(moves, positions, strict=True):
+        assert has_near(colour_mask(rgb, markers[point.category][0], 3), xy, 2)
 
 
-def test_boxes_of_the_map_hold_all_points() -> None:
+def test_all_points_are_inside_the_frame_of_the_map() -> None:
     drawn = library_map.figure(points(40))
     frame = next(patch for patch in drawn.axes[0].patches if isinstance(patch, Rectangle))
-    inside = library_map.pixels(places(np.array([point.embedding for point in points(40)]))[0])
+    inside = library_map.to_pixels(project(np.array([point.embedding for point in points(40)]))[0])
     low, high = np.array(frame.get_xy()), np.array(frame.get_bbox().max)
     assert ((inside > low + 20) & (inside < high - 20)).all()
 
 
-# What is loaded.
+# Imports.
 
 
 @pytest.mark.parametrize("module", ["agents.move_indexing.draw_job", "streams.cli.moves"])
-def test_nothing_heavy_is_loaded_before_it_draws(module: str) -> None:
+def test_large_libraries_are_loaded_only_to_draw(module: str) -> None:
     code = f"import sys, {module}; sys.exit(any(m in sys.modules for m in ('numpy', 'matplotlib', 'cv2', 'av')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -1,0 +1,194 @@
+"""The flow of events, derived from the topic table and the steps: as data, as text, as Mermaid and as documents.
+
+python -m streams.topology      writes docs/topology.md and the diagram in README.md
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from streams.steps import STEPS
+from streams.topics import PARTITIONS, PROGRESS, REQUEST_ENDED, TOPICS, Topic, specs, topic_of
+
+_ROOT = Path(__file__).resolve().parent.parent
+_BEGIN, _END = "<!-- flow: begin, written by `make docs` -->", "<!-- flow: end -->"
+_DAY_MS = 24 * 3600 * 1000
+_EVERY_STEP = "every step"
+
+
+def topology() -> dict[str, Any]:
+    """Return the steps, the topics of events, and all topics with their cleanup policy, as JSON values.
+
+    `retention_days` is null for a topic without a time limit.
+    """
+    return {
+        "partitions": PARTITIONS,
+        "steps": [
+            {
+                "name": step.name,
+                "version": step.version,
+                "consumes": topic_of(step.consumes).full_name,
+                "produces": topic_of(step.produces).full_name if step.produces else None,
+                "dead_letters": topic_of(step.consumes).dead_letter_name,
+                "reads": sorted(step.reads),
+                "writes": sorted(step.writes),
+                "ends_request": step.ending is not None,
+            }
+            for step in STEPS
+        ],
+        "topics": [
+            {
+                "name": topic.full_name,
+                "payload": topic.payload.__name__,
+                "written_by": _writers(topic),
+                "read_by": [step.name for step in STEPS if step.consumes is topic.payload],
+                "dead_letters": topic.dead_letter_name if topic.dead_letters else None,
+            }
+            for topic in TOPICS
+        ],
+        "cleanup": {
+            spec.name: {"policy": spec.config["cleanup.policy"], "retention_days": _retention_days(spec.config)}
+            for spec in specs()
+        },
+    }
+
+
+def text() -> str:
+    """Return the flow as lines for a terminal."""
+    flow = topology()
+    lines = [f"{'step':18} {'version':16} {'consumes':30} produces"]
+    for step in flow["steps"]:
+        end = "  (ends the request)" if step["ends_request"] else ""
+        lines.append(
+            f"{step['name']:18} {step['version']:16} {step['consumes']:30} {step['produces'] or 'nothing'}{end}"
+        )
+    payloads = {topic["name"]: topic["payload"] for topic in flow["topics"]}
+    lines += ["", f"{'topic':34} {'payload':16} keeps"]
+    lines += [f"{name:34} {payloads.get(name, ''):16} {_keeps(cleanup)}" for name, cleanup in flow["cleanup"].items()]
+    return "\n".join(lines)
+
+
+def mermaid() -> str:
+    """Return the flow as a Mermaid flowchart: boxes are steps, arrows are topics, a cylinder is a view."""
+    lines = ["flowchart TD"]
+    lines += [f"    {step.name}[{step.name.replace('_', ' ')}]" for step in STEPS if "_" in step.name]
+    lines += [f"    {view}[({view})]" for view in sorted({view for step in STEPS for view in step.reads | step.writes})]
+    lines += [line for topic in TOPICS for line in _arrows(topic)]
+    lines += [f"    {view} -.-> {step.name}" for step in STEPS for view in sorted(step.reads)]
+    return "\n".join(lines)
+
+
+def _arrows(topic: Topic) -> Iterator[str]:
+    writers = [step for step in STEPS if step.produces is topic.payload]
+    targets = [step.name for step in STEPS if step.consumes is topic.payload]
+    targets += sorted({view for step in writers for view in step.writes})
+    end = f"{topic.name.replace('-', '_')}_topic([{topic.name}])"  # a topic that comes from outside or goes there
+    if not writers:
+        yield from (f"    {end} --> {target}" for target in targets)
+    for writer in writers:
+        yield from (f"    {writer.name} -- {topic.name} --> {target}" for target in targets)
+        if not targets:
+            yield f"    {writer.name} --> {end}"
+
+
+def _writers(topic: Topic) -> list[str]:
+    if topic in {PROGRESS, REQUEST_ENDED}:
+        return [step.name for step in STEPS if topic is PROGRESS or step.decides_request]
+    return [step.name for step in STEPS if step.produces is topic.payload]
+
+
+def _retention_days(config: dict[str, str]) -> int | None:
+    retention_ms = int(config.get("retention.ms", -1))
+    return None if retention_ms < 0 else retention_ms // _DAY_MS
+
+
+def _keeps(cleanup: dict[str, Any]) -> str:
+    if cleanup["policy"] == "compact":
+        return "the last record of each key"
+    return "everything" if cleanup["retention_days"] is None else f"{cleanup['retention_days']} days"
+
+
+def document() -> str:
+    """Return `docs/topology.md`."""
+    flow = topology()
+    payloads = {topic.full_name: topic.payload for topic in TOPICS}
+    steps = [
+        f"| `{step['name']}` | {step['version']} | `{step['consumes']}` | {_code(step['produces'])} "
+        f"| `{step['dead_letters']}` | {'yes' if step['ends_request'] else ''} |"
+        for step in flow["steps"]
+    ]
+    topics = [
+        f"| `{topic['name']}` | [`{topic['payload']}`](../{_module(payloads[topic['name']])}) "
+        f"| {_names(topic['written_by'], 'other programs, commands')} | {_names(topic['read_by'], '')} "
+        f"| {_keeps(flow['cleanup'][topic['name']])} |"
+        for topic in flow["topics"]
+    ]
+    others = [f"| `{name}` | {_keeps(cleanup)} |" for name, cleanup in flow["cleanup"].items() if name not in payloads]
+    return "\n".join(
+        [
+            "# Topology",
+            "",
+            "Written by `make docs` from `streams/topics.py` and `streams/steps.py`. `bachata topology` prints it.",
+            "",
+            "```mermaid",
+            mermaid(),
+            "```",
+            "",
+            "Boxes are steps, arrows are topics. The cylinder is each worker's move index, built from `move-indexed`.",
+            "Every step also writes `progress`; the step that ends a request, or fails, writes `request-ended`.",
+            "",
+            "## Steps",
+            "",
+            "| step | version | consumes | produces | dead letters | ends the request when done |",
+            "|---|---|---|---|---|---|",
+            *steps,
+            "",
+            "## Topics of events",
+            "",
+            f"Each has {flow['partitions']} partitions.",
+            "",
+            "| topic | payload | written by | read by steps | keeps |",
+            "|---|---|---|---|---|",
+            *topics,
+            "",
+            "## Other topics",
+            "",
+            "| topic | keeps |",
+            "|---|---|",
+            *others,
+            "",
+        ]
+    )
+
+
+def readme_with_flow(readme: str) -> str:
+    """Return README.md with the diagram between its two markers. Raises `ValueError` where a marker is missing."""
+    before, rest = readme.split(_BEGIN)
+    _, after = rest.split(_END)
+    return f"{before}{_BEGIN}\n```mermaid\n{mermaid()}\n```\n{_END}{after}"
+
+
+def _code(name: str | None) -> str:
+    return f"`{name}`" if name else "nothing"
+
+
+def _names(steps: Iterable[str], otherwise: str) -> str:
+    names = list(steps)
+    return _EVERY_STEP if len(names) == len(STEPS) else ", ".join(f"`{name}`" for name in names) or otherwise
+
+
+def _module(payload: type) -> str:
+    return f"{payload.__module__.replace('.', '/')}.py"
+
+
+def main() -> None:
+    """Write the documents."""
+    (_ROOT / "docs" / "topology.md").write_text(document())
+    readme = _ROOT / "README.md"
+    readme.write_text(readme_with_flow(readme.read_text()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,120 @@
+"""The documents: commands exist, events are valid, links lead somewhere, tables have as many cells as columns."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from schemas.base import Corrections
+from schemas.reasons import REASONS
+from schemas.song_submitted import SongSubmitted
+from streams.cli import main
+from streams.topics import TOPICS
+from tests.documents import DOCUMENTS, ROOT, Block, anchors, blocks, commands, links, shell_lines
+
+_MAX_README_LINES = 165
+_PAYLOADS = {topic.name: topic.payload for topic in TOPICS} | {"corrections": Corrections}
+
+
+def _parse(arguments: list[str]) -> None:
+    """Parse a command line as `bachata` would. Raises `click.UsageError` for what it would refuse."""
+    command: click.Command = main
+    context = click.Context(main, info_name="bachata")
+    while isinstance(command, click.Group):
+        name, *arguments = arguments or [""]
+        if name.startswith("-"):
+            command.make_context("bachata", [name, *arguments])
+        found = command.get_command(context, name)
+        if found is None:
+            raise click.UsageError(f"no command {name!r}")
+        command = found
+    command.make_context(command.name, arguments, parent=context)
+
+
+@pytest.mark.parametrize("line", [line for line in shell_lines() if "bachata " in line])
+def test_each_command_line_is_valid(line: str) -> None:
+    found = list(commands(line, "bachata"))
+    assert found or "kcat" in line, "the line calls no command"
+    for arguments in found:
+        _parse(arguments)
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such"], ["generate"], ["moves", "no-such"], ["status", "--no-such"]])
+def test_a_command_line_that_is_not_valid_is_found(arguments: list[str]) -> None:
+    with pytest.raises(click.UsageError):
+        _parse(arguments)
+
+
+def test_each_make_target_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    pattern = re.compile(r"(?:^|`)make ([a-z-]+)", re.MULTILINE)
+    named = {name for document in DOCUMENTS for name in pattern.findall(document.read_text())}
+    assert {"demo", "test", "help"} <= named <= targets
+
+
+@pytest.mark.parametrize("block", blocks("json"), ids=lambda block: f"{block.document}-{block.subject}")
+def test_each_event_is_valid_and_every_field_is_known(block: Block) -> None:
+    value = json.loads(block.text)
+    if block.subject == "annotations":
+        _check_annotations(value)
+    else:
+        assert _PAYLOADS[block.subject].model_validate(value).model_dump(mode="json", exclude_unset=True) == value
+
+
+def _check_annotations(value: Any) -> None:
+    demo = json.loads((ROOT / "data/demo/annotations.json").read_text())["clips"]
+    for entry in value["clips"]:
+        assert any(entry.items() <= known.items() for known in demo)
+
+
+def test_the_event_of_the_kcat_line_is_valid() -> None:
+    [line] = [line for line in shell_lines() if "kcat" in line]
+    [text] = re.findall(r"'(.+?)'", line)
+    assert SongSubmitted.model_validate_json(text).model_dump(mode="json", exclude_unset=True) == json.loads(text)
+
+
+@pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.document)
+def test_each_python_example_is_a_program(block: Block) -> None:
+    ast.parse(block.text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+def test_each_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    for link in links(document):
+        if link.startswith("https://"):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (document.parent / name).resolve() if name else document
+        assert target.is_relative_to(ROOT), link
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+def test_each_table_row_has_as_many_cells_as_its_head(document: Path) -> None:
+    columns = 0
+    for line in document.read_text().splitlines():
+        cells = len(re.findall(r"(?<!\\)\|", re.sub(r"`[^`]*`", "", line))) if line.startswith("|") else 0
+        assert not columns or not cells or cells == columns, line
+        columns = cells
+
+
+def test_each_reason_code_that_is_named_exists() -> None:
+    texts = [file.read_text() for file in DOCUMENTS if file.name in {"moves.md", "service.md", "music.md"}]
+    codes = {
+        code for text in texts for code in re.findall(r"\(`([a-z_]+)`\)|\"reason\": \"(\w+)\"|--reason (\w+)", text)
+    }
+    named = {code for groups in codes for code in groups if code}
+    assert named
+    assert named <= set(REASONS)
+
+
+def test_the_readme_is_a_page() -> None:
+    assert len((ROOT / "README.md").read_text().splitlines()) <= _MAX_README_LINES
+    assert (ROOT / "docs/frame.jpg").stat().st_size < 80_000
