@@ -98,7 +98,8 @@ class Skirt:
         out = (cloth - middle) * (1.0, 0.0, 1.0)
         radius = np.linalg.norm(out, axis=2)
         outward = out / radius[:, :, None]
-        needed = np.max([self._needed(bone, cloth, middle, outward, bones) for bone in self._legs()], axis=0)
+        needs = [self._needed(bone, cloth, middle, outward, bones) for bone in self._legs()]
+        needed: Numbers = np.stack(needs).max(axis=0)
         low = softly(self.down, 0.03, 0.16)[:, None]
         wide = draped(np.maximum(smooth_around(needed) * low, radius))
         grown: Vectors = cloth + outward * (wide - radius)[:, :, None]

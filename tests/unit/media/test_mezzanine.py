@@ -80,10 +80,10 @@ def test_all_mezzanines_have_one_header(mezzanine_of: Callable[[str], Mezzanine]
     for name in ALL:
         with av.open(str(mezzanine_of(name).path)) as reader:
             context = reader.streams.video[0].codec_context
-            headers.add((context.extradata, context.width, context.height, reader.streams.video[0].time_base))
+            headers.add((context.extradata, context.width, context.height, str(reader.streams.video[0].time_base)))
             assert not context.has_b_frames
     assert len(headers) == 1
-    assert headers.pop()[1:] == (1280, 720, Fraction(1, 90_000))
+    assert headers.pop()[1:] == (1280, 720, "1/90000")
 
 
 def test_pictures_are_letterboxed_not_distorted(mezzanine_of: Callable[[str], Mezzanine]) -> None:
