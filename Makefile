@@ -3,7 +3,7 @@
 UV := $(shell command -v uv || echo .uv/bin/uv)
 RUN := $(UV) run --no-sync
 BACHATA := .venv/bin/bachata
-BY_GROUP := --dist loadgroup --no-loadscope-reorder # tests/conftest.py makes and orders the groups
+BY_FILE := --dist loadfile --no-loadscope-reorder # in the order of tests/conftest.py
 
 help: ## Show these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -16,10 +16,10 @@ demo: setup ## Make a choreography video of a demo song
 
 test: ## Check the code and run all tests but the long ones (about 6 minutes on two cores)
 	@$(MAKE) --no-print-directory --jobs=2 setup lint
-	$(RUN) pytest -n 3 $(BY_GROUP) -m "not chaos and not quality"
+	$(RUN) pytest -n 3 $(BY_FILE) -m "not chaos and not quality"
 
 test-fast: .venv/.synced ## Run the tests that need no Kafka
-	$(RUN) pytest -n 2 $(BY_GROUP) tests/unit tests/contract tests/security
+	$(RUN) pytest -n 2 $(BY_FILE) tests/unit tests/contract tests/security
 
 chaos: setup ## Kill, restart and starve everything for an hour, and count what is lost (CHAOS_SEED, CHAOS_SCALE)
 	$(RUN) pytest tests/chaos tests/unit/streams -m chaos -s -p no:cacheprovider

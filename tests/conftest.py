@@ -1,4 +1,4 @@
-"""What all tests share: their order and groups, no settings of this machine, and media outside the project."""
+"""What all tests share: their order, no settings of this machine, and media outside the project."""
 
 from __future__ import annotations
 
@@ -12,26 +12,14 @@ settings.register_profile("no_deadline", deadline=None)  # other tests may have 
 settings.load_profile("no_deadline")
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_FIRST_GROUPS = ("video", "stream")  # the groups that take longest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests of a file for pytest-xdist, where they name no group, and order groups by their duration.
+    """Order the tests: the longest file, the others that need Kafka, the rest.
 
-    The tests of a group run on one worker and share its fixtures: a group costs each of its fixtures once.
+    `make test` starts them in this order and runs the tests of a file on one worker of pytest-xdist.
     """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
-    items.sort(key=_start_order)
-
-
-def _start_order(item: pytest.Item) -> int:
-    """Return the position of the test's group: the longest, the others that need Kafka, the rest."""
-    group = item.get_closest_marker("xdist_group")
-    if group is not None and group.args[0] in _FIRST_GROUPS:
-        return _FIRST_GROUPS.index(group.args[0])
-    return len(_FIRST_GROUPS) + (item.get_closest_marker("broker") is None)
+    items.sort(key=lambda item: (item.get_closest_marker("first") is None, item.get_closest_marker("broker") is None))
 
 
 @pytest.fixture(autouse=True)

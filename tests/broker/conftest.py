@@ -78,14 +78,6 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="session")
-def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
-    """Another folder with a Kafka and a worker of its own; no test indexes a clip in it."""
-    home = Home(tmp_path_factory.mktemp("empty_home"))
-    with home.up():
-        yield home
-
-
-@pytest.fixture(scope="session")
 def one_move(home: Home) -> dict[str, Any]:
     """One demo move, indexed; the JSON of `index`."""
     answer = home.bachata("index", _DEMO / "clips" / "basic_side.mp4", "--annotations", _DEMO / "annotations.json")

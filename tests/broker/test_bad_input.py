@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from streams.kafka import make_consumer
 from streams.topics import PARTITIONS, REQUEST_ENDED
 from tests.broker.conftest import Answer, Home
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _SONGS = "bachata.song-submitted.v1"
 
 
@@ -162,10 +163,23 @@ async def _letter_and_outcome(consumer: AIOKafkaConsumer, wanted: str) -> tuple[
     raise AssertionError("the topic ended")
 
 
+@pytest.fixture(scope="module")
+def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """Another folder, whose Kafka and worker run too; nothing is indexed in it."""
+    empty_home = Home(tmp_path_factory.mktemp("empty_home"))
+    with empty_home.up():
+        yield empty_home
+
+
 def test_an_empty_library(empty_home: Home, demo_song: Path) -> None:
     answer = empty_home.bachata("generate", demo_song)
     _refused(answer, "bachata index")
     assert answer.json["reason"] == "empty_library"
+
+
+def test_two_data_folders_work_side_by_side(empty_home: Home, home: Home) -> None:
+    assert empty_home.bachata("moves", "list").json == {"moves": []}
+    assert empty_home.bachata("status").json["kafka"] != home.bachata("status").json["kafka"]
 
 
 def test_after_all_that_the_worker_still_serves(home: Home, one_move: dict[str, Any], demo_song: Path) -> None:

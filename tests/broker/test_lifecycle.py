@@ -114,9 +114,3 @@ def test_after_a_kill_of_everything_nothing_is_computed_again(own: Home, demo_so
     assert again.status == 0, again.said
     assert again.json["video"] == first.json["video"]
     assert all(step["cached"] for step in again.json["steps"].values())
-
-
-@pytest.mark.xdist_group("stream")
-def test_two_data_folders_work_side_by_side(empty_home: Home, home: Home) -> None:
-    assert empty_home.bachata("moves", "list").json == {"moves": []}
-    assert empty_home.bachata("status").json["kafka"] != home.bachata("status").json["kafka"]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.broker.conftest import Answer, Home
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("video")]
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.first]
 
 
 @pytest.fixture(scope="module")
