@@ -11,7 +11,6 @@ endif
 export UV_PROJECT_ENVIRONMENT := $(VENV)
 RUN := $(UV) run --no-sync
 BACHATA := $(VENV)/bin/bachata
-BY_GROUP := --dist loadgroup --no-loadscope-reorder # tests/conftest.py makes and orders the groups
 
 help: ## Show these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-18s %s\n", $$1, $$2}'
@@ -24,10 +23,10 @@ demo: setup ## Make a choreography video of a demo song
 
 test: ## Check the code and run all tests but the long ones (about 6 minutes on two cores)
 	@$(MAKE) --no-print-directory --jobs=2 setup lint
-	$(RUN) pytest -n 3 $(BY_GROUP) -m "not chaos and not quality"
+	$(RUN) pytest -n 3 -m "not chaos and not quality"
 
 test-fast: $(VENV)/.synced ## Run the tests that need no Kafka
-	$(RUN) pytest -n 2 $(BY_GROUP) tests/unit tests/contract tests/security
+	$(RUN) pytest -n 2 tests/unit tests/contract tests/security
 
 chaos: setup ## Kill, restart and starve everything for an hour, and count what is lost (CHAOS_SEED, CHAOS_SCALE)
 	$(RUN) pytest tests/chaos tests/unit/streams -m chaos -s -p no:cacheprovider

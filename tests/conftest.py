@@ -1,37 +1,47 @@
-"""Order and groups of the tests, settings that do not depend on this machine, and folders with media."""
+"""Order of the tests, settings that do not depend on this machine, and folders with media."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from xdist.scheduler import LoadScopeScheduling
 
 settings.register_profile("no_deadline", deadline=None)  # other tests may have the processors
 settings.load_profile("no_deadline")
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_FIRST_GROUPS = ("video", "stream")  # the groups that take longest
+
+
+_LIBRARY_FILES = frozenset(
+    f"tests/broker/{name}.py" for name in ("test_song_to_video", "test_written_commands")
+)  # they index all demo clips
+
+
+class _FileScheduling(LoadScopeScheduling):  # type: ignore[misc]
+    """Runs the tests of a file on one worker, and all tests that need the demo library on one worker.
+
+    Session fixtures exist once for each worker: so the demo clips are indexed once.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", maxsplit=1)[0]
+        return "library" if file in _LIBRARY_FILES else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FileScheduling:
+    """Return the scheduler of `pytest -n`; it starts files in the order of `pytest_collection_modifyitems`."""
+    config.option.loadscopereorder = False
+    return _FileScheduling(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests of a file for pytest-xdist, where they name no group, and order groups by their duration.
-
-    The tests of a group run on one worker and share its fixtures: a group costs each of its fixtures once.
-    """
-    for item in items:
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.location[0]))
-    items.sort(key=_start_order)
-
-
-def _start_order(item: pytest.Item) -> int:
-    """Return the position of the test's group: the longest, the others that need Kafka, the rest."""
-    group = item.get_closest_marker("xdist_group")
-    if group is not None and group.args[0] in _FIRST_GROUPS:
-        return _FIRST_GROUPS.index(group.args[0])
-    return len(_FIRST_GROUPS) + (item.get_closest_marker("broker") is None)
+    """Order the tests by duration: those with the demo library, the others that need Kafka, the rest."""
+    items.sort(key=lambda item: (item.location[0] not in _LIBRARY_FILES, item.get_closest_marker("broker") is None))
 
 
 @pytest.fixture(autouse=True)

@@ -79,14 +79,6 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder
 
 
 @pytest.fixture(scope="session")
-def empty_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
-    """Yield another data folder with a separate Kafka and worker; no test indexes a clip in it."""
-    data_folder = DataFolder(tmp_path_factory.mktemp("empty_data_folder"))
-    with data_folder.up():
-        yield data_folder
-
-
-@pytest.fixture(scope="session")
 def one_move(data_folder: DataFolder) -> dict[str, Any]:
     """Index one demo clip and return the JSON of `index`."""
     result = data_folder.bachata(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import wave
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from streams.kafka import make_consumer
 from streams.topics import PARTITIONS, REQUEST_ENDED
 from tests.broker.conftest import CommandResult, DataFolder
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _SONGS = "bachata.song-submitted.v1"
 
 
@@ -166,10 +167,23 @@ async def _dead_letter_and_outcome(consumer: AIOKafkaConsumer, dead_letter_id: s
     raise AssertionError("the topic ended")
 
 
+@pytest.fixture(scope="module")
+def empty_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
+    """Yield another data folder with a separate Kafka and worker; no clip is indexed in it."""
+    folder = DataFolder(tmp_path_factory.mktemp("empty_data_folder"))
+    with folder.up():
+        yield folder
+
+
 def test_an_empty_library(empty_data_folder: DataFolder, demo_song: Path) -> None:
     result = empty_data_folder.bachata("generate", demo_song)
     _assert_fails(result, "bachata index")
     assert result.json["reason"] == "empty_library"
+
+
+def test_two_data_folders_work_side_by_side(empty_data_folder: DataFolder, data_folder: DataFolder) -> None:
+    assert empty_data_folder.bachata("moves", "list").json == {"moves": []}
+    assert empty_data_folder.bachata("status").json["kafka"] != data_folder.bachata("status").json["kafka"]
 
 
 def test_after_all_of_these_the_worker_still_works(

@@ -26,7 +26,7 @@ from streams.stage.dead_letters import REDRIVE_OF
 from streams.topics import PARTITIONS
 from tests.broker.conftest import DataFolder
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _SONGS = "bachata.song-submitted.v1"
 _GARBAGE = b"\x00\xff\xfe\x1b[2J garbage \x9b31m"
 _HEADERS = [

@@ -114,9 +114,3 @@ def test_after_a_kill_of_all_processes_nothing_is_recomputed(new_data_folder: Da
     assert again.exit_code == 0, again.stderr
     assert again.json["video"] == first.json["video"]
     assert all(step["cached"] for step in again.json["steps"].values())
-
-
-@pytest.mark.xdist_group("stream")
-def test_two_data_folders_work_side_by_side(empty_data_folder: DataFolder, data_folder: DataFolder) -> None:
-    assert empty_data_folder.bachata("moves", "list").json == {"moves": []}
-    assert empty_data_folder.bachata("status").json["kafka"] != data_folder.bachata("status").json["kafka"]

@@ -16,7 +16,7 @@ from streams.worker.create_topics import ensure_topics
 from streams.worker.publisher import KafkaPublisher
 from tests.broker.conftest import DataFolder
 
-pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("stream")]
+pytestmark = pytest.mark.broker
 _TOPIC = "publisher"
 _RECORDS = 1200
 _VALUE = b"x" * 400  # all of them fill several batches of 128 KB in each partition

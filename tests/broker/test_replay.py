@@ -18,7 +18,7 @@ from streams.kafka import make_consumer
 from streams.topics import APP_ID, PARTITIONS, PROGRESS, TOPICS
 from tests.broker.conftest import CommandResult, DataFolder
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("stream")]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _ACCEPTED = "bachata.song-accepted.v1"
 _STEPS = ["audio_analysis", "move_scoring", "sequence_planning", "rendering"]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.broker.conftest import CommandResult, DataFolder
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.xdist_group("video")]
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
