@@ -20,7 +20,7 @@ _SECTIONS = {
         "status": ("services", "Show the state of a request, or of the stream."),
     },
     "Operations": {
-        "dead-letters": ("dead_letters", "List and show events that failed for good, and send them again."),
+        "dead-letters": ("dead_letters", "List and show events that failed permanently, and send them again."),
         "replay": ("replay", "Send the events of a topic again, for steps with a new version."),
         "topology": ("topology", "Show which steps read and write which topics."),
     },

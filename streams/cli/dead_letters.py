@@ -38,7 +38,7 @@ def _filters(function: Any) -> Any:
 
 @click.group(name="dead-letters")
 def dead_letters() -> None:
-    """List, show and redrive dead letters: copies of events that failed for good, kept for 30 days."""
+    """List, show and redrive dead letters: copies of events that failed permanently, kept for 30 days."""
 
 
 @dead_letters.command(name="list")

@@ -66,7 +66,7 @@ def test_a_missing_file(data_folder: DataFolder, tmp_path: Path) -> None:
 def test_a_text_file_named_mp3(data_folder: DataFolder, tmp_path: Path) -> None:
     (tmp_path / "song.mp3").write_text("la la la\n" * 200)
     result = data_folder.bachata("generate", tmp_path / "song.mp3")
-    _assert_fails(result, "no mp3")
+    _assert_fails(result, "not a readable mp3")
     assert result.json["dead_letter_id"]
 
 

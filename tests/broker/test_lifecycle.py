@@ -73,7 +73,7 @@ def test_commands_share_services_also_when_one_command_is_killed(new_data_folder
 
 def test_a_service_ends_with_its_killed_supervisor_and_is_restarted(new_data_folder: DataFolder) -> None:
     with new_data_folder.up() as up:
-        for role in ("kafka", "worker"):
+        for role in ("worker", "kafka"):  # not the reverse: the supervisor of the worker restarts Kafka
             _kill_supervisor(new_data_folder, role)
             assert new_data_folder.bachata("moves", "list").exit_code == 0
         up.process.kill()
