@@ -190,42 +190,42 @@ class Settings(BaseSettings):
 
     @property
     def demo_dir(self) -> Path:
-        """The demo set of the project."""
+        """Return the folder of the demo set."""
         return _PROJECT / "data" / "demo"
 
     @property
     def media_dir(self) -> Path:
-        """The media store."""
+        """Return the folder of the media store."""
         return self.data_dir / "media"
 
     @property
     def derived_dir(self) -> Path:
-        """Files that can be computed again: mezzanines, encoded songs."""
+        """Return the folder of files that can be computed again: mezzanines, encoded songs."""
         return self.data_dir / "cache"
 
     @property
     def output_dir(self) -> Path:
-        """The finished videos."""
+        """Return the folder of the finished videos."""
         return self.data_dir / "output"
 
     @property
     def kafka_dir(self) -> Path:
-        """The local Kafka's log."""
+        """Return the folder of the local Kafka."""
         return self.data_dir / "kafka"
 
     @property
     def state_dir(self) -> Path:
-        """Tables and the move index: open in the worker only."""
+        """Return the folder of the tables and the move index, which only the worker opens."""
         return self.data_dir / "state"
 
     @property
     def run_dir(self) -> Path:
-        """Locks, logs, the page's token and the addresses of what is running."""
+        """Return the folder of locks, logs, the page's token and the addresses of running services."""
         return self.data_dir / "run"
 
     @property
     def pose_model(self) -> Path:
-        """The MediaPipe bundle that set-up built."""
+        """Return the path of the MediaPipe bundle that set-up builds."""
         return self.cache_dir / "pose_landmarker_full.task"
 
 
@@ -247,7 +247,7 @@ class Description:
 
     @property
     def variable(self) -> str:
-        """The environment variable."""
+        """Return the environment variable."""
         return _variable(self.name)
 
 
@@ -265,7 +265,7 @@ def descriptions() -> list[Description]:
 
 
 def load_settings() -> Settings:
-    """Return the settings in force. Raises `Poison` (`settings`) that names each variable whose value is not valid."""
+    """Return the settings in force. Raises: `Poison` (`settings`), naming each variable whose value is not valid."""
     try:
         return Settings()
     except ValidationError as error:  # its text and its cause would show the value of a secret

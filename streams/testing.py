@@ -31,7 +31,7 @@ class InMemoryBroker:
     failures: int = 0
 
     async def publish(self, *messages: Message) -> None:
-        """Store the messages. Raises `ConnectionError` while `failures` is above 0."""
+        """Store the messages. Raises: `ConnectionError` while `failures` is above 0."""
         await asyncio.sleep(0)
         if self.failures:
             self.failures -= 1

@@ -86,7 +86,7 @@ REDRIVEN = f"{APP_ID}.dead-letters-redriven.v1"  # by dead letter id: when it wa
 
 
 def topic_of(payload: type[Model]) -> Topic:
-    """Return the topic of a payload. Raises `KeyError` if there is none."""
+    """Return the topic of a payload. Raises: `KeyError` if there is none."""
     for topic in TOPICS:
         if topic.payload is payload:
             return topic

@@ -189,7 +189,7 @@ def document() -> str:
 
 
 def readme_with_flow(readme: str) -> str:
-    """Return README.md with the diagram between its two markers. Raises `ValueError` where a marker is missing."""
+    """Return README.md with the diagram between its two markers. Raises: `ValueError` where a marker is missing."""
     before, rest = readme.split(_BEGIN)
     _, after = rest.split(_END)
     return f"{before}{_BEGIN}\n```mermaid\n{mermaid()}\n```\n{_END}{after}"

@@ -16,7 +16,7 @@ _JPEG_QUALITY = 88
 
 
 def save_frame(video: Path, seconds: float, target: Path) -> None:
-    """Save the first frame from `seconds` on, at 640 x 360 pixels. Raises `StopIteration` after the video's end."""
+    """Save the first frame from `seconds` on, at 640 x 360 pixels. Raises: `StopIteration` after the video's end."""
     with av.open(str(video)) as container:
         frame = next(frame for frame in container.decode(video=0) if frame.time >= seconds)
         picture = cv2.resize(frame.to_ndarray(format="bgr24"), (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)

@@ -60,7 +60,7 @@ def _corrections(values: dict[str, Any], file: Path | None) -> Corrections:
 
 
 def _read_beats(file: Path) -> dict[str, Any]:
-    """Return `beats` and `counts` of a JSON file. Raises `Poison` (`bad_corrections`)."""
+    """Return `beats` and `counts` of a JSON file. Raises: `Poison` (`bad_corrections`)."""
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:

@@ -16,7 +16,7 @@ from streams.tools import make_tools
 
 
 def store_file(settings: Settings, file: Path, kind: Literal["audio", "video"]) -> MediaRef:
-    """Copy a file into the media store; links are followed. Raises `Poison`, with the file's name in the message."""
+    """Copy a file into the media store; links are followed. Raises: `Poison`, with the file's name in the message."""
     try:
         return make_tools(settings).media.add(real_path(file), kind)
     except Poison as fault:
@@ -48,7 +48,7 @@ def check_targets(targets: Iterable[Path], source: Path) -> None:
 
 
 def copy_out(source: Path, target: Path) -> Path:
-    """Copy a file atomically to a user's path; links are followed. Raises `Poison` (`bad_target`)."""
+    """Copy a file atomically to a user's path; links are followed. Raises: `Poison` (`bad_target`)."""
     path = real_path(target)
     # Not with infra.base.atomic_file: a user's folder may be on a file system without locks.
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")

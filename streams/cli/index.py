@@ -56,7 +56,7 @@ def index_clips(
 ) -> dict[str, Any]:
     """Submit the clips below `paths`, wait for all outcomes and return the report.
 
-    Raises `Poison` if a path does not exist (`not_found`), if there are no clips (`no_clips`), or for an invalid file
+    Raises: `Poison` if a path does not exist (`not_found`), if there are no clips (`no_clips`), or for an invalid file
     of annotations (`invalid_annotations`).
     """
     from streams.cli.follow_requests import follow

@@ -147,7 +147,7 @@ def _read_move(move: str) -> MoveSummary:
 def resolve(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
     """Return the sha256 of the clip with this name, or with this beginning of its sha256 (4 digits or more).
 
-    Raises `Poison` (`unknown_move`) if there is none, or several.
+    Raises: `Poison` (`unknown_move`) if there is none, or several.
     """
     found = [entry["sha256"] for entry in entries if entry["clip"] == move]
     if not found and len(move) >= _MIN_HASH_DIGITS:

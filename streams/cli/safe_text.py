@@ -30,7 +30,7 @@ def escaped_bytes(value: bytes, max_characters: int = _MAX_CHARACTERS) -> str:
 
 
 def parse_json(value: bytes) -> Any:
-    """Return the value of a JSON text. Raises `ValueError` for invalid JSON or a value that JSON cannot represent."""
+    """Return the value of a JSON text. Raises: `ValueError` for invalid JSON or a value that JSON cannot represent."""
     return _parse_and_format(value)[0]
 
 

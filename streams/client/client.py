@@ -61,7 +61,7 @@ class Client:
     async def submit(self, request: SongSubmitted | MoveSubmitted) -> str:
         """Publish a request and return its id when the broker has acknowledged it. A stored file's sha256 is the key.
 
-        Raises `ValueError` if the request has no id.
+        Raises: `ValueError` if the request has no id.
         """
         if request.request_id is None:
             raise ValueError("a request needs a request_id to be followed by")

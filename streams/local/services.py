@@ -34,11 +34,11 @@ class Endpoint:
     token: str
 
     def get(self, path: str) -> dict[str, Any]:
-        """Return the page's JSON for a path. Raises `LookupError` for status 404, `Retryable` if the page is down."""
+        """Return the page's JSON for a path. Raises: `LookupError` for status 404, `Retryable` if the page is down."""
         return self._send(urllib.request.Request(self.page + path))  # noqa: S310 - http on 127.0.0.1
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Post JSON to a path and return the page's JSON. Raises as `get`, and `ValueError` for an invalid request."""
+        """Post JSON to a path and return the page's JSON. Raises: as `get`; `ValueError` for an invalid request."""
         return self._send(urllib.request.Request(self.page + path, data=json.dumps(body).encode()))  # noqa: S310
 
     def _send(self, request: urllib.request.Request) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Selection:
 
 
 def dead_letter_topic(name: str) -> Topic:
-    """Return the topic with this short or full name. Raises `Poison` (`unknown_topic`) if it has no dead letters."""
+    """Return the topic with this short or full name. Raises: `Poison` (`unknown_topic`) if it has no dead letters."""
     with_letters = [topic for topic in TOPICS if topic.dead_letters]
     for topic in with_letters:
         if name in {topic.name, topic.full_name, topic.dead_letter_name}:
@@ -90,7 +90,7 @@ def _time_in(value: bytes | None) -> str:
 def find_by_id(letters: Sequence[DeadLetter], prefix: str) -> DeadLetter:
     """Return the dead letter with this id or unique prefix of an id.
 
-    Raises `Poison` if there is none (`unknown_letter`) or several (`ambiguous_letter`).
+    Raises: `Poison` if there is none (`unknown_letter`) or several (`ambiguous_letter`).
     """
     found = [letter for letter in letters if letter.id == prefix] or [
         letter for letter in letters if prefix and letter.id.startswith(prefix)
@@ -123,7 +123,7 @@ def select(letters: Sequence[DeadLetter], ids: Sequence[str], redriven: Collecti
 
 
 async def read_record(history: TopicHistory, letter: DeadLetter) -> Record:
-    """Return a dead letter's record with key, value and all headers. Raises `Poison` if it is no longer stored."""
+    """Return a dead letter's record with key, value and all headers. Raises: `Poison` if it is no longer stored."""
     async for batch in history.read(_ranges_around(_by_position([letter]))):
         for stored in batch:
             return stored.record

@@ -36,7 +36,7 @@ _SHA256_PREFIX = re.compile(r"[0-9a-f]{8,64}")
 
 
 def replayed_topic(name: str) -> Topic:
-    """Return the topic with this short or full name. Raises `Poison` (`unknown_topic`) if no step consumes it."""
+    """Return the topic with this short or full name. Raises: `Poison` (`unknown_topic`) if no step consumes it."""
     consumed = list(dict.fromkeys(topic_of(step.consumes) for step in STEPS))
     for topic in consumed:
         if name in {topic.name, topic.full_name}:
@@ -48,7 +48,7 @@ def replayed_topic(name: str) -> Topic:
 def steps_after(topic: Topic, to_step: str | None = None) -> list[AnyStep]:
     """Return the steps that process an event of the topic or what follows from it, in order, each once.
 
-    The steps that follow `to_step` are left out. Raises `Poison` (`unknown_step`) if `to_step` is not among the steps.
+    The steps that follow `to_step` are left out. Raises: `Poison` (`unknown_step`) if `to_step` is not among the steps.
     """
     steps: list[AnyStep] = []
     payloads: list[type[Model] | None] = [topic.payload]
@@ -63,7 +63,7 @@ def steps_after(topic: Topic, to_step: str | None = None) -> list[AnyStep]:
 
 
 def song_prefix(text: str) -> str:
-    """Return a prefix of a sha256, in lower case. Raises `Poison` (`invalid_song`) unless it has 8 to 64 hex digits."""
+    """Return a sha256 prefix in lower case. Raises: `Poison` (`invalid_song`) unless it has 8 to 64 hex digits."""
     prefix = text.lower()
     if not _SHA256_PREFIX.fullmatch(prefix):
         raise Poison(
@@ -124,7 +124,7 @@ class Survey:
 async def survey(history: TopicHistory, ranges: OffsetRanges, topic: Topic, song: str | None = None) -> Survey:
     """Return what the ranges contain, of one song or of all. Values are not kept in memory.
 
-    Raises `Poison` if no song (`unknown_song`) or more than one (`ambiguous_song`) begins with `song`.
+    Raises: `Poison` if no song (`unknown_song`) or more than one (`ambiguous_song`) begins with `song`.
     """
     found = Survey()
     async for batch in history.read(ranges):

@@ -159,7 +159,7 @@ async def producer_of(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
 
 
 def parse_time(text: str, now: datetime) -> datetime:
-    """Return a time: ISO 8601 (local if it has no zone), or an age such as `2h`. Raises `Poison` (`invalid_time`)."""
+    """Return a time: ISO 8601 (local if it has no zone), or an age such as `2h`. Raises: `Poison` (`invalid_time`)."""
     age = _AGE.fullmatch(text)
     try:
         if age:
@@ -171,5 +171,5 @@ def parse_time(text: str, now: datetime) -> datetime:
 
 
 def parse_bound(text: str, now: datetime) -> int | datetime:
-    """Return an offset, or a time as `parse_time` reads it. Raises `Poison` (`invalid_time`) for any other text."""
+    """Return an offset, or a time as `parse_time` reads it. Raises: `Poison` (`invalid_time`) for any other text."""
     return int(text) if _OFFSET.fullmatch(text) else parse_time(text, now)

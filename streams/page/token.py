@@ -17,7 +17,7 @@ _MIN_CHARACTERS = 32
 def read_token(run_dir: Path) -> str:
     """Return the token of this data folder; it is created if missing, readable by its owner only.
 
-    Raises `Poison` (`token`) for a file without a valid token.
+    Raises: `Poison` (`token`) for a file without a valid token.
     """
     file = run_dir / TOKEN_FILE
     run_dir.mkdir(parents=True, exist_ok=True, mode=0o700)

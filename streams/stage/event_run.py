@@ -80,13 +80,13 @@ class EventRun:
 
     @property
     def event(self) -> Model:
-        """Return the event. Raises `AssertionError` before `read`."""
+        """Return the event. Raises: `AssertionError` before `read`."""
         if self._event is None:
             raise AssertionError("call read() first")
         return self._event
 
     def read(self) -> None:
-        """Parse the event, and set a request id if it has none. Raises `Poison` for bytes that are not an event."""
+        """Parse the event, and set a request id if it has none. Raises: `Poison` for bytes that are not an event."""
         event: Model = payload_of(self.record, self.step.consumes)
         request_id: str | None = getattr(event, "request_id", None)
         if request_id is None:
@@ -96,7 +96,7 @@ class EventRun:
         self._event, self._request = event, RequestRef(request_id, subject)
 
     def output(self, result: Model, key: str, stored: Mapping[str, str]) -> Output:
-        """Return the output for a result. Raises `Poison` if no event can be produced from it.
+        """Return the output for a result. Raises: `Poison` if no event can be produced from it.
 
         `key` is the result's cache key; `stored` are results that must be stored first.
         """

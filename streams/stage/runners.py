@@ -31,7 +31,7 @@ Runner = Callable[[AnyStep, Model, Report], Awaitable[CompletedWork]]
 
 
 def in_thread(tools: Tools) -> Runner:
-    """Return a runner that does the work on a thread of the worker. Raises `Retryable` (`timeout`)."""
+    """Return a runner that does the work on a thread of the worker. Raises: `Retryable` (`timeout`)."""
 
     async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
         loop = asyncio.get_running_loop()

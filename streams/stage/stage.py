@@ -38,7 +38,7 @@ class Publisher(Protocol):
     """Publishes messages."""
 
     async def publish(self, *messages: Message) -> None:
-        """Return when the broker has acknowledged all messages. Raises `Poison` for one that is too large."""
+        """Return when the broker has acknowledged all messages. Raises: `Poison` for one that is too large."""
 
 
 class UpToDate(Protocol):

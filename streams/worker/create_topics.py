@@ -17,7 +17,7 @@ _VISIBLE_TIMEOUT_S = 15.0
 async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec], replication: int = 1) -> None:
     """Create the missing topics and check all.
 
-    Raises `Retryable` (`kafka`) if the broker refuses or a topic has a different number of partitions.
+    Raises: `Retryable` (`kafka`) if the broker refuses or a topic has a different number of partitions.
     """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="bachata-admin")
     try:

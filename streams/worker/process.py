@@ -19,7 +19,7 @@ _KAFKA_TIMEOUT_S = 60.0
 
 
 def kafka_address(settings: Settings, timeout_s: float = _KAFKA_TIMEOUT_S) -> str:
-    """Return the address of the configured Kafka, or wait for the local one. Raises `Retryable` on a timeout."""
+    """Return the address of the configured Kafka, or wait for the local one. Raises: `Retryable` on a timeout."""
     if settings.kafka is not None:
         return settings.kafka
     kafka_files = ServiceFiles(settings.run_dir, "kafka")

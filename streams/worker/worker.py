@@ -69,7 +69,7 @@ class Worker:
         return [self._state] if self._state else []
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT. Raises `Retryable` (`stream`) if the Faust application failed."""
+        """Run until SIGTERM or SIGINT. Raises: `Retryable` (`stream`) if the Faust application failed."""
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)

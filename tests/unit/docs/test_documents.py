@@ -23,7 +23,7 @@ _PAYLOADS = {topic.name: topic.payload for topic in TOPICS} | {"corrections": Co
 
 
 def _parse(arguments: list[str]) -> None:
-    """Parse a command line as `bachata` would. Raises `click.UsageError` for an invalid one."""
+    """Parse a command line as `bachata` would. Raises: `click.UsageError` for an invalid one."""
     command: click.Command = main
     context = click.Context(main, info_name="bachata")
     while isinstance(command, click.Group):
