@@ -21,6 +21,7 @@ _START_TIMEOUT_S = 120.0
 _POLL_INTERVAL_S = 0.03
 _MAX_LOG_BYTES = 4 << 20
 _HTTP_TIMEOUT_S = 10.0
+_OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not receive the token
 
 OnMessage = Callable[[str], None]
 
@@ -45,7 +46,7 @@ class Endpoint:
         request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("Content-Type", "application/json")
         try:
-            with urllib.request.urlopen(request, timeout=_HTTP_TIMEOUT_S) as response:  # noqa: S310
+            with _OPENER.open(request, timeout=_HTTP_TIMEOUT_S) as response:
                 result: dict[str, Any] = json.load(response)
                 return result
         except urllib.error.HTTPError as error:
@@ -142,7 +143,7 @@ def running_worker(settings: Settings) -> Endpoint | None:
         try:
             address = json.loads(file.read_text())
             token = (settings.run_dir / "token").read_text()
-            with urllib.request.urlopen(address["url"] + "/livez", timeout=_HTTP_TIMEOUT_S):  # noqa: S310
+            with _OPENER.open(address["url"] + "/livez", timeout=_HTTP_TIMEOUT_S):
                 return Endpoint(address["bootstrap"], address["url"], token)
         except (OSError, ValueError, KeyError):
             continue

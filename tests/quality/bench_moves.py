@@ -75,7 +75,7 @@ def indexing(clips: Sequence[Path]) -> bool:
     print("clip                          length  CPU s per clip s: ours detection   MediaPipe, two poses: one pass")
     rows = np.array([_measure(clip) for clip in clips])
     total = rows.sum(axis=0)
-    _print_row("all", total)
+    _print_row("all", total.tolist())
     return _figure("cpu_s_per_clip_s", total[1] / total[0])
 
 
