@@ -12,7 +12,7 @@ from streams.local.services import Endpoint
 
 
 class _Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802 - the name that http.server calls
+    def do_GET(self) -> None:
         body = b'{"authorization": "%s"}' % self.headers["Authorization"].encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
