@@ -46,9 +46,11 @@ def _default_roots(values: dict[str, Any]) -> tuple[Path, ...]:
 def _as_folder(path: Path) -> Path:
     try:
         folder = path.expanduser().resolve()
-        is_file = folder.is_file()
+        is_loop, is_file = folder.is_symlink(), folder.is_file()
     except (OSError, RuntimeError) as error:  # an unknown user's home, a link to itself, a name that is too long
         raise ValueError(str(error)) from error
+    if is_loop:  # from Python 3.13 on, resolve() leaves a link to itself as it is
+        raise ValueError("it is a link to itself")
     if is_file:
         raise ValueError("it is a file")
     return folder
