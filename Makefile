@@ -21,7 +21,7 @@ setup: $(VENV)/.synced ## Set up everything: environment, system libraries, Kafk
 demo: setup ## Make a choreography video of a demo song
 	@$(BACHATA) demo
 
-test: ## Check the code and run all tests but the long ones (about 6 minutes on two cores)
+test: ## Check the code and run all tests but the long ones (8 to 10 minutes on two slow cores)
 	@$(MAKE) --no-print-directory --jobs=2 setup lint
 	$(RUN) pytest -n 3 -m "not chaos and not quality"
 
