@@ -9,6 +9,7 @@ from time import monotonic
 from typing import Generic, Literal, Protocol, TypeVar
 
 from schemas.base import Difficulty, MediaRef, Model
+from schemas.limits import MediaKind
 from schemas.move_indexed import MoveSummary
 from schemas.request_ended import Ending
 
@@ -29,7 +30,7 @@ class MediaStore(Protocol):
     def has(self, sha256: str) -> bool:
         """Return whether the store has the file."""
 
-    def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
+    def add(self, source: Path, kind: MediaKind) -> MediaRef:
         """Copy a file into the store. Raises: `Poison` for a file that is not a regular file or too large."""
 
 

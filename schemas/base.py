@@ -7,6 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from schemas.limits import MediaKind
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
@@ -35,7 +37,7 @@ class MediaRef(Model):
 
     sha256: Sha256
     size_bytes: int = Field(ge=0)
-    kind: Literal["audio", "video"]
+    kind: MediaKind
 
 
 class ProbedMedia(Model):

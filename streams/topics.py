@@ -21,7 +21,7 @@ APP_ID = "bachata"
 PARTITIONS = 4
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record plus the headers of a dead letter
-_DAY_MS = 24 * 3600 * 1000
+DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,7 +115,7 @@ def _config(topic: Topic) -> dict[str, str]:
 
 
 def _retention(days: int | None, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, str]:
-    retention_ms = -1 if days is None else days * _DAY_MS
+    retention_ms = -1 if days is None else days * DAY_MS
     return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), "max.message.bytes": str(max_bytes)}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from streams.steps import STEPS
 from streams.topics import (
+    DAY_MS,
     PARTITIONS,
     PROGRESS,
     REDRIVEN,
@@ -25,8 +26,6 @@ from streams.topics import (
 
 _ROOT = Path(__file__).resolve().parent.parent
 _BEGIN, _END = "<!-- flow: begin, written by `make docs` -->", "<!-- flow: end -->"
-_DAY_MS = 24 * 3600 * 1000
-_EVERY_STEP = "every step"
 
 
 def topology() -> dict[str, Any]:
@@ -116,7 +115,7 @@ def _writers(topic: Topic) -> list[str]:
 
 def _retention_days(config: dict[str, str]) -> int | None:
     retention_ms = int(config.get("retention.ms", -1))
-    return None if retention_ms < 0 else retention_ms // _DAY_MS
+    return None if retention_ms < 0 else retention_ms // DAY_MS
 
 
 def _keeps(cleanup: dict[str, Any]) -> str:
@@ -125,22 +124,31 @@ def _keeps(cleanup: dict[str, Any]) -> str:
     return "everything" if cleanup["retention_days"] is None else f"{cleanup['retention_days']} days"
 
 
+def _step_rows(flow: dict[str, Any]) -> Iterator[str]:
+    for step in flow["steps"]:
+        yield (
+            f"| `{step['name']}` | {step['version']} | `{step['consumes']}` | {_code(step['produces'])} "
+            f"| `{step['dead_letters']}` | {'yes' if step['ends_request'] else ''} |"
+        )
+
+
+def _topic_rows(flow: dict[str, Any]) -> Iterator[str]:
+    for topic, row in zip(TOPICS, flow["topics"], strict=True):
+        yield (
+            f"| `{row['name']}` | [`{row['payload']}`](../{_module(topic.payload)}) "
+            f"| {_names(row['written_by'], 'other programs, commands')} | {_names(row['read_by'], '')} "
+            f"| {_keeps(flow['cleanup'][row['name']])} |"
+        )
+
+
+def _other_rows(flow: dict[str, Any]) -> Iterator[str]:
+    events = {row["name"] for row in flow["topics"]}
+    return (f"| `{name}` | {_keeps(cleanup)} |" for name, cleanup in flow["cleanup"].items() if name not in events)
+
+
 def document() -> str:
     """Return `docs/topology.md`."""
     flow = topology()
-    payloads = {topic.full_name: topic.payload for topic in TOPICS}
-    steps = [
-        f"| `{step['name']}` | {step['version']} | `{step['consumes']}` | {_code(step['produces'])} "
-        f"| `{step['dead_letters']}` | {'yes' if step['ends_request'] else ''} |"
-        for step in flow["steps"]
-    ]
-    topics = [
-        f"| `{topic['name']}` | [`{topic['payload']}`](../{_module(payloads[topic['name']])}) "
-        f"| {_names(topic['written_by'], 'other programs, commands')} | {_names(topic['read_by'], '')} "
-        f"| {_keeps(flow['cleanup'][topic['name']])} |"
-        for topic in flow["topics"]
-    ]
-    others = [f"| `{name}` | {_keeps(cleanup)} |" for name, cleanup in flow["cleanup"].items() if name not in payloads]
     return "\n".join(
         [
             "# Topology",
@@ -163,7 +171,7 @@ def document() -> str:
             "",
             "| step | version | consumes | produces | dead letters | ends the request when done |",
             "|---|---|---|---|---|---|",
-            *steps,
+            *_step_rows(flow),
             "",
             "## Topics of events",
             "",
@@ -171,7 +179,7 @@ def document() -> str:
             "",
             "| topic | payload | written by | read by steps | keeps |",
             "|---|---|---|---|---|",
-            *topics,
+            *_topic_rows(flow),
             "",
             "## Dead-letter and internal topics",
             "",
@@ -182,7 +190,7 @@ def document() -> str:
             "",
             "| topic | keeps |",
             "|---|---|",
-            *others,
+            *_other_rows(flow),
             "",
         ]
     )
@@ -201,7 +209,7 @@ def _code(name: str | None) -> str:
 
 def _names(steps: Iterable[str], otherwise: str) -> str:
     names = list(steps)
-    return _EVERY_STEP if len(names) == len(STEPS) else ", ".join(f"`{name}`" for name in names) or otherwise
+    return "every step" if len(names) == len(STEPS) else ", ".join(f"`{name}`" for name in names) or otherwise
 
 
 def _module(payload: type) -> str:

@@ -13,12 +13,12 @@ from pydantic import ValidationError
 
 from schemas.base import Corrections
 from schemas.faults import Poison
-from streams.cli.choices import choices
+from streams.cli.choices import field_option
 
 R = TypeVar("R")
 
 _OPTIONS = (
-    click.option("--tempo", type=choices(Corrections, "tempo"), help="Dance at half or double tempo."),
+    field_option(Corrections, "tempo", "Dance at half or double tempo."),
     click.option(
         "--count-offset", type=click.IntRange(-7, 7), default=0, help="Add to every count: with 4, the 5 becomes the 1."
     ),

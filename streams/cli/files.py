@@ -7,15 +7,15 @@ import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Literal
 
 from infra.settings import Settings
 from schemas.base import MediaRef
 from schemas.faults import Poison
+from schemas.limits import MediaKind
 from streams.tools import make_tools
 
 
-def store_file(settings: Settings, file: Path, kind: Literal["audio", "video"]) -> MediaRef:
+def store_file(settings: Settings, file: Path, kind: MediaKind) -> MediaRef:
     """Copy a file into the media store; links are followed. Raises: `Poison`, with the file's name in the message."""
     try:
         return make_tools(settings).media.add(real_path(file), kind)

@@ -12,7 +12,7 @@ from infra.settings import Settings, load_settings
 from schemas.base import Corrections, Options
 from schemas.faults import Poison
 from schemas.reasons import as_reason
-from streams.cli.choices import choices
+from streams.cli.choices import field_option
 from streams.cli.corrections import with_correction_options
 from streams.cli.files import check_targets, copy_out
 from streams.cli.output import command, fail, print_json, print_line
@@ -22,37 +22,17 @@ if TYPE_CHECKING:
     from schemas.sequence_planned import Segment
     from streams.client import RequestResult
 
-_DEFAULTS = Options()
-
 
 @click.command()
 @click.argument("song", type=click.Path(path_type=Path))
-@click.option(
-    "--duration",
-    type=choices(Options, "duration"),
-    default=_DEFAULTS.duration,
-    show_default=True,
-    help="Length of the video; full: the whole song.",
-)
-@click.option(
-    "--difficulty",
-    type=choices(Options, "difficulty"),
-    default=_DEFAULTS.difficulty,
-    show_default=True,
-    help="Highest difficulty of the moves; harder ones are used only if there are too few.",
-)
-@click.option("--energy", type=choices(Options, "energy"), help="Energy of the moves. Default: as in the song.")
-@click.option(
-    "--quality",
-    type=choices(Options, "quality"),
-    default=_DEFAULTS.quality,
-    show_default=True,
-    help="Picture size and bit rates of the video.",
-)
+@field_option(Options, "duration", "Length of the video; full: the whole song.")
+@field_option(Options, "difficulty", "Highest difficulty of the moves; harder ones are used only if there are too few.")
+@field_option(Options, "energy", "Energy of the moves. Default: as in the song.")
+@field_option(Options, "quality", "Picture size and bit rates of the video.")
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**63 - 1),
-    default=_DEFAULTS.seed,
+    default=Options().seed,
     show_default=True,
     help="Another seed gives another choreography.",
 )

@@ -14,7 +14,7 @@ from infra.settings import Settings, load_settings
 from schemas.base import Quality
 from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
-from streams.cli.choices import choices
+from streams.cli.choices import field_option
 from streams.cli.files import real_path
 from streams.cli.output import command, print_json, print_line
 
@@ -31,13 +31,7 @@ _VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
     type=click.Path(path_type=Path, dir_okay=False),
     help="A JSON file with the clips' moves, difficulty, energy and tempo.",
 )
-@click.option(
-    "--quality",
-    type=choices(MoveSubmitted, "quality"),
-    default="fast",
-    show_default=True,
-    help="How many frames are sampled to detect the dancers: 10, 20 or 30 per second.",
-)
+@field_option(MoveSubmitted, "quality", "How many frames are sampled to detect the dancers: 10, 20 or 30 per second.")
 @command
 def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, as_json: bool) -> None:
     """Add clips to the library. PATH is a video file, or a folder: all videos below it are added."""

@@ -101,9 +101,9 @@ class EventRun:
         `key` is the result's cache key; `stored` are results that must be stored first.
         """
         step = self.step
-        if step.emit is None:
+        if step.produces is None:
             return Output(self, results=stored)
-        out = step.emit(self.event, result)
+        out = step.event_after(self.event, result)
         message = self._message(out, key, step.subject(self.event, result))
         if step.ending is None:
             return Output(self, (message,), results=stored)

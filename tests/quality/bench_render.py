@@ -15,11 +15,12 @@ import tempfile
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from agents.media.render_quality import PROFILES
 from agents.step import Tools
 from schemas.base import MediaFacts, MediaRef, Options
+from schemas.limits import MediaKind
 from schemas.sequence_planned import Plan, Segment, SequencePlanned
 from tests.quality.costs import Cost, process_cost
 from tests.quality.report import figure
@@ -42,7 +43,7 @@ class ShaFolder:
     def has(self, sha256: str) -> bool:
         return self.path(sha256).is_file()
 
-    def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
+    def add(self, source: Path, kind: MediaKind) -> MediaRef:
         content = source.read_bytes()
         sha = hashlib.sha256(content).hexdigest()
         source.replace(self.path(sha))

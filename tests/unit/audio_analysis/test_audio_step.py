@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Literal
 
 from agents.audio_analysis.agent import STEP
 from agents.audio_analysis.inputs import SongToAnalyze
 from agents.step import Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed, Doubt
 from schemas.base import Corrections, MediaFacts, MediaRef, Options
+from schemas.limits import MediaKind
 from schemas.song_accepted import SongAccepted
 from streams.testing import work_of
 
@@ -29,7 +29,7 @@ class OneFile:
     def has(self, sha256: str) -> bool:
         return sha256 == self.sha256
 
-    def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
+    def add(self, source: Path, kind: MediaKind) -> MediaRef:
         raise AssertionError(f"the analysis adds nothing to the store, not even {source} ({kind})")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from agents.rendering.inputs import rendering_input
 from agents.rendering.render import render
 from agents.step import Tools
 from schemas.base import MediaFacts, MediaRef, Options, Quality
 from schemas.faults import Poison
+from schemas.limits import MediaKind
 from schemas.rendered import Video
 from schemas.sequence_planned import Plan, Segment, SequencePlanned
 from tests.unit.media.known_media import Clip
@@ -33,7 +33,7 @@ class FolderStore:
         """Return whether the store has the file."""
         return sha256 in self._paths
 
-    def add(self, source: Path, kind: Literal["audio", "video"]) -> MediaRef:
+    def add(self, source: Path, kind: MediaKind) -> MediaRef:
         """Add a file without copying it."""
         content = source.read_bytes()
         sha = hashlib.sha256(content).hexdigest()
