@@ -10,10 +10,10 @@ import pytest
 from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.paths import DEMO, SHARED
+
 settings.register_profile("no_deadline", deadline=None)  # other tests may have the processors
 settings.load_profile("no_deadline")
-
-_PROJECT = Path(__file__).resolve().parent.parent
 
 
 _LIBRARY_FILES = frozenset(
@@ -56,13 +56,12 @@ def _isolated_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Return the folder with songs and clips that are not part of the project."""
-    folder = Path(os.environ.get("BACHATA_SHARED") or _PROJECT.parent / "shared")
-    if not (folder / "songs").is_dir():
+    if not (SHARED / "songs").is_dir():
         pytest.skip("the shared songs and clips are not on this machine (BACHATA_SHARED names their folder)")
-    return folder
+    return SHARED
 
 
 @pytest.fixture(scope="session")
 def demo_dir() -> Path:
     """Return the folder of the demo set."""
-    return _PROJECT / "data" / "demo"
+    return DEMO

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.paths import PROJECT
+
 DOCUMENTS = sorted(
-    [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "data/demo/README.md", *(ROOT / "docs").glob("*.md")]
+    [PROJECT / "README.md", PROJECT / "CHANGELOG.md", PROJECT / "data/demo/README.md", *(PROJECT / "docs").glob("*.md")]
 )
 
 _BLOCK = re.compile(r"^```(\w*) ?([\w-]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -32,7 +33,7 @@ class Block:
 def blocks(language: str) -> list[Block]:
     """Return the code blocks in a language, of all documents."""
     return [
-        Block(str(document.relative_to(ROOT)), *found.groups())
+        Block(str(document.relative_to(PROJECT)), *found.groups())
         for document in DOCUMENTS
         for found in _BLOCK.finditer(document.read_text())
         if found[1] == language

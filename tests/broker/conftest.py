@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.paths import BACHATA, DEMO
+
 pytestmark = pytest.mark.broker
-_PROGRAM = Path(sys.executable).with_name("bachata")
-_DEMO = Path(__file__).resolve().parents[2] / "data" / "demo"
 
 
 @dataclass(frozen=True)
@@ -43,14 +42,14 @@ class DataFolder:
 
     def bachata(self, *arguments: str | Path, timeout: float = 240) -> CommandResult:
         """Run a command with --json, at most `timeout` seconds; its standard output must be one JSON object."""
-        command = [str(_PROGRAM), *map(str, arguments), "--json"]
+        command = [str(BACHATA), *map(str, arguments), "--json"]
         completed = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
         return CommandResult(completed.returncode, completed.stderr, json.loads(completed.stdout))
 
     @contextmanager
     def up(self) -> Iterator[Up]:
         """Start `bachata up` and yield it when it is ready; end it with SIGTERM afterwards, unless it ended before."""
-        command = [str(_PROGRAM), "up", "--json"]
+        command = [str(BACHATA), "up", "--json"]
         with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
@@ -81,9 +80,7 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder
 @pytest.fixture(scope="session")
 def one_move(data_folder: DataFolder) -> dict[str, Any]:
     """Index one demo clip and return the JSON of `index`."""
-    result = data_folder.bachata(
-        "index", _DEMO / "clips" / "basic_side.mp4", "--annotations", _DEMO / "annotations.json"
-    )
+    result = data_folder.bachata("index", DEMO / "clips" / "basic_side.mp4", "--annotations", DEMO / "annotations.json")
     assert result.exit_code == 0, result.stderr
     return result.json
 
@@ -91,7 +88,7 @@ def one_move(data_folder: DataFolder) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def library(data_folder: DataFolder) -> dict[str, Any]:
     """Index all demo clips and return the JSON of `index`."""
-    result = data_folder.bachata("index", _DEMO / "clips", "--annotations", _DEMO / "annotations.json", timeout=500)
+    result = data_folder.bachata("index", DEMO / "clips", "--annotations", DEMO / "annotations.json", timeout=500)
     assert result.exit_code == 0, result.stderr
     return result.json
 
@@ -99,4 +96,4 @@ def library(data_folder: DataFolder) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def demo_song() -> Path:
     """Return the path of a demo song."""
-    return sorted((_DEMO / "songs").glob("*.mp3"))[0]
+    return sorted((DEMO / "songs").glob("*.mp3"))[0]

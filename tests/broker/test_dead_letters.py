@@ -6,7 +6,6 @@ import asyncio
 import json
 import shutil
 import subprocess
-import sys
 from base64 import b64decode
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,6 +24,7 @@ from streams.kafka import make_consumer
 from streams.stage.dead_letters import REDRIVE_OF
 from streams.topics import PARTITIONS
 from tests.broker.conftest import DataFolder
+from tests.paths import BACHATA
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _SONGS = "bachata.song-submitted.v1"
@@ -107,7 +107,7 @@ def test_untrusted_bytes_are_printed_complete_and_escaped(
     assert b64decode(result.json["key"]["base64"]) == b"\xfe key"
     headers = [(header["name"], b64decode(header["base64"])) for header in result.json["headers"]]
     assert headers[: len(_HEADERS)] == _HEADERS
-    command = [Path(sys.executable).with_name("bachata"), "dead-letters", "show", garbage["id"]]
+    command = [BACHATA, "dead-letters", "show", garbage["id"]]
     text = subprocess.run(command, env=data_folder.env, capture_output=True, text=True, timeout=60, check=True).stdout
     assert all(c.isprintable() or c == "\n" for c in text)
     assert "67 61 72 62 61 67 65" in text

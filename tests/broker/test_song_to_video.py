@@ -11,6 +11,7 @@ import av
 import pytest
 
 from tests.broker.conftest import CommandResult, DataFolder
+from tests.paths import DEMO
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -30,8 +31,7 @@ def test_every_demo_clip_is_indexed(library: dict[str, Any]) -> None:
 
 
 def test_indexing_again_recomputes_nothing(data_folder: DataFolder, library: dict[str, Any]) -> None:
-    demo = Path(__file__).resolve().parents[2] / "data" / "demo"
-    again = data_folder.bachata("index", demo / "clips", "--annotations", demo / "annotations.json")
+    again = data_folder.bachata("index", DEMO / "clips", "--annotations", DEMO / "annotations.json")
     assert {clip["status"] for clip in again.json["clips"]} == {"known"}
     assert all(step["cpu_seconds"] == 0 for clip in again.json["clips"] for step in clip["steps"].values())
 

@@ -20,10 +20,10 @@ import pytest
 
 from infra.base.atomic_file import sha256_of
 from tests.broker.conftest import DataFolder
-from tests.documents import ROOT, Block, blocks, shell_lines
+from tests.documents import Block, blocks, shell_lines
+from tests.paths import BACHATA, DEMO, PROJECT
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_DEMO = ROOT / "data" / "demo"
 _NOT_RUN = ("make ", "docker ", "bachata up", "bachata worker")  # the tests, containers, what runs until it is stopped
 _LINES = [line for line in shell_lines() if not line.startswith(_NOT_RUN)]
 _SHA256_PREFIX = "3f2a91c0"
@@ -91,14 +91,14 @@ def workspace(
     """
     folder = tmp_path_factory.mktemp("workspace")
     for name in ("clips", "annotations.json"):
-        (folder / name).symlink_to(_DEMO / name)
+        (folder / name).symlink_to(DEMO / name)
     for target in (folder, folder / "songs", data_folder.path / "songs"):
         target.mkdir(exist_ok=True)
         shutil.copy(demo_song, target / "song.mp3")
     beats = json.loads(demo_song.with_suffix(".json").read_text())["beats"]
     (folder / "taps.json").write_text(json.dumps(beats[:16]))
     assert data_folder.bachata("generate", folder / "song.mp3", "--quality", "fast").exit_code == 0
-    failed = data_folder.bachata("generate", ROOT / "README.md").json
+    failed = data_folder.bachata("generate", PROJECT / "README.md").json
     ids = {r"\bLETTER_ID\b": failed["dead_letter_id"], r"\bREQUEST_ID\b": failed["request_id"]}
     replaced = ids | {_SHA256_PREFIX: sha256_of(demo_song)[: len(_SHA256_PREFIX)]}
     return _Workspace(folder, _environment(data_folder, folder / "bin"), replaced)
@@ -106,12 +106,12 @@ def workspace(
 
 def _environment(data_folder: DataFolder, programs: Path) -> dict[str, str]:
     programs.mkdir()
-    _write_program(programs / "bachata", _BACHATA.format(bachata=Path(sys.executable).with_name("bachata")))
+    _write_program(programs / "bachata", _BACHATA.format(bachata=BACHATA))
     if shutil.which("kcat") is None:
         _write_program(programs / "kcat", _KCAT.format(python=sys.executable))
     bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
     path = f"{programs}:{os.environ['PATH']}"
-    return data_folder.env | {"PATH": path, "PYTHONPATH": str(ROOT), "BACHATA_KAFKA": bootstrap}
+    return data_folder.env | {"PATH": path, "PYTHONPATH": str(PROJECT), "BACHATA_KAFKA": bootstrap}
 
 
 def _write_program(file: Path, text: str) -> None:

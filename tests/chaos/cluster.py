@@ -23,9 +23,8 @@ from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.settings import load_settings
 from streams.topics import specs
 from streams.worker.create_topics import ensure_topics
+from tests.paths import DEMO, PROJECT
 
-_PROJECT = Path(__file__).resolve().parents[2]
-DEMO = _PROJECT / "data" / "demo"
 REAL_STEPS = "streams.worker"
 COUNTING = "tests.chaos.counting_worker"
 _READY_TIMEOUT_S = 120.0
@@ -176,7 +175,7 @@ class Cluster:
     def _env(self, slot: int) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
         cache = {name: os.environ[name] for name in ("BACHATA_CACHE_DIR",) if name in os.environ}
-        found = [str(_PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
+        found = [str(PROJECT), *filter(None, [os.environ.get("PYTHONPATH")])]
         ours = {
             "PYTHONPATH": os.pathsep.join(found),
             "BROKER_CLIENT_ID": client_id(slot),  # read by Faust; it identifies the members of the consumer group

@@ -14,8 +14,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
-from tests.chaos.cluster import DEMO
 from tests.chaos.schedule import seed
+from tests.paths import DEMO
 
 RATE = 22_050
 _SHORTEST_S, _LONGEST_S = 10.0, 13.0

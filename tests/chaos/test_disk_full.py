@@ -14,9 +14,10 @@ import av
 import pytest
 
 from streams.topics import TOPICS
-from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster
+from tests.chaos.cluster import REAL_STEPS, Cluster
 from tests.chaos.topic_reader import read_all
 from tests.chaos.worker_api import call_api, submitted, wait_until
+from tests.paths import DEMO
 
 pytestmark = pytest.mark.chaos
 

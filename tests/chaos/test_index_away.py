@@ -15,10 +15,11 @@ from infra.move_index.edge import EdgeMoveIndex
 from schemas.move_indexed import MoveIndexed
 from schemas.moves_scored import MovesScored
 from streams.topics import TOPICS
-from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster
+from tests.chaos.cluster import REAL_STEPS, Cluster
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.chaos.topic_reader import name_of, read_all
 from tests.chaos.worker_api import call_api, submitted, wait_until
+from tests.paths import DEMO
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 _CLIPS = sorted((DEMO / "clips").glob("*.mp4"))[:6]

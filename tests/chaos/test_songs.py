@@ -29,13 +29,14 @@ from tests.chaos.checks import (
     wrong_files,
     wrong_outcomes,
 )
-from tests.chaos.cluster import DEMO, REAL_STEPS, Cluster, restarting_crashed
+from tests.chaos.cluster import REAL_STEPS, Cluster, restarting_crashed
 from tests.chaos.killing import IDLE_TIMEOUT_S, Killer, resumed_after
 from tests.chaos.media import Song, make_songs
 from tests.chaos.partition_owners import watching_owners
 from tests.chaos.schedule import plan, print_schedule, scaled
 from tests.chaos.submissions import Sender, partition_of, sending, submission
 from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, TopicRecord, name_of, read_all, watching
+from tests.paths import DEMO
 from tests.quality.report import figure
 
 pytestmark = pytest.mark.chaos

@@ -35,9 +35,9 @@ from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.summary import motion
 from infra.settings import load_settings
 from schemas.base import Quality
+from tests.paths import DEMO, PROJECT, SHARED
 from tests.quality.clip_audio import DEFAULT_TEMPO_BPM, tempo_and_embedding
 from tests.quality.costs import cpu_s
-from tests.quality.paths import DEMO, PROJECT, SHARED
 from tests.quality.report import Goal, figure
 from tests.unit.move_indexing import odd_clips
 

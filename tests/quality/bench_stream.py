@@ -35,7 +35,7 @@ from streams import topics
 from streams.stage.runners import AnyStep, CompletedWork, Report
 from streams.topics import PARTITIONS, Topic, TopicSpec
 from streams.worker.create_topics import ensure_topics
-from tests.quality.paths import PROJECT
+from tests.paths import PROJECT
 from tests.quality.report import figure
 
 HOPS = 4

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from tests.quality.paths import PROJECT
+from tests.paths import PROJECT
 
 T = TypeVar("T")
 _RUNS = 5

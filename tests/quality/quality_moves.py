@@ -34,8 +34,8 @@ from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.move_pictures.skeleton import BONES
 from infra.settings import load_settings
 from schemas.faults import Poison
+from tests.paths import DEMO, SHARED
 from tests.quality.clip_audio import tempo_and_embedding
-from tests.quality.paths import DEMO, SHARED
 from tests.quality.report import Goal, figure
 
 LABELLED_DANCERS = Path(__file__).with_name("labelled_dancers.json")

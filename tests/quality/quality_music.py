@@ -29,7 +29,7 @@ from data.generators.music.hard import SEED, SONGS, hard_songs, write_hard_song
 from data.generators.music.others import OTHERS, write_other_piece
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
-from tests.quality.paths import PROJECT, SHARED
+from tests.paths import PROJECT, SHARED
 from tests.quality.report import Goal, figure
 
 warnings.filterwarnings("ignore")  # warnings of librosa and mir_eval would be printed between the lines of the table

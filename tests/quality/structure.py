@@ -31,7 +31,7 @@ from math import ceil
 from pathlib import Path
 from statistics import median
 
-from tests.quality.paths import PROJECT
+from tests.paths import PROJECT
 from tests.quality.report import figure
 
 BASE = "7529c7e"

@@ -13,9 +13,10 @@ from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.base import MediaFacts
 from schemas.move_indexed import Dancers, Eight, Move
+from tests.paths import PROJECT
 
 pytestmark = [pytest.mark.broker, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-_COMPOSE = Path(__file__).resolve().parents[3] / "docker-compose.yml"
+_COMPOSE = PROJECT / "docker-compose.yml"
 
 
 def _move(number: int) -> Move:

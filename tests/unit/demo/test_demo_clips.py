@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-DEMO = Path(__file__).parents[3] / "data" / "demo"
+from tests.paths import DEMO
+
 LIMIT_BYTES = 8_000_000
 CLIPS = sorted((DEMO / "clips").glob("*.mp4"))
 

@@ -16,7 +16,8 @@ from schemas.reasons import REASONS
 from schemas.song_submitted import SongSubmitted
 from streams.cli import main
 from streams.topics import TOPICS
-from tests.documents import DOCUMENTS, ROOT, Block, anchors, blocks, commands, links, shell_lines
+from tests.documents import DOCUMENTS, Block, anchors, blocks, commands, links, shell_lines
+from tests.paths import PROJECT
 
 _MAX_README_LINES = 165
 _PAYLOADS = {topic.name: topic.payload for topic in TOPICS} | {"corrections": Corrections}
@@ -52,7 +53,7 @@ def test_an_invalid_command_line_is_rejected(arguments: list[str]) -> None:
 
 
 def test_each_make_target_exists() -> None:
-    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     pattern = re.compile(r"(?:^|`)make ([a-z-]+)", re.MULTILINE)
     documented = {name for document in DOCUMENTS for name in pattern.findall(document.read_text())}
     assert {"demo", "test", "help"} <= documented <= targets
@@ -68,7 +69,7 @@ def test_each_event_is_valid_and_every_field_is_known(block: Block) -> None:
 
 
 def _check_annotations(value: Any) -> None:
-    demo = json.loads((ROOT / "data/demo/annotations.json").read_text())["clips"]
+    demo = json.loads((PROJECT / "data/demo/annotations.json").read_text())["clips"]
     for entry in value["clips"]:
         assert any(entry.items() <= demo_entry.items() for demo_entry in demo)
 
@@ -84,19 +85,19 @@ def test_each_python_example_is_a_program(block: Block) -> None:
     ast.parse(block.text)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(PROJECT)))
 def test_each_link_has_a_file_and_a_heading(document: Path) -> None:
     for link in links(document):
         if link.startswith("https://"):
             continue
         name, _, anchor = link.partition("#")
         target = (document.parent / name).resolve() if name else document
-        assert target.is_relative_to(ROOT), link
+        assert target.is_relative_to(PROJECT), link
         assert target.exists(), link
         assert not anchor or anchor in anchors(target), link
 
 
-@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(ROOT)))
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: str(document.relative_to(PROJECT)))
 def test_each_table_row_has_as_many_cells_as_its_header(document: Path) -> None:
     columns = 0
     for line in document.read_text().splitlines():
@@ -116,5 +117,5 @@ def test_each_documented_reason_code_exists() -> None:
 
 
 def test_the_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text().splitlines()) <= _MAX_README_LINES
-    assert (ROOT / "docs/frame.jpg").stat().st_size < 80_000
+    assert len((PROJECT / "README.md").read_text().splitlines()) <= _MAX_README_LINES
+    assert (PROJECT / "docs/frame.jpg").stat().st_size < 80_000

@@ -18,6 +18,7 @@ from data.generators.music.hardness import EASY, Hardness
 from data.generators.music.mixing import mix, track
 from data.generators.music.others import OTHERS, write_other_piece
 from data.generators.music.songs import SONGS
+from tests.paths import DEMO
 
 RATE = 44_100
 PERCUSSION = {"macho", "hembra", "guira", "bell", "kick"}
@@ -44,7 +45,7 @@ def beats_of(piece: Piece, part: str) -> list[float]:
 def test_hard_songs_leave_the_demo_songs_unchanged(name: str, notes: str) -> None:
     spec = next(spec for spec in SONGS if spec.name == name)
     piece = compose_song(spec)
-    stored = json.loads((Path(__file__).parents[3] / "data/demo/songs" / f"{name}.json").read_text())
+    stored = json.loads((DEMO / "songs" / f"{name}.json").read_text())
     assert {**stored, **song_truth(spec, piece)} == stored
     assert hashlib.sha256(repr(piece.notes).encode()).hexdigest() == notes
 

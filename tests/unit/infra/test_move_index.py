@@ -21,6 +21,7 @@ from infra.move_index.base import _payload, point_id
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
+from tests.paths import PROJECT
 from tests.unit.infra.moves import MOVES, fill, make_move
 
 pytestmark = [
@@ -221,7 +222,7 @@ for number in range(1000):
 
 
 def test_stored_moves_survive_kill_9(tmp_path: Path) -> None:
-    root, folder = Path(__file__).parents[3], tmp_path / "killed"
+    root, folder = PROJECT, tmp_path / "killed"
     (tmp_path / "moves.jsonl").write_text("\n".join(move.model_dump_json() for move in MOVES))
     command = [sys.executable, "-c", WRITE_MOVES_CODE, str(tmp_path / "moves.jsonl"), str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root) as process:

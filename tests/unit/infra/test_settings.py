@@ -14,8 +14,8 @@ from infra.move_index import open_index
 from infra.move_index.server import QdrantServerMoveIndex
 from infra.settings import Settings, descriptions, document, load_settings, unknown_variables
 from schemas.faults import Poison
+from tests.paths import PROJECT
 
-_ROOT = Path(__file__).resolve().parents[3]
 _SECRET = "hunter2-is-secret"  # noqa: S105 - of these tests only
 
 
@@ -28,8 +28,8 @@ def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_without_variables_the_defaults_are_in_force() -> None:
     settings = load_settings()
     assert settings.model_fields_set == set()
-    assert settings.data_dir == _ROOT / "data"
-    assert settings.allowed_roots == (_ROOT / "data/songs", _ROOT / "data/moves", _ROOT / "data/demo")
+    assert settings.data_dir == PROJECT / "data"
+    assert settings.allowed_roots == (PROJECT / "data/songs", PROJECT / "data/moves", PROJECT / "data/demo")
     assert (settings.kafka, settings.qdrant_url, settings.qdrant_api_key) == (None, None, None)
     assert (settings.grace_s, settings.min_free_mb, settings.debug) == (10.0, 300, False)
     assert 1 <= settings.step_processes <= 4
@@ -85,10 +85,10 @@ def test_the_default_roots_follow_the_data_folder(monkeypatch: pytest.MonkeyPatc
     ("variable", "value"),
     [
         ("BACHATA_DATA_DIR", "~no-such-user/data"),
-        ("BACHATA_DATA_DIR", str(_ROOT / "pyproject.toml")),
+        ("BACHATA_DATA_DIR", str(PROJECT / "pyproject.toml")),
         ("BACHATA_DATA_DIR", "/" + 300 * "x"),
         ("BACHATA_CACHE_DIR", "~no-such-user"),
-        ("BACHATA_CACHE_DIR", str(_ROOT / "LICENSE")),
+        ("BACHATA_CACHE_DIR", str(PROJECT / "LICENSE")),
         ("BACHATA_ALLOWED_ROOTS", "~no-such-user/songs"),
         ("BACHATA_KAFKA", "localhost"),
         ("BACHATA_KAFKA", "localhost:"),
@@ -234,17 +234,22 @@ def test_each_heading_stands_once() -> None:
 
 
 def test_the_document_is_up_to_date() -> None:
-    assert (_ROOT / "docs" / "settings.md").read_text() == document(), "run `make docs`"
+    assert (PROJECT / "docs" / "settings.md").read_text() == document(), "run `make docs`"
 
 
 def test_the_document_is_the_same_on_every_machine(tmp_path: Path) -> None:
-    environment = {"HOME": str(tmp_path), "BACHATA_DATA_DIR": "/srv", "XDG_CACHE_HOME": "/x", "PYTHONPATH": str(_ROOT)}
+    environment = {
+        "HOME": str(tmp_path),
+        "BACHATA_DATA_DIR": "/srv",
+        "XDG_CACHE_HOME": "/x",
+        "PYTHONPATH": str(PROJECT),
+    }
     command = [sys.executable, "-m", "infra.settings"]
     assert subprocess.check_output(command, env=environment, cwd=tmp_path, text=True) == document()
 
 
 def test_no_other_module_reads_a_setting_from_the_environment() -> None:
-    files = [file for folder in ("agents", "infra", "streams", "schemas") for file in (_ROOT / folder).rglob("*.py")]
+    files = [file for folder in ("agents", "infra", "streams", "schemas") for file in (PROJECT / folder).rglob("*.py")]
     reading = [
         file.name
         for file in files

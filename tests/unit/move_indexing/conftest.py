@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from agents.move_indexing.dancers.detections import Detection
 from agents.step import Tools
 from infra.media_store import MediaStore
 from infra.settings import load_settings
+from tests.paths import DEMO, SHARED
 from tests.unit.media.media_builders import MakeClip, write_drawn_clip
 from tests.unit.move_indexing.bodies import RED, MakeBody, standing
 
@@ -47,13 +47,12 @@ def tools(tmp_path: Path, pose_model: Path) -> Tools:
 
 @pytest.fixture
 def rendered_clips() -> Path:
-    return Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
+    return DEMO / "clips"
 
 
 @pytest.fixture(scope="session")
 def clips_with_joints() -> Path:
-    shared = Path(os.environ.get("BACHATA_SHARED") or Path(__file__).resolve().parents[4] / "shared")
-    folder = shared / "prototypes" / "dancers" / "clips"
+    folder = SHARED / "prototypes" / "dancers" / "clips"
     if not folder.is_dir():
         pytest.skip("the clips with exact joints are not on this machine")
     return folder

@@ -11,16 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.media.sampled_frames import Frame, sample_frames
+from tests.paths import DEMO
 from tests.unit.media.media_builders import write_drawn_clip
 
-_DEMO = Path(__file__).resolve().parents[3] / "data" / "demo" / "clips"
+_CLIPS = DEMO / "clips"
 _SIZE = (640, 360)
 Pixels = npt.NDArray[np.integer[Any] | np.floating[Any]]  # (height, width, 3), RGB, 0-255
 Picture = Callable[[float], Pixels]
 
 
 def _couple_frames() -> list[Frame]:
-    return list(sample_frames(_DEMO / "basic_side.mp4", 15.0))
+    return list(sample_frames(_CLIPS / "basic_side.mp4", 15.0))
 
 
 def _frame_at(frames: list[Frame], time_s: float) -> Pixels:

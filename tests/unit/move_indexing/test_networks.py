@@ -13,11 +13,12 @@ from agents.move_indexing.dancers.detector import Detector
 from agents.move_indexing.dancers.landmarks import LandmarkDetector, refine
 from agents.move_indexing.dancers.networks import load
 from agents.move_indexing.dancers.region import Region
+from tests.paths import DEMO
 
 
 @pytest.fixture(scope="module")
 def frames() -> list[Frame]:
-    clip = Path(__file__).resolve().parents[3] / "data" / "demo" / "clips" / "basic_side.mp4"
+    clip = DEMO / "clips" / "basic_side.mp4"
     return list(sample_frames(clip, 2.0))
 
 

@@ -17,6 +17,7 @@ from infra.base.atomic_file import sha256_of
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
 from schemas.sequence_planned import Segment, SequencePlanned
+from tests.paths import PROJECT
 from tests.unit.media.known_media import (
     Clip,
     DisplayedFrame,
@@ -340,6 +341,5 @@ def test_the_event_has_the_rendered_segments_and_video(scene: Scene) -> None:
 
 def test_declaring_the_step_loads_no_large_library() -> None:
     code = "import sys, agents.rendering.agent; print(sorted({'av', 'numpy', 'cv2'} & set(sys.modules)))"
-    root = Path(__file__).parents[3]
-    process = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    process = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True)
     assert process.stdout.strip() == "[]"

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import get_args
 
 import pytest
 
 from schemas.reasons import REASONS, Reason, as_reason, document
+from tests.paths import PROJECT
 
-_ROOT = Path(__file__).parents[3]
 _SOURCES = "\n".join(
     file.read_text()
     for folder in ("agents", "infra", "streams", "schemas")
-    for file in (_ROOT / folder).rglob("*.py")
+    for file in (PROJECT / folder).rglob("*.py")
     if file.name != "reasons.py"
 )
 
@@ -35,4 +34,4 @@ def test_an_unknown_code_is_unexpected() -> None:
 
 
 def test_the_document_is_up_to_date() -> None:
-    assert (_ROOT / "docs" / "reasons.md").read_text() == document(), "run `make docs`"
+    assert (PROJECT / "docs" / "reasons.md").read_text() == document(), "run `make docs`"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -16,8 +15,7 @@ from streams.cli import main
 from streams.stage.runners import AnyStep
 from streams.steps import STEPS
 from streams.topics import TOPICS, specs
-
-_ROOT = Path(__file__).parents[3]
+from tests.paths import PROJECT
 
 
 def test_every_step_and_every_topic_is_in_the_flow() -> None:
@@ -67,6 +65,6 @@ def test_the_command_prints_text_json_and_mermaid() -> None:
 
 
 def test_the_documents_are_up_to_date() -> None:
-    readme = (_ROOT / "README.md").read_text()
-    assert (_ROOT / "docs" / "topology.md").read_text() == topology.document(), "run `make docs`"
+    readme = (PROJECT / "README.md").read_text()
+    assert (PROJECT / "docs" / "topology.md").read_text() == topology.document(), "run `make docs`"
     assert readme == topology.readme_with_flow(readme), "run `make docs`"

@@ -13,12 +13,8 @@ import click
 import pytest
 
 from streams.cli import main
-
-_BACHATA = Path(sys.executable).with_name("bachata")
-
-
-def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([_BACHATA, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
+from tests.paths import DEMO
+from tests.unit.streams.cli.bachata import run
 
 
 @pytest.mark.parametrize(
@@ -38,7 +34,7 @@ def _run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     ids=" ".join,
 )
 def test_an_error_is_one_line_and_one_json_object(arguments: tuple[str, ...]) -> None:
-    completed = _run(*arguments, "--json")
+    completed = run(*arguments, "--json")
     assert completed.returncode != 0
     assert set(json.loads(completed.stdout)) >= {"error", "reason"}
     assert len(completed.stderr.splitlines()) == 1
@@ -47,18 +43,18 @@ def test_an_error_is_one_line_and_one_json_object(arguments: tuple[str, ...]) ->
 
 def test_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "loop.mp3").symlink_to(tmp_path / "loop.mp3")
-    assert json.loads(_run("generate", tmp_path / "loop.mp3", "--json").stdout)["error"]
+    assert json.loads(run("generate", tmp_path / "loop.mp3", "--json").stdout)["error"]
 
 
 def test_help_imports_nothing_heavy() -> None:
     code = "import sys, streams.cli; print([m for m in ('numpy', 'faust', 'pydantic', 'av') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip() == "[]"
-    assert "generate" in _run("--help").stdout
+    assert "generate" in run("--help").stdout
 
 
 def test_each_command_stands_under_one_heading_of_the_help() -> None:
     headings: dict[str, list[str]] = {}
-    for line in _run("--help").stdout.splitlines():
+    for line in run("--help").stdout.splitlines():
         if line and not line.startswith(" "):
             commands = headings.setdefault(line.rstrip(":"), [])
         elif found := re.match(r"  ([a-z][a-z-]*)  ", line):
@@ -71,7 +67,7 @@ def test_each_command_stands_under_one_heading_of_the_help() -> None:
 
 
 def test_doctor_lists_the_checks() -> None:
-    completed = _run("doctor", "--json")
+    completed = run("doctor", "--json")
     checks = json.loads(completed.stdout)["checks"]
     assert {check["name"] for check in checks} >= {"python", "java", "kafka", "pose model"}
     assert all(check["ok"] or check["remedy"] for check in checks)
@@ -96,7 +92,7 @@ def test_an_invalid_file_of_beats_is_one_line(content: str | None, expected: str
     file = tmp_path / "taps.json"
     if content is not None:
         file.write_text(content)
-    completed = _run("analyze", "song.mp3", "--beats", file, "--json")
+    completed = run("analyze", "song.mp3", "--beats", file, "--json")
     assert json.loads(completed.stdout)["reason"] == "bad_corrections"
     assert expected in completed.stderr
     assert len(completed.stderr.splitlines()) == 1
@@ -108,10 +104,10 @@ def test_a_song_is_analyzed_with_corrections_plot_and_click_track(
 ) -> None:
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
     song = Path("data/demo/songs/luna_124.mp3").absolute()
-    uncorrected = json.loads(_run("analyze", song, "--json").stdout)
+    uncorrected = json.loads(run("analyze", song, "--json").stdout)
     (tmp_path / "analysis.json").write_text(json.dumps(uncorrected))
     files = ("--plot", tmp_path / "new" / "a.png", "--click", tmp_path / "a.wav")
-    completed = _run("analyze", song, "--beats", tmp_path / "analysis.json", "--count-offset", "4", *files, "--json")
+    completed = run("analyze", song, "--beats", tmp_path / "analysis.json", "--count-offset", "4", *files, "--json")
     corrected = json.loads(completed.stdout)
     assert corrected["beats"] == uncorrected["beats"]
     assert corrected["counts"] == [(count + 3) % 8 + 1 for count in uncorrected["counts"]]
@@ -138,9 +134,9 @@ def test_an_invalid_output_file_is_named_and_not_written(
 ) -> None:
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
-    song = Path(shutil.copy(Path(__file__).parents[4] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3"))
+    song = Path(shutil.copy(DEMO / "songs" / "luna_124.mp3", tmp_path / "song.mp3"))
     (tmp_path / "link.wav").symlink_to(song)
-    completed = _run("analyze", song, *arguments, "--json")
+    completed = run("analyze", song, *arguments, "--json")
     assert json.loads(completed.stdout)["reason"] == "bad_target"
     *_, last = completed.stderr.splitlines()
     assert last.startswith("error: ")
@@ -151,7 +147,7 @@ def test_an_invalid_output_file_is_named_and_not_written(
 
 
 def test_a_video_does_not_overwrite_its_song(tmp_path: Path) -> None:
-    song = Path(shutil.copy(Path(__file__).parents[4] / "data/demo/songs/luna_124.mp3", tmp_path / "song.mp3"))
-    completed = _run("generate", song, "--out", song, "--json")
+    song = Path(shutil.copy(DEMO / "songs" / "luna_124.mp3", tmp_path / "song.mp3"))
+    completed = run("generate", song, "--out", song, "--json")
     assert json.loads(completed.stdout)["reason"] == "bad_target"
     assert song.read_bytes()[:3] == b"ID3"

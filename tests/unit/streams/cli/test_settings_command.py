@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.settings import descriptions
+from tests.unit.streams.cli.bachata import run
 
-_TOOL = Path(sys.executable).with_name("bachata")
 _SECRET = "hunter2-is-secret"  # noqa: S105 - of these tests only
 
 
-def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([_TOOL, *arguments], capture_output=True, text=True, timeout=60, check=False)
-
-
 def _printed() -> dict[str, dict[str, Any]]:
-    done = _run("settings", "--json")
+    done = run("settings", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     return {setting["variable"]: setting for setting in json.loads(done.stdout)["settings"]}
 
@@ -50,7 +44,7 @@ def test_all_settings_are_printed_with_their_values_and_sources(
 def test_a_person_reads_value_unit_source_and_description(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACHATA_MIN_FREE_MB", "1000000")
     monkeypatch.setenv("BACHATA_ALLOWED_ROOTS", "/srv/so\x1bngs:/srv/clips")
-    lines = _run("settings").stdout.splitlines()
+    lines = run("settings").stdout.splitlines()
     assert "  BACHATA_MIN_FREE_MB = 1000000 MiB  (environment)" in lines
     assert "  BACHATA_GRACE_S = 10 s  (default)" in lines
     assert "  BACHATA_QDRANT_URL = (not set)  (default)" in lines
@@ -62,7 +56,7 @@ def test_a_person_reads_value_unit_source_and_description(monkeypatch: pytest.Mo
 def test_a_secret_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACHATA_QDRANT_API_KEY", _SECRET)
     assert _printed()["BACHATA_QDRANT_API_KEY"]["value"] == "**********"
-    done = _run("settings")
+    done = run("settings")
     assert "BACHATA_QDRANT_API_KEY = **********  (environment)" in done.stdout
     assert _SECRET not in done.stdout + done.stderr
 
@@ -76,9 +70,9 @@ def test_a_setting_that_is_not_valid_ends_each_command(
     command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACHATA_GRACE_S", "ten")
-    done = _run(*command, "--json")
+    done = run(*command, "--json")
     message = "BACHATA_GRACE_S is 'ten': it must be a number from 0 to 3600"
-    assert done.returncode == _run("no-such-command").returncode == 2
+    assert done.returncode == run("no-such-command").returncode == 2
     assert json.loads(done.stdout) == {"error": message, "reason": "settings"}
     assert done.stderr == f"error: {message}\n"
 
@@ -86,7 +80,7 @@ def test_a_setting_that_is_not_valid_ends_each_command(
 def test_a_secret_that_is_not_valid_is_printed_nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACHATA_QDRANT_API_KEY", f"{_SECRET} x")
     monkeypatch.setenv("BACHATA_DEBUG", "1")
-    done = _run("status", "--json")
+    done = run("status", "--json")
     assert done.returncode == 2
     assert "BACHATA_QDRANT_API_KEY is not valid" in done.stderr
     assert _SECRET not in done.stdout + done.stderr
@@ -94,7 +88,7 @@ def test_a_secret_that_is_not_valid_is_printed_nowhere(monkeypatch: pytest.Monke
 
 def test_an_unknown_variable_is_a_warning_and_standard_output_stays_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACHATA_GRACE", _SECRET)
-    done = _run("settings", "--json")
+    done = run("settings", "--json")
     assert done.returncode == 0
     assert json.loads(done.stdout)["settings"]
     assert done.stderr == "warning: BACHATA_GRACE is not a setting and has no effect; did you mean BACHATA_GRACE_S?\n"
@@ -105,7 +99,7 @@ def test_debug_prints_a_traceback_before_the_error(
     value: str, traceback: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("BACHATA_DEBUG", value)
-    done = _run("moves", "search", "--tempo", "fast", "--json")
+    done = run("moves", "search", "--tempo", "fast", "--json")
     assert json.loads(done.stdout)["reason"] == "invalid_query"
     assert done.stderr.splitlines()[-1].startswith("error: ")
     assert ("Traceback" in done.stderr) == traceback

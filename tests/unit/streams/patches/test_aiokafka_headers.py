@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +12,7 @@ from aiokafka.consumer import fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from streams.patches.aiokafka_headers import _Records
+from tests.paths import PROJECT
 
 _PLAIN, _GZIP = 0, 1
 
@@ -58,4 +58,4 @@ def test_importing_the_client_does_not_change_aiokafka() -> None:
         "from streams.client import Client\n"
         "assert attributes() == before\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parents[4])
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from schemas.rendered import Rendered
 from streams.steps import STEP_BY_NAME, STEPS
 from streams.worker.build import check_steps
+from tests.paths import PROJECT
 
 _INTAKE = STEP_BY_NAME["intake"]
 
@@ -32,7 +32,7 @@ def test_only_one_step_that_produces_events_consumes_a_topic() -> None:
 
 
 def test_the_import_rules_contain_every_step() -> None:
-    project = tomllib.loads((Path(__file__).parents[4] / "pyproject.toml").read_text())
+    project = tomllib.loads((PROJECT / "pyproject.toml").read_text())
     rules = project["tool"]["importlinter"]["contracts"]
     [independent] = [rule for rule in rules if rule["type"] == "independence"]
     assert set(independent["modules"]) == {f"agents.{step.name}" for step in STEPS}
