@@ -13,6 +13,7 @@ import errno
 from typing import Any
 
 from schemas.reasons import Reason, as_reason
+from schemas.safe_text import escaped
 
 _MAX_MESSAGE_CHARACTERS = 1000
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
@@ -21,12 +22,13 @@ _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 class Fault(Exception):  # noqa: N818
     """Base of the failures of a step.
 
-    `message`: what is wrong and what to do, in one line, cut after 1,000 characters. `reason`: its code.
+    `message`: what is wrong and what to do, in one line, cut after 1,000 characters; what is not visible in it is
+    escaped, since it may contain text from outside. `reason`: its code.
     """
 
     def __init__(self, message: str, reason: Reason) -> None:
         """Put the message on one line."""
-        super().__init__(" ".join(message.split())[:_MAX_MESSAGE_CHARACTERS])
+        super().__init__(escaped(" ".join(message.split()))[:_MAX_MESSAGE_CHARACTERS])
         self.reason: Reason = reason
 
 

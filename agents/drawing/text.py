@@ -58,13 +58,18 @@ def cut(text: str, style: TextStyle, max_width_px: float) -> str:
 
 
 def replace_missing_glyphs(text: str, style: TextStyle) -> str:
-    """Return the text with a box for each character that the font does not have: matplotlib would warn of it."""
-    return "".join(c if ord(c) in _characters(bold=style.bold) else _MISSING_GLYPH for c in text)
+    """Return the text with a box for each character that the font does not have, since matplotlib would warn of it.
+
+    A box replaces also what draws outside of the line, if `printable` did not remove it.
+    """
+    drawn = _characters(bold=style.bold)
+    return "".join(c if ord(c) in drawn else _MISSING_GLYPH for c in text)
 
 
 @cache
 def _characters(*, bold: bool) -> frozenset[int]:
-    return frozenset(_font(bold=bold).get_charmap())
+    found = _font(bold=bold).get_charmap()
+    return frozenset(code for code in found if unicodedata.category(chr(code)) not in _REMOVED_CATEGORIES)
 
 
 @cache

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -54,16 +53,10 @@ class _Lazy(click.Group):
                 formatter.write_dl([(name, text) for name, (_, text) in commands.items()])
 
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
-        """Run a command, and print errors of usage like all other errors."""
-        from streams.cli.output import fail
+        """Run a command and exit."""
+        from streams.cli.output import run_program
 
-        try:
-            status = super().main(*args, **{**kwargs, "standalone_mode": False})
-        except click.ClickException as error:
-            fail(error.format_message(), "--json" in sys.argv, "usage", status=error.exit_code)
-        except click.Abort:
-            fail("stopped", "--json" in sys.argv, "stopped")
-        sys.exit(status if isinstance(status, int) else 0)
+        run_program(lambda: super(_Lazy, self).main(*args, **{**kwargs, "standalone_mode": False}))
 
 
 @click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})

@@ -20,7 +20,7 @@ from schemas.base import Corrections, Model, Source
 from schemas.song_submitted import SongSubmitted
 from streams.cli.corrections import with_correction_options
 from streams.cli.files import check_targets, copy_out, store_file, title_of
-from streams.cli.output import command, print_json, print_line
+from streams.cli.output import command, print_json, print_line, print_output
 from streams.jobs import Jobs
 from streams.tools import process_tools
 
@@ -53,16 +53,16 @@ def analyze(song: Path, plot: Path | None, click_track: Path | None, corrections
 
 def _print(analyzed: AudioAnalyzed, files: Iterable[str]) -> None:
     analysis = analyzed.analysis
-    click.echo(
+    print_output(
         f"{analysis.tempo_bpm:.2f} BPM, {len(analysis.beats)} beats in {analysis.duration_s:.1f} s, "
         f"energy {analysis.energy_level}, confidence {analysis.confidence:.2f}"
     )
     for section in analysis.sections:
-        click.echo(_line(section))
+        print_output(_line(section))
     for doubt in analysis.doubts:
-        click.echo(f"unsure: {doubt}")
+        print_output(f"unsure: {doubt}")
     for file in files:
-        click.echo(file)
+        print_output(file)
 
 
 def _line(section: Section) -> str:

@@ -12,9 +12,10 @@ import click
 
 from infra.settings import load_settings
 from schemas.faults import Poison
-from streams.cli.output import command, fail, print_json, print_line
+from schemas.safe_text import escaped
+from streams.cli.output import command, fail, print_json, print_line, print_lines, print_output
 from streams.cli.read_topics import read_topics, warn_without_worker
-from streams.cli.safe_text import escaped, escaped_bytes, parse_json
+from streams.cli.stored_bytes import escaped_bytes, parse_json
 
 if TYPE_CHECKING:
     from streams.envelope import Record
@@ -54,7 +55,7 @@ def list_letters(topic: str | None, since: str | None, reason: str | None, as_js
     if not letters:
         print_line("no dead letters")
     for letter in letters:
-        click.echo(_line(letter, redriven))
+        print_output(_line(letter, redriven))
 
 
 @dead_letters.command()
@@ -69,12 +70,16 @@ def show(dead_letter_id: str, value: Path | None, as_json: bool) -> None:
     if as_json:
         print_json(_fields(letter, redriven) | _record_fields(record))
         return
-    click.echo(_line(letter, redriven))
+    print_output(_line(letter, redriven))
     for name, text in record.headers:
-        click.echo(f"  {escaped(name)}: {escaped_bytes(text, _MAX_KEY_CHARACTERS)}")
-    click.echo(f"key: {'none' if record.key is None else escaped_bytes(record.key, _MAX_KEY_CHARACTERS)}")
-    click.echo("no value" if record.value is None else f"value, {len(record.value)} bytes:")
-    click.echo(escaped_bytes(record.value or b""))
+        _print_bytes(f"  {name}", text)
+    _print_bytes("key", record.key)
+    print_output("no value" if record.value is None else f"value, {len(record.value)} bytes:")
+    print_lines(escaped_bytes(record.value or b""))
+
+
+def _print_bytes(name: str, value: bytes | None) -> None:
+    print_lines(f"{escaped(name)}: {'none' if value is None else escaped_bytes(value, _MAX_KEY_CHARACTERS)}")
 
 
 @dead_letters.command()
@@ -103,10 +108,8 @@ def redrive(
 
 def _print_result(selection: Selection, sent: list[str], as_json: bool) -> None:
     for letter in selection.foreign:
-        claimed = escaped(letter.claimed_topic or "")
-        print_line(
-            f"not sent: {escaped(letter.id)} is a dead letter of {letter.topic.name}, but its header names '{claimed}'"
-        )
+        claimed = letter.claimed_topic or ""
+        print_line(f"not sent: {letter.id} is a dead letter of {letter.topic.name}, but its header names '{claimed}'")
     foreign = [letter.id for letter in selection.foreign]
     if foreign and not sent:
         fail("no dead letter is sent: their headers name other topics", as_json, "stray", strays=foreign)
@@ -114,7 +117,7 @@ def _print_result(selection: Selection, sent: list[str], as_json: bool) -> None:
         print_json({"redriven": len(sent), "ids": sent, "strays": foreign, "sent_before": selection.sent_before})
         return
     before = f"; {selection.sent_before} skipped that were redriven before" if selection.sent_before else ""
-    click.echo(f"{len(sent)} dead letters redriven{before}")
+    print_output(f"{len(sent)} dead letters redriven{before}")
 
 
 def _filter(topic: str | None, since: str | None, reason: str | None) -> DeadLetterFilter:
@@ -159,7 +162,7 @@ def _line(letter: DeadLetter, redriven: Mapping[str, str]) -> str:
     attempts = "? attempts" if letter.attempts is None else f"{letter.attempts} attempts"
     failure = f"{letter.topic.name:16} {letter.step:17} {letter.reason:18} {attempts:11} {letter.error}"
     sent = f"  (redriven {redriven[letter.id]})" if letter.id in redriven else ""
-    return escaped(f"{letter.id:16}  {failed_at}  {failure}{sent}")
+    return f"{letter.id:16}  {failed_at}  {failure}{sent}"
 
 
 def _fields(letter: DeadLetter, redriven: Mapping[str, str]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 import click
 
 from infra.settings import load_settings
-from streams.cli.output import command, print_json, print_line
+from streams.cli.output import command, print_json, print_line, print_output
 
 
 @click.command()
@@ -22,7 +22,7 @@ def doctor(as_json: bool) -> None:
     else:
         for check in found:
             remedy = f": {check.remedy}" if check.remedy else ""
-            click.echo(f"{'ok     ' if check.ok else 'missing'} {check.name:18} {check.detail}{remedy}")
+            print_output(f"{'ok     ' if check.ok else 'missing'} {check.name:18} {check.detail}{remedy}")
     if not all(check.ok for check in found):
         raise SystemExit(1)
 

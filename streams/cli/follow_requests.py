@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING
 
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
@@ -13,6 +13,9 @@ from schemas.song_submitted import SongSubmitted
 from streams.cli.output import print_line
 from streams.client import Client, RequestResult, Update
 from streams.local.services import Endpoint
+
+if TYPE_CHECKING:
+    from streams.cli.progress_bars import ProgressBars
 
 
 async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
@@ -37,22 +40,14 @@ class _Display:
 
     def __init__(self, results: Mapping[str, RequestResult]) -> None:
         self._results = results
-        self._bars: Any = None
-        self._tasks: dict[str, Any] = {}
+        self._bars: ProgressBars | None = None
         self._displayed_ends: set[str] = set()
 
     def __enter__(self) -> _Display:
         if sys.stderr.isatty():
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            from streams.cli.progress_bars import ProgressBars
 
-            columns = (
-                TextColumn("{task.description:46}", markup=False),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f}%"),
-            )
-            self._bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
-            self._bars.start()
+            self._bars = ProgressBars()
         return self
 
     def __exit__(
@@ -78,7 +73,8 @@ class _Display:
         if progress.state == "waiting":
             self._print(f"{_title(progress, 40)} waits: {progress.error}")
         elif self._bars is not None:
-            self._display_bar(progress)
+            if progress.request_id not in self._displayed_ends:
+                self._bars.update(progress.request_id, _title(progress, 26), progress.fraction)
         elif progress.state in {"done", "failed"} and len(self._results) == 1:
             result_text = progress.error or ("cached" if progress.cached else f"{progress.seconds:.2f} s")
             self._print(f"{_title(progress, 40)}: {result_text}")
@@ -88,27 +84,16 @@ class _Display:
         if len(self._results) == 1 or request_id in self._displayed_ends:
             return
         self._displayed_ends.add(request_id)
-        if request_id in self._tasks:
-            self._bars.remove_task(self._tasks.pop(request_id))
+        if self._bars is not None:
+            self._bars.remove(request_id)
         result = self._results[request_id]
         ended = result.ended
         subject, error = (ended.subject, ended.error) if ended else (request_id, None)
         result_text = error or ("cached" if result.is_cached else f"{result.seconds:.2f} s")
         self._print(f"[{len(self._displayed_ends)}/{len(self._results)}] {subject[:40]}: {result_text}")
 
-    def _display_bar(self, progress: Progress) -> None:
-        if progress.request_id in self._displayed_ends:
-            return
-        title = _title(progress, 26)
-        if progress.request_id not in self._tasks:
-            self._tasks[progress.request_id] = self._bars.add_task(title, total=1.0)
-        self._bars.update(self._tasks[progress.request_id], description=title, completed=progress.fraction)
-
     def _print(self, line: str) -> None:
-        if self._bars is not None:
-            self._bars.console.print(line, markup=False)
-        else:
-            print_line(line)
+        (print_line if self._bars is None else self._bars.print_line)(line)
 
 
 def _title(progress: Progress, characters: int) -> str:

@@ -15,7 +15,7 @@ from schemas.reasons import as_reason
 from streams.cli.choices import field_option
 from streams.cli.corrections import with_correction_options
 from streams.cli.files import check_targets, copy_out
-from streams.cli.output import command, fail, print_json, print_line
+from streams.cli.output import command, fail, print_json, print_line, print_output
 
 if TYPE_CHECKING:
     from schemas.rendered import Rendered
@@ -114,7 +114,7 @@ def _print_result(
         print_line(f"warning: {warning}")
     moves = len({segment.clip for segment in rendered.segments})
     print_line(f"{rendered.video.duration_s:.1f} s at {rendered.tempo_bpm:.1f} BPM, {moves} moves")
-    click.echo(str(video))
+    print_output(str(video))
 
 
 def _to_json(rendered: Rendered, video: Path, costs: dict[str, Any]) -> dict[str, Any]:

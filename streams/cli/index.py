@@ -16,7 +16,7 @@ from schemas.faults import Poison
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
 from streams.cli.choices import field_option
 from streams.cli.files import real_path
-from streams.cli.output import command, print_json, print_line
+from streams.cli.output import command, print_json, print_line, print_output
 
 if TYPE_CHECKING:
     from streams.client import RequestResult
@@ -77,7 +77,7 @@ def _print_report(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
     for clip in failed:
         print_line(f"error: {clip['clip']}: {clip['error']}")
     count = {status: sum(clip["status"] == status for clip in report["clips"]) for status in ("indexed", "known")}
-    click.echo(f"{count['indexed']} clips indexed, {count['known']} cached, {len(failed)} failed")
+    print_output(f"{count['indexed']} clips indexed, {count['known']} cached, {len(failed)} failed")
 
 
 def _clips(paths: Sequence[Path]) -> list[Path]:

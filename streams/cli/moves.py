@@ -18,7 +18,7 @@ from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from streams.cli.choices import choices
 from streams.cli.files import check_targets, copy_out
-from streams.cli.output import command, print_json, print_line
+from streams.cli.output import command, print_json, print_line, print_output
 from streams.jobs import run_job
 from streams.local.services import stream
 
@@ -174,7 +174,7 @@ def _print_files(files: Mapping[str, str | None], as_json: bool) -> None:
         return print_json(dict(files))
     for file in files.values():
         if file:
-            click.echo(file)
+            print_output(file)
     return None
 
 
@@ -194,7 +194,7 @@ def _print_moves(found: dict[str, Any], as_json: bool) -> None:
         print_line("no moves; `bachata index FOLDER` adds clips to the library")
     for move in found["moves"]:
         similarity = f"  {move['similarity']:.3f}" if "similarity" in move else ""
-        click.echo(
+        print_output(
             f"{move['clip']:28} {move['move']:24} {move['difficulty']:12} {move['energy']:7} "
             f"{move['tempo_bpm']:6.1f} BPM  {move['eights']} x 8{similarity}"
         )

@@ -1,40 +1,76 @@
-"""Output of commands: messages on standard error; tables, or with --json one JSON object, on standard output."""
+"""Output of commands: messages on standard error; tables, or with --json one JSON object, on standard output.
+
+All text of commands is printed here, so that text from outside is always escaped.
+"""
 
 from __future__ import annotations
 
+import errno
 import functools
 import json
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, NoReturn, ParamSpec, TypeVar
+from contextlib import suppress
+from typing import Any, NoReturn, ParamSpec, TextIO, TypeVar
 
 import click
 
+from schemas.faults import Fault, Poison
 from schemas.reasons import Reason
+from schemas.safe_text import escaped
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _USAGE = click.UsageError.exit_code
+_STOPPED = 130  # what shells report for a program that Ctrl-C has ended
+
+
+class _ReaderGoneError(Exception):
+    """The reader of standard output has closed it, as `head` does when it has enough lines."""
 
 
 def print_line(message: str) -> None:
-    """Print a message on standard error."""
-    click.echo(message, err=True)
+    """Print a message on standard error, as one line."""
+    with suppress(OSError):  # nobody reads it, or its disk is full: the command goes on
+        _write(sys.stderr, escaped(message))
+
+
+def print_output(line: str) -> None:
+    """Print one line of the command's result on standard output.
+
+    Raises: `Poison` (`bad_target`) where it cannot be written.
+    """
+    try:
+        _write(sys.stdout, escaped(line))
+    except BrokenPipeError as error:
+        raise _ReaderGoneError from error
+    except OSError as error:
+        raise _output_fault(error) from error
+
+
+def print_lines(text: str) -> None:
+    """Print text of several lines on standard output. A part of it that comes from outside must be escaped before."""
+    for line in text.split("\n"):
+        print_output(line)
 
 
 def print_json(value: dict[str, Any]) -> None:
-    """Print the one JSON object on standard output."""
-    sys.stdout.write(json.dumps(value) + "\n")
+    """Print the one JSON object on standard output. Raises: `Poison` (`bad_target`) where it cannot be written."""
+    try:
+        _write(sys.stdout, json.dumps(value))
+    except OSError as error:
+        raise _output_fault(error) from error
 
 
 def fail(message: str, as_json: bool, reason: Reason, status: int = 1, **fields: Any) -> NoReturn:
     """Print the error as one line, with `as_json` also as JSON with its reason and `fields`, and exit with `status`."""
     message = " ".join(message.split())
-    if as_json:
-        print_json({"error": message, "reason": reason, **fields})
     print_line(f"error: {message}")
+    if as_json:
+        with suppress(Fault):
+            print_json({"error": message, "reason": reason, **fields})
     sys.exit(status)
 
 
@@ -45,24 +81,21 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         from infra.settings import load_settings, unknown_variables
-        from schemas.faults import Fault
-        from streams.cli.safe_text import escaped
 
         debug = False
         try:
             debug = load_settings().debug  # a setting that is not valid ends each command before it does anything
             for line in unknown_variables():
-                print_line(f"warning: {escaped(line)}")
+                print_line(f"warning: {line}")
             return function(*args, **kwargs)
         except Fault as fault:
             _print_traceback(debug)
             fail(str(fault), bool(kwargs["as_json"]), fault.reason, _USAGE if fault.reason == "settings" else 1)
         except KeyboardInterrupt:
-            fail("stopped", bool(kwargs["as_json"]), "stopped")
+            fail("stopped", bool(kwargs["as_json"]), "stopped", _STOPPED)
         except (click.ClickException, click.exceptions.Exit):
             raise
-        except BrokenPipeError:  # the reader of the pipe has closed it
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except _ReaderGoneError:
             sys.exit(0)
         except Exception as error:  # noqa: BLE001 - every error is one line and one JSON object
             _print_traceback(debug)
@@ -71,8 +104,58 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     return run
 
 
+def run_program(program: Callable[[], Any]) -> NoReturn:
+    """Run the command line and exit with its status; print errors of usage like all other errors."""
+    _open_standard_files()
+    as_json = "--json" in sys.argv
+    try:
+        status = program()
+    except click.ClickException as error:
+        fail(error.format_message(), as_json, "usage", status=error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        fail("stopped", as_json, "stopped", _STOPPED)
+    except OSError as error:  # of the help, which click prints
+        fail(str(_output_fault(error)), as_json, "bad_target")
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _open_standard_files() -> None:
+    """Open /dev/null in place of closed standard files, so that no other file takes their numbers."""
+    for number in (0, 1, 2):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def _write(stream: TextIO | None, line: str) -> None:
+    """Write a line; what the stream's encoding does not have is escaped. Raises: `OSError`."""
+    if stream is None:  # it was closed when the program started
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+    encoding = stream.encoding or "utf-8"
+    try:
+        stream.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+        stream.flush()
+    except OSError:
+        _discard(stream)
+        raise
+
+
+def _discard(stream: TextIO) -> None:
+    """Send the rest of a stream to /dev/null: Python would write it again at its end, and complain."""
+    with suppress(OSError):
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream.fileno())
+        os.close(null)
+
+
+def _output_fault(error: OSError) -> Fault:
+    return Poison(f"standard output cannot be written: {error.strerror or error}", "bad_target")
+
+
 def _print_traceback(debug: bool) -> None:
     if debug:
         import traceback
 
-        traceback.print_exc()
+        for line in traceback.format_exc().splitlines():
+            print_line(line)

@@ -7,13 +7,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from infra.settings import Settings
 from streams.cli.output import print_line
 from streams.local.services import local_kafka, running_worker
 
 if TYPE_CHECKING:
+    from streams.cli.progress_bars import ProgressBars
     from streams.operations.topic_history import TopicHistory
 
 T = TypeVar("T")
@@ -48,8 +49,7 @@ class _ReadProgress:
 
     def __init__(self) -> None:
         self._next_display = monotonic() + _DISPLAY_AFTER_S
-        self._bar: Any = None
-        self._task: Any = None
+        self._bars: ProgressBars | None = None
 
     def __enter__(self) -> _ReadProgress:
         return self
@@ -57,8 +57,8 @@ class _ReadProgress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        if self._bars is not None:
+            self._bars.stop()
 
     def show(self, done: int, total: int) -> None:
         """Display the number of records read: on a terminal at every call after 2 s, else at most every 5 s."""
@@ -71,11 +71,8 @@ class _ReadProgress:
         print_line(f"{done} of {total} records")
 
     def _show_bar(self, done: int, total: int) -> None:
-        if self._bar is None:
-            from rich.console import Console
-            from rich.progress import Progress
+        if self._bars is None:
+            from streams.cli.progress_bars import ProgressBars
 
-            self._bar = Progress(console=Console(stderr=True), transient=True)
-            self._task = self._bar.add_task("records", total=total)
-            self._bar.start()
-        self._bar.update(self._task, completed=done, total=total)
+            self._bars = ProgressBars()
+        self._bars.update("records", "records", done, total)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.settings import load_settings
-from streams.cli.output import command, print_json
+from streams.cli.output import command, print_json, print_output
 from streams.cli.read_topics import read_topics, warn_without_worker
 
 if TYPE_CHECKING:
@@ -135,18 +135,18 @@ def _report(request: _Request, result: _ReplayResult, step_processes: int) -> di
 
 
 def _print_report(report: dict[str, Any]) -> None:
-    click.echo(
+    print_output(
         f"{report['topic']}: {report['records']} records, {report['bytes']} bytes, "
         f"{report['songs']} songs or clips, {report['requests']} requests"
     )
     for step in report["steps"]:
         seconds = step["median_seconds"]
         duration = "unknown" if seconds is None else f"{seconds:.2f} s each"
-        click.echo(f"  {step['step']:18} version {step['version']:16} {duration}")
+        print_output(f"  {step['step']:18} version {step['version']:16} {duration}")
     estimate = report["estimated_seconds"]
     maximum = "unknown" if estimate is None else f"at most {estimate:.1f} s, {report['at_once']} in parallel"
-    click.echo(f"time: {maximum}; cached results take no time")
+    print_output(f"time: {maximum}; cached results take no time")
     if report["replay_id"] is None:
-        click.echo("nothing was sent; --execute sends the events")
+        print_output("nothing was sent; --execute sends the events")
     else:
-        click.echo(f"{report['sent']} records sent again by replay {report['replay_id']}")
+        print_output(f"{report['sent']} records sent again by replay {report['replay_id']}")

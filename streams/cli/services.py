@@ -14,7 +14,7 @@ import click
 
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
-from streams.cli.output import command, fail, print_json, print_line
+from streams.cli.output import command, fail, print_json, print_line, print_output
 from streams.local.service_files import ServiceFiles
 from streams.local.services import Endpoint, local_kafka, start_supervisor, stream
 
@@ -34,7 +34,6 @@ def up(as_json: bool) -> None:
             signal.signal(number, lambda *_: stop_requested.set())
         if as_json:
             print_json({"kafka": endpoint.bootstrap, "page": endpoint.page, "ready": True})
-            sys.stdout.flush()
         print_line(f"ready: Kafka on {endpoint.bootstrap}, the worker's page on {endpoint.page}; Ctrl-C stops")
         while not stop_requested.wait(_CHECK_INTERVAL_S):
             start_supervisor(settings, "worker")
@@ -115,7 +114,7 @@ def _print_kafka(running: bool, bootstrap: str | None, as_json: bool) -> None:
     if as_json:
         print_json({"running": running, "bootstrap": bootstrap})
     else:
-        click.echo(f"Kafka runs on {bootstrap}" if running else "Kafka does not run")
+        print_output(f"Kafka runs on {bootstrap}" if running else "Kafka does not run")
 
 
 @click.command()
@@ -136,9 +135,9 @@ def _print_stream(endpoint: Endpoint, as_json: bool) -> None:
     if as_json:
         print_json({"kafka": endpoint.bootstrap, "page": endpoint.page, "library": library, "requests": requests})
         return
-    click.echo(f"Kafka {endpoint.bootstrap}, worker {endpoint.page}, {library['moves']} moves in the library")
+    print_output(f"Kafka {endpoint.bootstrap}, worker {endpoint.page}, {library['moves']} moves in the library")
     for request in requests:
-        click.echo(f"{request['request_id']}  {_state(request):28}  {request['subject']}")
+        print_output(f"{request['request_id']}  {_state(request):28}  {request['subject']}")
 
 
 def _print_request(endpoint: Endpoint, request_id: str, as_json: bool) -> None:
@@ -149,9 +148,9 @@ def _print_request(endpoint: Endpoint, request_id: str, as_json: bool) -> None:
     if as_json:
         print_json(request)
         return
-    click.echo(f"{request['subject']}: {_state(request)}")
+    print_output(f"{request['subject']}: {_state(request)}")
     for name, step in request["steps"].items():
-        click.echo(f"  {name:18} {step['state']:8} {_step_text(step)}")
+        print_output(f"  {name:18} {step['state']:8} {_step_text(step)}")
 
 
 def _state(request: dict[str, Any]) -> str:

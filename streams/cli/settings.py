@@ -9,8 +9,7 @@ from typing import Any
 import click
 
 from infra.settings import Description, Settings, descriptions, load_settings
-from streams.cli.output import command, print_json
-from streams.cli.safe_text import escaped
+from streams.cli.output import command, print_json, print_output
 
 
 @click.command()
@@ -23,10 +22,10 @@ def settings(as_json: bool) -> None:
         print_json({"settings": [_as_json(values, setting) for setting in described]})
         return
     for heading, group in groupby(described, attrgetter("heading")):
-        click.echo(heading)
+        print_output(heading)
         for setting in group:
-            click.echo(f"  {setting.variable} = {escaped(_as_text(values, setting))}  ({_source(values, setting)})")
-            click.echo(f"      {setting.description}")
+            print_output(f"  {setting.variable} = {_as_text(values, setting)}  ({_source(values, setting)})")
+            print_output(f"      {setting.description}")
 
 
 def _as_json(values: Settings, setting: Description) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from streams.cli.output import command, print_json
+from streams.cli.output import command, print_json, print_lines
 
 
 @click.command()
@@ -17,4 +17,4 @@ def topology(as_mermaid: bool, as_json: bool) -> None:
     if as_json:
         print_json(flow.topology() | ({"mermaid": flow.mermaid()} if as_mermaid else {}))
     else:
-        click.echo(flow.mermaid() if as_mermaid else flow.text())
+        print_lines(flow.mermaid() if as_mermaid else flow.text())

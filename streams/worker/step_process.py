@@ -6,6 +6,7 @@ It ends with its parent, has limits on memory and open files, and redirects othe
 from __future__ import annotations
 
 import json
+import logging
 import os
 import resource
 import signal
@@ -18,9 +19,11 @@ from typing import Any, TextIO
 from agents.step import throttled
 from infra.base.die_with_parent import die_with_parent
 from infra.base.machine import MACHINE_ERRNOS
+from infra.logs import set_up_logs
 from schemas.faults import Fault, Retryable, storage_fault, to_json
 from streams.tools import process_tools
 
+log = logging.getLogger(__name__)
 _MEMORY_LIMIT_BYTES = 12 << 30  # of address space: models and codecs map far more than they use
 _MAX_OPEN_FILES = 512
 _REPORT_INTERVAL_S = 0.3
@@ -30,6 +33,7 @@ _MAX_ERROR_CHARACTERS = 500
 def main() -> None:
     """Run jobs until stdin is closed."""
     die_with_parent(int(sys.argv[1]))
+    set_up_logs()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _limit(resource.RLIMIT_AS, _MEMORY_LIMIT_BYTES)
     _limit(resource.RLIMIT_NOFILE, _MAX_OPEN_FILES)
@@ -88,9 +92,7 @@ def _system_fault(error: OSError) -> Fault:
 
 
 def _unexpected(fault: Fault) -> dict[str, Any]:
-    import traceback
-
-    traceback.print_exc(file=sys.stderr)
+    log.warning("a job failed unexpectedly", exc_info=True)
     return to_json(fault, _MAX_ERROR_CHARACTERS)
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+
+from schemas.safe_text import is_harmless
 
 _LOG_CODE = """
 import logging
@@ -53,3 +56,58 @@ def test_lines_of_one_loop_iteration_are_written_in_order_and_a_warning_immediat
         "before a warning",
         "a warning",
     ]
+
+
+_HOSTILE_CODE = r"""
+import logging, sys
+from infra.logs import set_up_logs
+set_up_logs()
+log = logging.getLogger("streams.steps")
+text = "A\x1b]0;x\x07B\u202eC\u2028D\ud800\n2026-01-01 00:00:00,000 INFO forged"
+log.info("title %s", text, extra={"song": text})
+log.error("%s", text)
+try:
+    raise ValueError(text)
+except ValueError:
+    log.exception("failed")
+raise RuntimeError(text)
+"""
+
+
+def test_no_text_from_outside_changes_the_terminal_or_forges_a_line() -> None:
+    result = subprocess.run([sys.executable, "-c", _HOSTILE_CODE], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert is_harmless(result.stderr.replace("\n", ""))
+    lines = result.stderr.splitlines()
+    assert not [line for line in lines if line.startswith("2026-01-01")]
+    assert sum("\\x1b]0;x\\x07B\\u202eC\\u2028D\\ud800" in line for line in lines) == 4
+    assert "RuntimeError" in lines[-2]
+
+
+_FLOOD_CODE = """
+import logging
+from infra.logs import set_up_logs
+set_up_logs()
+log = logging.getLogger("streams.views")
+for number in range(1000):
+    log.warning("away: %s", "refused")
+    log.warning("record %d is invalid", number)
+    log.info("event %d", number)
+"""
+
+
+def test_warnings_that_repeat_are_left_out_and_counted() -> None:
+    result = subprocess.run([sys.executable, "-c", _FLOOD_CODE], capture_output=True, text=True, check=True)
+    texts = [line.split(" streams.views ", 1)[1] for line in result.stderr.splitlines()]
+    assert sum(text == "away: refused" for text in texts) == 5
+    assert sum(text.startswith("record ") for text in texts) == 60
+    assert sum(text.startswith("event ") for text in texts) == 1000
+    assert sorted(texts[-2:]) == [
+        "940 more lines of this kind were left out: record %d is invalid",
+        "995 more lines of this kind were left out: away: %s",
+    ]
+
+
+def test_a_full_disk_does_not_stop_the_program() -> None:
+    with Path("/dev/full").open("w") as full:
+        subprocess.run([sys.executable, "-c", _FLOOD_CODE], stderr=full, check=True)

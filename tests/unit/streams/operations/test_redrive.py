@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.faults import Poison, Retryable
+from schemas.safe_text import escaped
 from streams.cli import main
-from streams.cli.safe_text import escaped, escaped_bytes, parse_json
+from streams.cli.stored_bytes import escaped_bytes, parse_json
 from streams.envelope import Headers, Record
 from streams.operations.redrive import DeadLetterFilter, dead_letter_topic, find_by_id, redriven_headers, select
 from streams.operations.topic_history import parse_bound, parse_time

@@ -1,4 +1,4 @@
-"""Escape untrusted text for a terminal: no control character reaches it."""
+"""Show the bytes of stored records as text."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ import json
 import math
 from typing import Any, NoReturn
 
+from schemas.safe_text import escaped
+
 _MAX_CHARACTERS = 20_000
 _MAX_HEX_BYTES = 1024
 _BYTES_PER_ROW = 16
-
-
-def escaped(text: str) -> str:
-    """Return the text on one line, with non-printable characters (controls, changes of direction) escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def escaped_bytes(value: bytes, max_characters: int = _MAX_CHARACTERS) -> str:
