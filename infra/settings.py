@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -60,6 +61,21 @@ def _split(value: Any) -> Any:
     return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
 
+def _as_tls(value: Any) -> Any:
+    return Path(value) if isinstance(value, str) and "/" in value else value
+
+
+def _check_ca_file(value: bool | Path) -> bool | Path:
+    if isinstance(value, bool):
+        return value
+    file = value.expanduser().resolve()
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError as error:  # also for a file without certificates
+        raise ValueError(str(error)) from error
+    return file
+
+
 def _check_header_value(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     if not all("!" <= character <= "~" for character in text):
@@ -69,6 +85,7 @@ def _check_header_value(secret: SecretStr) -> SecretStr:
 
 _Folder = Annotated[Path, AfterValidator(_as_folder)]
 _HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_value)]
+_Tls = Annotated[bool | Path, BeforeValidator(_as_tls), AfterValidator(_check_ca_file)]
 
 
 def _setting(  # noqa: PLR0913 - the parts of a setting
@@ -138,10 +155,36 @@ class Settings(BaseSettings):
     )
     kafka: str | None = _setting(
         "Kafka",
-        "Address of the Kafka to use instead of a local one, without TLS and SASL.",
+        "Address of the Kafka to use instead of a local one.",
         valid="host:port, or several with ',' between them",
         pattern=f"^{_HOST}:{_PORT}(?:,{_HOST}:{_PORT})*$",
         default_text="not set: a local Kafka is started",
+    )
+    kafka_username: str | None = _setting(
+        "Kafka",
+        "User name of the login (SASL) at the Kafka of `BACHATA_KAFKA`.",
+        valid="a user name, together with a password",
+        default_text="not set: no login",
+    )
+    kafka_password: SecretStr | None = _setting(
+        "Kafka",
+        "Password of `BACHATA_KAFKA_USERNAME`.",
+        valid="a password, together with a user name",
+        default_text="not set: no login",
+    )
+    kafka_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = _setting(
+        "Kafka",
+        "SASL mechanism of the login.",
+        "SCRAM-SHA-512",
+        valid="PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+    )
+    kafka_tls: _Tls = _setting(
+        "Kafka",
+        "Whether to connect to the Kafka of `BACHATA_KAFKA` with TLS; a path names the certificates to trust instead "
+        "of the system's.",
+        default=False,
+        valid="1, 0, or the path of a PEM file with '/' in it",
+        default_text="0",
     )
     qdrant_url: str | None = _setting(
         "Qdrant",
@@ -269,11 +312,23 @@ def descriptions() -> list[Description]:
 def load_settings() -> Settings:
     """Return the settings in force. Raises: `Poison` (`settings`), naming each variable whose value is not valid."""
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:  # its text and its cause would show the value of a secret
         described = {description.name: description for description in descriptions()}
         messages = [_message(found, described[str(found["loc"][0])]) for found in error.errors() if _is_cause(found)]
+    else:
+        _check_login(settings)
+        return settings
     raise Poison("; ".join(messages), reason="settings")
+
+
+def _check_login(settings: Settings) -> None:
+    """Raise `Poison` for a Kafka login of which a part is missing."""
+    parts = {name: getattr(settings, name) for name in ("kafka", "kafka_username", "kafka_password")}
+    missing = [_variable(name) for name, value in parts.items() if value is None]
+    found = [_variable(name) for name, value in parts.items() if value is not None and name != "kafka"]
+    if missing and found:
+        raise Poison(f"{found[0]} is set and {missing[0]} is not: a login at a Kafka needs both", reason="settings")
 
 
 def _is_cause(error: ErrorDetails) -> bool:

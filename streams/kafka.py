@@ -9,21 +9,22 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
+from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison, Retryable
 from streams.envelope import Record, as_headers
 from streams.patches.aiokafka_headers import TolerantConsumer
 from streams.topics import MAX_MESSAGE_BYTES
 
 
-def make_consumer(bootstrap: str, **options: Any) -> AIOKafkaConsumer:
+def make_consumer(kafka: KafkaConnection, **options: Any) -> AIOKafkaConsumer:
     """Return a consumer without a group, which commits nothing. A record larger than its fetch size is still read."""
-    return TolerantConsumer(bootstrap_servers=bootstrap, group_id=None, enable_auto_commit=False, **options)
+    return TolerantConsumer(**kafka.client_options(), group_id=None, enable_auto_commit=False, **options)
 
 
-def make_producer(bootstrap: str) -> AIOKafkaProducer:
+def make_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
     """Return a producer that writes each record once, in order, to all in-sync replicas."""
     return AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
+        **kafka.client_options(), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
     )
 
 
@@ -34,11 +35,11 @@ def record_of(message: Any) -> Record:
 
 
 @contextmanager
-def kafka_faults(bootstrap: str) -> Iterator[None]:
+def kafka_faults(kafka: KafkaConnection) -> Iterator[None]:
     """Raise the client's errors as faults: `Poison` for a record that is too large, `Retryable` for all others."""
     try:
         yield
     except MessageSizeTooLargeError as error:
         raise Poison(f"the record is too large to be sent with its new headers: {error}", reason="too_large") from error
     except KafkaError as error:
-        raise Retryable(f"Kafka at {bootstrap} fails: {error!r}", reason="kafka") from error
+        raise Retryable(f"Kafka at {kafka} fails: {error!r}", reason="kafka") from error

@@ -7,6 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
+from infra.kafka_connection import KafkaConnection
 from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, last_error, rename_last_log, write_files
 from infra.local_kafka.jvm import Jvm
 from infra.local_kafka.lock import FolderLock
@@ -33,7 +34,7 @@ class LocalKafka:
         """Use a `class_path` from `ensure_jars`, `java` from `find_java`, `cache` from `installed_startup_cache`."""
         self.folder = folder
         self.jvm = Jvm(java, class_path, cache)
-        self.bootstrap: str | None = None
+        self.connection: KafkaConnection | None = None
         self._lock = FolderLock(folder)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -49,24 +50,24 @@ class LocalKafka:
         """Return the broker's process id, or None while it does not run."""
         return self._process.pid if self._process and self._process.poll() is None else None
 
-    def start(self, timeout_s: float = 60.0) -> str:
-        """Start the broker, wait until it accepts connections, and return its address, "127.0.0.1:PORT".
+    def start(self, timeout_s: float = 60.0) -> KafkaConnection:
+        """Start the broker, wait until it accepts connections, and return how to connect to it.
 
         A broker that runs already is not started again. Raises, with a message of one line: `Retryable` where another
         broker uses the folder, a newer Kafka wrote it, or Java failed; `Unavailable` where the disk is full.
         """
-        if self.pid is not None and self.bootstrap:
-            return self.bootstrap
+        if self.pid is not None and self.connection:
+            return self.connection
         self.stop()  # cleans up after a broker that ended by itself
         _make_folder(self.folder)
         self._lock.acquire()
         try:
             check_version(self.folder / LOG_DIR, self.jvm.class_path)
-            self.bootstrap = self._start(time.monotonic() + timeout_s)
+            self.connection = self._start(time.monotonic() + timeout_s)
         except BaseException:
             self.stop()
             raise
-        return self.bootstrap
+        return self.connection
 
     def stop(self, timeout_s: float = 15.0) -> None:
         """Stop the broker, by SIGKILL after `timeout_s`; without a running broker, do nothing."""
@@ -74,7 +75,7 @@ class LocalKafka:
         self._lock.release()
 
     def _end(self, timeout_s: float) -> None:
-        process, self._process, self.bootstrap = self._process, None, None
+        process, self._process, self.connection = self._process, None, None
         if process is None:
             return
         process.terminate()
@@ -84,7 +85,7 @@ class LocalKafka:
             process.kill()
             process.wait()
 
-    def _start(self, deadline: float) -> str:
+    def _start(self, deadline: float) -> KafkaConnection:
         for attempt in range(_MAX_PORT_ATTEMPTS):
             try:
                 return self._start_on(*choose_ports(self.folder, new=attempt > 0), deadline)
@@ -92,7 +93,7 @@ class LocalKafka:
                 self._end(timeout_s=5.0)
         raise Retryable("the local Kafka found no free port on 127.0.0.1: try again", "kafka")
 
-    def _start_on(self, port: int, controller: int, deadline: float) -> str:
+    def _start_on(self, port: int, controller: int, deadline: float) -> KafkaConnection:
         log_dir = self.folder / LOG_DIR
         if not log_dir.exists():
             self._format(port, controller, deadline)
@@ -100,7 +101,7 @@ class LocalKafka:
         write_files(self.folder, port, controller)
         self._spawn("kafka.Kafka", SERVER)
         self._await_port(port, deadline)
-        return f"{HOST}:{port}"
+        return KafkaConnection(f"{HOST}:{port}")
 
     def _format(self, port: int, controller: int, deadline: float) -> None:
         """Format a temporary folder and rename it, so that a killed format leaves no incomplete folder of logs."""

@@ -153,7 +153,7 @@ async def _redrive(
 
     letters, redriven = await _find(history, letter_filter)
     selection = select(letters, ids, redriven)
-    async with producer_of(history.bootstrap) as producer:
+    async with producer_of(history.kafka) as producer:
         return selection, await redrive(history, producer, selection.letters)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
     """Submit the requests and return their results, by request id. Progress is displayed on standard error only."""
     results = {str(request.request_id): RequestResult() for request in requests}
-    async with Client(endpoint.bootstrap, source="/command-line") as client:
+    async with Client(endpoint.kafka, source="/command-line") as client:
         with _Display(results) as display:
             for request in requests:
                 await client.submit(request)

@@ -9,6 +9,7 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, TypeVar
 
+from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
 from streams.cli.output import print_line
 from streams.local.services import local_kafka, running_worker
@@ -24,17 +25,17 @@ _LINE_INTERVAL_S = 5.0
 
 def read_topics(settings: Settings, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
     """Return the result of `work` on the topics of Kafka, which is started if none runs. No worker is needed."""
-    with local_kafka(settings, print_line) as bootstrap, _ReadProgress() as progress:
-        return asyncio.run(_read(bootstrap, progress, work))
+    with local_kafka(settings, print_line) as kafka, _ReadProgress() as progress:
+        return asyncio.run(_read(kafka, progress, work))
 
 
-async def _read(bootstrap: str, progress: _ReadProgress, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
+async def _read(kafka: KafkaConnection, progress: _ReadProgress, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
     from streams.operations.topic_history import TopicHistory
     from streams.topics import specs
     from streams.worker.create_topics import ensure_topics
 
-    await ensure_topics(bootstrap, specs())
-    async with TopicHistory(bootstrap, progress.show) as history:
+    await ensure_topics(kafka, specs())
+    async with TopicHistory(kafka, progress.show) as history:
         return await work(history)
 
 

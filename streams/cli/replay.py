@@ -105,7 +105,7 @@ async def _replay(history: TopicHistory, request: _Request) -> _ReplayResult:
     if not request.execute:
         return _ReplayResult(found, measured, None, 0)
     replay = Replay(new_request_id(), request.topic, request.steps[0].version, request.to_step)
-    async with producer_of(history.bootstrap) as producer:
+    async with producer_of(history.kafka) as producer:
         return _ReplayResult(
             found, measured, replay.id, await replay.send(history, producer, ranges, found.newest.values())
         )

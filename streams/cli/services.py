@@ -12,11 +12,12 @@ from urllib.parse import quote
 
 import click
 
+from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.cli.output import command, fail, print_json, print_line, print_output
 from streams.local.service_files import ServiceFiles
-from streams.local.services import Endpoint, local_kafka, start_supervisor, stream
+from streams.local.services import Endpoint, local_kafka, running_kafka, start_supervisor, stream
 
 _STOP_TIMEOUT_S = 40.0
 _CHECK_INTERVAL_S = 1.0
@@ -33,8 +34,8 @@ def up(as_json: bool) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop_requested.set())
         if as_json:
-            print_json({"kafka": endpoint.bootstrap, "page": endpoint.page, "ready": True})
-        print_line(f"ready: Kafka on {endpoint.bootstrap}, the worker's page on {endpoint.page}; Ctrl-C stops")
+            print_json({"kafka": endpoint.kafka.bootstrap, "page": endpoint.page, "ready": True})
+        print_line(f"ready: Kafka on {endpoint.kafka}, the worker's page on {endpoint.page}; Ctrl-C stops")
         while not stop_requested.wait(_CHECK_INTERVAL_S):
             start_supervisor(settings, "worker")
     print_line("stopped")
@@ -47,11 +48,11 @@ def worker(as_json: bool) -> None:
     from streams.worker.process import serve
 
     settings = load_settings()
-    with local_kafka(settings, print_line) as bootstrap:
-        print_line(f"starting a worker for Kafka at {bootstrap}; Ctrl-C stops it")
+    with local_kafka(settings, print_line) as connection:
+        print_line(f"starting a worker for Kafka at {connection}; Ctrl-C stops it")
         status = serve(settings)
     if as_json:
-        print_json({"kafka": bootstrap, "exit": status})
+        print_json({"kafka": connection.bootstrap, "exit": status})
     sys.exit(status)
 
 
@@ -65,23 +66,23 @@ def kafka() -> None:
 def start(as_json: bool) -> None:
     """Start Kafka and leave it running."""
     settings = _local_settings()
-    with local_kafka(settings, print_line) as bootstrap:
+    with local_kafka(settings, print_line) as connection:
         ServiceFiles(settings.run_dir, "kafka").pinned.touch()
-        _print_kafka(True, bootstrap, as_json)
+        _print_kafka(connection, as_json)
 
 
 @kafka.command()
 @command
 def stop(as_json: bool) -> None:
     """Stop Kafka; commands and workers that use it must end first."""
-    run_dir = _local_settings().run_dir
-    kafka_files, worker_files = ServiceFiles(run_dir, "kafka"), ServiceFiles(run_dir, "worker")
+    settings = _local_settings()
+    kafka_files, worker_files = (ServiceFiles(settings.run_dir, role) for role in ("kafka", "worker"))
     kafka_files.pinned.unlink(missing_ok=True)
     _wait_while(lambda: worker_files.has_supervisor() and not worker_files.has_users())
     if kafka_files.has_users():
         raise Retryable("Kafka is in use; it stops when the last command that uses it ends", reason="kafka_in_use")
     _wait_while(kafka_files.has_supervisor)
-    _print_kafka(kafka_files.has_supervisor(), None, as_json)
+    _print_kafka(running_kafka(settings), as_json)
 
 
 @kafka.command(name="status")
@@ -89,10 +90,7 @@ def stop(as_json: bool) -> None:
 def kafka_status(as_json: bool) -> None:
     """Show whether Kafka runs, and its address."""
     settings = load_settings()
-    kafka_files = ServiceFiles(settings.run_dir, "kafka")
-    address = kafka_files.read() if kafka_files.has_supervisor() else None
-    bootstrap = settings.kafka or (str(address["bootstrap"]) if address else None)
-    _print_kafka(bootstrap is not None, bootstrap, as_json)
+    _print_kafka(configured_kafka(settings) or running_kafka(settings), as_json)
 
 
 def _local_settings() -> Settings:
@@ -110,11 +108,11 @@ def _wait_while(condition: Callable[[], bool]) -> None:
         sleep(0.05)
 
 
-def _print_kafka(running: bool, bootstrap: str | None, as_json: bool) -> None:
+def _print_kafka(running: KafkaConnection | None, as_json: bool) -> None:
     if as_json:
-        print_json({"running": running, "bootstrap": bootstrap})
+        print_json({"running": running is not None, "bootstrap": running and running.bootstrap})
     else:
-        print_output(f"Kafka runs on {bootstrap}" if running else "Kafka does not run")
+        print_output(f"Kafka runs on {running}" if running else "Kafka does not run")
 
 
 @click.command()
@@ -133,9 +131,9 @@ def _print_stream(endpoint: Endpoint, as_json: bool) -> None:
     library = endpoint.get("/library")
     requests = endpoint.get("/requests")["requests"]
     if as_json:
-        print_json({"kafka": endpoint.bootstrap, "page": endpoint.page, "library": library, "requests": requests})
+        print_json({"kafka": endpoint.kafka.bootstrap, "page": endpoint.page, "library": library, "requests": requests})
         return
-    print_output(f"Kafka {endpoint.bootstrap}, worker {endpoint.page}, {library['moves']} moves in the library")
+    print_output(f"Kafka {endpoint.kafka}, worker {endpoint.page}, {library['moves']} moves in the library")
     for request in requests:
         print_output(f"{request['request_id']}  {_state(request):28}  {request['subject']}")
 

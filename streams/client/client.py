@@ -1,6 +1,6 @@
 """The client submits songs and clips, and follows requests until their outcome.
 
-async with Client("127.0.0.1:9092") as client:
+async with Client("127.0.0.1:9092") as client:  # or Client(KafkaConnection(...)) for a Kafka with a login
     await client.submit(SongSubmitted(source=..., request_id=...))
     async for update in client.follow({request_id}):
         ...
@@ -15,6 +15,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from infra.kafka_connection import KafkaConnection
 from schemas.base import Model
 from schemas.faults import Poison
 from schemas.move_indexed import MoveIndexed
@@ -35,13 +36,17 @@ _LAST_PROGRESS_TIMEOUT_S = 2.0
 
 
 class Client:
-    """A client of Kafka at `bootstrap`. It receives messages that are published after it is opened."""
+    """A client of Kafka. It receives messages that are published after it is opened.
 
-    def __init__(self, bootstrap: str, source: str = "/client") -> None:
+    `kafka`: a connection, or the address of a Kafka without login.
+    """
+
+    def __init__(self, kafka: KafkaConnection | str, source: str = "/client") -> None:
+        connection = KafkaConnection.of(kafka)
         self._source = source
         self._models = {topic_of(model).full_name: model for model in _FOLLOWED}
-        self._producer = make_producer(bootstrap)
-        self._consumer = make_consumer(bootstrap, max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
+        self._producer = make_producer(connection)
+        self._consumer = make_consumer(connection, max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
 
     async def __aenter__(self) -> Client:
         await self._producer.start()

@@ -9,10 +9,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 from typing import Any
 
+from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.settings import Settings
 from schemas.faults import Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
@@ -28,11 +29,11 @@ OnMessage = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """The addresses of Kafka and of a worker's page, and the page's token."""
+    """Kafka, the address of a worker's page, and the page's token."""
 
-    bootstrap: str
+    kafka: KafkaConnection
     page: str
-    token: str
+    token: str = field(repr=False)
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the page's JSON for a path. Raises: `LookupError` for status 404, `Retryable` if the page is down."""
@@ -66,13 +67,14 @@ def _to_exception(error: urllib.error.HTTPError) -> Exception:
 
 
 @contextmanager
-def local_kafka(settings: Settings, on_message: OnMessage) -> Iterator[str]:
-    """Yield the bootstrap address of Kafka, which runs at least as long as the context."""
-    if settings.kafka is not None:
-        yield settings.kafka
+def local_kafka(settings: Settings, on_message: OnMessage) -> Iterator[KafkaConnection]:
+    """Yield Kafka, which runs at least as long as the context."""
+    configured = configured_kafka(settings)
+    if configured is not None:
+        yield configured
         return
     with ServiceFiles(settings.run_dir, "kafka").lease():
-        yield _wait_for(settings, "kafka", on_message, _kafka_address)
+        yield _wait_for(settings, "kafka", on_message, running_kafka)
 
 
 @contextmanager
@@ -83,7 +85,7 @@ def stream(settings: Settings, on_message: OnMessage) -> Iterator[Endpoint]:
         if settings.kafka is None:
             leases.enter_context(ServiceFiles(settings.run_dir, "kafka").lease())
             start_supervisor(settings, "worker")  # it imports its modules while Kafka starts
-            _wait_for(settings, "kafka", on_message, _kafka_address)
+            _wait_for(settings, "kafka", on_message, running_kafka)
         yield _wait_for(settings, "worker", on_message, running_worker)
 
 
@@ -129,10 +131,11 @@ def _last_line(settings: Settings, role: Role) -> str:
     return f"{lines[-1] if lines else 'no reason given'} (log: {files.log})"
 
 
-def _kafka_address(settings: Settings) -> str | None:
+def running_kafka(settings: Settings) -> KafkaConnection | None:
+    """Return the local Kafka of this data folder if it runs, else None."""
     files = ServiceFiles(settings.run_dir, "kafka")
     address = files.read() if files.has_supervisor() else None
-    return None if address is None else str(address["bootstrap"])
+    return None if address is None else KafkaConnection(str(address["bootstrap"]))
 
 
 def running_worker(settings: Settings) -> Endpoint | None:
@@ -144,7 +147,13 @@ def running_worker(settings: Settings) -> Endpoint | None:
             address = json.loads(file.read_text())
             token = (settings.run_dir / "token").read_text()
             with _OPENER.open(address["url"] + "/livez", timeout=_HTTP_TIMEOUT_S):
-                return Endpoint(address["bootstrap"], address["url"], token)
+                return Endpoint(_kafka_of(settings, str(address["bootstrap"])), address["url"], token)
         except (OSError, ValueError, KeyError):
             continue
     return None
+
+
+def _kafka_of(settings: Settings, bootstrap: str) -> KafkaConnection:
+    """Return the Kafka at which a worker of this data folder works."""
+    kafka = configured_kafka(settings) or KafkaConnection(bootstrap)
+    return replace(kafka, bootstrap=bootstrap)

@@ -84,7 +84,7 @@ class KafkaSupervisor(_Supervisor):
             class_path = ensure_jars(self.settings.cache_dir, log.info)
             cache = installed_startup_cache(class_path)
             self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), cache)
-        self.files.write({"pid": os.getpid(), "bootstrap": self._kafka.start()})
+        self.files.write({"pid": os.getpid(), "bootstrap": self._kafka.start().bootstrap})
 
     def check(self) -> None:
         if self._kafka is not None and self._kafka.pid is None:

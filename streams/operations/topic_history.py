@@ -16,6 +16,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison, Retryable
 from streams.envelope import Record
 from streams.kafka import kafka_faults, make_consumer, make_producer, record_of
@@ -52,19 +53,19 @@ def _ignore(read: int, total: int) -> None:
 
 
 class TopicHistory:
-    """Reads topics of Kafka at `bootstrap`. Faults of the broker are raised as `Retryable`.
+    """Reads topics of Kafka. Faults of the broker are raised as `Retryable`.
 
     `on_progress` is called with the number of records read and the total number in the ranges.
     """
 
-    def __init__(self, bootstrap: str, on_progress: OnProgress = _ignore) -> None:
-        self.bootstrap = bootstrap
+    def __init__(self, kafka: KafkaConnection, on_progress: OnProgress = _ignore) -> None:
+        self.kafka = kafka
         self._on_progress = on_progress
-        self._consumer = make_consumer(bootstrap, auto_offset_reset="earliest", fetch_max_bytes=_MAX_FETCH_BYTES)
+        self._consumer = make_consumer(kafka, auto_offset_reset="earliest", fetch_max_bytes=_MAX_FETCH_BYTES)
 
     async def __aenter__(self) -> TopicHistory:
         try:
-            with kafka_faults(self.bootstrap):
+            with kafka_faults(self.kafka):
                 await self._consumer.start()
         except BaseException:
             await self._consumer.stop()
@@ -82,7 +83,7 @@ class TopicHistory:
         Partitions without records in the range are left out.
         """
         partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
-        with kafka_faults(self.bootstrap):
+        with kafka_faults(self.kafka):
             ends = await self._consumer.end_offsets(partitions)
             beginnings = await self._consumer.beginning_offsets(partitions)
             first = await self._offsets(since, beginnings, ends)
@@ -129,7 +130,7 @@ class TopicHistory:
 
     async def _next_batches(self, ends: dict[TopicPartition, int]) -> dict[TopicPartition, list[Any]]:
         """Return the next records of the ranges, by partition; remove finished partitions from `ends`."""
-        with kafka_faults(self.bootstrap):
+        with kafka_faults(self.kafka):
             batches = await self._consumer.getmany(*ends, timeout_ms=1000, max_records=_MAX_BATCH_RECORDS)
             within = {tp: [m for m in batch if m.offset < ends[tp]] for tp, batch in batches.items()}
             finished = [tp for tp, end in ends.items() if await self._consumer.position(tp) >= end]
@@ -143,14 +144,14 @@ class TopicHistory:
         if progressed:
             self._last_progress = monotonic()
         elif monotonic() - self._last_progress > _STALL_TIMEOUT_S:
-            raise Retryable(f"Kafka at {self.bootstrap} sent no records for {_STALL_TIMEOUT_S:.0f} s", reason="kafka")
+            raise Retryable(f"Kafka at {self.kafka} sent no records for {_STALL_TIMEOUT_S:.0f} s", reason="kafka")
 
 
 @asynccontextmanager
-async def producer_of(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+async def producer_of(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaProducer]:
     """Yield a producer that writes each record once and in order. Its errors are raised as faults."""
-    producer = make_producer(bootstrap)
-    with kafka_faults(bootstrap):
+    producer = make_producer(kafka)
+    with kafka_faults(kafka):
         await producer.start()
         try:
             yield producer

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from aiokafka import TopicPartition
 
+from infra.kafka_connection import KafkaConnection
 from schemas.faults import Fault
 from streams.envelope import Record
 from streams.kafka import make_consumer, record_of
@@ -47,9 +48,15 @@ class ViewUpdater:
     """
 
     def __init__(
-        self, bootstrap: str, topics: Sequence[Topic], view: View, *, poll_interval_s: float = 0.0, max_batch: int = 256
+        self,
+        kafka: KafkaConnection,
+        topics: Sequence[Topic],
+        view: View,
+        *,
+        poll_interval_s: float = 0.0,
+        max_batch: int = 256,
     ) -> None:
-        self._bootstrap = bootstrap
+        self._kafka = kafka
         self._view = view
         self._poll_interval_s = poll_interval_s
         self._max_batch = max_batch
@@ -92,9 +99,7 @@ class ViewUpdater:
                 await asyncio.sleep(_RETRY_S)
 
     async def _read(self) -> None:
-        consumer = make_consumer(
-            self._bootstrap, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES
-        )
+        consumer = make_consumer(self._kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
         await consumer.start()
         try:
             await self._seek(consumer)

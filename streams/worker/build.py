@@ -14,6 +14,7 @@ from aiohttp import web
 
 from agents.step import View
 from infra.disk_space import DiskSpace
+from infra.kafka_connection import KafkaConnection
 from infra.move_index import MoveIndex, backend_id, open_index
 from infra.settings import Settings
 from schemas.base import Model
@@ -44,9 +45,12 @@ _REQUESTS_POLL_INTERVAL_S, _REQUESTS_MAX_BATCH = 0.5, 1024  # merges several mes
 
 
 def build_worker(
-    settings: Settings, bootstrap: str, steps: Sequence[AnyStep] = STEPS, runners: Mapping[str, Runner] | None = None
+    settings: Settings,
+    kafka: KafkaConnection,
+    steps: Sequence[AnyStep] = STEPS,
+    runners: Mapping[str, Runner] | None = None,
 ) -> Worker:
-    """Return a worker for Kafka at `bootstrap`. Its tables and move index are in a folder of its own.
+    """Return a worker for this Kafka. Its tables and move index are in a folder of its own.
 
     `runners` replace the default runners, by `runs_in`.
 
@@ -57,8 +61,8 @@ def build_worker(
     check_steps(steps)
     number, lock = _lock_worker_number(settings.state_dir)
     folder = settings.state_dir / f"worker-{number}"
-    state = _open_state(settings, bootstrap, folder)
-    app, publisher, pool = make_app(bootstrap, folder), KafkaPublisher(bootstrap), StepPool(settings.step_processes)
+    state = _open_state(settings, kafka, folder)
+    app, publisher, pool = make_app(kafka, folder), KafkaPublisher(kafka), StepPool(settings.step_processes)
     in_flight, waiting, disk_space = InFlight(), WaitingRuns(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
     make_stage = partial(
@@ -84,7 +88,7 @@ def build_worker(
 
     routes = [*health.routes(number, problems), *state.routes()]
     worker = Worker(
-        bootstrap=bootstrap,
+        kafka=kafka,
         address_file=settings.run_dir / f"worker-{number}.json",
         grace_s=settings.grace_s,
         app=app,
@@ -142,15 +146,15 @@ class _State:
         return [*requests_page.routes(self.requests), *library.routes(self.index)]
 
 
-def _open_state(settings: Settings, bootstrap: str, folder: Path) -> _State:
+def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _State:
     index, requests = open_index(settings, folder / "moves"), Requests(folder / "requests")
     sink = MoveIndexSink(index, folder / "moves" / f"positions-{backend_id(settings)}.json")
     return _State(
         index,
         requests,
-        library=ViewUpdater(bootstrap, [MOVE_INDEXED], sink),
+        library=ViewUpdater(kafka, [MOVE_INDEXED], sink),
         request_updates=ViewUpdater(
-            bootstrap,
+            kafka,
             requests_view.TOPICS,
             requests,
             poll_interval_s=_REQUESTS_POLL_INTERVAL_S,

@@ -8,25 +8,26 @@ from collections.abc import Sequence
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
+from infra.kafka_connection import KafkaConnection
 from schemas.faults import Retryable
 from streams.topics import TopicSpec
 
 _VISIBLE_TIMEOUT_S = 15.0
 
 
-async def ensure_topics(bootstrap: str, specs: Sequence[TopicSpec], replication: int = 1) -> None:
+async def ensure_topics(kafka: KafkaConnection, specs: Sequence[TopicSpec], replication: int = 1) -> None:
     """Create the missing topics and check all.
 
     Raises: `Retryable` (`kafka`) if the broker refuses or a topic has a different number of partitions.
     """
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, client_id="bachata-admin")
+    admin = AIOKafkaAdminClient(**kafka.client_options(), client_id="bachata-admin")
     try:
         await admin.start()
         found = set(await admin.list_topics())
         await _create(admin, [spec for spec in specs if spec.name not in found], replication)
         await _check(admin, specs)
     except KafkaError as error:
-        raise Retryable(f"Kafka at {bootstrap} fails: {error}", reason="kafka") from error
+        raise Retryable(f"Kafka at {kafka} fails: {error}", reason="kafka") from error
     finally:
         await admin.close()
 

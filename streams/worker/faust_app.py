@@ -12,6 +12,7 @@ from typing import Any
 
 import faust
 
+from infra.kafka_connection import KafkaConnection
 from streams.kafka import record_of
 from streams.patches.faust_consumer import App
 from streams.patches.faust_tables import BytesTable, TableManager
@@ -30,11 +31,12 @@ _ROCKSDB_OPTIONS = {
 _MAX_POLL_RECORDS = 64
 
 
-def make_app(bootstrap: str, folder: Path) -> faust.App:
+def make_app(kafka: KafkaConnection, folder: Path) -> faust.App:
     """Return an application with its tables below `folder`. Its web server, leader topic and topic creation are off."""
     return App(
         APP_ID,
-        broker=[f"kafka://{address}" for address in bootstrap.split(",")],
+        broker=[f"kafka://{address}" for address in kafka.bootstrap.split(",")],
+        broker_credentials=credentials(kafka),
         store="rocksdb://",
         datadir=folder,
         web_enabled=False,
@@ -59,6 +61,16 @@ def make_app(bootstrap: str, folder: Path) -> faust.App:
         Table=BytesTable,
         TableManager=TableManager,
     )
+
+
+def credentials(kafka: KafkaConnection) -> faust.SASLCredentials | faust.SSLCredentials | None:
+    """Return the login and TLS of a connection for Faust, or None where it has neither."""
+    context = kafka.ssl_context()
+    if kafka.username is not None:
+        return faust.SASLCredentials(
+            username=kafka.username, password=kafka.password, mechanism=kafka.mechanism, ssl_context=context
+        )
+    return None if context is None else faust.SSLCredentials(context)
 
 
 class TableResults:

@@ -17,6 +17,7 @@ from aiokafka.errors import ProducerClosed
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from infra.kafka_connection import KafkaConnection
 from streams.envelope import Message
 
 
@@ -30,14 +31,14 @@ class _Sent(NamedTuple):
 class KafkaPublisher:
     """The one producer of a worker. It writes in order within a partition, also across outages of the broker."""
 
-    def __init__(self, bootstrap: str) -> None:
-        self._bootstrap = bootstrap
+    def __init__(self, kafka: KafkaConnection) -> None:
+        self._kafka = kafka
         self._producer: Any = None
 
     async def start(self) -> None:
         """Connect. Raises aiokafka's errors if no broker responds."""
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap,
+            **self._kafka.client_options(),
             acks="all",
             linger_ms=5,
             max_batch_size=128 * 1024,

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import faust
 
+from infra.kafka_connection import KafkaConnection
 from schemas.faults import Retryable
 from streams.page.server import Page
 from streams.stage.in_flight import InFlight
@@ -52,7 +53,7 @@ class Worker:
     progress when it is stopped; `stores` are closed at the end, in order.
     """
 
-    bootstrap: str
+    kafka: KafkaConnection
     address_file: Path
     grace_s: float
     app: faust.App
@@ -73,7 +74,7 @@ class Worker:
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-        await ensure_topics(self.bootstrap, specs())
+        await ensure_topics(self.kafka, specs())
         await self.page.start()
         for part in (*self.background, self.publisher):
             await part.start()
@@ -112,9 +113,9 @@ class Worker:
         gc.set_threshold(20_000, 20, 20)
         self.address_file.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.address_file.with_suffix(".new")
-        temporary.write_text(json.dumps({"pid": os.getpid(), "url": self.page.url, "bootstrap": self.bootstrap}))
+        temporary.write_text(json.dumps({"pid": os.getpid(), "url": self.page.url, "bootstrap": self.kafka.bootstrap}))
         temporary.replace(self.address_file)
-        log.info("ready", extra={"page": self.page.url, "kafka": self.bootstrap})
+        log.info("ready", extra={"page": self.page.url, "kafka": self.kafka.bootstrap})
 
     async def _stop(self) -> None:
         self._state = "stopping"

@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from infra.kafka_connection import KafkaConnection
+from infra.settings import Settings
+from streams.local.services import running_kafka
 from tests.paths import BACHATA, DEMO
 
 pytestmark = pytest.mark.broker
@@ -39,6 +42,13 @@ class DataFolder:
         cache = {name: os.environ[name] for name in ("BACHATA_CACHE_DIR",) if name in os.environ}
         folders = {"BACHATA_DATA_DIR": str(self.path), "BACHATA_ALLOWED_ROOTS": str(self.path / "songs")}
         return environment | cache | folders
+
+    @property
+    def kafka(self) -> KafkaConnection:
+        """Return the local Kafka, which must run."""
+        kafka = running_kafka(Settings(data_dir=self.path))
+        assert kafka is not None
+        return kafka
 
     def bachata(self, *arguments: str | Path, timeout: float = 240) -> CommandResult:
         """Run a command with --json, at most `timeout` seconds; its standard output must be one JSON object."""

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.producer import message_accumulator, producer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from infra.kafka_connection import KafkaConnection
 from schemas.request_ended import RequestEnded
 from streams.ids import position_id
 from streams.kafka import make_consumer
@@ -105,8 +106,8 @@ def test_missing_clips(data_folder: DataFolder, tmp_path: Path) -> None:
     ],
 )
 async def test_invalid_events_of_other_programs(data_folder: DataFolder, value: bytes, reason: str) -> None:
-    bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
-    dead_letter, outcome = await asyncio.wait_for(_send_and_receive(bootstrap, value), 60)
+    kafka = data_folder.kafka
+    dead_letter, outcome = await asyncio.wait_for(_send_and_receive(kafka, value), 60)
     assert dead_letter.value == value
     assert dict(dead_letter.headers)["bachata.reason"].decode() == reason
     assert (outcome.outcome, outcome.reason) == ("failed", reason)
@@ -127,16 +128,16 @@ async def test_a_header_name_that_is_not_utf8_stops_no_reader(
 ) -> None:
     for module in (message_accumulator, producer):  # the Python writer calls `encode` of the name
         monkeypatch.setattr(module, "DefaultRecordBatchBuilder", _DefaultRecordBatchBuilderPy)
-    bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
+    kafka = data_folder.kafka
     headers = ((_NotUtf8("ab"), b"x"),)
-    dead_letter, _ = await asyncio.wait_for(_send_and_receive(bootstrap, b"garbage", headers), 60)
+    dead_letter, _ = await asyncio.wait_for(_send_and_receive(kafka, b"garbage", headers), 60)
     assert dead_letter.value == b"garbage"
     assert data_folder.bachata("dead-letters", "list").exit_code == 0
 
 
-async def _send_and_receive(bootstrap: str, value: bytes, headers: Any = None) -> tuple[Any, RequestEnded]:
-    sender = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    consumer = make_consumer(bootstrap)
+async def _send_and_receive(kafka: KafkaConnection, value: bytes, headers: Any = None) -> tuple[Any, RequestEnded]:
+    sender = AIOKafkaProducer(**kafka.client_options())
+    consumer = make_consumer(kafka)
     await sender.start()
     await consumer.start()
     try:

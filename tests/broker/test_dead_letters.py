@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from infra.kafka_connection import KafkaConnection
 from schemas.base import Options, Source
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
@@ -37,12 +38,8 @@ _HEADERS = [
 ]
 
 
-def _bootstrap(data_folder: DataFolder) -> str:
-    return str(json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"])
-
-
-async def _send(bootstrap: str, topic: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Any:
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
+async def _send(kafka: KafkaConnection, topic: str, value: bytes, headers: Sequence[tuple[str, bytes]]) -> Any:
+    producer = AIOKafkaProducer(**kafka.client_options())
     await producer.start()
     try:
         return await producer.send_and_wait(topic, value, key=b"\xfe key", headers=list(headers))
@@ -50,8 +47,8 @@ async def _send(bootstrap: str, topic: str, value: bytes, headers: Sequence[tupl
         await producer.stop()
 
 
-async def _all_of(bootstrap: str, topic: str) -> list[Any]:
-    consumer = make_consumer(bootstrap)
+async def _all_of(kafka: KafkaConnection, topic: str) -> list[Any]:
+    consumer = make_consumer(kafka)
     await consumer.start()
     try:
         partitions = [TopicPartition(topic, number) for number in range(PARTITIONS)]
@@ -84,7 +81,7 @@ def _letter(data_folder: DataFolder, id_: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def garbage(data_folder: DataFolder) -> dict[str, Any]:
     """Send bytes that are not an event, and return their dead letter."""
-    sent = asyncio.run(_send(_bootstrap(data_folder), _SONGS, _GARBAGE, _HEADERS))
+    sent = asyncio.run(_send(data_folder.kafka, _SONGS, _GARBAGE, _HEADERS))
     return _letter(data_folder, position_id(sent.topic, sent.partition, sent.offset, "intake"))
 
 
@@ -117,7 +114,7 @@ def test_a_redriven_event_fails_again_with_the_same_bytes(data_folder: DataFolde
     result = data_folder.bachata("dead-letters", "redrive", garbage["id"])
     assert result.json == {"redriven": 1, "ids": [garbage["id"]], "strays": [], "sent_before": 0}
     marker = (REDRIVE_OF, garbage["id"].encode())
-    [again] = [m for m in asyncio.run(_all_of(_bootstrap(data_folder), _SONGS)) if marker in m.headers]
+    [again] = [m for m in asyncio.run(_all_of(data_folder.kafka, _SONGS)) if marker in m.headers]
     assert (again.key, again.value, list(again.headers)) == (b"\xfe key", _GARBAGE, [*_HEADERS, marker])
     new = _letter(data_folder, position_id(_SONGS, again.partition, again.offset, "intake"))
     assert (new["reason"], new["redrive_of"]) == ("invalid_event", garbage["id"])
@@ -127,8 +124,8 @@ def test_a_redriven_event_fails_again_with_the_same_bytes(data_folder: DataFolde
 def test_a_dead_letter_that_was_written_twice_is_listed_once(data_folder: DataFolder, garbage: dict[str, Any]) -> None:
     """This happens after a crash between writing the dead letter and acking the event."""
     topic, marker = f"{_SONGS}.dlq", ("bachata.dead-letter-id", garbage["id"].encode())
-    [letter] = [m for m in asyncio.run(_all_of(_bootstrap(data_folder), topic)) if marker in m.headers]
-    asyncio.run(_send(_bootstrap(data_folder), topic, letter.value, letter.headers))
+    [letter] = [m for m in asyncio.run(_all_of(data_folder.kafka, topic)) if marker in m.headers]
+    asyncio.run(_send(data_folder.kafka, topic, letter.value, letter.headers))
     assert [letter["id"] for letter in _letters(data_folder)].count(garbage["id"]) == 1
 
 
@@ -145,11 +142,11 @@ def test_a_filter_skips_dead_letters_that_were_redriven_before(
 
 def test_a_dead_letter_that_names_another_topic_is_not_redriven(data_folder: DataFolder) -> None:
     claims = [("__connect.errors.topic", b"bachata.rendered.v1"), ("bachata.dead-letter-id", b"stray")]
-    before = len(asyncio.run(_all_of(_bootstrap(data_folder), "bachata.rendered.v1")))
-    asyncio.run(_send(_bootstrap(data_folder), "bachata.moves-scored.v1.dlq", b"{}", claims))
+    before = len(asyncio.run(_all_of(data_folder.kafka, "bachata.rendered.v1")))
+    asyncio.run(_send(data_folder.kafka, "bachata.moves-scored.v1.dlq", b"{}", claims))
     result = data_folder.bachata("dead-letters", "redrive", "stray")
     assert (result.exit_code, result.json["reason"], result.json["strays"]) == (1, "stray", ["stray"])
-    assert len(asyncio.run(_all_of(_bootstrap(data_folder), "bachata.rendered.v1"))) == before
+    assert len(asyncio.run(_all_of(data_folder.kafka, "bachata.rendered.v1"))) == before
 
 
 async def test_a_song_whose_file_was_missing_is_accepted_when_the_file_exists(
@@ -168,7 +165,7 @@ async def test_a_song_whose_file_was_missing_is_accepted_when_the_file_exists(
     sent = await asyncio.to_thread(data_folder.bachata, "dead-letters", "redrive", str(failed.dead_letter_id))
     assert sent.json["redriven"] == 1, sent.stderr
     accepted = await asyncio.wait_for(_accepted(data_folder, str(request.request_id)), 60)
-    same = [m for m in await _all_of(_bootstrap(data_folder), _SONGS) if m.value == request.model_dump_json().encode()]
+    same = [m for m in await _all_of(data_folder.kafka, _SONGS) if m.value == request.model_dump_json().encode()]
     first, second = sorted(same, key=lambda message: message.offset)
     assert dict(first.headers)["ce_id"] == dict(second.headers)["ce_id"] == dict(accepted.headers)["ce_causationid"]
     assert dict(second.headers)[REDRIVE_OF].decode() == failed.dead_letter_id
@@ -176,7 +173,7 @@ async def test_a_song_whose_file_was_missing_is_accepted_when_the_file_exists(
 
 
 async def _outcome(data_folder: DataFolder, request: SongSubmitted) -> RequestEnded:
-    async with Client(_bootstrap(data_folder)) as client:
+    async with Client(data_folder.kafka) as client:
         await client.submit(request)
         [result] = (await client.wait([str(request.request_id)])).values()
     assert result.ended is not None
@@ -185,7 +182,7 @@ async def _outcome(data_folder: DataFolder, request: SongSubmitted) -> RequestEn
 
 async def _accepted(data_folder: DataFolder, request_id: str) -> Any:
     while True:
-        for message in await _all_of(_bootstrap(data_folder), "bachata.song-accepted.v1"):
+        for message in await _all_of(data_folder.kafka, "bachata.song-accepted.v1"):
             if json.loads(message.value)["request_id"] == request_id:
                 return message
         await asyncio.sleep(0.2)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import defaultdict
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.partitioner import DefaultPartitioner
 
+from infra.kafka_connection import KafkaConnection
 from streams.envelope import Message
 from streams.topics import PARTITIONS, TopicSpec
 from streams.worker.create_topics import ensure_topics
@@ -24,8 +24,8 @@ _HEADERS = [("ce_id", b"1"), ("ce_source", b"/a")]
 _ReadRecord = tuple[bytes | None, bytes | None, list[tuple[str, bytes]]]  # key, value, headers
 
 
-async def _read(bootstrap: str) -> list[list[_ReadRecord]]:
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest")
+async def _read(kafka: KafkaConnection) -> list[list[_ReadRecord]]:
+    consumer = AIOKafkaConsumer(**kafka.client_options(), auto_offset_reset="earliest")
     await consumer.start()
     try:
         partitions = [TopicPartition(_TOPIC, number) for number in range(PARTITIONS)]
@@ -41,18 +41,18 @@ async def _read(bootstrap: str) -> list[list[_ReadRecord]]:
         await consumer.stop()
 
 
-async def _write_and_read(bootstrap: str) -> None:
-    await ensure_topics(bootstrap, [TopicSpec(_TOPIC, PARTITIONS, {})])
-    publisher = KafkaPublisher(bootstrap)
+async def _write_and_read(kafka: KafkaConnection) -> None:
+    await ensure_topics(kafka, [TopicSpec(_TOPIC, PARTITIONS, {})])
+    publisher = KafkaPublisher(kafka)
     await publisher.start()
     try:
         keys = [b"key-%d" % (number % 7) for number in range(_RECORDS)]
         messages = [Message(_TOPIC, key, b"%d:" % number + _VALUE, _HEADERS) for number, key in enumerate(keys)]
         await asyncio.gather(publisher.publish(*messages[: _RECORDS // 2]), publisher.publish())
         await publisher.publish(*messages[_RECORDS // 2 :], Message(_TOPIC, b"key-0", None, []))
-        before = await _read(bootstrap)
+        before = await _read(kafka)
         last = await publisher.append(_TOPIC, 2, {b"a-%d" % number: _VALUE for number in range(_RECORDS)})
-        after = await _read(bootstrap)
+        after = await _read(kafka)
     finally:
         await publisher.stop()
     choose = DefaultPartitioner()
@@ -66,5 +66,4 @@ async def _write_and_read(bootstrap: str) -> None:
 
 
 def test_records_arrive_in_order_in_the_partition_of_their_key(data_folder: DataFolder) -> None:
-    address = json.loads((data_folder.path / "run" / "kafka.json").read_text())
-    asyncio.run(_write_and_read(address["bootstrap"]))
+    asyncio.run(_write_and_read(data_folder.kafka))

@@ -43,9 +43,9 @@ class _TopicReader:
     """Reads records and end offsets of topics, and the committed offsets of the worker."""
 
     def __init__(self, data_folder: DataFolder) -> None:
-        bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
-        self._consumer = make_consumer(bootstrap)
-        self._admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        kafka = data_folder.kafka
+        self._consumer = make_consumer(kafka)
+        self._admin = AIOKafkaAdminClient(**kafka.client_options())
 
     async def __aenter__(self) -> _TopicReader:
         await self._consumer.start()

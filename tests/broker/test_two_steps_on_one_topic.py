@@ -14,6 +14,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.step import Step, Tools
+from infra.kafka_connection import KafkaConnection
 from infra.kafka_jars import ensure_jars
 from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.settings import load_settings
@@ -36,7 +37,7 @@ _FAILING_REQUEST = 7
 
 
 @pytest.fixture
-async def bootstrap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[str]:
+async def kafka(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KafkaConnection]:
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path / "data"))
     class_path = ensure_jars(load_settings().cache_dir, print)
     kafka = LocalKafka(tmp_path / "kafka", class_path, find_java(), installed_startup_cache(class_path))
@@ -65,8 +66,8 @@ def _delivery(name: str, topic: Topic, deliver: Callable[[str], None]) -> AnySte
 
 
 @asynccontextmanager
-async def _working(bootstrap: str, steps: tuple[AnyStep, ...], runner: Runner) -> AsyncIterator[None]:
-    worker = build_worker(load_settings(), bootstrap, steps, {"thread": runner})
+async def _working(kafka: KafkaConnection, steps: tuple[AnyStep, ...], runner: Runner) -> AsyncIterator[None]:
+    worker = build_worker(load_settings(), kafka, steps, {"thread": runner})
     running = asyncio.create_task(worker.run())
     try:
         while worker.problems():  # noqa: ASYNC110 - no event signals it
@@ -77,7 +78,7 @@ async def _working(bootstrap: str, steps: tuple[AnyStep, ...], runner: Runner) -
         await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_each_step_processes_every_event_once(bootstrap: str) -> None:
+async def test_each_step_processes_every_event_once(kafka: KafkaConnection) -> None:
     delivered: Counter[str] = Counter()
 
     def deliver(sha256: str) -> None:
@@ -87,20 +88,20 @@ async def test_each_step_processes_every_event_once(bootstrap: str) -> None:
 
     requests = [cheap_request(number) for number in range(40)]
     steps = (COUNTING, _delivery("delivery", SONG_SUBMITTED, deliver))
-    async with asyncio.timeout(60), _working(bootstrap, steps, inline(_NO_TOOLS)):
-        async with Client(bootstrap) as client:
+    async with asyncio.timeout(60), _working(kafka, steps, inline(_NO_TOOLS)):
+        async with Client(kafka) as client:
             for request in requests:
                 await client.submit(request)
-        ended = await _outcomes(bootstrap, len(requests))
-        await _committed(bootstrap, len(requests))
-        dead_letters = await _read(bootstrap, SONG_SUBMITTED.dead_letter_name, 1)
+        ended = await _outcomes(kafka, len(requests))
+        await _committed(kafka, len(requests))
+        dead_letters = await _read(kafka, SONG_SUBMITTED.dead_letter_name, 1)
     assert delivered == Counter(str(request.source.sha256) for request in requests)
     assert {outcome.outcome for outcome in ended} == {"done"}, "a delivery that fails ends no request"
     assert Counter(outcome.request_id for outcome in ended) == Counter(request.request_id for request in requests)
     assert [dict(message.headers)["__connect.errors.connector.name"] for message in dead_letters] == [b"delivery"]
 
 
-async def test_blocked_steps_do_not_block_a_step_of_another_topic(bootstrap: str) -> None:
+async def test_blocked_steps_do_not_block_a_step_of_another_topic(kafka: KafkaConnection) -> None:
     """Both steps of the topic are blocked with a backlog at first, so that the queues of both are full."""
     delivered: set[str] = set()
     moves: set[str] = set()
@@ -119,7 +120,7 @@ async def test_blocked_steps_do_not_block_a_step_of_another_topic(bootstrap: str
     )
     requests = [cheap_request(number) for number in range(1200)]
     clips = [digest("clip", str(number)) * 2 for number in range(20)]
-    async with asyncio.timeout(90), sending(bootstrap) as sender, _working(bootstrap, steps, runner):
+    async with asyncio.timeout(90), sending(kafka) as sender, _working(kafka, steps, runner):
         await sender.send_all([submission(request, "one partition") for request in requests])
         await asyncio.sleep(3.0)
         gates["counting"].set()
@@ -131,7 +132,7 @@ async def test_blocked_steps_do_not_block_a_step_of_another_topic(bootstrap: str
                 await asyncio.sleep(0.05)
         assert not delivered
         gates["delivery"].set()
-        await _committed(bootstrap, len(requests))
+        await _committed(kafka, len(requests))
     assert delivered == {str(request.source.sha256) for request in requests}
 
 
@@ -142,13 +143,13 @@ def _clip(sha256: str) -> MoveSubmitted:
 _NO_TOOLS: Any = None
 
 
-async def _outcomes(bootstrap: str, count: int) -> list[RequestEnded]:
-    messages = await _read(bootstrap, REQUEST_ENDED.full_name, count)
+async def _outcomes(kafka: KafkaConnection, count: int) -> list[RequestEnded]:
+    messages = await _read(kafka, REQUEST_ENDED.full_name, count)
     return [RequestEnded.model_validate_json(message.value) for message in messages]
 
 
-async def _read(bootstrap: str, topic: str, count: int) -> list[Any]:
-    consumer = make_consumer(bootstrap)
+async def _read(kafka: KafkaConnection, topic: str, count: int) -> list[Any]:
+    consumer = make_consumer(kafka)
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, number) for number in range(PARTITIONS)])
@@ -162,9 +163,9 @@ async def _read(bootstrap: str, topic: str, count: int) -> list[Any]:
         await consumer.stop()
 
 
-async def _committed(bootstrap: str, count: int) -> None:
+async def _committed(kafka: KafkaConnection, count: int) -> None:
     """Return when the group has committed all songs, so that both steps have acked each."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**kafka.client_options())
     await admin.start()
     try:
         while True:

@@ -21,6 +21,7 @@ import pytest
 from infra.base.atomic_file import sha256_of
 from tests.broker.conftest import DataFolder
 from tests.documents import Block, blocks, shell_lines
+from tests.kafka_settings import kafka_settings
 from tests.paths import BACHATA, DEMO, PROJECT
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -109,9 +110,8 @@ def _environment(data_folder: DataFolder, programs: Path) -> dict[str, str]:
     _write_program(programs / "bachata", _BACHATA.format(bachata=BACHATA))
     if shutil.which("kcat") is None:
         _write_program(programs / "kcat", _KCAT.format(python=sys.executable))
-    bootstrap = json.loads((data_folder.path / "run" / "kafka.json").read_text())["bootstrap"]
     path = f"{programs}:{os.environ['PATH']}"
-    return data_folder.env | {"PATH": path, "PYTHONPATH": str(PROJECT), "BACHATA_KAFKA": bootstrap}
+    return data_folder.env | {"PATH": path, "PYTHONPATH": str(PROJECT)} | kafka_settings(data_folder.kafka)
 
 
 def _write_program(file: Path, text: str) -> None:

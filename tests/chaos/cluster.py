@@ -18,11 +18,13 @@ from types import TracebackType
 
 import psutil
 
+from infra.kafka_connection import KafkaConnection
 from infra.kafka_jars import ensure_jars
 from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.settings import load_settings
 from streams.topics import specs
 from streams.worker.create_topics import ensure_topics
+from tests.kafka_settings import kafka_settings
 from tests.paths import DEMO, PROJECT
 
 REAL_STEPS = "streams.worker"
@@ -44,7 +46,7 @@ class Cluster:
         self.logs = folder / "logs"
         self.songs = self.data / "songs"
         self.slots = range(workers)
-        self.bootstrap = ""
+        self.kafka = KafkaConnection("")
         self.extra_env: dict[str, str] = {}  # environment variables for workers started from now on
         self._folder = folder
         self._program = program
@@ -58,7 +60,7 @@ class Cluster:
     def __enter__(self) -> Cluster:
         self.songs.mkdir(parents=True)
         self.logs.mkdir()
-        self.bootstrap = self._kafka.start()
+        self.kafka = self._kafka.start()
         return self
 
     def __exit__(
@@ -86,7 +88,7 @@ class Cluster:
 
     async def start_all(self) -> None:
         """Create the topics, start all workers and wait until they are ready."""
-        await ensure_topics(self.bootstrap, specs())
+        await ensure_topics(self.kafka, specs())
         for slot in self.slots:
             self.start(slot)
             await self.ready(slot)
@@ -149,16 +151,16 @@ class Cluster:
         """Stop the broker, delete all its data, and start it again; no worker may run."""
         self._kafka.stop()
         shutil.rmtree(self.data / "kafka")
-        self.bootstrap = self._kafka.start()
+        self.kafka = self._kafka.start()
 
     async def restart_kafka(self, down_s: float) -> float:
         """Kill the broker with SIGKILL and restart it after `down_s` on the same port; return the time it is back."""
-        pid, address = self._kafka.pid, self.bootstrap
+        pid, address = self._kafka.pid, self.kafka
         assert pid is not None, "Kafka is not running"
         os.kill(pid, signal.SIGKILL)
         await asyncio.sleep(down_s)
-        self.bootstrap = await asyncio.to_thread(self._kafka.start)
-        assert self.bootstrap == address, "Kafka restarted on another port: another process uses its port"
+        self.kafka = await asyncio.to_thread(self._kafka.start)
+        assert self.kafka == address, "Kafka restarted on another port: another process uses its port"
         return time.time()
 
     def _is_ready(self, pid: int) -> bool:
@@ -179,11 +181,10 @@ class Cluster:
         ours = {
             "PYTHONPATH": os.pathsep.join(found),
             "BROKER_CLIENT_ID": client_id(slot),  # read by Faust; it identifies the members of the consumer group
-            "BACHATA_KAFKA": self.bootstrap,
             "BACHATA_DATA_DIR": str(self.data),
             "BACHATA_ALLOWED_ROOTS": f"{self.songs}:{DEMO}",
         }
-        return inherited | cache | ours | self.extra_env
+        return inherited | cache | ours | kafka_settings(self.kafka) | self.extra_env
 
 
 @asynccontextmanager

@@ -19,7 +19,7 @@ from streams.stage.runners import AnyStep, CompletedWork, Report, Runner
 from streams.testing import inline
 from streams.tools import make_tools
 from streams.worker.build import build_worker
-from streams.worker.process import kafka_address
+from streams.worker.process import await_kafka
 
 _STEP_DURATION_S = float(os.environ.get("CHAOS_STEP_S") or 0)
 UNKNOWN = "0" * 8  # no file has a sha256 with this prefix
@@ -85,7 +85,7 @@ def serve(settings: Settings) -> int:
 
 
 async def _count(settings: Settings, runners: dict[str, Runner]) -> None:
-    await build_worker(settings, kafka_address(settings), steps=(COUNTING,), runners=runners).run()
+    await build_worker(settings, await_kafka(settings), steps=(COUNTING,), runners=runners).run()
 
 
 if __name__ == "__main__":

@@ -57,7 +57,7 @@ async def watching_owners(cluster: Cluster, topic: str) -> AsyncIterator[Partiti
 
 
 async def _keep_updated(owners: PartitionOwners, cluster: Cluster) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=cluster.bootstrap)
+    admin = AIOKafkaAdminClient(**cluster.kafka.client_options())
     await admin.start()
     try:
         while True:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
+from infra.kafka_connection import KafkaConnection
 from schemas.base import Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
@@ -46,10 +47,10 @@ class Sender:
 
 
 @asynccontextmanager
-async def sending(bootstrap: str) -> AsyncIterator[Sender]:
+async def sending(kafka: KafkaConnection) -> AsyncIterator[Sender]:
     """Yield a sender while the context lasts."""
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, enable_idempotence=True, linger_ms=2, max_request_size=MAX_MESSAGE_BYTES
+        **kafka.client_options(), enable_idempotence=True, linger_ms=2, max_request_size=MAX_MESSAGE_BYTES
     )
     await producer.start()
     try:

@@ -34,9 +34,9 @@ async def test_every_id_is_counted_once_whatever_is_killed(tmp_path: Path) -> No
         cluster.log_event("the workers are ready")
         watch = Outcomes(requests)
         async with (
-            sending(cluster.bootstrap) as sender,
+            sending(cluster.kafka) as sender,
             watching_owners(cluster, name_of(SongSubmitted)) as owners,
-            watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+            watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch),
             restarting_crashed(cluster) as crashed,
         ):
             await sender.send_all([cheap_message(number) for number in range(count)])
@@ -46,8 +46,8 @@ async def test_every_id_is_counted_once_whatever_is_killed(tmp_path: Path) -> No
             await watch.until(watch.all_ended, IDLE_TIMEOUT_S)
             cluster.log_event(f"{len(watch.ended)} ids have ended")
         resumed = [resumed_after(completed, watch.records, partitions.__getitem__) for completed in killer.completed]
-        counted = await read_all(cluster.bootstrap, name_of(SongAccepted))
-        changelog = await read_all(cluster.bootstrap, changelog_name(RESULTS_TABLE))
+        counted = await read_all(cluster.kafka, name_of(SongAccepted))
+        changelog = await read_all(cluster.kafka, changelog_name(RESULTS_TABLE))
         stored_keys = {record.key for record in changelog}
         wrong = wrong_outcomes(watch.records, requests) + not_once(counted, requests)
         waits = sorted(min(delays_s) for delays_s in resumed if delays_s)

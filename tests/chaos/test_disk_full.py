@@ -108,7 +108,7 @@ async def _all_is_whole(cluster: Cluster) -> None:
     """Check that there are no dead letters and no partial files, and that the stored files match their checksums."""
     for topic in TOPICS:
         if topic.dead_letters:
-            assert not await read_all(cluster.bootstrap, topic.dead_letter_name)
+            assert not await read_all(cluster.kafka, topic.dead_letter_name)
     videos = list((cluster.data / "output").iterdir())
     assert videos
     for video in videos:

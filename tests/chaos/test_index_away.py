@@ -59,11 +59,11 @@ async def wait_for_moves(cluster: Cluster, wanted: int) -> None:
 
 async def check_nothing_lost(cluster: Cluster, points: int, moves: int) -> None:
     """Check that there are as many points as moves, no dead letter, and that the worker is ready."""
-    events = await read_all(cluster.bootstrap, name_of(MoveIndexed))
+    events = await read_all(cluster.kafka, name_of(MoveIndexed))
     assert points == moves == len({event.key for event in events})
     assert len({event.event_id for event in events}) == moves
     for topic in TOPICS:
-        assert not topic.dead_letters or not await read_all(cluster.bootstrap, topic.dead_letter_name), topic.name
+        assert not topic.dead_letters or not await read_all(cluster.kafka, topic.dead_letter_name), topic.name
     await cluster.ready(0)
 
 
@@ -103,7 +103,7 @@ async def check_song_waits(cluster: Cluster, server: FaultyQdrantServer) -> None
         await asyncio.sleep(15)  # longer than all attempts of a step
         assert not outcomes.ended
         server.recover()
-    scored = await read_all(cluster.bootstrap, name_of(MovesScored))
+    scored = await read_all(cluster.kafka, name_of(MovesScored))
     assert len(scored) == 1
     assert scored[0].payload["scores"]["moves"]
 

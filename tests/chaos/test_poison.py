@@ -100,16 +100,16 @@ async def test_poison_is_dead_lettered_unchanged_and_delays_no_good_event(tmp_pa
         cluster.log_event("the workers are ready")
         watch = Outcomes(good)
         async with (
-            sending(cluster.bootstrap) as sender,
-            watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+            sending(cluster.kafka) as sender,
+            watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch),
         ):
             flow = Flow(sender, _RATE_PER_S, lambda n: poison.get(n) or cheap_message(n), max_count=2 * half)
             async with flowing(flow):
                 await flow.finish()
             await watch.until(watch.all_ended, IDLE_TIMEOUT_S)
-        submitted = await read_all(cluster.bootstrap, _TOPIC.full_name)
-        passed = await read_all(cluster.bootstrap, name_of(SongAccepted))
-        dead_letters = await read_all(cluster.bootstrap, _TOPIC.dead_letter_name)
+        submitted = await read_all(cluster.kafka, _TOPIC.full_name)
+        passed = await read_all(cluster.kafka, name_of(SongAccepted))
+        dead_letters = await read_all(cluster.kafka, _TOPIC.dead_letter_name)
     wrong = wrong_outcomes(watch.records, good) + not_once(passed, good)
     _show_latency(submitted, passed, {str(cheap_request(n).request_id) for n in range(_WARM_UP)}, half)
     sent = Counter((message.key, message.value) for message in poison.values())

@@ -57,8 +57,8 @@ async def _scene(folder: Path) -> AsyncIterator[Scene]:
         cluster.log_event("the workers are ready")
         watch = Outcomes(map(_id, range(_MAX_EVENTS)))
         async with (
-            sending(cluster.bootstrap) as sender,
-            watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+            sending(cluster.kafka) as sender,
+            watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch),
             restarting_crashed(cluster) as crashed,
         ):
             flow = Flow(sender, _RATE_PER_S)
@@ -110,7 +110,7 @@ async def _check(scene: Scene, name: str) -> None:
     await scene.flow.stop()
     sent = list(map(_id, range(scene.flow.sent)))
     await scene.through(len(sent), IDLE_TIMEOUT_S)
-    passed = await read_all(scene.cluster.bootstrap, name_of(SongAccepted))
+    passed = await read_all(scene.cluster.kafka, name_of(SongAccepted))
     wrong = wrong_outcomes(scene.watch.records, sent) + not_once(passed, sent)
     print(f"  {len(sent)} events, {repeats(passed)} are repeated, each with its original id")
     figure(f"{name}_workers_ended_by_themselves", len(scene.crashed), "0", met=not scene.crashed)

@@ -53,13 +53,13 @@ async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -
         print_schedule(f"{len(songs)} songs, {len(kills)} kills", kills)
         await cluster.start_all()
         cluster.log_event("the workers are ready")
-        async with sending(cluster.bootstrap) as sender:
+        async with sending(cluster.kafka) as sender:
             await _index(cluster, sender)
             cluster.log_event(f"{_CLIPS} clips are indexed")
             watch, partition_of_request = Outcomes(songs), _PartitionOfRequest(songs)
             async with (
                 watching_owners(cluster, name_of(SongAccepted)) as owners,
-                watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+                watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch),
                 restarting_crashed(cluster) as crashed,
             ):
                 await sender.send_all(_submissions(cluster, songs))
@@ -68,9 +68,9 @@ async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -
                 await killer.carry_out(kills, len(songs))
                 await watch.until(watch.all_ended, IDLE_TIMEOUT_S)
                 cluster.log_event(f"{len(watch.ended)} songs have their outcome")
-        progress = await read_all(cluster.bootstrap, name_of(Progress))
-        ended = await read_all(cluster.bootstrap, name_of(RequestEnded))
-        events = [await read_all(cluster.bootstrap, name_of(payload)) for payload in _EVENTS_IN_ORDER]
+        progress = await read_all(cluster.kafka, name_of(Progress))
+        ended = await read_all(cluster.kafka, name_of(RequestEnded))
+        events = [await read_all(cluster.kafka, name_of(payload)) for payload in _EVENTS_IN_ORDER]
         _show_figures(killer, progress, events, partition_of_request, crashed)
         cluster.log_event("results:")
         _check(list(songs), ended, events, cluster.data / "output")
@@ -92,7 +92,7 @@ async def _index(cluster: Cluster, sender: Sender) -> None:
         MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
     ]
     watch = Outcomes(str(request.request_id) for request in requests)
-    async with watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch):
+    async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch):
         await sender.send_all([submission(request, request.clip) for request in requests])
         assert await watch.until(watch.all_ended, _INDEX_TIMEOUT_S), f"the library was not indexed: {cluster.logs}"
 

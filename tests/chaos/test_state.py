@@ -37,7 +37,7 @@ async def _answers(cluster: Cluster, turn: int, count: int = _SONGS) -> dict[int
     """Submit `count` songs; return for each song the process that computed its answer."""
     watch, answers = Watch(), {}
     requests = {str(_request(number, turn).request_id): _request(number, turn) for number in range(count)}
-    async with sending(cluster.bootstrap) as sender, watching(cluster.bootstrap, [name_of(SongAccepted)], watch):
+    async with sending(cluster.kafka) as sender, watching(cluster.kafka, [name_of(SongAccepted)], watch):
         await sender.send_all([submission(request, str(request.source.sha256)) for request in requests.values()])
 
         def all_arrived() -> bool:
@@ -85,7 +85,7 @@ async def test_topics_deleted_by_the_broker_are_written_again(tmp_path: Path) ->
         await cluster.start_all()
         assert "the broker lost records" in cluster.log_of(0)
         assert await _answers(cluster, 2) == first
-        changelog = await read_all(cluster.bootstrap, changelog_name(RESULTS_TABLE))
+        changelog = await read_all(cluster.kafka, changelog_name(RESULTS_TABLE))
         assert len({record.key for record in changelog}) == _SONGS
 
 
@@ -127,8 +127,8 @@ async def test_a_stopping_worker_finishes_its_step_or_leaves_it_to_the_next(
         watch = Watch()
         request = _request(7, 1)
         async with (
-            sending(cluster.bootstrap) as sender,
-            watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, watch),
+            sending(cluster.kafka) as sender,
+            watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch),
         ):
             await sender.send(submission(request, "key"))
             assert await watch.until(lambda: bool(watch.records), _IDLE_TIMEOUT_S)
@@ -140,6 +140,6 @@ async def test_a_stopping_worker_finishes_its_step_or_leaves_it_to_the_next(
                 lambda: any(record.payload.get("outcome") for record in watch.records), _IDLE_TIMEOUT_S
             )
         await asyncio.sleep(2.0)  # time for a repeated result
-        answers = await read_all(cluster.bootstrap, name_of(SongAccepted))
+        answers = await read_all(cluster.kafka, name_of(SongAccepted))
         assert len(answers) == 1
         assert (answers[0].payload["song"]["codec"] == worker) == finished

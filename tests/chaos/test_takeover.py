@@ -38,9 +38,9 @@ async def test_the_other_worker_takes_over_all_partitions(tmp_path: Path) -> Non
         await cluster.start_all()
         cluster.log_event("the workers are ready")
         async with (
-            sending(cluster.bootstrap) as sender,
-            watching(cluster.bootstrap, [name_of(SongAccepted)], outputs),
-            watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, outcomes),
+            sending(cluster.kafka) as sender,
+            watching(cluster.kafka, [name_of(SongAccepted)], outputs),
+            watching(cluster.kafka, PROGRESS_AND_OUTCOMES, outcomes),
         ):
             flow = Flow(sender, _RATE_PER_S)
             async with flowing(flow):
@@ -48,7 +48,7 @@ async def test_the_other_worker_takes_over_all_partitions(tmp_path: Path) -> Non
                 await flow.stop()
             sent = request_ids[: flow.sent]
             await outcomes.until(lambda: outcomes.ended >= set(sent), IDLE_TIMEOUT_S)
-        passed = await read_all(cluster.bootstrap, name_of(SongAccepted))
+        passed = await read_all(cluster.kafka, name_of(SongAccepted))
         wrong = wrong_outcomes(outcomes.records, sent) + not_once(passed, sent)
         at_most("takeover", [seconds for found in rounds for seconds in found], 15.0)
         shared = sum(len(found) == PARTITIONS // 2 for found in rounds)

@@ -12,6 +12,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from infra.kafka_connection import KafkaConnection
 from schemas.base import Model
 from streams.envelope import Record, as_headers
 from streams.kafka import make_consumer
@@ -38,10 +39,10 @@ class TopicRecord(Record):
         return found
 
 
-async def read_all(bootstrap: str, topic: str) -> list[TopicRecord]:
+async def read_all(kafka: KafkaConnection, topic: str) -> list[TopicRecord]:
     """Return all records of a topic from its beginning to its end, each partition in order."""
     found: list[TopicRecord] = []
-    async with _consumer(bootstrap, [topic]) as consumer:
+    async with _consumer(kafka, [topic]) as consumer:
         partitions = list(consumer.assignment())
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
@@ -109,9 +110,9 @@ class Outcomes(Watch):
 
 
 @asynccontextmanager
-async def watching(bootstrap: str, topics: Sequence[str], watch: Watch) -> AsyncIterator[None]:
+async def watching(kafka: KafkaConnection, topics: Sequence[str], watch: Watch) -> AsyncIterator[None]:
     """Append all records of `topics`, from their beginning, to `watch` while the context lasts."""
-    async with _consumer(bootstrap, topics) as consumer:
+    async with _consumer(kafka, topics) as consumer:
         await consumer.seek_to_beginning()
         task = asyncio.create_task(_follow(consumer, watch))
         try:
@@ -130,8 +131,8 @@ async def _follow(consumer: Any, watch: Watch) -> None:
 
 
 @asynccontextmanager
-async def _consumer(bootstrap: str, topics: Sequence[str]) -> AsyncIterator[Any]:
-    consumer = make_consumer(bootstrap, max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES)
+async def _consumer(kafka: KafkaConnection, topics: Sequence[str]) -> AsyncIterator[Any]:
+    consumer = make_consumer(kafka, max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES)
     await consumer.start()
     try:
         consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])

@@ -60,7 +60,7 @@ async def submitted(cluster: Cluster, clips: Sequence[Path], song: Path | None =
         options = Options(duration="30s")
         events.append(SongSubmitted(source=Source(path=str(song)), request_id=uuid.uuid4().hex, options=options))
     outcomes = Outcomes(str(event.request_id) for event in events)
-    async with Client(cluster.bootstrap) as client, watching(cluster.bootstrap, PROGRESS_AND_OUTCOMES, outcomes):
+    async with Client(cluster.kafka) as client, watching(cluster.kafka, PROGRESS_AND_OUTCOMES, outcomes):
         for event in events:
             await client.submit(event)
         yield outcomes

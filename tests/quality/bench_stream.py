@@ -26,6 +26,7 @@ from typing import Any
 import psutil
 
 from agents.step import Step, Tools
+from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.kafka_jars import ensure_jars
 from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
 from infra.settings import load_settings
@@ -35,6 +36,7 @@ from streams import topics
 from streams.stage.runners import AnyStep, CompletedWork, Report
 from streams.topics import PARTITIONS, Topic, TopicSpec
 from streams.worker.create_topics import ensure_topics
+from tests.kafka_settings import kafka_settings
 from tests.paths import PROJECT
 from tests.quality.report import figure
 
@@ -100,17 +102,17 @@ def register_topics() -> None:
     topics.TOPICS = (*topics.TOPICS, *(Topic(event.__name__.lower(), event) for event in EVENTS))
 
 
-async def plain(bootstrap: str) -> None:
+async def plain(kafka: KafkaConnection) -> None:
     """Run four loops of an aiokafka consumer and producer, one batch at a time."""
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all")
+    producer = AIOKafkaProducer(**kafka.client_options(), acks="all")
     await producer.start()
 
     async def step(source: str, sink: str) -> None:
         consumer = AIOKafkaConsumer(
             source,
-            bootstrap_servers=bootstrap,
+            **kafka.client_options(),
             group_id=f"plain-{source}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -135,11 +137,19 @@ def trivial(event: dict[str, Any]) -> dict[str, Any]:
     return event | {"number": event["number"] + 1}
 
 
-def plain_faust(bootstrap: str, folder: Path) -> None:
+def plain_faust(kafka: KafkaConnection, folder: Path) -> None:
     """Run four Faust agents with JSON values in Faust's worker with its defaults."""
     import faust
 
-    app = faust.App("bench-faust", broker=f"kafka://{bootstrap}", datadir=folder, topic_partitions=PARTITIONS)
+    from streams.worker.faust_app import credentials
+
+    app = faust.App(
+        "bench-faust",
+        broker=f"kafka://{kafka}",
+        broker_credentials=credentials(kafka),
+        datadir=folder,
+        topic_partitions=PARTITIONS,
+    )
     channels = [app.topic(name, key_type=bytes, value_serializer="json") for name in names("faust")]
 
     def agent(source: Any, sink: Any, number: int) -> None:
@@ -166,7 +176,7 @@ def print_ready() -> None:
     print("ready", file=sys.__stdout__, flush=True)
 
 
-async def ours(bootstrap: str, folder: Path) -> None:
+async def ours(kafka: KafkaConnection, folder: Path) -> None:
     """Run our worker with four steps whose trivial work runs inline."""
     from infra.logs import set_up_logs
     from streams.worker.build import build_worker
@@ -175,7 +185,7 @@ async def ours(bootstrap: str, folder: Path) -> None:
     set_up_logs()
     register_topics()
     steps = [_step(number) for number in range(HOPS)]
-    worker = build_worker(load_settings(), bootstrap, steps, runners={"thread": _run_inline})
+    worker = build_worker(load_settings(), kafka, steps, runners={"thread": _run_inline})
     publish_address = worker._publish_address
 
     async def publish_and_report() -> None:
@@ -216,12 +226,15 @@ def _step(number: int) -> AnyStep:
 
 
 @contextmanager
-def running(variant: str, bootstrap: str, folder: Path) -> Iterator[psutil.Process]:
+def running(variant: str, kafka: KafkaConnection, folder: Path) -> Iterator[psutil.Process]:
     """Start a variant's process, wait until it is ready, and stop it at the end of the context."""
     program = [sys.executable, "-m", "tests.quality.bench_stream"]
-    command = [*program, "--variant", variant, "--bootstrap", bootstrap, "--folder", str(folder)]
+    command = [*program, "--variant", variant, "--folder", str(folder)]
+    environment = os.environ | kafka_settings(kafka)
     log = folder / f"{variant}.log"
-    with subprocess.Popen(command, cwd=PROJECT, stdout=subprocess.PIPE, stderr=log.open("w")) as process:
+    with subprocess.Popen(
+        command, cwd=PROJECT, env=environment, stdout=subprocess.PIPE, stderr=log.open("w")
+    ) as process:
         try:
             _wait_until_ready(process, HOPS if variant == "plain" else 1, log)
             yield psutil.Process(process.pid)
@@ -241,7 +254,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], times: int, log: Path) -
         raise SystemExit(f"the variant did not start:\n{log.read_text()[-2000:]}")
 
 
-async def send_through(bootstrap: str, variant: str, events: int, prefix: str) -> float:
+async def send_through(kafka: KafkaConnection, variant: str, events: int, prefix: str) -> float:
     """Send events and wait until the last step has published all of them; return the seconds.
 
     Raises: `SystemExit` after 120 s.
@@ -249,8 +262,8 @@ async def send_through(bootstrap: str, variant: str, events: int, prefix: str) -
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
     first, last = names(variant)[0], names(variant)[-1]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap)
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5)
+    consumer = AIOKafkaConsumer(**kafka.client_options())
+    producer = AIOKafkaProducer(**kafka.client_options(), linger_ms=5)
     await asyncio.gather(consumer.start(), producer.start())
     consumer.assign([TopicPartition(last, number) for number in range(PARTITIONS)])
     await consumer.seek_to_end()
@@ -271,13 +284,13 @@ async def send_through(bootstrap: str, variant: str, events: int, prefix: str) -
     return duration_s
 
 
-def measure(bootstrap: str, variant: str, events: int, prefix: str, folder: Path) -> Cost:
+def measure(kafka: KafkaConnection, variant: str, events: int, prefix: str, folder: Path) -> Cost:
     """Return a variant's cost over `events` events after a warm-up."""
-    with running(variant, bootstrap, folder) as process:
-        asyncio.run(send_through(bootstrap, variant, WARM_UP_EVENTS, f"{prefix}-warm"))
+    with running(variant, kafka, folder) as process:
+        asyncio.run(send_through(kafka, variant, WARM_UP_EVENTS, f"{prefix}-warm"))
         sleep(2)
         before = process.cpu_times()
-        duration_s = asyncio.run(send_through(bootstrap, variant, events, prefix))
+        duration_s = asyncio.run(send_through(kafka, variant, events, prefix))
         after = process.cpu_times()
     used = after.user + after.system - before.user - before.system
     return Cost(events / duration_s, used / events * 1e6)
@@ -288,20 +301,20 @@ def compare(events: int, rounds: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         class_path = ensure_jars(load_settings().cache_dir, print)
-        kafka = LocalKafka(folder / "kafka", class_path, find_java(), installed_startup_cache(class_path))
-        bootstrap = kafka.start()
+        broker = LocalKafka(folder / "kafka", class_path, find_java(), installed_startup_cache(class_path))
+        kafka = broker.start()
         try:
             register_topics()
             plain_topics = [TopicSpec(name, PARTITIONS, {}) for variant in VARIANTS[:2] for name in names(variant)]
-            asyncio.run(ensure_topics(bootstrap, [*plain_topics, *topics.specs()]))
+            asyncio.run(ensure_topics(kafka, [*plain_topics, *topics.specs()]))
             runs: dict[str, list[Cost]] = {variant: [] for variant in VARIANTS}
             for number in range(rounds):
                 for variant in VARIANTS:
-                    cost = measure(bootstrap, variant, events, f"r{number}", folder)
+                    cost = measure(kafka, variant, events, f"r{number}", folder)
                     runs[variant].append(cost)
                     print(f"{variant:6} {cost}", flush=True)
         finally:
-            kafka.stop()
+            broker.stop()
     print_summary(runs, events)
 
 
@@ -327,17 +340,17 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=4000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--variant", choices=VARIANTS, help=argparse.SUPPRESS)
-    parser.add_argument("--bootstrap", help=argparse.SUPPRESS)
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.variant == "plain":
-        asyncio.run(plain(arguments.bootstrap))
-    elif arguments.variant == "faust":
-        plain_faust(arguments.bootstrap, arguments.folder / "faust")
-    elif arguments.variant == "ours":
-        asyncio.run(ours(arguments.bootstrap, arguments.folder / "ours"))
-    else:
+    kafka = configured_kafka(load_settings())
+    if kafka is None or arguments.variant is None:
         compare(arguments.events, arguments.rounds)
+    elif arguments.variant == "plain":
+        asyncio.run(plain(kafka))
+    elif arguments.variant == "faust":
+        plain_faust(kafka, arguments.folder / "faust")
+    else:
+        asyncio.run(ours(kafka, arguments.folder / "ours"))
 
 
 if __name__ == "__main__":

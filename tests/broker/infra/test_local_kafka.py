@@ -21,6 +21,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
+from infra.kafka_connection import KafkaConnection
 from infra.kafka_jars import ensure_jars, kafka_version
 from infra.local_kafka import LocalKafka, broker, find_java, installed_startup_cache
 from infra.local_kafka.files import MAX_MESSAGE_BYTES
@@ -51,9 +52,9 @@ def kafka(tmp_path: Path, class_path: str) -> Iterator[LocalKafka]:
     local.stop()
 
 
-def with_admin(bootstrap: str, act: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
+def with_admin(connection: KafkaConnection, act: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
     async def run() -> T:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        admin = AIOKafkaAdminClient(**connection.client_options())
         await admin.start()
         try:
             return await act(admin)
@@ -63,18 +64,18 @@ def with_admin(bootstrap: str, act: Callable[[AIOKafkaAdminClient], Awaitable[T]
     return asyncio.run(run())
 
 
-def make_topic(bootstrap: str) -> None:
+def make_topic(connection: KafkaConnection) -> None:
     limits = {"max.message.bytes": str(MAX_MESSAGE_BYTES)}
-    with_admin(bootstrap, lambda admin: admin.create_topics([NewTopic(TOPIC, 2, 1, topic_configs=limits)]))
+    with_admin(connection, lambda admin: admin.create_topics([NewTopic(TOPIC, 2, 1, topic_configs=limits)]))
 
 
-def topics(bootstrap: str) -> set[str]:
-    return {name for name in with_admin(bootstrap, lambda admin: admin.list_topics()) if not name.startswith("__")}
+def topics(connection: KafkaConnection) -> set[str]:
+    return {name for name in with_admin(connection, lambda admin: admin.list_topics()) if not name.startswith("__")}
 
 
-def send(bootstrap: str, *values: bytes) -> None:
+def send(connection: KafkaConnection, *values: bytes) -> None:
     async def run() -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", max_request_size=MAX_MESSAGE_BYTES)
+        producer = AIOKafkaProducer(**connection.client_options(), acks="all", max_request_size=MAX_MESSAGE_BYTES)
         async with producer:
             for value in values:
                 await producer.send_and_wait(TOPIC, value, partition=0)
@@ -82,13 +83,13 @@ def send(bootstrap: str, *values: bytes) -> None:
     asyncio.run(run())
 
 
-def read(bootstrap: str, count: int, commit: int | None = None) -> list[bytes]:
+def read(connection: KafkaConnection, count: int, commit: int | None = None) -> list[bytes]:
     """Return the next `count` records after the group's offset, then commit the offset `commit`, if given."""
 
     async def run() -> list[bytes]:
         tp = TopicPartition(TOPIC, 0)
         consumer = AIOKafkaConsumer(
-            bootstrap_servers=bootstrap,
+            **connection.client_options(),
             group_id=GROUP,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -129,7 +130,7 @@ def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
-    with socket.create_server(("127.0.0.1", int(first.split(":")[1]))):
+    with socket.create_server(("127.0.0.1", int(first.bootstrap.split(":")[1]))):
         third = kafka.start()
         assert third != first
         assert topics(third) == {TOPIC}
@@ -137,27 +138,27 @@ def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(
 
 
 def test_it_listens_on_this_machine_only_and_accepts_the_largest_messages(kafka: LocalKafka) -> None:
-    bootstrap = kafka.start()
+    connection = kafka.start()
     listening = [c for c in psutil.Process(kafka.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert len(listening) == 2
     assert {c.laddr.ip.removeprefix("::ffff:") for c in listening} == {"127.0.0.1"}
 
-    make_topic(bootstrap)
+    make_topic(connection)
     large = os.urandom(MAX_MESSAGE_BYTES - 1024)
-    send(bootstrap, large)
-    assert read(bootstrap, 1) == [large]
+    send(connection, large)
+    assert read(connection, 1) == [large]
 
-    with_admin(bootstrap, lambda admin: admin.describe_topics(["no-such-topic"]))
-    assert topics(bootstrap) == {TOPIC}, "a request for a topic must not create it"
+    with_admin(connection, lambda admin: admin.describe_topics(["no-such-topic"]))
+    assert topics(connection) == {TOPIC}, "a request for a topic must not create it"
 
 
 def test_one_broker_per_folder(kafka: LocalKafka, class_path: str) -> None:
-    bootstrap = kafka.start()
+    connection = kafka.start()
     with pytest.raises(Retryable, match="already running") as refused:
         make(kafka.folder, class_path).start()
     assert refused.value.reason == "kafka_running"
     assert "\n" not in str(refused.value)
-    assert kafka.start() == bootstrap, "a second call of start must not start a second broker"
+    assert kafka.start() == connection, "a second call of start must not start a second broker"
 
 
 def test_a_cluster_id_may_begin_like_an_option(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +172,7 @@ def test_it_survives_the_end_of_the_thread_that_started_it(kafka: LocalKafka) ->
     thread.join()
     time.sleep(0.3)
     assert kafka.pid is not None
-    assert topics(kafka.bootstrap or "") == set()
+    assert topics(kafka.start()) == set()
 
 
 def test_it_ends_when_its_program_is_killed(tmp_path: Path, class_path: str) -> None:
@@ -187,13 +188,13 @@ def test_it_ends_when_its_program_is_killed(tmp_path: Path, class_path: str) -> 
     owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     bootstrap, pid = owner.stdout.readline().split()
-    assert topics(bootstrap) == set()
+    assert topics(KafkaConnection(bootstrap)) == set()
     owner.kill()
     owner.wait()
     owner.stdout.close()
     assert is_gone(int(pid), within_s=2.0)
     with make(tmp_path, class_path) as next_one:
-        assert next_one.bootstrap == bootstrap
+        assert str(next_one.connection) == bootstrap
 
 
 def test_a_port_that_is_taken_after_the_choice_is_replaced(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -204,13 +205,13 @@ def test_a_port_that_is_taken_after_the_choice_is_replaced(kafka: LocalKafka, mo
             return choose_ports(folder, new=True) if new else (taken, choose_ports(folder)[1])
 
         monkeypatch.setattr("infra.local_kafka.broker.choose_ports", choose)
-        assert kafka.start() != f"127.0.0.1:{taken}"
-        assert topics(kafka.bootstrap or "") == set()
+        assert kafka.start().bootstrap != f"127.0.0.1:{taken}"
+        assert topics(kafka.start()) == set()
 
 
 def test_a_folder_of_a_newer_kafka_is_refused_and_not_changed(kafka: LocalKafka) -> None:
-    bootstrap = kafka.start()
-    make_topic(bootstrap)
+    connection = kafka.start()
+    make_topic(connection)
     kafka.stop()
     version = kafka.folder / "log" / "kafka.version"
     assert version.read_text() == kafka_version()

@@ -51,6 +51,9 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("BACHATA_ALLOWED_ROOTS", "/srv/songs:~/clips:", (Path("/srv/songs"), Path.home() / "clips")),
         ("BACHATA_KAFKA", "localhost:9092", "localhost:9092"),
         ("BACHATA_KAFKA", "kafka-1.test:9092,10.0.0.7:65535,[::1]:1", "kafka-1.test:9092,10.0.0.7:65535,[::1]:1"),
+        ("BACHATA_KAFKA_MECHANISM", "PLAIN", "PLAIN"),
+        ("BACHATA_KAFKA_TLS", "1", True),
+        ("BACHATA_KAFKA_TLS", "0", False),
         ("BACHATA_QDRANT_URL", "http://qdrant:6333", "http://qdrant:6333"),
         ("BACHATA_QDRANT_URL", "https://qdrant.example.org/index/v1", "https://qdrant.example.org/index/v1"),
         ("BACHATA_QDRANT_URL", "http://[::1]:6333", "http://[::1]:6333"),
@@ -99,6 +102,10 @@ def test_the_default_roots_follow_the_data_folder(monkeypatch: pytest.MonkeyPatc
         ("BACHATA_KAFKA", "localhost:9092, other:9092"),
         ("BACHATA_KAFKA", "kafka://localhost:9092"),
         ("BACHATA_KAFKA", "localhost:9092\n"),
+        ("BACHATA_KAFKA_MECHANISM", "GSSAPI"),
+        ("BACHATA_KAFKA_TLS", "maybe"),
+        ("BACHATA_KAFKA_TLS", "/no/such/file.pem"),
+        ("BACHATA_KAFKA_TLS", str(PROJECT / "LICENSE")),
         ("BACHATA_QDRANT_URL", "localhost:6333"),
         ("BACHATA_QDRANT_URL", "ftp://qdrant:6333"),
         ("BACHATA_QDRANT_URL", "http://"),
@@ -175,9 +182,30 @@ def test_a_password_in_an_address_is_refused_and_masked(
 
 def test_a_secret_is_masked_wherever_settings_are_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACHATA_QDRANT_API_KEY", _SECRET)
+    monkeypatch.setenv("BACHATA_KAFKA", "kafka.test:9092")
+    monkeypatch.setenv("BACHATA_KAFKA_USERNAME", "user")
+    monkeypatch.setenv("BACHATA_KAFKA_PASSWORD", _SECRET)
     settings = load_settings()
     printed = (repr(settings), str(settings), settings.model_dump_json(), str(settings.model_dump()))
     assert all(_SECRET not in text and "**********" in text for text in printed)
+
+
+@pytest.mark.parametrize(
+    ("variables", "missing"),
+    [
+        ({"BACHATA_KAFKA": "kafka.test:9092", "BACHATA_KAFKA_USERNAME": "user"}, "BACHATA_KAFKA_PASSWORD"),
+        ({"BACHATA_KAFKA": "kafka.test:9092", "BACHATA_KAFKA_PASSWORD": _SECRET}, "BACHATA_KAFKA_USERNAME"),
+        ({"BACHATA_KAFKA_USERNAME": "user", "BACHATA_KAFKA_PASSWORD": _SECRET}, "BACHATA_KAFKA"),
+    ],
+)
+def test_a_login_of_which_a_part_is_missing_is_refused(
+    variables: dict[str, str], missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in variables.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(Poison, match=f"is set and {missing} is not") as caught:
+        load_settings()
+    assert _SECRET not in str(caught.value)
 
 
 def test_the_api_key_reaches_the_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -225,7 +253,10 @@ def test_each_setting_is_described() -> None:
         assert setting.default_text != "None"
         assert "|" not in setting.description + setting.valid + setting.default_text
     assert {s.variable: s.unit for s in described if s.unit} == {"BACHATA_GRACE_S": "s", "BACHATA_MIN_FREE_MB": "MiB"}
-    assert [setting.variable for setting in described if setting.is_secret] == ["BACHATA_QDRANT_API_KEY"]
+    assert [setting.variable for setting in described if setting.is_secret] == [
+        "BACHATA_KAFKA_PASSWORD",
+        "BACHATA_QDRANT_API_KEY",
+    ]
 
 
 def test_each_heading_stands_once() -> None:

@@ -13,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agents.move_indexing.dancers import detection_cache
+from infra.kafka_connection import KafkaConnection
 from infra.media_store import MediaStore
 from infra.move_index.edge import EdgeMoveIndex
 from infra.settings import load_settings
@@ -187,7 +188,7 @@ async def test_only_embeddings_of_one_version_are_compared(tmp_path: Path) -> No
         index.upsert(move.model_copy(update={"embedding_version": version}))
     page = Page(library.routes(index), _TOKEN)
     await page.start()
-    endpoint = Endpoint("", page.url, _TOKEN)
+    endpoint = Endpoint(KafkaConnection(""), page.url, _TOKEN)
     listed = (await asyncio.to_thread(endpoint.get, "/moves?embeddings=1"))["moves"]
     assert {move["embedding_version"] for move in listed} == {1, 2}
     found = (await asyncio.to_thread(endpoint.post, "/moves/search", {"like": query.clip.sha256}))["moves"]
@@ -202,7 +203,7 @@ async def test_the_workers_page_returns_the_summary_of_one_move(tmp_path: Path) 
     index.upsert(make_move(3))
     page = Page(library.routes(index), _TOKEN)
     await page.start()
-    endpoint = Endpoint("", page.url, _TOKEN)
+    endpoint = Endpoint(KafkaConnection(""), page.url, _TOKEN)
     summary = await asyncio.to_thread(endpoint.get, f"/moves/{make_move(3).clip.sha256}")
     assert MoveSummary.model_validate(summary) == MoveSummary(**make_move(3).summary().model_dump())
     assert "embedding" not in summary

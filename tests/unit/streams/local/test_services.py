@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from infra.kafka_connection import KafkaConnection
 from streams.local.services import Endpoint
 
 
@@ -38,4 +39,5 @@ def test_the_token_goes_to_the_page_and_not_to_a_proxy(page: str, monkeypatch: p
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # the discard port: nothing listens there
     monkeypatch.delenv("no_proxy", raising=False)
     monkeypatch.delenv("NO_PROXY", raising=False)
-    assert Endpoint("127.0.0.1:9092", page, "secret").get("/requests") == {"authorization": "Bearer secret"}
+    endpoint = Endpoint(KafkaConnection("127.0.0.1:9092"), page, "secret")
+    assert endpoint.get("/requests") == {"authorization": "Bearer secret"}
