@@ -114,13 +114,24 @@ class Tools:
 
 @dataclass(frozen=True, kw_only=True)
 class Job(Generic[Input, Result]):
-    """Work that runs in a separate process. `work` raises `Poison`, `Retryable` or `Unavailable`."""
+    """Work that runs in a separate process. `work` raises `Poison`, `Retryable` or `Unavailable`.
+
+    `timeout_s`: the longest time that it may take. `timeout_for`: returns a shorter one, seconds, for an input that
+    tells how much work it is. `memory_mb`: the limit of its process's private memory, MiB, used or reserved; measured
+    with `make bench-children`.
+    """
 
     name: str
     takes: type[Input]
     result: type[Result]
     work: Callable[[Input, Tools], Result]
     timeout_s: float = 600.0
+    timeout_for: Callable[[Input], float] | None = None
+    memory_mb: int = 1024
+
+    def timeout_of(self, job_input: Input) -> float:
+        """Return how long the work on an input may take, seconds."""
+        return self.timeout_s if self.timeout_for is None else min(self.timeout_s, self.timeout_for(job_input))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ class Jobs:
         self, job: Job[Input, Result], job_input: Input, report: Callable[[float], None] = no_report
     ) -> Result:
         """Return the job's result. Raises the job's fault."""
-        completed = await self._pool.run(job.name, job_input.model_dump_json(), job.timeout_s, report)
+        completed = await self._pool.run(job.name, job_input.model_dump_json(), job.timeout_of(job_input), report)
         return job.result.model_validate_json(completed.result)
 
 

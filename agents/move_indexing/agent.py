@@ -31,4 +31,5 @@ STEP = Step(
     writes=frozenset({"library"}),
     ending=lambda indexed: Ending(clip_sha256=indexed.move.clip.sha256),
     timeout_s=3600.0,
+    memory_mb=2048,
 )

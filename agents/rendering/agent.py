@@ -34,4 +34,5 @@ STEP = Step(
     subject=lambda event, _: event.song.sha256,
     ending=lambda rendered: Ending(video=rendered.video),
     timeout_s=1800.0,
+    memory_mb=2048,
 )

@@ -169,7 +169,7 @@ def _disk_space(settings: Settings) -> DiskSpace:
 
 def _in_process(pool: StepPool) -> Runner:
     async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
-        return await pool.run(step.name, work_input.model_dump_json(), step.timeout_s, report)
+        return await pool.run(step.name, work_input.model_dump_json(), step.timeout_of(work_input), report)
 
     return run
 

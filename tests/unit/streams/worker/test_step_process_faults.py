@@ -9,6 +9,9 @@ import os
 import shutil
 from dataclasses import replace
 
+import av
+import cv2
+import numpy as np
 import pytest
 
 from agents.media.submitted import SubmittedFile
@@ -16,19 +19,20 @@ from agents.step import Tools
 from infra.move_index import MoveIndexError
 from schemas.faults import Fault, Poison, Retryable, Unavailable, from_json, to_json
 from streams.steps import JOB_BY_NAME
+from streams.worker.job_faults import RunningJob
 from streams.worker.step_process import _work
 
 
-def response_to(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
+def response_to(error: Exception, monkeypatch: pytest.MonkeyPatch, is_first: bool = True) -> dict[str, object]:
     def fail(file: SubmittedFile, tools: Tools) -> None:
         raise error
 
     monkeypatch.setitem(JOB_BY_NAME, "intake", replace(JOB_BY_NAME["intake"], work=fail))
     job_input = SubmittedFile(sha256="0" * 64).model_dump_json()
-    return _work({"job": "intake", "input": job_input}, io.StringIO())
+    return _work(RunningJob("intake", 1024, 60.0, is_first), job_input, io.StringIO())
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO, errno.ESTALE, errno.ENOMEM])
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO, errno.ESTALE])
 def test_a_storage_error_is_a_fault_without_the_path(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
     response = response_to(OSError(number, os.strerror(number), "/home/luna/song.mp3"), monkeypatch)
     fault, reason = ("Unavailable", "disk_full") if number == errno.ENOSPC else ("Retryable", "storage")
@@ -46,6 +50,27 @@ def test_a_storage_error_is_a_fault_without_the_path(number: int, monkeypatch: p
 )
 def test_other_errors_are_unexpected(error: Exception, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert response_to(error, monkeypatch) == {"fault": "Retryable", "error": text, "reason": "unexpected"}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        np._core._exceptions._ArrayMemoryError((1 << 40,), np.dtype(np.uint8)),  # type: ignore[attr-defined]
+        av.error.MemoryError(errno.ENOMEM, "Cannot allocate memory"),
+        OSError(errno.ENOMEM, "Cannot allocate memory", "/home/luna/song.mp3"),
+        RuntimeError("can't start new thread"),
+        RuntimeError("std::bad_alloc"),
+        ImportError("libx.so: failed to map segment from shared object: Cannot allocate memory"),
+        cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
+    ],
+)
+def test_every_error_of_memory_is_out_of_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It can never succeed in a process that had done nothing before; in another one it may in the next."""
+    message = "the step intake needs more than its 1024 MiB of memory; give a smaller file"
+    expected = {"error": message, "reason": "out_of_memory"}
+    assert response_to(error, monkeypatch) == {"fault": "Poison"} | expected
+    assert response_to(error, monkeypatch, is_first=False) == {"fault": "Retryable"} | expected
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,136 @@
+"""Limits of step processes: each way to reach one has its reason, and the worker goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import resource
+import time
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import psutil
+import pytest
+
+from agents.media.submitted import SubmittedFile
+from schemas.faults import Fault, Poison, Retryable
+from streams.steps import JOB_BY_NAME
+from streams.worker.job_faults import Death, RunningJob, fault_of_death
+from streams.worker.step_pool import StepPool
+
+MEMORY_MB = 700
+JOB = RunningJob("intake", MEMORY_MB, 60.0, is_first=True)
+
+
+@pytest.fixture
+async def pool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StepPool]:
+    monkeypatch.setitem(JOB_BY_NAME, "intake", replace(JOB_BY_NAME["intake"], memory_mb=MEMORY_MB))
+    pool = StepPool(1, module="tests.unit.streams.worker.misbehaving_process")
+    yield pool
+    await pool.stop()
+
+
+def children() -> list[psutil.Process]:
+    return [process for process in psutil.Process().children() if "misbehaving" in " ".join(process.cmdline())]
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Return whether it runs; an ended process whose parent ended before it waits for the system to remove it."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def do(pool: StepPool, what: str, timeout_s: float = 60.0) -> None:
+    await pool.run("intake", SubmittedFile(path=what).model_dump_json(), timeout_s, lambda _: None)
+
+
+async def fault_of(pool: StepPool, what: str, timeout_s: float = 60.0) -> Fault:
+    with pytest.raises(Fault) as raised:
+        await do(pool, what, timeout_s)
+    return raised.value
+
+
+@pytest.mark.parametrize("what", ["python_objects", "numpy_array", "bad_alloc", "crash_near_the_limit", "threads"])
+async def test_too_little_memory_is_said_however_it_appears(pool: StepPool, what: str) -> None:
+    fault = await fault_of(pool, what)
+    assert (type(fault), fault.reason) == (Poison, "out_of_memory")
+    assert str(fault) == "the step intake needs more than its 700 MiB of memory; give a smaller file"
+    await do(pool, "nothing")
+
+
+async def test_too_little_memory_after_other_jobs_is_tried_again_in_a_new_process(pool: StepPool) -> None:
+    await do(pool, "nothing")
+    [first] = children()
+    fault = await fault_of(pool, "python_objects")
+    assert (type(fault), fault.reason) == (Retryable, "out_of_memory")
+    assert not first.is_running()
+    assert isinstance(await fault_of(pool, "python_objects"), Poison)
+
+
+async def test_a_crash_with_enough_memory_is_no_lack_of_memory(pool: StepPool) -> None:
+    fault = await fault_of(pool, "crash")
+    assert (type(fault), fault.reason) == (Retryable, "child_died")
+    assert "SIGSEGV" in str(fault)
+
+
+async def test_a_file_that_grows_without_end_is_refused(pool: StepPool) -> None:
+    fault = await fault_of(pool, "large_file")
+    assert (type(fault), fault.reason) == (Poison, "too_large")
+
+
+async def test_a_timeout_ends_what_the_process_has_started_and_frees_its_place(pool: StepPool) -> None:
+    task = asyncio.create_task(fault_of(pool, "processes", timeout_s=3.0))
+    started = await _descendants()
+    before = time.monotonic()
+    fault = await task
+    assert (type(fault), fault.reason) == (Retryable, "timeout")
+    await do(pool, "nothing")
+    assert time.monotonic() - before < 3.0 + 4.0  # a new process needs some of it to start
+    assert not [process for process in started if is_running(process)]
+
+
+async def test_processor_time_is_limited_too(pool: StepPool) -> None:
+    """It ends a process that calculates where its parent does not; here it is set to one second more."""
+    await do(pool, "nothing")
+    [child] = children()
+    used = sum(child.cpu_times()[:2])
+    task = asyncio.create_task(fault_of(pool, "processor_time"))
+    await asyncio.sleep(0.3)
+    child.rlimit(resource.RLIMIT_CPU, (round(used) + 1, resource.RLIM_INFINITY))
+    assert (await task).reason == "timeout"
+
+
+async def test_a_process_that_keeps_much_memory_is_not_used_again(pool: StepPool) -> None:
+    await do(pool, "nothing")
+    [small] = children()
+    await do(pool, "nothing")
+    assert children() == [small]
+    await do(pool, "much_memory")
+    assert children() == []
+
+
+async def test_a_process_has_its_limits_and_those_of_its_job(pool: StepPool) -> None:
+    await do(pool, "nothing")
+    [child] = children()
+    assert child.rlimit(resource.RLIMIT_DATA)[0] == MEMORY_MB << 20
+    assert child.rlimit(resource.RLIMIT_CORE) == (0, 0)
+    assert child.rlimit(resource.RLIMIT_NOFILE) == (512, 512)
+    assert child.rlimit(resource.RLIMIT_FSIZE) == (3 << 30, 3 << 30)
+    assert 60 <= child.rlimit(resource.RLIMIT_CPU)[0] < 60 * (os.cpu_count() or 1) + 60
+
+
+def test_a_process_ended_by_the_kernel_for_want_of_memory() -> None:
+    fault = fault_of_death(Death(-9, "", near_limit=False, oom_killed=True), JOB)
+    assert (type(fault), fault.reason) == (Retryable, "out_of_memory")
+    assert "BACHATA_STEP_PROCESSES" in str(fault)
+    assert fault_of_death(Death(-9, "", near_limit=True, oom_killed=False), JOB).reason == "child_died"
+
+
+async def _descendants() -> list[psutil.Process]:
+    while True:
+        found = [child for process in children() for child in process.children()]
+        if found:
+            return [*children(), *found]
+        await asyncio.sleep(0.05)
