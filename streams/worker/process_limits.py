@@ -35,6 +35,12 @@ def limit_job(memory_mb: int, cpu_s: float) -> None:
     _limit_softly(resource.RLIMIT_CPU, math.ceil(cpu_seconds() + cpu_s))
 
 
+def lift_memory_limit() -> None:
+    """Let the process have all the memory that it wants until the next job."""
+    hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+    resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
 def cpu_seconds() -> float:
     """Return the processor time of this process and of its ended children, seconds."""
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -22,6 +22,7 @@ from streams.tools import process_tools
 from streams.worker.job_faults import RunningJob, fault_of
 from streams.worker.process_limits import (
     cpu_seconds,
+    lift_memory_limit,
     limit_job,
     limit_process,
     memory_bytes,
@@ -78,6 +79,7 @@ def _work(running: RunningJob, job_input: str, parent: TextIO) -> dict[str, Any]
     except Fault as fault:
         return to_json(fault)
     except Exception as error:  # noqa: BLE001 - a bug in a step is a fault of that event only
+        lift_memory_limit()  # the error still holds the memory of the work, and its log needs some
         return _logged(fault_of(error, running))
 
 
