@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple, TypeVar
@@ -46,8 +46,39 @@ class Message(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Unreadable:
+    """Says that the records of a partition from `first_offset` to `last_offset` cannot be read, and why.
+
+    Consumers hand it over as the headers of one record, which stands for them: no other program can forge it there.
+    """
+
+    first_offset: int
+    last_offset: int
+    cause: str
+
+    def __str__(self) -> str:
+        """Return a clause, for example `offsets 3 to 5 cannot be read: …`."""
+        place = f"offset {self.last_offset}"
+        if self.first_offset < self.last_offset:
+            place = f"offsets {self.first_offset} to {self.last_offset}"
+        return f"{place} cannot be read: {self.cause}"
+
+    def __iter__(self) -> Iterator[tuple[str, bytes]]:
+        """Return no headers."""
+        return iter(())
+
+    def __len__(self) -> int:
+        """Return the number of headers: none."""
+        return 0
+
+
+@dataclass(frozen=True)
 class Record:
-    """A Kafka record: its topic, partition and offset, and its bytes as received."""
+    """A Kafka record: its topic, partition and offset, and its bytes as received.
+
+    If `unreadable` is set, it stands for records that cannot be read, has neither key nor value, and `offset` is the
+    last one of theirs.
+    """
 
     topic: str
     partition: int
@@ -55,6 +86,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: Headers = field(default_factory=list)
+    unreadable: Unreadable | None = None
 
     def header(self, name: str) -> str | None:
         """Return a header's text, cut to 512 characters, or None."""
@@ -133,8 +165,10 @@ def payload_of(record: Record, model: type[P]) -> P:
     """Return the record's payload.
 
     Raises:
-        Poison: (`invalid_event`) the bytes are not a valid event.
+        Poison: (`invalid_event`) the bytes are not a valid event; (`unreadable_record`) there are no bytes.
     """
+    if record.unreadable is not None:
+        raise Poison(f"{record.topic}[{record.partition}]: {record.unreadable}", reason="unreadable_record")
     try:
         return model.model_validate_json(_data(record))
     except ValidationError as error:

@@ -11,14 +11,18 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison, Retryable
-from streams.envelope import Record, as_headers
-from streams.patches.aiokafka_headers import TolerantConsumer
+from streams.envelope import Record, Unreadable, as_headers
+from streams.patches.aiokafka_records import TolerantConsumer
 from streams.topics import MAX_MESSAGE_BYTES
 
 
 def make_consumer(kafka: KafkaConnection, **options: Any) -> AIOKafkaConsumer:
-    """Return a consumer without a group, which commits nothing. A record larger than its fetch size is still read."""
-    return TolerantConsumer(**kafka.client_options(), group_id=None, enable_auto_commit=False, **options)
+    """Return a consumer without a group, which commits nothing and passes over records of aborted transactions.
+
+    A record larger than its fetch size is still read; for records that cannot be read it returns one that says so.
+    """
+    fixed: dict[str, Any] = {"group_id": None, "enable_auto_commit": False, "isolation_level": "read_committed"}
+    return TolerantConsumer(**kafka.client_options(), **fixed, **options)
 
 
 def make_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
@@ -30,8 +34,10 @@ def make_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
 
 def record_of(message: Any) -> Record:
     """Return a message of aiokafka or Faust as a record."""
-    headers = as_headers(message.headers)
-    return Record(message.topic, message.partition, message.offset, message.key, message.value, headers)
+    headers = message.headers
+    unreadable = headers if isinstance(headers, Unreadable) else None
+    place = (message.topic, message.partition, message.offset)
+    return Record(*place, message.key, message.value, as_headers(headers), unreadable)
 
 
 @contextmanager

@@ -110,11 +110,18 @@ def _print_result(selection: Selection, sent: list[str], as_json: bool) -> None:
     for letter in selection.foreign:
         claimed = letter.claimed_topic or ""
         print_line(f"not sent: {letter.id} is a dead letter of {letter.topic.name}, but its header names '{claimed}'")
+    for letter in selection.unreadable:
+        print_line(f"not sent: {letter.id} stands for records that cannot be read; send the originals again")
     foreign = [letter.id for letter in selection.foreign]
+    unreadable = [letter.id for letter in selection.unreadable]
+    if unreadable and not sent:
+        error = "no dead letter is sent: their records cannot be read"
+        fail(error, as_json, "unreadable_record", unreadable=unreadable)
     if foreign and not sent:
         fail("no dead letter is sent: their headers name other topics", as_json, "stray", strays=foreign)
     if as_json:
-        print_json({"redriven": len(sent), "ids": sent, "strays": foreign, "sent_before": selection.sent_before})
+        refused = {"strays": foreign, "unreadable": unreadable}
+        print_json({"redriven": len(sent), "ids": sent, **refused, "sent_before": selection.sent_before})
         return
     before = f"; {selection.sent_before} skipped that were redriven before" if selection.sent_before else ""
     print_output(f"{len(sent)} dead letters redriven{before}")

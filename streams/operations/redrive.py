@@ -42,10 +42,14 @@ class DeadLetterFilter:
 
 @dataclass(frozen=True)
 class Selection:
-    """Dead letters to redrive, those with a foreign origin, and the number that is left out as redriven before."""
+    """Dead letters to redrive, those that cannot be, and the number that is left out as redriven before.
+
+    `foreign` have a foreign origin; `unreadable` have none of the bytes of the records that they stand for.
+    """
 
     letters: tuple[DeadLetter, ...]
     foreign: tuple[DeadLetter, ...] = ()
+    unreadable: tuple[DeadLetter, ...] = ()
     sent_before: int = 0
 
 
@@ -115,9 +119,11 @@ def select(letters: Sequence[DeadLetter], ids: Sequence[str], redriven: Collecti
         selected = list({letter.id: letter for letter in (find_by_id(letters, prefix) for prefix in ids)}.values())
     else:
         selected = [letter for letter in letters if letter.id not in redriven]
+    own = [letter for letter in selected if not letter.has_foreign_origin]
     return Selection(
-        letters=tuple(letter for letter in selected if not letter.has_foreign_origin),
+        letters=tuple(letter for letter in own if not letter.is_unreadable),
         foreign=tuple(letter for letter in selected if letter.has_foreign_origin),
+        unreadable=tuple(letter for letter in own if letter.is_unreadable),
         sent_before=0 if ids else len(letters) - len(selected),
     )
 

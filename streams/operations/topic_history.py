@@ -5,6 +5,7 @@ There is no consumer group and nothing is committed, so the offsets of running w
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
@@ -18,9 +19,11 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison, Retryable
-from streams.envelope import Record
+from streams.envelope import Record, Unreadable
 from streams.kafka import kafka_faults, make_consumer, make_producer, record_of
 from streams.topics import PARTITIONS
+
+log = logging.getLogger(__name__)
 
 Bound = int | datetime | None
 OffsetRanges = dict[TopicPartition, tuple[int, int]]
@@ -37,7 +40,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 
 @dataclass(frozen=True)
 class StoredRecord:
-    """A record and its timestamp, in milliseconds since 1970 (UTC)."""
+    """A record and its timestamp, in milliseconds since 1970 (UTC); 0 if it has none."""
 
     record: Record
     timestamp_ms: int
@@ -61,6 +64,8 @@ class TopicHistory:
     def __init__(self, kafka: KafkaConnection, on_progress: OnProgress = _ignore) -> None:
         self.kafka = kafka
         self._on_progress = on_progress
+        self._unreadable: dict[tuple[str, int, int], Unreadable] = {}
+        self._warned_of = 0
         self._consumer = make_consumer(kafka, auto_offset_reset="earliest", fetch_max_bytes=_MAX_FETCH_BYTES)
 
     async def __aenter__(self) -> TopicHistory:
@@ -111,16 +116,32 @@ class TopicHistory:
         return {tp: found[tp].offset if found.get(tp) else ends[tp] for tp in default}
 
     async def read(self, ranges: OffsetRanges) -> AsyncIterator[list[StoredRecord]]:
-        """Yield every record of the ranges, in batches; in order within a partition."""
+        """Yield every record of the ranges, in batches; in order within a partition.
+
+        Records that cannot be read are left out; a warning gives their number.
+        """
         ends = {tp: end for tp, (_, end) in ranges.items()}
         total, read = sum(end - first for first, end in ranges.values()), 0
         self._start(ranges)
         while ends:
             for batch in (await self._next_batches(ends)).values():
-                stored = [StoredRecord(record_of(message), message.timestamp) for message in batch]
+                stored = [StoredRecord(record_of(message), message.timestamp or 0) for message in batch]
                 read += len(stored)
                 self._on_progress(min(read, total), total)
-                yield stored
+                yield [one for one in stored if not self._is_unreadable(one.record)]
+        self._warn_of_unreadable()
+
+    def _is_unreadable(self, record: Record) -> bool:
+        if record.unreadable is not None:
+            self._unreadable[record.topic, record.partition, record.offset] = record.unreadable
+        return record.unreadable is not None
+
+    def _warn_of_unreadable(self) -> None:
+        count = sum(gap.last_offset - gap.first_offset + 1 for gap in self._unreadable.values())
+        if count > self._warned_of:
+            (topic, partition, _), gap = next(iter(self._unreadable.items()))
+            log.warning("%d records are left out; of %s[%d], %s", count, topic, partition, gap)
+        self._warned_of = count
 
     def _start(self, ranges: OffsetRanges) -> None:
         self._consumer.assign(list(ranges))

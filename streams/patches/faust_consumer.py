@@ -22,7 +22,7 @@ from aiokafka.errors import ConsumerStoppedError
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 
-from streams.patches.aiokafka_headers import TolerantConsumer
+from streams.patches.aiokafka_records import TolerantConsumer
 
 UPSTREAM = ("faust-streaming", "0.15.3")
 _FETCH_TIMEOUT_S = 0.5
@@ -34,6 +34,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer.__class__ = TolerantConsumer  # Faust hard-codes the class; the consumer has not started yet
+        consumer._isolation_level = "read_committed"
         return consumer
 
 

@@ -11,14 +11,17 @@ from streams.ids import position_id
 from streams.topics import TOPICS, Topic
 
 _ERRORS = "__connect.errors."
+UNREADABLE = "unreadable_record"
 REDRIVE_OF = "bachata.redrive-of"  # the id of the dead letter that was sent again as this record
 _LETTER_ID = "bachata.dead-letter-id"
 _ATTEMPTS = "bachata.attempts"
 _FAILED_AT = "bachata.failed-at"
 _REASON = "bachata.reason"
 _RETRYABLE = "bachata.retryable"
+_FIRST_OFFSET = "bachata.first-offset"  # of the records that cannot be read; `offset` is the last
 _CONNECT = ("topic", "partition", "offset", "connector.name", "stage", "exception.class.name", "exception.message")
-_ADDED = frozenset({_LETTER_ID, _ATTEMPTS, _FAILED_AT, _REASON, _RETRYABLE, *(_ERRORS + name for name in _CONNECT)})
+_OWN = (_LETTER_ID, _ATTEMPTS, _FAILED_AT, _REASON, _RETRYABLE, _FIRST_OFFSET)
+_ADDED = frozenset({*_OWN, *(_ERRORS + name for name in _CONNECT)})
 _MAX_TEXT_CHARACTERS = 1000
 _MAX_TIMESTAMP_S = 253_402_300_799  # the last second of the year 9999, the largest that datetime accepts
 
@@ -35,7 +38,7 @@ def dead_letter_id(record: Record, step: str) -> str:
 
 def dead_letter_headers(record: Record, step: str, fault: Fault, attempts: int) -> Headers:
     """Return the record's own headers, then those of the failure: first with Kafka Connect's names, then with ours."""
-    stage = "VALUE_CONVERTER" if fault.reason == "invalid_event" else "TASK_PUT"
+    stage = "VALUE_CONVERTER" if fault.reason in {"invalid_event", UNREADABLE} else "TASK_PUT"
     position = (record.topic, str(record.partition), str(record.offset))
     connect = (*position, step, stage, type(fault).__name__, str(fault)[:_MAX_TEXT_CHARACTERS])
     own = {
@@ -45,6 +48,8 @@ def dead_letter_headers(record: Record, step: str, fault: Fault, attempts: int) 
         _REASON: fault.reason,
         _RETRYABLE: "false" if isinstance(fault, Poison) else "true",
     }
+    if record.unreadable is not None:
+        own[_FIRST_OFFSET] = str(record.unreadable.first_offset)
     added = {_ERRORS + name: value for name, value in zip(_CONNECT, connect, strict=True)} | own
     return [*record.headers, *((name, value.encode()) for name, value in added.items())]
 
@@ -88,6 +93,11 @@ class DeadLetter:
     def has_foreign_origin(self) -> bool:
         """Return whether its headers name a source topic other than `topic`."""
         return self.claimed_topic not in {None, self.topic.full_name}
+
+    @property
+    def is_unreadable(self) -> bool:
+        """Return whether it stands for records that cannot be read, and so has none of their bytes."""
+        return self.reason == UNREADABLE
 
 
 def read_dead_letter(record: Record, timestamp_ms: int) -> DeadLetter:

@@ -115,7 +115,8 @@ class EventRun:
         self.fault, self.dead_letter_id = fault, dead_letter_id(self.record, self.step.name)
         headers = dead_letter_headers(self.record, self.step.name, fault, self.attempts)
         source = topic_of(self.step.consumes)
-        letter = Message(source.dead_letter_name, self.record.key, self.record.value, headers)
+        value = self.record.value if self.record.unreadable is None else b""
+        letter = Message(source.dead_letter_name, self.record.key, value, headers)
         if not self.step.decides_request:
             return Output(self, (letter,), results=stored)
         failure = {"reason": fault.reason, "error": str(fault), "dead_letter_id": self.dead_letter_id}

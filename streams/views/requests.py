@@ -6,6 +6,7 @@ requests; `p` + partition name holds the offset to read next.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from itertools import islice, takewhile
 from pathlib import Path
@@ -24,6 +25,7 @@ from streams.patches.rocksdb import open_or_recreate
 from streams.topics import PROGRESS, REQUEST_ENDED
 from streams.views.topic_view import Positions
 
+log = logging.getLogger(__name__)
 TOPICS = (PROGRESS, REQUEST_ENDED)
 
 _REQUEST_PREFIX, _FIRST_TIME_PREFIX, _POSITION_PREFIX = b"r", b"t", b"p"
@@ -112,7 +114,9 @@ def _by_request(records: Sequence[Record]) -> dict[str, list[_Message]]:
     for record in records:
         try:
             message = _read(record)
-        except Poison:
+        except Poison as fault:
+            if record.unreadable is not None:
+                log.warning("records are skipped: %s", fault)
             continue
         messages.setdefault(message.request_id, []).append(message)
     return messages

@@ -13,7 +13,7 @@ from schemas.faults import Poison, Retryable
 from schemas.safe_text import escaped
 from streams.cli import main
 from streams.cli.stored_bytes import escaped_bytes, parse_json
-from streams.envelope import Headers, Record
+from streams.envelope import Headers, Record, Unreadable
 from streams.operations.redrive import DeadLetterFilter, dead_letter_topic, find_by_id, redriven_headers, select
 from streams.operations.topic_history import parse_bound, parse_time
 from streams.stage.dead_letters import (
@@ -194,3 +194,11 @@ def test_an_error_of_usage_is_reported_before_anything_is_started(
         main(["dead-letters", *arguments, "--json"])
     assert ended.value.code == 1
     assert json.loads(capsys.readouterr().out)["reason"] == reason
+
+
+def test_a_letter_without_the_bytes_of_its_record_is_not_redriven() -> None:
+    record = Record(_TOPIC.full_name, 0, 9, None, None, [], Unreadable(4, 9, "its checksum is wrong"))
+    headers = dead_letter_headers(record, "intake", Poison("cannot be read", "unreadable_record"), 0)
+    letter = read_dead_letter(Record(_TOPIC.dead_letter_name, 2, 7, None, b"", headers), 0)
+    selection = select([letter, _read()], [], {})
+    assert (selection.unreadable, selection.letters) == ((letter,), (_read(),))

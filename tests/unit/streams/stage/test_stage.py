@@ -19,9 +19,9 @@ from schemas.faults import Poison, Retryable, Unavailable
 from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.envelope import Record
+from streams.envelope import Record, Unreadable
 from streams.stage import retry
-from streams.stage.dead_letters import record_id
+from streams.stage.dead_letters import read_dead_letter, record_id
 from streams.stage.event_run import EventRun
 from streams.stage.observers import Observer, WaitingRuns
 from streams.stage.runners import in_thread
@@ -229,6 +229,18 @@ async def test_invalid_bytes_are_a_dead_letter_and_a_failed_outcome(value: bytes
     assert value_in_letter == value
     assert [outcome.outcome for outcome in broker.ended] == ["failed"]
     assert work.calls == 0
+
+
+async def test_records_that_cannot_be_read_are_a_dead_letter_that_names_their_place() -> None:
+    broker = InMemoryBroker()
+    unreadable = Unreadable(4, 9, "its checksum is wrong")
+    await _stage(Work(), broker).handle(Record(_SOURCE.full_name, 2, 9, None, None, [], unreadable))
+    [letter] = [message for message in broker.records if message.topic == _SOURCE.dead_letter_name]
+    read = read_dead_letter(Record(letter.topic, 0, 0, letter.key, letter.value, letter.headers), 0)
+    assert (letter.key, letter.value, read.reason, read.attempts) == (None, b"", "unreadable_record", 0)
+    assert read.error == f"{_SOURCE.full_name}[2]: offsets 4 to 9 cannot be read: its checksum is wrong"
+    headers = dict(letter.headers)
+    assert (headers["bachata.first-offset"], headers["__connect.errors.offset"]) == (b"4", b"9")
 
 
 async def test_a_retryable_fault_is_retried() -> None:
