@@ -1,4 +1,4 @@
-"""Limits of the songs and clips that are accepted."""
+"""Limits of the songs, clips and searches that are accepted."""
 
 from __future__ import annotations
 
@@ -17,3 +17,4 @@ MAX_STREAMS: Final = 16  # in one file
 SOUND_RATES_HZ: Final = range(8_000, 192_001)  # sample rates of a sound
 MAX_CHANNELS: Final = 8  # of a sound
 MAX_SOUND_S: Final = 30 * 60.0  # of any file's sound that is decoded
+MAX_SEARCHED_TEMPO_BPM: Final = 1000.0  # of a search for moves; no music is that fast

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import threading
 import uuid
 from abc import ABC, abstractmethod
@@ -14,7 +15,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from pydantic import ValidationError
 
-from schemas.faults import Unavailable
+from schemas.faults import Poison, Unavailable
 from schemas.move_indexed import Move, MoveSummary
 from schemas.reasons import Reason
 
@@ -24,6 +25,8 @@ KEYWORD_FIELDS = ("clip_sha256", "difficulty", "energy", "category", "move")
 RANGE_FIELDS = ("tempo_bpm",)
 _DIGEST_FIELDS = ("clip_sha256", "digest")
 _PAGE_SIZE = 512  # points
+_MAX_SUM = 1e6  # of a query's vector, without signs; the squares of larger numbers overflow in the engine's 32 bits
+_MAX_VALUES = 100  # of a filter
 _MAX_CACHED_SUMMARIES = 4096
 log = logging.getLogger(__name__)
 
@@ -49,7 +52,7 @@ class MoveHit(NamedTuple):
 class MoveFilter(NamedTuple):
     """The conditions that a move must meet; an empty filter matches every move.
 
-    The tempo range includes both of its ends.
+    The tempo range includes both of its ends, which are finite.
     """
 
     tempo_bpm: tuple[float, float] | None = None
@@ -60,6 +63,15 @@ class MoveFilter(NamedTuple):
         """Return the restricted keyword fields, each with its allowed values."""
         allowed = {"difficulty": list(self.difficulties), "energy": list(self.energies)}
         return {field: values for field, values in allowed.items() if values}
+
+    def problem(self) -> str | None:
+        """Return what is not valid, else None: the engine may panic on such a filter."""
+        if self.tempo_bpm is not None and not _is_range(self.tempo_bpm):
+            return "the tempo range is not two finite numbers, the lower one first"
+        for field, values in self.keywords().items():
+            if len(values) > _MAX_VALUES or not all(isinstance(value, str) and value.isprintable() for value in values):
+                return f"{field} has more than {_MAX_VALUES} values, or one that is no printable text"
+        return None
 
 
 class StoredPoint(NamedTuple):
@@ -132,10 +144,16 @@ class MoveIndex(ABC):
         """Return the `limit` most similar moves that pass all filters, by falling similarity to `vector` (512 values).
 
         Moves of equal similarity are ordered by point id; without a vector, the first `limit` moves by point id are
-        returned. The search is exact, so the same moves give the same hits.
+        returned. The search is exact, so the same moves give the same hits. Raises: `Poison` (`invalid_query`) for a
+        vector, filter or limit that no engine can search with.
         """
         move_filter = MoveFilter(tempo_bpm, tuple(difficulties), tuple(energies))
+        problem = move_filter.problem() or _vector_problem(vector) or _limit_problem(limit)
+        if problem:
+            raise Poison(f"the search is not valid: {problem}", reason="invalid_query")
         with self._opened():
+            if limit > _PAGE_SIZE:
+                limit = min(limit, self._count() + 1)  # the engine may reserve memory for all hits
             if vector is None:
                 points = self._scroll(None, limit, move_filter)[0]
             else:
@@ -232,6 +250,20 @@ class MoveIndex(ABC):
 def point_id(clip_sha256: str) -> str:
     """Return the id of a clip's point: a UUIDv5 of the clip's content hash."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sha256:{clip_sha256}"))
+
+
+def _is_range(values: tuple[float, float]) -> bool:
+    return len(values) == 2 and -math.inf < values[0] <= values[1] < math.inf  # false for NaN
+
+
+def _vector_problem(vector: Sequence[float] | None) -> str | None:
+    if vector is None or (len(vector) == VECTOR_SIZE and sum(map(abs, vector)) <= _MAX_SUM):  # false for NaN
+        return None
+    return f"the vector is not {VECTOR_SIZE} finite numbers, together at most {_MAX_SUM:g}"
+
+
+def _limit_problem(limit: int) -> str | None:
+    return None if isinstance(limit, int) and limit >= 1 else "the limit is not a whole number from 1 on"
 
 
 def _payload(move: Move, digest: str) -> dict[str, Any]:

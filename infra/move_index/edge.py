@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import qdrant_edge as qe
 
@@ -23,6 +23,8 @@ from infra.move_index.base import (
     StoredPoint,
 )
 from infra.move_index.folder import ensure_writable, move_aside
+from schemas.base import Difficulty, Level
+from schemas.faults import Poison
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -40,6 +42,8 @@ _TEMPORARY_ERRNOS = {
     errno.ESTALE,
     errno.EDQUOT,
 }
+_ANY_MOVE = MoveFilter((0.0, 1e9), get_args(Difficulty), get_args(Level))
+_ANY_VECTOR = (1.0, *(0.0,) * (VECTOR_SIZE - 1))
 _ERRNO = re.compile(r"(?:os error |Os \{ code: )(\d+)")
 
 
@@ -48,7 +52,8 @@ class EdgeMoveIndex(MoveIndex):
 
     Every call raises `MoveIndexLockedError` while another process has the folder open, and `MoveIndexError` while the
     folder cannot be used. After a failed write the engine is reopened, since it accepts no further write. A folder that
-    the engine cannot read is moved aside, and a new, empty index is created: `count` then returns 0.
+    the engine cannot read is moved aside, and a new, empty index is created: `count` then returns 0. A call that fails
+    while the engine answers all others raises `Poison` (`invalid_query`), and the folder stays.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -58,6 +63,7 @@ class EdgeMoveIndex(MoveIndex):
         self._shard: qe.EdgeShard | None = None
         self._unreadable: _UnreadableError | None = None
         self._closed = False
+        self._loading = False
         self._summary_cache: dict[str, str] = {}  # JSON texts by point id
 
     def _open(self) -> None:
@@ -78,15 +84,27 @@ class EdgeMoveIndex(MoveIndex):
             self._unreadable = None
             self._load()
 
-    def _load(self) -> None:
+    def _load(self, *, check: bool = False) -> None:
+        """Open the folder; with `check`, also read all that it contains."""
+        self._loading = True
         try:
             with self._reading():
                 self._shard = _load_or_create(self._folder)
                 _ensure_fields(self._shard)
                 self._load_digests()
+                if check:
+                    self._check()
         except MoveIndexError:
             self._close_shard()
             raise
+        finally:
+            self._loading = False
+
+    def _check(self) -> None:
+        """Read every point and vector, and search through each field. Raises: `_UnreadableError`."""
+        for _ in self._scan(vectors=True):
+            pass
+        self._nearest(_ANY_VECTOR, _ANY_MOVE, 1)
 
     def _close_shard(self) -> None:
         shard, self._shard = self._shard, None
@@ -160,8 +178,15 @@ class EdgeMoveIndex(MoveIndex):
         self._close_shard()
 
     def _read(self, call: Callable[[qe.EdgeShard], T]) -> T:
-        with self._reading():
-            return call(self._engine)
+        try:
+            with _as_faults(self._folder):
+                return call(self._engine)
+        except _UnreadableError as fault:
+            if self._loading:
+                raise
+            self._close_shard()
+            self._load(check=True)
+            raise Poison(f"the move index cannot answer this search: {fault}", reason="invalid_query") from fault
 
     def _write(self, call: Callable[[qe.EdgeShard], object]) -> None:
         ensure_writable(self._folder)

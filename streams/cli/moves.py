@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,6 +16,7 @@ from agents.step import throttled
 from infra.settings import load_settings
 from schemas.base import Options
 from schemas.faults import Poison
+from schemas.limits import MAX_SEARCHED_TEMPO_BPM
 from schemas.move_indexed import MoveSummary
 from streams.cli.choices import choices
 from streams.cli.files import check_targets, copy_out
@@ -26,6 +28,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 _MIN_HASH_DIGITS = 4
 _PROGRESS_INTERVAL_S = 3.0
 _MAX_SUGGESTIONS = 3
+_RANGE = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,4})?)-([0-9]{1,4}(?:\.[0-9]{1,4})?)")
 
 
 @click.group()
@@ -179,10 +182,11 @@ def _print_files(files: Mapping[str, str | None], as_json: bool) -> None:
 
 
 def _parse_range(text: str) -> tuple[float, float]:
-    try:
-        low, high = (float(part) for part in text.split("-"))
-    except ValueError:
-        raise Poison(f"'{text}' is not a tempo range; write it as 120-135", reason="invalid_query") from None
+    found = _RANGE.fullmatch(text)
+    low, high = (float(part) for part in found.groups()) if found else (1.0, 0.0)
+    if not low <= high <= MAX_SEARCHED_TEMPO_BPM:
+        message = f"'{text}' is not a tempo range; write it as 120-135, at most {MAX_SEARCHED_TEMPO_BPM:.0f}"
+        raise Poison(message, reason="invalid_query")
     return low, high
 
 

@@ -3,14 +3,41 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
 from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
 from infra.move_index import MoveIndex
+from schemas.base import Difficulty, Level
+from schemas.faults import Poison
+from schemas.limits import MAX_SEARCHED_TEMPO_BPM
 from schemas.move_indexed import Move, MoveSummary
+from streams.page.responses import error_response
 
+_BODY_TIMEOUT_S = 10.0
 _MAX_HITS = 1000
+
+_Tempo = Annotated[float, Field(ge=0, le=MAX_SEARCHED_TEMPO_BPM)]
+
+
+class MoveQuery(BaseModel):
+    """The body of `/moves/search`: filters, and the move (a clip's name or hash) whose similar ones are searched."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
+
+    like: Annotated[str, StringConstraints(min_length=1, max_length=200)] | None = None
+    tempo_bpm: tuple[_Tempo, _Tempo] | None = None
+    difficulties: Annotated[tuple[Difficulty, ...], Field(max_length=10)] = ()
+    energies: Annotated[tuple[Level, ...], Field(max_length=10)] = ()
+    limit: int = Field(default=10, ge=1, le=_MAX_HITS)
+
+    @field_validator("tempo_bpm")
+    @classmethod
+    def _rising(cls, tempo_bpm: tuple[float, float] | None) -> tuple[float, float] | None:
+        if tempo_bpm is not None and tempo_bpm[0] > tempo_bpm[1]:
+            raise ValueError("the lower tempo comes first")
+        return tempo_bpm
 
 
 def routes(index: MoveIndex) -> list[web.RouteDef]:
@@ -26,15 +53,13 @@ def routes(index: MoveIndex) -> list[web.RouteDef]:
     async def get_move(request: web.Request) -> web.Response:
         found = await asyncio.to_thread(index.get, request.match_info["sha256"])
         if found is None:
-            return web.json_response({"error": "no such move"}, status=404)
+            return error_response(404, "no such move")
         return web.json_response(found.summary().model_dump(mode="json"))
 
     async def search(request: web.Request) -> web.Response:
-        try:
-            query = await request.json()
-            return web.json_response({"moves": await asyncio.to_thread(_search, index, query)})
-        except (ValueError, KeyError, TypeError) as error:
-            return web.json_response({"error": str(error)}, status=400)
+        async with asyncio.timeout(_BODY_TIMEOUT_S):
+            body = await request.read()
+        return web.json_response({"moves": await asyncio.to_thread(_search, index, _query(body))})
 
     return [
         web.get("/library", library),
@@ -54,15 +79,25 @@ def _moves(index: MoveIndex, embeddings: bool) -> list[dict[str, Any]]:
     return [_summary(card) for card in index.all_moves(embeddings=False)]
 
 
-def _search(index: MoveIndex, query: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the moves that pass the filters, most similar to `like` (a clip's name or hash) first."""
-    like = _move(index, str(query["like"])) if query.get("like") else None
+def _query(body: bytes) -> MoveQuery:
+    """Return the query in a body. Raises: `Poison` (`invalid_query`), with the first error only."""
+    try:
+        return MoveQuery.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"]) or "the body"
+        raise Poison(f"{place}: {first['msg']}", reason="invalid_query") from None
+
+
+def _search(index: MoveIndex, query: MoveQuery) -> list[dict[str, Any]]:
+    """Return the moves that pass the filters, most similar to `like` first."""
+    like = None if query.like is None else _move(index, query.like)
     hits = index.search(
         vector=like.embedding if like else None,
-        tempo_bpm=tuple(query["tempo_bpm"]) if query.get("tempo_bpm") else None,
-        difficulties=tuple(query.get("difficulties", ())),
-        energies=tuple(query.get("energies", ())),
-        limit=min(int(query.get("limit", 10)), _MAX_HITS),
+        tempo_bpm=query.tempo_bpm,
+        difficulties=query.difficulties,
+        energies=query.energies,
+        limit=query.limit,
     )
     versions = {like.embedding_version} if like else {hit.move.embedding_version for hit in hits}
     comparable = [hit for hit in hits if hit.move.embedding_version in versions]
@@ -74,7 +109,7 @@ def _move(index: MoveIndex, like: str) -> Move:
     move = index.get(sha256)
     if move is not None:
         return move
-    raise ValueError(f"no move '{like}' in the library; `bachata moves list` lists all")
+    raise Poison(f"no move '{like}' in the library; `bachata moves list` lists all", reason="unknown_move")
 
 
 def _summary(move: MoveSummary) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
+from streams.page.responses import error_response
 from streams.views.requests import Requests
 
 
@@ -16,7 +17,7 @@ def routes(requests: Requests) -> list[web.RouteDef]:
     async def get_one(request: web.Request) -> web.Response:
         found = requests.get(request.match_info["request_id"])
         if found is None:
-            return web.json_response({"error": "no such request"}, status=404)
+            return error_response(404, "no such request")
         return web.json_response(found)
 
     return [web.get("/requests", list_recent), web.get("/requests/{request_id}", get_one)]

@@ -29,6 +29,11 @@ from tests.unit.streams.cli.bachata import run
         ("index",),
         ("index", "x" * 300),
         ("moves", "search", "--tempo", "fast"),
+        *(
+            ("moves", "search", "--tempo", text)
+            for text in ("nan-nan", "1-inf", "135-120", "1-2-3", "-1-5", "1e3-1e4", "0-9999")
+        ),
+        *(("moves", "search", "--top", text) for text in ("0", "-1", "1001", "1e3", "nan")),
         ("no-such-command",),
     ],
     ids=" ".join,
