@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from infra.kafka_connection import KafkaConnection
@@ -30,6 +31,15 @@ def make_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
     return AIOKafkaProducer(
         **kafka.client_options(), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
     )
+
+
+async def partitions_of(client: AIOKafkaClient, topics: Collection[str]) -> list[TopicPartition]:
+    """Return all partitions that the topics have at this moment. Raises: `Retryable` if one does not exist."""
+    cluster = await client.fetch_all_metadata()
+    found = {topic: sorted(cluster.partitions_for_topic(topic) or ()) for topic in topics}
+    if missing := [topic for topic, numbers in found.items() if not numbers]:
+        raise Retryable(f"topic {missing[0]} does not exist: start a worker, which creates it", reason="kafka")
+    return [TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers]
 
 
 def record_of(message: Any) -> Record:

@@ -28,7 +28,8 @@ DAY_MS = 24 * 3600 * 1000
 class Topic:
     """A topic of events, one object for each topic. `retention_days` None: records are never deleted.
 
-    A compacted topic keeps the last record of each key.
+    A compacted topic keeps the last record of each key. Of a topic `between_steps`, records are deleted only when they
+    are older than `retention_days` and every step has processed them: the broker does not delete them by itself.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Topic:
     retention_days: int | None = 7
     compacted: bool = False
     dead_letters: bool = True
+    between_steps: bool = False
 
     @cached_property
     def full_name(self) -> str:
@@ -50,18 +52,22 @@ class Topic:
 
 @dataclass(frozen=True)
 class TopicSpec:
-    """A topic's name, partitions and configuration as they must be on the broker."""
+    """A topic's name, its least number of partitions and its configuration.
+
+    The values of the keys in `enforced` are set also on a topic that exists; all others are an operator's to change.
+    """
 
     name: str
     partitions: int
     config: dict[str, str]
+    enforced: tuple[str, ...] = ("message.timestamp.type",)
 
 
 SONG_SUBMITTED = Topic("song-submitted", SongSubmitted, retention_days=None)
-SONG_ACCEPTED = Topic("song-accepted", SongAccepted)
-AUDIO_ANALYZED = Topic("audio-analyzed", AudioAnalyzed)
-MOVES_SCORED = Topic("moves-scored", MovesScored)
-SEQUENCE_PLANNED = Topic("sequence-planned", SequencePlanned)
+SONG_ACCEPTED = Topic("song-accepted", SongAccepted, between_steps=True)
+AUDIO_ANALYZED = Topic("audio-analyzed", AudioAnalyzed, between_steps=True)
+MOVES_SCORED = Topic("moves-scored", MovesScored, between_steps=True)
+SEQUENCE_PLANNED = Topic("sequence-planned", SequencePlanned, between_steps=True)
 RENDERED = Topic("rendered", Rendered, retention_days=None, dead_letters=False)
 MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None)
 MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False)
@@ -100,7 +106,7 @@ def changelog_name(table: str) -> str:
 
 def specs() -> list[TopicSpec]:
     """Return all topics that must exist: events, dead letters, redriven dead letters, and the table's changelog."""
-    events = [TopicSpec(topic.full_name, PARTITIONS, _config(topic)) for topic in TOPICS]
+    events = [_event_spec(topic) for topic in TOPICS]
     dead_letters = [
         TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30, MAX_DEAD_LETTER_BYTES))
         for topic in TOPICS
@@ -110,14 +116,23 @@ def specs() -> list[TopicSpec]:
     return events + dead_letters + compacted
 
 
-def _config(topic: Topic) -> dict[str, str]:
-    return _compaction() if topic.compacted else _retention(topic.retention_days)
+def _event_spec(topic: Topic) -> TopicSpec:
+    if topic.between_steps:
+        return TopicSpec(topic.full_name, PARTITIONS, _retention(None), (*TopicSpec.enforced, "retention.ms"))
+    return TopicSpec(
+        topic.full_name, PARTITIONS, _compaction() if topic.compacted else _retention(topic.retention_days)
+    )
 
 
 def _retention(days: int | None, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, str]:
     retention_ms = -1 if days is None else days * DAY_MS
-    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms), "max.message.bytes": str(max_bytes)}
+    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _common(max_bytes)
 
 
 def _compaction() -> dict[str, str]:
-    return {"cleanup.policy": "compact", "max.message.bytes": str(MAX_MESSAGE_BYTES)}
+    return {"cleanup.policy": "compact"} | _common(MAX_MESSAGE_BYTES)
+
+
+def _common(max_bytes: int) -> dict[str, str]:
+    """Return what all topics share. The broker's clock counts: with a producer's it would refuse one that is wrong."""
+    return {"message.timestamp.type": "LogAppendTime", "max.message.bytes": str(max_bytes)}

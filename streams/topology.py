@@ -19,6 +19,7 @@ from streams.topics import (
     RESULTS_TABLE,
     TOPICS,
     Topic,
+    TopicSpec,
     changelog_name,
     specs,
     topic_of,
@@ -58,10 +59,7 @@ def topology() -> dict[str, Any]:
             }
             for topic in TOPICS
         ],
-        "cleanup": {
-            spec.name: {"policy": spec.config["cleanup.policy"], "retention_days": _retention_days(spec.config)}
-            for spec in specs()
-        },
+        "cleanup": {spec.name: _cleanup(spec) for spec in specs()},
     }
 
 
@@ -113,15 +111,24 @@ def _writers(topic: Topic) -> list[str]:
     return [step.name for step in STEPS if step.produces is topic.payload]
 
 
-def _retention_days(config: dict[str, str]) -> int | None:
-    retention_ms = int(config.get("retention.ms", -1))
-    return None if retention_ms < 0 else retention_ms // DAY_MS
+def _cleanup(spec: TopicSpec) -> dict[str, Any]:
+    between_steps = next((topic for topic in TOPICS if topic.between_steps and topic.full_name == spec.name), None)
+    retention_ms = int(spec.config.get("retention.ms", -1))
+    days = None if retention_ms < 0 else retention_ms // DAY_MS
+    return {
+        "policy": spec.config["cleanup.policy"],
+        "retention_days": between_steps.retention_days if between_steps else days,
+        "only_processed": between_steps is not None,
+    }
 
 
 def _keeps(cleanup: dict[str, Any]) -> str:
     if cleanup["policy"] == "compact":
         return "the last record of each key (compacted)"
-    return "everything" if cleanup["retention_days"] is None else f"{cleanup['retention_days']} days"
+    days = f"{cleanup['retention_days']} days"
+    if cleanup["only_processed"]:
+        return f"{days}, and until every step has processed it"
+    return "everything" if cleanup["retention_days"] is None else days
 
 
 def _step_rows(flow: dict[str, Any]) -> Iterator[str]:

@@ -36,6 +36,7 @@ class _Request:
 class _ReplayResult:
     survey: Survey
     measured: dict[str, float]
+    partitions: int
     replay_id: str | None
     sent: int
 
@@ -102,21 +103,20 @@ async def _replay(history: TopicHistory, request: _Request) -> _ReplayResult:
     ranges = await history.offset_ranges([request.topic.full_name], request.since, request.until)
     found = await survey(history, ranges, request.topic, request.song)
     measured = await measured_seconds(history, request.steps)
+    partitions = len(await history.partitions([request.topic.full_name]))
     if not request.execute:
-        return _ReplayResult(found, measured, None, 0)
+        return _ReplayResult(found, measured, partitions, None, 0)
     replay = Replay(new_request_id(), request.topic, request.steps[0].version, request.to_step)
     async with producer_of(history.kafka) as producer:
-        return _ReplayResult(
-            found, measured, replay.id, await replay.send(history, producer, ranges, found.newest.values())
-        )
+        sent = await replay.send(history, producer, ranges, found.newest.values())
+    return _ReplayResult(found, measured, partitions, replay.id, sent)
 
 
 def _report(request: _Request, result: _ReplayResult, step_processes: int) -> dict[str, Any]:
     from streams.operations.replay import estimated_seconds
-    from streams.topics import PARTITIONS
 
     found, measured = result.survey, result.measured
-    max_concurrent = min(step_processes, PARTITIONS)
+    max_concurrent = min(step_processes, result.partitions)
     return {
         "topic": request.topic.full_name,
         "records": found.records,

@@ -13,8 +13,6 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
-from aiokafka import TopicPartition
-
 from infra.kafka_connection import KafkaConnection
 from schemas.base import Model
 from schemas.faults import Poison
@@ -27,12 +25,13 @@ from schemas.song_submitted import SongSubmitted
 from streams.client.results import RequestResult, Update
 from streams.envelope import event_headers, payload_of
 from streams.ids import event_id
-from streams.kafka import make_consumer, make_producer, record_of
-from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
+from streams.kafka import make_consumer, make_producer, partitions_of, record_of
+from streams.topics import MAX_MESSAGE_BYTES, topic_of
 
 _FOLLOWED: tuple[type[Model], ...] = (Progress, RequestEnded, Rendered, MoveIndexed)
 _POLL_MS = 1000
 _LAST_PROGRESS_TIMEOUT_S = 2.0
+_PARTITIONS_INTERVAL_S = 10.0
 
 
 class Client:
@@ -46,15 +45,15 @@ class Client:
         self._source = source
         self._models = {topic_of(model).full_name: model for model in _FOLLOWED}
         self._producer = make_producer(connection)
-        self._consumer = make_consumer(connection, max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
+        self._consumer = make_consumer(
+            connection, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES
+        )
+        self._next_check_at = 0.0
 
     async def __aenter__(self) -> Client:
         await self._producer.start()
         await self._consumer.start()
-        partitions = [TopicPartition(topic, number) for topic in self._models for number in range(PARTITIONS)]
-        self._consumer.assign(partitions)
-        for tp, end in (await self._consumer.end_offsets(partitions)).items():
-            self._consumer.seek(tp, end)
+        await self._follow_partitions()
         return self
 
     async def __aexit__(
@@ -86,6 +85,7 @@ class Client:
         results = {request_id: RequestResult() for request_id in request_ids}
         deadlines: dict[str, float] = {}
         while results:
+            await self._follow_partitions()
             for batch in (await self._consumer.getmany(timeout_ms=self._poll_ms(deadlines))).values():
                 for message in batch:
                     update = self._read(message, results)
@@ -100,6 +100,22 @@ class Client:
         async for update in self.follow(request_ids):
             results[update.request_id].add(update)
         return results
+
+    async def _follow_partitions(self) -> None:
+        """Read all partitions: from their end, and those that are added later from their beginning."""
+        if monotonic() < self._next_check_at:
+            return
+        self._next_check_at = monotonic() + _PARTITIONS_INTERVAL_S
+        followed = self._consumer.assignment()
+        partitions = await partitions_of(self._consumer._client, self._models)
+        added = [tp for tp in partitions if tp not in followed]
+        if not added:
+            return
+        positions = {tp: await self._consumer.position(tp) for tp in followed}
+        positions |= dict.fromkeys(added, 0) if followed else await self._consumer.end_offsets(added)
+        self._consumer.assign(list(positions))
+        for tp, position in positions.items():
+            self._consumer.seek(tp, position)
 
     def _poll_ms(self, deadlines: Mapping[str, float]) -> int:
         if not deadlines:

@@ -20,8 +20,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison, Retryable
 from streams.envelope import Record, Unreadable
-from streams.kafka import kafka_faults, make_consumer, make_producer, record_of
-from streams.topics import PARTITIONS
+from streams.kafka import kafka_faults, make_consumer, make_producer, partitions_of, record_of
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +81,17 @@ class TopicHistory:
     ) -> None:
         await self._consumer.stop()
 
+    async def partitions(self, topics: Collection[str]) -> list[TopicPartition]:
+        """Return the partitions of topics."""
+        with kafka_faults(self.kafka):
+            return await partitions_of(self._consumer._client, topics)
+
     async def offset_ranges(self, topics: Collection[str], since: Bound = None, until: Bound = None) -> OffsetRanges:
         """Return each partition's offsets from `since` up to and excluding `until`, at most to the current end.
 
         Partitions without records in the range are left out.
         """
-        partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
+        partitions = await self.partitions(topics)
         with kafka_faults(self.kafka):
             ends = await self._consumer.end_offsets(partitions)
             beginnings = await self._consumer.beginning_offsets(partitions)

@@ -17,8 +17,8 @@ from aiokafka import TopicPartition
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Fault
 from streams.envelope import Record
-from streams.kafka import make_consumer, record_of
-from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, Topic
+from streams.kafka import make_consumer, partitions_of, record_of
+from streams.topics import MAX_MESSAGE_BYTES, Topic
 
 log = logging.getLogger(__name__)
 _RETRY_S = 1.0
@@ -60,7 +60,8 @@ class ViewUpdater:
         self._view = view
         self._poll_interval_s = poll_interval_s
         self._max_batch = max_batch
-        self._partitions = [TopicPartition(topic.full_name, n) for topic in topics for n in range(PARTITIONS)]
+        self._topics = [topic.full_name for topic in topics]
+        self._partitions: list[TopicPartition] = []
         self._next: dict[TopicPartition, int] = {}
         self._progressed = asyncio.Condition()
         self._consumer: Any = None
@@ -111,6 +112,7 @@ class ViewUpdater:
             await consumer.stop()
 
     async def _seek(self, consumer: Any) -> None:
+        self._partitions = await partitions_of(consumer._client, self._topics)
         consumer.assign(self._partitions)
         positions = await asyncio.to_thread(self._view.positions)
         ends = await consumer.end_offsets(self._partitions)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import ProducerClosed
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from infra.kafka_connection import KafkaConnection
 from streams.envelope import Message
+from streams.kafka import partitions_of
 
 
 class _Sent(NamedTuple):
@@ -49,6 +50,10 @@ class KafkaPublisher:
         """Send what is buffered and disconnect."""
         if self._producer is not None:
             await self._producer.stop()
+
+    async def partitions(self, topics: Collection[str]) -> list[TopicPartition]:
+        """Return all partitions that the topics have at this moment."""
+        return await partitions_of(self._producer.client, topics)
 
     async def publish(self, *messages: Message) -> None:
         """Send messages and wait for the acknowledgement of all in-sync replicas."""

@@ -21,11 +21,13 @@ from streams.page.server import Page
 from streams.stage.in_flight import InFlight
 from streams.topics import specs
 from streams.worker.create_topics import ensure_topics
+from streams.worker.partition_watch import partitions_added
 from streams.worker.publisher import KafkaPublisher
 from streams.worker.step_pool import StepPool
 
 log = logging.getLogger(__name__)
 _STOP_TIMEOUT_S = 8.0
+_TOPIC_NAMES = [spec.name for spec in specs()]
 
 
 class Background(Protocol):
@@ -70,7 +72,10 @@ class Worker:
         return [self._state] if self._state else []
 
     async def run(self) -> None:
-        """Run until SIGTERM or SIGINT. Raises: `Retryable` (`stream`) if the Faust application failed."""
+        """Run until SIGTERM or SIGINT.
+
+        Raises: `Retryable`: (`stream`) the Faust application failed; (`kafka`) a topic has more partitions than before.
+        """
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -88,16 +93,21 @@ class Worker:
         app = asyncio.ensure_future(self.app.start())
         failed = asyncio.ensure_future(self.app.wait_until_stopped())
         stop_requested = asyncio.ensure_future(stopping.wait())
+        added = asyncio.ensure_future(partitions_added(lambda: self.publisher.partitions(_TOPIC_NAMES)))
         # If the start fails, `wait_until_stopped` does not return, so both are awaited.
         await asyncio.wait({app, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         if not stop_requested.done() and app.exception() is None:
-            await asyncio.wait({failed, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
-        if not stop_requested.done():
+            await asyncio.wait({failed, stop_requested, added}, return_when=asyncio.FIRST_COMPLETED)
+        added.cancel()
+        grown = added.done() and app.exception() is None
+        if not stop_requested.done() and not grown:
             reason = app.exception() or self.app.crash_reason
             raise Retryable(f"the stream failed: {reason!r}", reason="stream") from reason
         await self._drain()
         failed.cancel()
         app.cancel()
+        if grown and not stop_requested.done():
+            raise Retryable(added.result(), reason="kafka")
 
     async def _drain(self) -> None:
         self._state = "stopping"

@@ -6,12 +6,20 @@ from importlib.metadata import version
 
 import pytest
 
-from streams.patches import aiokafka_batches, aiokafka_codecs, aiokafka_records, faust_consumer, faust_tables, rocksdb
+from streams.patches import (
+    aiokafka_batches,
+    aiokafka_codecs,
+    aiokafka_configs,
+    aiokafka_records,
+    faust_consumer,
+    faust_tables,
+    rocksdb,
+)
 
 
 @pytest.mark.parametrize(
     "module",
-    [aiokafka_batches, aiokafka_codecs, aiokafka_records, faust_consumer, faust_tables, rocksdb],
+    [aiokafka_batches, aiokafka_codecs, aiokafka_configs, aiokafka_records, faust_consumer, faust_tables, rocksdb],
     ids=lambda m: m.__name__,
 )
 def test_a_patch_was_checked_with_the_installed_version(module: object) -> None:
