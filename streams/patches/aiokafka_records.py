@@ -18,7 +18,7 @@ from types import FunctionType
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import READ_COMMITTED, Fetcher, FetchResult, PartitionRecords
+from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, Fetcher, FetchResult, PartitionRecords
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.structs import ConsumerRecord
 
@@ -153,6 +153,12 @@ def _consumer_record(tp: Any, record: Any) -> Any:
         -1 if value is None else len(value),
         tuple(record.headers),
     )
+
+
+def first_record(tp: Any, raw: bytes | None, offset: int) -> Any | None:
+    """Return the first record of fetched batches from an offset on, or None."""
+    records = _PartitionRecords(tp, _Fetched(raw), None, offset, None, None, False, READ_UNCOMMITTED)
+    return next(iter(records), None)
 
 
 class _FetchResult(FetchResult):  # type: ignore[misc]

@@ -8,45 +8,104 @@ past a gap of one offset. It also drops fetched records while the flow is stoppe
 a record, it waits for it forever. Here every seek waits until the fetcher is idle, and an offset is committed when all
 events dispatched before it are acked. If several agents read a partition, reading continues when the queues of all
 have space; Faust continues when the first has, and then blocks inside a fetch on the others.
+
+A commit carries marks of the records before it (`streams.log_position`). At every start, and whenever the broker was
+connected again, they are compared with the log: in one that lost its tail and was written anew, the records up to the
+committed offset would be skipped.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import faust
-from aiokafka.errors import ConsumerStoppedError
+from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
+from aiokafka.structs import OffsetAndMetadata
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 
+from streams.log_position import ConnectionWatch, LogChangedError, Position, resume_positions
 from streams.patches.aiokafka_records import TolerantConsumer
 
 UPSTREAM = ("faust-streaming", "0.15.3")
 _FETCH_TIMEOUT_S = 0.5
 _COMMIT_TIMEOUT_S = 3.0
+_RETRY_S = 0.5
 _YIELD_EVERY_RECORDS = 100
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.connected_again = False
+        self._connections = ConnectionWatch()
+
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer.__class__ = TolerantConsumer  # Faust hard-codes the class; the consumer has not started yet
         consumer._isolation_level = "read_committed"
         return consumer
 
+    async def resume_positions(self, positions: Mapping[Any, Position | None]) -> dict[Any, Position]:
+        """Return from where to read on; see `streams.log_position`."""
+        by_tp = {driver.ensure_aiokafka_TP(tp): position for tp, position in positions.items()}
+        found = await self.call_thread(resume_positions, self._ensure_consumer(), by_tp)
+        return {ensure_TP(tp): position for tp, position in found.items()}
+
+    async def committed_positions(self, tps: Iterable[Any]) -> dict[Any, Position | None]:
+        """Return the committed positions with their marks, None without one."""
+        coordinator = self._ensure_consumer()._coordinator
+        by_tp = {driver.ensure_aiokafka_TP(tp): tp for tp in tps}
+        found = await self.call_thread(coordinator.fetch_committed_offsets, list(by_tp))
+        return {tp: _position_in(found.get(key)) for key, tp in by_tp.items()}
+
+    async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
+        try:
+            return await super()._fetch_records(consumer, *arguments, **options)
+        finally:
+            self.connected_again = self._connections.changed(consumer._client) or self.connected_again
+
+    async def _commit(self, offsets: Mapping[Any, int]) -> bool:
+        marks_before = cast("Consumer", self.consumer).marks_before
+        commits = {
+            driver.ensure_aiokafka_TP(tp): OffsetAndMetadata(offset, marks_before(tp, offset))
+            for tp, offset in offsets.items()
+            if tp in self.assignment()
+        }
+        try:
+            await self._ensure_consumer().commit(commits)
+        except (CommitFailedError, IllegalStateError) as error:
+            if "already rebalanced" not in str(error):
+                await self.crash(error)
+            return False
+        return True
+
+
+def _position_in(commit: OffsetAndMetadata | None) -> Position | None:
+    if commit is None or commit.offset < 0:
+        return None
+    with suppress(ValueError, TypeError):
+        return Position.parse(f"{commit.offset} {commit.metadata}")
+    return Position(commit.offset)  # committed by another program
+
 
 class Consumer(driver.Consumer):
     """Dispatches messages to the agents' queues, which have space for a whole fetch: dispatching never blocks."""
+
+    _thread: _ConsumerThread
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._dispatched: defaultdict[Any, deque[int]] = defaultdict(deque)  # not committed, in order
-        self._next_offsets: dict[Any, int] = {}  # the lowest offset that may be dispatched next
+        self._dispatched: defaultdict[Any, deque[Any]] = defaultdict(deque)  # records, not committed, in order
+        self._last: dict[Any, Any] = {}  # the last record dispatched
+        self._positions: dict[Any, Position] = {}  # the positions to commit, at first those that were sought
+        self._is_sought = False  # while it is False, only changelogs are read
         self._full_queues: Counter[Any] = Counter()  # by partition: number of its agents' queues that are full
 
     def _new_consumer_thread(self) -> Any:
@@ -64,24 +123,31 @@ class Consumer(driver.Consumer):
             super().on_buffer_drop(tp)
 
     async def perform_seek(self) -> None:
-        """Seek each partition to its committed offset, or to its beginning if it has none."""
+        """Seek each partition to its committed offset, or to an earlier one: see `streams.log_position`."""
         self._full_queues.clear()
         await self.idle()
-        committed = {ensure_TP(tp): offset or 0 for tp, offset in (await self.seek_to_committed()).items()}
-        sources = {tp: offset for tp, offset in committed.items() if not self._is_changelog_tp(tp)}
-        uncommitted = [tp for tp, offset in sources.items() if not offset]
-        if uncommitted:
-            await self._thread.seek_to_beginning(*(driver.ensure_aiokafka_TP(tp) for tp in uncommitted))
-        for tp, offset in sources.items():
-            self._next_offsets[tp] = offset
-            self._committed_offset[tp] = offset or None
+        sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        positions = await self._thread.resume_positions(await self._thread.committed_positions(sources))
+        await self._thread.seek_wait(
+            {driver.ensure_aiokafka_TP(tp): position.offset for tp, position in positions.items()}
+        )
+        for tp, position in positions.items():
+            self._positions[tp] = position
+            self._committed_offset[tp] = position.offset or None
+            self._last.pop(tp, None)
             for by_partition in (self._dispatched, self._acked, self._acked_index):
                 by_partition[tp].clear()
+        self._is_sought = True
+
+    async def resume_positions(self, positions: Mapping[Any, Position | None]) -> dict[Any, Position]:
+        """Return from where to read on; see `streams.log_position`."""
+        return await self._thread.resume_positions(positions)
 
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Commit first: events acked since the last commit would be delivered again."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.commit(), _COMMIT_TIMEOUT_S)
+        self._is_sought = False
         await super().on_partitions_revoked(revoked)
 
     def track_message(self, message: Any) -> None:
@@ -98,12 +164,19 @@ class Consumer(driver.Consumer):
 
     def _new_offset(self, tp: Any) -> int | None:
         dispatched, acked = self._dispatched[tp], self._acked_index[tp]
-        new = None
-        while dispatched and dispatched[0] in acked:
+        last = None
+        while dispatched and dispatched[0].offset in acked:
             last = dispatched.popleft()
-            acked.discard(last)
-            new = last + 1
-        return new
+            acked.discard(last.offset)
+        if last is None:
+            return None
+        self._positions[tp] = self._positions[tp].after(last)
+        return self._positions[tp].offset
+
+    def marks_before(self, tp: Any, offset: int) -> str:
+        """Return the marks to commit with an offset, as text."""
+        position = self._positions[tp]
+        return str(position).partition(" ")[2] if position.offset == offset else ""
 
     async def idle(self) -> None:
         """Return when no fetch is in progress; this lasts only while the flow is stopped."""
@@ -122,17 +195,43 @@ class Consumer(driver.Consumer):
     async def _fetch_and_dispatch(self) -> None:
         if not self.flow_active:
             await self.can_resume_flow.wait()
-        if not self._get_active_partitions():
+        active = self._readable_partitions()
+        if not active:
             await asyncio.sleep(_FETCH_TIMEOUT_S / 10)
             return
         self._idle.clear()
         try:
             generation = self.app.consumer_generation_id
-            records = await self._getmany(self._get_active_partitions(), _FETCH_TIMEOUT_S)
+            records = await self._getmany(active, _FETCH_TIMEOUT_S)
             await asyncio.sleep(0)
+            if self._thread.connected_again:
+                await self._check_logs(generation)
             await self._dispatch(records, generation)
         finally:
             self._idle.set()
+
+    def _readable_partitions(self) -> set[Any]:
+        active: set[Any] = self._get_active_partitions()
+        return active if self._is_sought else {tp for tp in active if self._is_changelog_tp(tp)}
+
+    async def _check_logs(self, generation: int) -> None:
+        """Raise `LogChangedError` if a partition does not have the log that was read: the worker must start again."""
+        read = {
+            tp: position.after(self._last[tp]) if tp in self._last else position
+            for tp, position in self._positions.items()
+            if tp in self.assignment()
+        }
+        while generation == self.app.consumer_generation_id and self.flow_active:
+            self._thread.connected_again = False
+            try:
+                found = await self._thread.resume_positions(read)
+            except KafkaError:
+                self._thread.connected_again = True
+                await asyncio.sleep(_RETRY_S)
+                continue
+            if changed := [f"{tp.topic}[{tp.partition}]" for tp in read if found[tp] != read[tp]]:
+                raise LogChangedError(f"the broker lost records of {', '.join(changed)}")
+            return
 
     async def _dispatch(self, records: Any, generation: int) -> None:
         for number, (tp, record) in enumerate(self.scheduler.iterate(records)):
@@ -145,10 +244,11 @@ class Consumer(driver.Consumer):
 
     async def _dispatch_record(self, tp: Any, record: Any) -> None:
         if not self._is_changelog_tp(tp):
-            if record.offset < self._next_offsets.get(tp, 0):
+            last = self._last.get(tp)
+            if record.offset < (self._positions[tp].offset if last is None else last.offset + 1):
                 return
-            self._next_offsets[tp] = record.offset + 1
-            self._dispatched[tp].append(record.offset)
+            self._last[tp] = record
+            self._dispatched[tp].append(record)
         await self.callback(self._to_message(tp, record))
 
 

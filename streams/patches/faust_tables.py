@@ -2,8 +2,10 @@
 
 Upstream: faust-streaming 0.15.3; no issue is known. Remove this module when `make chaos` passes with Faust's tables.
 
-If the broker lost records of a changelog, the local state is ahead of it, and Faust stops with a `ConsistencyError`.
-Here the changelog is read again from its start, and the results in the local state are written back to it.
+If the broker lost records of a changelog, the local state is ahead of it, and Faust stops with a `ConsistencyError`;
+if new records have taken their offsets, Faust skips those. So the local state has a mark of the last record that it
+contains (`streams.log_position`). Where the changelog is another, it is read again from its start, and the results in
+the local state are written back to it.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from faust.stores import rocksdb
 from faust.tables.recovery import Recovery as FaustRecovery
 from rocksdict import WriteBatch
 
+from streams.log_position import Mark, Position, checksum_of
 from streams.patches.rocksdb import open_or_recreate
 
 log = logging.getLogger(__name__)
@@ -32,6 +35,33 @@ class Store(rocksdb.Store):
     def _open_for_partition(self, partition: int) -> Any:
         opened = super()._open_for_partition
         return open_or_recreate(self.partition_path(partition), lambda: opened(partition))
+
+    def persisted_offset(self, tp: Any) -> int | None:
+        """Return the offset of the last record of the changelog that is in the store, or None."""
+        position = self.position(tp.partition)
+        return None if position is None else position.offset - 1
+
+    def position(self, partition: int) -> Position | None:
+        """Return the position in the changelog after the records that are in the store, or None."""
+        stored = self._db_for_partition(partition).get(self.offset_key)
+        if stored is None:
+            return None
+        last = Position.parse(stored.decode())  # Faust stores the last offset, not the next
+        return last._replace(offset=last.offset + 1)
+
+    def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
+        """Write records of the changelog, and a mark of the last of each partition."""
+        events = list(batch)
+        super().apply_changelog_batch(events, to_key, to_value)
+        for message in {event.message.tp: event.message for event in events}.values():
+            self._db_for_partition(message.partition).put(
+                self.offset_key, marked_offset(message.offset, message.key, message.value)
+            )
+
+
+def marked_offset(offset: int, key: bytes | None, value: bytes | None) -> bytes:
+    """Return the offset of a record of the changelog with its mark, as the store has it."""
+    return str(Position(offset, (Mark(offset, None, checksum_of(key, value)),))).encode()
 
 
 class BytesTable(faust.Table[Any, Any]):
@@ -55,7 +85,7 @@ class BytesTable(faust.Table[Any, Any]):
         batch = WriteBatch(raw_mode=True)
         for key, value in items.items():
             batch.put(key, value)
-        batch.put(self._rocks.offset_key, str(offset).encode())
+        batch.put(self._rocks.offset_key, marked_offset(offset, *list(items.items())[-1]))
         self._rocks._db_for_partition(partition).write(batch)
 
     @property
@@ -67,15 +97,18 @@ class Recovery(FaustRecovery):
     """Faust's recovery with the fixes above."""
 
     async def _build_offsets(self, consumer: Any, tps: set[Any], destination: Any, title: str) -> None:
-        ends = await consumer.highwaters(*tps)
-        for tp in tps:
-            stored, end = destination[tp], ends[tp] or 0
-            if stored is not None and stored >= end:
-                log.warning("%s[%d] ends at %d and is stored to %d: the broker lost records", *tp, end, stored + 1)
-                destination[tp] = None
-                if title == "active":
-                    self.add_future(self._write_back(tp))  # in the background: recovery times out after 30 s
+        read = {tp: position for tp in tps if (position := self._position(tp)) is not None}
+        found = await consumer.resume_positions(read)
+        for tp in (tp for tp in read if found[tp] != read[tp]):
+            destination[tp] = None
+            if title == "active":
+                self.add_future(self._write_back(tp))  # in the background: recovery times out after 30 s
         await super()._build_offsets(consumer, tps, destination, title)
+
+    def _position(self, tp: Any) -> Position | None:
+        table: Any = self.tp_to_table[tp]
+        position: Position | None = table.data.position(tp.partition)
+        return position
 
     async def _seek_offsets(self, consumer: Any, tps: set[Any], offsets: Any, title: str) -> None:
         if not consumer.flow_active:

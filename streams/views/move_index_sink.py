@@ -18,6 +18,7 @@ from aiokafka import TopicPartition
 from schemas.faults import Poison, Unavailable
 from schemas.move_indexed import Move, MoveIndexed
 from streams.envelope import Record, payload_of
+from streams.log_position import Position
 from streams.views.topic_view import Positions
 
 log = logging.getLogger(__name__)
@@ -55,7 +56,7 @@ class MoveIndexSink:
         self._moves = 0
 
     def positions(self) -> Positions:
-        """Return the offset to read next, by partition, as saved for this index. Raises the index's faults."""
+        """Return the position to read on from, by partition, as saved for this index. Raises the index's faults."""
         saved = _load(self._file)
         count = self._index.count()
         if count < saved.moves:
@@ -98,14 +99,14 @@ def _move(record: Record) -> Move | None:
 def _load(file: Path) -> _SavedState:
     try:
         saved = json.loads(file.read_text())
-        positions = {_parse_partition(name): int(offset) for name, offset in saved["positions"].items()}
+        positions = {_parse_partition(name): Position.parse(text) for name, text in saved["positions"].items()}
         return _SavedState(positions, int(saved["moves"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return _SavedState()
 
 
 def _save(file: Path, saved: _SavedState) -> None:
-    positions = {f"{tp.topic}:{tp.partition}": offset for tp, offset in saved.positions.items()}
+    positions = {f"{tp.topic}:{tp.partition}": str(position) for tp, position in saved.positions.items()}
     temporary = file.with_suffix(".new")
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary.write_text(json.dumps({"positions": positions, "moves": saved.moves}))

@@ -1,7 +1,7 @@
 """The state of every request: a view of `progress` and `request-ended`, stored in RocksDB.
 
 Keys: `r` + request id holds the request's state; `t` + time of its first message + request id gives the order of
-requests; `p` + partition name holds the offset to read next.
+requests; `p` + partition name holds the position to read on from.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from schemas.faults import Poison
 from schemas.progress import Progress
 from schemas.request_ended import RequestEnded
 from streams.envelope import Record, payload_of
+from streams.log_position import Position
 from streams.patches.rocksdb import open_or_recreate
 from streams.topics import PROGRESS, REQUEST_ENDED
 from streams.views.topic_view import Positions
@@ -62,11 +63,11 @@ class Requests:
         self._db.close()
 
     def positions(self) -> Positions:
-        """Return the offset to read next, by partition."""
+        """Return the position to read on from, by partition."""
         found = {}
         for key in self._keys(_POSITION_PREFIX):
             topic, _, partition = key[1:].decode().rpartition(":")
-            found[TopicPartition(topic, int(partition))] = int(self._db[key] or 0)
+            found[TopicPartition(topic, int(partition))] = Position.parse((self._db[key] or b"0").decode())
         return found
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
@@ -74,8 +75,8 @@ class Requests:
         batch = WriteBatch(raw_mode=True)
         for request_id, messages in _by_request(records).items():
             self._put_merged(batch, request_id, messages)
-        for tp, offset in positions.items():
-            batch.put(_POSITION_PREFIX + f"{tp.topic}:{tp.partition}".encode(), b"%d" % offset)
+        for tp, position in positions.items():
+            batch.put(_POSITION_PREFIX + f"{tp.topic}:{tp.partition}".encode(), str(position).encode())
         self._db.write(batch)
 
     def check(self) -> None:

@@ -18,20 +18,21 @@ from infra.kafka_connection import KafkaConnection
 from schemas.faults import Fault
 from streams.envelope import Record
 from streams.kafka import make_consumer, partitions_of, record_of
+from streams.log_position import ConnectionWatch, LogChangedError, Position, resume_positions
 from streams.topics import MAX_MESSAGE_BYTES, Topic
 
 log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _CHECK_INTERVAL_S = 2.0
 
-Positions = Mapping[TopicPartition, int]
+Positions = Mapping[TopicPartition, Position]
 
 
 class View(Protocol):
     """State built from topics. Its methods are called on a thread, one call at a time."""
 
     def positions(self) -> Positions:
-        """Return the offset to read next, by partition."""
+        """Return the position to read on from, by partition."""
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Apply records and store the positions, durably."""
@@ -62,9 +63,10 @@ class ViewUpdater:
         self._max_batch = max_batch
         self._topics = [topic.full_name for topic in topics]
         self._partitions: list[TopicPartition] = []
-        self._next: dict[TopicPartition, int] = {}
+        self._next: dict[TopicPartition, Position] = {}
         self._progressed = asyncio.Condition()
         self._consumer: Any = None
+        self._connections = ConnectionWatch()
         self._task: asyncio.Task[None] | None = None
         self._next_check_at = 0.0
         self.error: str | None = None
@@ -85,8 +87,11 @@ class ViewUpdater:
             await self._progressed.wait_for(lambda: self._consumer is not None)
         ends = await self._consumer.end_offsets(self._partitions)
         async with self._progressed:
-            await self._progressed.wait_for(lambda: all(self._next.get(tp, 0) >= end for tp, end in ends.items()))
+            await self._progressed.wait_for(lambda: all(self._is_applied(tp, end) for tp, end in ends.items()))
         await asyncio.to_thread(self._view.check)
+
+    def _is_applied(self, tp: TopicPartition, end: int) -> bool:
+        return end == 0 or (tp in self._next and self._next[tp].offset >= end)
 
     async def _run(self) -> None:
         while True:
@@ -100,7 +105,7 @@ class ViewUpdater:
                 await asyncio.sleep(_RETRY_S)
 
     async def _read(self) -> None:
-        consumer = make_consumer(self._kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
+        consumer = make_consumer(self._kafka, auto_offset_reset="none", max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
         await consumer.start()
         try:
             await self._seek(consumer)
@@ -113,23 +118,18 @@ class ViewUpdater:
 
     async def _seek(self, consumer: Any) -> None:
         self._partitions = await partitions_of(consumer._client, self._topics)
+        stored = await asyncio.to_thread(self._view.positions)
+        self._next = await resume_positions(consumer, {tp: stored.get(tp) for tp in self._partitions})
         consumer.assign(self._partitions)
-        positions = await asyncio.to_thread(self._view.positions)
-        ends = await consumer.end_offsets(self._partitions)
-        self._next = {}
-        for tp in self._partitions:
-            position = positions.get(tp, 0)
-            if position > ends[tp]:
-                log.warning("%s[%d] ends at %d and was read to %d: the broker lost records", *tp, ends[tp], position)
-                position = 0
-            self._next[tp] = position
-            consumer.seek(tp, position)
+        for tp, position in self._next.items():
+            consumer.seek(tp, position.offset)
 
     async def _follow(self, consumer: Any) -> None:
         while True:
             batches = await consumer.getmany(timeout_ms=500, max_records=self._max_batch)
+            await self._check_logs(consumer)
             records = [record_of(message) for batch in batches.values() for message in batch]
-            positions = {tp: await consumer.position(tp) for tp in self._partitions}
+            positions = await self._positions_after(consumer, batches)
             if positions != self._next:
                 await asyncio.to_thread(self._view.apply, records, positions)
                 self._next.update(positions)
@@ -138,6 +138,15 @@ class ViewUpdater:
                 await asyncio.to_thread(self._view.check)
                 await self._mark_healthy()
             await asyncio.sleep(self._poll_interval_s)
+
+    async def _check_logs(self, consumer: Any) -> None:
+        """Raise `LogChangedError`, after which all positions are sought again, if records that were read are lost."""
+        if self._connections.changed(consumer._client) and await resume_positions(consumer, self._next) != self._next:
+            raise LogChangedError("the broker lost records")
+
+    async def _positions_after(self, consumer: Any, batches: Mapping[TopicPartition, Any]) -> Positions:
+        after = self._next | {tp: self._next[tp].after(batch[-1]) for tp, batch in batches.items()}
+        return {tp: position._replace(offset=await consumer.position(tp)) for tp, position in after.items()}
 
     async def _mark_healthy(self) -> None:
         self.error = None

@@ -44,7 +44,7 @@ def make_app(kafka: KafkaConnection, folder: Path) -> faust.App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         table_standby_replicas=1,
-        consumer_auto_offset_reset="earliest",
+        consumer_auto_offset_reset="none",  # each position is sought: see streams.patches.faust_consumer
         consumer_max_fetch_size=MAX_MESSAGE_BYTES,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=1.0,

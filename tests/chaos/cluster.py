@@ -11,8 +11,8 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -152,6 +152,17 @@ class Cluster:
         self._kafka.stop()
         shutil.rmtree(self.data / "kafka")
         self.kafka = self._kafka.start()
+
+    @contextmanager
+    def broker_killed(self) -> Iterator[Path]:
+        """Kill the broker with SIGKILL and yield its folder; restart it on the same port at the end of the context."""
+        pid, address = self._kafka.pid, self.kafka
+        assert pid is not None, "Kafka is not running"
+        os.kill(pid, signal.SIGKILL)
+        self._kafka.stop()
+        yield self._kafka.folder
+        self.kafka = self._kafka.start()
+        assert self.kafka == address, "Kafka restarted on another port: another process uses its port"
 
     async def restart_kafka(self, down_s: float) -> float:
         """Kill the broker with SIGKILL and restart it after `down_s` on the same port; return the time it is back."""

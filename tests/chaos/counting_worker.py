@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+import time
 
 from agents.step import Step, Tools
 from infra.base.die_with_parent import die_with_parent
@@ -89,5 +90,8 @@ async def _count(settings: Settings, runners: dict[str, Runner]) -> None:
 
 
 if __name__ == "__main__":
+    _WRONG_BY_S = float(os.environ.get("CHAOS_CLOCK_WRONG_BY_S") or 0)
+    _right_time = time.time
+    time.time = lambda: _right_time() + _WRONG_BY_S
     die_with_parent(int(sys.argv[1]))
     sys.exit(serve(load_settings()))

@@ -11,10 +11,14 @@ from aiokafka import TopicPartition
 from schemas.progress import Progress
 from schemas.request_ended import RequestEnded
 from streams.envelope import Record
+from streams.log_position import Mark, Position
 from streams.topics import PROGRESS, REQUEST_ENDED
 from streams.views.requests import Requests
 
-_POSITIONS = {TopicPartition(PROGRESS.full_name, 2): 7, TopicPartition(REQUEST_ENDED.full_name, 0): 3}
+_POSITIONS = {
+    TopicPartition(PROGRESS.full_name, 2): Position(7, (Mark(6, 1_700_000_000_000, 5),)),
+    TopicPartition(REQUEST_ENDED.full_name, 0): Position(3),
+}
 
 
 @pytest.fixture

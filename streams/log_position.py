@@ -1,0 +1,198 @@
+"""Positions in the log of a partition, with marks that show whether it is still the log that was read.
+
+A broker that loses power loses the tail of its logs, and new records take the same offsets; a topic may be deleted and
+created again. A stored offset does not show that, and the records up to it would be skipped without a word. So a
+position carries marks of some records that were read: offset, time and checksum. A log changes at its end only, so
+where one of these records is found again, everything before it is as it was read, and reading continues after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from time import monotonic
+from typing import Any, NamedTuple
+from zlib import crc32
+
+from aiokafka import TopicPartition
+from aiokafka.client import ConnectionGroup
+from aiokafka.errors import KafkaError, NotLeaderForPartitionError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+
+from streams.patches.aiokafka_records import first_record
+
+log = logging.getLogger(__name__)
+_RETRY_S, _RETRY_TIMEOUT_S = 0.2, 20.0
+_FETCH_BYTES = 1  # Kafka then sends one whole batch
+
+
+class LogChangedError(Exception):
+    """A partition no longer has the log that was read."""
+
+
+class Mark(NamedTuple):
+    """A record that was read: its offset, its time in milliseconds since 1970 or None, the CRC-32 of key and value."""
+
+    offset: int
+    timestamp_ms: int | None
+    checksum: int
+
+    def is_of(self, other: Mark) -> bool:
+        """Return whether both are marks of the same record."""
+        times = {self.timestamp_ms, other.timestamp_ms} - {None}
+        return (self.offset, self.checksum) == (other.offset, other.checksum) and len(times) <= 1
+
+
+class Position(NamedTuple):
+    """The offset to read next, and marks of records before it, the newest first."""
+
+    offset: int
+    marks: tuple[Mark, ...] = ()
+
+    def after(self, message: Any) -> Position:
+        """Return the position after a message, with its mark; without, if the message could not be read."""
+        newest = mark_of(message)
+        if message.timestamp < 0:
+            return Position(newest.offset + 1, self.marks)
+        return Position(newest.offset + 1, (newest, *_thinned(newest.offset, self.marks)))
+
+    def __str__(self) -> str:
+        return " ".join(
+            [str(self.offset), *(f"{mark.offset}:{mark.timestamp_ms}:{mark.checksum}" for mark in self.marks)]
+        )
+
+    @classmethod
+    def parse(cls, text: str | int) -> Position:
+        """Return the position in a text of `str()`, or in a plain offset. Raises: `ValueError` for any other text."""
+        offset, *marks = str(text).split()
+        return cls(int(offset), tuple(_parse_mark(*mark.split(":")) for mark in marks))
+
+
+def _parse_mark(offset: str, timestamp_ms: str, checksum: str) -> Mark:
+    return Mark(int(offset), None if timestamp_ms == "None" else int(timestamp_ms), int(checksum))
+
+
+def mark_of(message: Any) -> Mark:
+    """Return the mark of a message of aiokafka."""
+    return Mark(message.offset, message.timestamp, checksum_of(message.key, message.value))
+
+
+def checksum_of(key: bytes | None, value: bytes | None) -> int:
+    """Return the CRC-32 of a record's key and value."""
+    return crc32(value or b"", crc32(key or b""))
+
+
+def _thinned(newest: int, marks: tuple[Mark, ...]) -> Iterator[Mark]:
+    """Yield the oldest mark of each power of 2 of the distance: about 20 of a million records."""
+    oldest = {(newest - mark.offset).bit_length(): mark for mark in marks if mark.offset < newest}
+    yield from oldest.values()
+
+
+class ConnectionWatch:
+    """Shows whether a client has connected again or learned of other leaders: the logs may then be others."""
+
+    def __init__(self) -> None:
+        self._connections: dict[Any, Any] = {}
+        self._leaders: Any = None
+
+    def changed(self, client: Any) -> bool:
+        """Return whether anything changed since the last call."""
+        if client.cluster._partitions is self._leaders and client._conns == self._connections:
+            return False
+        self._leaders, self._connections = client.cluster._partitions, dict(client._conns)
+        return True
+
+
+async def resume_positions(
+    consumer: Any, positions: Mapping[TopicPartition, Position | None]
+) -> dict[TopicPartition, Position]:
+    """Return from where to read on, by partition: the stored positions, or earlier ones if the log is another.
+
+    What is lost or read again is logged. Raises aiokafka's errors if the broker does not answer for 20 s.
+    """
+    deadline = monotonic() + _RETRY_TIMEOUT_S
+    while True:
+        try:
+            return await _resumed(consumer, positions)
+        except KafkaError:  # a leader that moves, or a log that shrinks at this moment
+            if monotonic() > deadline:
+                raise
+            await asyncio.sleep(_RETRY_S)
+
+
+async def _resumed(
+    consumer: Any, positions: Mapping[TopicPartition, Position | None]
+) -> dict[TopicPartition, Position]:
+    starts = await consumer.beginning_offsets(list(positions))
+    ends = await consumer.end_offsets(list(positions))
+    resumed = await asyncio.gather(
+        *[_resume(consumer._client, tp, position, starts[tp], ends[tp]) for tp, position in positions.items()]
+    )
+    return dict(zip(positions, resumed, strict=True))
+
+
+async def _resume(client: Any, tp: TopicPartition, position: Position | None, start: int, end: int) -> Position:
+    if position is None:
+        if end > start:
+            log.info("%s[%d] has no stored position: its %d records are read from the start", *tp, end - start)
+        return Position(start)
+    if position.offset < start:
+        log.warning(
+            "%s[%d] LOST %d records: those from %d to %d were deleted before they were read",
+            *tp,
+            start - position.offset,
+            position.offset,
+            start - 1,
+        )
+        return Position(start)
+    return await _in_same_log(client, tp, position, start, end)
+
+
+async def _in_same_log(client: Any, tp: TopicPartition, position: Position, start: int, end: int) -> Position:
+    is_other = position.offset > end
+    for number, mark in enumerate(position.marks):
+        if not start <= mark.offset < end:
+            continue
+        found = await _mark_at(client, tp, mark.offset)
+        if found is not None and found.is_of(mark):
+            return _back_to(tp, position, number, end) if is_other else position
+        is_other = is_other or found is not None
+    if not is_other:
+        return position  # no record that was read is left to be compared
+    log.warning(
+        "%s[%d] is another log than the one read to %d: it is read from its start, %d records",
+        *tp,
+        position.offset,
+        end - start,
+    )
+    return Position(start)
+
+
+def _back_to(tp: TopicPartition, position: Position, number: int, end: int) -> Position:
+    back = Position(position.marks[number].offset + 1, position.marks[number:])
+    log.warning(
+        "%s[%d] was read to %d, and its broker lost records after %d: reading continues there, %d records",
+        *tp,
+        position.offset,
+        back.offset,
+        end - back.offset,
+    )
+    return back
+
+
+async def _mark_at(client: Any, tp: TopicPartition, offset: int) -> Mark | None:
+    """Return the mark of the record at an offset, or None where it cannot be read or was removed by compaction."""
+    leader = client.cluster.leader_for_partition(tp)
+    if leader in {None, -1}:
+        client.force_metadata_update()
+        raise NotLeaderForPartitionError(tp)
+    request = FetchRequest(0, 0, _FETCH_BYTES, 0, [(tp.topic, [(tp.partition, offset, _FETCH_BYTES)])])
+    # Not on the connection of the consumer, where a fetch may be waiting for records.
+    response = await client.send(leader, request, group=ConnectionGroup.COORDINATION)
+    [(_, [(_, code, *_, batches)])] = response.topics
+    if code:
+        client.force_metadata_update()
+        raise for_code(code)(tp)
+    record = first_record(tp, batches, offset)
+    return mark_of(record) if record is not None and record.offset == offset and record.timestamp >= 0 else None

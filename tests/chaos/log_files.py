@@ -1,0 +1,57 @@
+"""Damage the files of a stopped broker as a power cut or a bad disk would."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+_SEGMENT = "*.log"
+
+
+def segments(kafka_folder: Path, topic: str) -> list[Path]:
+    """Return the newest segment of each partition of a topic."""
+    folders = sorted((kafka_folder / "log").glob(f"{topic}-[0-9]*"))
+    return [max(folder.glob(_SEGMENT)) for folder in folders]
+
+
+def lose_tail(kafka_folder: Path, topic: str, kept: float) -> None:
+    """Cut the newest segments of a topic to a share of their batches, as if the rest had never reached the disk."""
+    for segment in segments(kafka_folder, topic):
+        ends = [end for _, end in _batches(segment)]
+        end = ends[int(len(ends) * kept) - 1] if int(len(ends) * kept) else 0
+        with segment.open("r+b") as file:
+            file.truncate(end)
+        for derived in segment.parent.glob("*.*index"):
+            derived.unlink()
+    # Without these the broker reads the segments again, as after a power cut.
+    for name in (".kafka_cleanshutdown", "recovery-point-offset-checkpoint"):
+        (kafka_folder / "log" / name).unlink(missing_ok=True)
+
+
+def flip_bits(kafka_folder: Path, topic: str) -> int:
+    """Change a byte in a middle batch of each of the newest segments; return the number of batches that are changed."""
+    changed = 0
+    for segment in segments(kafka_folder, topic):
+        batches = list(_batches(segment))
+        if len(batches) < 3:
+            continue
+        start, end = batches[len(batches) // 2]
+        with segment.open("r+b") as file:
+            file.seek(end - 1)
+            last = file.read(1)[0]
+            file.seek(end - 1)
+            file.write(bytes([last ^ 0x55]))
+        changed += end > start
+    return changed
+
+
+def _batches(segment: Path) -> Iterator[tuple[int, int]]:
+    """Yield where each batch of a segment begins and ends, in bytes."""
+    data = segment.read_bytes()
+    start = 0
+    while start + 12 <= len(data):
+        end = start + 12 + int.from_bytes(data[start + 8 : start + 12])
+        if end <= start + 12 or end > len(data):
+            return
+        yield start, end
+        start = end
