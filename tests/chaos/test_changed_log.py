@@ -18,13 +18,13 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 from infra.kafka_connection import KafkaConnection
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.topics import APP_ID, PARTITIONS
+from streams.topics import APP_ID, PARTITIONS, REQUEST_ENDED
 from tests.chaos import log_files
 from tests.chaos.checks import count_is, not_once, repeats, wrong_outcomes
 from tests.chaos.cluster import COUNTING, Cluster, restarting_crashed
 from tests.chaos.schedule import scaled
 from tests.chaos.submissions import cheap_message, cheap_request, sending
-from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, name_of, read_all, watching
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, TopicRecord, name_of, read_all, watching
 from tests.chaos.worker_api import wait_until
 from tests.quality.report import figure
 
@@ -60,6 +60,16 @@ class Scene:
         self.cluster.start(0)
         await self.cluster.ready(0)
 
+    async def _outcomes(self, request_ids: set[str]) -> list[TopicRecord]:
+        """Return the outcomes when all requests have ended, or after a minute; also those in added partitions."""
+        deadline = asyncio.get_running_loop().time() + _TIMEOUT_S
+        while True:
+            outcomes = await read_all(self.cluster.kafka, REQUEST_ENDED.full_name)
+            is_late = asyncio.get_running_loop().time() > deadline
+            if is_late or request_ids <= {record.request_id for record in outcomes}:
+                return outcomes
+            await asyncio.sleep(1.0)
+
     def logs(self) -> str:
         """Return what all workers have logged."""
         return "".join(file.read_text(errors="replace") for file in sorted(self.cluster.logs.glob("*.log")))
@@ -69,9 +79,9 @@ class Scene:
         lost = _ids(unread)
         ids = [str(cheap_request(number).request_id) for number in range(self.sent)]
         readable = [request_id for request_id in ids if request_id not in lost]
-        await self.watch.until(lambda: set(readable) <= self.watch.ended, _TIMEOUT_S)
+        outcomes = await self._outcomes(set(readable))
         passed = await read_all(self.cluster.kafka, name_of(SongAccepted))
-        wrong = wrong_outcomes(self.watch.records, readable) + not_once(passed, readable)
+        wrong = wrong_outcomes(outcomes, readable) + not_once(passed, readable)
         print(f"  {len(ids)} events, {repeats(passed)} results are repeated, each with its original id")
         count_is(f"{name}_lost_or_doubled", wrong, 0)
         assert wrong == []

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from aiokafka import TopicPartition
-
 from infra.kafka_connection import KafkaConnection
 from schemas.base import Model
 from streams.envelope import Record, as_headers
-from streams.kafka import make_consumer
-from streams.topics import MAX_DEAD_LETTER_BYTES, PARTITIONS, PROGRESS, REQUEST_ENDED, topic_of
+from streams.kafka import make_consumer, partitions_of
+from streams.topics import MAX_DEAD_LETTER_BYTES, PROGRESS, REQUEST_ENDED, topic_of
 
 PROGRESS_AND_OUTCOMES = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 
@@ -135,7 +133,7 @@ async def _consumer(kafka: KafkaConnection, topics: Sequence[str]) -> AsyncItera
     consumer = make_consumer(kafka, max_partition_fetch_bytes=MAX_DEAD_LETTER_BYTES)
     await consumer.start()
     try:
-        consumer.assign([TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)])
+        consumer.assign(await partitions_of(consumer._client, topics))
         yield consumer
     finally:
         await consumer.stop()
