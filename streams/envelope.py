@@ -78,6 +78,7 @@ class Record:
 
     If `unreadable` is set, it stands for records that cannot be read, has neither key nor value, and `offset` is the
     last one of theirs.
+    `timestamp_ms`: milliseconds since 1970 (UTC), as the broker stores it; -1 if it has none.
     """
 
     topic: str
@@ -87,6 +88,7 @@ class Record:
     value: bytes | None
     headers: Headers = field(default_factory=list)
     unreadable: Unreadable | None = None
+    timestamp_ms: int = -1
 
     def header(self, name: str) -> str | None:
         """Return a header's text, cut to 512 characters, or None."""

@@ -8,11 +8,12 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
+from aiokafka.errors import KafkaError
 
 from infra.kafka_connection import KafkaConnection
-from schemas.faults import Poison, Retryable
+from schemas.faults import Retryable
 from streams.envelope import Record, Unreadable, as_headers
+from streams.kafka_errors import describe
 from streams.patches.aiokafka_records import TolerantConsumer
 from streams.topics import MAX_MESSAGE_BYTES
 
@@ -47,15 +48,21 @@ def record_of(message: Any) -> Record:
     headers = message.headers
     unreadable = headers if isinstance(headers, Unreadable) else None
     place = (message.topic, message.partition, message.offset)
-    return Record(*place, message.key, message.value, as_headers(headers), unreadable)
+    contents = (message.key, message.value, as_headers(headers))
+    return Record(*place, *contents, unreadable, _timestamp_ms(message.timestamp))
+
+
+def _timestamp_ms(timestamp: float | None) -> int:
+    """Return aiokafka's timestamp, an `int` of milliseconds, or Faust's, a `float` of seconds, in milliseconds."""
+    if timestamp is None:
+        return -1
+    return round(timestamp * 1000) if isinstance(timestamp, float) else timestamp
 
 
 @contextmanager
 def kafka_faults(kafka: KafkaConnection) -> Iterator[None]:
-    """Raise the client's errors as faults: `Poison` for a record that is too large, `Retryable` for all others."""
+    """Raise the client's errors as faults: `Retryable` (`kafka`)."""
     try:
         yield
-    except MessageSizeTooLargeError as error:
-        raise Poison(f"the record is too large to be sent with its new headers: {error}", reason="too_large") from error
     except KafkaError as error:
-        raise Retryable(f"Kafka at {kafka} fails: {error!r}", reason="kafka") from error
+        raise Retryable(f"Kafka at {kafka} fails: {describe(error)}", reason="kafka") from error

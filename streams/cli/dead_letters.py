@@ -19,7 +19,7 @@ from streams.cli.stored_bytes import escaped_bytes, parse_json
 
 if TYPE_CHECKING:
     from streams.envelope import Record
-    from streams.operations.redrive import DeadLetterFilter, Selection
+    from streams.operations.redrive import DeadLetterFilter, Redriven, Selection
     from streams.operations.topic_history import TopicHistory
     from streams.stage.dead_letters import DeadLetter
 
@@ -100,31 +100,41 @@ def redrive(
     if bool(letter_ids) == (letter_filter.is_selective or everything):
         raise Poison("give either ids of dead letters, or --topic, --since, --reason or --all", reason="usage")
     settings = load_settings()
-    selection, sent = read_topics(settings, lambda history: _redrive(history, letter_filter, letter_ids))
-    _print_result(selection, sent, as_json)
-    if sent:
+    selection, result = read_topics(settings, lambda history: _redrive(history, letter_filter, letter_ids))
+    _print_result(selection, result, as_json)
+    if result.sent:
         warn_without_worker(settings)
 
 
-def _print_result(selection: Selection, sent: list[str], as_json: bool) -> None:
+def _print_result(selection: Selection, result: Redriven, as_json: bool) -> None:
+    sent, refused = result
     for letter in selection.foreign:
         claimed = letter.claimed_topic or ""
         print_line(f"not sent: {letter.id} is a dead letter of {letter.topic.name}, but its header names '{claimed}'")
     for letter in selection.unreadable:
         print_line(f"not sent: {letter.id} stands for records that cannot be read; send the originals again")
-    foreign = [letter.id for letter in selection.foreign]
+    for letter_id, why in refused.items():
+        print_line(f"not sent: {letter_id}: {why}")
+    strays = [letter.id for letter in selection.foreign]
     unreadable = [letter.id for letter in selection.unreadable]
-    if unreadable and not sent:
-        error = "no dead letter is sent: their records cannot be read"
-        fail(error, as_json, "unreadable_record", unreadable=unreadable)
-    if foreign and not sent:
-        fail("no dead letter is sent: their headers name other topics", as_json, "stray", strays=foreign)
+    if not sent:
+        _fail_if_refused(strays, unreadable, refused, as_json)
     if as_json:
-        refused = {"strays": foreign, "unreadable": unreadable}
-        print_json({"redriven": len(sent), "ids": sent, **refused, "sent_before": selection.sent_before})
+        others = {"strays": strays, "unreadable": unreadable, "refused": refused}
+        print_json({"redriven": len(sent), "ids": sent, **others, "sent_before": selection.sent_before})
         return
     before = f"; {selection.sent_before} skipped that were redriven before" if selection.sent_before else ""
     print_output(f"{len(sent)} dead letters redriven{before}")
+
+
+def _fail_if_refused(strays: list[str], unreadable: list[str], refused: dict[str, str], as_json: bool) -> None:
+    if refused:
+        fail(f"no dead letter is sent: {next(iter(refused.values()))}", as_json, "letter_refused", refused=refused)
+    if unreadable:
+        error = "no dead letter is sent: their records cannot be read"
+        fail(error, as_json, "unreadable_record", unreadable=unreadable)
+    if strays:
+        fail("no dead letter is sent: their headers name other topics", as_json, "stray", strays=strays)
 
 
 def _filter(topic: str | None, since: str | None, reason: str | None) -> DeadLetterFilter:
@@ -154,7 +164,7 @@ async def _open(history: TopicHistory, prefix: str) -> tuple[DeadLetter, Record,
 
 async def _redrive(
     history: TopicHistory, letter_filter: DeadLetterFilter, ids: tuple[str, ...]
-) -> tuple[Selection, list[str]]:
+) -> tuple[Selection, Redriven]:
     from streams.operations.redrive import redrive, select
     from streams.operations.topic_history import producer_of
 
@@ -186,6 +196,7 @@ def _fields(letter: DeadLetter, redriven: Mapping[str, str]) -> dict[str, Any]:
         "size_bytes": letter.size,
         "redrive_of": letter.redrive_of,
         "redriven_at": redriven.get(letter.id),
+        "omitted_because": letter.omitted_because,
     }
 
 

@@ -23,9 +23,10 @@ from schemas.rendered import Rendered
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
 from streams.client.results import RequestResult, Update
-from streams.envelope import event_headers, payload_of
+from streams.envelope import Message, event_headers, payload_of
 from streams.ids import event_id
-from streams.kafka import make_consumer, make_producer, partitions_of, record_of
+from streams.kafka import kafka_faults, make_consumer, make_producer, partitions_of, record_of
+from streams.sending import send_in_order
 from streams.topics import MAX_MESSAGE_BYTES, topic_of
 
 _FOLLOWED: tuple[type[Model], ...] = (Progress, RequestEnded, Rendered, MoveIndexed)
@@ -41,7 +42,7 @@ class Client:
     """
 
     def __init__(self, kafka: KafkaConnection | str, source: str = "/client") -> None:
-        connection = KafkaConnection.of(kafka)
+        self._kafka = connection = KafkaConnection.of(kafka)
         self._source = source
         self._models = {topic_of(model).full_name: model for model in _FOLLOWED}
         self._producer = make_producer(connection)
@@ -65,7 +66,7 @@ class Client:
     async def submit(self, request: SongSubmitted | MoveSubmitted) -> str:
         """Publish a request and return its id when the broker has acknowledged it. A stored file's sha256 is the key.
 
-        Raises: `ValueError` if the request has no id.
+        Raises: `ValueError` if the request has no id; `Poison` if it is too large to be sent; `Retryable` (`kafka`).
         """
         if request.request_id is None:
             raise ValueError("a request needs a request_id to be followed by")
@@ -73,7 +74,10 @@ class Client:
         headers = event_headers(topic, self._source, event_id("submitted", request.request_id), request.request_id)
         key = request.source.sha256 or request.request_id
         value = request.model_dump_json().encode()
-        await self._producer.send_and_wait(topic.full_name, value, key=key.encode(), headers=headers)
+        with kafka_faults(self._kafka):
+            [fault] = await send_in_order(self._producer, [Message(topic.full_name, key.encode(), value, headers)])
+        if fault is not None:
+            raise fault
         return request.request_id
 
     async def follow(self, request_ids: Collection[str]) -> AsyncIterator[Update]:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
 from schemas.faults import Poison
-from streams.envelope import Headers, Record
+from streams.envelope import Headers, Message, Record
 from streams.operations.topic_history import OffsetRanges, StoredRecord, TopicHistory
+from streams.sending import send_in_order
 from streams.stage.dead_letters import REDRIVE_OF, DeadLetter, original_headers, read_dead_letter
 from streams.topics import REDRIVEN, TOPICS, Topic
 
@@ -136,29 +136,40 @@ async def read_record(history: TopicHistory, letter: DeadLetter) -> Record:
     raise Poison(f"the dead letter '{letter.id}' is no longer stored", reason="unknown_letter")
 
 
-async def redrive(history: TopicHistory, producer: Any, letters: Iterable[DeadLetter]) -> list[str]:
-    """Send dead letters back to their topics and record it, oldest first in each partition; return the ids sent.
+class Redriven(NamedTuple):
+    """The ids of the letters that were sent, and why others cannot be sent, by id."""
+
+    sent: list[str]
+    refused: dict[str, str]
+
+
+async def redrive(history: TopicHistory, producer: Any, letters: Iterable[DeadLetter]) -> Redriven:
+    """Send dead letters back to their topics and record it, oldest first in each partition.
 
     A redrive is recorded only after the broker has acknowledged the letter, so after a crash in between the letter is
-    sent again, with the same event id.
+    sent again, with the same event id. A letter without its record's bytes is refused.
     """
-    chosen = _by_position(letters)
-    sent: list[str] = []
+    wanted = list(letters)
+    chosen = _by_position(letter for letter in wanted if letter.omitted_because is None)
+    result = Redriven([], {letter.id: _omitted(letter) for letter in wanted if letter.omitted_because is not None})
     async for batch in history.read(_ranges_around(chosen)):
         pairs = [(chosen[_position(stored)], stored.record) for stored in batch if _position(stored) in chosen]
-        await _send_in_order(producer, [_original(letter, record) for letter, record in pairs])
-        await _send_in_order(producer, [_redriven_message(letter) for letter, _ in pairs])
-        sent += [letter.id for letter, _ in pairs]
-    return sent
+        faults = await send_in_order(producer, [_original(letter, record) for letter, record in pairs])
+        outcomes = [(letter, fault) for (letter, _), fault in zip(pairs, faults, strict=True)]
+        result.refused.update({letter.id: str(fault) for letter, fault in outcomes if fault is not None})
+        sent = [letter for letter, fault in outcomes if fault is None]
+        await send_in_order(producer, [_redriven_message(letter) for letter in sent])
+        result.sent.extend(letter.id for letter in sent)
+    return result
 
 
-async def _send_in_order(producer: Any, messages: Sequence[dict[str, Any]]) -> None:
-    await asyncio.gather(*[await producer.send(**message) for message in messages])
+def _omitted(letter: DeadLetter) -> str:
+    place = f"{letter.topic.full_name}[{letter.source_partition}] at offset {letter.source_offset}"
+    return f"it does not include its record ({letter.omitted_because}); that was {place}: send it anew from its source"
 
 
-def _original(letter: DeadLetter, record: Record) -> dict[str, Any]:
-    headers = redriven_headers(record, letter.id)
-    return {"topic": letter.topic.full_name, "key": record.key, "value": record.value, "headers": headers}
+def _original(letter: DeadLetter, record: Record) -> Message:
+    return Message(letter.topic.full_name, record.key, record.value, redriven_headers(record, letter.id))
 
 
 def redriven_headers(letter: Record, letter_id: str) -> Headers:
@@ -167,9 +178,9 @@ def redriven_headers(letter: Record, letter_id: str) -> Headers:
     return [*original, (REDRIVE_OF, letter_id.encode())]
 
 
-def _redriven_message(letter: DeadLetter) -> dict[str, Any]:
+def _redriven_message(letter: DeadLetter) -> Message:
     value = {"redriven_at": datetime.now(UTC).isoformat(timespec="milliseconds"), "topic": letter.topic.full_name}
-    return {"topic": REDRIVEN, "key": letter.id.encode(), "value": json.dumps(value).encode()}
+    return Message(REDRIVEN, letter.id.encode(), json.dumps(value).encode(), [])
 
 
 def _by_position(letters: Iterable[DeadLetter]) -> dict[tuple[str, int, int], DeadLetter]:

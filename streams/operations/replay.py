@@ -7,7 +7,6 @@ can be distinguished from an event that follows from one.
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
@@ -19,9 +18,10 @@ from typing import Any, NamedTuple
 from schemas.base import Model
 from schemas.faults import Poison
 from schemas.progress import Progress
-from streams.envelope import REPLAY_OF, REPLAY_TO, Headers, Record, payload_of
+from streams.envelope import REPLAY_OF, REPLAY_TO, Headers, Message, Record, payload_of
 from streams.ids import digest
 from streams.operations.topic_history import OffsetRanges, StoredRecord, TopicHistory
+from streams.sending import send_in_order
 from streams.stage.dead_letters import record_id
 from streams.stage.runners import AnyStep
 from streams.steps import STEPS
@@ -171,21 +171,21 @@ class Replay:
         """Send the chosen records of the ranges again; return their number when the broker has acknowledged all.
 
         Each is sent to the partition it was read from: a step's stored results are partitioned in the same way.
+        Raises: `Poison` if some can never be sent, after all others are sent.
         """
         positions = {(newest.partition, newest.offset) for newest in chosen}
-        sent = 0
+        sent, refused = 0, list[Poison]()
         async for batch in history.read(ranges):
             records = [
                 stored.record for stored in batch if (stored.record.partition, stored.record.offset) in positions
             ]
-            await asyncio.gather(*[await self._send(producer, record) for record in records])
-            sent += len(records)
+            messages = [Message(record.topic, record.key, record.value, self.headers(record)) for record in records]
+            faults = await send_in_order(producer, messages, [record.partition for record in records])
+            refused += filter(None, faults)
+            sent += faults.count(None)
+        if refused:
+            raise Poison(f"{sent} records are sent, {len(refused)} cannot be: {refused[0]}", refused[0].reason)
         return sent
-
-    async def _send(self, producer: Any, record: Record) -> Any:
-        return await producer.send(
-            record.topic, record.value, key=record.key, partition=record.partition, headers=self.headers(record)
-        )
 
 
 def root_id(record: Record) -> bytes:

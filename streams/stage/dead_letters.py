@@ -1,12 +1,19 @@
-"""Dead letters: the original key and value, byte for byte, with headers that describe the failure."""
+"""Dead letters: the original key and value, byte for byte, with headers that describe the failure.
+
+A letter that cannot be sent, such as one that is too large with its headers, is replaced by a short one: without the
+record's key, value and headers, but with their place and the reason.
+"""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from schemas.faults import Fault, Poison
-from streams.envelope import Headers, Record
+from streams.envelope import Headers, Message, Record
 from streams.ids import position_id
 from streams.topics import TOPICS, Topic
 
@@ -19,25 +26,65 @@ _FAILED_AT = "bachata.failed-at"
 _REASON = "bachata.reason"
 _RETRYABLE = "bachata.retryable"
 _FIRST_OFFSET = "bachata.first-offset"  # of the records that cannot be read; `offset` is the last
+_ORIGINAL = "bachata.original"  # whether the letter has the record's key, value and headers
+_INCLUDED, _OMITTED = "included", "omitted"
+_OMITTED_BECAUSE = "bachata.omitted-because"
+_SIZE = "bachata.original-size"  # bytes of the record's key and value
 _CONNECT = ("topic", "partition", "offset", "connector.name", "stage", "exception.class.name", "exception.message")
-_OWN = (_LETTER_ID, _ATTEMPTS, _FAILED_AT, _REASON, _RETRYABLE, _FIRST_OFFSET)
+_OWN = (_LETTER_ID, _ATTEMPTS, _FAILED_AT, _REASON, _RETRYABLE, _FIRST_OFFSET, _ORIGINAL)
 _ADDED = frozenset({*_OWN, *(_ERRORS + name for name in _CONNECT)})
+_CARRIED = ("ce_id", "ce_correlationid", REDRIVE_OF)  # headers of the record that a short letter has
 _MAX_TEXT_CHARACTERS = 1000
+_MAX_DIGITS = 20
 _MAX_TIMESTAMP_S = 253_402_300_799  # the last second of the year 9999, the largest that datetime accepts
 
 
 def record_id(record: Record) -> str:
-    """Return an id for a record, made of its topic, partition and offset."""
-    return position_id(record.topic, record.partition, record.offset)
+    """Return an id for a record: the same each time it is read."""
+    return position_id(record.topic, record.partition, record.offset, *_contents(record))
 
 
 def dead_letter_id(record: Record, step: str) -> str:
     """Return the id of the dead letter of a record that failed in a step: the same each time it fails there."""
-    return position_id(record.topic, record.partition, record.offset, step)
+    return position_id(record.topic, record.partition, record.offset, *_contents(record), step)
 
 
-def dead_letter_headers(record: Record, step: str, fault: Fault, attempts: int) -> Headers:
+def _contents(record: Record) -> tuple[str, ...]:
+    """Return what distinguishes records of one position: a topic that is made anew repeats its offsets."""
+    contents = hashlib.sha256()
+    for part in (record.key, record.value):
+        contents.update(b"-" if part is None else b"%d:" % len(part) + part)
+    return str(record.timestamp_ms), contents.hexdigest()
+
+
+class Failure(NamedTuple):
+    """How a record failed: in which step, why, and after how many attempts."""
+
+    step: str
+    fault: Fault
+    attempts: int
+
+
+def letter_of(record: Record, topic: str, failure: Failure) -> Message:
+    """Return the dead letter of a record, to be sent to the dead letter topic `topic`."""
+    value = record.value if record.unreadable is None else b""
+    return Message(topic, record.key, value, dead_letter_headers(record, failure))
+
+
+def short_letter_of(record: Record, topic: str, failure: Failure, omitted_because: Fault) -> Message:
+    """Return a dead letter of a few KB, which names the place of its record and why the record is not included."""
+    carried = {name: value for name in _CARRIED if (value := record.header(name)) is not None}
+    omitted = {_OMITTED_BECAUSE: str(omitted_because), _SIZE: str(len(record.key or b"") + len(record.value or b""))}
+    return Message(topic, None, b"", [*_encoded(carried | omitted), *_failure_headers(record, failure, _OMITTED)])
+
+
+def dead_letter_headers(record: Record, failure: Failure) -> Headers:
     """Return the record's own headers, then those of the failure: first with Kafka Connect's names, then with ours."""
+    return [*record.headers, *_failure_headers(record, failure, _INCLUDED)]
+
+
+def _failure_headers(record: Record, failure: Failure, original: str) -> Headers:
+    step, fault, attempts = failure
     stage = "VALUE_CONVERTER" if fault.reason in {"invalid_event", UNREADABLE} else "TASK_PUT"
     position = (record.topic, str(record.partition), str(record.offset))
     connect = (*position, step, stage, type(fault).__name__, str(fault)[:_MAX_TEXT_CHARACTERS])
@@ -47,11 +94,15 @@ def dead_letter_headers(record: Record, step: str, fault: Fault, attempts: int) 
         _FAILED_AT: datetime.now(UTC).isoformat(timespec="milliseconds"),
         _REASON: fault.reason,
         _RETRYABLE: "false" if isinstance(fault, Poison) else "true",
+        _ORIGINAL: original,
     }
     if record.unreadable is not None:
         own[_FIRST_OFFSET] = str(record.unreadable.first_offset)
-    added = {_ERRORS + name: value for name, value in zip(_CONNECT, connect, strict=True)} | own
-    return [*record.headers, *((name, value.encode()) for name, value in added.items())]
+    return _encoded({_ERRORS + name: value for name, value in zip(_CONNECT, connect, strict=True)} | own)
+
+
+def _encoded(headers: Mapping[str, str]) -> Headers:
+    return [(name, value.encode()) for name, value in headers.items()]
 
 
 def original_headers(letter: Record) -> Headers:
@@ -86,8 +137,11 @@ class DeadLetter:
     reason: str
     attempts: int | None
     error: str
-    size: int
+    size: int | None
     redrive_of: str | None
+    omitted_because: str | None = None  # why the record is not included; None where it is
+    source_partition: int | None = None
+    source_offset: int | None = None
 
     @property
     def has_foreign_origin(self) -> bool:
@@ -105,7 +159,7 @@ def read_dead_letter(record: Record, timestamp_ms: int) -> DeadLetter:
     text = {
         name: value.decode("utf-8", "replace")[:_MAX_TEXT_CHARACTERS] for name, value in record.headers
     }  # the last header of a name counts
-    attempts = text.get(_ATTEMPTS, "")
+    is_omitted = text.get(_ORIGINAL) == _OMITTED
     return DeadLetter(
         id=text.get(_LETTER_ID) or record_id(record),
         topic=next(topic for topic in TOPICS if topic.dead_letter_name == record.topic),
@@ -115,11 +169,18 @@ def read_dead_letter(record: Record, timestamp_ms: int) -> DeadLetter:
         claimed_topic=text.get(f"{_ERRORS}topic"),
         step=text.get(f"{_ERRORS}connector.name", "unknown"),
         reason=text.get(_REASON, "unknown"),
-        attempts=int(attempts) if attempts.isascii() and attempts.isdecimal() and len(attempts) < 10 else None,
+        attempts=_as_number(text.get(_ATTEMPTS, "")),
         error=text.get(f"{_ERRORS}exception.message", ""),
-        size=len(record.key or b"") + len(record.value or b""),
+        size=_as_number(text.get(_SIZE, "")) if is_omitted else len(record.key or b"") + len(record.value or b""),
         redrive_of=text.get(REDRIVE_OF),
+        omitted_because=text.get(_OMITTED_BECAUSE, "no reason given") if is_omitted else None,
+        source_partition=_as_number(text.get(f"{_ERRORS}partition", "")),
+        source_offset=_as_number(text.get(f"{_ERRORS}offset", "")),
     )
+
+
+def _as_number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _MAX_DIGITS else None
 
 
 def _parse_time(text: str, timestamp_ms: int) -> datetime:

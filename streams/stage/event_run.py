@@ -16,12 +16,13 @@ from schemas.faults import Fault, Poison
 from schemas.request_ended import RequestEnded
 from streams.envelope import STEP_VERSION, Headers, Message, Record, event_headers, payload_of
 from streams.ids import event_id
-from streams.stage.dead_letters import dead_letter_headers, dead_letter_id, record_id
+from streams.stage.dead_letters import Failure, dead_letter_id, letter_of, record_id, short_letter_of
 from streams.stage.runners import AnyStep, CompletedWork
 from streams.topics import MAX_MESSAGE_BYTES, REQUEST_ENDED, Topic, topic_of
 
 _REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _MAX_VALUE_BYTES = MAX_MESSAGE_BYTES - 32 * 1024  # the rest is for a record's key and headers
+_MAX_SUBJECT_CHARACTERS = 200  # of `Name`
 _NO_RESULTS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -39,6 +40,15 @@ class Output(NamedTuple):
     events: tuple[Message, ...] = ()
     ended: tuple[Message, ...] = ()
     results: Mapping[str, str] = _NO_RESULTS
+
+    def replaced(self, refused: Poison) -> Output:
+        """Return what is written instead of this output, of which something can never be written.
+
+        An event is replaced by a dead letter, and a dead letter by a short one, at first without the results.
+        """
+        if self.run.fault is None:
+            return self.run.dead_letter(refused)
+        return self._replace(results=_NO_RESULTS) if self.results else self.run.short_dead_letter(refused)
 
 
 @dataclass(slots=True)
@@ -93,7 +103,7 @@ class EventRun:
             request_id = _fallback_request_id(self.record)
             event = event.model_copy(update={"request_id": request_id})
         subject = getattr(event, "title", None) or getattr(event, "clip", None) or request_id
-        self._event, self._request = event, RequestRef(request_id, subject)
+        self._event, self._request = event, RequestRef(request_id, subject[:_MAX_SUBJECT_CHARACTERS])
 
     def output(self, result: Model, key: str, stored: Mapping[str, str]) -> Output:
         """Return the output for a result. Raises: `Poison` if no event can be produced from it.
@@ -113,14 +123,29 @@ class EventRun:
     def dead_letter(self, fault: Fault, stored: Mapping[str, str] = _NO_RESULTS) -> Output:
         """Return the dead letter of the event, and the failed outcome of its request."""
         self.fault, self.dead_letter_id = fault, dead_letter_id(self.record, self.step.name)
-        headers = dead_letter_headers(self.record, self.step.name, fault, self.attempts)
-        source = topic_of(self.step.consumes)
-        value = self.record.value if self.record.unreadable is None else b""
-        letter = Message(source.dead_letter_name, self.record.key, value, headers)
+        return Output(self, (letter_of(self.record, self._letters, self._failure(fault)),), self._failed(fault), stored)
+
+    def short_dead_letter(self, omitted_because: Poison) -> Output:
+        """Return the dead letter without the record's bytes. Raises: `AssertionError` before `dead_letter`."""
+        if self.fault is None:
+            raise AssertionError("call dead_letter() first")
+        letter = short_letter_of(self.record, self._letters, self._failure(self.fault), omitted_because)
+        return Output(self, (letter,), self._failed(self.fault))
+
+    @property
+    def _letters(self) -> str:
+        return topic_of(self.step.consumes).dead_letter_name
+
+    def _failure(self, fault: Fault) -> Failure:
+        return Failure(self.step.name, fault, self.attempts)
+
+    def _failed(self, fault: Fault) -> tuple[Message, ...]:
+        """Return the failed outcome of the request, if this step decides it."""
         if not self.step.decides_request:
-            return Output(self, (letter,), results=stored)
-        failure = {"reason": fault.reason, "error": str(fault), "dead_letter_id": self.dead_letter_id}
-        return Output(self, (letter,), (self._ended(self.dead_letter_id, outcome="failed", **failure),), stored)
+            return ()
+        id_ = str(self.dead_letter_id)
+        ended = self._ended(id_, outcome="failed", reason=fault.reason, error=str(fault), dead_letter_id=id_)
+        return (ended,)
 
     def _message(self, out: Model, key: str, subject: str) -> Message:
         topic = topic_of(type(out))

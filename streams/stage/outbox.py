@@ -7,11 +7,15 @@ event is written without delay.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from streams.stage.retry import sleep_before
+
 Out = TypeVar("Out")
+log = logging.getLogger(__name__)
 _MAX_PENDING = 256
 
 
@@ -41,10 +45,19 @@ class Outbox(Generic[Out]):
         return len(self._pending)
 
     async def _deliver_pending(self) -> None:
+        attempt = 0
         while self._pending:
-            batch = list(self._pending)
-            await self._deliver([out for out, _ in batch])
-            for _, on_delivered in batch:
-                self._pending.popleft()
-                on_delivered()
+            try:
+                await self._deliver_batch(list(self._pending))
+                attempt = 0
+            except Exception:  # it would end this task without a word, and the partition would wait for ever
+                attempt += 1
+                log.exception("writing a batch again after an unexpected error")
+                await sleep_before(attempt)
             self._has_space.set()
+
+    async def _deliver_batch(self, batch: Sequence[tuple[Out, Callable[[], None]]]) -> None:
+        await self._deliver([out for out, _ in batch])
+        for _, on_delivered in batch:
+            on_delivered()
+            self._pending.popleft()

@@ -8,7 +8,8 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from schemas.faults import Retryable
+from schemas.faults import Fault, Retryable
+from streams.stage.operations import Operation
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -26,8 +27,13 @@ async def sleep_before(attempt: int) -> None:
     await asyncio.sleep(max_delay_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
 
 
-async def retry_forever(action: Callable[[], Awaitable[T]], reraise: tuple[type[Exception], ...] = ()) -> T:
-    """Return the action's value, after any number of retries. Raises only errors of the types `reraise`."""
+async def retry_forever(
+    action: Callable[[], Awaitable[T]], operation: Operation, reraise: tuple[type[Exception], ...] = ()
+) -> T:
+    """Return the action's value, after any number of retries. Raises only errors of the types `reraise`.
+
+    `operation` gets the last error; only the first is logged.
+    """
     attempt = 0
     while True:
         try:
@@ -36,8 +42,13 @@ async def retry_forever(action: Callable[[], Awaitable[T]], reraise: tuple[type[
             raise
         except Exception as error:  # noqa: BLE001 - giving up here would lose the event
             attempt += 1
-            log.warning("retrying after %s: %s", type(error).__name__, error)
+            operation.reason = _describe(error)
+            log.log(logging.DEBUG if attempt > 1 else logging.WARNING, "%s: retrying after %s", operation.what, error)
             await sleep_before(attempt)
+
+
+def _describe(error: Exception) -> str:
+    return str(error) if isinstance(error, Fault) else str(as_retryable(error))
 
 
 def as_retryable(error: Exception) -> Retryable:

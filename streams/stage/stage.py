@@ -15,15 +15,17 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple, TypeVar
 
 from agents.step import Tools, View
 from schemas.base import Model
-from schemas.faults import Fault, Poison, Retryable, Unavailable
-from streams.envelope import REPLAY_TO, Message, Record
+from schemas.faults import Fault, Poison, Unavailable
+from streams.envelope import REPLAY_TO, Record
+from streams.stage.delivery import Delivery, Publisher, UpToDate
 from streams.stage.event_run import EventRun, Output, check_size
 from streams.stage.observers import Observer, Observers
-from streams.stage.retry import as_retryable, retry_forever, sleep_before
+from streams.stage.operations import Operations
+from streams.stage.retry import as_retryable, sleep_before
 from streams.stage.runners import AnyStep, CompletedWork, Runner
 from streams.stage.stored_results import Results, from_stored, result_key, to_stored
 from streams.topics import Topic, topic_of
@@ -32,20 +34,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 ATTEMPTS = 4
-
-
-class Publisher(Protocol):
-    """Publishes messages."""
-
-    async def publish(self, *messages: Message) -> None:
-        """Return when the broker has acknowledged all messages. Raises: `Poison` for one that is too large."""
-
-
-class UpToDate(Protocol):
-    """A view that follows topics."""
-
-    async def caught_up(self) -> None:
-        """Return when the view has applied all that was published before the call. Raises a fault if it is unusable."""
 
 
 def _no_shortage() -> Unavailable | None:
@@ -72,7 +60,8 @@ class Stage:
 
     `run` does the work; `views` are those that the step reads and writes, by name; `missing_resource` returns the fault
     while the machine lacks something, such as disk space; `upstream_step` produces the events that the step consumes;
-    `observers` are notified of each run; `pending_results` are computed but not yet stored, by partition and key.
+    `observers` are notified of each run; `pending_results` are computed but not yet stored, by partition and key;
+    `operations` has the writes and waits in progress.
     """
 
     step: AnyStep
@@ -85,11 +74,16 @@ class Stage:
     upstream_step: str | None = None
     observers: Sequence[Observer] = ()
     pending_results: dict[tuple[int, str], str] = field(default_factory=dict)
+    operations: Operations = field(default_factory=Operations)
 
     @cached_property
     def source(self) -> Topic:
         """Return the topic that the step consumes."""
         return topic_of(self.step.consumes)
+
+    @cached_property
+    def _delivery(self) -> Delivery:
+        return Delivery(self.step, self.publisher, self.results, self.views, self.pending_results, self.operations)
 
     @cached_property
     def _observer(self) -> Observers:
@@ -117,7 +111,7 @@ class Stage:
         except Exception as error:
             log.exception("%s: a bug in the program", self.step.name)
             run.attempts = max(run.attempts, 1)
-            return run.dead_letter(Retryable(f"{type(error).__name__}: {error}", "unexpected"))
+            return run.dead_letter(as_retryable(error))
         finally:
             run.stop_clock()
             self._observer.prepared(run)
@@ -125,25 +119,9 @@ class Stage:
     async def deliver(self, outputs: Sequence[Output | None]) -> None:
         """Write the outputs of records of one partition, in order; when this returns, the records may be acked."""
         present = [output for output in outputs if output is not None]
-        await self._store(present)
-        events = [event for output in present for event in output.events]
-        ended = [message for output in present for message in output.ended]
-        if self.step.writes:
-            await retry_forever(lambda: self.publisher.publish(*events))
-            for view in self.step.writes:
-                await retry_forever(self.views[view].caught_up)
-            events = []
-        await retry_forever(lambda: self.publisher.publish(*events, *ended))
+        await self._delivery.deliver(present)
         for output in present:
             self._observer.finished(output.run)
-
-    async def _store(self, outputs: Sequence[Output]) -> None:
-        results = {key: stored for output in outputs for key, stored in output.results.items()}
-        if results:
-            partition = outputs[0].run.record.partition
-            await retry_forever(lambda: self.results.put(partition, results))
-            for key in results:
-                self.pending_results.pop((partition, key), None)
 
     async def _run_step(self, run: EventRun) -> Output:
         keyed_result = await self._result_with_retries(run)
@@ -182,8 +160,7 @@ class Stage:
         await sleep_before(max(run.attempts, 1))
 
     async def _attempt_result(self, run: EventRun) -> _KeyedResult:
-        for view in self.step.reads:
-            await retry_forever(self.views[view].caught_up, reraise=(Unavailable,))
+        await self._delivery.catch_up(self.step.reads, reraise=(Unavailable,))
         work_input = await self._call(lambda: self.step.depends_on(run.event, self.tools))
         key, partition = result_key(self.step, work_input), run.record.partition
         pending = self.pending_results.get((partition, key))

@@ -23,11 +23,12 @@ from streams.page import health, library
 from streams.page import requests as requests_page
 from streams.page.server import Page
 from streams.page.token import read_token
+from streams.stage.delivery import UpToDate
 from streams.stage.in_flight import InFlight
 from streams.stage.observers import StepLog, WaitingRuns
 from streams.stage.progress import ProgressReporter
 from streams.stage.runners import AnyStep, CompletedWork, Report, Runner, in_thread
-from streams.stage.stage import Stage, UpToDate
+from streams.stage.stage import Stage
 from streams.steps import STEPS
 from streams.tools import make_tools
 from streams.topics import MOVE_INDEXED, topic_of

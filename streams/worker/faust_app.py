@@ -6,6 +6,7 @@ an event is acked only when its stage has written all of its output.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,10 @@ from infra.kafka_connection import KafkaConnection
 from streams.kafka import record_of
 from streams.patches.faust_consumer import App
 from streams.patches.faust_tables import BytesTable, TableManager
+from streams.stage.event_run import Output
 from streams.stage.in_flight import InFlight
 from streams.stage.outbox import Outbox
+from streams.stage.retry import retry_forever
 from streams.stage.stage import Stage
 from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE
 from streams.worker.publisher import KafkaPublisher
@@ -29,6 +32,7 @@ _ROCKSDB_OPTIONS = {
     "max_write_buffer_number": 2,
 }
 _MAX_POLL_RECORDS = 64
+log = logging.getLogger(__name__)
 
 
 def make_app(kafka: KafkaConnection, folder: Path) -> faust.App:
@@ -107,7 +111,7 @@ def add_agent(app: faust.App, stage: Stage, in_flight: InFlight) -> None:
             async for event in stream.noack().events():
                 await in_flight.add()
                 preparing = 1
-                output = await stage.prepare(record_of(event.message))
+                output = await _prepare(stage, event.message)
                 await outbox.add(output, lambda event=event: _ack(event, in_flight))  # type: ignore[misc]
                 preparing = 0
         finally:
@@ -116,6 +120,16 @@ def add_agent(app: faust.App, stage: Stage, in_flight: InFlight) -> None:
     agent.__name__ = stage.step.name
     source = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     app.agent(source, name=stage.step.name, isolated_partitions=True)(agent)
+
+
+async def _prepare(stage: Stage, message: Any) -> Output | None:
+    """Return the stage's output. An exception here would end the agent, so it is retried, and reported as stuck."""
+    try:
+        return await stage.prepare(record_of(message))
+    except Exception:
+        log.exception("%s: an event could not be handled and is tried again", stage.step.name)
+    with stage.operations.start(f"{stage.step.name}: handling offset {message.offset} of {message.topic}") as operation:
+        return await retry_forever(lambda: stage.prepare(record_of(message)), operation)
 
 
 def _ack(event: Any, in_flight: InFlight) -> None:

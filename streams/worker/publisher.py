@@ -13,18 +13,27 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import ProducerClosed
+from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from infra.kafka_connection import KafkaConnection
+from schemas.faults import Poison
 from streams.envelope import Message
 from streams.kafka import partitions_of
+from streams.kafka_errors import permanent_fault
+from streams.topics import MAX_DEAD_LETTER_BYTES
+
+_Partition = tuple[str, int]  # a topic and the number of a partition
+# The largest batch that is sent: a dead letter. The broker ends the connection for a request of more than 100 MiB, and
+# the record would be sent again for ever.
+_MAX_BATCH_BYTES = MAX_DEAD_LETTER_BYTES
 
 
 class _Sent(NamedTuple):
-    """A sent batch: the future of the broker's acknowledgement, and the number of records."""
+    """A sent batch: its topic, the future of the broker's acknowledgement, and the number of records."""
 
+    topic: str
     future: asyncio.Future[Any]
     records: int
 
@@ -35,16 +44,22 @@ class KafkaPublisher:
     def __init__(self, kafka: KafkaConnection) -> None:
         self._kafka = kafka
         self._producer: Any = None
+        self._restarting = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect. Raises aiokafka's errors if no broker responds."""
-        self._producer = AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **self._kafka.client_options(),
             acks="all",
             linger_ms=5,
             max_batch_size=128 * 1024,
         )
-        await self._producer.start()
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
+        self._producer = producer
 
     async def stop(self) -> None:
         """Send what is buffered and disconnect."""
@@ -56,49 +71,84 @@ class KafkaPublisher:
         return await partitions_of(self._producer.client, topics)
 
     async def publish(self, *messages: Message) -> None:
-        """Send messages and wait for the acknowledgement of all in-sync replicas."""
-        by_partition: dict[tuple[str, int], list[Message]] = {}
+        """Send messages and wait for the acknowledgement of all in-sync replicas.
+
+        Raises: `Poison` if one can never be sent, before any is sent where the client detects it; aiokafka's errors if
+        sending them again may succeed.
+        """
+        by_partition: dict[_Partition, list[Message]] = {}
         for message in messages:
             partitions = await self._producer.partitions_for(message.topic)
             by_partition.setdefault((message.topic, _partition(message.key, len(partitions))), []).append(message)
-        await _wait_for_all([sent for tp, batch in by_partition.items() for sent in await self._send(*tp, batch)])
+        await self._send({tp: self._batches(tp[0], batch) for tp, batch in by_partition.items()})
 
     async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> int:
-        """Write records to one partition and return the offset of the last."""
-        sent = await self._send(topic, partition, [Message(topic, key, value, []) for key, value in items.items()])
-        await _wait_for_all(sent)
+        """Write records to one partition and return the offset of the last. Raises: as `publish`."""
+        messages = [Message(topic, key, value, []) for key, value in items.items()]
+        sent = await self._send({(topic, partition): self._batches(topic, messages)})
         first: int = sent[-1].future.result().offset
         return first + sent[-1].records - 1
 
-    async def _send(self, topic: str, partition: int, messages: Iterable[Message]) -> list[_Sent]:
+    async def _send(self, batches: Mapping[_Partition, Sequence[BatchBuilder]]) -> list[_Sent]:
+        sent: list[_Sent] = []
         try:
-            return [
-                _Sent(await self._producer.send_batch(batch, topic, partition=partition), batch.record_count())
-                for batch in self._batches(messages)
-            ]
-        except ProducerClosed:  # after an unexpected error aiokafka's producer cannot be used again
-            await self.start()
+            for (topic, partition), of_partition in batches.items():
+                for batch in of_partition:
+                    future = await self._producer.send_batch(batch, topic, partition=partition)
+                    sent.append(_Sent(topic, future, batch.record_count()))
+        except BaseException:
+            _ignore(sent)
+            await self._restart_if_broken()
             raise
+        await _wait_for_all(sent)
+        return sent
 
-    def _batches(self, messages: Iterable[Message]) -> list[BatchBuilder]:
+    def _batches(self, topic: str, messages: Iterable[Message]) -> list[BatchBuilder]:
         batches = [self._producer.create_batch()]
-        for _, key, value, headers in messages:
-            if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # the batch is full
-                batches.append(self._producer.create_batch())
-                batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
+        try:
+            for _, key, value, headers in messages:
+                if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
+                    batches.append(self._producer.create_batch())
+                    batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
+        except Exception as error:
+            raise permanent_fault(error, topic) or error from error
+        if max(batch.size() for batch in batches) > _MAX_BATCH_BYTES:
+            raise Poison(f"the record is larger than {_MAX_BATCH_BYTES} bytes", reason="too_large")
         return batches
+
+    async def _restart_if_broken(self) -> None:
+        """Replace the producer where its background task has ended: after an unexpected error it sends nothing more."""
+        async with self._restarting:
+            task = self._producer._sender.sender_task
+            if task is not None and task.done():
+                broken = self._producer
+                await self.start()
+                await asyncio.gather(broken.stop(), return_exceptions=True)
 
 
 async def _wait_for_all(sent: Sequence[_Sent]) -> None:
     # One after the other: they complete together, and `gather` would add a callback to each, which costs more.
+    faults: list[Poison] = []
     try:
-        for future, _ in sent:
-            await future
+        for topic, future, _ in sent:
+            try:
+                await future
+            except KafkaError as error:
+                fault = permanent_fault(error, topic)
+                if fault is None:
+                    raise
+                faults.append(fault)
     except BaseException:
-        for future, _ in sent:
-            # An exception that is not retrieved would be logged.
-            future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        _ignore(sent)
         raise
+    if faults:
+        raise faults[0]
+
+
+def _ignore(sent: Sequence[_Sent]) -> None:
+    for _, future, _ in sent:
+        # An exception that is not retrieved would be logged.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 def _partition(key: bytes | None, count: int) -> int:

@@ -15,7 +15,9 @@ import pytest
 
 from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
+from streams.envelope import Record
 from streams.local.services import running_kafka
+from streams.stage.dead_letters import dead_letter_id
 from tests.paths import BACHATA, DEMO
 
 pytestmark = pytest.mark.broker
@@ -75,6 +77,13 @@ class Up:
 
     process: subprocess.Popen[str]
     ready: dict[str, Any]
+
+
+def sent_letter_id(sent: Any, key: bytes | None, value: bytes | None, step: str = "intake") -> str:
+    """Return the id of the dead letter of a record; `sent` is what aiokafka's producer returned for it."""
+    return dead_letter_id(
+        Record(sent.topic, sent.partition, sent.offset, key, value, timestamp_ms=sent.timestamp), step
+    )
 
 
 @pytest.fixture(scope="session")

@@ -18,10 +18,9 @@ from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from infra.kafka_connection import KafkaConnection
 from schemas.request_ended import RequestEnded
-from streams.ids import position_id
 from streams.kafka import make_consumer
 from streams.topics import PARTITIONS, REQUEST_ENDED
-from tests.broker.conftest import CommandResult, DataFolder
+from tests.broker.conftest import CommandResult, DataFolder, sent_letter_id
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _SONGS = "bachata.song-submitted.v1"
@@ -146,7 +145,7 @@ async def _send_and_receive(kafka: KafkaConnection, value: bytes, headers: Any =
         for tp, end in (await consumer.end_offsets(list(consumer.assignment()))).items():
             consumer.seek(tp, end)
         sent = await sender.send_and_wait(_SONGS, value, key=b"unknown", headers=headers)
-        dead_letter_id = position_id(sent.topic, sent.partition, sent.offset, "intake")
+        dead_letter_id = sent_letter_id(sent, b"unknown", value)
         return await _dead_letter_and_outcome(consumer, dead_letter_id)
     finally:
         await sender.stop()

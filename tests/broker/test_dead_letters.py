@@ -20,11 +20,11 @@ from schemas.base import Options, Source
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
 from streams.client import Client
-from streams.ids import new_request_id, position_id
-from streams.kafka import make_consumer
-from streams.stage.dead_letters import REDRIVE_OF
+from streams.ids import new_request_id
+from streams.kafka import make_consumer, record_of
+from streams.stage.dead_letters import REDRIVE_OF, dead_letter_id
 from streams.topics import PARTITIONS
-from tests.broker.conftest import DataFolder
+from tests.broker.conftest import DataFolder, sent_letter_id
 from tests.paths import BACHATA
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -82,7 +82,7 @@ def _letter(data_folder: DataFolder, id_: str) -> dict[str, Any]:
 def garbage(data_folder: DataFolder) -> dict[str, Any]:
     """Send bytes that are not an event, and return their dead letter."""
     sent = asyncio.run(_send(data_folder.kafka, _SONGS, _GARBAGE, _HEADERS))
-    return _letter(data_folder, position_id(sent.topic, sent.partition, sent.offset, "intake"))
+    return _letter(data_folder, sent_letter_id(sent, b"\xfe key", _GARBAGE))
 
 
 def test_a_dead_letter_names_step_and_reason(data_folder: DataFolder, garbage: dict[str, Any]) -> None:
@@ -112,11 +112,18 @@ def test_untrusted_bytes_are_printed_complete_and_escaped(
 
 def test_a_redriven_event_fails_again_with_the_same_bytes(data_folder: DataFolder, garbage: dict[str, Any]) -> None:
     result = data_folder.bachata("dead-letters", "redrive", garbage["id"])
-    assert result.json == {"redriven": 1, "ids": [garbage["id"]], "strays": [], "sent_before": 0}
+    assert result.json == {
+        "redriven": 1,
+        "ids": [garbage["id"]],
+        "strays": [],
+        "unreadable": [],
+        "refused": {},
+        "sent_before": 0,
+    }
     marker = (REDRIVE_OF, garbage["id"].encode())
     [again] = [m for m in asyncio.run(_all_of(data_folder.kafka, _SONGS)) if marker in m.headers]
     assert (again.key, again.value, list(again.headers)) == (b"\xfe key", _GARBAGE, [*_HEADERS, marker])
-    new = _letter(data_folder, position_id(_SONGS, again.partition, again.offset, "intake"))
+    new = _letter(data_folder, dead_letter_id(record_of(again), "intake"))
     assert (new["reason"], new["redrive_of"]) == ("invalid_event", garbage["id"])
     assert _letter(data_folder, garbage["id"])["redriven_at"] is not None
 

@@ -19,6 +19,7 @@ from streams.operations.topic_history import parse_bound, parse_time
 from streams.stage.dead_letters import (
     REDRIVE_OF,
     DeadLetter,
+    Failure,
     dead_letter_headers,
     dead_letter_id,
     original_headers,
@@ -34,7 +35,7 @@ _HEADERS = st.lists(st.tuples(_NAMES, st.binary(max_size=8)), max_size=6)
 
 
 def _letter(record: Record, **more: str) -> Record:
-    headers: Headers = dead_letter_headers(record, "intake", Poison("no such file", "not_found"), 1)
+    headers: Headers = dead_letter_headers(record, Failure("intake", Poison("no such file", "not_found"), 1))
     headers += [(name, value.encode()) for name, value in more.items()]
     return Record(_TOPIC.dead_letter_name, 2, 7, record.key, record.value, headers)
 
@@ -172,7 +173,9 @@ def test_json_is_printed_as_json() -> None:
 
 
 def test_a_retryable_fault_is_marked_in_the_headers() -> None:
-    headers = dict(dead_letter_headers(Record("t", 0, 0, None, None), "intake", Retryable("later", "kafka"), 4))
+    headers = dict(
+        dead_letter_headers(Record("t", 0, 0, None, None), Failure("intake", Retryable("later", "kafka"), 4))
+    )
     assert (headers["bachata.retryable"], headers["bachata.attempts"]) == (b"true", b"4")
 
 
@@ -198,7 +201,7 @@ def test_an_error_of_usage_is_reported_before_anything_is_started(
 
 def test_a_letter_without_the_bytes_of_its_record_is_not_redriven() -> None:
     record = Record(_TOPIC.full_name, 0, 9, None, None, [], Unreadable(4, 9, "its checksum is wrong"))
-    headers = dead_letter_headers(record, "intake", Poison("cannot be read", "unreadable_record"), 0)
+    headers = dead_letter_headers(record, Failure("intake", Poison("cannot be read", "unreadable_record"), 0))
     letter = read_dead_letter(Record(_TOPIC.dead_letter_name, 2, 7, None, b"", headers), 0)
     selection = select([letter, _read()], [], {})
     assert (selection.unreadable, selection.letters) == ((letter,), (_read(),))

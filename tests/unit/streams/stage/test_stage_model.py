@@ -184,7 +184,7 @@ class Stream:
 class Event:
     """An event of the stream, which is also its own message."""
 
-    topic, partition, key = _SOURCE.full_name, 0, b"k"
+    topic, partition, key, timestamp = _SOURCE.full_name, 0, b"k", 1.0
 
     def __init__(self, world: World, offset: int) -> None:
         self._world = world

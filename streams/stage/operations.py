@@ -1,0 +1,42 @@
+"""The writes and waits in progress: one that lasts long is stuck, whether it fails again and again or never returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from time import monotonic, time
+
+_NO_ANSWER = "no answer yet"
+
+
+@dataclass
+class Operation:
+    """A write or wait in progress. `reason`: the last error, or that there is none yet; `since`: seconds since 1970."""
+
+    what: str
+    reason: str = _NO_ANSWER
+    since: float = field(default_factory=time)
+    started: float = field(default_factory=monotonic)
+
+
+class Operations:
+    """The operations in progress."""
+
+    def __init__(self) -> None:
+        self._running: dict[int, Operation] = {}
+
+    @contextmanager
+    def start(self, what: str) -> Iterator[Operation]:
+        """Yield a new operation, which is in progress until the context ends."""
+        operation = Operation(what)
+        self._running[id(operation)] = operation
+        try:
+            yield operation
+        finally:
+            del self._running[id(operation)]
+
+    def longer_than(self, seconds: float) -> list[Operation]:
+        """Return the operations that are in progress for longer than this, in the order of their start."""
+        now = monotonic()
+        return [operation for operation in self._running.values() if now - operation.started > seconds]
