@@ -8,12 +8,14 @@ from __future__ import annotations
 import errno
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.media.sniff import Demuxer, first_bytes, not_media, sniff
 from infra.base.machine import MACHINE_ERRNOS
-from schemas.faults import Fault, storage_fault
+from infra.base.memory import MIB, at_most_more
+from schemas.faults import Fault, Poison, storage_fault
 from schemas.limits import MAX_PIXELS, MAX_STREAMS
 
 if TYPE_CHECKING:
@@ -24,6 +26,11 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _PROBE_BYTES = 5_000_000
+# A file of 1 kB can claim an index of gigabytes. That of ten minutes at 240 frames a second needs 20 MB, and the first
+# pictures of the largest clip, which are decoded to open it, 80 MB.
+_OPEN_BYTES = 256 * MIB
+# What FFmpeg raises for damaged data, and Python for decoded data that is odd: no pictures, no rate, a size of 0.
+_BAD_DATA = (ValueError, ArithmeticError, LookupError, TypeError)
 _PROBE_US = 5_000_000
 # The index of our own mp4 has all facts; without these options the first frame is decoded, 13 ms per clip.
 _OWN_OPTIONS = {"protocol_whitelist": "file", "probesize": "32", "analyzeduration": "0", "skip_frame": "all"}
@@ -32,16 +39,36 @@ _TAG_OPTIONS: dict[str, Any] = {"metadata_errors": "ignore"} if sys.version_info
 
 
 def open_container(path: Path) -> InputContainer:
-    """Open a file of unknown origin. Raises: as `sniff`."""
+    """Open a file of unknown origin; read it within `media_errors`. Raises: as `sniff`."""
     import av
 
     demuxer = sniff(path)
     try:
-        url = f"file:{path.absolute()}"
-        container: InputContainer = av.open(url, "r", format=demuxer, options=_options(demuxer), **_TAG_OPTIONS)
+        with at_most_more(_OPEN_BYTES):
+            url = f"file:{path.absolute()}"
+            container: InputContainer = av.open(url, "r", format=demuxer, options=_options(demuxer), **_TAG_OPTIONS)
     except av.error.FFmpegError as error:
         raise _unopened(path, error) from error
     return container
+
+
+@contextmanager
+def media_errors() -> Iterator[None]:
+    """Raise the fault of a bad file for what FFmpeg and Python raise where its data is damaged or odd.
+
+    Raises: `Poison` (`not_media`); `Retryable` (`storage`) or `Unavailable` (`disk_full`) where the machine fails;
+    `MemoryError`.
+    """
+    import av
+
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (av.error.FFmpegError, *_BAD_DATA) as error:
+        if isinstance(error, av.error.FFmpegError) and error.errno in MACHINE_ERRNOS:
+            raise storage_fault(f"a file cannot be read or written now: {error.strerror}", error.errno) from error
+        raise not_media() from error
 
 
 def open_own_mp4(path: Path) -> InputContainer:
@@ -89,6 +116,9 @@ def decoded(packet: Packet[Any]) -> list[Any]:
 
 
 def _unopened(path: Path, error: FFmpegError) -> Fault:
+    if error.errno == errno.ENOMEM:  # FFmpeg reports too many streams so, too
+        message = f"it has more than {MAX_STREAMS} streams, or an index that is too large; export it again"
+        return Poison(message, reason="not_media")
     if error.errno == errno.EIO:
         first_bytes(path, _PROBE_BYTES)  # FFmpeg reports EIO of a truncated file, too; this raises if the disk does
         return not_media()

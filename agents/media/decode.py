@@ -5,15 +5,16 @@ That start is also time 0 of all beats, of those found in a clip's sound and of 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agents.media.container import decoded, open_container, packets, start_s
+from agents.media.container import decoded, media_errors, open_container, packets, start_s
 from schemas.faults import Poison
-from schemas.limits import MAX_PIXELS
+from schemas.limits import MAX_CHANNELS, MAX_PIXELS, SOUND_RATES_HZ
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _OUTPUT_RATES_HZ = (44_100, 48_000)
+_MAX_PACKETS_HZ = 1000.0  # of sound; the shortest that are usual last 2.5 ms
+_MAX_TINY_PACKETS = 10_000
+_MAX_DECODER_THREADS = 4  # each holds pictures
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class OpenAudio:
 @contextmanager
 def open_video(path: Path) -> Iterator[OpenVideo]:
     """Open a file's video for display. Raises: as `sniff`; `Poison` (`no_video`)."""
-    with open_container(path) as container:
+    with open_container(path) as container, media_errors():
         stream = _picture_to_show(container, path)
         aspect = float(stream.codec_context.sample_aspect_ratio or 1)  # unset: None in PyAV 18, 0/1 in 19
         yield OpenVideo(timed_pictures(container, stream), aspect, container.duration or 0)
@@ -65,7 +69,7 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
 @contextmanager
 def open_audio(path: Path) -> Iterator[OpenAudio]:
     """Open a file's audio. Raises: as `sniff`; `Poison` (`no_audio`)."""
-    with open_container(path) as container:
+    with open_container(path) as container, media_errors():
         if not any(stream.codec_context for stream in container.streams.audio[:1]):
             raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
         stream = container.streams.audio[0]
@@ -97,7 +101,7 @@ def timed_pictures(container: InputContainer, stream: VideoStream) -> Iterator[t
 
 def mean_fps(path: Path) -> float:
     """Return the frames per second, counted over the packets because a file may state any rate; 0 for one frame."""
-    with open_container(path) as container:
+    with open_container(path) as container, media_errors():
         stream = _picture_to_show(container, path)
         pts = [packet.pts for packet in packets(container, stream) if packet.pts is not None]
         length = (max(pts) - min(pts)) * (stream.time_base or 0) if pts else 0
@@ -112,10 +116,29 @@ def _picture_to_show(container: InputContainer, path: Path) -> VideoStream:
     # The container's limit is not applied to the decoder of its stream.
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = min(_MAX_DECODER_THREADS, os.cpu_count() or 1)
     return stream
 
 
-def _timed_sounds(container: InputContainer, stream: AudioStream) -> Iterator[tuple[float | None, AudioFrame]]:
-    for packet in packets(container, stream):
+def sound_frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
+    """Yield the frames that decode and are accepted, in order; others are skipped.
+
+    Raises: `Poison` (`not_media`) for a file of more than a thousand packets a second: a small one can have millions.
+    """
+    seconds = 0.0
+    for number, packet in enumerate(packets(container, stream)):
+        if number > _MAX_TINY_PACKETS + _MAX_PACKETS_HZ * seconds:
+            raise Poison("its audio is cut into too many pieces; export it again", reason="not_media")
         for frame in decoded(packet):
-            yield None if frame.time is None else frame.time - start_s(container), frame
+            if _is_accepted(frame):
+                seconds += frame.samples / frame.sample_rate
+                yield frame
+
+
+def _is_accepted(frame: AudioFrame) -> bool:
+    return frame.samples > 0 and frame.sample_rate in SOUND_RATES_HZ and frame.layout.nb_channels <= MAX_CHANNELS
+
+
+def _timed_sounds(container: InputContainer, stream: AudioStream) -> Iterator[tuple[float | None, AudioFrame]]:
+    for frame in sound_frames(container, stream):
+        yield None if frame.time is None else frame.time - start_s(container), frame

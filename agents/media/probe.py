@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.media.container import open_container
+from agents.media.container import media_errors, open_container
 from agents.media.probe_audio import first_sound, probe_sound
 from agents.media.probe_video import ProbedPicture, probe_picture
 from schemas.base import ProbedMedia
@@ -26,7 +26,7 @@ def probe(path: Path, kind: MediaKind) -> ProbedMedia:
 
 
 def _probe_song(path: Path) -> ProbedMedia:
-    with open_container(path) as container:
+    with open_container(path) as container, media_errors():
         sound = probe_sound(container, SONG_S[1])
         name = container.format.name
     _check_length(sound.duration_s, SONG_S, "song")
@@ -42,11 +42,11 @@ def _probe_song(path: Path) -> ProbedMedia:
 
 
 def _probe_clip(path: Path) -> ProbedMedia:
-    with open_container(path) as container:
+    with open_container(path) as container, media_errors():
         picture = probe_picture(container)
         name = container.format.name
     _check_clip(picture)
-    with open_container(path) as container:
+    with open_container(path) as container, media_errors():
         sound = first_sound(container)
     return ProbedMedia(
         format=name,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.media.container import decoded, packets
+from agents.media.decode import sound_frames
 from agents.media.sniff import not_media
 from schemas.faults import Poison
-from schemas.limits import MAX_CHANNELS, SOUND_RATES_HZ
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -44,7 +42,7 @@ def probe_sound(container: InputContainer, max_s: float) -> ProbedSound:
     """
     stream = _first_stream(container)
     first, seconds, audible = None, 0.0, False
-    for frame in _frames(container, stream):
+    for frame in sound_frames(container, stream):
         first = first or frame
         seconds += frame.samples / frame.sample_rate
         audible = audible or _peak(frame) >= _MIN_AUDIBLE_PEAK
@@ -61,7 +59,7 @@ def first_sound(container: InputContainer) -> ProbedSound | None:
         stream = _first_stream(container)
     except Poison:
         return None
-    frame = next(_frames(container, stream), None)
+    frame = next(sound_frames(container, stream), None)
     return None if frame is None else _sound(stream, frame, frame.samples / frame.sample_rate, audible=True)
 
 
@@ -74,17 +72,6 @@ def _first_stream(container: InputContainer) -> AudioStream:
         raise Poison("its audio codec is not one that is accepted; give mp3, aac or flac", reason="unsupported_codec")
     context.thread_count = 1
     return stream
-
-
-def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
-    for packet in packets(container, stream):
-        for frame in decoded(packet):
-            if _is_usable(frame):
-                yield frame
-
-
-def _is_usable(frame: AudioFrame) -> bool:
-    return frame.samples > 0 and frame.sample_rate in SOUND_RATES_HZ and frame.layout.nb_channels <= MAX_CHANNELS
 
 
 def _elapsed_s(first: AudioFrame, last: AudioFrame) -> float:

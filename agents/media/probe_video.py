@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
+_MAX_TRIES = 50  # groups of pictures at each end of a clip of which one must decode
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class _Index:
 
     def groups(self) -> list[tuple[int, int | None]]:
         """Return the start and end of each group of pictures; the end of the last one is None."""
-        return list(zip(self.keyframes, (*self.keyframes[1:], None), strict=True))
+        return list(zip(self.keyframes, (*self.keyframes[1:], None), strict=False))
 
 
 def probe_picture(container: InputContainer) -> ProbedPicture:
@@ -92,19 +93,18 @@ def _check_size(width: int, height: int) -> None:
 def _index(container: InputContainer, stream: VideoStream) -> _Index:
     pts: list[int] = []
     keyframes: list[int] = []
-    for packet in packets(container, stream):
-        if packet.pts is None or not packet.size:
-            continue
-        pts.append(packet.pts)
-        if packet.is_keyframe:
-            keyframes.append(packet.pts)
-        if len(pts) > MAX_PICTURES:
+    for number, packet in enumerate(packets(container, stream)):
+        if packet.pts is not None and packet.size:
+            pts.append(packet.pts)
+            if packet.is_keyframe:
+                keyframes.append(packet.pts)
+        if number > MAX_PICTURES:
             raise Poison("it has more than 144000 pictures; cut it to the move", reason="too_long")
     return _Index(tuple(sorted(pts)), tuple(sorted(keyframes)))
 
 
 def _first_frame(container: InputContainer, stream: VideoStream, index: _Index) -> VideoFrame | None:
-    for start, end in index.groups():
+    for start, end in index.groups()[:_MAX_TRIES]:
         for frame in _frames(container, stream, start, end):
             return frame
     return None
@@ -112,7 +112,7 @@ def _first_frame(container: InputContainer, stream: VideoStream, index: _Index) 
 
 def _last_pts(container: InputContainer, stream: VideoStream, index: _Index) -> int | None:
     """Return the pts of the last picture that decodes; groups are tried from the last one backwards."""
-    for start, end in reversed(index.groups()):
+    for start, end in reversed(index.groups()[-_MAX_TRIES:]):
         times = [frame.pts for frame in _frames(container, stream, start, end) if frame.pts is not None]
         if times:
             return max(times)

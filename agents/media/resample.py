@@ -13,6 +13,9 @@ from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from schemas.faults import Poison
+from schemas.limits import MAX_SOUND_S
+
 AAC_FRAME = 1024
 _GAP_S = 0.05
 _SILENT_FRAME = 16_384
@@ -30,10 +33,15 @@ def stereo(timed: Iterable[tuple[float | None, AudioFrame]], rate: int) -> Itera
 
 
 def without_gaps(timed: Iterable[tuple[float | None, AudioFrame]]) -> Iterator[AudioFrame]:
-    """Yield the frames with silence in gaps, and without what is before time 0."""
+    """Yield the frames with silence in gaps, and without what is before time 0.
+
+    Raises: `Poison` (`too_long`) where one begins after more than `MAX_SOUND_S`.
+    """
     end_s = 0.0
     for time_s, frame in timed:
         start_s = end_s if time_s is None else time_s
+        if start_s > MAX_SOUND_S:  # a file can claim any time: what is before it would be silence
+            raise Poison(f"the audio is longer than {MAX_SOUND_S / 60:.0f} minutes; use a single song", "too_long")
         if start_s > end_s + (_GAP_S if end_s else 0.0):
             yield from _silence(frame, round((start_s - end_s) * frame.sample_rate))
             end_s = start_s

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Image
-from agents.media.container import open_container
+from agents.media.container import media_errors, open_container
 from agents.media.decode import decode_to_measure, moving_picture, timed_pictures
 from schemas.faults import Poison
 
@@ -37,7 +37,7 @@ def sample_frames(path: Path, rate_hz: float) -> Iterator[Frame]:
 
     All have one size, at most as many pixels as 640x360. Raises: `Poison`: `no_video`, `not_media`, `empty`.
     """
-    with open_container(path) as container:
+    with open_container(path) as container, media_errors():
         stream = _stream(container, rate_hz)
         pixel_aspect = float(stream.codec_context.sample_aspect_ratio or 1)
         due_s, size = 0.0, None

@@ -9,9 +9,9 @@ import resource
 from contextlib import suppress
 from pathlib import Path
 
+from infra.base.memory import MIB, memory_bytes
 from schemas.limits import MAX_BYTES
 
-MIB = 1 << 20
 _MAX_OPEN_FILES = 512
 _MAX_FILE_BYTES = MAX_BYTES["video"] + 1024 * MIB  # copies of submitted files, and videos that are encoded
 _OOM_SCORE = "500"  # when the machine's memory is used up, the kernel ends this process before the worker and Kafka
@@ -56,16 +56,6 @@ def reset_peak() -> None:
 def peak_rss_bytes() -> int:
     """Return the peak of this process's resident memory."""
     return memory_bytes(os.getpid(), "VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def memory_bytes(pid: int, field: str) -> int:
-    """Return a field of a process's memory in bytes, such as `VmData`; 0 where it has ended or the system has none."""
-    try:
-        status = Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return 0
-    found = re.search(rf"^{field}:\s+(\d+) kB", status, re.MULTILINE)
-    return int(found[1]) * 1024 if found else 0
 
 
 def oom_kills() -> int:

@@ -12,8 +12,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from infra.base.memory import MIB, memory_bytes
 from streams.worker.job_faults import Death, RunningJob
-from streams.worker.process_limits import MIB, memory_bytes, oom_kills
+from streams.worker.process_limits import oom_kills
 
 _MAX_LINE_BYTES = 64 * MIB
 _WATCH_INTERVAL_S = 0.2

@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+from infra.base.memory import MIB
 from schemas.faults import from_json
 from streams.stage.runners import CompletedWork
 from streams.steps import JOB_BY_NAME
 from streams.worker.job_faults import RunningJob, fault_of_death
-from streams.worker.process_limits import MIB
 from streams.worker.step_child import StepChild
 
 _MAX_IDLE_BYTES = 512 * MIB  # of private memory: a process that has more after a job is not used again

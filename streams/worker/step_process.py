@@ -16,6 +16,7 @@ from typing import Any, TextIO
 
 from agents.step import throttled
 from infra.base.die_with_parent import die_with_parent
+from infra.base.memory import memory_bytes
 from infra.logs import set_up_logs
 from schemas.faults import Fault, to_json
 from streams.tools import process_tools
@@ -25,7 +26,6 @@ from streams.worker.process_limits import (
     lift_memory_limit,
     limit_job,
     limit_process,
-    memory_bytes,
     peak_rss_bytes,
     reset_peak,
 )

@@ -104,7 +104,7 @@ def test_too_many_open_files_can_be_retried(song: Path) -> None:
     check(caught.value, Retryable, "storage", song)
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENOMEM, errno.ESTALE])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ESTALE])
 def test_a_temporary_error_of_ffmpeg_can_be_retried(song: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
     def failing(url: str, *args: object, **kwargs: object) -> None:
         av.error.err_check(-number, url)
