@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from infra import settings
+from infra.kafka_jars import kafka_version
 
 PROJECT = Path(settings.__file__).parent.parent
 DOCKERFILE = (PROJECT / "infra" / "containers" / "Dockerfile").read_text()
@@ -17,7 +19,6 @@ SETTINGS = {setting.variable for setting in settings.descriptions()}
 
 @pytest.fixture(scope="module")
 def services() -> dict[str, dict[str, Any]]:
-    yaml = pytest.importorskip("yaml", reason="PyYAML reads the compose file")
     compose = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())
     services: dict[str, dict[str, Any]] = compose["services"]
     used = {v.split(":")[0] for s in services.values() for v in s.get("volumes", []) if re.match(r"\w+:", v)}
@@ -34,6 +35,51 @@ def test_no_port_is_open_to_other_machines(services: dict[str, dict[str, Any]]) 
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
+
+
+def test_kafka_is_the_version_of_the_local_one(services: dict[str, dict[str, Any]]) -> None:
+    assert services["kafka"]["image"].split("@")[0] == f"apache/kafka:{kafka_version()}"
+
+
+def test_only_what_is_published_has_another_network_than_the_one_without_a_way_out(
+    services: dict[str, dict[str, Any]],
+) -> None:
+    networks = yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["networks"]
+    assert networks["inside"] == {"internal": True}
+    for service in services.values():
+        assert service["networks"] == (["inside", "published"] if "ports" in service else ["inside"])
+    assert "ports" not in services["worker"]
+
+
+def test_kafka_asks_for_a_login_on_every_listener(services: dict[str, dict[str, Any]]) -> None:
+    kafka = services["kafka"]["environment"]
+    listeners = [listener.split("://")[0] for listener in kafka["KAFKA_LISTENERS"].split(",")]
+    protocols = dict(pair.split(":") for pair in kafka["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    assert protocols == dict.fromkeys(listeners, "SASL_PLAINTEXT")
+    for listener in listeners:
+        login = kafka[f"KAFKA_LISTENER_NAME_{listener}_PLAIN_SASL_JAAS_CONFIG"]
+        assert 'user_bachata="${BACHATA_KAFKA_PASSWORD}";' in login
+
+
+def test_every_password_and_key_is_one_that_the_user_must_set(services: dict[str, dict[str, Any]]) -> None:
+    values = [str(value) for service in services.values() for value in service["environment"].values()]
+    text = (PROJECT / "docker-compose.yml").read_text()
+    assert set(re.findall(r"\$\{(\w+)", text)) == {"BACHATA_KAFKA_PASSWORD", "BACHATA_QDRANT_API_KEY"}
+    for variable in ("BACHATA_KAFKA_PASSWORD", "BACHATA_QDRANT_API_KEY"):
+        assert any(f"${{{variable}:?" in value for value in values), "it has no default"
+    assert not re.search(r"\$\{\w+:?-", text)
+
+
+def test_the_page_of_kafka_asks_for_a_login(services: dict[str, dict[str, Any]]) -> None:
+    page = services["kafka-ui"]["environment"]
+    login = {"AUTH_TYPE": "LOGIN_FORM", "SPRING_SECURITY_USER_PASSWORD": "${BACHATA_KAFKA_PASSWORD}"}
+    assert page.items() >= login.items()
+
+
+def test_files_of_this_machine_are_mounted_read_only(services: dict[str, dict[str, Any]]) -> None:
+    mounted = [v for s in services.values() for v in s.get("volumes", []) if v.startswith((".", "/")) and ":" in v]
+    assert mounted
+    assert all(volume.endswith(":ro") for volume in mounted)
 
 
 def test_every_service_has_restricted_privileges(services: dict[str, dict[str, Any]]) -> None:
