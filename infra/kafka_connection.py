@@ -23,7 +23,7 @@ class KafkaConnection:
     bootstrap: str
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    mechanism: str = "SCRAM-SHA-256"
+    mechanism: str = "SCRAM-SHA-512"
     tls: bool | Path = False
 
     def __str__(self) -> str:

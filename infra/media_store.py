@@ -76,7 +76,7 @@ class MediaStore:
 
     def _incoming(self) -> AbstractContextManager[tuple[Path, int]]:
         """Create a file to write, which is removed at the end unless it was renamed."""
-        return temporary_file(self.root / "incoming", lambda: uuid4().hex, leftovers="*", mode=0o444)
+        return temporary_file(self.root / "incoming", lambda: uuid4().hex, leftovers="*", mode=0o400)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import ssl
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
@@ -57,6 +58,20 @@ def _as_folder(path: Path) -> Path:
     return folder
 
 
+def _as_own_folder(path: Path) -> Path:
+    """Return the folder. Raises: `ValueError` where another user owns it, can fill it, or has planted a link to it."""
+    folder = _as_folder(path)
+    given = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow the links
+    found = [part.lstat() for part in (given, *given.parents) if part.is_symlink()]
+    if folder.exists():
+        found.append(folder.stat())
+        if found[-1].st_mode & stat.S_ISVTX:
+            raise ValueError("it is a folder for everybody")
+    if any(status.st_uid not in {0, os.geteuid()} for status in found):
+        raise ValueError("it belongs to another user")
+    return folder
+
+
 def _split(value: Any) -> Any:
     return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
@@ -84,6 +99,7 @@ def _check_header_value(secret: SecretStr) -> SecretStr:
 
 
 _Folder = Annotated[Path, AfterValidator(_as_folder)]
+_OwnFolder = Annotated[Path, AfterValidator(_as_own_folder)]
 _HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_value)]
 _Tls = Annotated[bool | Path, BeforeValidator(_as_tls), AfterValidator(_check_ca_file)]
 
@@ -130,11 +146,11 @@ class Settings(BaseSettings):
         env_prefix=_PREFIX, env_ignore_empty=True, frozen=True, hide_input_in_errors=True, allow_inf_nan=False
     )
 
-    data_dir: _Folder = _setting(
+    data_dir: _OwnFolder = _setting(
         "Folders",
-        "Folder of all state: Kafka's log, media, tables, videos.",
+        "Folder of all state: Kafka's log, media, tables, videos; other users of the machine cannot enter it.",
         _default_data_dir,
-        valid="the path of a folder",
+        valid="the path of a folder that belongs to you and not to everybody",
         default_text="`data/` of the project; where it is installed without its sources, "
         "`bachata-streams` below `XDG_DATA_HOME` or `~/.local/share`",
     )

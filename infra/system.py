@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import ctypes
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,6 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.kafka_check import check_kafka
+from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.kafka_jars import ensure_jars, installed_class_path, kafka_version
 from infra.local_kafka import create_startup_cache, find_java, installed_startup_cache
 from infra.pose_model import ensure_pose_model, has_pose_model
@@ -38,7 +40,8 @@ class Check:
 
 def checks(settings: Settings) -> list[Check]:
     """Return all checks in the order of installation; nothing is installed. Takes well below 1 s."""
-    kafka = [_broker(settings.kafka)] if settings.kafka else [_java(), _jars(settings)]
+    configured = configured_kafka(settings)
+    kafka = [_broker(configured)] if configured else [_java(), _jars(settings)]
     return [_python(), _folder(settings), _disk(settings), *kafka, _libraries(), _pose_model(settings)]
 
 
@@ -98,7 +101,7 @@ def _python() -> Check:
 def _folder(settings: Settings) -> Check:
     folder = settings.data_dir
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):
             return Check("data folder", True, str(folder))
     except OSError as error:
@@ -131,16 +134,12 @@ def _jars(settings: Settings) -> Check:
     return Check("kafka", True, f"{kafka_version()}{note}")
 
 
-def _broker(bootstrap: str) -> Check:
-    first = bootstrap.split(",", maxsplit=1)[0]
-    host, _, port = first.rpartition(":")
+def _broker(kafka: KafkaConnection) -> Check:
     try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=3).close()
-    except (OSError, ValueError) as error:
-        return Check(
-            "kafka", False, f"BACHATA_KAFKA={first} does not answer: {error}", "start it, or unset BACHATA_KAFKA"
-        )
-    return Check("kafka", True, f"{first} answers")
+        asyncio.run(check_kafka(kafka))
+    except Fault as fault:
+        return Check("kafka", False, str(fault), "start it, or unset BACHATA_KAFKA")
+    return Check("kafka", True, f"{kafka} answers")
 
 
 def _libraries() -> Check:

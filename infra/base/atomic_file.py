@@ -17,9 +17,10 @@ _LEFTOVER_PATTERN = ".*.[0-9]*-????????.part"
 
 
 @contextmanager
-def replacing(target: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `target`; flush and rename it to `target` on success, remove it on failure.
+def replacing(target: Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `target`; rename it to `target` on success, remove it on failure.
 
+    Only the owner can read and write the file. `durable`: flush it to the disk, so that it survives a power cut.
     Any number of processes may do so concurrently: each has its own temporary file, and the last rename wins. The file
     exists, empty, from the start: write into it, do not replace it. Leftovers in the folder are removed.
     """
@@ -29,14 +30,16 @@ def replacing(target: Path) -> Iterator[Path]:
 
     with temporary_file(target.parent, name, _LEFTOVER_PATTERN) as (temporary, _):
         yield temporary
-        flush_to_disk(temporary)
+        if durable:
+            flush_to_disk(temporary)
         temporary.replace(target)
-        flush_to_disk(target.parent)
+        if durable:
+            flush_to_disk(target.parent)
 
 
 @contextmanager
 def temporary_file(
-    folder: Path, name: Callable[[], str], leftovers: str, mode: int = 0o666
+    folder: Path, name: Callable[[], str], leftovers: str, mode: int = 0o600
 ) -> Iterator[tuple[Path, int]]:
     """Yield a new, empty file in `folder`: its path, and a descriptor that this process has locked.
 
@@ -78,7 +81,7 @@ def _create_locked(folder: Path, name: Callable[[], str], mode: int) -> tuple[Pa
     """Create and lock a file; try another name where another process removes it before it is locked."""
     while True:
         path = folder / name()
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         if os.fstat(descriptor).st_nlink:
             return path, descriptor

@@ -5,12 +5,14 @@ from __future__ import annotations
 import shutil
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from infra.kafka_connection import KafkaConnection
 from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, last_error, rename_last_log, write_files
 from infra.local_kafka.jvm import Jvm
 from infra.local_kafka.lock import FolderLock
+from infra.local_kafka.login import can_log_in, controller_connection, local_connection, set_password
 from infra.local_kafka.ports import HOST, accepts_connections, choose_ports, listens
 from infra.local_kafka.version import check_version, write_version
 from schemas.faults import Fault, Retryable, Unavailable
@@ -51,7 +53,7 @@ class LocalKafka:
         return self._process.pid if self._process and self._process.poll() is None else None
 
     def start(self, timeout_s: float = 60.0) -> KafkaConnection:
-        """Start the broker, wait until it accepts connections, and return how to connect to it.
+        """Start the broker, wait until it accepts logins, and return how to connect to it.
 
         A broker that runs already is not started again. Raises, with a message of one line: `Retryable` where another
         broker uses the folder, a newer Kafka wrote it, or Java failed; `Unavailable` where the disk is full.
@@ -95,18 +97,23 @@ class LocalKafka:
 
     def _start_on(self, port: int, controller: int, deadline: float) -> KafkaConnection:
         log_dir = self.folder / LOG_DIR
+        clients = local_connection(self.folder, f"{HOST}:{port}")
+        listeners = clients, controller_connection(f"{HOST}:{controller}")
         if not log_dir.exists():
-            self._format(port, controller, deadline)
+            self._format(listeners, deadline)
         write_version(log_dir, self.jvm.class_path)  # before the broker writes anything
-        write_files(self.folder, port, controller)
+        write_files(self.folder, *listeners)
         self._spawn("kafka.Kafka", SERVER)
+        self._await_port(controller, deadline)
+        self._await(lambda: set_password(listeners[1], clients), deadline)
         self._await_port(port, deadline)
-        return KafkaConnection(f"{HOST}:{port}")
+        self._await(lambda: can_log_in(clients), deadline)
+        return clients
 
-    def _format(self, port: int, controller: int, deadline: float) -> None:
+    def _format(self, listeners: tuple[KafkaConnection, KafkaConnection], deadline: float) -> None:
         """Format a temporary folder and rename it, so that a killed format leaves no incomplete folder of logs."""
         shutil.rmtree(self.folder / FRESH_LOG_DIR, ignore_errors=True)
-        write_files(self.folder, port, controller, FRESH_LOG_DIR)
+        write_files(self.folder, *listeners, FRESH_LOG_DIR)
         process = self._spawn("kafka.tools.StorageTool", "format", f"--cluster-id={_new_cluster_id()}", "-c", SERVER)
         while process.poll() is None:
             self._check_time(deadline)
@@ -120,11 +127,14 @@ class LocalKafka:
         return self._process
 
     def _await_port(self, port: int, deadline: float) -> None:
-        while not accepts_connections(port):
-            self._check_alive()
-            self._check_time(deadline)
+        self._await(lambda: accepts_connections(port), deadline)
         if self._process is None or not listens(self._process.pid, port):
             raise PortTakenError
+
+    def _await(self, condition: Callable[[], bool], deadline: float) -> None:
+        while not condition():
+            self._check_alive()
+            self._check_time(deadline)
 
     def _check_alive(self) -> None:
         if self.pid is not None:
@@ -149,7 +159,7 @@ class LocalKafka:
 
 def _make_folder(folder: Path) -> None:
     try:
-        (folder / "tmp").mkdir(parents=True, exist_ok=True)
+        (folder / "tmp").mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
         raise Retryable(f"the local Kafka cannot write to {folder}: {error.strerror}", "kafka") from error
     if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from infra.base.atomic_file import replacing
+from infra.kafka_connection import KafkaConnection
+
 LOG_DIR = "log"
 FRESH_LOG_DIR = "log.fresh"
 SERVER = "server.properties"
@@ -30,9 +33,18 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=CLIENTS://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=CLIENTS://127.0.0.1:{port}
+listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+inter.broker.listener.name=CLIENTS
+sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
+listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
+  username="{user}" password="{password}";
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.controller.sasl.enabled.mechanisms=PLAIN
+listener.name.controller.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  username="{controller_user}" password="{controller_password}" user_{controller_user}="{controller_password}";
 log.dirs={log_dir}
 auto.create.topics.enable=false
 default.replication.factor=1
@@ -70,11 +82,25 @@ java.util.logging.SimpleFormatter.format=%1$tFT%1$tT.%1$tL %4$s %3$s %5$s%6$s%n
 """
 
 
-def write_files(folder: Path, port: int, controller: int, log_dir: str = LOG_DIR) -> None:
-    """Write both files to `folder`, for a broker on port `port` with its controller on port `controller`."""
-    server = _SERVER.format(port=port, controller=controller, log_dir=log_dir, max_message=MAX_MESSAGE_BYTES)
-    (folder / SERVER).write_text(server)
-    (folder / LOGGING).write_text(_LOGGING)
+def write_files(folder: Path, clients: KafkaConnection, controller: KafkaConnection, log_dir: str = LOG_DIR) -> None:
+    """Write both files to `folder`, for a broker with these listeners. Only its owner can read them."""
+    server = _SERVER.format(
+        port=_port(clients),
+        controller=_port(controller),
+        user=clients.username,
+        password=clients.password,
+        controller_user=controller.username,
+        controller_password=controller.password,
+        log_dir=log_dir,
+        max_message=MAX_MESSAGE_BYTES,
+    )
+    for name, text in ((SERVER, server), (LOGGING, _LOGGING)):
+        with replacing(folder / name, durable=False) as temporary:
+            temporary.write_text(text)
+
+
+def _port(kafka: KafkaConnection) -> int:
+    return int(kafka.bootstrap.rpartition(":")[2])
 
 
 def rename_last_log(folder: Path) -> None:

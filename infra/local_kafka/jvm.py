@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.base import die_with_parent
+from infra.base.umask import PRIVATE
 from infra.local_kafka.files import CONSOLE_LOG, LOGGING
 
 _WRAPPER = Path(die_with_parent.__file__)
@@ -65,6 +66,7 @@ class Jvm:
                 stderr=subprocess.STDOUT,
                 env=_environment(),
                 pass_fds=tuple(pass_fds),
+                umask=PRIVATE,
                 start_new_session=True,  # Ctrl-C must not stop the broker: this process stops it, last
             )
 

@@ -9,6 +9,8 @@ from random import SystemRandom
 
 import psutil
 
+from infra.base.atomic_file import replacing
+
 _FILE = "ports.json"
 HOST = "127.0.0.1"
 # Below the ports that Linux gives to outgoing connections: one of those could take the port between two starts.
@@ -20,7 +22,8 @@ def choose_ports(folder: Path, *, new: bool = False) -> tuple[int, int]:
     ports = None if new else _stored_ports(folder)
     if ports is None or not all(map(_is_free, ports)):
         ports = _two_free_ports()
-    (folder / _FILE).write_text(json.dumps(ports))
+    with replacing(folder / _FILE, durable=False) as temporary:
+        temporary.write_text(json.dumps(ports))
     return ports
 
 

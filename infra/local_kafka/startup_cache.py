@@ -9,7 +9,7 @@ from infra.local_kafka.broker import LocalKafka
 from infra.local_kafka.java import java_version
 from infra.scratch import scratch_in
 
-_FILE = "startup.aot"
+_FILE = "startup-login.aot"
 _MIN_JAVA_VERSION = 25  # the first Java that makes such a cache in one step
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -175,7 +176,14 @@ class QdrantServerMoveIndex(MoveIndex):
 
 def _client(url: str, api_key: str | None) -> QdrantClient:
     try:
-        return QdrantClient(url=url, api_key=api_key, timeout=_TIMEOUT_S, check_compatibility=False)
+        return QdrantClient(
+            url=url,
+            api_key=api_key,
+            timeout=_TIMEOUT_S,
+            check_compatibility=False,
+            trust_env=False,  # a proxy must not receive the key
+            verify=ssl.create_default_context(),  # what `trust_env` turns off too: SSL_CERT_FILE
+        )
     except ValueError as error:
         raise Poison(f"BACHATA_QDRANT_URL is '{url}', not a valid address: {error}", reason="settings") from error
 

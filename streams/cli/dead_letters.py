@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infra.base.umask import user_umask
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.safe_text import escaped
@@ -66,7 +67,8 @@ def show(dead_letter_id: str, value: Path | None, as_json: bool) -> None:
     """Show a dead letter with all headers; the beginning of ID is enough if it is unique."""
     letter, record, redriven = read_topics(load_settings(), lambda history: _open(history, dead_letter_id))
     if value is not None:
-        value.write_bytes(record.value or b"")
+        with user_umask():
+            value.write_bytes(record.value or b"")
     if as_json:
         print_json(_fields(letter, redriven) | _record_fields(record))
         return

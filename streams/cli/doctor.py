@@ -31,9 +31,11 @@ def doctor(as_json: bool) -> None:
 @command
 def setup(as_json: bool) -> None:
     """Install what is missing: Kafka, the pose model, and as root the system libraries."""
+    from infra.base.umask import user_umask
     from infra.system import setup as set_up
 
-    set_up(load_settings(), lambda name: print_line(f"installing {name}"))
+    with user_umask():  # what is downloaded may be for several users
+        set_up(load_settings(), lambda name: print_line(f"installing {name}"))
     if as_json:
         print_json({"ok": True})
     print_line("setup is complete")

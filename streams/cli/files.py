@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from infra.base.umask import user_umask
 from infra.settings import Settings
 from schemas.base import MediaRef
 from schemas.faults import Poison
@@ -52,7 +53,7 @@ def copy_out(source: Path, target: Path) -> Path:
     path = real_path(target)
     # Not with infra.base.atomic_file: a user's folder may be on a file system without locks.
     temporary = path.with_name(f".{path.name[:200]}.{os.getpid()}.part")
-    with _naming(target):
+    with _naming(target), user_umask():
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(source, temporary)

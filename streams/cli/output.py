@@ -80,11 +80,14 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
     @click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        from infra.data_folder import use_data_folder
         from infra.settings import load_settings, unknown_variables
 
         debug = False
         try:
-            debug = load_settings().debug  # a setting that is not valid ends each command before it does anything
+            settings = load_settings()  # a setting that is not valid ends each command before it does anything
+            debug = settings.debug
+            use_data_folder(settings)
             for line in unknown_variables():
                 print_line(f"warning: {line}")
             return function(*args, **kwargs)

@@ -110,9 +110,17 @@ def _wait_while(condition: Callable[[], bool]) -> None:
 
 def _print_kafka(running: KafkaConnection | None, as_json: bool) -> None:
     if as_json:
-        print_json({"running": running is not None, "bootstrap": running and running.bootstrap})
+        print_json({"running": running is not None, "bootstrap": running and running.bootstrap, **_login(running)})
     else:
         print_output(f"Kafka runs on {running}" if running else "Kafka does not run")
+
+
+def _login(running: KafkaConnection | None) -> dict[str, Any]:
+    """Return how to log in, without the password."""
+    if running is None:
+        return {}
+    mechanism = None if running.username is None else running.mechanism
+    return {"security_protocol": running.security_protocol, "mechanism": mechanism, "username": running.username}
 
 
 @click.command()

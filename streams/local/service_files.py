@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 from typing import IO, Any, Literal
+
+from infra.base.atomic_file import replacing
 
 _LOCK_ATTEMPTS = 20
 _LOCK_RETRY_S = 0.01
@@ -55,9 +56,8 @@ class ServiceFiles:
 
     def write(self, address: Mapping[str, Any]) -> None:
         """Write the service's address atomically."""
-        temporary = self._file("new")
-        temporary.write_text(json.dumps(dict(address)))
-        os.replace(temporary, self._file("json"))  # noqa: PTH105
+        with replacing(self._file("json"), durable=False) as temporary:
+            temporary.write_text(json.dumps(dict(address)))
 
     def read(self) -> dict[str, Any] | None:
         """Return the service's address, or None."""

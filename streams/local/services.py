@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -13,8 +14,10 @@ from dataclasses import dataclass, field, replace
 from time import monotonic, sleep
 from typing import Any
 
+from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
-from infra.settings import Settings
+from infra.local_kafka import local_connection
+from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
 
@@ -71,6 +74,7 @@ def local_kafka(settings: Settings, on_message: OnMessage) -> Iterator[KafkaConn
     """Yield Kafka, which runs at least as long as the context."""
     configured = configured_kafka(settings)
     if configured is not None:
+        asyncio.run(check_kafka(configured))
         yield configured
         return
     with ServiceFiles(settings.run_dir, "kafka").lease():
@@ -82,7 +86,10 @@ def stream(settings: Settings, on_message: OnMessage) -> Iterator[Endpoint]:
     """Yield the addresses of Kafka and a worker, which run at least as long as the context."""
     with ExitStack() as leases:
         leases.enter_context(ServiceFiles(settings.run_dir, "worker").lease())
-        if settings.kafka is None:
+        configured = configured_kafka(settings)
+        if configured is not None:
+            asyncio.run(check_kafka(configured))
+        else:
             leases.enter_context(ServiceFiles(settings.run_dir, "kafka").lease())
             start_supervisor(settings, "worker")  # it imports its modules while Kafka starts
             _wait_for(settings, "kafka", on_message, running_kafka)
@@ -135,7 +142,19 @@ def running_kafka(settings: Settings) -> KafkaConnection | None:
     """Return the local Kafka of this data folder if it runs, else None."""
     files = ServiceFiles(settings.run_dir, "kafka")
     address = files.read() if files.has_supervisor() else None
-    return None if address is None else KafkaConnection(str(address["bootstrap"]))
+    return None if address is None else local_connection(settings.kafka_dir, str(address["bootstrap"]))
+
+
+def find_kafka(settings: Settings | None = None) -> KafkaConnection:
+    """Return the Kafka that the settings name, or the local Kafka of the data folder, which must run.
+
+    Raises: `Retryable` (`kafka`) where none runs.
+    """
+    settings = settings or load_settings()
+    kafka = configured_kafka(settings) or running_kafka(settings)
+    if kafka is None:
+        raise Retryable(f"no Kafka runs on {settings.data_dir}: start one with `bachata up`", reason="kafka")
+    return kafka
 
 
 def running_worker(settings: Settings) -> Endpoint | None:
@@ -155,5 +174,7 @@ def running_worker(settings: Settings) -> Endpoint | None:
 
 def _kafka_of(settings: Settings, bootstrap: str) -> KafkaConnection:
     """Return the Kafka at which a worker of this data folder works."""
-    kafka = configured_kafka(settings) or KafkaConnection(bootstrap)
-    return replace(kafka, bootstrap=bootstrap)
+    configured = configured_kafka(settings)
+    if configured is None:
+        return local_connection(settings.kafka_dir, bootstrap)
+    return replace(configured, bootstrap=bootstrap)

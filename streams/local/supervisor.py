@@ -17,13 +17,15 @@ import threading
 from types import FrameType
 from typing import IO, cast
 
+from infra.data_folder import use_data_folder
+from infra.kafka_connection import KafkaConnection
 from infra.kafka_jars import ensure_jars
-from infra.local_kafka import LocalKafka, find_java, installed_startup_cache
+from infra.local_kafka import LocalKafka, find_java, installed_startup_cache, write_client_files
 from infra.logs import set_up_logs
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault
 from streams.local.service_files import Role, ServiceFiles
-from streams.local.services import start_supervisor
+from streams.local.services import running_kafka, start_supervisor
 
 log = logging.getLogger(__name__)
 _CHECK_INTERVAL_S = 0.25
@@ -84,7 +86,9 @@ class KafkaSupervisor(_Supervisor):
             class_path = ensure_jars(self.settings.cache_dir, log.info)
             cache = installed_startup_cache(class_path)
             self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), cache)
-        self.files.write({"pid": os.getpid(), "bootstrap": self._kafka.start().bootstrap})
+        kafka = self._kafka.start()
+        write_client_files(self.settings.run_dir, kafka)
+        self.files.write({"pid": os.getpid(), "bootstrap": kafka.bootstrap})
 
     def check(self) -> None:
         if self._kafka is not None and self._kafka.pid is None:
@@ -106,6 +110,7 @@ class WorkerSupervisor(_Supervisor):
         self._lease: IO[str] | None = None
         self._worker: subprocess.Popen[bytes] | None = None
         self._kafka_supervisor: subprocess.Popen[bytes] | None = None
+        self._kafka_connection: KafkaConnection | None = None
 
     def start(self) -> None:
         if self.settings.kafka is None:
@@ -115,6 +120,7 @@ class WorkerSupervisor(_Supervisor):
 
     def check(self) -> None:
         self._ensure_kafka()
+        self._follow_kafka()
         worker = cast("subprocess.Popen[bytes]", self._worker)
         if worker.poll() is not None:
             log.warning("the worker ended with %s and is restarted", worker.returncode)
@@ -137,6 +143,17 @@ class WorkerSupervisor(_Supervisor):
         if self._kafka_supervisor is None:
             self._kafka_supervisor = start_supervisor(self.settings, "kafka")
 
+    def _follow_kafka(self) -> None:
+        """Restart the worker if the local Kafka has moved to another port: its old port may be another user's now."""
+        kafka = None if self.settings.kafka is not None else running_kafka(self.settings)
+        if kafka is None or kafka == self._kafka_connection:
+            return
+        if self._kafka_connection is not None:
+            log.warning("Kafka has moved from %s to %s and the worker is restarted", self._kafka_connection, kafka)
+            _terminate(cast("subprocess.Popen[bytes]", self._worker))
+            self._spawn()
+        self._kafka_connection = kafka
+
     def _spawn(self) -> None:
         self._worker = subprocess.Popen([sys.executable, "-P", "-m", "streams.worker", str(os.getpid())])
 
@@ -154,6 +171,7 @@ def main() -> int:
     """Supervise the service named on the command line."""
     set_up_logs()
     settings = load_settings()
+    use_data_folder(settings)
     supervisor: _Supervisor = KafkaSupervisor(settings) if sys.argv[1] == "kafka" else WorkerSupervisor(settings)
     try:
         return supervisor.run()

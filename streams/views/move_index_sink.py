@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Protocol
 
 from aiokafka import TopicPartition
 
+from infra.base.atomic_file import replacing
 from schemas.faults import Poison, Unavailable
 from schemas.move_indexed import Move, MoveIndexed
 from streams.envelope import Record, payload_of
@@ -107,10 +107,8 @@ def _load(file: Path) -> _SavedState:
 
 def _save(file: Path, saved: _SavedState) -> None:
     positions = {f"{tp.topic}:{tp.partition}": str(position) for tp, position in saved.positions.items()}
-    temporary = file.with_suffix(".new")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary.write_text(json.dumps({"positions": positions, "moves": saved.moves}))
-    os.replace(temporary, file)  # noqa: PTH105
+    with replacing(file, durable=False) as temporary:
+        temporary.write_text(json.dumps({"positions": positions, "moves": saved.moves}))
 
 
 def _parse_partition(name: str) -> TopicPartition:

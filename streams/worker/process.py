@@ -9,6 +9,7 @@ import asyncio
 import sys
 from time import monotonic, sleep
 
+from infra.data_folder import use_data_folder
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.logs import set_up_logs
 from infra.settings import Settings
@@ -40,6 +41,7 @@ def await_kafka(settings: Settings, timeout_s: float = _KAFKA_TIMEOUT_S) -> Kafk
 def serve(settings: Settings) -> int:
     """Run a worker until it is stopped; return the exit status: 0, or 1 after a fault, which is printed."""
     set_up_logs()
+    use_data_folder(settings)
     try:
         asyncio.run(_work(settings, await_kafka(settings)))
     except Fault as fault:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from infra.base.memory import MIB, memory_bytes
+from infra.base.umask import PRIVATE
 from streams.worker.job_faults import Death, RunningJob
 from streams.worker.process_limits import oom_kills
 
@@ -54,6 +55,7 @@ class StepChild:
             limit=_MAX_LINE_BYTES,
             env=_ENVIRONMENT | os.environ,
             process_group=0,
+            umask=PRIVATE,
         )
         child = StepChild(process)
         child._forwarding = asyncio.create_task(child._forward_errors())

@@ -15,6 +15,7 @@ from typing import Protocol
 
 import faust
 
+from infra.base.atomic_file import replacing
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Retryable
 from streams.page.server import Page
@@ -121,10 +122,9 @@ class Worker:
         gc.collect()
         gc.freeze()  # objects created so far are long-lived: scanning them in each collection took 20 % of the time
         gc.set_threshold(20_000, 20, 20)
-        self.address_file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self.address_file.with_suffix(".new")
-        temporary.write_text(json.dumps({"pid": os.getpid(), "url": self.page.url, "bootstrap": self.kafka.bootstrap}))
-        temporary.replace(self.address_file)
+        address = {"pid": os.getpid(), "url": self.page.url, "bootstrap": self.kafka.bootstrap}
+        with replacing(self.address_file, durable=False) as temporary:
+            temporary.write_text(json.dumps(address))
         log.info("ready", extra={"page": self.page.url, "kafka": self.kafka.bootstrap})
 
     async def _stop(self) -> None:

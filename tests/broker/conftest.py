@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from streams.stage.dead_letters import dead_letter_id
 from tests.paths import BACHATA, DEMO
 
 pytestmark = pytest.mark.broker
+_OF_THE_USER = ("songs", "moves")
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,9 @@ class DataFolder:
     def env(self) -> dict[str, str]:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
         cache = {name: os.environ[name] for name in ("BACHATA_CACHE_DIR",) if name in os.environ}
+        proxy = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")  # must never be used
         folders = {"BACHATA_DATA_DIR": str(self.path), "BACHATA_ALLOWED_ROOTS": str(self.path / "songs")}
-        return environment | cache | folders
+        return environment | cache | folders | proxy
 
     @property
     def kafka(self) -> KafkaConnection:
@@ -94,6 +97,18 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder
         assert up.ready["ready"]
         yield data_folder
     assert up.process.returncode == 0
+    assert open_to_others(data_folder.path) == []
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Return what other users could use in a data folder; the user's own songs and moves are left out."""
+    files = [folder, *(file for file in folder.rglob("*") if file.relative_to(folder).parts[0] not in _OF_THE_USER)]
+    found = []
+    for file in files:
+        with suppress(FileNotFoundError):  # the worker may still be removing its files
+            mode = file.lstat().st_mode
+            found += [f"{file} {stat.filemode(mode)}"] if mode & 0o077 else []
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -21,7 +21,6 @@ import pytest
 from infra.base.atomic_file import sha256_of
 from tests.broker.conftest import DataFolder
 from tests.documents import Block, blocks, shell_lines
-from tests.kafka_settings import kafka_settings
 from tests.paths import BACHATA, DEMO, PROJECT
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -35,20 +34,32 @@ case "$1" in
 esac
 """
 _KCAT = """#!{python}
-# What kcat does with -P -b BROKER -t TOPIC: each line of standard input becomes a record without key and headers;
-# and with -C -e -o beginning -b BROKER -t TOPIC -f '%k %s\\n': print key and value of each record of the topic.
+# What kcat does with -P -F FILE -t TOPIC: each line of standard input becomes a record without key and headers;
+# and with -C -e -o beginning -F FILE -t TOPIC -f '%k %s\\n': print key and value of each record of the topic.
 import asyncio, sys
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-async def produce(b, broker, t, topic):
-    assert (b, t) == ("-b", "-t")
-    async with AIOKafkaProducer(bootstrap_servers=broker) as producer:
+NAMES = {{
+    "bootstrap.servers": "bootstrap_servers",
+    "security.protocol": "security_protocol",
+    "sasl.mechanism": "sasl_mechanism",
+    "sasl.username": "sasl_plain_username",
+    "sasl.password": "sasl_plain_password",
+}}
+
+def options(file):
+    lines = [line.strip() for line in open(file) if not line.startswith("#")]
+    return {{NAMES[name]: value for name, _, value in (line.partition("=") for line in lines)}}
+
+async def produce(F, file, t, topic):
+    assert (F, t) == ("-F", "-t")
+    async with AIOKafkaProducer(**options(file)) as producer:
         for line in sys.stdin:
             await producer.send_and_wait(topic, line.strip().encode())
 
-async def consume(e, o, start, b, broker, t, topic, f, form):
-    assert (e, o, start, b, t, f, form) == ("-e", "-o", "beginning", "-b", "-t", "-f", r"%k %s\\n")
-    async with AIOKafkaConsumer(topic, bootstrap_servers=broker, auto_offset_reset="earliest") as consumer:
+async def consume(e, o, start, F, file, t, topic, f, form):
+    assert (e, o, start, F, t, f, form) == ("-e", "-o", "beginning", "-F", "-t", "-f", r"%k %s\\n")
+    async with AIOKafkaConsumer(topic, **options(file), auto_offset_reset="earliest") as consumer:
         ends = await consumer.end_offsets(consumer.assignment())
         while any([await consumer.position(partition) < end for partition, end in ends.items()]):
             for messages in (await consumer.getmany(timeout_ms=500)).values():
@@ -93,6 +104,7 @@ def workspace(
     folder = tmp_path_factory.mktemp("workspace")
     for name in ("clips", "annotations.json"):
         (folder / name).symlink_to(DEMO / name)
+    (folder / "data").symlink_to(data_folder.path)
     for target in (folder, folder / "songs", data_folder.path / "songs"):
         target.mkdir(exist_ok=True)
         shutil.copy(demo_song, target / "song.mp3")
@@ -111,7 +123,7 @@ def _environment(data_folder: DataFolder, programs: Path) -> dict[str, str]:
     if shutil.which("kcat") is None:
         _write_program(programs / "kcat", _KCAT.format(python=sys.executable))
     path = f"{programs}:{os.environ['PATH']}"
-    return data_folder.env | {"PATH": path, "PYTHONPATH": str(PROJECT)} | kafka_settings(data_folder.kafka)
+    return data_folder.env | {"PATH": path, "PYTHONPATH": str(PROJECT)}
 
 
 def _write_program(file: Path, text: str) -> None:

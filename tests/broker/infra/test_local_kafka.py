@@ -20,10 +20,11 @@ import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError
 
 from infra.kafka_connection import KafkaConnection
 from infra.kafka_jars import ensure_jars, kafka_version
-from infra.local_kafka import LocalKafka, broker, find_java, installed_startup_cache
+from infra.local_kafka import LocalKafka, broker, find_java, installed_startup_cache, local_connection
 from infra.local_kafka.files import MAX_MESSAGE_BYTES
 from infra.local_kafka.ports import choose_ports
 from infra.settings import load_settings
@@ -121,7 +122,7 @@ def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(
     assert read(first, 2, commit=1) == [b"one", b"two"]
     kafka.stop()
 
-    assert kafka.start() == first, "clients that know the address must find the broker again"
+    assert kafka.start() == first, "clients that know the address and the password must find the broker again"
     pid = kafka.pid or 0
     os.kill(pid, signal.SIGKILL)
     assert is_gone(pid)
@@ -135,6 +136,19 @@ def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(
         assert third != first
         assert topics(third) == {TOPIC}
         assert read(third, 2) == [b"two", b"three"]
+
+
+def test_a_folder_without_a_password_gets_one_and_keeps_its_topics(kafka: LocalKafka) -> None:
+    """Folders of earlier versions have none."""
+    first = kafka.start()
+    make_topic(first)
+    kafka.stop()
+    (kafka.folder / "password").unlink()
+    second = kafka.start()
+    assert second.password != first.password
+    assert topics(second) == {TOPIC}
+    with pytest.raises(KafkaError):
+        topics(first)
 
 
 def test_it_listens_on_this_machine_only_and_accepts_the_largest_messages(kafka: LocalKafka) -> None:
@@ -188,7 +202,7 @@ def test_it_ends_when_its_program_is_killed(tmp_path: Path, class_path: str) -> 
     owner = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     bootstrap, pid = owner.stdout.readline().split()
-    assert topics(KafkaConnection(bootstrap)) == set()
+    assert topics(local_connection(tmp_path, bootstrap)) == set()
     owner.kill()
     owner.wait()
     owner.stdout.close()

@@ -164,3 +164,16 @@ def test_only_an_invalid_request_is_poison(status: int, fault: type[Fault], reas
     with server_with_status(status) as url, pytest.raises(fault) as caught:
         QdrantServerMoveIndex(url).count()
     assert caught.value.reason == reason
+
+
+def test_requests_go_to_the_server_and_not_to_a_proxy(
+    qdrant: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")  # the discard port: nothing listens there
+    for variable in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    index = QdrantServerMoveIndex(qdrant.url)
+    fill(index, MOVES[:1])
+    assert index.count() == 1
+    index.close()

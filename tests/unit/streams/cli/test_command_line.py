@@ -46,6 +46,19 @@ def test_an_error_is_one_line_and_one_json_object(arguments: tuple[str, ...]) ->
     assert completed.stderr.startswith("error: ")
 
 
+@pytest.mark.parametrize("arguments", [("status",), ("worker",), ("dead-letters", "list")], ids=" ".join)
+def test_a_kafka_that_cannot_be_used_ends_a_command_at_once(
+    arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("BACHATA_KAFKA", "127.0.0.1:1")
+    completed = run(*arguments, "--json")
+    assert completed.returncode == 1
+    assert json.loads(completed.stdout)["reason"] == "kafka"
+    assert completed.stderr.startswith("error: BACHATA_KAFKA is 127.0.0.1:1, which cannot be connected to")
+    assert len(completed.stderr.splitlines()) == 1
+
+
 def test_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "loop.mp3").symlink_to(tmp_path / "loop.mp3")
     assert json.loads(run("generate", tmp_path / "loop.mp3", "--json").stdout)["error"]
