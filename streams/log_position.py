@@ -19,6 +19,7 @@ from aiokafka import TopicPartition
 from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError, NotLeaderForPartitionError, for_code
 from aiokafka.protocol.fetch import FetchRequest
+from aiokafka.structs import OffsetAndMetadata
 
 from streams.patches.aiokafka_records import first_record
 
@@ -67,6 +68,21 @@ class Position(NamedTuple):
         """Return the position in a text of `str()`, or in a plain offset. Raises: `ValueError` for any other text."""
         offset, *marks = str(text).split()
         return cls(int(offset), tuple(_parse_mark(*mark.split(":")) for mark in marks))
+
+    @classmethod
+    def of_commit(cls, commit: OffsetAndMetadata | None) -> Position | None:
+        """Return the position in a commit of the group, None where there is none."""
+        if commit is None or commit.offset < 0:
+            return None
+        try:
+            return cls.parse(f"{commit.offset} {commit.metadata or ''}")
+        except (ValueError, TypeError):
+            return cls(commit.offset)  # committed by another program
+
+    @property
+    def marks_text(self) -> str:
+        """Return the marks as text: the metadata of a commit."""
+        return str(self).partition(" ")[2]
 
 
 def _parse_mark(offset: str, timestamp_ms: str, checksum: str) -> Mark:

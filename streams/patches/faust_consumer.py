@@ -61,7 +61,7 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         coordinator = self._ensure_consumer()._coordinator
         by_tp = {driver.ensure_aiokafka_TP(tp): tp for tp in tps}
         found = await self.call_thread(coordinator.fetch_committed_offsets, list(by_tp))
-        return {tp: _position_in(found.get(key)) for key, tp in by_tp.items()}
+        return {tp: Position.of_commit(found.get(key)) for key, tp in by_tp.items()}
 
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
         try:
@@ -83,14 +83,6 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
                 await self.crash(error)
             return False
         return True
-
-
-def _position_in(commit: OffsetAndMetadata | None) -> Position | None:
-    if commit is None or commit.offset < 0:
-        return None
-    with suppress(ValueError, TypeError):
-        return Position.parse(f"{commit.offset} {commit.metadata}")
-    return Position(commit.offset)  # committed by another program
 
 
 class Consumer(driver.Consumer):
@@ -176,7 +168,7 @@ class Consumer(driver.Consumer):
     def marks_before(self, tp: Any, offset: int) -> str:
         """Return the marks to commit with an offset, as text."""
         position = self._positions[tp]
-        return str(position).partition(" ")[2] if position.offset == offset else ""
+        return position.marks_text if position.offset == offset else ""
 
     async def idle(self) -> None:
         """Return when no fetch is in progress; this lasts only while the flow is stopped."""

@@ -38,6 +38,7 @@ from streams.views.requests import Requests
 from streams.views.topic_view import ViewUpdater
 from streams.worker.faust_app import TableResults, add_agent, make_app
 from streams.worker.publisher import KafkaPublisher
+from streams.worker.retention import Retention
 from streams.worker.step_pool import StepPool
 from streams.worker.worker import Worker
 
@@ -96,7 +97,7 @@ def build_worker(
         in_flight=in_flight,
         publisher=publisher,
         page=Page(routes, read_token(settings.run_dir)),
-        background=(state.library, state.request_updates),
+        background=(state.library, state.request_updates, Retention(kafka)),
         pool=pool,
         stores=(state.index, state.requests, lock),
     )
