@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -20,13 +19,14 @@ def scratch_in(folder: Path, name: str) -> Iterator[Path]:
     system as `folder`, so that a rename installs a complete download. Raises: `OSError`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _clear_stale(folder, name)
     with tempfile.TemporaryDirectory(prefix=f"{name}-", dir=folder) as fresh:
+        _clear_stale(folder, name, now=Path(fresh).stat().st_mtime)
         yield Path(fresh)
 
 
-def _clear_stale(folder: Path, name: str) -> None:
+def _clear_stale(folder: Path, name: str, now: float) -> None:
+    """Remove old folders. `now` is by the clock of the file system, which is another machine's where it is shared."""
     for leftover in folder.glob(f"{name}-????????"):
         with suppress(FileNotFoundError):  # another program may remove it at the same time
-            if time.time() - leftover.stat().st_mtime > _STALE_AFTER_S:
+            if now - leftover.stat().st_mtime > _STALE_AFTER_S:
                 shutil.rmtree(leftover, ignore_errors=True)

@@ -155,7 +155,10 @@ class DeadLetter:
 
 
 def read_dead_letter(record: Record, timestamp_ms: int) -> DeadLetter:
-    """Return the dead letter in a record; a missing id or time is replaced by the record's position or timestamp."""
+    """Return the dead letter in a record; a missing id is replaced by one of the record's position.
+
+    `failed_at` is the record's timestamp, which the broker sets: the clock of the worker in its headers may be wrong.
+    """
     text = {
         name: value.decode("utf-8", "replace")[:_MAX_TEXT_CHARACTERS] for name, value in record.headers
     }  # the last header of a name counts
@@ -165,7 +168,7 @@ def read_dead_letter(record: Record, timestamp_ms: int) -> DeadLetter:
         topic=next(topic for topic in TOPICS if topic.dead_letter_name == record.topic),
         partition=record.partition,
         offset=record.offset,
-        failed_at=_parse_time(text.get(_FAILED_AT, ""), timestamp_ms),
+        failed_at=datetime.fromtimestamp(min(max(0, timestamp_ms) / 1000, _MAX_TIMESTAMP_S), UTC),
         claimed_topic=text.get(f"{_ERRORS}topic"),
         step=text.get(f"{_ERRORS}connector.name", "unknown"),
         reason=text.get(_REASON, "unknown"),
@@ -181,10 +184,3 @@ def read_dead_letter(record: Record, timestamp_ms: int) -> DeadLetter:
 
 def _as_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < _MAX_DIGITS else None
-
-
-def _parse_time(text: str, timestamp_ms: int) -> datetime:
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return datetime.fromtimestamp(min(max(0, timestamp_ms) / 1000, _MAX_TIMESTAMP_S), UTC)

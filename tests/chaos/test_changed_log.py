@@ -18,7 +18,8 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 from infra.kafka_connection import KafkaConnection
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.topics import APP_ID, PARTITIONS, REQUEST_ENDED
+from streams.envelope import Message
+from streams.topics import APP_ID, PARTITIONS, REQUEST_ENDED, RESULTS_TABLE, changelog_name
 from tests.chaos import log_files
 from tests.chaos.checks import count_is, not_once, repeats, wrong_outcomes
 from tests.chaos.cluster import COUNTING, Cluster, restarting_crashed
@@ -134,6 +135,29 @@ async def test_new_events_at_the_offsets_of_a_lost_tail_are_processed(tmp_path: 
         figure(f"{name}_told", told, ">= 1", met=told > 0)
         await scene.check(name)
         assert told
+
+
+async def test_results_are_complete_after_the_changelog_lost_its_tail_and_was_written_anew(tmp_path: Path) -> None:
+    count, changelog = scaled(_EVENTS, 100), changelog_name(RESULTS_TABLE)
+    async with _scene(tmp_path) as scene:
+        await scene.send(count)
+        assert await scene.all_ended()
+        assert await scene.cluster.stop(0) == 0
+        before = {record.key for record in await read_all(scene.cluster.kafka, changelog)}
+        with scene.cluster.broker_killed() as folder:
+            log_files.lose_tail(folder, changelog, kept=0.3)
+        others = [Message(changelog, b"other-%d" % number, b"{}", []) for number in range(2 * count)]
+        async with sending(scene.cluster.kafka) as sender:
+            await sender.send_all(others)
+        left = {record.key for record in await read_all(scene.cluster.kafka, changelog)}
+        await scene.start_worker()
+        await scene.send(count)
+        await scene.check("changelog")
+        after = {record.key for record in await read_all(scene.cluster.kafka, changelog)}
+        figure("changelog_results_lost_by_the_broker", len(before - left), "> 0", met=bool(before - left))
+        count_is("changelog_results_not_written_back", before - after, 0)
+        assert before - left
+        assert before <= after
 
 
 async def test_records_deleted_while_away_are_counted_and_block_nothing(tmp_path: Path) -> None:
