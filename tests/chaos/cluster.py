@@ -154,11 +154,12 @@ class Cluster:
         self.kafka = self._kafka.start()
 
     @contextmanager
-    def broker_killed(self) -> Iterator[Path]:
-        """Kill the broker with SIGKILL and yield its folder; restart it on the same port at the end of the context."""
+    def broker_down(self, *, killed: bool) -> Iterator[Path]:
+        """Kill or stop the broker and yield its folder; restart it on the same port at the end of the context."""
         pid, address = self._kafka.pid, self.kafka
         assert pid is not None, "Kafka is not running"
-        os.kill(pid, signal.SIGKILL)
+        if killed:
+            os.kill(pid, signal.SIGKILL)
         self._kafka.stop()
         yield self._kafka.folder
         self.kafka = self._kafka.start()

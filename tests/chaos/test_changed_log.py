@@ -19,7 +19,7 @@ from infra.kafka_connection import KafkaConnection
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
-from streams.topics import APP_ID, PARTITIONS, REQUEST_ENDED, RESULTS_TABLE, changelog_name
+from streams.topics import APP_ID, PARTITIONS, REQUEST_ENDED, RESULTS_TABLE, SONG_SUBMITTED, changelog_name
 from tests.chaos import log_files
 from tests.chaos.checks import count_is, not_once, repeats, wrong_outcomes
 from tests.chaos.cluster import COUNTING, Cluster, restarting_crashed
@@ -123,7 +123,7 @@ async def test_new_events_at_the_offsets_of_a_lost_tail_are_processed(tmp_path: 
         assert await scene.all_ended()
         if not up:
             assert await scene.cluster.stop(0) == 0
-        with scene.cluster.broker_killed() as folder:
+        with scene.cluster.broker_down(killed=True) as folder:
             log_files.lose_tail(folder, _TOPIC, kept=0.5)
         scene.cluster.log_event("half of the topic is lost")
         await scene.send(int(count * regrown))
@@ -144,7 +144,7 @@ async def test_results_are_complete_after_the_changelog_lost_its_tail_and_was_wr
         assert await scene.all_ended()
         assert await scene.cluster.stop(0) == 0
         before = {record.key for record in await read_all(scene.cluster.kafka, changelog)}
-        with scene.cluster.broker_killed() as folder:
+        with scene.cluster.broker_down(killed=True) as folder:
             log_files.lose_tail(folder, changelog, kept=0.3)
         others = [Message(changelog, b"other-%d" % number, b"{}", []) for number in range(2 * count)]
         async with sending(scene.cluster.kafka) as sender:
@@ -177,6 +177,26 @@ async def test_records_deleted_while_away_are_counted_and_block_nothing(tmp_path
         counts = [int(line.split("LOST ")[1].split()[0]) for line in scene.logs().splitlines() if "LOST" in line]
         figure("deleted_told", sum(counts), str(count), met=sum(counts) == count)
         assert sum(counts) == count
+
+
+async def test_bits_flipped_on_the_disk_cost_only_the_records_of_their_batches(tmp_path: Path) -> None:
+    count = scaled(_EVENTS, 100)
+    async with _scene(tmp_path) as scene:
+        assert await scene.cluster.stop(0) == 0
+        for _ in range(4):  # several batches in each partition
+            await scene.send(count)
+        with scene.cluster.broker_down(killed=False) as folder:
+            damaged = log_files.flip_bits(folder, _TOPIC)
+        await scene.start_worker()
+        await scene.send(count)
+        await scene.watch.until(lambda: len(scene.watch.ended) == scene.sent - damaged, _TIMEOUT_S)
+        missing = [number for number in range(scene.sent) if not _ids([number]) & scene.watch.ended]
+        figure("flipped_unreadable", len(missing), str(damaged), met=len(missing) == damaged)
+        await scene.check("flipped", unread=missing)
+        letters = await read_all(scene.cluster.kafka, SONG_SUBMITTED.dead_letter_name)
+        figure("flipped_dead_letters", len(letters), str(PARTITIONS), met=len(letters) == PARTITIONS)
+        assert len(missing) == damaged
+        assert len(letters) == PARTITIONS
 
 
 async def test_deleted_offsets_repeat_events_and_lose_none(tmp_path: Path) -> None:
