@@ -80,12 +80,19 @@ class BytesTable(faust.Table[Any, Any]):
         value: bytes | None = self._rocks._db_for_partition(partition).get(key)
         return value
 
-    def write_batch(self, partition: int, items: Mapping[bytes, bytes], offset: int) -> None:
-        """Write items that are in the changelog up to `offset`, and that offset, atomically."""
+    def write_batch(self, partition: int, items: Mapping[bytes, bytes], first: int, last: int) -> None:
+        """Write items that are in the changelog from offset `first` to `last`, and `last`, atomically.
+
+        If another worker wrote in between, which has the partition by now, the stored offset stays: recovery must read
+        the records of that worker, too.
+        """
         batch = WriteBatch(raw_mode=True)
         for key, value in items.items():
             batch.put(key, value)
-        batch.put(self._rocks.offset_key, marked_offset(offset, *list(items.items())[-1]))
+        position = self._rocks.position(partition)
+        read_to = 0 if position is None else position.offset
+        if first <= read_to and last - first + 1 == len(items):
+            batch.put(self._rocks.offset_key, marked_offset(last, *list(items.items())[-1]))
         self._rocks._db_for_partition(partition).write(batch)
 
     @property

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -163,15 +163,27 @@ class Stage:
         await self._delivery.catch_up(self.step.reads, reraise=(Unavailable,))
         work_input = await self._call(lambda: self.step.depends_on(run.event, self.tools))
         key, partition = result_key(self.step, work_input), run.record.partition
-        pending = self.pending_results.get((partition, key))
-        result = from_stored(self.step, pending or self.results.get(partition, key))
-        if result is None or not await self._call(lambda: self.step.is_valid(result, self.tools)):
-            run.completed_work = await self._work(run, work_input)
-            result = self.step.result.model_validate_json(run.completed_work.result)
-            pending = to_stored(self.step, self.step.subject(run.event, result), run.completed_work.result)
-            check_size(self.step.name, pending)
-            self.pending_results[partition, key] = pending
-        return _KeyedResult(result, key, {} if pending is None else {key: pending})
+        # The stored result counts: another worker may have had the partition since a result was computed here.
+        for text, to_store in self._known_results(partition, key):
+            result = from_stored(self.step, text)
+            if result is not None and await self._is_valid(result):
+                return _KeyedResult(result, key, to_store)
+        run.completed_work = await self._work(run, work_input)
+        result = self.step.result.model_validate_json(run.completed_work.result)
+        pending = to_stored(self.step, self.step.subject(run.event, result), run.completed_work.result)
+        check_size(self.step.name, pending)
+        self.pending_results[partition, key] = pending
+        return _KeyedResult(result, key, {key: pending})
+
+    def _known_results(self, partition: int, key: str) -> Iterator[tuple[str, Mapping[str, str]]]:
+        """Yield the stored and the pending result, if there are any, each with what must still be stored of it."""
+        if (stored := self.results.get(partition, key)) is not None:
+            yield stored, {}
+        if (pending := self.pending_results.get((partition, key))) is not None:
+            yield pending, {key: pending}
+
+    async def _is_valid(self, result: Model) -> bool:
+        return await self._call(lambda: self.step.is_valid(result, self.tools))
 
     async def _call(self, function: Callable[[], T]) -> T:
         """Call a function of the step; on a thread if it may use a view, which may be a remote server."""

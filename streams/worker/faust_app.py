@@ -31,6 +31,8 @@ _ROCKSDB_OPTIONS = {
     "write_buffer_size": 8 << 20,
     "max_write_buffer_number": 2,
 }
+# An assignment made while the broker was away may be empty; this long after, the group notices and makes another.
+_METADATA_MAX_AGE_MS = 10_000
 _MAX_POLL_RECORDS = 64
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ def make_app(kafka: KafkaConnection, folder: Path) -> faust.App:
         table_standby_replicas=1,
         consumer_auto_offset_reset="none",  # each position is sought: see streams.patches.faust_consumer
         consumer_max_fetch_size=MAX_MESSAGE_BYTES,
+        consumer_metadata_max_age_ms=_METADATA_MAX_AGE_MS,
         broker_session_timeout=10.0,
         broker_heartbeat_interval=1.0,
         broker_rebalance_timeout=20.0,
@@ -96,8 +99,8 @@ class TableResults:
     async def put(self, partition: int, results: Mapping[str, str]) -> None:
         """Return when the results are stored on the broker and on this machine."""
         items = {key.encode(): value.encode() for key, value in results.items()}
-        last = await self._publisher.append(self._table.changelog_topic_name, partition, items)
-        self._table.write_batch(partition, items, last)
+        first, last = await self._publisher.append(self._table.changelog_topic_name, partition, items)
+        self._table.write_batch(partition, items, first, last)
 
 
 def add_agent(app: faust.App, stage: Stage, in_flight: InFlight) -> None:

@@ -82,12 +82,13 @@ class KafkaPublisher:
             by_partition.setdefault((message.topic, _partition(message.key, len(partitions))), []).append(message)
         await self._send({tp: self._batches(tp[0], batch) for tp, batch in by_partition.items()})
 
-    async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> int:
-        """Write records to one partition and return the offset of the last. Raises: as `publish`."""
+    async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> tuple[int, int]:
+        """Write records to one partition and return the offsets of the first and the last. Raises: as `publish`."""
         messages = [Message(topic, key, value, []) for key, value in items.items()]
         sent = await self._send({(topic, partition): self._batches(topic, messages)})
-        first: int = sent[-1].future.result().offset
-        return first + sent[-1].records - 1
+        first: int = sent[0].future.result().offset
+        last: int = sent[-1].future.result().offset + sent[-1].records - 1
+        return first, last
 
     async def _send(self, batches: Mapping[_Partition, Sequence[BatchBuilder]]) -> list[_Sent]:
         sent: list[_Sent] = []

@@ -51,7 +51,7 @@ async def _write_and_read(kafka: KafkaConnection) -> None:
         await asyncio.gather(publisher.publish(*messages[: _RECORDS // 2]), publisher.publish())
         await publisher.publish(*messages[_RECORDS // 2 :], Message(_TOPIC, b"key-0", None, []))
         before = await _read(kafka)
-        last = await publisher.append(_TOPIC, 2, {b"a-%d" % number: _VALUE for number in range(_RECORDS)})
+        first, last = await publisher.append(_TOPIC, 2, {b"a-%d" % number: _VALUE for number in range(_RECORDS)})
         after = await _read(kafka)
     finally:
         await publisher.stop()
@@ -61,7 +61,7 @@ async def _write_and_read(kafka: KafkaConnection) -> None:
         written = [(message.key, message.value, _HEADERS) for message in sent]
         assert [record for record in records if record[1] is not None] == written
     assert (b"key-0", None, []) in [record for records in before for record in records]
-    assert last == len(after[2]) - 1
+    assert (first, last) == (len(before[2]), len(after[2]) - 1)
     assert [key for key, _, _ in after[2][len(before[2]) :]] == [b"a-%d" % number for number in range(_RECORDS)]
 
 

@@ -130,6 +130,21 @@ async def test_a_redelivered_event_leads_to_the_same_id_without_work() -> None:
     assert work.calls == 1
 
 
+async def test_the_result_of_the_worker_that_had_the_partition_meanwhile_counts() -> None:
+    work, results = Work(), InMemoryResults()
+    stage = _stage(work, InMemoryBroker(), results)
+    before = await stage.prepare(_record())  # not delivered: the partition is revoked
+    assert before is not None
+    [(key, pending)] = before.results.items()
+    results.stored[_record().partition, key] = pending.replace('"size_bytes":9', '"size_bytes":8')
+    broker = InMemoryBroker()
+    stage = replace(stage, publisher=broker)
+    await stage.handle(_record())
+    assert broker.payloads(_SINK)[0].song.size_bytes == 8
+    assert len(results.stored) == 1
+    assert work.calls == 1
+
+
 async def test_two_requests_for_the_same_work_have_an_event_each() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     stage = _stage(work, broker, results)

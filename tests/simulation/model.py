@@ -1,0 +1,223 @@
+"""The expectations of a run: what was submitted, what must come of it, and the rules that hold all the time.
+
+The model reads the logs of the broker and nothing of the program: an event's effect is what is published for it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from schemas.base import Source
+from schemas.request_ended import RequestEnded
+from schemas.song_submitted import SongSubmitted
+from streams.ids import digest
+from streams.topics import APP_ID, AUDIO_ANALYZED, REQUEST_ENDED, SONG_ACCEPTED, SONG_SUBMITTED
+from tests.simulation.broker import Broker, Partition
+from tests.simulation.log import StoredRecord, records_of
+
+SOURCES = (SONG_SUBMITTED, SONG_ACCEPTED)
+_DONE_KINDS = ("good", "slow", "flaky 1", "flaky 3", "away 5")
+_FAILED_KINDS = ("poison", "flaky 9")
+KINDS = (*_DONE_KINDS, *_FAILED_KINDS)
+_LETTER_ID = "bachata.dead-letter-id"
+_ERRORS = "__connect.errors."
+
+
+@dataclass(frozen=True)
+class Input:
+    """A submitted song: `kind` says what its work does, `request` numbers the requests for one song."""
+
+    kind: str
+    song: int
+    request: int
+
+    @property
+    def sha256(self) -> str:
+        """Return the id of the song."""
+        return digest(self.kind, str(self.song)) * 2
+
+    @property
+    def request_id(self) -> str:
+        """Return the id of the request."""
+        return f"{self.kind.replace(' ', '-')}-{self.song}-{self.request}"
+
+    @property
+    def value(self) -> bytes:
+        """Return the event as bytes."""
+        return SongSubmitted(source=Source(sha256=self.sha256), request_id=self.request_id).model_dump_json().encode()
+
+
+class Place(NamedTuple):
+    """A record's partition and offset."""
+
+    partition: Partition
+    offset: int
+
+
+@dataclass
+class Expectations:
+    """What was submitted and what was published, updated with every append to a log."""
+
+    broker: Broker
+    inputs: dict[Place, Input | bytes | None] = field(default_factory=dict)  # bytes: garbage with this value
+    lost: set[str] = field(default_factory=set)  # requests whose record the broker lost: at most one outcome
+    may_differ: bool = False  # a power cut may lose a result whose event is published
+    errors: list[str] = field(default_factory=list)
+    published: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # by topic: requests
+    outcomes: defaultdict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))  # request: by id
+    letters: defaultdict[Place, set[str]] = field(default_factory=lambda: defaultdict(set))  # ids, by source
+    letter_values: defaultdict[str, set[bytes | None]] = field(default_factory=lambda: defaultdict(set))  # by id
+    _order: defaultdict[tuple[Partition, Partition], list[str]] = field(default_factory=lambda: defaultdict(list))
+    _committed: dict[Partition, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Listen to the broker."""
+        self.broker.on_append.append(self._appended)
+        self.broker.on_commit.append(self._check_commit)
+
+    def _appended(self, partition: Partition, base: int, end: int) -> None:
+        log = self.broker.log(partition)
+        batch = log.batches[-1]
+        watched = partition.topic in (SONG_ACCEPTED.full_name, AUDIO_ANALYZED.full_name, REQUEST_ENDED.full_name)
+        if not watched and not partition.topic.endswith(".dlq"):
+            return
+        for record in records_of(batch.data):
+            self._read(partition, record)
+
+    def _read(self, partition: Partition, record: StoredRecord) -> None:
+        headers = dict(record.headers)
+        if partition.topic.endswith(".dlq"):
+            names = [headers.get(_ERRORS + name, b"").decode() for name in ("topic", "partition", "offset")]
+            place = Place(Partition(names[0], int(names[1] or -1)), int(names[2] or -1))
+            letter_id = headers[_LETTER_ID].decode()
+            self.letters[place].add(letter_id)
+            self.letter_values[letter_id].add(record.value)
+            return
+        if "ce_correlationid" not in headers:
+            return
+        request, event_id = headers["ce_correlationid"].decode(), headers["ce_id"].decode()
+        self.published[partition.topic].add(request)
+        if partition.topic == REQUEST_ENDED.full_name:
+            known = self.outcomes[request].setdefault(event_id, record.value or b"")
+            if known != record.value and not self.may_differ:
+                self.errors.append(f"{request}: two outcomes with the id {event_id}")
+
+    def submitted(self, partition: Partition, base: int, inputs: list[Input | bytes | None]) -> None:
+        """Record that inputs were appended from an offset on."""
+        for number, sent in enumerate(inputs):
+            self.inputs[Place(partition, base + number)] = sent
+
+    def forget(self, partition: Partition, start: int, end: float = float("inf")) -> None:
+        """Record that the broker lost the records of a source from `start` until before `end`."""
+        for place in [place for place in self.inputs if place.partition == partition and start <= place.offset < end]:
+            sent = self.inputs.pop(place)
+            if isinstance(sent, Input) and not any(other == sent for other in self.inputs.values()):
+                self.lost.add(sent.request_id)
+        if self._committed.get(partition, 0) > start and end == float("inf"):
+            self._committed[partition] = start
+
+    def cut(self, partition: Partition) -> None:
+        """Record that a power cut lost the tail of a partition, which was not acknowledged."""
+        end = self.broker.log(partition).end
+        self.forget(partition, end)
+
+    def _check_commit(self, group: str, partition: Partition, offset: int) -> None:
+        if group != APP_ID or partition.topic not in (SONG_SUBMITTED.full_name, SONG_ACCEPTED.full_name):
+            return
+        log = self.broker.log(partition)
+        for record in self._visible(partition, self._committed.get(partition, 0), min(offset, log.end)):
+            if not self._has_effect(partition, record):
+                self.errors.append(f"{partition.topic}[{partition.number}]@{record.offset} is acked before its effect")
+        self._committed[partition] = offset
+
+    def _visible(self, partition: Partition, start: int, end: int) -> list[StoredRecord]:
+        return [record for record in self.broker.log(partition).records(start=start) if start <= record.offset < end]
+
+    def _has_effect(self, partition: Partition, record: StoredRecord) -> bool:
+        if self.letters.get(Place(partition, record.offset)):
+            return True
+        if partition.topic == SONG_ACCEPTED.full_name:
+            return dict(record.headers).get("ce_correlationid", b"?").decode() in self.outcomes
+        sent = self.inputs.get(Place(partition, record.offset))
+        if isinstance(sent, Input):
+            return sent.request_id in self.published[SONG_ACCEPTED.full_name]
+        return Place(partition, record.offset) not in self.inputs
+
+    # The end of a run
+
+    def missing(self) -> list[str]:
+        """Return what has not happened yet, one line each."""
+        found = []
+        for place, sent in self.inputs.items():
+            if isinstance(sent, Input) and sent.request_id not in self.outcomes:
+                found.append(f"{_name(place)}: no outcome of {sent.request_id}")
+            if (not isinstance(sent, Input) or sent.kind in _FAILED_KINDS) and not self._letters_with(place, sent):
+                found.append(f"{_name(place)}: no dead letter of {sent!r}")
+        return found
+
+    def _letters_with(self, place: Place, sent: Input | bytes | None) -> list[str]:
+        if isinstance(sent, Input):
+            if sent.kind == "flaky 9":  # it succeeds after restarts
+                return ["any"]
+            return [letter for letter in self._all_letters() if sent.value in self.letter_values[letter]]
+        return [letter for letter in self.letters.get(place, ()) if sent in self.letter_values[letter]]
+
+    def _all_letters(self) -> set[str]:
+        return set().union(*self.letters.values())
+
+    def blocked(self) -> list[str]:
+        """Return the partitions that are not processed to their end, one line each."""
+        offsets = self.broker.group(APP_ID).offsets
+        found = []
+        for topic in SOURCES:
+            for number, log in enumerate(self.broker.topics[topic.full_name].partitions):
+                last = max((record.offset for record in log.records()), default=-1)
+                committed = offsets.get((topic.full_name, number), (0, ""))[0]
+                if committed <= last:
+                    found.append(f"{topic.full_name}[{number}] is committed to {committed} of {last + 1}")
+                if committed > log.end:
+                    found.append(f"{topic.full_name}[{number}] is committed to {committed} beyond its end {log.end}")
+        return found
+
+    def doubled(self) -> list[str]:
+        """Return the requests with a wrong outcome or more than one, and dead letters that share an id."""
+        found = []
+        for request, outcomes in self.outcomes.items():
+            times = sum(isinstance(sent, Input) and sent.request_id == request for sent in self.inputs.values())
+            if request.startswith("flaky-9"):  # it may succeed after a restart: its work is not always the same
+                continue
+            if len(outcomes) > (times if request.startswith("poison") else 1):
+                found.append(f"{request} has {len(outcomes)} outcomes: {sorted(outcomes)}")
+        for sent in {sent for sent in self.inputs.values() if isinstance(sent, Input)}:
+            for value in self.outcomes.get(sent.request_id, {}).values():
+                outcome = RequestEnded.model_validate_json(value).outcome
+                if (outcome, sent.kind) != ("done", "flaky 9") and (outcome == "done") != (sent.kind in _DONE_KINDS):
+                    found.append(f"{sent.request_id} is {outcome}")
+        for letter_id, values in self.letter_values.items():
+            if len(values) > 1:
+                found.append(f"{len(values)} different dead letters have the id {letter_id}")
+        return found
+
+    def out_of_order(self) -> list[str]:
+        """Return the outputs of one source partition that are not in the order of their inputs."""
+        found = []
+        places = {sent.request_id: place for place, sent in reversed(self.inputs.items()) if isinstance(sent, Input)}
+        for number, log in enumerate(self.broker.topics[SONG_ACCEPTED.full_name].partitions):
+            latest: dict[Partition, int] = {}
+            seen = set()
+            for record in log.records():
+                request = dict(record.headers).get("ce_correlationid", b"").decode()
+                if request in seen or request not in places:
+                    continue
+                seen.add(request)
+                place = places[request]
+                if place.offset < latest.get(place.partition, -1):
+                    found.append(f"{request} follows a later event of its partition in {SONG_ACCEPTED.name}[{number}]")
+                latest[place.partition] = max(place.offset, latest.get(place.partition, -1))
+        return found
+
+
+def _name(place: Place) -> str:
+    return f"{place.partition.topic}[{place.partition.number}]@{place.offset}"

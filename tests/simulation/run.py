@@ -1,0 +1,260 @@
+"""One run: a seed decides how many workers there are, what is submitted and which faults happen when.
+
+First events are submitted while faults happen; then the faults stop, and everything must be done within a bound.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import hashlib
+import random
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from streams.topics import SONG_SUBMITTED, specs
+from tests.simulation import clock
+from tests.simulation.broker import Broker, Partition
+from tests.simulation.clock import VirtualLoop
+from tests.simulation.faults import FAULTS
+from tests.simulation.log import Item, make_batch
+from tests.simulation.model import KINDS, Expectations, Input
+from tests.simulation.network import Network
+from tests.simulation.steps import Work
+from tests.simulation.worker import Machine, replaced
+
+SETTLE_S = 200.0  # from the last fault to the last outcome
+_QUIET_S = 3.0  # after everything is done, in which nothing may happen twice
+_POLL_S = 1.0
+_MAX_ROUNDS_PER_S = 3000
+_FEW_GIGABYTES = Path("/dev/shm")  # noqa: S108 - only empty folders and lock files
+
+
+@dataclass
+class Result:
+    """What a run found. `trace`: a hash of all that was published, with its time: the same for the same seed."""
+
+    seed: int
+    errors: list[str]
+    simulated_s: float
+    cpu_s: float
+    inputs: int
+    faults: list[str]
+    trace: str
+    lost: int = 0
+    doubled: int = 0
+    blocked: int = 0
+
+
+@dataclass
+class World:
+    """Everything that exists in a run."""
+
+    seed: int
+    folder: Path
+    loop: VirtualLoop
+    rng: random.Random
+    broker: Broker
+    network: Network
+    model: Expectations
+    work: Work
+    machines: list[Machine]
+    trace: Any = field(default_factory=hashlib.sha256)
+    faults: list[str] = field(default_factory=list)
+    songs: int = 0
+    numbers: Iterator[int] = field(default_factory=count)  # of the submitted events
+    submitting: bool = True
+
+    def note(self, text: str) -> None:
+        """Record a fault."""
+        self.faults.append(f"{self.loop.now - 1000:.1f} {text}")
+
+    def start_later(self, machine: Machine, delay_s: float) -> None:
+        """Start a machine's worker after a time, unless it runs."""
+        self.loop.call_outside(delay_s, lambda: None if machine.running else machine.start())
+
+
+def run(seed: int, *, faults: Callable[[World], Any] | None = None) -> Result:
+    """Run a seed."""
+    started = clock.cpu_time()
+    rng = random.Random(seed)  # noqa: S311 - not a secret
+    random.seed(seed)
+    loop = VirtualLoop(random.Random(seed + 1))  # noqa: S311
+    folder = Path(tempfile.mkdtemp(dir=_FEW_GIGABYTES if _FEW_GIGABYTES.is_dir() else None))
+    clock.use(loop)
+    asyncio.set_event_loop(loop)
+    broker = Broker(loop, random.Random(seed + 2))  # noqa: S311
+    network = Network(loop, broker, random.Random(seed + 3))  # noqa: S311
+    try:
+        with replaced(network):
+            world = _make_world(seed, folder, loop, rng, broker, network)
+            errors = loop.run_until_complete(_run(world))
+            return _result(world, errors, clock.cpu_time() - started)
+    finally:
+        _tear_down(loop)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _make_world(
+    seed: int, folder: Path, loop: VirtualLoop, rng: random.Random, broker: Broker, network: Network
+) -> World:
+    for spec in specs():
+        broker.create(spec.name, spec.partitions, spec.config)
+    model = Expectations(broker)
+    work = Work(random.Random(seed + 4))  # noqa: S311
+    machines = [Machine(f"m{number}", folder, loop, network, work) for number in range(rng.choice((1, 2, 2, 3)))]
+    world = World(seed, folder, loop, rng, broker, network, model, work, machines)
+    broker.on_append.append(lambda *place: world.trace.update(repr((place, round(loop.now, 6))).encode()))
+    return world
+
+
+async def _run(world: World) -> list[str]:
+    world.loop.set_exception_handler(lambda *_: None)
+    for machine in world.machines:
+        world.start_later(machine, world.rng.uniform(0, 3))
+    active_s = world.rng.uniform(20, 60)
+    chosen = [fault for fault in FAULTS if world.rng.random() < fault.share]
+    world.work.unique_results = all(fault.leaves_one_owner for fault in chosen)
+    chaos = asyncio.ensure_future(_chaos(world, chosen))
+    submitter = asyncio.ensure_future(_submit(world))
+    await asyncio.sleep(active_s)
+    for task in (chaos, submitter):
+        task.cancel()
+    await asyncio.gather(chaos, submitter, return_exceptions=True)
+    _end_faults(world)
+    return await _settle(world)
+
+
+async def _chaos(world: World, chosen: list[Any]) -> None:
+    pause_s = world.rng.choice((2.0, 5.0, 10.0))
+    while chosen:
+        await asyncio.sleep(world.rng.expovariate(1 / pause_s))
+        fault = world.rng.choice(chosen)
+        world.note(fault.name)
+        fault.happen(world)
+
+
+async def _submit(world: World) -> None:
+    rng = world.rng
+    pause_s = rng.choice((1.0, 3.0, 6.0))
+    while True:
+        await asyncio.sleep(rng.expovariate(1 / pause_s))
+        if world.broker.up:
+            _submit_some(world, rng.randint(1, 5))
+
+
+def _submit_some(world: World, number: int) -> None:
+    topic = SONG_SUBMITTED.full_name
+    by_partition: dict[int, list[Input | bytes | None]] = {}
+    for _ in range(number):
+        sent = _make_input(world)
+        # A song is always in one partition: there its result is stored.
+        by_partition.setdefault(world.songs % len(world.broker.topics[topic].partitions), []).append(sent)
+    for partition, inputs in by_partition.items():
+        _append(world, Partition(topic, partition), inputs)
+
+
+def _append(world: World, partition: Partition, inputs: list[Input | bytes | None]) -> None:
+    rng = world.rng
+    items: list[Item] = [(b"k", _value(sent), [("ce_id", b"e%d" % next(world.numbers))]) for sent in inputs]
+    timestamp = world.broker.now_ms
+    data = make_batch(items, timestamp_ms=timestamp, compression=rng.choice((0, 0, 1)))
+    base = world.broker.append(partition, data)
+    world.model.submitted(partition, base, inputs)
+    world.broker.when_flushed(int)
+
+
+def _value(sent: Input | bytes | None) -> bytes | None:
+    return sent.value if isinstance(sent, Input) else sent
+
+
+def _make_input(world: World) -> Input | bytes | None:
+    rng = world.rng
+    if rng.random() < 0.05:
+        world.songs += 1
+        return b"\xff garbage %d" % world.songs
+    kind = rng.choices(KINDS, weights=(12, 1, 1, 1, 1, 1, 1))[0]
+    if rng.random() < 0.8:
+        world.songs += 1
+    sent = Input(kind, world.songs, rng.randint(0, 1))
+    world.work.kinds[sent.sha256] = kind
+    return sent
+
+
+def _end_faults(world: World) -> None:
+    world.network.faults = type(world.network.faults)()
+    world.network.before.clear()
+    world.network.after.clear()
+    world.broker.up = True
+    world.broker.flush_delay_s = 0.0
+    for machine in world.machines:
+        machine.clock_error_s = 0.0
+
+
+async def _settle(world: World) -> list[str]:
+    deadline = world.loop.now + SETTLE_S
+    done_since = None
+    while True:
+        for machine in world.machines:
+            if not machine.running:
+                world.start_later(machine, 0.5)
+        await asyncio.sleep(_POLL_S)
+        pending = [*world.model.missing(), *world.model.blocked(), *views_behind(world)]
+        if pending:
+            done_since = None
+        elif done_since is None:
+            done_since = world.loop.now
+        elif world.loop.now - done_since >= _QUIET_S:
+            return _violations(world)
+        if world.loop.now > deadline:
+            return [*pending, *_violations(world)]
+
+
+def _violations(world: World) -> list[str]:
+    return [*world.model.errors, *world.model.doubled(), *world.model.out_of_order()]
+
+
+def views_behind(world: World) -> list[str]:
+    """Return the views of running workers that do not equal the fold of their topics, one line each."""
+    found = []
+    for machine in world.machines:
+        if machine.worker is None or not machine.running:
+            found.append(f"{machine.name} does not run")
+            continue
+        for request, outcomes in world.model.outcomes.items():
+            state = machine.worker.stores[1].get(request)  # type: ignore[attr-defined]
+            if state is None or state["outcome"] is None:
+                found.append(f"{machine.name}: the view of requests lacks the outcome of {request}: {outcomes.keys()}")
+                break
+    return found
+
+
+def _result(world: World, errors: list[str], cpu_s: float) -> Result:
+    world.trace.update(repr(sorted(world.model.outcomes.items())).encode())
+    return Result(
+        world.seed,
+        errors,
+        world.loop.now - 1000,
+        cpu_s,
+        len(world.model.inputs),
+        world.faults,
+        world.trace.hexdigest()[:16],
+        lost=len(world.model.missing()),
+        doubled=len(world.model.doubled()),
+        blocked=len(world.model.blocked()),
+    )
+
+
+def _tear_down(loop: VirtualLoop) -> None:
+    for task in asyncio.all_tasks(loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    loop.drop_all()
+    clock.use(None)
+    asyncio.set_event_loop(None)
+    loop.close()
+    gc.collect()
