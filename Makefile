@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-music quality-moves quality-structure bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
+.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-music quality-moves quality-structure bench-children bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -29,7 +29,7 @@ test-fast: $(VENV)/.synced ## Run the tests that need no Kafka
 	$(RUN) pytest -n 2 tests/unit tests/contract tests/security
 
 chaos: setup ## Kill, restart and starve everything for an hour, and count what is lost (CHAOS_SEED, CHAOS_SCALE)
-	$(RUN) pytest tests/chaos tests/simulation tests/unit/streams -m chaos -s -p no:cacheprovider
+	$(RUN) pytest tests/chaos tests/security tests/simulation tests/unit/streams -m chaos -s -p no:cacheprovider
 
 simulate: $(VENV)/.synced ## Run workers on a simulated broker, clock and disk (SEEDS=number, SEED= one run again)
 	$(RUN) python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000))
@@ -62,6 +62,9 @@ quality-moves: setup ## Measure detection, re-identification, joints and retriev
 
 quality-structure: $(VENV)/.synced ## Measure the structure of the code, beside an earlier commit (BASE=commit)
 	$(RUN) python -m tests.quality.structure $(if $(BASE),--base $(BASE))
+
+bench-children: setup ## Measure the memory of each step on the largest media that are accepted, beside its limit
+	$(RUN) python -m tests.quality.bench_children
 
 bench-moves: setup ## Measure indexing a clip, beside MediaPipe's own landmarker
 	$(RUN) python -m tests.quality.bench_moves

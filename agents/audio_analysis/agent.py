@@ -38,4 +38,5 @@ STEP = Step(
     emit=_emit,
     produces=AudioAnalyzed,
     subject=lambda event, _: event.song.sha256,
+    timeout_s=300.0,
 )

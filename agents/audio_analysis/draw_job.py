@@ -36,4 +36,10 @@ def _draw(request: DrawSong, tools: Tools) -> DrawnSong:
     return DrawnSong()
 
 
-DRAW_SONG = Job(name="draw_song", takes=DrawSong, result=DrawnSong, work=_draw)
+DRAW_SONG = Job(
+    name="draw_song",
+    takes=DrawSong,
+    result=DrawnSong,
+    work=_draw,
+    timeout_for=lambda request: 60.0 + 0.5 * request.analysis.duration_s,
+)

@@ -85,5 +85,13 @@ def _detections(path: Path, request: DrawMove, tools: Tools) -> ClipDetections:
     )
 
 
-DRAW_MOVE = Job(name="draw_move", takes=DrawMove, result=Drawn, work=_draw_move, timeout_s=1800.0, memory_mb=2048)
-DRAW_MAP = Job(name="draw_map", takes=DrawMap, result=Drawn, work=_draw_map)
+DRAW_MOVE = Job(
+    name="draw_move",
+    takes=DrawMove,
+    result=Drawn,
+    work=_draw_move,
+    timeout_s=1800.0,
+    timeout_for=lambda request: 120.0 + 20.0 * request.move.clip.duration_s,
+    memory_mb=2048,
+)
+DRAW_MAP = Job(name="draw_map", takes=DrawMap, result=Drawn, work=_draw_map, timeout_s=120.0)

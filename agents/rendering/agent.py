@@ -15,6 +15,12 @@ def _work(rendering: RenderingInput, tools: Tools) -> Video:
     return render(rendering, tools)
 
 
+def _timeout_s(rendering: RenderingInput) -> float:
+    """Return the time for a plan: its song is encoded once, and each clip that is not yet in this quality."""
+    clips_s = sum(beats[-1] for beats in rendering.plan.clips.values() if beats)
+    return 120.0 + rendering.plan.end_s + 10.0 * clips_s
+
+
 def _emit(event: SequencePlanned, video: Video) -> Rendered:
     planned = {name: getattr(event.plan, name) for name in ("tempo_bpm", "library_version", "segments")}
     return Rendered(**event.carried(), **planned, video=video)
@@ -34,5 +40,6 @@ STEP = Step(
     subject=lambda event, _: event.song.sha256,
     ending=lambda rendered: Ending(video=rendered.video),
     timeout_s=1800.0,
+    timeout_for=_timeout_s,
     memory_mb=2048,
 )
