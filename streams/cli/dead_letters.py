@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.base.umask import user_umask
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.safe_text import escaped
+from streams.cli.files import check_targets, write_out
 from streams.cli.output import command, fail, print_json, print_line, print_lines, print_output
 from streams.cli.read_topics import read_topics, warn_without_worker
 from streams.cli.stored_bytes import escaped_bytes, parse_json
@@ -65,10 +65,10 @@ def list_letters(topic: str | None, since: str | None, reason: str | None, as_js
 @command
 def show(dead_letter_id: str, value: Path | None, as_json: bool) -> None:
     """Show a dead letter with all headers; the beginning of ID is enough if it is unique."""
+    check_targets(filter(None, [value]))
     letter, record, redriven = read_topics(load_settings(), lambda history: _open(history, dead_letter_id))
     if value is not None:
-        with user_umask():
-            value.write_bytes(record.value or b"")
+        write_out(record.value or b"", value)
     if as_json:
         print_json(_fields(letter, redriven) | _record_fields(record))
         return

@@ -14,7 +14,7 @@ from schemas.faults import Poison
 from schemas.reasons import as_reason
 from streams.cli.choices import field_option
 from streams.cli.corrections import with_correction_options
-from streams.cli.files import check_targets, copy_out
+from streams.cli.files import check_targets, copy_out, video_file
 from streams.cli.output import command, fail, print_json, print_line, print_output
 
 if TYPE_CHECKING:
@@ -104,9 +104,9 @@ def _fail(result: RequestResult, as_json: bool) -> None:
 def _print_result(
     settings: Settings, rendered: Rendered, costs: dict[str, Any], out: Path | None, as_json: bool
 ) -> None:
-    video = settings.output_dir / rendered.video.file
+    video = video_file(settings, rendered.video)
     if out is not None:
-        video = copy_out(video, out)
+        video = copy_out(video, out, rendered.video.media.sha256)
     if as_json:
         print_json(_to_json(rendered, video, costs))
         return

@@ -82,7 +82,7 @@ def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None
     targets = {name: file for name, file in (("png", png), ("video", video)) if file}
     if not targets:
         raise Poison("nothing to draw: give --png FILE, --video FILE or both", reason="no_target")
-    _check_targets(targets.values())
+    check_targets(targets.values())
     summary = _read_move(move)
     _check_not_clip(targets.values(), summary)
     with TemporaryDirectory(prefix="bachata-") as folder:
@@ -99,7 +99,7 @@ def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None
 @command
 def draw_map(png: Path, as_json: bool) -> None:
     """Draw all moves as points, coloured by category; similar moves are near each other."""
-    _check_targets([png])
+    check_targets([png])
     with stream(load_settings(), print_line) as endpoint:
         found = endpoint.get("/moves?embeddings=1")["moves"]
     if not found:
@@ -121,14 +121,6 @@ def _draw_map(moves: Sequence[Mapping[str, Any]], target: Path) -> None:
         MapPoint(name=move["clip"], category=move["category"], embedding=tuple(move["embedding"])) for move in moves
     ]
     run_job(DRAW_MAP, DrawMap(points=tuple(points), png=target))
-
-
-def _check_targets(targets: Iterable[Path]) -> None:
-    """Raise `Poison` (`bad_target`) for an output file that cannot be written or is the media store's folder.
-
-    Called before any service is started.
-    """
-    check_targets(targets, load_settings().media_dir)
 
 
 def _check_not_clip(targets: Iterable[Path], summary: MoveSummary) -> None:
