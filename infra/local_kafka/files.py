@@ -48,6 +48,7 @@ listener.name.controller.plain.sasl.jaas.config=org.apache.kafka.common.security
 log.dirs={log_dir}
 auto.create.topics.enable=false
 default.replication.factor=1
+log.message.timestamp.type=LogAppendTime
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 offsets.retention.minutes=5256000

@@ -23,7 +23,13 @@ from contextlib import suppress
 from typing import Any, cast
 
 import faust
-from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
+from aiokafka.errors import (
+    CommitFailedError,
+    ConsumerStoppedError,
+    IllegalStateError,
+    KafkaError,
+    NoOffsetForPartitionError,
+)
 from aiokafka.structs import OffsetAndMetadata
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
@@ -66,6 +72,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
         try:
             return await super()._fetch_records(consumer, *arguments, **options)
+        except NoOffsetForPartitionError:
+            return {}  # assigned again while records were waited for, and not sought yet
         finally:
             self.connected_again = self._connections.changed(consumer._client) or self.connected_again
 
@@ -97,7 +105,7 @@ class Consumer(driver.Consumer):
         self._dispatched: defaultdict[Any, deque[Any]] = defaultdict(deque)  # records, not committed, in order
         self._last: dict[Any, Any] = {}  # the last record dispatched
         self._positions: dict[Any, Position] = {}  # the positions to commit, at first those that were sought
-        self._is_sought = False  # while it is False, only changelogs are read
+        self._sought: set[Any] = set()  # only these are read: the others have no position yet
         self._full_queues: Counter[Any] = Counter()  # by partition: number of its agents' queues that are full
 
     def _new_consumer_thread(self) -> Any:
@@ -120,26 +128,28 @@ class Consumer(driver.Consumer):
         await self.idle()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
         positions = await self._thread.resume_positions(await self._thread.committed_positions(sources))
-        await self._thread.seek_wait(
-            {driver.ensure_aiokafka_TP(tp): position.offset for tp, position in positions.items()}
-        )
+        await self.seek_wait({tp: position.offset for tp, position in positions.items()})
         for tp, position in positions.items():
             self._positions[tp] = position
             self._committed_offset[tp] = position.offset or None
             self._last.pop(tp, None)
             for by_partition in (self._dispatched, self._acked, self._acked_index):
                 by_partition[tp].clear()
-        self._is_sought = True
 
     async def resume_positions(self, positions: Mapping[Any, Position | None]) -> dict[Any, Position]:
         """Return from where to read on; see `streams.log_position`."""
         return await self._thread.resume_positions(positions)
 
+    async def seek_wait(self, partitions: Mapping[Any, int]) -> None:
+        """Seek partitions to offsets, and return when they are there."""
+        await self._thread.seek_wait({driver.ensure_aiokafka_TP(tp): offset for tp, offset in partitions.items()})
+        self._sought.update(partitions)
+
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Commit first: events acked since the last commit would be delivered again."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.commit(), _COMMIT_TIMEOUT_S)
-        self._is_sought = False
+        self._sought.clear()
         await super().on_partitions_revoked(revoked)
 
     def track_message(self, message: Any) -> None:
@@ -204,7 +214,7 @@ class Consumer(driver.Consumer):
 
     def _readable_partitions(self) -> set[Any]:
         active: set[Any] = self._get_active_partitions()
-        return active if self._is_sought else {tp for tp in active if self._is_changelog_tp(tp)}
+        return active & self._sought  # a new set: Faust changes its own while records are waited for
 
     async def _check_logs(self, generation: int) -> None:
         """Raise `LogChangedError` if a partition does not have the log that was read: the worker must start again."""

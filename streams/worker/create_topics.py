@@ -21,6 +21,7 @@ from streams.topics import TopicSpec
 
 log = logging.getLogger(__name__)
 _VISIBLE_TIMEOUT_S = 15.0
+_RETRY_S, _RETRY_TIMEOUT_S = 0.3, 5.0
 _CLUSTER_DEFAULT = -1
 
 
@@ -34,16 +35,31 @@ async def ensure_topics(
     admin = AIOKafkaAdminClient(**kafka.client_options(), client_id="bachata-admin")
     try:
         await admin.start()
-        found = await _partition_counts(admin)
-        count = max([spec.partitions for spec in specs] + [found.get(spec.name, 0) for spec in specs])
-        await _create(admin, [spec for spec in specs if spec.name not in found], count, replication)
-        await _grow(admin, [spec.name for spec in specs if found.get(spec.name, count) < count], count)
-        await _configure(admin, [spec for spec in specs if spec.name in found])
-        await _check(admin, [spec.name for spec in specs], count)
+        await _ensure(admin, specs, replication)
     except KafkaError as error:
         raise Retryable(f"Kafka at {kafka} fails: {error}", reason="kafka") from error
     finally:
         await admin.close()
+
+
+async def _ensure(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], replication: int) -> None:
+    deadline = asyncio.get_running_loop().time() + _RETRY_TIMEOUT_S
+    while True:
+        try:
+            return await _ensure_once(admin, specs, replication)
+        except KafkaError:  # aiokafka asks a random broker, which may be the one that is away
+            if asyncio.get_running_loop().time() > deadline:
+                raise
+            await asyncio.sleep(_RETRY_S)
+
+
+async def _ensure_once(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], replication: int) -> None:
+    found = await _partition_counts(admin)
+    count = max([spec.partitions for spec in specs] + [found.get(spec.name, 0) for spec in specs])
+    await _create(admin, [spec for spec in specs if spec.name not in found], count, replication)
+    await _grow(admin, [spec.name for spec in specs if found.get(spec.name, count) < count], count)
+    await _configure(admin, [spec for spec in specs if spec.name in found])
+    await _check(admin, [spec.name for spec in specs], count)
 
 
 async def _partition_counts(admin: AIOKafkaAdminClient) -> dict[str, int]:

@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psutil
 
@@ -38,10 +39,11 @@ _RESTART_INTERVAL_S = 0.5
 class Cluster:
     """A folder with its Kafka and `workers` slots for workers that run `program`; the context stops all of them.
 
-    A slot keeps its number when its worker is restarted. Every start writes its own log below `logs`.
+    A slot keeps its number when its worker is restarted. Every start writes its own log below `logs`. `kafka` replaces
+    the local Kafka.
     """
 
-    def __init__(self, folder: Path, program: str, workers: int = 2) -> None:
+    def __init__(self, folder: Path, program: str, workers: int = 2, kafka: Any = None) -> None:
         self.data = folder / "data"
         self.logs = folder / "logs"
         self.songs = self.data / "songs"
@@ -54,8 +56,7 @@ class Cluster:
         self._starts = 0
         self._created_at = time.monotonic()
         self._stopping: set[int] = set()
-        class_path = ensure_jars(load_settings().cache_dir, print)
-        self._kafka = LocalKafka(self.data / "kafka", class_path, find_java(), installed_startup_cache(class_path))
+        self._kafka = kafka or _local_kafka(self.data / "kafka")
 
     def __enter__(self) -> Cluster:
         self.songs.mkdir(parents=True)
@@ -215,6 +216,11 @@ async def restarting_crashed(cluster: Cluster) -> AsyncIterator[list[int]]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+def _local_kafka(folder: Path) -> LocalKafka:
+    class_path = ensure_jars(load_settings().cache_dir, print)
+    return LocalKafka(folder, class_path, find_java(), installed_startup_cache(class_path))
 
 
 def client_id(slot: int) -> str:
