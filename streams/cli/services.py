@@ -21,6 +21,7 @@ from streams.local.services import Endpoint, local_kafka, running_kafka, start_s
 
 _STOP_TIMEOUT_S = 40.0
 _CHECK_INTERVAL_S = 1.0
+_HEALTH_FIELDS = ("ready", "problems", "stuck", "running")
 
 
 @click.command()
@@ -127,7 +128,7 @@ def _login(running: KafkaConnection | None) -> dict[str, Any]:
 @click.argument("request_id", metavar="[REQUEST_ID]", required=False)
 @command
 def status(request_id: str | None, as_json: bool) -> None:
-    """Show the state of a request; without REQUEST_ID, the state of the stream and the latest requests."""
+    """Show the state of a request; without REQUEST_ID, what is stuck, the stream and the latest requests."""
     with stream(load_settings(), print_line) as endpoint:
         if request_id is None:
             _print_stream(endpoint, as_json)
@@ -136,14 +137,28 @@ def status(request_id: str | None, as_json: bool) -> None:
 
 
 def _print_stream(endpoint: Endpoint, as_json: bool) -> None:
-    library = endpoint.get("/library")
-    requests = endpoint.get("/requests")["requests"]
+    health = endpoint.health()
+    library, requests = _library(endpoint), endpoint.get("/requests")["requests"]
     if as_json:
-        print_json({"kafka": endpoint.kafka.bootstrap, "page": endpoint.page, "library": library, "requests": requests})
+        stream_state = {"kafka": endpoint.kafka.bootstrap, "page": endpoint.page, "library": library}
+        print_json(stream_state | {name: health[name] for name in _HEALTH_FIELDS} | {"requests": requests})
         return
-    print_output(f"Kafka {endpoint.kafka}, worker {endpoint.page}, {library['moves']} moves in the library")
+    for problem in health["problems"]:
+        print_output(f"stuck: {problem}")
+    for run in health["running"]:
+        print_output(f"running: {run['what']} (since {run['since']})")
+    moves = "the library does not answer" if library is None else f"{library['moves']} moves in the library"
+    print_output(f"Kafka {endpoint.kafka}, worker {endpoint.page}, {moves}")
     for request in requests:
         print_output(f"{request['request_id']}  {_state(request):28}  {request['subject']}")
+
+
+def _library(endpoint: Endpoint) -> dict[str, Any] | None:
+    """Return the library, or None if it does not answer: the rest must be shown then, too."""
+    try:
+        return endpoint.get("/library")
+    except Retryable:
+        return None
 
 
 def _print_request(endpoint: Endpoint, request_id: str, as_json: bool) -> None:

@@ -42,6 +42,17 @@ class Endpoint:
         """Return the page's JSON for a path. Raises: `LookupError` for status 404, `Retryable` if the page is down."""
         return self._send(urllib.request.Request(self.page + path))  # noqa: S310 - http on 127.0.0.1
 
+    def health(self) -> dict[str, Any]:
+        """Return the JSON of `/readyz`, also of a worker that is not ready. Raises: `Retryable` if the page is down."""
+        try:
+            with _OPENER.open(self.page + "/readyz", timeout=_HTTP_TIMEOUT_S) as response:
+                body: dict[str, Any] = json.load(response)
+        except urllib.error.HTTPError as error:
+            body = json.loads(error.read())
+        except (OSError, ValueError) as error:
+            raise Retryable(f"the worker's page does not respond: {error}", reason="worker") from error
+        return body
+
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Post JSON to a path and return the page's JSON. Raises: as `get`; `ValueError` for an invalid request."""
         return self._send(urllib.request.Request(self.page + path, data=json.dumps(body).encode()))  # noqa: S310

@@ -7,6 +7,7 @@ is larger than its topic accepts, is replaced: an event by a dead letter, a dead
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from agents.step import View
 from schemas.faults import Poison
 from streams.envelope import Message
 from streams.stage.event_run import Output
-from streams.stage.operations import Operations
+from streams.stage.operations import Operation, Operations
 from streams.stage.retry import retry_forever
 from streams.stage.runners import AnyStep
 from streams.stage.stored_results import Results
@@ -86,7 +87,7 @@ class Delivery:
         self, outputs: Sequence[Output], messages: Sequence[Message], reraise: tuple[type[Exception], ...]
     ) -> None:
         if messages:
-            with self.operations.start(f"{_place(self.step, outputs)}: publishing") as operation:
+            with self._operation(outputs, "publishing") as operation:
                 await retry_forever(lambda: self.publisher.publish(*messages), operation, reraise)
 
     async def _store(self, outputs: Sequence[Output], reraise: tuple[type[Exception], ...]) -> None:
@@ -94,7 +95,7 @@ class Delivery:
         if not results:
             return
         partition = outputs[0].run.record.partition
-        with self.operations.start(f"{_place(self.step, outputs)}: storing results") as operation:
+        with self._operation(outputs, "storing results") as operation:
             await retry_forever(lambda: self.results.put(partition, results), operation, reraise)
         for output in outputs:
             self._forget_results(output)
@@ -103,8 +104,8 @@ class Delivery:
         for key in output.results:
             self.pending_results.pop((output.run.record.partition, key), None)
 
-
-def _place(step: AnyStep, outputs: Sequence[Output]) -> str:
-    """Return where the outputs come from, such as "intake, bachata.song-submitted.v1[2] from offset 7"."""
-    record = outputs[0].run.record
-    return f"{step.name}, {record.topic}[{record.partition}] from offset {record.offset}"
+    def _operation(self, outputs: Sequence[Output], action: str) -> AbstractContextManager[Operation]:
+        """Start an operation such as "intake, bachata.song-submitted.v1[2] from offset 7: publishing"."""
+        record = outputs[0].run.record
+        place = f"{self.step.name}, {record.topic}[{record.partition}] from offset {record.offset}"
+        return self.operations.start(f"{place}: {action}", (record.topic, record.partition))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from schemas.faults import Fault
@@ -17,6 +18,9 @@ log = logging.getLogger("streams.steps")
 
 class Observer:
     """Is notified of the events of a run. Each method does nothing unless a subclass overrides it; none may block."""
+
+    def queued(self, run: EventRun) -> None:
+        """Handle that the work starts as soon as a process or thread is free."""
 
     def progressed(self, run: EventRun, fraction: float) -> None:
         """Handle that the work has started (`fraction` 0) or has reached this fraction, 0-1."""
@@ -35,7 +39,11 @@ class Observers(Observer):
     """Calls several observers. An error in one is logged and affects neither the run nor the other observers."""
 
     def __init__(self, observers: Sequence[Observer]) -> None:
-        self._calls = {name: _methods(observers, name) for name in ("progressed", "waiting", "prepared", "finished")}
+        names = ("queued", "progressed", "waiting", "prepared", "finished")
+        self._calls = {name: _methods(observers, name) for name in names}
+
+    def queued(self, run: EventRun) -> None:
+        self._call("queued", run)
 
     def progressed(self, run: EventRun, fraction: float) -> None:
         self._call("progressed", run, fraction)
@@ -76,15 +84,52 @@ class StepLog(Observer):
             log.warning("step failed", extra=fields | failure)
 
 
+class RunningRuns(Observer):
+    """Tracks the runs whose work is queued or in progress."""
+
+    def __init__(self) -> None:
+        self._runs: dict[int, tuple[EventRun, datetime]] = {}
+
+    def partitions(self) -> set[tuple[str, int]]:
+        """Return the topics and partitions whose events are worked on."""
+        return {(run.record.topic, run.record.partition) for run, _ in self._runs.values()}
+
+    def longer_than(self, seconds: float) -> list[dict[str, str]]:
+        """Return what runs for longer than this, as `what` and `since` (UTC)."""
+        now = datetime.now(UTC)
+        return [
+            {"what": _place(run), "since": since.isoformat(timespec="seconds")}
+            for run, since in self._runs.values()
+            if (now - since).total_seconds() > seconds
+        ]
+
+    def queued(self, run: EventRun) -> None:
+        """Add the run; a further attempt keeps its time."""
+        self._runs.setdefault(id(run), (run, datetime.now(UTC)))
+
+    def prepared(self, run: EventRun) -> None:
+        """Remove the run."""
+        self._runs.pop(id(run), None)
+
+
+def _place(run: EventRun) -> str:
+    record = run.record
+    return f"{run.step.name}, {record.topic}[{record.partition}] at offset {record.offset}"
+
+
 class WaitingRuns(Observer):
     """Tracks which runs wait, and for what; `/readyz` displays it."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, str] = {}
+        self._waiting: dict[int, tuple[EventRun, str]] = {}
 
-    def messages(self) -> list[str]:
-        """Return the messages of the waiting runs, sorted, without duplicates."""
-        return sorted(set(self._waiting.values()))
+    def reasons(self) -> dict[str, str]:
+        """Return why runs wait, by step; of several reasons the first in the alphabet."""
+        return dict(sorted({(run.step.name, reason) for run, reason in self._waiting.values()}, reverse=True))
+
+    def partitions(self) -> set[tuple[str, int]]:
+        """Return the topics and partitions whose events wait."""
+        return {(run.record.topic, run.record.partition) for run, _ in self._waiting.values()}
 
     def progressed(self, run: EventRun, fraction: float) -> None:
         """Remove the run if its work continues."""
@@ -93,7 +138,7 @@ class WaitingRuns(Observer):
 
     def waiting(self, run: EventRun, fault: Fault) -> None:
         """Add the run, or replace its message."""
-        self._waiting[id(run)] = f"{run.step.name} waits: {fault}"
+        self._waiting[id(run)] = run, str(fault)
 
     def prepared(self, run: EventRun) -> None:
         """Remove the run."""

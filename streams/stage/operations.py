@@ -12,9 +12,14 @@ _NO_ANSWER = "no answer yet"
 
 @dataclass
 class Operation:
-    """A write or wait in progress. `reason`: the last error, or that there is none yet; `since`: seconds since 1970."""
+    """A write or wait in progress.
+
+    `partition`: the topic and partition whose events wait for it; `reason`: the last error, or that there is none yet;
+    `since`: seconds since 1970.
+    """
 
     what: str
+    partition: tuple[str, int] | None = None
     reason: str = _NO_ANSWER
     since: float = field(default_factory=time)
     started: float = field(default_factory=monotonic)
@@ -27,14 +32,18 @@ class Operations:
         self._running: dict[int, Operation] = {}
 
     @contextmanager
-    def start(self, what: str) -> Iterator[Operation]:
+    def start(self, what: str, partition: tuple[str, int] | None = None) -> Iterator[Operation]:
         """Yield a new operation, which is in progress until the context ends."""
-        operation = Operation(what)
+        operation = Operation(what, partition)
         self._running[id(operation)] = operation
         try:
             yield operation
         finally:
             del self._running[id(operation)]
+
+    def partitions(self) -> set[tuple[str, int]]:
+        """Return the topics and partitions whose events wait for an operation."""
+        return {operation.partition for operation in self._running.values() if operation.partition is not None}
 
     def longer_than(self, seconds: float) -> list[Operation]:
         """Return the operations that are in progress for longer than this, in the order of their start."""

@@ -192,6 +192,7 @@ class Stage:
     async def _work(self, run: EventRun, work_input: Model) -> CompletedWork:
         while (shortage := self.missing_resource()) is not None:
             await self._wait(run, shortage)
+        self._observer.queued(run)
         return await self.run(self.step, work_input, lambda fraction: self._observer.progressed(run, fraction))
 
     async def _wait(self, run: EventRun, fault: Unavailable) -> None:

@@ -24,6 +24,7 @@ from streams.topics import MAX_MESSAGE_BYTES, Topic
 log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _CHECK_INTERVAL_S = 2.0
+_MAX_SILENT_S = 20.0
 
 Positions = Mapping[TopicPartition, Position]
 
@@ -69,10 +70,19 @@ class ViewUpdater:
         self._connections = ConnectionWatch()
         self._task: asyncio.Task[None] | None = None
         self._next_check_at = 0.0
+        self._healthy_at = monotonic()
         self.error: str | None = None
+
+    def problem(self) -> str | None:
+        """Return why the view is behind, or for how long it has not moved, or None."""
+        silent_s = monotonic() - self._healthy_at
+        if self.error is None and silent_s > _MAX_SILENT_S:
+            return "it is neither read nor checked: its store or Kafka does not answer"
+        return self.error
 
     async def start(self) -> None:
         """Start reading."""
+        self._healthy_at = monotonic()
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
@@ -150,6 +160,7 @@ class ViewUpdater:
 
     async def _mark_healthy(self) -> None:
         self.error = None
+        self._healthy_at = monotonic()
         self._next_check_at = monotonic() + _CHECK_INTERVAL_S
         await self._notify()
 

@@ -25,24 +25,30 @@ from streams.page.server import Page
 from streams.page.token import read_token
 from streams.stage.delivery import UpToDate
 from streams.stage.in_flight import InFlight
-from streams.stage.observers import StepLog, WaitingRuns
+from streams.stage.observers import RunningRuns, StepLog, WaitingRuns
+from streams.stage.operations import Operations
 from streams.stage.progress import ProgressReporter
 from streams.stage.runners import AnyStep, CompletedWork, Report, Runner, in_thread
 from streams.stage.stage import Stage
 from streams.steps import STEPS
 from streams.tools import make_tools
-from streams.topics import MOVE_INDEXED, topic_of
+from streams.topics import MOVE_INDEXED, specs, topic_of
 from streams.views import requests as requests_view
 from streams.views.move_index_sink import MoveIndexSink
 from streams.views.requests import Requests
 from streams.views.topic_view import ViewUpdater
 from streams.worker.faust_app import TableResults, add_agent, make_app
+from streams.worker.findings import STUCK_AFTER_S, app_findings, operation_findings
+from streams.worker.kafka_watch import KafkaWatch
+from streams.worker.problems import Finding, Lasting, Problems
 from streams.worker.publisher import KafkaPublisher
 from streams.worker.retention import Retention
 from streams.worker.step_pool import StepPool
+from streams.worker.stuck_partitions import partition_states, stuck_partitions
 from streams.worker.worker import Worker
 
 _MAX_WORKERS = 64
+_LONG_RUN_S = 60.0
 _REQUESTS_POLL_INTERVAL_S, _REQUESTS_MAX_BATCH = 0.5, 1024  # merges several messages of a request at once
 
 
@@ -65,7 +71,8 @@ def build_worker(
     folder = settings.state_dir / f"worker-{number}"
     state = _open_state(settings, kafka, folder)
     app, publisher, pool = make_app(kafka, folder), KafkaPublisher(kafka), StepPool(settings.step_processes)
-    in_flight, waiting, disk_space = InFlight(), WaitingRuns(), _disk_space(settings)
+    in_flight, waiting, running, operations = InFlight(), WaitingRuns(), RunningRuns(), Operations()
+    disk_space = _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
     make_stage = partial(
         Stage,
@@ -74,21 +81,38 @@ def build_worker(
         results=TableResults(app, publisher),
         views=state.views,
         missing_resource=disk_space.shortage,
-        observers=(ProgressReporter(publisher.publish), StepLog(), waiting),
+        observers=(ProgressReporter(publisher.publish), StepLog(), waiting, running),
+        operations=operations,
     )
     default_runners: dict[str, Runner] = {"process": _in_process(pool), "thread": in_thread(tools)}
     for stage in _stages(steps, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
 
-    def problems() -> list[str]:
-        return [
-            *worker.problems(),
-            *state.problems(),
-            *map(str, filter(None, [disk_space.shortage()])),
-            *waiting.messages(),
+    kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
+    problems = Problems(
+        [
+            Lasting(lambda: app_findings(app, worker.state), STUCK_AFTER_S),
+            Lasting(
+                lambda: stuck_partitions(
+                    partition_states(app.consumer),
+                    running.partitions() | waiting.partitions() | operations.partitions(),
+                ),
+                STUCK_AFTER_S,
+            ),
+            lambda: operation_findings(operations),
+            kafka_watch.findings,
+            state.findings,
+            lambda: [Finding("disk space", str(shortage)) for shortage in [disk_space.shortage()] if shortage],
+            lambda: [Finding(f"{step} waits", reason) for step, reason in waiting.reasons().items()],
         ]
+    )
 
-    routes = [*health.routes(number, problems), *state.routes()]
+    def health_of() -> health.Health:
+        stuck = problems.check()
+        lines = [*filter(None, [worker.state]), *map(str, stuck)]
+        return health.Health(lines, [problem.as_json() for problem in stuck], running.longer_than(_LONG_RUN_S))
+
+    routes = [*health.routes(number, health_of), *state.routes()]
     worker = Worker(
         kafka=kafka,
         address_file=settings.run_dir / f"worker-{number}.json",
@@ -97,7 +121,7 @@ def build_worker(
         in_flight=in_flight,
         publisher=publisher,
         page=Page(routes, read_token(settings.run_dir)),
-        background=(state.library, state.request_updates, Retention(kafka)),
+        background=(state.library, state.request_updates, Retention(kafka), kafka_watch, problems),
         pool=pool,
         stores=(state.index, state.requests, lock),
     )
@@ -140,9 +164,9 @@ class _State:
     def views(self) -> Mapping[View, UpToDate]:
         return {"library": self.library}
 
-    def problems(self) -> list[str]:
-        errors = {"move index": self.library.error, "requests": self.request_updates.error}
-        return [f"{name}: {error}" for name, error in errors.items() if error]
+    def findings(self) -> list[Finding]:
+        problems = {"move index": self.library.problem(), "requests": self.request_updates.problem()}
+        return [Finding(name, problem) for name, problem in problems.items() if problem]
 
     def routes(self) -> list[web.RouteDef]:
         return [*requests_page.routes(self.requests), *library.routes(self.index)]

@@ -70,6 +70,10 @@ class KafkaPublisher:
         """Return all partitions that the topics have at this moment."""
         return await partitions_of(self._producer.client, topics)
 
+    async def metadata(self) -> Any:
+        """Return the cluster's metadata. Raises aiokafka's errors if no broker responds."""
+        return await self._producer.client.fetch_all_metadata()
+
     async def publish(self, *messages: Message) -> None:
         """Send messages and wait for the acknowledgement of all in-sync replicas.
 

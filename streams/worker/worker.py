@@ -68,9 +68,10 @@ class Worker:
     stores: Sequence[Closeable]
     _state: str = "starting"
 
-    def problems(self) -> list[str]:
-        """Return `["starting"]` or `["stopping"]`, or nothing while it runs."""
-        return [self._state] if self._state else []
+    @property
+    def state(self) -> str:
+        """Return "starting" or "stopping", or nothing while it runs."""
+        return self._state
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT.

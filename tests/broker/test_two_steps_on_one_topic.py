@@ -70,7 +70,7 @@ async def _working(kafka: KafkaConnection, steps: tuple[AnyStep, ...], runner: R
     worker = build_worker(load_settings(), kafka, steps, {"thread": runner})
     running = asyncio.create_task(worker.run())
     try:
-        while worker.problems():  # noqa: ASYNC110 - no event signals it
+        while worker.state:  # noqa: ASYNC110 - no event signals it
             await asyncio.sleep(0.05)
         yield
     finally:

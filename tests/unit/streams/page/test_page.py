@@ -51,7 +51,12 @@ async def page(index: EdgeMoveIndex, view: Requests) -> AsyncIterator[Page]:
     async def broken(_: web.Request) -> web.Response:
         raise ZeroDivisionError("a bug\nwith \x1b[31m two lines")
 
-    routes = [*health.routes(0, list), *library.routes(index), *requests.routes(view), web.get("/broken", broken)]
+    routes = [
+        *health.routes(0, lambda: health.Health([])),
+        *library.routes(index),
+        *requests.routes(view),
+        web.get("/broken", broken),
+    ]
     page = Page(routes, _TOKEN)
     await page.start()
     yield page

@@ -328,11 +328,11 @@ async def test_an_unavailable_resource_is_waited_for_and_reported_once() -> None
     stage = _stage(work, broker)
     stage = replace(stage, observers=(*stage.observers, waiting))
     task = asyncio.create_task(stage.handle(_record()))
-    while not waiting.messages():  # noqa: ASYNC110 - the observer has no event to wait for
+    while not waiting.reasons():  # noqa: ASYNC110 - the observer has no event to wait for
         await asyncio.sleep(0)
-    assert waiting.messages() == ["intake waits: the index is unavailable"]
+    assert waiting.reasons() == {"intake": "the index is unavailable"}
     await task
-    assert waiting.messages() == []
+    assert waiting.reasons() == {}
     assert not broker.dead_letters(_SOURCE)
     assert len(broker.messages_on(_SINK.full_name)) == 1
     await asyncio.sleep(0.1)  # progress is sent in the background
@@ -343,11 +343,11 @@ async def test_a_run_that_is_cancelled_is_no_longer_waiting() -> None:
     waiting = WaitingRuns()
     stage = _stage(Work(Unavailable("the index is unavailable", "move_index", retry_after_s=60)), InMemoryBroker())
     task = asyncio.create_task(replace(stage, observers=(waiting,)).handle(_record()))
-    while not waiting.messages():  # noqa: ASYNC110 - the observer has no event to wait for
+    while not waiting.reasons():  # noqa: ASYNC110 - the observer has no event to wait for
         await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert waiting.messages() == []
+    assert waiting.reasons() == {}
 
 
 async def test_an_error_in_an_observer_changes_nothing() -> None:
