@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from agents.move_scoring.inputs import ScoringInput, library_of, scoring_input
-from agents.step import Step, Tools
+from agents.step import Step, Tools, throttled
 from schemas.audio_analyzed import AudioAnalyzed
 from schemas.moves_scored import MovesScored, Scores
+
+_REPORT_INTERVAL_S = 0.3
 
 
 def _work(scoring: ScoringInput, tools: Tools) -> Scores:
     from agents.move_scoring.score import score
 
-    return score(scoring, library_of(tools))
+    return score(scoring, library_of(tools), throttled(tools.report, _REPORT_INTERVAL_S))
 
 
 def _emit(event: AudioAnalyzed, scores: Scores) -> MovesScored:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from agents.move_scoring.inputs import ScoringInput
 from agents.move_scoring.phrases import Span, cut_phrases
 from agents.move_scoring.pools import MAX_CANDIDATES, Pools
 from agents.move_scoring.terms import level_of, target_energy, terms_of
-from agents.step import Hit, Library
+from agents.step import Hit, Library, no_report
 from schemas.faults import Retryable
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Candidate, Phrase, Scores
 
 
-def score(scoring: ScoringInput, library: Library) -> Scores:
+def score(scoring: ScoringInput, library: Library, report: Callable[[float], None] = no_report) -> Scores:
     """Return up to `MAX_CANDIDATES` moves for each phrase, the best first, and a summary of each move.
 
     Raises: `Poison` for a song without beats (`no_beats`), an empty library (`empty_library`), and one without a usable
@@ -23,10 +23,14 @@ def score(scoring: ScoringInput, library: Library) -> Scores:
     version = library.version()
     pools = Pools(library, scoring.analysis, scoring.difficulty)
     summaries: dict[str, MoveSummary] = {}
-    phrases = tuple(_phrase(span, scoring, pools, summaries) for span in cut_phrases(scoring.analysis))
+    spans = cut_phrases(scoring.analysis)
+    phrases = []
+    for number, span in enumerate(spans, 1):
+        phrases.append(_phrase(span, scoring, pools, summaries))
+        report(number / len(spans))  # also ends the work if its time is over
     if library.version() != version:
         raise Retryable("the library changed while the song was scored", reason="library_changed")
-    return Scores(library_version=version, phrases=phrases, moves=dict(sorted(summaries.items())))
+    return Scores(library_version=version, phrases=tuple(phrases), moves=dict(sorted(summaries.items())))
 
 
 def _phrase(span: Span, scoring: ScoringInput, pools: Pools, summaries: dict[str, MoveSummary]) -> Phrase:

@@ -55,7 +55,8 @@ class Output(NamedTuple):
 class EventRun:
     """An event, its request, and the state of its run.
 
-    `attempts` counts attempts to get the result, without those that had to wait for an unavailable resource.
+    `attempts` counts attempts to get the result, without those that had to wait for an unavailable resource;
+    `costly_attempts` those that ended by a limit of time or memory, or with the death of their process.
     `completed_work` is None if the result was cached; `fault` is why the run failed. `started` and `stopped` are
     monotonic times in seconds.
     """
@@ -65,6 +66,7 @@ class EventRun:
     started: float = field(default_factory=monotonic)
     stopped: float | None = None
     attempts: int = 0
+    costly_attempts: int = 0
     completed_work: CompletedWork | None = None
     fault: Fault | None = None
     dead_letter_id: str | None = None

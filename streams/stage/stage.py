@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 ATTEMPTS = 4
+COSTLY_ATTEMPTS = 2  # after faults that cost minutes or the memory of a machine, and mostly come again
+_COSTLY = frozenset({"timeout", "out_of_memory", "child_died"})
 
 
 def _no_shortage() -> Unavailable | None:
@@ -131,7 +133,9 @@ class Stage:
             return run.dead_letter(fault, keyed_result.to_store)
 
     async def _result_with_retries(self, run: EventRun) -> _KeyedResult:
-        """Return the result after at most 4 attempts; an `Unavailable` resource is waited for and is not counted.
+        """Return the result after at most 4 attempts, 2 of them costly ones.
+
+        An `Unavailable` resource is waited for and is not counted.
 
         Raises:
             Poison: the event can never succeed.
@@ -155,8 +159,10 @@ class Stage:
         log.warning("%s: attempt %d failed: %s", self.step.name, run.attempts, fault, exc_info=trace)
         if self.missing_resource() is not None:  # probably the cause of the failure
             run.attempts -= 1
-        elif run.attempts >= ATTEMPTS:
-            raise _AttemptsExhausted(fault) from error
+        else:
+            run.costly_attempts += fault.reason in _COSTLY
+            if run.attempts >= ATTEMPTS or run.costly_attempts >= COSTLY_ATTEMPTS:
+                raise _AttemptsExhausted(fault) from error
         await sleep_before(max(run.attempts, 1))
 
     async def _attempt_result(self, run: EventRun) -> _KeyedResult:

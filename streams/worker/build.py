@@ -28,7 +28,7 @@ from streams.stage.in_flight import InFlight
 from streams.stage.observers import RunningRuns, StepLog, WaitingRuns
 from streams.stage.operations import Operations
 from streams.stage.progress import ProgressReporter
-from streams.stage.runners import AnyStep, CompletedWork, Report, Runner, in_thread
+from streams.stage.runners import AnyStep, CompletedWork, Report, Runner, ThreadRunner
 from streams.stage.stage import Stage
 from streams.steps import STEPS
 from streams.tools import make_tools
@@ -84,7 +84,8 @@ def build_worker(
         observers=(ProgressReporter(publisher.publish), StepLog(), waiting, running),
         operations=operations,
     )
-    default_runners: dict[str, Runner] = {"process": _in_process(pool), "thread": in_thread(tools)}
+    threads = ThreadRunner(tools)
+    default_runners: dict[str, Runner] = {"process": _in_process(pool), "thread": threads.run}
     for stage in _stages(steps, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
 
@@ -124,6 +125,7 @@ def build_worker(
         background=(state.library, state.request_updates, Retention(kafka), kafka_watch, problems),
         pool=pool,
         stores=(state.index, state.requests, lock),
+        exhausted=threads.exhausted,
     )
     return worker
 

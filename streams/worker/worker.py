@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -53,7 +53,8 @@ class Worker:
     """One worker on one machine, built by `streams.worker.build`.
 
     `address_file` has the address of its page while it runs; `grace_s` is how many seconds it waits for events in
-    progress when it is stopped; `stores` are closed at the end, in order.
+    progress when it is stopped; `stores` are closed at the end, in order; `exhausted` returns a message when the worker
+    must start again.
     """
 
     kafka: KafkaConnection
@@ -66,6 +67,7 @@ class Worker:
     background: Sequence[Background]
     pool: StepPool
     stores: Sequence[Closeable]
+    exhausted: Callable[[], Awaitable[str]]
     _state: str = "starting"
 
     @property
@@ -95,7 +97,7 @@ class Worker:
         app = asyncio.ensure_future(self.app.start())
         failed = asyncio.ensure_future(self.app.wait_until_stopped())
         stop_requested = asyncio.ensure_future(stopping.wait())
-        added = asyncio.ensure_future(partitions_added(lambda: self.publisher.partitions(_TOPIC_NAMES)))
+        added = asyncio.ensure_future(self._must_start_again())
         # If the start fails, `wait_until_stopped` does not return, so both are awaited.
         await asyncio.wait({app, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         if not stop_requested.done() and app.exception() is None:
@@ -110,6 +112,17 @@ class Worker:
         app.cancel()
         if grown and not stop_requested.done():
             raise Retryable(added.result(), reason="kafka")
+
+    async def _must_start_again(self) -> str:
+        """Return a message when the worker must start again."""
+        added = asyncio.ensure_future(partitions_added(lambda: self.publisher.partitions(_TOPIC_NAMES)))
+        exhausted = asyncio.ensure_future(self.exhausted())
+        try:
+            done, _ = await asyncio.wait({added, exhausted}, return_when=asyncio.FIRST_COMPLETED)
+            return done.pop().result()
+        finally:
+            added.cancel()
+            exhausted.cancel()
 
     async def _drain(self) -> None:
         self._state = "stopping"

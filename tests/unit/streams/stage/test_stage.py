@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,13 +19,13 @@ from schemas.faults import Poison, Retryable, Unavailable
 from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.envelope import Record, Unreadable
+from streams.envelope import Message, Record, Unreadable
 from streams.stage import retry
-from streams.stage.dead_letters import read_dead_letter, record_id
+from streams.stage.dead_letters import dead_letter_id, read_dead_letter, record_id
 from streams.stage.event_run import EventRun
 from streams.stage.observers import Observer, WaitingRuns
 from streams.stage.runners import in_thread
-from streams.stage.stage import ATTEMPTS, Stage
+from streams.stage.stage import ATTEMPTS, COSTLY_ATTEMPTS, Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, tools_below
 from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, topic_of
 
@@ -428,3 +428,119 @@ async def test_two_steps_that_fail_on_one_record_have_a_dead_letter_each() -> No
 def test_a_contradictory_step_declaration_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="intake: "):
         _stage(Work(), InMemoryBroker(), **wrong)
+
+
+@pytest.mark.parametrize("reason", ["timeout", "out_of_memory", "child_died"])
+async def test_a_fault_that_costs_much_is_tried_twice(reason: Any) -> None:
+    fault = Retryable("the step did not finish within 60 s", reason)
+    broker, work = InMemoryBroker(), Work(Retryable("busy", "kafka"), *[fault] * 10)
+    await _stage(work, broker).handle(_record())
+    assert work.calls == 1 + COSTLY_ATTEMPTS
+    [outcome] = broker.ended
+    assert (outcome.reason, outcome.error) == (reason, "the step did not finish within 60 s")
+
+
+class _Picky(InMemoryBroker):
+    """Refuses the messages of which `refuses` is true, for good."""
+
+    def __init__(self, refuses: Callable[[Message], bool]) -> None:
+        super().__init__()
+        self.refuses = refuses
+        self.calls: list[int] = []
+
+    async def publish(self, *messages: Message) -> None:
+        if messages[0].topic != PROGRESS.full_name:
+            self.calls.append(len(messages))
+        await super().publish(*(message for message in messages if not self.refuses(message)))
+        if any(map(self.refuses, messages)):
+            raise Poison("the record is larger than the topic accepts", "too_large")
+
+
+def _is_long(message: Message) -> bool:
+    return message.topic == _SOURCE.dead_letter_name and message.value != b""
+
+
+async def _deliver(stage: Stage, *records: Record) -> None:
+    await stage.deliver([await stage.prepare(record) for record in records])
+
+
+async def test_a_batch_is_one_publish() -> None:
+    broker = _Picky(lambda _: False)
+    await _deliver(_stage(Work(), broker), *(_record(offset=offset, request_id=f"r{offset}") for offset in range(9)))
+    assert broker.calls == [9]
+
+
+async def test_an_event_that_kafka_refuses_becomes_a_dead_letter_and_the_others_are_delivered() -> None:
+    broker = _Picky(lambda message: message.topic == _SINK.full_name and b'"r4"' in (message.value or b""))
+    records = [_record(offset=offset, request_id=f"r{offset}") for offset in range(3, 6)]
+    await asyncio.wait_for(_deliver(_stage(Work(), broker), *records), 5)
+    [(_, key, value, headers)] = broker.dead_letters(_SOURCE)
+    assert (key, value) == (b"k", records[1].value)
+    assert dict(headers)["bachata.reason"] == b"too_large"
+    [outcome] = broker.ended
+    assert (outcome.request_id, outcome.outcome, outcome.reason) == ("r4", "failed", "too_large")
+    sent = {
+        SongAccepted.model_validate_json(out.value or b"").request_id for out in broker.messages_on(_SINK.full_name)
+    }
+    assert sent == {"r3", "r5"}
+
+
+@pytest.mark.parametrize("value", [b"\xff not an event", None])
+async def test_a_dead_letter_that_kafka_refuses_becomes_one_that_names_the_place(value: bytes | None) -> None:
+    broker = _Picky(_is_long)
+    record = replace(_record(), value=value, headers=[("ce_id", b"e1"), ("large", b"x" * 100)])
+    await asyncio.wait_for(_deliver(_stage(Work(), broker), record), 5)
+    [message] = broker.dead_letters(_SOURCE)
+    letter = read_dead_letter(Record(message.topic, 0, 0, *message[1:]), 0)
+    place = (letter.claimed_topic, letter.source_partition, letter.source_offset)
+    assert place == (_SOURCE.full_name, 1, 3)
+    assert (letter.reason, letter.omitted_because) == (
+        "invalid_event",
+        "the record is larger than the topic accepts",
+    )
+    assert dict(message.headers)["ce_id"] == b"e1"
+    assert {outcome.dead_letter_id for outcome in broker.ended} == {letter.id}
+
+
+async def test_a_result_that_cannot_be_stored_makes_its_event_a_dead_letter() -> None:
+    class Results(InMemoryResults):
+        async def put(self, partition: int, results: Mapping[str, str]) -> None:
+            raise Poison("the record is larger than the changelog accepts", "too_large")
+
+    broker, results = InMemoryBroker(), Results()
+    stage = _stage(Work(), broker, results)
+    await asyncio.wait_for(_deliver(stage, _record()), 5)
+    assert [outcome.reason for outcome in broker.ended] == ["too_large"]
+    assert not stage.pending_results
+
+
+async def test_an_outcome_is_not_written_although_its_event_cannot_be() -> None:
+    broker = _Picky(lambda message: message.topic == _SINK.full_name)
+    await asyncio.wait_for(_deliver(_stage(Work(), broker, ending=lambda _: Ending()), _record()), 5)
+    assert [outcome.outcome for outcome in broker.ended] == ["failed"]
+
+
+async def test_a_publish_that_is_retried_is_an_operation_with_the_last_error() -> None:
+    broker = InMemoryBroker(failures=10**6)
+    stage = _stage(Work(), broker)
+    handling = asyncio.ensure_future(stage.handle(_record()))
+    while not (running := stage.operations.longer_than(0)) or "yet" in running[0].reason:  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    assert running[0].what == f"intake, {_SOURCE.full_name}[1] from offset 3: publishing"
+    assert "ConnectionError" in running[0].reason
+    broker.failures = 0
+    await asyncio.wait_for(handling, 5)
+    assert stage.operations.longer_than(0) == []
+
+
+def test_ids_tell_the_records_of_a_topic_that_was_made_anew_apart() -> None:
+    records = [replace(_record(), timestamp_ms=time, value=value) for time in (1, 2) for value in (None, b"", b"v")]
+    assert len({dead_letter_id(record, "intake") for record in records}) == len(records)
+    assert len({record_id(record) for record in records}) == len(records)
+    assert dead_letter_id(records[0], "intake") == dead_letter_id(replace(records[0], headers=[]), "intake")
+
+
+async def test_a_fault_with_characters_that_utf8_does_not_have_is_a_dead_letter() -> None:
+    broker = InMemoryBroker()
+    await _stage(Work(Poison("no file \udcff", "not_found")), broker).handle(_record())
+    assert [outcome.reason for outcome in broker.ended] == ["not_found"]
