@@ -64,7 +64,8 @@ class ThreadRunner:
         work = _Work(lambda: _run_measured(step, work_input, tools))
         timeout_s = step.timeout_of(work_input)
         try:
-            return await asyncio.wait_for(work.result, timeout_s)
+            async with asyncio.timeout(timeout_s):  # `wait_for` of Python 3.11 may lose a cancellation
+                return await work.result
         except TimeoutError as error:
             message = f"the step {step.name} did not finish within {timeout_s:.0f} s and was stopped"
             raise Retryable(message, reason="timeout") from error

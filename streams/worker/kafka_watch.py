@@ -45,7 +45,8 @@ class KafkaWatch:
     async def _check(self) -> list[Finding]:
         name = f"Kafka at {self._address}"
         try:
-            cluster = await asyncio.wait_for(self._fetch_metadata(), _TIMEOUT_S)
+            async with asyncio.timeout(_TIMEOUT_S):
+                cluster = await self._fetch_metadata()
         except TimeoutError:
             return [Finding(name, f"it has not answered within {_TIMEOUT_S:.0f} s")]
         except Exception as error:  # noqa: BLE001 - any error means that it cannot be used

@@ -39,7 +39,8 @@ class StepPool:
             running = RunningJob(job, JOB_BY_NAME[job].memory_mb, timeout_s, is_first=not child.warm_jobs)
             report(0.0)
             try:
-                response = await asyncio.wait_for(child.request(running, job_input, report), timeout_s)
+                async with asyncio.timeout(timeout_s):  # `wait_for` of Python 3.11 may lose a cancellation
+                    response = await child.request(running, job_input, report)
             except BaseException as error:
                 await self._discard(child)
                 raise _as_fault(error, running, child) from error
