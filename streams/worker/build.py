@@ -89,17 +89,15 @@ def build_worker(
     for stage in _stages(steps, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
 
+    def stuck_partition_findings() -> Iterator[Finding]:
+        working = running.partitions() | waiting.partitions() | operations.partitions()
+        return iter(()) if worker.state else stuck_partitions(partition_states(app.consumer), working)
+
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
     problems = Problems(
         [
             Lasting(lambda: app_findings(app, worker.state), STUCK_AFTER_S),
-            Lasting(
-                lambda: stuck_partitions(
-                    partition_states(app.consumer),
-                    running.partitions() | waiting.partitions() | operations.partitions(),
-                ),
-                STUCK_AFTER_S,
-            ),
+            Lasting(stuck_partition_findings, STUCK_AFTER_S),
             lambda: operation_findings(operations),
             kafka_watch.findings,
             state.findings,

@@ -85,7 +85,7 @@ class Worker:
             asyncio.get_running_loop().add_signal_handler(number, stopping.set)
         await ensure_topics(self.kafka, specs())
         await self.page.start()
-        for part in (*self.background, self.publisher):
+        for part in (self.publisher, *self.background):
             await part.start()
         self.app.on_startup_finished = self._publish_address
         try:
