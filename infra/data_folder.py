@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -35,7 +36,7 @@ def _folders_of_state(settings: Settings) -> tuple[Path, ...]:
 
 def _close(folder: Path) -> None:
     """Remove the permissions of group and others, where the file system has permissions and can be written."""
-    if folder in {Path.home(), Path("/")}:
+    if folder in {Path(os.path.expanduser("~")), Path("/")}:  # noqa: PTH111 - a user without a home has no Path.home()
         return  # whoever has chosen these as the data folder still uses them for other things
     with suppress(OSError):
         found = folder.lstat()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from typing import Any
 
 from infra.kafka_connection import KafkaConnection
@@ -44,11 +45,17 @@ async def _fault_of(kafka: KafkaConnection, address: str) -> str | None:
         return f"Kafka at {address} does not accept this login, correct BACHATA_KAFKA_MECHANISM: {error}"
     except errors.KafkaError:
         return _closed(kafka, address)
-    except TimeoutError:
-        return f"BACHATA_KAFKA is {address}, where no Kafka answers within {_TIMEOUT_S:.0f} s"
-    except OSError as error:  # also an error of TLS
-        return f"BACHATA_KAFKA is {address}, which cannot be connected to: {error.strerror or error}"
+    except OSError as error:
+        return f"BACHATA_KAFKA is {address}, {_not_connected(error)}"
     return None
+
+
+def _not_connected(error: OSError) -> str:
+    if isinstance(error, TimeoutError):
+        return f"where no Kafka answers within {_TIMEOUT_S:.0f} s"
+    if isinstance(error, ssl.SSLError):
+        return f"where TLS fails, correct BACHATA_KAFKA_TLS: {error.reason}"
+    return f"which cannot be connected to: {error.strerror or error}"
 
 
 def _closed(kafka: KafkaConnection, address: str) -> str:

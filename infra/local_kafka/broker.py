@@ -159,7 +159,8 @@ class LocalKafka:
 
 def _make_folder(folder: Path) -> None:
     try:
-        (folder / "tmp").mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        (folder / "tmp").mkdir(exist_ok=True, mode=0o700)
     except OSError as error:
         raise Retryable(f"the local Kafka cannot write to {folder}: {error.strerror}", "kafka") from error
     if shutil.disk_usage(folder).free < _MIN_FREE_BYTES:

@@ -27,7 +27,8 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 # is 256 MiB, so buffers are small and threads few. Group offsets are retained for ten years: with Kafka's seven days, a
 # machine that is off for longer would read all topics from the beginning. A killed broker can register again only after
 # its session has timed out: 3 s instead of Kafka's 9. An idle broker writes its metadata log every 5 s instead of twice
-# a second.
+# a second. Before its login a client may send requests of 16 KiB: with Kafka's 512 KiB, some hundred connections of a
+# stranger would fill the heap and end the broker.
 _SERVER = """\
 process.roles=broker,controller
 node.id=1
@@ -42,6 +43,7 @@ listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512
 listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
   username="{user}" password="{password}";
 sasl.mechanism.controller.protocol=PLAIN
+sasl.server.max.receive.size=16384
 listener.name.controller.sasl.enabled.mechanisms=PLAIN
 listener.name.controller.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
   username="{controller_user}" password="{controller_password}" user_{controller_user}="{controller_password}";

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,7 @@ class ServiceFiles:
         return self.run_dir / f"{self.role}.{ending}"
 
     def _lock_file(self, ending: str, kind: int) -> IO[str]:
-        file = self._file(ending).open("a+")
+        file = _open(self._file(ending))
         fcntl.flock(file, kind)
         return file
 
@@ -103,10 +104,15 @@ def is_locked(file: Path) -> bool:
 
 
 def _try_lock(path: Path, kind: int) -> IO[str] | None:
-    file = path.open("a+")
+    file = _open(path)
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         file.close()
         return None
     return file
+
+
+def _open(lock: Path) -> IO[str]:
+    """Open a lock file, also in a program that does not create private files by its umask."""
+    return os.fdopen(os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+")

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
@@ -32,11 +33,12 @@ OnMessage = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Kafka, the address of a worker's page, and the page's token."""
+    """Kafka, the address of a worker's page, and the page's token, which is sent only while the worker has its lock."""
 
     kafka: KafkaConnection
     page: str
     token: str = field(repr=False)
+    lock: Path | None = None
 
     def get(self, path: str) -> dict[str, Any]:
         """Return the page's JSON for a path. Raises: `LookupError` for status 404, `Retryable` if the page is down."""
@@ -58,6 +60,8 @@ class Endpoint:
         return self._send(urllib.request.Request(self.page + path, data=json.dumps(body).encode()))  # noqa: S310
 
     def _send(self, request: urllib.request.Request) -> dict[str, Any]:
+        if self.lock is not None and not is_locked(self.lock):  # its port may be another user's now
+            raise Retryable("the worker has ended", reason="worker")
         request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("Content-Type", "application/json")
         try:
@@ -98,9 +102,9 @@ def stream(settings: Settings, on_message: OnMessage) -> Iterator[Endpoint]:
     with ExitStack() as leases:
         leases.enter_context(ServiceFiles(settings.run_dir, "worker").lease())
         configured = configured_kafka(settings)
-        if configured is not None:
+        if configured is not None and running_worker(settings) is None:  # a worker says itself what it waits for
             asyncio.run(check_kafka(configured))
-        else:
+        if configured is None:
             leases.enter_context(ServiceFiles(settings.run_dir, "kafka").lease())
             start_supervisor(settings, "worker")  # it imports its modules while Kafka starts
             _wait_for(settings, "kafka", on_message, running_kafka)
@@ -171,13 +175,14 @@ def find_kafka(settings: Settings | None = None) -> KafkaConnection:
 def running_worker(settings: Settings) -> Endpoint | None:
     """Return a started worker of this data folder, or None; a worker that is not ready accepts requests, too."""
     for file in sorted(settings.run_dir.glob("worker-*.json")):
-        if not is_locked(settings.state_dir / f"{file.stem}.lock"):
+        lock = settings.state_dir / f"{file.stem}.lock"
+        if not is_locked(lock):
             continue  # of a killed worker: another process may have its port and must not get the token
         try:
             address = json.loads(file.read_text())
             token = (settings.run_dir / "token").read_text()
             with _OPENER.open(address["url"] + "/livez", timeout=_HTTP_TIMEOUT_S):
-                return Endpoint(_kafka_of(settings, str(address["bootstrap"])), address["url"], token)
+                return Endpoint(_kafka_of(settings, str(address["bootstrap"])), address["url"], token, lock)
         except (OSError, ValueError, KeyError):
             continue
     return None

@@ -93,6 +93,7 @@ class KafkaSupervisor(_Supervisor):
     def check(self) -> None:
         if self._kafka is not None and self._kafka.pid is None:
             log.warning("Kafka ended and is restarted")
+            self.files.clear()  # its port may be another user's until it runs again
             self._kafka.stop()
             self.start()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic, sleep
@@ -10,7 +11,8 @@ from time import monotonic, sleep
 import psutil
 import pytest
 
-from tests.broker.conftest import DataFolder
+from infra.local_kafka.ports import listens
+from tests.broker.conftest import DataFolder, open_to_others
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -90,6 +92,24 @@ def _kill_supervisor(data_folder: DataFolder, role: str) -> None:
     assert not alive
 
 
+def test_a_worker_follows_kafka_when_another_program_takes_its_port(new_data_folder: DataFolder) -> None:
+    with new_data_folder.up() as up:
+        port = int(new_data_folder.kafka.bootstrap.split(":")[1])
+        _kill_listener(new_data_folder, port)
+        with socket.create_server(("127.0.0.1", port)):
+            deadline = monotonic() + 60
+            while new_data_folder.bachata("status").json.get("kafka") in {None, up.ready["kafka"]}:
+                assert monotonic() < deadline
+                sleep(0.5)
+    _wait_until_nothing_runs(new_data_folder)
+
+
+def _kill_listener(data_folder: DataFolder, port: int) -> None:
+    [broker] = [process for process in _processes(data_folder) if listens(process.pid, port)]
+    broker.kill()
+    broker.wait(10)
+
+
 def test_kafka_runs_from_start_to_stop(new_data_folder: DataFolder) -> None:
     started = new_data_folder.bachata("kafka", "start").json
     assert started["running"]
@@ -114,3 +134,4 @@ def test_after_a_kill_of_all_processes_nothing_is_recomputed(new_data_folder: Da
     assert again.exit_code == 0, again.stderr
     assert again.json["video"] == first.json["video"]
     assert all(step["cached"] for step in again.json["steps"].values())
+    assert open_to_others(new_data_folder.path) == []

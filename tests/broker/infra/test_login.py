@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
+import ssl
 import subprocess
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,6 +102,70 @@ async def test_the_setting_that_is_wrong_is_named(data_folder: DataFolder, login
         await check_kafka(_logins(data_folder.kafka)[login])
     assert "\n" not in str(caught.value)
     assert str(data_folder.kafka.password) not in str(caught.value)
+
+
+async def test_who_listens_in_between_learns_no_password(data_folder: DataFolder) -> None:
+    """A program of another user on the port of a broker that is down sees no more than this."""
+    sent = bytearray()
+    async with _relay(data_folder.kafka, sent) as address:
+        await check_kafka(replace(data_folder.kafka, bootstrap=address))
+    assert str(data_folder.kafka.username).encode() in sent
+    password = str(data_folder.kafka.password).encode()
+    assert not any(form in sent for form in (password, base64.b64encode(password), password.hex().encode()))
+
+
+async def test_a_stranger_cannot_send_much_before_the_login(data_folder: DataFolder) -> None:
+    reader, writer = await _open(data_folder.kafka)
+    writer.write((64 * 1024).to_bytes(4, "big") + b"x" * 1024)
+    assert await asyncio.wait_for(reader.read(), 10) == b""
+    writer.close()
+
+
+async def test_a_kafka_with_tls_is_used_with_the_certificates_to_trust(data_folder: DataFolder, tmp_path: Path) -> None:
+    certificate = _make_certificate(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with _relay(data_folder.kafka, bytearray(), context) as address:
+        kafka = replace(data_folder.kafka, bootstrap=address, tls=certificate)
+        await check_kafka(kafka)
+        with pytest.raises(Retryable, match="correct BACHATA_KAFKA_TLS: CERTIFICATE_VERIFY_FAILED"):
+            await check_kafka(replace(kafka, tls=True))
+
+
+def _make_certificate(folder: Path) -> Path:
+    """Write a key and a certificate for 127.0.0.1 that it has signed to one file."""
+    file = folder / "server.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", *subject]
+    subprocess.run([*command, "-keyout", file, "-out", folder / "only.pem"], check=True, capture_output=True)
+    file.write_text(file.read_text() + (folder / "only.pem").read_text())
+    return file
+
+
+async def _open(kafka: KafkaConnection) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    host, port = kafka.bootstrap.split(":")
+    return await asyncio.open_connection(host, int(port))
+
+
+@asynccontextmanager
+async def _relay(kafka: KafkaConnection, sent: bytearray, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """Yield the address of a server that passes all bytes to Kafka and back, and adds what clients send to `sent`."""
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, copied: bytearray) -> None:
+        while data := await reader.read(65536):
+            copied += data
+            writer.write(data)
+        writer.close()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        broker_reader, broker_writer = await _open(kafka)
+        await asyncio.gather(copy(reader, broker_writer, sent), copy(broker_reader, writer, bytearray()))
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    try:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    finally:
+        server.close()
 
 
 def test_doctor_uses_the_login(data_folder: DataFolder) -> None:

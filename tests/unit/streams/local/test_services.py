@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
 from infra.kafka_connection import KafkaConnection
+from schemas.faults import Retryable
 from streams.local.services import Endpoint
 
 
@@ -33,6 +36,17 @@ def page() -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join()
+
+
+def test_no_token_goes_to_a_page_whose_worker_has_ended(page: str, tmp_path: Path) -> None:
+    """Another user may have its port now."""
+    lock = tmp_path / "worker-0.lock"
+    endpoint = Endpoint(KafkaConnection("127.0.0.1:9092"), page, "secret", lock)
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert endpoint.get("/requests") == {"authorization": "Bearer secret"}
+    with pytest.raises(Retryable, match="the worker has ended"):
+        endpoint.get("/requests")
 
 
 def test_the_token_goes_to_the_page_and_not_to_a_proxy(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
