@@ -8,7 +8,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Generic, Literal, Protocol, TypeVar
 
+from pydantic import ValidationError
+
 from schemas.base import Difficulty, MediaRef, Model
+from schemas.faults import invalid_event
 from schemas.limits import MediaKind
 from schemas.move_indexed import MoveSummary
 from schemas.request_ended import Ending
@@ -168,10 +171,18 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
             raise ValueError(f"{self.name}: views are open in the worker: a step that reads one runs on a thread")
 
     def event_after(self, event: In, result: Result) -> Out:
-        """Return the event that follows. Raises: `ValueError` for a step that produces none."""
+        """Return the event that follows.
+
+        Raises:
+            Poison: (`invalid_event`) the event states facts of its media that the result contradicts.
+            ValueError: the step produces no event.
+        """
         if self.emit is None:
             raise ValueError(f"{self.name} produces no event")
-        return self.emit(event, result)
+        try:
+            return self.emit(event, result)
+        except ValidationError as error:
+            raise invalid_event(type(event), error) from error
 
     @property
     def decides_request(self) -> bool:

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from itertools import pairwise
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from schemas.base import Count, Level, Model, Seconds, SongEvent, UnitInterval
+from schemas import limits
+from schemas.base import (
+    Count,
+    EmbeddingValue,
+    Level,
+    Model,
+    Seconds,
+    SongEvent,
+    TempoBpm,
+    UnitInterval,
+    UnitLength,
+    check_beats,
+    check_inside,
+)
 
 
 class Section(Model):
@@ -20,7 +34,7 @@ class Section(Model):
     end_s: Seconds
     label: Literal["intro", "verse", "chorus", "mambo", "break", "outro"]
     rhythm: Literal["derecho", "majao", "mambo", "none"]
-    repeat_group: int = Field(default=0, ge=0)
+    repeat_group: int = Field(default=0, ge=0, le=limits.MAX_SECTIONS)
     energy: UnitInterval = 0.5
     confidence: UnitInterval = 1.0
 
@@ -71,26 +85,35 @@ class AudioAnalysis(Model):
     """
 
     duration_s: Seconds
-    tempo_bpm: float = Field(gt=0)
-    beats: tuple[Seconds, ...]
-    counts: tuple[Count, ...]
-    downbeats: tuple[Seconds, ...]
-    sections: tuple[Section, ...]
-    energy: tuple[UnitInterval, ...]
+    tempo_bpm: TempoBpm
+    beats: tuple[Seconds, ...] = Field(max_length=limits.MAX_BEATS, fail_fast=True)
+    counts: tuple[Count, ...] = Field(max_length=limits.MAX_BEATS, fail_fast=True)
+    downbeats: tuple[Seconds, ...] = Field(max_length=limits.MAX_BEATS, fail_fast=True)
+    sections: tuple[Section, ...] = Field(max_length=limits.MAX_SECTIONS, fail_fast=True)
+    energy: tuple[UnitInterval, ...] = Field(max_length=limits.MAX_BEATS, fail_fast=True)
     energy_level: Level
     confidence: UnitInterval
     beat_confidence: UnitInterval = 1.0
     downbeat_confidence: UnitInterval = 1.0
     count_confidence: UnitInterval = 1.0
-    doubts: tuple[Doubt, ...] = ()
-    embedding: tuple[float, ...] = Field(min_length=128, max_length=128)
+    doubts: tuple[Doubt, ...] = Field(default=(), max_length=limits.MAX_DOUBTS, fail_fast=True)
+    embedding: Annotated[tuple[EmbeddingValue, ...], Field(min_length=128, max_length=128, fail_fast=True), UnitLength]
 
     @model_validator(mode="after")
     def _one_value_a_beat(self) -> AudioAnalysis:
         if not len(self.beats) == len(self.counts) == len(self.energy):
             raise ValueError("beats, counts and energy must have the same length")
-        if any(b <= a for a, b in zip(self.beats, self.beats[1:], strict=False)):
-            raise ValueError("beats must increase")
+        check_beats(self.beats, self.tempo_bpm)
+        if self.counts.count(1) > len(self.counts) / limits.MIN_BEATS_PER_ONE + limits.MAX_SECTIONS:
+            raise ValueError("too many beats have count 1")
+        return self
+
+    @model_validator(mode="after")
+    def _is_inside_the_song(self) -> AudioAnalysis:
+        check_inside(max((*self.beats[-1:], *self.downbeats), default=0.0), self.duration_s, "the beats")
+        check_inside(max((section.end_s for section in self.sections), default=0.0), self.duration_s, "the sections")
+        if any(after.start_s < before.start_s for before, after in pairwise(self.sections)):
+            raise ValueError("sections must be in the order of their starts")
         return self
 
 
@@ -98,3 +121,8 @@ class AudioAnalyzed(SongEvent):
     """The song with its analysis."""
 
     analysis: AudioAnalysis
+
+    @model_validator(mode="after")
+    def _is_of_the_song(self) -> AudioAnalyzed:
+        check_inside(self.analysis.duration_s, self.song.duration_s, "the analysed sound")
+        return self

@@ -2,19 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from math import hypot
+from statistics import median
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic_core import PydanticCustomError
 
+from schemas import limits
 from schemas.limits import MediaKind
 
+
+def at_most(keys: int) -> BeforeValidator:
+    """Return the annotation of a mapping with at most `keys` keys: they are counted before the content is validated.
+
+    pydantic's own limit is applied last, and some 100,000 wrong values take seconds.
+    """
+
+    def check(value: Any) -> Any:
+        if isinstance(value, dict) and len(value) > keys:
+            raise ValueError(f"{len(value)} keys, at most {keys} are accepted")
+        return value
+
+    return BeforeValidator(check)
+
+
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=200)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_NAME_CHARACTERS)]
+Code = Annotated[str, StringConstraints(max_length=limits.MAX_CODE_CHARACTERS)]
+Line = Annotated[str, StringConstraints(max_length=limits.MAX_LINE_CHARACTERS)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
-Seconds = Annotated[float, Field(ge=0)]
+Warnings = Annotated[tuple[Line, ...], Field(max_length=limits.MAX_WARNINGS, fail_fast=True)]
+Seconds = Annotated[float, Field(ge=0, le=limits.MAX_MEDIA_S)]
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
+TempoBpm = Annotated[float, Field(ge=limits.TEMPO_BPM[0], le=limits.TEMPO_BPM[1])]
 Count = Annotated[int, Field(ge=1, le=8)]
+Terms = Annotated[
+    dict[Code, Annotated[float, Field(ge=-limits.MAX_TERM, le=limits.MAX_TERM)]],
+    Field(max_length=limits.MAX_TERMS),
+    at_most(limits.MAX_TERMS),
+]
+EmbeddingValue = Annotated[float, Field(ge=-1.0001, le=1.0001)]
 
 _MIN_BEAT_S, _MAX_BEAT_S = 0.15, 3.0  # above 400 BPM a tap is an accident; below 20 BPM a beat is missing
 _MIN_BEATS_BETWEEN_ONES = 4
@@ -36,21 +66,21 @@ class MediaRef(Model):
     """A file identified by its content; the media store maps it to a path."""
 
     sha256: Sha256
-    size_bytes: int = Field(ge=0)
+    size_bytes: int = Field(ge=0, le=max(limits.MAX_BYTES.values()))
     kind: MediaKind
 
 
 class ProbedMedia(Model):
     """Facts of a media file, measured by decoding it rather than read from a header; of a song those of its sound."""
 
-    format: str
-    codec: str
+    format: str = Field(max_length=limits.MAX_FORMAT_CHARACTERS)
+    codec: str = Field(max_length=limits.MAX_FORMAT_CHARACTERS)
     duration_s: Seconds
-    sample_rate: int | None = None
-    channels: int | None = None
-    width: int | None = None
-    height: int | None = None
-    fps: float | None = None
+    sample_rate: int | None = Field(default=None, ge=1, le=limits.MAX_STATED_RATE_HZ)
+    channels: int | None = Field(default=None, ge=1, le=limits.MAX_STATED_CHANNELS)
+    width: int | None = Field(default=None, ge=1, le=limits.MAX_SIDE_PX)
+    height: int | None = Field(default=None, ge=1, le=limits.MAX_SIDE_PX)
+    fps: float | None = Field(default=None, gt=0, le=limits.MAX_STATED_FPS)
     has_audio: bool = True
 
 
@@ -62,7 +92,7 @@ class Source(Model):
     """Location of a submitted file: the media store (`sha256`), or a `path` below an allowed root."""
 
     sha256: Sha256 | None = None
-    path: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    path: Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_PATH_CHARACTERS)] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Source:
@@ -90,8 +120,8 @@ class Corrections(Model):
     """
 
     tempo: Literal["half", "double"] | None = None
-    beats: tuple[Seconds, ...] = Field(default=(), max_length=10_000)
-    counts: tuple[Count, ...] = ()
+    beats: tuple[Seconds, ...] = Field(default=(), max_length=limits.MAX_TAPPED_BEATS, fail_fast=True)
+    counts: tuple[Count, ...] = Field(default=(), max_length=limits.MAX_TAPPED_BEATS, fail_fast=True)
     count_offset: int = Field(default=0, ge=-7, le=7)
     beat_offset_ms: float = Field(default=0.0, ge=-1000, le=1000)
 
@@ -119,8 +149,50 @@ class SongEvent(Model):
     title: Name
     options: Options
     corrections: Corrections = Corrections()
-    warnings: tuple[str, ...] = ()
+    warnings: Warnings = ()
+
+    @model_validator(mode="after")
+    def _song_is_audio(self) -> SongEvent:
+        if self.song.kind != "audio":
+            raise ValueError("the song must be audio")
+        return self
 
     def carried(self) -> dict[str, Any]:
         """Return the fields that the next event copies."""
         return {name: getattr(self, name) for name in SongEvent.model_fields}
+
+
+def joined_warnings(*groups: Sequence[str]) -> tuple[str, ...]:
+    """Return the warnings of all groups, as many and as long as an event may have."""
+    lines = [line[: limits.MAX_LINE_CHARACTERS] for group in groups for line in group]
+    return tuple(lines[: limits.MAX_WARNINGS])
+
+
+def check_beats(beats: Sequence[float], tempo_bpm: float | None = None) -> None:
+    """Check that beats increase by an interval that can be danced, and by about that of the tempo.
+
+    Raises: `PydanticCustomError` (`bad_beats`).
+    """
+    intervals = [after - before for before, after in pairwise(beats)]
+    if not intervals:
+        return
+    if min(intervals) < limits.MIN_BEAT_INTERVAL_S:
+        raise PydanticCustomError("bad_beats", "beats must increase, each at least 0.02 s after the one before")
+    if tempo_bpm and not 1 / limits.MAX_TEMPO_RATIO <= median(intervals) * tempo_bpm / 60 <= limits.MAX_TEMPO_RATIO:
+        raise PydanticCustomError("bad_beats", "the beats do not have the tempo that is stated")
+
+
+def check_inside(last_s: float, duration_s: float, what: str) -> None:
+    """Check that something ends within a file's duration, as far as this can be measured. Raises: `ValueError`."""
+    if last_s > duration_s + limits.END_TOLERANCE_S:
+        raise ValueError(f"{what} end at {last_s:.1f} s, the file at {duration_s:.1f} s")
+
+
+def _check_norm(values: tuple[float, ...]) -> tuple[float, ...]:
+    low, high = limits.EMBEDDING_NORM
+    if not low <= hypot(*values) <= high:
+        raise ValueError("an embedding has length 1")
+    return values
+
+
+UnitLength = AfterValidator(_check_norm)  # of a vector

@@ -12,10 +12,14 @@ from __future__ import annotations
 import errno
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 from schemas.reasons import Reason, as_reason
 from schemas.safe_text import escaped
 
 _MAX_MESSAGE_CHARACTERS = 1000
+_RULES = frozenset({"bad_beats", "plan_gap", "plan_incomplete"})  # of the schemas, with reason codes of their own
+_MAX_KEY_CHARACTERS = 100  # of a key of an invalid event, in a message
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -75,3 +79,12 @@ def storage_fault(message: str, number: int | None) -> Fault:
     if number in _DISK_FULL:
         return Unavailable(message, "disk_full")
     return Retryable(message, "storage")
+
+
+def invalid_event(model: type[BaseModel], error: ValidationError) -> Poison:
+    """Return the fault for an event that its model refuses: `invalid_event`, or the code of the rule it breaks."""
+    detail = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(part)[:_MAX_KEY_CHARACTERS] for part in detail["loc"])
+    message = f"{path}: {detail['msg']}" if path else str(detail["msg"])
+    reason = as_reason(detail["type"]) if detail["type"] in _RULES else "invalid_event"
+    return Poison(f"not a valid {model.__name__} event: {message}", reason)

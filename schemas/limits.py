@@ -1,4 +1,8 @@
-"""Limits of the songs, clips and searches that are accepted."""
+"""Limits of the songs, clips and searches that are accepted, and of the values in events that follow from them.
+
+A value beyond a limit of an event was not measured on accepted media: the event is refused when it is read, before any
+step works on it. `tests/unit/schemas/test_limits.py` finds a number, text or list of an event that has no limit.
+"""
 
 from __future__ import annotations
 
@@ -18,3 +22,53 @@ SOUND_RATES_HZ: Final = range(8_000, 192_001)  # sample rates of a sound
 MAX_CHANNELS: Final = 8  # of a sound
 MAX_SOUND_S: Final = 30 * 60.0  # of any file's sound that is decoded
 MAX_SEARCHED_TEMPO_BPM: Final = 1000.0  # of a search for moves; no music is that fast
+
+# Media in events. Clips' sounds are not limited like songs: rates and channels are what containers can state.
+MAX_MEDIA_S: Final = MAX_SOUND_S + 60.0  # duration, and time within a file: the longest sound, rounded up
+MAX_STATED_RATE_HZ: Final = 1_000_000
+MAX_STATED_CHANNELS: Final = 256
+MAX_STATED_FPS: Final = 1_000.0
+MAX_VIDEO_PICTURES: Final = int(MAX_MEDIA_S) * 120  # of a finished video: no picture is shown for less than 1/120 s
+MAX_CUT_ERROR_MS: Final = 1e7
+MAX_FORMAT_CHARACTERS: Final = 100  # of the names of a container and a codec
+END_TOLERANCE_S: Final = 10.0  # two ways to measure a damaged file's duration differ by less
+
+# Beats. Detected tempi are 93 to 187 BPM and may drift, be halved or doubled, or be replaced by tapped beats.
+TEMPO_BPM: Final = (10.0, 500.0)
+ANNOTATED_TEMPO_BPM: Final = (20.0, 400.0)
+MIN_BEAT_INTERVAL_S: Final = 0.02  # where tapped beats meet detected ones it can be a part of a beat
+MAX_TEMPO_RATIO: Final = 4.0  # of the stated tempo to that of the median interval between beats, or the reverse
+MAX_BEATS: Final = 16_000  # of a sound: the longest at the highest tempo
+MAX_CLIP_BEATS: Final = 6_000  # of a clip's picture
+MAX_TAPPED_BEATS: Final = 10_000
+MAX_SECTIONS: Final = 1_000
+MAX_DOUBTS: Final = 3 * MAX_SECTIONS  # one of each kind for each section
+MIN_BEATS_PER_ONE: Final = 4  # on average: more 1s than that make thousands of phrases, each with a plan of its own
+
+# Moves, scores and plans.
+MAX_EIGHTS: Final = MAX_CLIP_BEATS // MIN_BEATS_PER_ONE
+POSE_VALUES: Final = 52  # two dancers with 13 joints of two coordinates
+MAX_POSE: Final = 1e4  # torso lengths: the picture's side over a torso of less than a pixel
+MAX_MOTION: Final = 1e6  # torso lengths per second, torso lengths or turns per bar
+MAX_JOINTS: Final = 16
+MAX_EMBEDDING_VERSION: Final = 10_000
+EMBEDDING_NORM: Final = (0.9, 1.1)  # it is 1, rounded
+MAX_PHRASES: Final = MAX_BEATS // MIN_BEATS_PER_ONE + MAX_SECTIONS
+MAX_SEGMENTS: Final = MAX_PHRASES
+MAX_CANDIDATES: Final = 100  # of one phrase
+MAX_MOVES: Final = 2_000  # that the phrases of one song name
+MAX_TERMS: Final = 32  # of one score
+MAX_TERM: Final = 1e6  # a part runs over a hundred phrases at most, each with terms of less than 1,000
+STRETCH: Final = (1e-3, 1e3)  # song time over clip time
+
+# Costs of a step.
+MAX_SECONDS: Final = 1e9  # thirty years: a step waits for a full disk without limit
+MAX_MEMORY_BYTES: Final = 1 << 50
+
+# Texts, in characters.
+MAX_NAME_CHARACTERS: Final = 200
+MAX_CODE_CHARACTERS: Final = 100  # reason codes, ids of dead letters, versions of the library, names of terms
+MAX_LINE_CHARACTERS: Final = 1_000  # error messages and warnings
+MAX_NOTES_CHARACTERS: Final = 2_000
+MAX_PATH_CHARACTERS: Final = 4_096
+MAX_WARNINGS: Final = 32  # of one event

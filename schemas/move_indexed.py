@@ -4,11 +4,36 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from schemas.base import Count, Difficulty, Level, MediaFacts, Model, Name, RequestId, Seconds, UnitInterval
+from schemas import limits
+from schemas.base import (
+    Code,
+    Count,
+    Difficulty,
+    EmbeddingValue,
+    Level,
+    MediaFacts,
+    Model,
+    Name,
+    RequestId,
+    Seconds,
+    TempoBpm,
+    UnitInterval,
+    UnitLength,
+    Warnings,
+    at_most,
+    check_beats,
+    check_inside,
+)
 
+BEATS_PER_EIGHT = 8
 Degrees = Annotated[float, Field(ge=0, le=180)]
+MotionAmount = Annotated[float, Field(ge=0, le=limits.MAX_MOTION)]
+Pose = Annotated[
+    tuple[Annotated[float, Field(ge=-limits.MAX_POSE, le=limits.MAX_POSE)], ...],
+    Field(max_length=limits.POSE_VALUES, fail_fast=True),
+]
 
 
 class Dancers(Model):
@@ -26,6 +51,9 @@ class Joint(Model):
     p90_deg: Degrees
 
 
+Joints = Annotated[dict[Code, Joint], Field(max_length=limits.MAX_JOINTS), at_most(limits.MAX_JOINTS)]
+
+
 class DancerMotion(Model):
     """Motion of one dancer.
 
@@ -39,10 +67,10 @@ class DancerMotion(Model):
     detected: UnitInterval
     tracked: UnitInterval
     confidence: UnitInterval
-    limb_speed: float = Field(ge=0)
-    travel: float = Field(ge=0)
-    turns: float = Field(ge=0)
-    joints: dict[str, Joint] = Field(default_factory=dict)
+    limb_speed: MotionAmount
+    travel: MotionAmount
+    turns: MotionAmount
+    joints: Joints = Field(default_factory=dict)
 
 
 class CoupleMotion(Model):
@@ -53,7 +81,7 @@ class CoupleMotion(Model):
     hips within 0.8 torso lengths; `hands_joined`, at least one hand at a hand of the other.
     """
 
-    distance: tuple[float, float, float]
+    distance: tuple[MotionAmount, MotionAmount, MotionAmount]
     face_to_face: UnitInterval
     same_direction: UnitInterval
     close: UnitInterval
@@ -83,9 +111,9 @@ class Eight(Model):
     empty unless both are tracked then.
     """
 
-    start_beat: int = Field(ge=0)
-    start_pose: tuple[float, ...] = ()
-    end_pose: tuple[float, ...] = ()
+    start_beat: int = Field(ge=0, lt=limits.MAX_CLIP_BEATS)
+    start_pose: Pose = ()
+    end_pose: Pose = ()
 
 
 class MoveSummary(Model):
@@ -100,19 +128,31 @@ class MoveSummary(Model):
     category: Name
     difficulty: Difficulty
     energy: Level
-    tempo_bpm: float = Field(gt=0)
-    beats: tuple[Seconds, ...]
-    counts: tuple[Count, ...]
-    eights: tuple[Eight, ...]
+    tempo_bpm: TempoBpm
+    beats: tuple[Seconds, ...] = Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)
+    counts: tuple[Count, ...] = Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)
+    eights: tuple[Eight, ...] = Field(max_length=limits.MAX_EIGHTS, fail_fast=True)
     dancers: Dancers
     motion: Motion | None = None
-    embedding_version: int = 1
+    embedding_version: int = Field(default=1, ge=1, le=limits.MAX_EMBEDDING_VERSION)
+
+    @model_validator(mode="after")
+    def _is_of_a_clip(self) -> MoveSummary:
+        if self.clip.kind != "video":
+            raise ValueError("a move's clip must be video")
+        if len(self.beats) != len(self.counts):
+            raise ValueError("beats and counts must have the same length")
+        check_beats(self.beats, self.tempo_bpm)
+        check_inside(max(self.beats, default=0.0), self.clip.duration_s, "the beats")
+        if any(eight.start_beat + BEATS_PER_EIGHT >= len(self.beats) for eight in self.eights):
+            raise ValueError("an eight has beats that the clip does not have")
+        return self
 
 
 class Move(MoveSummary):
     """A move of the library. `embedding`: 384 values of motion and 128 of audio, norm 1."""
 
-    embedding: tuple[float, ...] = Field(min_length=512, max_length=512)
+    embedding: Annotated[tuple[EmbeddingValue, ...], Field(min_length=512, max_length=512, fail_fast=True), UnitLength]
 
     def summary(self) -> MoveSummary:
         """Return the move without its embedding."""
@@ -124,4 +164,4 @@ class MoveIndexed(Model):
 
     request_id: RequestId
     move: Move
-    warnings: tuple[str, ...] = ()
+    warnings: Warnings = ()

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from schemas import limits
 from schemas.base import Difficulty, Level, Model, Name, Quality, RequestId, Source
 
 
@@ -16,8 +17,8 @@ class MoveAnnotation(Model):
     category: Name | None = None
     difficulty: Difficulty | None = None
     energy: Level | None = None
-    tempo_bpm: Annotated[float, Field(gt=0, le=400)] | None = None
-    notes: Annotated[str, Field(max_length=2000)] = ""
+    tempo_bpm: Annotated[float, Field(ge=limits.ANNOTATED_TEMPO_BPM[0], le=limits.ANNOTATED_TEMPO_BPM[1])] | None = None
+    notes: str = Field(default="", max_length=limits.MAX_NOTES_CHARACTERS)
 
 
 class MoveSubmitted(Model):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from itertools import pairwise
+from typing import Annotated
 
+from pydantic import Field, model_validator
+
+from schemas import limits
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Model, Sha256, SongEvent, UnitInterval
+from schemas.base import Code, Model, Sha256, SongEvent, Terms, UnitInterval, at_most, check_inside
 from schemas.move_indexed import MoveSummary
 
 
@@ -13,26 +17,37 @@ class Candidate(Model):
     """A move for a phrase. `score`: the sum of `terms`, higher is better."""
 
     clip_sha256: Sha256
-    score: float
-    terms: dict[str, float]
+    score: float = Field(ge=-limits.MAX_TERM, le=limits.MAX_TERM)
+    terms: Terms
 
 
 class Phrase(Model):
     """The beats from one count 1 to the next: `analysis.beats[start_beat:end_beat]`, usually eight."""
 
-    start_beat: int = Field(ge=0)
-    end_beat: int = Field(gt=0)
+    start_beat: int = Field(ge=0, lt=limits.MAX_BEATS)
+    end_beat: int = Field(gt=0, le=limits.MAX_BEATS)
     energy: UnitInterval
-    section: int = Field(ge=0)
-    candidates: tuple[Candidate, ...] = Field(min_length=1)
+    section: int = Field(ge=0, le=limits.MAX_SECTIONS)
+    candidates: tuple[Candidate, ...] = Field(min_length=1, max_length=limits.MAX_CANDIDATES, fail_fast=True)
 
 
 class Scores(Model):
     """The scored phrases, and a summary of every move they name, by clip."""
 
-    library_version: str
-    phrases: tuple[Phrase, ...] = Field(min_length=1)
-    moves: dict[Sha256, MoveSummary]
+    library_version: Code
+    phrases: tuple[Phrase, ...] = Field(min_length=1, max_length=limits.MAX_PHRASES, fail_fast=True)
+    moves: Annotated[dict[Sha256, MoveSummary], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
+
+    @model_validator(mode="after")
+    def _names_its_moves(self) -> Scores:
+        if any(sha256 != move.clip.sha256 for sha256, move in self.moves.items()):
+            raise ValueError("moves must be named by the sha256 of their clips")
+        named = {candidate.clip_sha256 for phrase in self.phrases for candidate in phrase.candidates}
+        if not named <= self.moves.keys():
+            raise ValueError("a phrase has a candidate that is not among the moves")
+        if any(after.start_beat < before.end_beat for before, after in pairwise(self.phrases)):
+            raise ValueError("phrases must follow each other")
+        return self
 
 
 class MovesScored(SongEvent):
@@ -40,3 +55,10 @@ class MovesScored(SongEvent):
 
     analysis: AudioAnalysis
     scores: Scores
+
+    @model_validator(mode="after")
+    def _is_of_the_song(self) -> MovesScored:
+        check_inside(self.analysis.duration_s, self.song.duration_s, "the analysed sound")
+        if self.scores.phrases[-1].end_beat > len(self.analysis.beats):
+            raise ValueError("a phrase has beats that the song does not have")
+        return self

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from schemas.base import Model, Name, RequestId, Seconds, UnitInterval
+from pydantic import Field
+
+from schemas import limits
+from schemas.base import Code, Line, Model, Name, RequestId, UnitInterval
+
+_Cost = Annotated[float, Field(ge=0, le=limits.MAX_SECONDS)]
 
 
 class Progress(Model):
@@ -22,9 +27,9 @@ class Progress(Model):
     state: Literal["started", "running", "waiting", "done", "failed"]
     fraction: UnitInterval = 0.0
     cached: bool = False
-    seconds: Seconds = 0.0
-    cpu_seconds: Seconds = 0.0
-    peak_rss_bytes: int = 0
-    reason: str | None = None
-    error: str | None = None
-    dead_letter_id: str | None = None
+    seconds: _Cost = 0.0
+    cpu_seconds: _Cost = 0.0
+    peak_rss_bytes: int = Field(default=0, ge=0, le=limits.MAX_MEMORY_BYTES)
+    reason: Code | None = None
+    error: Line | None = None
+    dead_letter_id: Code | None = None

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
-from schemas.base import MediaRef, Model, Name, Seconds, SongEvent
-from schemas.sequence_planned import Segment
+from pydantic import Field, StringConstraints
+
+from schemas import limits
+from schemas.base import Code, MediaRef, Model, Seconds, SongEvent, TempoBpm
+from schemas.sequence_planned import Segments
+
+PlainFileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$")]
 
 
 class Video(Model):
@@ -15,19 +20,19 @@ class Video(Model):
     when the cuts are right.
     """
 
-    file: Name
+    file: PlainFileName
     media: MediaRef
     duration_s: Seconds
-    width: int = Field(gt=0)
-    height: int = Field(gt=0)
-    frames: int = Field(gt=0)
-    max_cut_error_ms: float = Field(ge=0)
+    width: int = Field(gt=0, le=limits.MAX_SIDE_PX)
+    height: int = Field(gt=0, le=limits.MAX_SIDE_PX)
+    frames: int = Field(gt=0, le=limits.MAX_VIDEO_PICTURES)
+    max_cut_error_ms: float = Field(ge=0, le=limits.MAX_CUT_ERROR_MS)
 
 
 class Rendered(SongEvent):
     """The finished choreography."""
 
-    tempo_bpm: float = Field(gt=0)
-    library_version: str
-    segments: tuple[Segment, ...]
+    tempo_bpm: TempoBpm
+    library_version: Code
+    segments: Segments
     video: Video

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schemas.base import Model, Name, RequestId, Sha256
+from schemas.base import Code, Line, Model, Name, RequestId, Sha256
 from schemas.rendered import Video
 
 
@@ -26,6 +26,6 @@ class RequestEnded(Ending):
     subject: Name
     step: Name
     outcome: Literal["done", "failed", "cancelled"]
-    reason: str | None = None
-    error: str | None = None
-    dead_letter_id: str | None = None
+    reason: Code | None = None
+    error: Line | None = None
+    dead_letter_id: Code | None = None

@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from schemas.base import Model
-from schemas.faults import Poison
+from schemas.faults import Poison, invalid_event
 from streams.topics import Topic
 
 P = TypeVar("P", bound=Model)
@@ -34,6 +34,8 @@ _CARRIED = (  # pairs: a header of the cause, and the header of the effect that 
     ("ce_id", "ce_causationid"),
 )
 _MAX_HEADER_CHARACTERS = 512
+# Of the JSON of an event, which takes seconds to parse if it has a million. The longest song has half as many.
+_MAX_KEYS, _MAX_CONTAINERS = 250_000, 150_000
 
 
 class Message(NamedTuple):
@@ -167,27 +169,24 @@ def payload_of(record: Record, model: type[P]) -> P:
     """Return the record's payload.
 
     Raises:
-        Poison: (`invalid_event`) the bytes are not a valid event; (`unreadable_record`) there are no bytes.
+        Poison: (`invalid_event`, or the code of the rule that is broken) the bytes are not a valid event;
+            (`unreadable_record`) there are no bytes.
     """
     if record.unreadable is not None:
         raise Poison(f"{record.topic}[{record.partition}]: {record.unreadable}", reason="unreadable_record")
     try:
         return model.model_validate_json(_data(record))
     except ValidationError as error:
-        raise Poison(f"not a valid {model.__name__} event: {_first_error(error)}", reason="invalid_event") from error
+        raise invalid_event(model, error) from error
 
 
 def _data(record: Record) -> bytes:
     value = record.value or b""
+    if value.count(b":") > _MAX_KEYS or value.count(b"[") + value.count(b"{") > _MAX_CONTAINERS:
+        raise Poison("not a valid event: its JSON has too many parts", reason="invalid_event")
     if not record.is_structured:
         return value
     try:
         return json.dumps(json.loads(value)["data"]).encode()
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise Poison("not a structured CloudEvent: no JSON object with 'data'", reason="invalid_event") from error
-
-
-def _first_error(error: ValidationError) -> str:
-    detail = error.errors(include_url=False, include_input=False)[0]
-    path = ".".join(str(part) for part in detail["loc"])
-    return f"{path}: {detail['msg']}" if path else str(detail["msg"])

@@ -6,7 +6,7 @@ from agents.audio_analysis.inputs import SongToAnalyze, song_to_analyze
 from agents.audio_analysis.warnings import warnings_of
 from agents.step import Step, Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
-from schemas.base import Corrections
+from schemas.base import Corrections, joined_warnings
 from schemas.song_accepted import SongAccepted
 
 
@@ -18,7 +18,8 @@ def _work(song: SongToAnalyze, tools: Tools) -> AudioAnalysis:
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
     analysis = _corrected(result, event.corrections) if event.corrections != Corrections() else result
-    return AudioAnalyzed(**event.carried() | {"warnings": event.warnings + warnings_of(analysis)}, analysis=analysis)
+    warnings = joined_warnings(event.warnings, warnings_of(analysis))
+    return AudioAnalyzed(**event.carried() | {"warnings": warnings}, analysis=analysis)
 
 
 def _corrected(result: AudioAnalysis, corrections: Corrections) -> AudioAnalysis:

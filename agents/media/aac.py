@@ -14,7 +14,7 @@ from av.packet import Packet
 
 from agents.media.decode import OpenAudio, open_audio
 from agents.media.mp4 import create_audio_file
-from agents.media.resample import stereo
+from agents.media.resample import stereo, within_length
 from schemas.faults import Poison
 
 ENCODER = f"aac-1/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
@@ -31,7 +31,7 @@ class EncodedSound(NamedTuple):
 def encode_aac(song: Path, bitrate: int, target: Path, report: Callable[[float], None]) -> None:
     """Write the sound of `song` to the mp4 `target`. `bitrate` in bit/s; `report` takes the finished fraction, 0-1.
 
-    Raises: `Poison` (`no_audio`) where no part of its sound decodes.
+    Raises: `Poison` where no part of its sound decodes (`no_audio`) or it is longer than 30 minutes (`too_long`).
     """
     end_s = 0.0
     with open_audio(song) as audio, create_audio_file(target) as writer:
@@ -52,7 +52,7 @@ def add_aac(writer: OutputContainer, audio: OpenAudio, bitrate: int) -> Iterator
 
 def _encoded(encoder: AudioStream, audio: OpenAudio) -> Iterator[EncodedSound]:
     samples, rate = 0, audio.output_rate_hz
-    for frame in stereo(audio.frames, rate):
+    for frame in within_length(stereo(audio.frames, rate)):
         frame.pts, frame.time_base = samples, Fraction(1, rate)
         start, samples = samples, samples + frame.samples
         yield EncodedSound(start / rate, samples / rate, encoder.encode(frame))

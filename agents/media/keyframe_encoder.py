@@ -24,6 +24,7 @@ from agents.media.letterbox import Letterbox
 from agents.media.mp4 import TICKS, TIME_BASE, add_h264, create_video_file
 from agents.media.render_quality import Profile
 from schemas.faults import Poison
+from schemas.limits import CLIP_S, END_TOLERANCE_S
 
 ENCODER = f"x264-2/av-{av.__version__}"
 _MAX_FPS = 33.0
@@ -59,7 +60,8 @@ def encode(
 ) -> Encoded:
     """Write the mezzanine of `source` to `target`. `beats`: increasing, seconds from the container's start.
 
-    Raises: `Poison` (`no_video`) where no frame decodes.
+    Raises: `Poison` where no frame decodes (`no_video`), or for pictures after the longest clip's end (`too_long`): a
+    file of the media store need not have been accepted as a clip.
     """
     with open_video(source) as video, create_video_file(target) as writer:
         fps = mean_fps(source)
@@ -101,6 +103,8 @@ def _with_ticks(timed: Iterable[tuple[float, VideoFrame]]) -> Iterator[tuple[int
     last = -1
     for time_s, frame in timed:
         ticks = round(time_s * TICKS)
+        if time_s > CLIP_S[1] + END_TOLERANCE_S:
+            raise Poison(f"longer than {CLIP_S[1] / 60:.0f} minutes; give a single clip", reason="too_long")
         if ticks > last:
             yield ticks, frame
             last = ticks

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from schemas.base import Warnings
 from schemas.move_indexed import Move, MoveIndexed
 
 
 class IndexedMove(Move):
     """A move with its warnings; in the event, the two are separate fields."""
 
-    warnings: tuple[str, ...] = ()
+    warnings: Warnings = ()
 
     def to_event(self, request_id: str | None) -> MoveIndexed:
         """Return the event of the move."""

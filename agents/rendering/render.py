@@ -22,7 +22,6 @@ from agents.rendering.splice import segment_packets, song_packets
 from agents.rendering.timeline import PlacedSegment, place_segments
 from agents.step import Tools, sub_progress
 from infra.base.atomic_file import remove_files, replacing
-from schemas.faults import Poison
 from schemas.rendered import Video
 
 Report = Callable[[float], None]
@@ -32,8 +31,8 @@ def render(rendering: RenderingInput, tools: Tools) -> Video:
     """Render a plan into the output folder and return the video's facts.
 
     Raises:
-        Poison: the plan has a gap or a segment that does not start on a beat of its clip; a clip has no picture there
-            or ends before its segment; a clip or the song is not in the store or does not decode.
+        Poison: a segment does not start on a beat of its clip; a clip has no picture there or ends before its segment;
+            a clip or the song is not in the store or does not decode.
         Retryable: a cached file was damaged; the next attempt makes it again.
     """
     profile = PROFILES[rendering.quality]
@@ -71,8 +70,6 @@ def _mezzanines(rendering: RenderingInput, tools: Tools, report: Report) -> dict
     clips = sorted({segment.clip_sha256 for segment in rendering.plan.segments})
     mezzanines = {}
     for number, sha in enumerate(clips):
-        if sha not in rendering.plan.clips:
-            raise Poison(f"the plan does not name the beats of clip {sha[:12]}", reason="plan_incomplete")
         clip_report = sub_progress(report, number / len(clips), (number + 1) / len(clips))
         source, beats = tools.media.path(sha), rendering.plan.clips[sha]
         mezzanines[sha] = mezzanine.ensure(source, sha, beats, rendering.quality, tools.cache_dir, report=clip_report)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
@@ -175,7 +174,7 @@ def check_size(destination: str, value: str) -> None:
 
 def _fallback_request_id(record: Record) -> str:
     """Return the request id in the payload or headers, else the event's id, else one of the record's position."""
-    for candidate in (_request_id_in(record.value), record.header("ce_correlationid"), record.event_id):
+    for candidate in (_request_id_in(record), record.header("ce_correlationid"), record.event_id):
         try:
             return _REQUEST_ID.validate_python(candidate)
         except ValidationError:
@@ -183,8 +182,12 @@ def _fallback_request_id(record: Record) -> str:
     return record_id(record)
 
 
-def _request_id_in(value: bytes | None) -> object:
+class _AnyEvent(Model):
+    request_id: Any = None
+
+
+def _request_id_in(record: Record) -> object:
     try:
-        return json.loads(value or b"")["request_id"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        return payload_of(record, _AnyEvent).request_id
+    except Poison:
         return None

@@ -147,7 +147,7 @@ def test_the_more_similar_music_is_first() -> None:
 
 
 def test_a_break_prefers_moves_without_steps() -> None:
-    section = Section(start_s=0, end_s=90, label="break", rhythm="none")
+    section = Section(start_s=0, end_s=13, label="break", rhythm="none")
     moves = [
         make_move(number, posed=False).model_copy(update={"embedding": make_move(0).embedding}) for number in range(7)
     ]
