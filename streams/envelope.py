@@ -25,15 +25,17 @@ Headers = list[tuple[str, bytes]]
 _STRUCTURED = b"application/cloudevents+json"
 REPLAY_OF = "ce_replayof"  # the id of the event that is replayed
 REPLAY_TO = "ce_replayto"  # the last step of a replay
+REPLAY_SIGNATURE = "ce_replaysignature"  # without it, the last step does not count: see streams/replay_limit.py
 STEP_VERSION = "ce_stepversion"  # of the step that produced the event, or for which it is replayed
 _CARRIED = (  # pairs: a header of the cause, and the header of the effect that gets its value
     ("traceparent", "traceparent"),
     ("tracestate", "tracestate"),
     (REPLAY_OF, REPLAY_OF),
     (REPLAY_TO, REPLAY_TO),
+    (REPLAY_SIGNATURE, REPLAY_SIGNATURE),
     ("ce_id", "ce_causationid"),
 )
-_MAX_HEADER_CHARACTERS = 512
+MAX_HEADER_BYTES = 512  # that are read or carried of a header
 # Of the JSON of an event, which takes seconds to parse if it has a million. The longest song has half as many.
 _MAX_KEYS, _MAX_CONTAINERS = 250_000, 150_000
 
@@ -95,7 +97,7 @@ class Record:
     def header(self, name: str) -> str | None:
         """Return a header's text, cut to 512 characters, or None."""
         value = self.raw_header(name)
-        return None if value is None else value.decode("utf-8", "replace")[:_MAX_HEADER_CHARACTERS]
+        return None if value is None else value.decode("utf-8", "replace")[:MAX_HEADER_BYTES]
 
     def raw_header(self, name: str) -> bytes | None:
         """Return a header's bytes, or None."""
@@ -114,7 +116,7 @@ class Record:
     def carried_headers(self) -> Headers:
         """Return the headers that are copied to the events that this record causes."""
         by_name = self._by_name
-        return [(carried, value[:_MAX_HEADER_CHARACTERS]) for name, carried in _CARRIED if (value := by_name.get(name))]
+        return [(carried, value[:MAX_HEADER_BYTES]) for name, carried in _CARRIED if (value := by_name.get(name))]
 
     @property
     def event_id(self) -> str | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.settings import load_settings
+from infra.settings import Settings, load_settings
 from streams.cli.output import command, print_json, print_output
 from streams.cli.read_topics import read_topics, warn_without_worker
 
@@ -29,6 +29,7 @@ class _Request:
     song: str | None
     steps: list[AnyStep]
     to_step: str | None
+    key: bytes
     execute: bool
 
 
@@ -65,7 +66,7 @@ def replay(
     The worker keeps running.
     """
     settings = load_settings()
-    request = _request(topic, since, until, song, to_step, execute)
+    request = _request(settings, topic, since, until, song, to_step, execute)
     result = read_topics(settings, lambda history: _replay(history, request))
     report = _report(request, result, settings.step_processes)
     if as_json:
@@ -77,10 +78,17 @@ def replay(
 
 
 def _request(
-    topic: str, since: str | None, until: str | None, song: str | None, to_step: str | None, execute: bool
+    settings: Settings,
+    topic: str,
+    since: str | None,
+    until: str | None,
+    song: str | None,
+    to_step: str | None,
+    execute: bool,
 ) -> _Request:
     from streams.operations.replay import replayed_topic, song_prefix, steps_after
     from streams.operations.topic_history import parse_bound
+    from streams.replay_limit import replay_key
 
     now = datetime.now().astimezone()
     found = replayed_topic(topic)
@@ -91,6 +99,7 @@ def _request(
         song=None if song is None else song_prefix(song),
         steps=steps_after(found, to_step),
         to_step=to_step,
+        key=replay_key(settings.media_dir) if to_step and execute else b"",
         execute=execute,
     )
 
@@ -106,7 +115,7 @@ async def _replay(history: TopicHistory, request: _Request) -> _ReplayResult:
     partitions = len(await history.partitions([request.topic.full_name]))
     if not request.execute:
         return _ReplayResult(found, measured, partitions, None, 0)
-    replay = Replay(new_request_id(), request.topic, request.steps[0].version, request.to_step)
+    replay = Replay(new_request_id(), request.topic, request.steps[0].version, request.to_step, request.key)
     async with producer_of(history.kafka) as producer:
         sent = await replay.send(history, producer, ranges, found.newest.values())
     return _ReplayResult(found, measured, partitions, replay.id, sent)

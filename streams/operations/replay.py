@@ -18,9 +18,10 @@ from typing import Any, NamedTuple
 from schemas.base import Model
 from schemas.faults import Poison
 from schemas.progress import Progress
-from streams.envelope import REPLAY_OF, REPLAY_TO, Headers, Message, Record, payload_of
+from streams.envelope import REPLAY_OF, REPLAY_SIGNATURE, REPLAY_TO, Headers, Message, Record, payload_of
 from streams.ids import digest
 from streams.operations.topic_history import OffsetRanges, StoredRecord, TopicHistory
+from streams.replay_limit import limit_headers
 from streams.sending import send_in_order
 from streams.stage.dead_letters import record_id
 from streams.stage.runners import AnyStep
@@ -29,7 +30,7 @@ from streams.topics import PROGRESS, Topic, topic_of
 
 REPLAY_ID = "ce_replayid"  # the replay that sent this record itself
 _CORRELATION = "ce_correlationid"
-_REWRITTEN = {"ce_id", "ce_time", "ce_stepversion", REPLAY_OF, REPLAY_ID, REPLAY_TO}
+_REWRITTEN = {"ce_id", "ce_time", "ce_stepversion", REPLAY_OF, REPLAY_ID, REPLAY_TO, REPLAY_SIGNATURE}
 _MEASURED_RECORDS = 5000
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SHA256_PREFIX = re.compile(r"[0-9a-f]{8,64}")
@@ -145,19 +146,23 @@ def _no_single_song(song: str, found: Survey) -> Poison:
 
 @dataclass(frozen=True)
 class Replay:
-    """One replay of a topic: its id, the version of the step that consumes it, and the last step, if any."""
+    """One replay of a topic: its id, the version of the step that consumes it, and the last step, if any.
+
+    `key` signs the last step: see `replay_key`.
+    """
 
     id: str
     topic: Topic
     version: str
     to_step: str | None = None
+    key: bytes = b""
 
     def headers(self, record: Record) -> Headers:
         """Return the record's headers, rewritten. A request that is identified by the event's id keeps that id."""
-        root = root_id(record)
+        root, request_id = root_id(record), _subject(record, self.topic).request_id
         stored = [(name, value) for name, value in record.headers if name not in _REWRITTEN]
         if record.header(_CORRELATION) is None:
-            stored.append((_CORRELATION, _subject(record, self.topic).request_id.encode("utf-8", "replace")))
+            stored.append((_CORRELATION, request_id.encode("utf-8", "replace")))
         added = [
             ("ce_id", digest("replay", root.decode("utf-8", "backslashreplace"), self.id).encode()),
             (REPLAY_OF, root),
@@ -165,7 +170,8 @@ class Replay:
             ("ce_time", datetime.now(UTC).isoformat(timespec="milliseconds").encode()),
             ("ce_stepversion", self.version.encode()),
         ]
-        return [*stored, *added, *([(REPLAY_TO, self.to_step.encode())] if self.to_step else [])]
+        limit = limit_headers(self.key, root, self.to_step, request_id) if self.to_step else []
+        return [*stored, *added, *limit]
 
     async def send(self, history: TopicHistory, producer: Any, ranges: OffsetRanges, chosen: Iterable[Newest]) -> int:
         """Send the chosen records of the ranges again; return their number when the broker has acknowledged all.

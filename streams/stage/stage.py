@@ -20,7 +20,8 @@ from typing import NamedTuple, TypeVar
 from agents.step import Tools, View
 from schemas.base import Model
 from schemas.faults import Fault, Poison, Unavailable
-from streams.envelope import REPLAY_TO, Record
+from streams.envelope import Record
+from streams.replay_limit import ends_after
 from streams.stage.delivery import Delivery, Publisher, UpToDate
 from streams.stage.event_run import EventRun, Output, check_size
 from streams.stage.observers import Observer, Observers
@@ -62,8 +63,9 @@ class Stage:
 
     `run` does the work; `views` are those that the step reads and writes, by name; `missing_resource` returns the fault
     while the machine lacks something, such as disk space; `upstream_step` produces the events that the step consumes;
-    `observers` are notified of each run; `pending_results` are computed but not yet stored, by partition and key;
-    `operations` has the writes and waits in progress.
+    `observers` are notified of each run; `replay_key` returns the key that signs the last step of a replay;
+    `pending_results` are computed but not yet stored, by partition and key; `operations` has the writes and waits in
+    progress.
     """
 
     step: AnyStep
@@ -75,6 +77,7 @@ class Stage:
     missing_resource: Callable[[], Unavailable | None] = _no_shortage
     upstream_step: str | None = None
     observers: Sequence[Observer] = ()
+    replay_key: Callable[[], bytes] = bytes
     pending_results: dict[tuple[int, str], str] = field(default_factory=dict)
     operations: Operations = field(default_factory=Operations)
 
@@ -100,11 +103,11 @@ class Stage:
 
         Returns None for a replayed record whose replay ends before this step.
         """
-        if self.upstream_step is not None and record.header(REPLAY_TO) == self.upstream_step:
-            return None
         run = EventRun(self.step, record)
         try:
             run.read()
+            if self.upstream_step and ends_after(record, self.upstream_step, run.request.request_id, self.replay_key):
+                return None
             return await self._run_step(run)
         except _AttemptsExhausted as exhausted:
             return run.dead_letter(exhausted.fault)

@@ -23,6 +23,7 @@ from streams.page import health, library
 from streams.page import requests as requests_page
 from streams.page.server import Page
 from streams.page.token import read_token
+from streams.replay_limit import replay_key
 from streams.stage.delivery import UpToDate
 from streams.stage.in_flight import InFlight
 from streams.stage.observers import RunningRuns, StepLog, WaitingRuns
@@ -81,8 +82,13 @@ def build_worker(
         results=TableResults(app, publisher),
         views=state.views,
         missing_resource=disk_space.shortage,
+<<<<<<< HEAD
         observers=(ProgressReporter(publisher.publish), StepLog(), waiting, running),
         operations=operations,
+=======
+        observers=(ProgressReporter(publisher.publish), StepLog(), waiting),
+        replay_key=partial(replay_key, settings.media_dir),
+>>>>>>> 51da670 (End a replay at its last step only where the header is signed with the key of the installation)
     )
     threads = ThreadRunner(tools)
     default_runners: dict[str, Runner] = {"process": _in_process(pool), "thread": threads.run}

@@ -23,8 +23,9 @@ from schemas.faults import Poison, Retryable
 from schemas.request_ended import Ending, RequestEnded
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
-from streams.envelope import REPLAY_TO, Message
+from streams.envelope import REPLAY_OF, Message
 from streams.ids import digest
+from streams.replay_limit import limit_headers
 from streams.stage import event_run, retry
 from streams.stage import stage as stage_module
 from streams.stage.in_flight import InFlight
@@ -190,8 +191,10 @@ class Event:
         self._world = world
         self.offset = offset
         self.value = world.inputs[offset].value
-        skipped = world.inputs[offset].kind == "replay to here"
-        self.headers = [("ce_id", b"e%d" % offset), *([(REPLAY_TO, b"before")] if skipped else [])]
+        self.headers = [("ce_id", b"e%d" % offset)]
+        if world.inputs[offset].kind == "replay to here":
+            request_id = SongSubmitted.model_validate_json(self.value).request_id or f"e{offset}"
+            self.headers += [(REPLAY_OF, b"e"), *limit_headers(b"", b"e", "before", request_id)]
 
     @property
     def message(self) -> Event:
