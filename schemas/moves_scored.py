@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from schemas import limits
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Code, Model, Sha256, SongEvent, Terms, UnitInterval, at_most, check_inside
+from schemas.base import Code, Model, Sha256, SongEvent, Terms, UnitInterval, Warnings, at_most, check_inside
 from schemas.move_indexed import MoveSummary
 
 
@@ -32,11 +32,13 @@ class Phrase(Model):
 
 
 class Scores(Model):
-    """The scored phrases, and a summary of every move they name, by clip."""
+    """The scored phrases, a summary of every move they name, by clip, and warnings of moves that were left out."""
 
     library_version: Code
     phrases: tuple[Phrase, ...] = Field(min_length=1, max_length=limits.MAX_PHRASES, fail_fast=True)
     moves: Annotated[dict[Sha256, MoveSummary], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
+
+    warnings: Warnings = ()
 
     @model_validator(mode="after")
     def _names_its_moves(self) -> Scores:

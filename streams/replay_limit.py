@@ -20,7 +20,10 @@ _KEY_FILE = "replay-key"
 
 
 def replay_key(media_dir: Path) -> bytes:
-    """Return the key of the installation that has this media store; it is created if missing. Raises: `OSError`; `ValueError`."""
+    """Return the key of the installation that has this media store; it is created if missing.
+
+    Raises: `OSError`; `ValueError` for a file without a key.
+    """
     return read_secret(media_dir / _KEY_FILE).encode()
 
 

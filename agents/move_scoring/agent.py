@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.move_scoring.inputs import ScoringInput, library_of, scoring_input
 from agents.step import Step, Tools, throttled
 from schemas.audio_analyzed import AudioAnalyzed
+from schemas.base import joined_warnings
 from schemas.moves_scored import MovesScored, Scores
 
 _REPORT_INTERVAL_S = 0.3
@@ -13,11 +14,18 @@ _REPORT_INTERVAL_S = 0.3
 def _work(scoring: ScoringInput, tools: Tools) -> Scores:
     from agents.move_scoring.score import score
 
-    return score(scoring, library_of(tools), throttled(tools.report, _REPORT_INTERVAL_S))
+    return score(scoring, library_of(tools), tools.media.has, throttled(tools.report, _REPORT_INTERVAL_S))
 
 
 def _emit(event: AudioAnalyzed, scores: Scores) -> MovesScored:
-    return MovesScored(**event.carried(), analysis=event.analysis, scores=scores)
+    warnings = joined_warnings(event.warnings, scores.warnings)
+    return MovesScored(**event.carried() | {"warnings": warnings}, analysis=event.analysis, scores=scores)
+
+
+def _is_valid(scores: Scores, tools: Tools) -> bool:
+    """Return whether the library is still the same, and all clips are in the media store."""
+    is_same = scores.library_version == library_of(tools).version()
+    return is_same and not scores.warnings and all(tools.media.has(sha256) for sha256 in scores.moves)
 
 
 STEP = Step(
@@ -28,7 +36,7 @@ STEP = Step(
     takes=ScoringInput,
     work=_work,
     result=Scores,
-    is_valid=lambda scores, tools: scores.library_version == library_of(tools).version(),
+    is_valid=_is_valid,
     emit=_emit,
     produces=MovesScored,
     subject=lambda event, _: event.song.sha256,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final
 
 from agents.move_scoring.terms import DIFFICULTIES, LEVELS
 from agents.playable import usable_eights
 from agents.step import Hit, Library
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Difficulty, Level
+from schemas.base import Difficulty, Level, joined_warnings
 from schemas.faults import Poison
+from schemas.move_indexed import MoveSummary
+
+log = logging.getLogger(__name__)
 
 MAX_CANDIDATES = 20
 _TARGET_POOL_SIZE = 30  # more than `MAX_CANDIDATES`, so that the best ones differ between parts of the song
 _MIN_POOL_SIZE = 4
+_MAX_NAMED = 5  # moves in a warning
 _SEARCH_LIMIT = 60
 _NO_MOTION: Final = (0.0,) * 384  # a song has no motion: only the audio part of the embedding is compared
 _TEMPO_NEAR, _TEMPO_FAR = 0.12, 0.25  # difference as a part of the song's tempo
@@ -23,8 +28,12 @@ _TEMPO_NEAR, _TEMPO_FAR = 0.12, 0.25  # difference as a part of the song's tempo
 class Pools:
     """One pool of moves for each energy level, searched on first use."""
 
-    def __init__(self, library: Library, analysis: AudioAnalysis, difficulty: Difficulty) -> None:
+    def __init__(
+        self, library: Library, analysis: AudioAnalysis, difficulty: Difficulty, has_clip: Callable[[str], bool]
+    ) -> None:
         self._library = library
+        self._has_clip = has_clip
+        self._without_clip: dict[str, str] = {}  # names of moves, by the sha256 of the clip
         self._query = (*_NO_MOTION, *analysis.embedding)
         self._tempo_bpm = analysis.tempo_bpm
         self._difficulties = DIFFICULTIES[: DIFFICULTIES.index(difficulty) + 1]
@@ -39,14 +48,22 @@ class Pools:
             self._pools[level] = self._gather(level)
         return self._pools[level]
 
+    def warnings(self) -> tuple[str, ...]:
+        """Return a warning that names some of the moves that were left out because their clips are not stored."""
+        names = sorted(self._without_clip.values())
+        if not names:
+            return ()
+        some = ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
+        return joined_warnings([f"the media store lacks the clips of these moves, index them again: {some}"])
+
     def _gather(self, level: Level) -> tuple[Hit, ...]:
         pool: dict[str, Hit] = {}
         for filters in self._widening_filters(level):
-            _add(pool, self._search(_SEARCH_LIMIT, **filters))
+            self._add(pool, self._search(_SEARCH_LIMIT, **filters))
             if len(pool) >= _TARGET_POOL_SIZE:
                 break
         if len(pool) < _MIN_POOL_SIZE:
-            _add(pool, self._unfiltered())
+            self._add(pool, self._unfiltered())
         return tuple(pool.values())
 
     def _widening_filters(self, level: Level) -> Iterator[dict[str, Any]]:
@@ -64,12 +81,27 @@ class Pools:
         limit = _SEARCH_LIMIT
         while True:
             hits = self._search(limit)
-            usable = [hit for hit in hits if usable_eights(hit.move)]
+            usable = [hit for hit in hits if self._is_usable(hit.move)]
             if len(usable) >= _MIN_POOL_SIZE or (usable and len(hits) < limit):
                 return usable
             if len(hits) < limit:
-                raise _no_usable_moves(bool(hits))
+                raise _no_usable_moves(bool(hits), bool(self._without_clip))
             limit *= 4
+
+    def _add(self, pool: dict[str, Hit], hits: Iterable[Hit]) -> None:
+        for hit in hits:
+            sha256 = hit.move.clip.sha256
+            if sha256 not in pool and self._is_usable(hit.move):
+                pool[sha256] = hit
+
+    def _is_usable(self, move: MoveSummary) -> bool:
+        if not usable_eights(move) or move.clip.sha256 in self._without_clip:
+            return False
+        if not self._has_clip(move.clip.sha256):
+            self._without_clip[move.clip.sha256] = move.name
+            log.warning("the move %s (%s) is left out: the media store lacks its clip", move.name, move.clip.sha256)
+            return False
+        return True
 
     def _search(self, limit: int, **filters: Any) -> Sequence[Hit]:
         return self._library.search(vector=self._query, limit=limit, **filters)
@@ -80,13 +112,10 @@ def _neighbours(level: Level) -> tuple[Level, ...]:
     return LEVELS[max(0, index - 1) : index + 2]
 
 
-def _add(pool: dict[str, Hit], hits: Iterable[Hit]) -> None:
-    for hit in hits:
-        if usable_eights(hit.move):
-            pool.setdefault(hit.move.clip.sha256, hit)
-
-
-def _no_usable_moves(has_moves: bool) -> Poison:
+def _no_usable_moves(has_moves: bool, lacks_clips: bool) -> Poison:
+    if lacks_clips:
+        message = "the media store lacks the clips of the library: index them again, `bachata index FOLDER`"
+        return Poison(message, reason="no_usable_moves")
     if has_moves:
         message = "no move in the library has a whole eight of beats: index longer clips, `bachata index FOLDER`"
         return Poison(message, reason="no_usable_moves")

@@ -14,14 +14,20 @@ from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Candidate, Phrase, Scores
 
 
-def score(scoring: ScoringInput, library: Library, report: Callable[[float], None] = no_report) -> Scores:
+def score(
+    scoring: ScoringInput,
+    library: Library,
+    has_clip: Callable[[str], bool],
+    report: Callable[[float], None] = no_report,
+) -> Scores:
     """Return up to `MAX_CANDIDATES` moves for each phrase, the best first, and a summary of each move.
 
+    `has_clip`: whether the media store has a clip; a move without its clip is left out, with a warning.
     Raises: `Poison` for a song without beats (`no_beats`), an empty library (`empty_library`), and one without a usable
     move (`no_usable_moves`); `Retryable` (`library_changed`) where the library changes during the search.
     """
     version = library.version()
-    pools = Pools(library, scoring.analysis, scoring.difficulty)
+    pools = Pools(library, scoring.analysis, scoring.difficulty, has_clip)
     summaries: dict[str, MoveSummary] = {}
     spans = cut_phrases(scoring.analysis)
     phrases = []
@@ -30,7 +36,8 @@ def score(scoring: ScoringInput, library: Library, report: Callable[[float], Non
         report(number / len(spans))  # also ends the work if its time is over
     if library.version() != version:
         raise Retryable("the library changed while the song was scored", reason="library_changed")
-    return Scores(library_version=version, phrases=tuple(phrases), moves=dict(sorted(summaries.items())))
+    moves = dict(sorted(summaries.items()))
+    return Scores(library_version=version, phrases=tuple(phrases), moves=moves, warnings=pools.warnings())
 
 
 def _phrase(span: Span, scoring: ScoringInput, pools: Pools, summaries: dict[str, MoveSummary]) -> Phrase:

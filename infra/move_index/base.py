@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple, overload
 
 from pydantic import ValidationError
 
-from schemas.faults import Poison, Unavailable
+from schemas.faults import Poison, Unavailable, invalid_event
 from schemas.move_indexed import Move, MoveSummary
 from schemas.reasons import Reason
 
@@ -109,6 +109,20 @@ class MoveIndex(ABC):
             self._put(point_id(move.clip.sha256), move.embedding, _payload(move, digest))
             self._add_digests({move.clip.sha256: digest})
 
+    def remove(self, clip_sha256: str) -> bool:
+        """Remove the move of a clip, also one that cannot be read; return whether it was there."""
+        with self._opened():
+            self._catch_up()
+            self._delete(point_id(clip_sha256))
+            self._version = None
+            return self._digests.pop(clip_sha256, None) is not None
+
+    def clips(self) -> list[str]:
+        """Return the sha256 of every move's clip, sorted; also of moves that cannot be read."""
+        with self._opened():
+            self._catch_up()
+            return sorted(self._digests)
+
     def flush(self) -> None:
         """Make the stored moves durable against a power failure; a killed process loses nothing even without it."""
         with self._opened():
@@ -144,22 +158,30 @@ class MoveIndex(ABC):
         """Return the `limit` most similar moves that pass all filters, by falling similarity to `vector` (512 values).
 
         Moves of equal similarity are ordered by point id; without a vector, the first `limit` moves by point id are
-        returned. The search is exact, so the same moves give the same hits. Raises: `Poison` (`invalid_query`) for a
-        vector, filter or limit that no engine can search with.
+        returned. The search is exact, so the same moves give the same hits. Moves that cannot be read are left out, and
+        do not count. Raises: `Poison` (`invalid_query`) for a vector, filter or limit that no engine can search with.
         """
         move_filter = MoveFilter(tempo_bpm, tuple(difficulties), tuple(energies))
         problem = move_filter.problem() or _vector_problem(vector) or _limit_problem(limit)
         if problem:
             raise Poison(f"the search is not valid: {problem}", reason="invalid_query")
-        with self._opened():
-            if limit > _PAGE_SIZE:
-                limit = min(limit, self._count() + 1)  # the engine may reserve memory for all hits
-            if vector is None:
-                points = self._scroll(None, limit, move_filter)[0]
-            else:
-                points = self._nearest_with_ties(vector, move_filter, limit)
-        points = sorted(points, key=lambda point: (-point.score, point.id))[:limit]
-        return [MoveHit(move, point.score) for point in points if (move := _parse_summary(point.payload["card"]))]
+        searched = limit
+        while True:
+            with self._opened():
+                if searched > _PAGE_SIZE:
+                    searched = min(searched, self._count() + 1)  # the engine may reserve memory for all hits
+                points = self._search(vector, move_filter, searched)
+            hits = [MoveHit(move, point.score) for point in points if (move := _summary(point))]
+            if len(hits) >= limit or len(points) < searched:
+                return hits[:limit]
+            searched *= 4
+
+    def _search(self, vector: Sequence[float] | None, move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
+        if vector is None:
+            points = self._scroll(None, limit, move_filter)[0]
+        else:
+            points = self._nearest_with_ties(vector, move_filter, limit)
+        return sorted(points, key=lambda point: (-point.score, point.id))[:limit]
 
     def get(self, clip_sha256: str) -> Move | None:
         """Return the move of a clip, or None where it is not stored."""
@@ -179,8 +201,7 @@ class MoveIndex(ABC):
             points = list(self._scan(vectors=embeddings))
         if embeddings:
             return sorted((move for point in points if (move := _move(point))), key=_by_name)
-        summaries = (_parse_summary(point.payload["card"]) for point in points)
-        return sorted((summary for summary in summaries if summary), key=_by_name)
+        return sorted((summary for point in points if (summary := _summary(point))), key=_by_name)
 
     @contextmanager
     def _opened(self) -> Iterator[None]:
@@ -221,6 +242,9 @@ class MoveIndex(ABC):
 
     @abstractmethod
     def _put(self, point_id: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...
+
+    @abstractmethod
+    def _delete(self, point_id: str) -> None: ...
 
     @abstractmethod
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]: ...
@@ -276,18 +300,23 @@ def _version(digests: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def _summary(point: StoredPoint) -> MoveSummary | None:
+    return _parse_summary(str(point.payload.get("card", "")))
+
+
 @lru_cache(maxsize=_MAX_CACHED_SUMMARIES)
 def _parse_summary(text: str) -> MoveSummary | None:
-    """Return the stored summary, or None with one warning where another program version wrote another format."""
+    """Return the stored summary, or None with one warning where it is not valid: another program version wrote it."""
     try:
         return MoveSummary.model_validate_json(text)
-    except ValidationError:
-        log.warning("a move was indexed by another program version; it is left out until indexed again: %.120s", text)
+    except ValidationError as error:
+        fault = invalid_event(MoveSummary, error)
+        log.warning("a move is left out until its clip is indexed again or it is removed: %s: %.200s", fault, text)
         return None
 
 
 def _move(point: StoredPoint) -> Move | None:
-    summary = _parse_summary(point.payload["card"])
+    summary = _summary(point)
     return None if summary is None else Move.model_construct(**dict(summary), embedding=tuple(point.vector))
 
 

@@ -122,6 +122,10 @@ class EdgeMoveIndex(MoveIndex):
         self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(points)))
         self._cache_summaries({point_id: payload["card"]})
 
+    def _delete(self, point_id: str) -> None:
+        self._summary_cache.pop(point_id, None)
+        self._write(lambda shard: shard.update(qe.UpdateOperation.delete_points([point_id])))
+
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
         request = qe.QueryRequest(
             limit=limit,
@@ -131,7 +135,7 @@ class EdgeMoveIndex(MoveIndex):
         )
         scores = [(str(point.id), point.score) for point in self._read(lambda shard: shard.query(request))]
         summaries = self._summaries([point_id for point_id, _ in scores])
-        return [StoredPoint(point_id, {"card": summaries[point_id]}, (), score) for point_id, score in scores]
+        return [StoredPoint(point_id, {"card": summaries.get(point_id, "")}, (), score) for point_id, score in scores]
 
     def _summaries(self, point_ids: list[str]) -> dict[str, str]:
         """Return the summaries' JSON texts by point id, read from the engine where they are not cached."""
@@ -140,7 +144,7 @@ class EdgeMoveIndex(MoveIndex):
         if not missing:
             return cached
         records = self._read(lambda shard: shard.retrieve(missing, with_payload=["card"], with_vector=False))
-        read = {str(record.id): (record.payload or {})["card"] for record in records}
+        read = {str(record.id): str((record.payload or {}).get("card", "")) for record in records}
         self._cache_summaries(read)
         return cached | read
 

@@ -75,6 +75,10 @@ class QdrantServerMoveIndex(MoveIndex):
         point = models.PointStruct(id=point_id, vector=list(vector), payload={**payload, _WRITTEN_FIELD: time.time()})
         self._run(lambda: self._client.upsert(COLLECTION, [point], wait=True))
 
+    def _delete(self, point_id: str) -> None:
+        selector = models.PointIdsList(points=[point_id])
+        self._run(lambda: self._client.delete(COLLECTION, selector, wait=True))
+
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
         response = self._run(
             lambda: self._client.query_points(

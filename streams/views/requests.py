@@ -34,6 +34,7 @@ _AFTER_FIRST_TIMES = bytes([_FIRST_TIME_PREFIX[0] + 1])  # greater than every ke
 _TIME_DIGITS = 16  # of a time in nanoseconds, as hex
 _CACHE_BYTES = 8 << 20
 _WRITE_BUFFER_BYTES = 4 << 20
+_MAX_STEPS = 32  # of one request: each message of it reads and writes them all
 _STEP_FIELDS = (
     "state",
     "fraction",
@@ -52,7 +53,7 @@ _JSON = TypeAdapter(dict[str, Any])  # a third of the cost of the standard libra
 
 
 class Requests:
-    """Implements `View`. Reads may come from any thread."""
+    """Implements `View`. Reads may come from any thread. Of a request's steps the first 32 names are stored."""
 
     def __init__(self, folder: Path) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -135,7 +136,7 @@ def _merge(request: dict[str, Any], message: _Message) -> None:
         video = message.video and message.video.model_dump(mode="json")
         request |= {name: getattr(message, name) for name in _ENDED_FIELDS}
         request |= {"video": video, "ended_by": message.step}
-    else:
+    elif message.step in request["steps"] or len(request["steps"]) < _MAX_STEPS:
         request["steps"][message.step] = {name: getattr(message, name) for name in _STEP_FIELDS}
 
 

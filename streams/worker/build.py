@@ -82,13 +82,9 @@ def build_worker(
         results=TableResults(app, publisher),
         views=state.views,
         missing_resource=disk_space.shortage,
-<<<<<<< HEAD
         observers=(ProgressReporter(publisher.publish), StepLog(), waiting, running),
         operations=operations,
-=======
-        observers=(ProgressReporter(publisher.publish), StepLog(), waiting),
         replay_key=partial(replay_key, settings.media_dir),
->>>>>>> 51da670 (End a replay at its last step only where the header is signed with the key of the installation)
     )
     threads = ThreadRunner(tools)
     default_runners: dict[str, Runner] = {"process": _in_process(pool), "thread": threads.run}

@@ -151,4 +151,4 @@ def score_of(analysis: AudioAnalysis, options: Options, library: Library) -> Sco
         difficulty=options.difficulty,
         energy=options.energy,
     )
-    return score(scoring_input, library)
+    return score(scoring_input, library, lambda sha256: True)

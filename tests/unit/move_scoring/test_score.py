@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,6 +15,7 @@ from agents.move_scoring.agent import STEP
 from agents.move_scoring.phrases import cut_phrases
 from agents.playable import playable_beats, usable_eights
 from agents.step import Tools
+from infra.media_store import MediaStore
 from infra.move_index import MoveIndex
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalyzed, Section
@@ -22,7 +23,7 @@ from schemas.base import MediaFacts, Options
 from schemas.faults import Poison, Retryable
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored, Scores
-from streams.testing import work_of
+from streams.testing import tools_below, work_of
 from tests.unit.move_scoring.builders import make_analysis, make_index, make_library, make_move, make_song, score_of
 
 pytestmark = [
@@ -254,8 +255,17 @@ def event(**options: Any) -> AudioAnalyzed:
     return AudioAnalyzed(request_id="r1", song=song, title="t", options=Options(**options), analysis=make_song(60))
 
 
+class Store(MediaStore):
+    """A media store that has every file except those that it lacks."""
+
+    lacks: ClassVar[set[str]] = set()
+
+    def has(self, sha256: str) -> bool:
+        return sha256 not in self.lacks
+
+
 def make_tools(library: MoveIndex | None, folder: Path) -> Tools:
-    return Tools(media=None, cache_dir=folder, output_dir=folder, allowed_roots=(), pose_model=folder, library=library)  # type: ignore[arg-type]
+    return tools_below(folder, media=Store(folder), library=library)
 
 
 def test_the_step_works_from_event_to_event(large_index: MoveIndex, tmp_path: Path) -> None:
@@ -293,3 +303,38 @@ def test_any_song_is_scored_completely(large_index: MoveIndex, seconds: int, tem
     assert scores.phrases[0].start_beat == 0
     assert scores.phrases[-1].end_beat == len(analysis.beats)
     assert all(len(phrase.candidates) == 20 for phrase in scores.phrases)
+
+
+def test_a_move_whose_clip_is_not_in_the_media_store_is_left_out_with_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    library = make_library(40)
+    tools = make_tools(make_index(library), tmp_path)
+    missing = {move.clip.sha256 for move in library if move.clip.sha256 not in {library[3].clip.sha256}}
+    monkeypatch.setattr(Store, "lacks", missing)
+    scores = work_of(STEP, event(), tools)
+    assert set(scores.moves) == {library[3].clip.sha256}
+    assert "index them again" in STEP.event_after(event(), scores).warnings[0]
+    assert len({record.getMessage() for record in caplog.records}) == len(caplog.records) > 20
+    assert not STEP.is_valid(scores, tools), "scored again, in case a clip is back"
+    monkeypatch.setattr(Store, "lacks", set())
+    whole = work_of(STEP, event(), tools)
+    assert not whole.warnings
+    assert STEP.is_valid(whole, tools)
+    monkeypatch.setattr(Store, "lacks", set(whole.moves))
+    assert not STEP.is_valid(whole, tools)
+    with pytest.raises(Poison, match="lacks the clips"):
+        work_of(STEP, event(), tools)
+
+
+def test_moves_that_cannot_be_read_never_hide_those_that_can(tmp_path: Path) -> None:
+    """Some hundred of them may be nearer to the song than the only good move."""
+    index = EdgeMoveIndex(tmp_path / "edge")
+    song = make_analysis(EIGHTS)
+    nearest = (*(0.0,) * 384, *song.embedding)
+    for number in range(300):
+        bad = make_move(number + 1).model_copy(update={"embedding": nearest, "beats": (3.0, 2.0, 1.0)})
+        index.upsert(bad)
+    index.upsert(make_move(0))
+    assert names(score_of(song, Options(), index)) == ["clip_0"]
+    index.close()
