@@ -22,14 +22,16 @@ PARTITIONS = 4
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record plus the headers of a dead letter
 DAY_MS = 24 * 3600 * 1000
+_REMOVAL_RETENTION_DAYS = 3650
 
 
 @dataclass(frozen=True, eq=False)
 class Topic:
     """A topic of events, one object for each topic. `retention_days` None: records are never deleted.
 
-    A compacted topic keeps the last record of each key. Of a topic `between_steps`, records are deleted only when they
-    are older than `retention_days` and every step has processed them: the broker does not delete them by itself.
+    A compacted topic keeps the last record of each key, also one without a value: a worker that was away for months
+    must read that a move was removed. Of a topic `between_steps`, records are deleted only when they are older than
+    `retention_days` and every step has processed them: the broker does not delete them by itself.
     """
 
     name: str
@@ -119,9 +121,10 @@ def specs() -> list[TopicSpec]:
 def _event_spec(topic: Topic) -> TopicSpec:
     if topic.between_steps:
         return TopicSpec(topic.full_name, PARTITIONS, _retention(None), (*TopicSpec.enforced, "retention.ms"))
-    return TopicSpec(
-        topic.full_name, PARTITIONS, _compaction() if topic.compacted else _retention(topic.retention_days)
-    )
+    if topic.compacted:
+        removals = {"delete.retention.ms": str(_REMOVAL_RETENTION_DAYS * DAY_MS)}
+        return TopicSpec(topic.full_name, PARTITIONS, _compaction() | removals, (*TopicSpec.enforced, *removals))
+    return TopicSpec(topic.full_name, PARTITIONS, _retention(topic.retention_days))
 
 
 def _retention(days: int | None, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, str]:

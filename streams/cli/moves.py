@@ -1,12 +1,14 @@
-"""`moves`: list, search and draw the library."""
+"""`moves`: list, search and draw the library, and remove moves from it."""
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic, sleep
 from typing import Any
 
 import click
@@ -15,25 +17,28 @@ from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DrawMap, DrawMove
 from agents.step import throttled
 from infra.settings import load_settings
 from schemas.base import Options
-from schemas.faults import Poison
+from schemas.faults import Poison, Retryable
 from schemas.limits import MAX_SEARCHED_TEMPO_BPM
 from schemas.move_indexed import MoveSummary
+from schemas.safe_text import escaped
 from streams.cli.choices import choices
 from streams.cli.files import check_targets, copy_out
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.jobs import run_job
-from streams.local.services import stream
+from streams.local.services import Endpoint, stream
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _MIN_HASH_DIGITS = 4
 _PROGRESS_INTERVAL_S = 3.0
 _MAX_SUGGESTIONS = 3
 _RANGE = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,4})?)-([0-9]{1,4}(?:\.[0-9]{1,4})?)")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_REMOVAL_TIMEOUT_S, _POLL_INTERVAL_S = 30.0, 0.1
 
 
 @click.group()
 def moves() -> None:
-    """List, search and draw the library."""
+    """List, search and draw the library, and remove moves from it."""
 
 
 @moves.command(name="list")
@@ -94,6 +99,52 @@ def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None
     _print_files({name: files.get(name) for name in ("png", "video")}, as_json)
 
 
+@moves.command()
+@click.argument("names", metavar="MOVE...", nargs=-1, required=True)
+@command
+def remove(names: tuple[str, ...], as_json: bool) -> None:
+    """Remove each MOVE from the library: the name of its clip, or at least 4 digits of the clip's SHA-256.
+
+    The clip stays in the media store. To have the move again, index the clip again.
+    """
+    from streams.operations.removal import remove_moves
+
+    with stream(load_settings(), print_line) as endpoint:
+        entries = removable(endpoint.get("/moves")["moves"], endpoint.get("/library/clips")["clips"])
+        removed = {clip: _name_of(clip, entries) for clip in (_removed_clip(name, entries) for name in names)}
+        asyncio.run(remove_moves(endpoint.kafka, list(removed)))
+        _wait_until_removed(endpoint, set(removed))
+    if as_json:
+        return print_json({"removed": [{"clip": name, "sha256": clip} for clip, name in removed.items()]})
+    for clip, name in removed.items():
+        print_output(f"removed {name or 'a move that cannot be read'} ({clip[:12]})")
+    return None
+
+
+def removable(moves: Sequence[Mapping[str, Any]], clips: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Return the moves of the library, with those that cannot be read, which have no name."""
+    readable = {move["sha256"] for move in moves}
+    return [*moves, *({"clip": "", "sha256": clip} for clip in clips if clip not in readable)]
+
+
+def _removed_clip(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the sha256 of a move's clip; a whole sha256 need not be in the library. Raises: as `resolve`."""
+    return move if _SHA256.fullmatch(move) else resolve(move, entries)
+
+
+def _name_of(clip: str, entries: Sequence[Mapping[str, Any]]) -> str | None:
+    return next((str(entry["clip"]) for entry in entries if entry["sha256"] == clip and entry["clip"]), None)
+
+
+def _wait_until_removed(endpoint: Endpoint, clips: set[str]) -> None:
+    """Return when the worker's library has none of the clips. Raises: `Retryable` (`worker`) after 30 s."""
+    deadline = monotonic() + _REMOVAL_TIMEOUT_S
+    while not clips.isdisjoint(endpoint.get("/library/clips")["clips"]):
+        if monotonic() > deadline:
+            raise Retryable("the moves will be removed, but the worker has not done so yet", reason="worker")
+        sleep(_POLL_INTERVAL_S)
+
+
 @moves.command(name="map")
 @click.option("--png", type=_FILE, required=True, help="The file to draw to (PNG).")
 @command
@@ -140,11 +191,11 @@ def _read_move(move: str) -> MoveSummary:
 
 
 def resolve(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
-    """Return the sha256 of the clip with this name, or with this beginning of its sha256 (4 digits or more).
+    """Return the sha256 of the clip with this name, as it is or as it is printed, or with this beginning of its sha256.
 
     Raises: `Poison` (`unknown_move`) if there is none, or several.
     """
-    found = [entry["sha256"] for entry in entries if entry["clip"] == move]
+    found = [entry["sha256"] for entry in entries if move and move in {entry["clip"], escaped(entry["clip"])}]
     if not found and len(move) >= _MIN_HASH_DIGITS:
         found = [entry["sha256"] for entry in entries if entry["sha256"].startswith(move.lower())]
     if len(found) == 1:

@@ -1,4 +1,4 @@
-"""`/library` and `/moves`: list and search the moves of the library."""
+"""`/library` and `/moves`: list and search the moves of the library, and the clips of all, readable or not."""
 
 from __future__ import annotations
 
@@ -46,6 +46,9 @@ def routes(index: MoveIndex) -> list[web.RouteDef]:
     async def library(_: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(_library, index))
 
+    async def clips(_: web.Request) -> web.Response:
+        return web.json_response({"clips": await asyncio.to_thread(index.clips)})
+
     async def list_moves(request: web.Request) -> web.Response:
         embeddings = request.query.get("embeddings") == "1"
         return web.json_response({"moves": await asyncio.to_thread(_moves, index, embeddings)})
@@ -63,6 +66,7 @@ def routes(index: MoveIndex) -> list[web.RouteDef]:
 
     return [
         web.get("/library", library),
+        web.get("/library/clips", clips),
         web.get("/moves", list_moves),
         web.get("/moves/{sha256}", get_move),
         web.post("/moves/search", search),

@@ -323,6 +323,7 @@ def test_a_move_whose_clip_is_not_in_the_media_store_is_left_out_with_a_warning(
     assert STEP.is_valid(whole, tools)
     monkeypatch.setattr(Store, "lacks", set(whole.moves))
     assert not STEP.is_valid(whole, tools)
+    monkeypatch.setattr(Store, "lacks", {move.clip.sha256 for move in library})
     with pytest.raises(Poison, match="lacks the clips"):
         work_of(STEP, event(), tools)
 

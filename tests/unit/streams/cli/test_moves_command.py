@@ -19,6 +19,7 @@ from infra.move_index.edge import EdgeMoveIndex
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import Move, MoveSummary
+from schemas.safe_text import escaped
 from streams.cli import moves
 from streams.local.services import Endpoint
 from streams.page import library
@@ -212,3 +213,54 @@ async def test_the_workers_page_returns_the_summary_of_one_move(tmp_path: Path) 
             await asyncio.to_thread(endpoint.get, f"/moves/{unknown}")
     await page.stop()
     index.close()
+
+
+def test_a_move_with_an_odd_name_is_found_as_it_is_printed() -> None:
+    entries = [{"clip": "a\x1b[31m b", "sha256": "ab" * 32}, {"clip": "other", "sha256": "cd" * 32}]
+    for name in ("a\x1b[31m b", escaped("a\x1b[31m b"), "abab"):
+        assert moves.resolve(name, entries) == "ab" * 32
+
+
+def test_a_move_that_cannot_be_read_is_removed_by_its_hash() -> None:
+    entries = moves.removable(ENTRIES, ["ab" * 32, "12" * 32])
+    assert entries[-1] == {"clip": "", "sha256": "12" * 32}
+    assert moves.resolve("1212", entries) == "12" * 32
+    with pytest.raises(Poison):
+        moves.resolve("", entries)
+
+
+class RemovingPage(FakePage):
+    """A page of a worker that needs a second to read of a removal."""
+
+    def __init__(self, moves: list[Move]) -> None:
+        super().__init__(moves)
+        self.removed: list[str] = []
+        self.answers = 0
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return the same JSON as the worker's page."""
+        if path != "/library/clips":
+            return super().get(path)
+        self.answers += 1
+        gone = self.removed if self.answers > 3 else []
+        return {"clips": [move.clip.sha256 for move in self.moves if move.clip.sha256 not in gone] + ["12" * 32]}
+
+
+def test_moves_are_removed_when_the_worker_has_read_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = RemovingPage(MOVES[:3])
+
+    async def remove_moves(_: object, clips: list[str]) -> None:
+        page.removed += clips
+
+    @contextmanager
+    def stream(*_: object) -> Iterator[Any]:
+        yield Endpoint(KafkaConnection("unused:1"), "", _TOKEN)
+
+    monkeypatch.setattr(moves, "stream", stream)
+    monkeypatch.setattr(Endpoint, "get", lambda _, path: page.get(path))
+    monkeypatch.setattr("streams.operations.removal.remove_moves", remove_moves)
+    result = CliRunner().invoke(moves.moves, ["remove", "clip_000", MOVES[1].clip.sha256[:8], "ff" * 32, "--json"])
+    assert result.exit_code == 0, result.output
+    assert [move["clip"] for move in json.loads(result.stdout)["removed"]] == ["clip_000", "clip_001", None]
+    assert page.removed == [MOVES[0].clip.sha256, MOVES[1].clip.sha256, "ff" * 32]
+    assert page.answers > 3

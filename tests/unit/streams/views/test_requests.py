@@ -76,3 +76,14 @@ def test_the_newest_come_first_and_invalid_records_are_skipped(requests: Request
     requests.apply([_ended("r1", "done")], {})
     assert [request["request_id"] for request in requests.recent(2)] == ["r3", "r2"]
     assert len(requests.recent()) == 3
+
+
+def test_a_message_costs_the_same_however_many_steps_a_request_names(requests: Requests) -> None:
+    """Each merge reads and writes all of a request's steps."""
+    for batch in range(10):
+        requests.apply([_progress("r1", f"step {batch} {number}", "running") for number in range(200)], {})
+    requests.apply([_progress("r1", "step 0 0", "done"), _ended("r1", "done")], {})
+    request = requests.get("r1")
+    assert request is not None
+    assert list(request["steps"]) == [f"step 0 {number}" for number in range(32)]
+    assert (request["steps"]["step 0 0"]["state"], request["outcome"]) == ("done", "done")
