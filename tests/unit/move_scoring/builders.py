@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 from qdrant_client import QdrantClient
@@ -11,6 +12,7 @@ from qdrant_client import QdrantClient
 from agents.move_scoring.inputs import ScoringInput
 from agents.move_scoring.score import score
 from agents.step import Library
+from infra.media_store import MediaStore
 from infra.move_index import MoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.audio_analyzed import AudioAnalysis, Section
@@ -21,6 +23,16 @@ from schemas.moves_scored import Scores
 DIFFICULTIES: tuple[Difficulty, ...] = ("beginner", "intermediate", "advanced")
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
 KINDS = ("basic_step", "cross_body_lead", "lady_right_turn", "dip", "body_roll", "combination", "hammerlock")
+
+
+class CompleteStore(MediaStore):
+    """A media store that has every file except those that it lacks."""
+
+    lacks: ClassVar[set[str]] = set()
+
+    def has(self, sha256: str) -> bool:
+        """Return whether the store has the file."""
+        return sha256 not in self.lacks
 
 
 def make_move(

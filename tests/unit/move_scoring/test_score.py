@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +15,6 @@ from agents.move_scoring.agent import STEP
 from agents.move_scoring.phrases import cut_phrases
 from agents.playable import playable_beats, usable_eights
 from agents.step import Tools
-from infra.media_store import MediaStore
 from infra.move_index import MoveIndex
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalyzed, Section
@@ -24,7 +23,15 @@ from schemas.faults import Poison, Retryable
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored, Scores
 from streams.testing import tools_below, work_of
-from tests.unit.move_scoring.builders import make_analysis, make_index, make_library, make_move, make_song, score_of
+from tests.unit.move_scoring.builders import (
+    CompleteStore,
+    make_analysis,
+    make_index,
+    make_library,
+    make_move,
+    make_song,
+    score_of,
+)
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
@@ -255,17 +262,8 @@ def event(**options: Any) -> AudioAnalyzed:
     return AudioAnalyzed(request_id="r1", song=song, title="t", options=Options(**options), analysis=make_song(60))
 
 
-class Store(MediaStore):
-    """A media store that has every file except those that it lacks."""
-
-    lacks: ClassVar[set[str]] = set()
-
-    def has(self, sha256: str) -> bool:
-        return sha256 not in self.lacks
-
-
 def make_tools(library: MoveIndex | None, folder: Path) -> Tools:
-    return tools_below(folder, media=Store(folder), library=library)
+    return tools_below(folder, media=CompleteStore(folder), library=library)
 
 
 def test_the_step_works_from_event_to_event(large_index: MoveIndex, tmp_path: Path) -> None:
@@ -311,19 +309,19 @@ def test_a_move_whose_clip_is_not_in_the_media_store_is_left_out_with_a_warning(
     library = make_library(40)
     tools = make_tools(make_index(library), tmp_path)
     missing = {move.clip.sha256 for move in library if move.clip.sha256 not in {library[3].clip.sha256}}
-    monkeypatch.setattr(Store, "lacks", missing)
+    monkeypatch.setattr(CompleteStore, "lacks", missing)
     scores = work_of(STEP, event(), tools)
     assert set(scores.moves) == {library[3].clip.sha256}
     assert "index them again" in STEP.event_after(event(), scores).warnings[0]
     assert len({record.getMessage() for record in caplog.records}) == len(caplog.records) > 20
     assert not STEP.is_valid(scores, tools), "scored again, in case a clip is back"
-    monkeypatch.setattr(Store, "lacks", set())
+    monkeypatch.setattr(CompleteStore, "lacks", set())
     whole = work_of(STEP, event(), tools)
     assert not whole.warnings
     assert STEP.is_valid(whole, tools)
-    monkeypatch.setattr(Store, "lacks", set(whole.moves))
+    monkeypatch.setattr(CompleteStore, "lacks", set(whole.moves))
     assert not STEP.is_valid(whole, tools)
-    monkeypatch.setattr(Store, "lacks", {move.clip.sha256 for move in library})
+    monkeypatch.setattr(CompleteStore, "lacks", {move.clip.sha256 for move in library})
     with pytest.raises(Poison, match="lacks the clips"):
         work_of(STEP, event(), tools)
 

@@ -11,7 +11,7 @@ from schemas.audio_analyzed import AudioAnalyzed
 from schemas.base import MediaFacts, Options
 from streams.testing import run_step, tools_below
 from streams.topics import AUDIO_ANALYZED, MOVES_SCORED
-from tests.unit.move_scoring.builders import make_index, make_library, make_song
+from tests.unit.move_scoring.builders import CompleteStore, make_index, make_library, make_song
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
@@ -25,7 +25,7 @@ def _event() -> AudioAnalyzed:
 
 
 async def test_a_step_reads_the_library_of_its_tools(tmp_path: Path) -> None:
-    tools = tools_below(tmp_path, library=make_index(make_library(50)))
+    tools = tools_below(tmp_path, media=CompleteStore(tmp_path), library=make_index(make_library(50)))
     broker = await run_step(MOVE_SCORING, _event(), tools)
     [scored] = broker.payloads(MOVES_SCORED)
     assert scored.scores.moves
