@@ -17,6 +17,7 @@ from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Unavailable
 from schemas.move_indexed import Move, MoveIndexed
 from streams.envelope import Record
+from streams.log_position import Position
 from streams.topics import MOVE_INDEXED
 from streams.views.move_index_sink import MoveIndexSink
 from tests.unit.infra.moves import MOVES
@@ -25,7 +26,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
     pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
 ]
-_POSITIONS = {TopicPartition(MOVE_INDEXED.full_name, 0): 9}
+_POSITIONS = {TopicPartition(MOVE_INDEXED.full_name, 0): Position(9)}
 
 
 @pytest.fixture(params=["edge", "server"])
