@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -15,6 +16,7 @@ from infra.base.atomic_file import replacing
 
 _LOCK_ATTEMPTS = 20
 _LOCK_RETRY_S = 0.01
+_MAX_LOG_BYTES = 4 << 20
 
 Role = Literal["kafka", "worker"]
 
@@ -76,6 +78,19 @@ class ServiceFiles:
     def log(self) -> Path:
         """Return the log file of the supervisor and the service."""
         return self._file("log")
+
+    def bound_log(self) -> None:
+        """Move a log of more than 4 MiB to `<role>.log.1`, which is replaced.
+
+        It is copied and emptied: the service has it open, and appends to it.
+        """
+        if not self.log.exists() or self.log.stat().st_size <= _MAX_LOG_BYTES:
+            return
+        with self.log.open("r+b") as log:
+            with suppress(OSError), replacing(self._file("log.1"), durable=False) as older:  # a full disk: only emptied
+                log.seek(-_MAX_LOG_BYTES, os.SEEK_END)
+                older.write_bytes(log.read(_MAX_LOG_BYTES))
+            log.truncate(0)
 
     @property
     def pinned(self) -> Path:

@@ -24,7 +24,6 @@ from streams.local.service_files import Role, ServiceFiles, is_locked
 
 _START_TIMEOUT_S = 120.0
 _POLL_INTERVAL_S = 0.03
-_MAX_LOG_BYTES = 4 << 20
 _HTTP_TIMEOUT_S = 10.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not receive the token
 
@@ -133,8 +132,7 @@ def start_supervisor(settings: Settings, role: Role) -> subprocess.Popen[bytes] 
     files = ServiceFiles(settings.run_dir, role)
     if files.has_supervisor():
         return None
-    mode = "ab" if files.log.exists() and files.log.stat().st_size < _MAX_LOG_BYTES else "wb"
-    with files.log.open(mode) as log:
+    with files.log.open("ab") as log:
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "streams.local.supervisor", role],
             stdin=subprocess.DEVNULL,

@@ -53,6 +53,7 @@ class _Supervisor:
             self.start()
             while not self.stop_requested.wait(_CHECK_INTERVAL_S) and closing is None:
                 self.check()
+                self.files.bound_log()
                 closing = None if self.files.pinned.exists() else self.files.close_when_idle()
         finally:
             self.files.clear()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -115,6 +116,29 @@ def test_a_reader_that_closes_early_gets_no_traceback(arguments: str, status: in
 def test_a_closed_standard_error_does_not_fail_a_command() -> None:
     command = ["/bin/bash", "-c", f"exec '{BACHATA}' topology --json 2>&-"]
     assert json.loads(subprocess.run(command, capture_output=True, timeout=60, check=True).stdout)
+
+
+_BARS = r"""
+from streams.cli.progress_bars import ProgressBars
+text = "A\x1b]0;x\x07B\u202eC[bold]"
+bars = ProgressBars()
+bars.update("a", text, 0.5)
+bars.print_line(text)
+bars.remove("a")
+bars.stop()
+"""
+
+
+def test_bars_on_a_terminal_show_escapes() -> None:
+    main, terminal = pty.openpty()
+    with os.fdopen(main, "rb", buffering=0) as reader:
+        environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+        subprocess.run([sys.executable, "-c", _BARS], stderr=terminal, env=environment, cwd=PROJECT, check=True)
+        os.close(terminal)
+        shown = reader.read(1 << 16).decode()
+    assert shown.count("A\\x1b]0;x\\x07B\\u202eC[bold]") >= 1
+    assert "\x1b]0;" not in shown
+    assert "\u202e" not in shown
 
 
 _WAITING = """

@@ -69,3 +69,17 @@ def test_an_address_can_be_read_until_it_is_cleared(tmp_path: Path) -> None:
     assert files.read() == {"bootstrap": "127.0.0.1:1"}
     files.clear()
     assert files.read() is None
+
+
+def test_a_log_stays_bounded_while_a_service_writes_to_it(tmp_path: Path) -> None:
+    files = ServiceFiles(tmp_path, "worker")
+    older = tmp_path / "worker.log.1"
+    with files.log.open("ab") as log:
+        for number in range(150):
+            log.write(b"%06d" % number + b"x" * 100_000 + b"\n")
+            log.flush()
+            files.bound_log()
+            assert files.log.stat().st_size <= 4 << 20
+    assert files.log.read_bytes()[6:9] == b"xxx"  # not zeros, up to where the service was
+    assert older.stat().st_size == 4 << 20
+    assert (older.read_bytes() + files.log.read_bytes()).splitlines()[-1][:6] == b"000149"
