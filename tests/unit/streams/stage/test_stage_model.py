@@ -2,7 +2,8 @@
 
 The real loop of `add_agent`, `Stage`, `Outbox` and `InFlight` run on a broker and a table that are lists. Every await
 there is a point at which a worker may stop: by a kill, after which only written data is left, or by a rebalance, after
-which the same stage continues. A publish or put that is interrupted has written some of its records, or all.
+which the same stage continues. A publish or put that is interrupted has written some of its records, or all. Some
+messages and results are refused for good, by the client before anything is written, or by the broker afterwards.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ from tests.quality.report import Goal, figure
 _SOURCE, _SINK = topic_of(SongSubmitted), topic_of(SongAccepted)
 _TIMEOUT_S = 20.0
 _RUNS = 10_000
-_KINDS = ("good", "poison work", "too large", "flaky 1", "flaky 3", "flaky 9", "garbage", "replay to here")
+_KINDS = (
+    *("good", "poison work", "too large", "flaky 1", "flaky 3", "flaky 9", "garbage", "null", "replay to here"),
+    *("refused event", "refused result", "refused letter"),
+)
 
 
 @dataclass(frozen=True)
@@ -60,9 +64,11 @@ class SentEvent:
         return f"r{self.request}-{self.kind.replace(' ', '-')}-{self.song}"
 
     @property
-    def value(self) -> bytes:
-        if self.kind == "garbage":
-            return b"\xff garbage %d" % self.song
+    def value(self) -> bytes | None:
+        if self.kind == "null":
+            return None
+        if self.kind in ("garbage", "refused letter"):
+            return b"\xff %s %d" % (self.kind.encode(), self.song)
         return SongSubmitted(source=Source(sha256=self.sha256), request_id=self.request_id).model_dump_json().encode()
 
 
@@ -104,7 +110,19 @@ class World:
             return True
         if any(_request(out) == sent.request_id for out in self.on(_SINK.full_name)):
             return any(sent.sha256 in result for result in self.results.values())
-        return any(letter.value == sent.value for letter in self.on(_SOURCE.dead_letter_name))
+        if sent.kind in ("refused event", "refused letter", "refused result") and not self._has_outcome(sent):
+            return False
+        return any(_offset(letter) == offset for letter in self.on(_SOURCE.dead_letter_name))
+
+    def _has_outcome(self, sent: SentEvent) -> bool:
+        failed = [message for message in self.on(REQUEST_ENDED.full_name) if b'"failed"' in (message.value or b"")]
+        return any(_request(message) == sent.request_id or sent.kind == "refused letter" for message in failed)
+
+    def refuses(self, message: Message) -> bool:
+        """Return whether the message can never be sent."""
+        value = message.value or b""
+        is_event = message.topic == _SINK.full_name and b"refused-event" in value
+        return is_event or (message.topic == _SOURCE.dead_letter_name and b"refused letter" in value)
 
 
 class SimulatedWorker:
@@ -130,15 +148,23 @@ class SimulatedWorker:
             raise ConnectionError("temporarily unavailable")
 
     async def publish(self, *messages: Message) -> None:
+        refused = [message for message in messages if self.world.refuses(message)]
+        if any(message.topic == _SOURCE.dead_letter_name for message in refused):
+            raise Poison("the client cannot send it", reason="too_large")
         for message in messages:
             await self._write()
-            self.world.log.append(message)
+            if message not in refused:
+                self.world.log.append(message)
         await self.point()
+        if refused:
+            raise Poison("the broker does not take it", reason="kafka_refuses")
 
     def get(self, partition: int, key: str) -> str | None:
         return self.world.results.get(key)
 
     async def put(self, partition: int, results: Mapping[str, str]) -> None:
+        if any(sent.sha256 in value for value in results.values() for sent in self.world.inputs if _no_result(sent)):
+            raise Poison("the changelog does not take it", reason="too_large")
         for key, value in results.items():
             await self._write()
             if self.world.results.setdefault(key, value) != value:
@@ -293,6 +319,14 @@ async def _until_stopped(world: World, worker: SimulatedWorker) -> None:
         await asyncio.sleep(0)
 
 
+def _no_result(sent: SentEvent) -> bool:
+    return sent.kind == "refused result"
+
+
+def _offset(letter: Message) -> int:
+    return int(dict(letter.headers)["__connect.errors.offset"])
+
+
 def _request(message: Message) -> str:
     return dict(message.headers)["ce_correlationid"].decode()
 
@@ -309,7 +343,8 @@ def _check(world: World) -> None:
     assert len(_ids(outputs)) == len({message.value for message in outputs}), "one id, one event"
     for sent in set(world.inputs):
         own_outputs = [out for out in outputs if _request(out) == sent.request_id]
-        dead_letters = [letter for letter in letters if letter.value == sent.value]
+        offsets = [offset for offset, other in enumerate(world.inputs) if other == sent]
+        dead_letters = [letter for letter in letters if _offset(letter) in offsets]
         ended = {
             RequestEnded.model_validate_json(message.value or b"").outcome
             for message in outcomes
@@ -319,14 +354,17 @@ def _check(world: World) -> None:
             assert len(_ids(own_outputs)) == 1
             assert not dead_letters
             assert ended == {"done"}
-        elif sent.kind in ("poison work", "too large"):
+        elif sent.kind in ("poison work", "too large", "refused event", "refused result"):
             assert not own_outputs
-            assert dead_letters
+            assert {letter.value for letter in dead_letters} == {sent.value}
             assert ended == {"failed"}
-        elif sent.kind == "garbage":
-            assert len({dict(letter.headers)["bachata.dead-letter-id"] for letter in dead_letters}) == sum(
-                other.value == sent.value for other in world.inputs
-            )
+        elif sent.kind in ("garbage", "null", "refused letter"):
+            ids = {dict(letter.headers)["bachata.dead-letter-id"].decode() for letter in dead_letters}
+            assert len(ids) == len(offsets)
+            assert {letter.value for letter in dead_letters} == {b"" if "refused" in sent.kind else sent.value}
+            assert ids <= {
+                RequestEnded.model_validate_json(message.value or b"").dead_letter_id for message in outcomes
+            }
         elif sent.kind == "replay to here":
             assert not own_outputs
             assert not dead_letters
