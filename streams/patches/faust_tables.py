@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
 import faust
@@ -21,6 +21,8 @@ from faust.stores import rocksdb
 from faust.tables.recovery import Recovery as FaustRecovery
 from rocksdict import WriteBatch
 
+from schemas.faults import Poison
+from streams.kafka_errors import permanent_fault
 from streams.log_position import Mark, Position, checksum_of
 from streams.patches.rocksdb import open_or_recreate
 
@@ -132,17 +134,35 @@ class Recovery(FaustRecovery):
         await super().on_recovery_completed(generation_id)
 
     async def _write_back(self, tp: Any) -> None:
-        sent: list[Any] = []
+        sent: list[Awaitable[Any]] = []
         for key, value in _items(self.tp_to_table[tp], tp.partition):
             sent.append(await self._send(tp, key, value))
             if len(sent) % _MAX_UNACKNOWLEDGED == 0:
-                await sent[-1]
-        for future in sent:
-            await future
-        log.warning("%s[%d]: %d results are written back", *tp, len(sent))
+                await asyncio.wait([asyncio.ensure_future(sent[-1])])
+        refused = [fault for future in sent if (fault := await _refused(future, tp.topic))]
+        log.warning("%s[%d]: %d results are written back", *tp, len(sent) - len(refused))
+        if refused:  # they are computed again when they are needed
+            log.warning("%s[%d]: %d results cannot be written back: %s", *tp, len(refused), refused[0])
 
-    async def _send(self, tp: Any, key: bytes, value: bytes) -> Any:
-        return await self.app.producer.send(tp.topic, key, value, tp.partition, None, None)
+    async def _send(self, tp: Any, key: bytes, value: bytes) -> Awaitable[Any]:
+        try:
+            sent: Awaitable[Any] = await self.app.producer.send(tp.topic, key, value, tp.partition, None, None)
+        except Exception as error:  # noqa: BLE001 - raised where the result is awaited
+            sent = asyncio.get_running_loop().create_future()
+            sent.set_exception(error)
+        return sent
+
+
+async def _refused(sent: Awaitable[Any], topic: str) -> Poison | None:
+    """Return the fault of a record that can never be sent, or None if it is. Raises all other errors."""
+    try:
+        await sent
+    except Exception as error:
+        fault = permanent_fault(error, topic)
+        if fault is None:
+            raise
+        return fault
+    return None
 
 
 def _items(table: Any, partition: int) -> Iterable[tuple[bytes, bytes]]:

@@ -16,6 +16,7 @@ from streams.topics import PROGRESS
 
 log = logging.getLogger(__name__)
 _SEND_INTERVAL_S = 0.05
+_MAX_PENDING = 10_000
 
 
 def progress_message(run: EventRun, **fields: Any) -> Message:
@@ -30,7 +31,7 @@ def progress_message(run: EventRun, **fields: Any) -> Message:
 class ProgressReporter(Observer):
     """Publishes progress in the background, in order, without blocking a run; a message that cannot be sent is dropped.
 
-    A single message is sent at once; further messages are sent together every 50 ms.
+    A single message is sent at once; further messages are sent together every 50 ms, at most 10,000, the newest.
     """
 
     def __init__(self, publish: Callable[..., Awaitable[None]]) -> None:
@@ -63,6 +64,7 @@ class ProgressReporter(Observer):
 
     def _add(self, message: Message) -> None:
         self._pending.append(message)
+        del self._pending[:-_MAX_PENDING]
         if self._task is None or self._task.done():
             self._task = asyncio.ensure_future(self._send())
 

@@ -60,6 +60,7 @@ def make_app(kafka: KafkaConnection, folder: Path) -> faust.App:
         broker_max_poll_records=_MAX_POLL_RECORDS,
         broker_commit_interval=1.0,
         broker_request_timeout=30.0,
+        producer_max_request_size=MAX_MESSAGE_BYTES,
         recovery_consistency_check=False,  # streams.patches.faust_tables writes back what the broker lost
         stream_processing_timeout=3600.0,
         stream_wait_empty=False,

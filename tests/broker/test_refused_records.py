@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import shutil
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.request_ended import RequestEnded
-from streams.envelope import Headers, Message
+from streams.envelope import Headers
 from streams.kafka import make_consumer, record_of
-from streams.sending import send_in_order
+from streams.patches.aiokafka_configs import SetTopicConfigs
 from streams.stage.dead_letters import DeadLetter, read_dead_letter
-from streams.topics import PARTITIONS, REQUEST_ENDED
+from streams.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES, PARTITIONS, REQUEST_ENDED
 from tests.broker.conftest import DataFolder
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _SONGS = "bachata.song-submitted.v1"
+_ACCEPTED = "bachata.song-accepted.v1"
 _MIB = 1024 * 1024
 _TIMEOUT_S = 60.0
 
@@ -59,17 +64,17 @@ class _Follower:
 
     async def fate_of(self, key: bytes | None, value: bytes | None, headers: Headers) -> tuple[Any, RequestEnded]:
         """Send a record, and return its dead letter and the outcome that names it."""
-        marker = ("ce_id", uuid4().hex.encode())
-        faults = await send_in_order(self.producer, [Message(_SONGS, key, value, [marker, *headers])])
-        assert faults == [None]
-        return await asyncio.wait_for(self.wait_for(marker), _TIMEOUT_S)
+        batch = self.producer.create_batch()  # `send` refuses a record with neither key nor value
+        batch.append(timestamp=None, key=key, value=value, headers=headers)
+        sent = await (await self.producer.send_batch(batch, _SONGS, partition=1))
+        return await asyncio.wait_for(self.wait_for("__connect.errors.offset", str(sent.offset)), _TIMEOUT_S)
 
-    async def wait_for(self, marker: tuple[str, bytes]) -> tuple[Any, RequestEnded]:
+    async def wait_for(self, header: str, text: str) -> tuple[Any, RequestEnded]:
         """Return the next dead letter with this header, and the outcome that names it."""
         letter, outcomes = None, dict[str, RequestEnded]()
         async for message in self.consumer:
             if message.topic != REQUEST_ENDED.full_name:
-                letter = message if marker in message.headers else letter
+                letter = message if (header, text.encode()) in message.headers else letter
             else:
                 ended = RequestEnded.model_validate_json(message.value)
                 outcomes[str(ended.dead_letter_id)] = ended
@@ -103,15 +108,16 @@ async def test_a_dead_letter_has_the_bytes_that_fit(follower: _Follower, name: s
 async def test_a_dead_letter_names_the_place_of_bytes_that_do_not_fit(
     data_folder: DataFolder, follower: _Follower, name: str
 ) -> None:
+    """One whose batch is too large to be unfolded is unreadable, and has no bytes that could be included."""
     letter, ended = await follower.fate_of(*_OMITTED[name]())
     read = _read(letter)
     assert ended.outcome == "failed"
     assert read.claimed_topic == _SONGS
-    assert read.omitted_because
+    assert read.omitted_because or read.is_unreadable
     assert None not in {read.source_partition, read.source_offset}
     refused = await asyncio.to_thread(data_folder.bachata, "dead-letters", "redrive", read.id)
-    assert (refused.exit_code, refused.json["reason"]) == (1, "letter_refused")
-    assert f"at offset {read.source_offset}" in refused.json["error"]
+    assert refused.exit_code == 1
+    assert refused.json["reason"] == ("unreadable_record" if read.is_unreadable else "letter_refused")
 
 
 async def test_a_record_with_neither_key_nor_value_is_redriven_as_it_was(
@@ -120,6 +126,43 @@ async def test_a_record_with_neither_key_nor_value_is_redriven_as_it_was(
     letter, _ = await follower.fate_of(None, None, [("again", b"1")])
     sent = await asyncio.to_thread(data_folder.bachata, "dead-letters", "redrive", _read(letter).id)
     assert sent.json["redriven"] == 1, sent.stderr
-    again, _ = await asyncio.wait_for(follower.wait_for(("again", b"1")), _TIMEOUT_S)
+    again, _ = await asyncio.wait_for(follower.wait_for("again", "1"), _TIMEOUT_S)
     assert (again.key, again.value) == (None, None)
     assert _read(again).redrive_of == _read(letter).id
+
+
+@asynccontextmanager
+async def _config(data_folder: DataFolder, topic: str, name: str, value: str, before: str) -> AsyncIterator[None]:
+    """Set one value of a topic, as an operator may do while the worker runs, and set it back afterwards."""
+    admin = AIOKafkaAdminClient(**data_folder.kafka.client_options())
+    await admin.start()
+    try:
+        await admin._send_request(SetTopicConfigs({topic: {name: value}}))
+        yield
+    finally:
+        await admin._send_request(SetTopicConfigs({topic: {name: before}}))
+        await admin.close()
+
+
+async def test_an_event_that_its_topic_has_become_too_small_for_is_a_dead_letter(
+    data_folder: DataFolder, demo_song: Path, follower: _Follower
+) -> None:
+    file = data_folder.path / "songs" / "refused.mp3"
+    file.parent.mkdir(exist_ok=True)
+    shutil.copyfile(demo_song, file)
+    source = json.dumps({"source": {"path": str(file)}}).encode()
+    async with _config(data_folder, _ACCEPTED, "max.message.bytes", "100", str(MAX_MESSAGE_BYTES)):
+        letter, ended = await follower.fate_of(b"k", source, [])
+    assert (letter.value, ended.outcome, ended.reason) == (source, "failed", "too_large")
+    assert _ACCEPTED in str(ended.error)
+    sent = await asyncio.to_thread(data_folder.bachata, "dead-letters", "redrive", _read(letter).id)
+    assert sent.json["redriven"] == 1, sent.stderr
+
+
+async def test_a_dead_letter_that_its_topic_has_become_too_small_for_names_its_place(
+    data_folder: DataFolder, follower: _Follower
+) -> None:
+    async with _config(data_folder, f"{_SONGS}.dlq", "max.message.bytes", "6000", str(MAX_DEAD_LETTER_BYTES)):
+        letter, ended = await follower.fate_of(b"k", b"x" * 9000, [])
+    assert "max.message.bytes" in str(_read(letter).omitted_because)
+    assert (ended.outcome, ended.reason) == ("failed", "invalid_event")

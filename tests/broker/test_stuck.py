@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -14,10 +15,12 @@ from typing import Any
 
 import psutil
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from tests.broker.conftest import DataFolder
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
+_SONGS = "bachata.song-submitted.v1"
 _REPORTED_WITHIN_S = 30.0
 
 
@@ -78,3 +81,21 @@ def test_a_broker_that_hangs_is_reported_and_then_its_return(own_data_folder: Da
     _wait_until(lambda: bool(_health(own_data_folder)["ready"]), 90)
     assert own_data_folder.bachata("status").json["stuck"] == []
     assert len(_log_lines(own_data_folder, "no longer stuck")) == 1
+
+
+@pytest.mark.chaos
+async def test_an_open_transaction_that_holds_events_is_reported(own_data_folder: DataFolder) -> None:
+    options = own_data_folder.kafka.client_options()
+    async with (
+        AIOKafkaProducer(**options, transactional_id="of-another-program") as in_transaction,
+        AIOKafkaProducer(**options) as other,
+    ):
+        await in_transaction.begin_transaction()
+        await in_transaction.send_and_wait(_SONGS, b"{}", partition=1)
+        await other.send_and_wait(_SONGS, b"garbage", partition=1)
+        await asyncio.to_thread(_wait_until, lambda: bool(_health(own_data_folder)["stuck"]), _REPORTED_WITHIN_S)
+        [problem] = _health(own_data_folder)["stuck"]
+        assert problem["what"].startswith(f"{_SONGS}[1] at offset")
+        assert "an open transaction holds the 2 offsets" in problem["reason"]
+        await in_transaction.abort_transaction()
+        await asyncio.to_thread(_wait_until, lambda: _health(own_data_folder)["ready"], 30)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
+from streams.stage import retry
 from streams.stage.in_flight import InFlight
 from streams.stage.outbox import Outbox
 
@@ -75,3 +78,26 @@ async def test_draining_ends_when_the_last_event_is_done() -> None:
     await asyncio.sleep(0.01)
     assert not late.done()
     late.cancel()
+
+
+async def test_an_unexpected_error_in_a_delivery_or_an_ack_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retry, "BACKOFF_S", 0.001)
+    errors, batches, delivered = [RuntimeError("a bug"), None], list[list[int]](), list[int]()
+
+    async def deliver(batch: Sequence[int]) -> None:
+        batches.append(list(batch))
+        if error := errors.pop(0) if errors else None:
+            raise error
+
+    def ack(number: int) -> None:
+        if len(batches) == 2 and number == 1:
+            raise KeyError("no such partition")
+        delivered.append(number)
+
+    outbox = Outbox(deliver)
+    for number in range(3):
+        await outbox.add(number, lambda number=number: ack(number))  # type: ignore[misc]
+    await asyncio.sleep(0.1)
+    assert batches == [[0, 1, 2], [0, 1, 2], [1, 2]]
+    assert delivered == [0, 1, 2]
+    assert outbox.close() == 0
