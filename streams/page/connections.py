@@ -97,7 +97,9 @@ class ConnectionServer(web.Server):
         """Add a connection; close another one, or this one, where there are too many."""
         self._open[connection] = None
         if len(self._open) > MAX_CONNECTIONS:
-            next((other for other in self._open if other.is_waiting), connection).abort()
+            closed = next((other for other in self._open if other.is_waiting), connection)
+            self.remove(closed)  # now, since the next one may come before it has ended
+            closed.abort()
 
     def remove(self, connection: Connection) -> None:
         """Remove a connection that has ended."""
