@@ -12,6 +12,7 @@ from schemas.progress import Progress
 from schemas.song_submitted import SongSubmitted
 from streams.cli.output import print_line
 from streams.client import Client, RequestResult, Update
+from streams.kafka import kafka_faults
 from streams.local.services import Endpoint
 
 if TYPE_CHECKING:
@@ -19,8 +20,19 @@ if TYPE_CHECKING:
 
 
 async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
-    """Submit the requests and return their results, by request id. Progress is displayed on standard error only."""
+    """Submit the requests and return their results, by request id. Progress is displayed on standard error only.
+
+    Raises: `Retryable` (`kafka`) where Kafka fails.
+    """
     results = {str(request.request_id): RequestResult() for request in requests}
+    with kafka_faults(endpoint.kafka):
+        await _submit_and_follow(endpoint, requests, results)
+    return results
+
+
+async def _submit_and_follow(
+    endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted], results: dict[str, RequestResult]
+) -> None:
     async with Client(endpoint.kafka, source="/command-line") as client:
         with _Display(results) as display:
             for request in requests:
@@ -29,7 +41,6 @@ async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubm
                 results[update.request_id].add(update)
                 display.display(update)
             display.display_remaining_ends()
-    return results
 
 
 class _Display:
