@@ -17,7 +17,7 @@ from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.cli.output import command, fail, print_json, print_line, print_output
 from streams.local.service_files import ServiceFiles
-from streams.local.services import Endpoint, local_kafka, running_kafka, start_supervisor, stream
+from streams.local.services import Endpoint, local_kafka, running_kafka, start_supervisor, stream, unstarted_worker
 
 _STOP_TIMEOUT_S = 40.0
 _CHECK_INTERVAL_S = 1.0
@@ -129,11 +129,23 @@ def _login(running: KafkaConnection | None) -> dict[str, Any]:
 @command
 def status(request_id: str | None, as_json: bool) -> None:
     """Show the state of a request; without REQUEST_ID, what is stuck, the stream and the latest requests."""
-    with stream(load_settings(), print_line) as endpoint:
+    settings = load_settings()
+    if request_id is None and (stuck := unstarted_worker(settings)) is not None:
+        _print_unstarted(stuck, as_json)
+        return
+    with stream(settings, print_line) as endpoint:
         if request_id is None:
             _print_stream(endpoint, as_json)
         else:
             _print_request(endpoint, request_id, as_json)
+
+
+def _print_unstarted(stuck: dict[str, str], as_json: bool) -> None:
+    problem = f"{stuck['what']}: {stuck['reason']} (since {stuck['since']})"
+    if as_json:
+        print_json({"ready": False, "problems": [problem], "stuck": [stuck], "running": []})
+    else:
+        print_output(f"stuck: {problem}")
 
 
 def _print_stream(endpoint: Endpoint, as_json: bool) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from time import sleep
+from time import sleep, time
 from typing import IO, Any, Literal
 
 from infra.base.atomic_file import replacing
@@ -69,6 +69,13 @@ class ServiceFiles:
         except (OSError, ValueError):
             return None
         return address
+
+    def address_written_at(self) -> float:
+        """Return when the service's address was written, in seconds since 1970, or now if it has none."""
+        try:
+            return self._file("json").stat().st_mtime
+        except OSError:
+            return time()
 
     def clear(self) -> None:
         """Remove the service's address."""

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
@@ -23,6 +24,7 @@ from schemas.faults import Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
 
 _START_TIMEOUT_S = 120.0
+_STUCK_START_S = 20.0
 _POLL_INTERVAL_S = 0.03
 _HTTP_TIMEOUT_S = 10.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not receive the token
@@ -45,6 +47,7 @@ class Endpoint:
 
     def health(self) -> dict[str, Any]:
         """Return the JSON of `/readyz`, also of a worker that is not ready. Raises: `Retryable` if the page is down."""
+        self._check_worker()
         try:
             with _OPENER.open(self.page + "/readyz", timeout=_HTTP_TIMEOUT_S) as response:
                 body: dict[str, Any] = json.load(response)
@@ -58,9 +61,12 @@ class Endpoint:
         """Post JSON to a path and return the page's JSON. Raises: as `get`; `ValueError` for an invalid request."""
         return self._send(urllib.request.Request(self.page + path, data=json.dumps(body).encode()))  # noqa: S310
 
-    def _send(self, request: urllib.request.Request) -> dict[str, Any]:
+    def _check_worker(self) -> None:
         if self.lock is not None and not is_locked(self.lock):  # its port may be another user's now
             raise Retryable("the worker has ended", reason="worker")
+
+    def _send(self, request: urllib.request.Request) -> dict[str, Any]:
+        self._check_worker()
         request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("Content-Type", "application/json")
         try:
@@ -149,6 +155,23 @@ def _last_line(settings: Settings, role: Role) -> str:
     except OSError:
         lines = []
     return f"{lines[-1] if lines else 'no reason given'} (log: {files.log})"
+
+
+def unstarted_worker(settings: Settings) -> dict[str, str] | None:
+    """Return `what`, `since` (UTC) and `reason` of a worker that has been starting for long, after at most 20 s.
+
+    Returns None if a worker runs, or if none is being started. The reason is the last line of its log.
+    """
+    files = ServiceFiles(settings.run_dir, "worker")
+    deadline = monotonic() + _STUCK_START_S
+    while files.has_supervisor():
+        if running_worker(settings) is not None:
+            return None
+        if monotonic() >= deadline:
+            since = datetime.fromtimestamp(files.address_written_at(), UTC).isoformat(timespec="seconds")
+            return {"what": "the start of the worker", "since": since, "reason": _last_line(settings, "worker")}
+        sleep(_POLL_INTERVAL_S)
+    return None
 
 
 def running_kafka(settings: Settings) -> KafkaConnection | None:

@@ -11,7 +11,10 @@ from pathlib import Path
 import pytest
 
 from infra.kafka_connection import KafkaConnection
+from infra.settings import Settings
 from schemas.faults import Retryable
+from streams.local import services
+from streams.local.service_files import ServiceFiles
 from streams.local.services import Endpoint
 
 
@@ -55,3 +58,29 @@ def test_the_token_goes_to_the_page_and_not_to_a_proxy(page: str, monkeypatch: p
     monkeypatch.delenv("NO_PROXY", raising=False)
     endpoint = Endpoint(KafkaConnection("127.0.0.1:9092"), page, "secret")
     assert endpoint.get("/requests") == {"authorization": "Bearer secret"}
+
+
+def test_the_health_of_a_worker_that_is_not_ready_is_read(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(503)
+        handler.end_headers()
+        handler.wfile.write(b'{"ready": false, "stuck": []}')
+
+    monkeypatch.setattr(_Page, "do_GET", answer)
+    assert Endpoint(KafkaConnection("127.0.0.1:9092"), page, "secret").health() == {"ready": False, "stuck": []}
+
+
+def test_a_worker_that_does_not_start_is_reported_with_the_last_line_of_its_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "_STUCK_START_S", 0.0)
+    settings = Settings(data_dir=tmp_path)
+    files = ServiceFiles(settings.run_dir, "worker")
+    assert services.unstarted_worker(settings) is None
+    files.write({"pid": 1})
+    files.log.write_text("starting\nKafka at 127.0.0.1:9092 fails: no answer\n")
+    with files.become_supervisor() or pytest.fail("another supervisor runs"):
+        stuck = services.unstarted_worker(settings)
+    assert stuck is not None
+    assert stuck["reason"].startswith("Kafka at 127.0.0.1:9092 fails: no answer (log: ")
+    assert set(stuck) == {"what", "since", "reason"}

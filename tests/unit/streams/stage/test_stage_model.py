@@ -219,7 +219,7 @@ class Event:
         self.value = world.inputs[offset].value
         self.headers = [("ce_id", b"e%d" % offset)]
         if world.inputs[offset].kind == "replay to here":
-            request_id = SongSubmitted.model_validate_json(self.value).request_id or f"e{offset}"
+            request_id = SongSubmitted.model_validate_json(self.value or b"").request_id or f"e{offset}"
             self.headers += [(REPLAY_OF, b"e"), *limit_headers(b"", b"e", "before", request_id)]
 
     @property
