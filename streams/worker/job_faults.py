@@ -8,13 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.base.machine import MACHINE_ERRNOS
+from infra.base.memory import MIB
 from schemas.faults import Fault, Poison, Retryable, storage_fault
 
 _MEMORY_TEXTS = (
     *("cannot allocate memory", "can't start new thread", "bad_alloc", "insufficient memory", "out of memory"),
-    *("failed to allocate", "allocation failed", "allocation failure", "memoryerror"),
+    *("failed to allocate", "failed to map segment", "memory allocation", "allocation failure", "memoryerror"),
 )
-_NATIVE_CRASHES = frozenset({signal.SIGABRT, signal.SIGSEGV, signal.SIGTRAP, signal.SIGBUS, signal.SIGILL})
+# The exit codes of native code that lacks memory; some libraries end the process with 1.
+_CRASHES = frozenset({1, -signal.SIGABRT, -signal.SIGSEGV, -signal.SIGTRAP, -signal.SIGBUS, -signal.SIGILL})
+_NEAR_LIMIT = 0.85
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,10 @@ class RunningJob:
     memory_mb: int
     timeout_s: float
     is_first: bool
+
+    def is_near_limit(self, private_bytes: int) -> bool:
+        """Return whether so much private memory is near the limit."""
+        return private_bytes >= _NEAR_LIMIT * self.memory_mb * MIB
 
     def out_of_memory(self) -> Fault:
         """Return the fault of reaching the limit of memory; another attempt has more only after other jobs."""
@@ -37,12 +44,22 @@ class RunningJob:
         return Retryable(message, reason="timeout")
 
 
-def fault_of(error: Exception, job: RunningJob) -> Fault:
-    """Return the fault of an error; without a path, which readers of the event must not see: the log has it all."""
-    if any(map(_is_memory_error, _chain(error))):
+def fault_of(error: Exception, job: RunningJob, private_bytes: int = 0) -> Fault:
+    """Return the fault of an error; without a path, which readers of the event must not see: the log has it all.
+
+    `private_bytes`: the memory of the process when the error was caught. Near the limit, unexpected errors and those of
+    the machine are taken for a lack of memory: some libraries raise only what follows from it.
+    """
+    if isinstance(error, Fault):
+        return job.out_of_memory() if error.reason == "storage" and job.is_near_limit(private_bytes) else error
+    if any(map(_is_memory_error, _chain(error))) or job.is_near_limit(private_bytes):
         return job.out_of_memory()
-    if not isinstance(error, OSError):
-        return Retryable(f"{type(error).__name__}: {error}", reason="unexpected")
+    if isinstance(error, OSError):
+        return _system_fault(error, job)
+    return Retryable(f"{type(error).__name__}: {error}", reason="unexpected")
+
+
+def _system_fault(error: OSError, job: RunningJob) -> Fault:
     message = f"{type(error).__name__}: {error.strerror or 'no reason given'}"
     if error.errno == errno.EFBIG:
         return Poison(f"the step {job.name} would write a file that is too large; give a shorter file", "too_large")
@@ -71,7 +88,7 @@ def fault_of_death(death: Death, job: RunningJob) -> Fault:
             f"the machine has too little memory for the step {job.name}: set a smaller BACHATA_STEP_PROCESSES",
             reason="out_of_memory",
         )
-    if number in _NATIVE_CRASHES and (death.near_limit or _names_memory(death.errors)):
+    if death.code in _CRASHES and (death.near_limit or _names_memory(death.errors)):
         return job.out_of_memory()
     if number == signal.SIGXCPU:
         return job.timed_out()

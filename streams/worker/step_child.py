@@ -20,7 +20,6 @@ from streams.worker.process_limits import oom_kills
 _MAX_LINE_BYTES = 64 * MIB
 _WATCH_INTERVAL_S = 0.2
 _KILL_TIMEOUT_S = 1.0
-_NEAR_LIMIT = 0.85
 _ERROR_BYTES = 4096
 # One thread per library beside the work's own: what a thread reserves counts as memory, whatever the processors.
 _ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
@@ -78,10 +77,10 @@ class StepChild:
         with suppress(TimeoutError):
             await asyncio.wait_for(asyncio.gather(*ended), _KILL_TIMEOUT_S)
 
-    def death(self, memory_mb: int) -> Death:
+    def death(self, job: RunningJob) -> Death:
         """Return how the process ended, after `kill`."""
         errors = self._errors.decode(errors="replace")
-        near_limit = self._peak_bytes >= _NEAR_LIMIT * memory_mb * MIB
+        near_limit = job.is_near_limit(self._peak_bytes)
         return Death(self.process.returncode, errors, near_limit, oom_killed=oom_kills() > self._oom_kills)
 
     async def _response(self, task: dict[str, Any], report: Callable[[float], None]) -> dict[str, Any]:

@@ -83,7 +83,7 @@ def _as_fault(error: BaseException, job: RunningJob, child: StepChild) -> BaseEx
     if isinstance(error, TimeoutError):
         return job.timed_out()
     if isinstance(error, Exception):
-        return fault_of_death(child.death(job.memory_mb), job)
+        return fault_of_death(child.death(job), job)
     return error
 
 

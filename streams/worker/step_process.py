@@ -76,11 +76,10 @@ def _work(running: RunningJob, job_input: str, parent: TextIO) -> dict[str, Any]
         tools = replace(process_tools(), report=_reporter(parent))
         result = job.work(job.takes.model_validate_json(job_input), tools)
         return {"result": result.model_dump_json()}
-    except Fault as fault:
-        return to_json(fault)
     except Exception as error:  # noqa: BLE001 - a bug in a step is a fault of that event only
         lift_memory_limit()  # the error still holds the memory of the work, and its log needs some
-        return _logged(fault_of(error, running))
+        fault = fault_of(error, running, memory_bytes(os.getpid(), "VmData"))
+        return to_json(fault) if fault is error else _logged(fault)
 
 
 def _logged(fault: Fault) -> dict[str, Any]:

@@ -19,8 +19,10 @@ from agents.step import Tools
 from infra.move_index import MoveIndexError
 from schemas.faults import Fault, Poison, Retryable, Unavailable, from_json, to_json
 from streams.steps import JOB_BY_NAME
-from streams.worker.job_faults import RunningJob
+from streams.worker.job_faults import Death, RunningJob, fault_of, fault_of_death
 from streams.worker.step_process import _work
+
+MEMORY_MB = 100_000  # far above the memory of the tests' own process
 
 
 def response_to(error: Exception, monkeypatch: pytest.MonkeyPatch, is_first: bool = True) -> dict[str, object]:
@@ -29,7 +31,7 @@ def response_to(error: Exception, monkeypatch: pytest.MonkeyPatch, is_first: boo
 
     monkeypatch.setitem(JOB_BY_NAME, "intake", replace(JOB_BY_NAME["intake"], work=fail))
     job_input = SubmittedFile(sha256="0" * 64).model_dump_json()
-    return _work(RunningJob("intake", 1024, 60.0, is_first), job_input, io.StringIO())
+    return _work(RunningJob("intake", MEMORY_MB, 60.0, is_first), job_input, io.StringIO())
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO, errno.ESTALE])
@@ -61,16 +63,34 @@ def test_other_errors_are_unexpected(error: Exception, text: str, monkeypatch: p
         OSError(errno.ENOMEM, "Cannot allocate memory", "/home/luna/song.mp3"),
         RuntimeError("can't start new thread"),
         RuntimeError("std::bad_alloc"),
-        ImportError("libx.so: failed to map segment from shared object: Cannot allocate memory"),
+        ImportError("libx.so: failed to map segment from shared object"),
         cv2.error("OpenCV(5.0.0) alloc.cpp:73: error: (-4:Insufficient memory) Failed to allocate 9 bytes"),
     ],
 )
 def test_every_error_of_memory_is_out_of_memory(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """It can never succeed in a process that had done nothing before; in another one it may in the next."""
-    message = "the step intake needs more than its 1024 MiB of memory; give a smaller file"
+    message = f"the step intake needs more than its {MEMORY_MB} MiB of memory; give a smaller file"
     expected = {"error": message, "reason": "out_of_memory"}
     assert response_to(error, monkeypatch) == {"fault": "Poison"} | expected
     assert response_to(error, monkeypatch, is_first=False) == {"fault": "Retryable"} | expected
+
+
+@pytest.mark.parametrize(
+    "error", [RuntimeError("failed to create XNNPACK runtime"), BlockingIOError(errno.EAGAIN, "Resource temporarily")]
+)
+def test_an_error_near_the_limit_is_one_of_memory(error: Exception) -> None:
+    job = RunningJob("intake", 100, 60.0, is_first=True)
+    assert fault_of(error, job, private_bytes=90 << 20).reason == "out_of_memory"
+    assert fault_of(error, job, private_bytes=50 << 20).reason in {"unexpected", "storage"}
+    assert fault_of(Retryable("no thread", "storage"), job, private_bytes=90 << 20).reason == "out_of_memory"
+    assert fault_of(Poison("a bad file", "not_media"), job, private_bytes=90 << 20).reason == "not_media"
+
+
+def test_a_library_that_ends_the_process_for_want_of_memory() -> None:
+    job = RunningJob("intake", 100, 60.0, is_first=True)
+    openblas = "OpenBLAS error: Memory allocation still failed after 10 retries, giving up."
+    assert fault_of_death(Death(1, openblas, near_limit=False, oom_killed=False), job).reason == "out_of_memory"
+    assert fault_of_death(Death(1, "", near_limit=False, oom_killed=False), job).reason == "child_died"
 
 
 @pytest.mark.parametrize(
