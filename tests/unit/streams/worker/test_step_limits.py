@@ -8,11 +8,13 @@ import resource
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import psutil
 import pytest
 
 from agents.media.submitted import SubmittedFile
+from agents.move_indexing.inputs import IndexingInput
 from schemas.faults import Fault, Poison, Retryable
 from streams.steps import JOB_BY_NAME
 from streams.worker.job_faults import Death, RunningJob, fault_of_death
@@ -58,6 +60,23 @@ async def test_too_little_memory_is_said_however_it_appears(pool: StepPool, what
     assert (type(fault), fault.reason) == (Poison, "out_of_memory")
     assert str(fault) == "the step intake needs more than its 700 MiB of memory; give a smaller file"
     await do(pool, "nothing")
+
+
+@pytest.mark.parametrize("memory_mb", [30, 70, 120, 160, 200])
+async def test_a_real_step_says_that_its_memory_is_too_little(
+    monkeypatch: pytest.MonkeyPatch, demo_dir: Path, memory_mb: int
+) -> None:
+    """Each limit is reached in another library: on loading it, in a thread, in a network, in the decoder."""
+    step = replace(JOB_BY_NAME["move_indexing"], memory_mb=memory_mb)
+    monkeypatch.setitem(JOB_BY_NAME, "move_indexing", step)
+    monkeypatch.setenv("BACHATA_ALLOWED_ROOTS", str(demo_dir))
+    file = SubmittedFile(path=str(demo_dir / "clips" / "dip.mp4"))
+    clip = IndexingInput(file=file, clip="dip", annotation=None, quality="fast")
+    pool = StepPool(1)
+    with pytest.raises(Poison) as raised:
+        await pool.run(step.name, clip.model_dump_json(), 120.0, lambda _: None)
+    await pool.stop()
+    assert raised.value.reason == "out_of_memory"
 
 
 async def test_too_little_memory_after_other_jobs_is_tried_again_in_a_new_process(pool: StepPool) -> None:
