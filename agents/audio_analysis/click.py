@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.arrays import Floats, Ints
+from agents.audio_analysis.decode import within_length
 from agents.media.decode import open_audio
 from infra.base.atomic_file import replacing
 from schemas.audio_analyzed import AudioAnalysis
@@ -57,7 +58,7 @@ def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
     the analysis; a click begins on the sample nearest to its beat.
     Raises: `Poison`, as `decode_mono` does (`not_found`, `not_media`, `no_audio`, `too_long`).
     """
-    from agents.media.resample import stereo, within_length
+    from agents.media.resample import stereo
 
     with open_audio(path) as song, replacing(target) as temporary:
         rate = song.output_rate_hz

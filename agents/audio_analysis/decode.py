@@ -13,6 +13,7 @@ import numpy as np
 from agents.arrays import Floats
 from agents.media.decode import open_audio
 from schemas.faults import Poison
+from schemas.limits import MAX_SOUND_S
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -29,12 +30,22 @@ def decode_mono(path: Path) -> Iterator[Floats]:
     that starts late there is silence, and what cannot be decoded becomes silence of the same length.
     Raises: `Poison` (`not_found`, `not_media`, `no_audio`, `too_long`).
     """
-    from agents.media.resample import within_length, without_gaps
+    from agents.media.resample import without_gaps
 
     with open_audio(path) as audio:
         frames = within_length(without_gaps(audio.frames))
         for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
             yield from _resampled(rate, map(itemgetter(1), chunks))
+
+
+def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+    """Yield the frames unchanged. Raises: `Poison` (`too_long`) where they last more than `MAX_SOUND_S`."""
+    duration_s = 0.0
+    for frame in frames:
+        duration_s += frame.samples / frame.sample_rate
+        if duration_s > MAX_SOUND_S:
+            raise Poison(f"the audio is longer than {MAX_SOUND_S / 60:.0f} minutes; use a single song", "too_long")
+        yield frame
 
 
 def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Floats]]:

@@ -14,8 +14,9 @@ from av.packet import Packet
 
 from agents.media.decode import OpenAudio, open_audio
 from agents.media.mp4 import create_audio_file
-from agents.media.resample import stereo, within_length
+from agents.media.resample import stereo
 from schemas.faults import Poison
+from schemas.limits import MAX_SOUND_S
 
 ENCODER = f"aac-1/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
 
@@ -52,9 +53,11 @@ def add_aac(writer: OutputContainer, audio: OpenAudio, bitrate: int) -> Iterator
 
 def _encoded(encoder: AudioStream, audio: OpenAudio) -> Iterator[EncodedSound]:
     samples, rate = 0, audio.output_rate_hz
-    for frame in within_length(stereo(audio.frames, rate)):
+    for frame in stereo(audio.frames, rate):
         frame.pts, frame.time_base = samples, Fraction(1, rate)
         start, samples = samples, samples + frame.samples
+        if samples > MAX_SOUND_S * rate:
+            raise Poison(f"the audio is longer than {MAX_SOUND_S / 60:.0f} minutes; use a single song", "too_long")
         yield EncodedSound(start / rate, samples / rate, encoder.encode(frame))
     yield EncodedSound(samples / rate, samples / rate, encoder.encode(None))
 

@@ -51,16 +51,6 @@ def without_gaps(timed: Iterable[tuple[float | None, AudioFrame]]) -> Iterator[A
             yield _cut(frame, early) if early else frame
 
 
-def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
-    """Yield the frames unchanged. Raises: `Poison` (`too_long`) where they last more than `MAX_SOUND_S`."""
-    duration_s = 0.0
-    for frame in frames:
-        duration_s += frame.samples / frame.sample_rate
-        if duration_s > MAX_SOUND_S:
-            raise Poison(f"the audio is longer than {MAX_SOUND_S / 60:.0f} minutes; use a single song", "too_long")
-        yield frame
-
-
 def audio_format(frame: AudioFrame) -> tuple[str, str, int]:
     """Return what must be equal for frames to be joined: sample format, channel layout, sample rate."""
     return frame.format.name, frame.layout.name, frame.sample_rate

@@ -22,6 +22,7 @@ from agents.media.mp4 import TICKS
 from agents.rendering import audio
 from schemas.base import Quality
 from schemas.faults import Poison
+from schemas.limits import CLIP_S
 from tests.unit.media.known_media import (
     NUMBER_BITS,
     Clip,
@@ -234,3 +235,14 @@ def test_a_fitted_picture_fills_one_side_and_has_its_aspect_ratio(width: int, he
     assert 0 < w <= 1280
     assert 0 < h <= 720
     assert abs(w - h * width / height) <= 2 * max(1, width / height) or min(w, h) == 2
+
+
+def test_a_file_that_is_longer_than_any_clip_is_refused_while_it_is_encoded(
+    short: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The media store also has files that were never accepted as clips."""
+    monkeypatch.setattr("agents.media.keyframe_encoder.END_TOLERANCE_S", 0.1 - CLIP_S[1])
+    with pytest.raises(Poison) as caught:
+        ensure(short.path, short.sha, short.beats, "fast", tmp_path)
+    assert caught.value.reason == "too_long"
+    assert not list((tmp_path / "mezzanines").rglob("*.mp4"))

@@ -119,3 +119,14 @@ def test_a_video_without_audio_is_refused(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "silent.mp4", 1, [n / 30 for n in range(10)], (0.1,))
     with pytest.raises(Poison, match="no audio in it"):
         ensure_aac(clip.path, "2" * 64, 128_000, tmp_path)
+
+
+def test_a_file_that_is_longer_than_any_song_is_refused_while_it_is_encoded(
+    wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The media store also has files that were never accepted as songs."""
+    monkeypatch.setattr("agents.media.aac.MAX_SOUND_S", 0.5)
+    with pytest.raises(Poison) as caught:
+        ensure_aac(wav, "e" * 64, 128_000, tmp_path)
+    assert caught.value.reason == "too_long"
+    assert not list(tmp_path.rglob("*.m4a"))
