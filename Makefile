@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-music quality-moves quality-structure bench-children bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
+.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-music quality-moves quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -71,6 +71,9 @@ bench-moves: setup ## Measure indexing a clip, beside MediaPipe's own landmarker
 
 bench-music: $(VENV)/.synced ## Measure the analysis of a song, beside librosa
 	$(RUN) python -m tests.quality.bench_music
+
+bench-durability: setup ## Measure what it costs to flush events to the disk, and what a power cut loses
+	$(RUN) python -m tests.quality.bench_durability
 
 bench-plan: $(VENV)/.synced ## Measure planning over 1,000 moves
 	$(RUN) python -m tests.quality.bench_plan

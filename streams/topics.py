@@ -31,7 +31,8 @@ class Topic:
 
     A compacted topic keeps the last record of each key, also one without a value: a worker that was away for months
     must read that a move was removed. Of a topic `between_steps`, records are deleted only when they are older than
-    `retention_days` and every step has processed them: the broker does not delete them by itself.
+    `retention_days` and every step has processed them: the broker does not delete them by itself. Of a `source`
+    nobody here could write a record again: it is acknowledged when it is on the disk.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Topic:
     compacted: bool = False
     dead_letters: bool = True
     between_steps: bool = False
+    source: bool = False
 
     @cached_property
     def full_name(self) -> str:
@@ -65,13 +67,13 @@ class TopicSpec:
     enforced: tuple[str, ...] = ("message.timestamp.type",)
 
 
-SONG_SUBMITTED = Topic("song-submitted", SongSubmitted, retention_days=None)
+SONG_SUBMITTED = Topic("song-submitted", SongSubmitted, retention_days=None, source=True)
 SONG_ACCEPTED = Topic("song-accepted", SongAccepted, between_steps=True)
 AUDIO_ANALYZED = Topic("audio-analyzed", AudioAnalyzed, between_steps=True)
 MOVES_SCORED = Topic("moves-scored", MovesScored, between_steps=True)
 SEQUENCE_PLANNED = Topic("sequence-planned", SequencePlanned, between_steps=True)
 RENDERED = Topic("rendered", Rendered, retention_days=None, dead_letters=False)
-MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None)
+MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None, source=True)
 MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False)
 PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False)
 REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False)
@@ -124,6 +126,10 @@ def _event_spec(topic: Topic) -> TopicSpec:
     if topic.compacted:
         removals = {"delete.retention.ms": str(_REMOVAL_RETENTION_DAYS * DAY_MS)}
         return TopicSpec(topic.full_name, PARTITIONS, _compaction() | removals, (*TopicSpec.enforced, *removals))
+    if topic.source:
+        flushed = {"flush.messages": "1"}
+        config = _retention(topic.retention_days) | flushed
+        return TopicSpec(topic.full_name, PARTITIONS, config, (*TopicSpec.enforced, *flushed))
     return TopicSpec(topic.full_name, PARTITIONS, _retention(topic.retention_days))
 
 

@@ -29,6 +29,10 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 # its session has timed out: 3 s instead of Kafka's 9. An idle broker writes its metadata log every 5 s instead of twice
 # a second. Before its login a client may send requests of 16 KiB: with Kafka's 512 KiB, some hundred connections of a
 # stranger would fill the heap and end the broker.
+#
+# There is one copy of each record, and Kafka leaves it to the system when it reaches the disk, up to 30 s
+# later: here it is flushed within 2 s (`make bench-durability`), and steps commit their offsets later than that. The
+# broker's clock gives the records their times.
 _SERVER = """\
 process.roles=broker,controller
 node.id=1
@@ -51,6 +55,9 @@ log.dirs={log_dir}
 auto.create.topics.enable=false
 default.replication.factor=1
 log.message.timestamp.type=LogAppendTime
+log.flush.interval.ms=1000
+log.flush.scheduler.interval.ms=1000
+log.initial.task.delay.ms=1000
 offsets.topic.replication.factor=1
 offsets.topic.num.partitions=4
 offsets.retention.minutes=5256000

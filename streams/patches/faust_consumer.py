@@ -9,6 +9,9 @@ a record, it waits for it forever. Here every seek waits until the fetcher is id
 events dispatched before it are acked. If several agents read a partition, reading continues when the queues of all
 have space; Faust continues when the first has, and then blocks inside a fetch on the others.
 
+An offset is committed some seconds after its events are done: by then their output is on the broker's disk
+(`infra.local_kafka`), so after a power cut no event is committed whose output is lost.
+
 A commit carries marks of the records before it (`streams.log_position`). At every start, and whenever the broker was
 connected again, they are compared with the log: in one that lost its tail and was written anew, the records up to the
 committed offset would be skipped.
@@ -20,6 +23,7 @@ import asyncio
 from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from time import monotonic
 from typing import Any, cast
 
 import faust
@@ -40,6 +44,7 @@ from streams.patches.aiokafka_records import TolerantConsumer
 UPSTREAM = ("faust-streaming", "0.15.3")
 _FETCH_TIMEOUT_S = 0.5
 _COMMIT_TIMEOUT_S = 3.0
+_COMMIT_DELAY_S = 5.0  # longer than a local Kafka takes to flush what it has acknowledged
 _RETRY_S = 0.5
 _YIELD_EVERY_RECORDS = 100
 
@@ -104,7 +109,10 @@ class Consumer(driver.Consumer):
         self._idle.set()
         self._dispatched: defaultdict[Any, deque[Any]] = defaultdict(deque)  # records, not committed, in order
         self._last: dict[Any, Any] = {}  # the last record dispatched
-        self._positions: dict[Any, Position] = {}  # the positions to commit, at first those that were sought
+        self._positions: dict[Any, Position] = {}  # after the events that are done, at first those that were sought
+        self._to_commit: defaultdict[Any, deque[tuple[float, Position]]] = defaultdict(deque)  # with their times
+        self._committing: dict[Any, Position] = {}
+        self._commit_delay_s = _COMMIT_DELAY_S
         self._sought: set[Any] = set()  # only these are read: the others have no position yet
         self._full_queues: Counter[Any] = Counter()  # by partition: number of its agents' queues that are full
 
@@ -133,7 +141,7 @@ class Consumer(driver.Consumer):
             self._positions[tp] = position
             self._committed_offset[tp] = position.offset or None
             self._last.pop(tp, None)
-            for by_partition in (self._dispatched, self._acked, self._acked_index):
+            for by_partition in (self._dispatched, self._acked, self._acked_index, self._to_commit):
                 by_partition[tp].clear()
 
     async def resume_positions(self, positions: Mapping[Any, Position | None]) -> dict[Any, Position]:
@@ -148,7 +156,7 @@ class Consumer(driver.Consumer):
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Commit first: events acked since the last commit would be delivered again."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self.commit(), _COMMIT_TIMEOUT_S)
+            await asyncio.wait_for(self._commit_all(), _COMMIT_TIMEOUT_S)
         self._sought.clear()
         await super().on_partitions_revoked(revoked)
 
@@ -165,20 +173,45 @@ class Consumer(driver.Consumer):
         return True
 
     def _new_offset(self, tp: Any) -> int | None:
+        self._advance(tp)
+        waiting, due = self._to_commit[tp], None
+        while waiting and waiting[0][0] <= monotonic() - self._commit_delay_s:
+            _, due = waiting.popleft()
+        if due is None:
+            return None
+        self._committing[tp] = due
+        return due.offset
+
+    def _advance(self, tp: Any) -> None:
+        """Move the position of a partition over the events that are done."""
         dispatched, acked = self._dispatched[tp], self._acked_index[tp]
         last = None
         while dispatched and dispatched[0].offset in acked:
             last = dispatched.popleft()
             acked.discard(last.offset)
-        if last is None:
-            return None
-        self._positions[tp] = self._positions[tp].after(last)
-        return self._positions[tp].offset
+        if last is not None:
+            self._positions[tp] = self._positions[tp].after(last)
+            self._to_commit[tp].append((monotonic(), self._positions[tp]))
 
     def marks_before(self, tp: Any, offset: int) -> str:
         """Return the marks to commit with an offset, as text."""
-        position = self._positions[tp]
-        return position.marks_text if position.offset == offset else ""
+        position = self._committing.get(tp)
+        return position.marks_text if position is not None and position.offset == offset else ""
+
+    async def _commit_all(self) -> None:
+        """Commit without delay: the partitions are given up."""
+        self._commit_delay_s = 0.0
+        try:
+            await self.maybe_wait_for_commit_to_finish()
+            await self.commit()
+        finally:
+            self._commit_delay_s = _COMMIT_DELAY_S
+
+    async def on_stop(self) -> None:
+        """Commit all events that are done, and stop."""
+        self._commit_delay_s = 0.0
+        await self.maybe_wait_for_commit_to_finish()
+        await super().on_stop()
 
     async def idle(self) -> None:
         """Return when no fetch is in progress; this lasts only while the flow is stopped."""

@@ -20,13 +20,40 @@ def lose_tail(kafka_folder: Path, topic: str, kept: float) -> None:
     for segment in segments(kafka_folder, topic):
         ends = [end for _, end in _batches(segment)]
         end = ends[int(len(ends) * kept) - 1] if int(len(ends) * kept) else 0
-        with segment.open("r+b") as file:
-            file.truncate(end)
-        for derived in segment.parent.glob("*.*index"):
-            derived.unlink()
+        _cut(segment, end)
     # Without these the broker reads the segments again, as after a power cut.
     for name in (".kafka_cleanshutdown", "recovery-point-offset-checkpoint"):
         (kafka_folder / "log" / name).unlink(missing_ok=True)
+
+
+def lose_unflushed(kafka_folder: Path, topic: str) -> int:
+    """Cut a topic to what the broker had flushed to the disk, as a power cut would at worst.
+
+    Return the number of batches that are lost. The broker writes how far it flushed to a file, at an interval
+    (`log.flush.offset.checkpoint.interval.ms`).
+    """
+    flushed, lost = _flushed_offsets(kafka_folder), 0
+    for segment in segments(kafka_folder, topic):
+        data = segment.read_bytes()
+        offset = flushed.get(segment.parent.name, 0)
+        batches = list(_batches(segment))
+        kept = [end for start, end in batches if int.from_bytes(data[start : start + 8]) < offset]
+        lost += len(batches) - len(kept)
+        _cut(segment, max(kept, default=0))
+    return lost
+
+
+def _flushed_offsets(kafka_folder: Path) -> dict[str, int]:
+    """Return the offset up to which each partition is flushed, by the name of its folder."""
+    lines = (kafka_folder / "log" / "recovery-point-offset-checkpoint").read_text().splitlines()[2:]
+    return {f"{topic}-{partition}": int(offset) for topic, partition, offset in map(str.split, lines)}
+
+
+def _cut(segment: Path, end: int) -> None:
+    with segment.open("r+b") as file:
+        file.truncate(end)
+    for derived in segment.parent.glob("*.*index"):
+        derived.unlink()
 
 
 def flip_bits(kafka_folder: Path, topic: str) -> int:
