@@ -6,6 +6,7 @@ import gzip
 import struct
 import zlib
 from collections.abc import Sequence
+from typing import Any
 
 import cramjam
 from aiokafka.codec import lz4_encode, snappy_encode
@@ -80,17 +81,50 @@ def compress(codec: int, data: bytes) -> bytes:
     return bytes(cramjam.zstd.compress(data)) if codec == ZSTD else data
 
 
-def bomb(codec: int, chunk_bytes: int, chunks: int) -> bytes:
-    """Return compressed data that unfolds to zeros, `chunks` times `chunk_bytes`."""
+def bomb(codec: int, chunk_bytes: int, chunks: int, head: bytes = b"") -> bytes:
+    """Return compressed data that unfolds to `head` and zeros, `chunks` times `chunk_bytes`."""
     zeros = bytes(chunk_bytes)
     if codec == GZIP:
-        deflate = zlib.compressobj(9, wbits=31)
-        head = deflate.compress(b"") + deflate.flush(zlib.Z_FULL_FLUSH)
-        return head + chunks * (deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)) + deflate.flush()
+        return _gzip_bomb(head, zeros, chunks)
     if codec == SNAPPY:
-        block = bytes(cramjam.snappy.compress_raw(zeros))
-        return bytes(snappy_encode(b"")[:16]) + chunks * (struct.pack(">i", len(block)) + block)
+        return bytes(snappy_encode(b"")[:16]) + _snappy_block(head) + chunks * _snappy_block(zeros)
     if codec == LZ4:
-        frame = bytes(lz4_encode(zeros, level=1))
-        return frame[:7] + chunks * frame[7:-4] + bytes(4)
-    return chunks * bytes(cramjam.zstd.compress(zeros))
+        begin, block = _lz4_frame(head), _lz4_frame(zeros)
+        return (begin[:-4] if head else begin[:7]) + chunks * block[7:-4] + bytes(4)
+    frame = bytes(cramjam.zstd.compress(zeros))
+    return (bytes(cramjam.zstd.compress(head)) if head else b"") + chunks * frame
+
+
+def _gzip_bomb(head: bytes, zeros: bytes, chunks: int) -> bytes:
+    deflate, checksum = zlib.compressobj(9, wbits=-15), zlib.crc32(head)
+    begin = deflate.compress(head) + deflate.flush(zlib.Z_FULL_FLUSH)
+    chunk = deflate.compress(zeros) + deflate.flush(zlib.Z_FULL_FLUSH)
+    for _ in range(chunks):
+        checksum = zlib.crc32(zeros, checksum)
+    trailer = struct.pack("<II", checksum, len(head) + chunks * len(zeros))
+    return b"\x1f\x8b\x08\0\0\0\0\0\0\xff" + begin + chunks * chunk + deflate.flush() + trailer
+
+
+def _snappy_block(data: bytes) -> bytes:
+    block = bytes(cramjam.snappy.compress_raw(data))
+    return struct.pack(">i", len(block)) + block if data else b""
+
+
+def _lz4_frame(data: bytes) -> bytes:
+    return bytes(lz4_encode(data, level=1))
+
+
+def large_record_head(size: int) -> bytes:
+    """Return the start of a record without key whose value is of `size` bytes; zeros follow, one more than those."""
+    fields = b"\0\0\0\x01" + varint(size)
+    return varint(len(fields) + size + 1) + fields
+
+
+async def send_raw(producer: Any, topic: str, partition: int, raw: bytes) -> int:
+    """Produce a batch as it is and return the offset that the broker gives to its first record."""
+    builder = producer.create_batch()
+    builder.append(timestamp=None, key=b"", value=b"")
+    builder.close()
+    builder._buffer = bytearray(raw)
+    sent = await (await producer.send_batch(builder, topic, partition=partition))
+    return int(sent.offset)

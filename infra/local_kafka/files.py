@@ -33,6 +33,9 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 # There is one copy of each record, and Kafka leaves it to the system when it reaches the disk, up to 30 s
 # later: here it is flushed within 2 s (`make bench-durability`), and steps commit their offsets later than that. The
 # broker's clock gives the records their times.
+#
+# No program of ours uses transactions. An open one of another program blocks the readers of its partitions, so it is
+# aborted after a minute instead of a quarter of an hour.
 _SERVER = """\
 process.roles=broker,controller
 node.id=1
@@ -64,6 +67,7 @@ offsets.retention.minutes=5256000
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=4
+transaction.max.timeout.ms=60000
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 share.coordinator.state.topic.num.partitions=4

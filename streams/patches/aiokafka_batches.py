@@ -12,7 +12,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple
 
 from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
@@ -26,7 +25,8 @@ _ADDED_HEADERS = 100  # at most, of a dead letter
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _BASE, _LENGTH = struct.Struct(">q"), struct.Struct(">i")
 _LENGTH_OFFSET, _OVERHEAD = 8, 12  # the length counts the bytes that follow it
-_MAGIC = 2
+_MAGIC, _MAGIC_OFFSET = 2, 16
+_MAX_TRIES = 1000  # to find a batch, each of which computes a checksum
 _CODEC, _LOG_APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 _CODEC_OFFSET = 22  # the lower byte of the attributes
 _MAX_VARINT_BYTES = 10
@@ -67,6 +67,8 @@ class Batch:
     base: int
     last: int
     data: memoryview
+    header: tuple[int, ...]
+    reader: Any  # aiokafka's fast one, for the batch as it is
     damage: str | None = None
 
     @property
@@ -79,14 +81,10 @@ class Batch:
         """Return the offset after the batch."""
         return self.last + 1
 
-    @cached_property
-    def _header(self) -> Any:
-        return _HEADER.unpack_from(self.data)
-
     @property
     def attributes(self) -> int:
         """Return the flags of the batch."""
-        return int(self._header[5])
+        return self.header[5]
 
     @property
     def is_transactional(self) -> bool:
@@ -101,7 +99,7 @@ class Batch:
     @property
     def producer_id(self) -> int:
         """Return the id of the producer."""
-        return int(self._header[9])
+        return self.header[9]
 
     def uncompressed(self) -> bytes | memoryview:
         """Return the batch without compression. Its checksum is not updated. Raises: `DamagedError`."""
@@ -116,48 +114,109 @@ class Batch:
             raise DamagedError(str(error)) from error
 
 
+class _Frame(NamedTuple):
+    """The bytes of a batch. Where its length is wrong, they reach to the next intact batch, and `header` is empty."""
+
+    data: memoryview
+    header: tuple[int, ...]
+    reader: Any
+    is_intact: bool
+
+    @property
+    def base(self) -> int:
+        """Return the offset that the batch claims to begin with."""
+        return self.header[0] if self.header else -1
+
+
 def batches(raw: bytes, position: Callable[[], int], end: int | None) -> Iterator[Batch]:
     """Yield the batches that a broker returned for the offsets from `position()` to `end`, the end of the partition.
 
     `position` returns the offset to be read next. Each batch contains offsets from there on; a batch at the end that
     is not complete is left out, unless it is the only one.
     """
-    frames = _frames(raw)
+    frames = _frames(raw, position, end)
     current, first_base = next(frames, None), 0  # only the first batch may begin before the position
-    if current is None:
-        yield Batch(position(), position(), memoryview(b""), "its length is wrong")
     while current is not None:
         following = next(frames, None)
-        next_base = None if following is None else _BASE.unpack_from(following)[0]
-        yield _located(current, first_base, position(), next_base, end)
+        yield _located(current, first_base, position(), None if following is None else following.base, end)
         current, first_base = following, position()
 
 
-def _frames(raw: bytes) -> Iterator[memoryview]:
+def _frames(raw: bytes, position: Callable[[], int], end: int | None) -> Iterator[_Frame]:
+    """Yield the batches of a fetch. After a damaged one, reading continues at the next that is intact."""
     view, start = memoryview(raw), 0
-    while start + _OVERHEAD <= len(raw):
-        (length,) = _LENGTH.unpack_from(raw, start + _LENGTH_OFFSET)
-        stop = start + _OVERHEAD + length
-        if stop - start < _HEADER.size or stop > len(raw):
+    while start < len(raw):
+        frame = _frame_at(view, start)
+        if frame is None and start and _is_cut(raw, start):
+            return  # the end of the fetch: the broker sends only the first batch whole
+        stop = start + len(frame.data) if frame is not None else None
+        if frame is None or not (frame.is_intact or stop == len(raw) or _is_intact_at(view, stop)):
+            stop = _next_intact(view, start + 1, position(), end)
+            frame = frame or _Frame(view[start:stop], (), None, is_intact=False)
+        yield frame
+        if stop is None:
             return
-        yield view[start:stop]
         start = stop
 
 
-def _located(data: memoryview, first_base: int, position: int, next_base: int | None, end: int | None) -> Batch:
+def _frame_at(view: memoryview, start: int) -> _Frame | None:
+    """Return the batch that begins at `start`, or None if its length cannot be right."""
+    if len(view) - start < _HEADER.size:
+        return None
+    stop = start + _OVERHEAD + _LENGTH.unpack_from(view, start + _LENGTH_OFFSET)[0]
+    if not start + _HEADER.size <= stop <= len(view):
+        return None
+    data = view[start:stop]
+    reader = DefaultRecordBatch(data)
+    return _Frame(data, _HEADER.unpack_from(data), reader, bool(reader.validate_crc()))
+
+
+def _is_cut(raw: bytes, start: int) -> bool:
+    """Return whether the batch at `start` may be an intact one that continues after the fetch."""
+    if len(raw) - start < _OVERHEAD:
+        return True
+    length: int = _LENGTH.unpack_from(raw, start + _LENGTH_OFFSET)[0]
+    return length > len(raw) - start - _OVERHEAD
+
+
+def _is_intact_at(view: memoryview, start: int | None) -> bool:
+    frame = None if start is None else _frame_at(view, start)
+    return frame is not None and frame.is_intact
+
+
+def _next_intact(view: memoryview, start: int, position: int, end: int | None) -> int | None:
+    """Return where the next intact batch begins, which has offsets after `position`; None if none is found."""
+    raw, tries = bytes(view[start:]), 0
+    place = raw.find(_MAGIC, _MAGIC_OFFSET)
+    while place >= 0 and tries < _MAX_TRIES:
+        at = start + place - _MAGIC_OFFSET
+        base = _BASE.unpack_from(view, at)[0]
+        if position < base and (end is None or base < end):
+            tries += 1
+            if _is_intact_at(view, at):
+                return at
+        place = raw.find(_MAGIC, place + 1)
+    return None
+
+
+def _located(frame: _Frame, first_base: int, position: int, next_base: int | None, end: int | None) -> Batch:
     """Return a batch; if its offsets cannot be right, it covers those from `position` to the next batch."""
-    base, _, _, magic, _, _, last_delta, *_, count = _HEADER.unpack_from(data)
-    last, is_intact = base + last_delta, bool(DefaultRecordBatch(data).validate_crc())
-    if is_intact and base == position and last_delta == count - 1:
+    base, last, is_whole = -1, -1, False
+    if frame.header:
+        base, last = frame.base, frame.base + frame.header[6]
+        is_whole = frame.is_intact and frame.header[6] == frame.header[12] - 1
+    if is_whole and base == position:
         next_base = None  # if one of the two is wrong, it is the next
-    bounds = [bound for bound in (next_base, end) if bound is not None and bound > position]
-    bound = min(bounds, default=None)
+    bound = end if end is not None and end > position else None
+    if next_base is not None and next_base > position and (bound is None or next_base < bound):
+        bound = next_base
+    damage = None if frame.is_intact else "its checksum is wrong"
     if base < first_base or last < max(base, position) or (bound is not None and last >= bound):
-        covered = position if next_base is None or bound != next_base else bound - 1
-        return Batch(position, covered, data, "its offsets are wrong")
-    if not is_intact:
-        return Batch(base, last, data, "its checksum is wrong")
-    return Batch(base, last, data, None if magic == _MAGIC else f"its format {magic} is unknown")
+        damage = "its offsets are wrong" if frame.header else "its length is wrong"
+        base, last = position, position if next_base is None or bound != next_base else bound - 1
+    elif damage is None and frame.header[3] != _MAGIC:
+        damage = f"its format {frame.header[3]} is unknown"
+    return Batch(base, last, frame.data, frame.header, frame.reader, damage)
 
 
 def read_carefully(uncompressed: bytes | memoryview, limits: Limits) -> Iterator[Any]:

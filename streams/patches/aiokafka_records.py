@@ -72,7 +72,8 @@ class _PartitionRecords(PartitionRecords):  # type: ignore[misc]
                 raise DamagedError(batch.damage)  # noqa: TRY301 - reported as what is found later
             uncompressed = batch.uncompressed()
             if len(uncompressed) <= _MAX_FAST_BYTES:
-                yield from self._unpack_fast(batch, uncompressed)
+                reader = batch.reader if uncompressed is batch.data else DefaultRecordBatch(uncompressed)
+                yield from self._unpack_fast(batch, uncompressed, reader)
             else:
                 yield from self._unpack_carefully(batch, uncompressed)
         except Exception as error:  # noqa: BLE001 - none may stop the partition
@@ -80,9 +81,9 @@ class _PartitionRecords(PartitionRecords):  # type: ignore[misc]
             if self.next_fetch_offset <= batch.last:
                 yield self._unreadable(max(self.next_fetch_offset, batch.base), batch.last, cause)
 
-    def _unpack_fast(self, batch: Batch, uncompressed: Any) -> Iterator[Any]:
+    def _unpack_fast(self, batch: Batch, uncompressed: Any, reader: Any) -> Iterator[Any]:
         try:
-            for record in DefaultRecordBatch(uncompressed):
+            for record in reader:
                 offset = record.offset
                 if offset > batch.last:
                     break
@@ -139,12 +140,12 @@ _ABORT = bytes(4)  # version 0, type 0
 
 
 def _consumer_record(tp: Any, record: Any) -> Any:
-    key, value = record.key, record.value
+    key, value, timestamp = record.key, record.value, record.timestamp
     return ConsumerRecord(
         tp.topic,
         tp.partition,
         record.offset,
-        record.timestamp,
+        -1 if timestamp is None else timestamp,
         record.timestamp_type,
         key,
         value,
@@ -174,7 +175,7 @@ class _FetchResult(FetchResult):  # type: ignore[misc]
         """Return the next records."""
         left = _bytes_left.get()
         found: list[Any] = []
-        if left[0] <= 0 or not self.check_assignment(self._topic_partition) or not self.has_more():
+        if left[0] <= 0 or not self.has_more() or not self.check_assignment(self._topic_partition):
             return found
         for record in self._partition_records:
             found.append(record)

@@ -34,12 +34,12 @@ from aiokafka.errors import (
     KafkaError,
     NoOffsetForPartitionError,
 )
-from aiokafka.structs import OffsetAndMetadata
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 from faust.transport.consumer import ensure_TP
 from faust.transport.drivers import aiokafka as driver
 
 from streams.log_position import ConnectionWatch, LogChangedError, Position, resume_positions
-from streams.patches.aiokafka_records import TolerantConsumer
+from streams.patches.aiokafka_records import TolerantConsumer, record_bytes
 
 UPSTREAM = ("faust-streaming", "0.15.3")
 _FETCH_TIMEOUT_S = 0.5
@@ -47,6 +47,7 @@ _COMMIT_TIMEOUT_S = 3.0
 _COMMIT_DELAY_S = 5.0  # longer than a local Kafka takes to flush what it has acknowledged
 _RETRY_S = 0.5
 _YIELD_EVERY_RECORDS = 100
+_MAX_UNACKED_BYTES = 16 << 20  # of a partition: a queue has space for 320 records, and one may have 8 MiB
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -74,6 +75,12 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         found = await self.call_thread(coordinator.fetch_committed_offsets, list(by_tp))
         return {tp: Position.of_commit(found.get(key)) for key, tp in by_tp.items()}
 
+    async def positions(self, tps: Iterable[Any]) -> dict[Any, int]:
+        """Return the offsets to be fetched next, of the partitions that are assigned and have one."""
+        by_tp = {driver.ensure_aiokafka_TP(tp): tp for tp in tps}
+        found = await self.call_thread(_positions, self._ensure_consumer(), list(by_tp))
+        return {by_tp[key]: position for key, position in found.items()}
+
     async def _fetch_records(self, consumer: Any, *arguments: Any, **options: Any) -> Any:
         try:
             return await super()._fetch_records(consumer, *arguments, **options)
@@ -98,6 +105,13 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         return True
 
 
+async def _positions(consumer: Any, tps: Iterable[Any]) -> dict[Any, int]:
+    # aiokafka's own method waits for a position that a partition may not get.
+    assignment = consumer._subscription.subscription.assignment
+    states = {} if assignment is None else {tp: assignment.state_value(tp) for tp in tps}
+    return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
+
+
 class Consumer(driver.Consumer):
     """Dispatches messages to the agents' queues, which have space for a whole fetch: dispatching never blocks."""
 
@@ -114,6 +128,8 @@ class Consumer(driver.Consumer):
         self._committing: dict[Any, Position] = {}
         self._commit_delay_s = _COMMIT_DELAY_S
         self._sought: set[Any] = set()  # only these are read: the others have no position yet
+        self._unacked_bytes: Counter[Any] = Counter()  # of dispatched records
+        self._last_of_changelog: dict[Any, int] = {}  # the last offset dispatched
         self._full_queues: Counter[Any] = Counter()  # by partition: number of its agents' queues that are full
 
     def _new_consumer_thread(self) -> Any:
@@ -133,6 +149,7 @@ class Consumer(driver.Consumer):
     async def perform_seek(self) -> None:
         """Seek each partition to its committed offset, or to an earlier one: see `streams.log_position`."""
         self._full_queues.clear()
+        self._last_of_changelog.clear()
         await self.idle()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
         positions = await self._thread.resume_positions(await self._thread.committed_positions(sources))
@@ -143,6 +160,7 @@ class Consumer(driver.Consumer):
             self._last.pop(tp, None)
             for by_partition in (self._dispatched, self._acked, self._acked_index, self._to_commit):
                 by_partition[tp].clear()
+            self._unacked_bytes[tp] = 0
 
     async def resume_positions(self, positions: Mapping[Any, Position | None]) -> dict[Any, Position]:
         """Return from where to read on; see `streams.log_position`."""
@@ -170,6 +188,7 @@ class Consumer(driver.Consumer):
         message.acked = True
         self._acked[message.tp] = []  # Faust reads its keys: the partitions with something to commit
         self._acked_index[message.tp].add(message.offset)
+        self._unacked_bytes[message.tp] = max(0, self._unacked_bytes[message.tp] - record_bytes(message))
         return True
 
     def _new_offset(self, tp: Any) -> int | None:
@@ -242,11 +261,14 @@ class Consumer(driver.Consumer):
             if self._thread.connected_again:
                 await self._check_logs(generation)
             await self._dispatch(records, generation)
+            if self.app.in_recovery and not records:
+                await self._dispatch_gaps(active, generation)
         finally:
             self._idle.set()
 
     def _readable_partitions(self) -> set[Any]:
-        active: set[Any] = self._get_active_partitions()
+        queued = self._unacked_bytes
+        active = {tp for tp in self._get_active_partitions() if queued[tp] < _MAX_UNACKED_BYTES}
         return active & self._sought  # a new set: Faust changes its own while records are waited for
 
     async def _check_logs(self, generation: int) -> None:
@@ -277,6 +299,16 @@ class Consumer(driver.Consumer):
             if self.flow_active or self._is_changelog_tp(tp):
                 await self._dispatch_record(tp, record)  # else its position is sought again when the flow resumes
 
+    async def _dispatch_gaps(self, partitions: set[Any], generation: int) -> None:
+        """Dispatch an empty record for the last offset that was read of each changelog, if it has no record."""
+        positions = await self._thread.positions(filter(self._is_changelog_tp, partitions))
+        if generation != self.app.consumer_generation_id or not self.app.flow_control.is_active():
+            return
+        for tp, position in positions.items():
+            if position - 1 > self._last_of_changelog.get(tp, -1):
+                place = (tp.topic, tp.partition, position - 1)
+                await self._dispatch_record(tp, ConsumerRecord(*place, -1, 0, None, None, None, -1, -1, ()))
+
     async def _dispatch_record(self, tp: Any, record: Any) -> None:
         if not self._is_changelog_tp(tp):
             last = self._last.get(tp)
@@ -284,6 +316,9 @@ class Consumer(driver.Consumer):
                 return
             self._last[tp] = record
             self._dispatched[tp].append(record)
+            self._unacked_bytes[tp] += record_bytes(record)
+        else:
+            self._last_of_changelog[tp] = record.offset
         await self.callback(self._to_message(tp, record))
 
 

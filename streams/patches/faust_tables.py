@@ -6,6 +6,9 @@ If the broker lost records of a changelog, the local state is ahead of it, and F
 if new records have taken their offsets, Faust skips those. So the local state has a mark of the last record that it
 contains (`streams.log_position`). Where the changelog is another, it is read again from its start, and the results in
 the local state are written back to it.
+
+Faust's recovery ends at a record of the last offset and stops at one without key. The last offset may have no record,
+for example a transaction's marker; `faust_consumer` then dispatches an empty one for it.
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from faust.tables.recovery import Recovery as FaustRecovery
 from rocksdict import WriteBatch
 
 from schemas.faults import Poison
+from streams.envelope import Unreadable
 from streams.kafka_errors import permanent_fault
 from streams.log_position import Mark, Position, checksum_of
 from streams.patches.rocksdb import open_or_recreate
@@ -52,13 +56,21 @@ class Store(rocksdb.Store):
         return last._replace(offset=last.offset + 1)
 
     def apply_changelog_batch(self, batch: Iterable[Any], to_key: Any, to_value: Any) -> None:
-        """Write records of the changelog, and a mark of the last of each partition."""
+        """Write records of the changelog, and a mark of the last of each partition; what is no result is skipped."""
         events = list(batch)
-        super().apply_changelog_batch(events, to_key, to_value)
+        super().apply_changelog_batch([event for event in events if self._is_result(event.message)], to_key, to_value)
         for message in {event.message.tp: event.message for event in events}.values():
             self._db_for_partition(message.partition).put(
                 self.offset_key, marked_offset(message.offset, message.key, message.value)
             )
+
+    def _is_result(self, message: Any) -> bool:
+        if message.key is not None and message.key != self.offset_key:
+            return True
+        if message.value is not None or isinstance(message.headers, Unreadable):
+            cause = message.headers if isinstance(message.headers, Unreadable) else "its key is not one of a result"
+            log.warning("%s[%d]@%d is skipped: %s", *message.tp, message.offset, cause)
+        return False
 
 
 def marked_offset(offset: int, key: bytes | None, value: bytes | None) -> bytes:

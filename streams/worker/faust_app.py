@@ -95,7 +95,10 @@ class TableResults:
     def get(self, partition: int, key: str) -> str | None:
         """Return the result stored under `key` in a partition assigned to this worker, or None."""
         value = self._table.get_bytes(partition, key.encode())
-        return None if value is None else bytes(value).decode()
+        try:
+            return None if value is None else bytes(value).decode()
+        except UnicodeDecodeError:  # a stranger wrote it to the changelog
+            return None
 
     async def put(self, partition: int, results: Mapping[str, str]) -> None:
         """Return when the results are stored on the broker and on this machine."""

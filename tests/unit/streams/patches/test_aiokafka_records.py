@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED
+from aiokafka.consumer.subscription_state import Assignment
 from aiokafka.record.util import calc_crc32c
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -22,7 +23,14 @@ from hypothesis import strategies as st
 from streams.envelope import Unreadable
 from streams.patches.aiokafka_batches import MAX_HEADERS
 from streams.patches.aiokafka_codecs import MAX_UNFOLDED_BYTES
-from streams.patches.aiokafka_records import _Fetched, _PartitionRecords, record_bytes
+from streams.patches.aiokafka_records import (
+    _MAX_BYTES_PER_CALL,
+    _bytes_left,
+    _Fetched,
+    _FetchResult,
+    _PartitionRecords,
+    record_bytes,
+)
 from streams.topics import MAX_MESSAGE_BYTES
 from tests.paths import PROJECT
 from tests.raw_batches import (
@@ -186,6 +194,20 @@ def test_a_wrong_length_moves_on_by_one_offset(length: int) -> None:
     assert reader.next_fetch_offset == 2
 
 
+@pytest.mark.parametrize("length", [-1, 0, 13, 48, 49, 80, 200, 1 << 30])
+def test_reading_continues_after_a_wrong_length(length: int) -> None:
+    damaged = bytearray(_values(3))
+    damaged[_LENGTH_AT : _LENGTH_AT + 4] = struct.pack(">i", length)
+    for raw, start in ((_values(0) + bytes(damaged) + _values(6), 0), (bytes(damaged) + _values(6), 3)):
+        first = _reader(raw, start, 9)
+        read = [_content(message) for message in first]
+        if first.next_fetch_offset == 3:  # it may be an intact batch that continues after the fetch
+            read += _read(raw[len(_values(0)) :], 3, 9)
+        assert read[:-4] == [b"0", b"1", b"2"][start:]
+        assert read[-4][:2] == (3, 5)
+        assert read[-3:] == [b"6", b"7", b"8"]
+
+
 def test_a_batch_that_is_cut_by_the_size_of_the_fetch_is_read_with_the_next() -> None:
     reader = _reader(_values(0) + _values(3)[:-1])
     assert [message.value for message in reader] == [b"0", b"1", b"2"]
@@ -323,3 +345,19 @@ def test_importing_the_client_does_not_change_aiokafka() -> None:
         "assert attributes() == before\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=PROJECT)
+
+
+async def test_one_call_returns_records_of_bounded_size() -> None:
+    """Each batch of a fetch may unfold to 64 MiB: a fetch of 8 MiB has space for a thousand of them."""
+    tp, records = TopicPartition("t", 0), [record(number, bytes(6 << 20)) for number in range(10)]
+    assignment = Assignment([tp])
+    assignment.state_value(tp).seek(0)
+    reader = _reader(batch(0, records, ZSTD))
+    result = _FetchResult(tp, assignment=assignment, partition_records=reader, backoff=0)
+    counts = []
+    while result.has_more():
+        _bytes_left.set([_MAX_BYTES_PER_CALL])
+        counts.append(len(result.getall(64)))
+        assert result.getall(64) == [], "the call has no bytes left"
+        assert assignment.state_value(tp).position == sum(counts)
+    assert counts == [3, 3, 3, 1]
