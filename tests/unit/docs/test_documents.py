@@ -106,6 +106,15 @@ def test_each_table_row_has_as_many_cells_as_its_header(document: Path) -> None:
         columns = cells
 
 
+def test_each_test_that_a_document_names_exists() -> None:
+    text = (PROJECT / "docs/guarantees.md").read_text()
+    named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
+    assert named
+    for file, test in named:
+        assert (PROJECT / file).is_file(), file
+        assert not test or f"def {test}(" in (PROJECT / file).read_text(), f"{file}::{test}"
+
+
 def test_each_documented_reason_code_exists() -> None:
     texts = [file.read_text() for file in DOCUMENTS if file.name in {"moves.md", "service.md", "music.md"}]
     codes = {
