@@ -47,13 +47,13 @@ def _reason(state: PartitionState) -> str:
 def partition_states(consumer: Any) -> Iterator[PartitionState]:
     """Yield the states of the partitions assigned to our consumer of Faust, as far as they are known."""
     aiokafka = consumer._thread._consumer
-    if aiokafka is None or not consumer._is_sought:
+    if aiokafka is None:
         return
     assignment = aiokafka._subscription.subscription and aiokafka._subscription.subscription.assignment
     for tp in assignment.tps if assignment is not None else ():
         state = assignment.state_value(tp)
         committed = consumer._committed_offset.get(tp)
-        if consumer._is_changelog_tp(tp) or state.highwater is None or not state.has_valid_position:
+        if consumer._is_changelog_tp(tp) or not consumer.has_position(tp) or state.highwater is None:
             continue
         stable = state.highwater if state.lso is None or state.lso < 0 else state.lso
         handed_over = len(consumer._dispatched.get(tp, ()))
