@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import math
 import re
 import sys
 import threading
@@ -62,17 +61,17 @@ class _Repetitions:
     """Leaves out warnings that repeat: in each minute 5 equal ones and 60 of the same kind are written."""
 
     def __init__(self) -> None:
-        self._window_end_s = 0.0
+        self.window_end_s = 0.0
         self._counts: Counter[tuple[str, str]] = Counter()
         self._left_out: Counter[tuple[str, str]] = Counter()
 
     def admits_kind(self, record: logging.LogRecord) -> bool:
         """Return whether fewer records of this kind were written in this minute than are allowed."""
-        return record.levelno < logging.WARNING or self._admits(record, str(record.msg), _MAX_LINES_OF_A_KIND)
+        return self._admits(record, str(record.msg), _MAX_LINES_OF_A_KIND)
 
     def admits_line(self, record: logging.LogRecord, line: str) -> bool:
         """Return whether fewer equal lines were written in this minute than are allowed."""
-        return record.levelno < logging.WARNING or self._admits(record, line[_TIME_CHARACTERS:], _MAX_EQUAL_LINES)
+        return self._admits(record, line[_TIME_CHARACTERS:], _MAX_EQUAL_LINES)
 
     def _admits(self, record: logging.LogRecord, text: str, allowed: int) -> bool:
         self._counts[record.name, text] += 1
@@ -81,13 +80,11 @@ class _Repetitions:
         self._left_out[record.name, str(record.msg)] += 1
         return False
 
-    def ended(self, now_s: float) -> Iterator[logging.LogRecord]:
-        """Yield a record for each kind of which some were left out, when the minute is over."""
-        if now_s < self._window_end_s:
-            return
+    def ended(self) -> Iterator[logging.LogRecord]:
+        """Begin the next minute; yield a record for each kind of which some were left out in the one before."""
         left_out, self._left_out = self._left_out, Counter()
         self._counts.clear()
-        self._window_end_s = now_s + _WINDOW_S
+        self.window_end_s = time.monotonic() + _WINDOW_S
         for (name, text), number in left_out.items():
             arguments = (number, text)
             yield logging.LogRecord(
@@ -126,13 +123,16 @@ class _BatchHandler(logging.StreamHandler[TextIO]):
     def close(self) -> None:
         """Write how many lines were left out in the last minute."""
         with self.lock or nullcontext():
-            self._lines += map(self.format, self._repetitions.ended(math.inf))
+            self._lines += map(self.format, self._repetitions.ended())
         self.flush()
         super().close()
 
     def _add_line(self, record: logging.LogRecord) -> None:
-        self._lines += map(self.format, self._repetitions.ended(time.monotonic()))
-        if self._repetitions.admits_kind(record):
+        if time.monotonic() >= self._repetitions.window_end_s:
+            self._lines += map(self.format, self._repetitions.ended())
+        if record.levelno < logging.WARNING:
+            self._lines.append(self.format(record))
+        elif self._repetitions.admits_kind(record):
             line = self.format(record)
             if self._repetitions.admits_line(record, line):
                 self._lines.append(line)

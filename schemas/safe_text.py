@@ -12,7 +12,7 @@ _INVISIBLE = re.compile(
 
 def is_harmless(text: str) -> bool:
     """Return whether each character of the text is visible, or a plain space."""
-    return text.isprintable() and not _INVISIBLE.search(text)
+    return text.isprintable() and (text.isascii() or not _INVISIBLE.search(text))
 
 
 def escaped(text: str) -> str:
