@@ -123,6 +123,7 @@ from streams.cli.progress_bars import ProgressBars
 text = "A\x1b]0;x\x07B\u202eC[bold]"
 bars = ProgressBars()
 bars.update("a", text, 0.5)
+bars._bars.refresh()
 bars.print_line(text)
 bars.remove("a")
 bars.stop()
@@ -136,7 +137,7 @@ def test_bars_on_a_terminal_show_escapes() -> None:
         subprocess.run([sys.executable, "-c", _BARS], stderr=terminal, env=environment, cwd=PROJECT, check=True)
         os.close(terminal)
         shown = reader.read(1 << 16).decode()
-    assert shown.count("A\\x1b]0;x\\x07B\\u202eC[bold]") >= 1
+    assert shown.count("A\\x1b]0;x\\x07B\\u202eC[bold]") >= 2
     assert "\x1b]0;" not in shown
     assert "\u202e" not in shown
 
