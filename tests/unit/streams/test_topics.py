@@ -35,3 +35,25 @@ def test_changelogs_and_the_library_are_compacted_only() -> None:
     compacted = {name for name, policy in policies.items() if policy == "compact"}
     changelogs = {name for name in policies if name.endswith("-changelog")}
     assert compacted == changelogs | {"bachata.move-indexed.v1", "bachata.request-ended.v1", REDRIVEN}
+
+
+def test_every_topic_uses_the_clock_of_the_broker_also_if_it_exists_already() -> None:
+    for spec in specs():
+        assert spec.config["message.timestamp.type"] == "LogAppendTime"
+        assert "message.timestamp.type" in spec.enforced
+
+
+def test_the_broker_deletes_no_record_that_a_step_may_not_have_read() -> None:
+    by_name = {spec.name: spec for spec in specs()}
+    for topic in (topic_of(step.consumes) for step in STEPS):
+        assert by_name[topic.full_name].config["retention.ms"] == "-1"
+        assert topic.between_steps == ("retention.ms" in by_name[topic.full_name].enforced)
+    assert {topic.name for topic in TOPICS if topic.between_steps} == {
+        topic_of(step.produces).name for step in STEPS if step.produces
+    } & {topic_of(step.consumes).name for step in STEPS}
+
+
+def test_what_others_submit_is_on_the_disk_before_it_is_acknowledged() -> None:
+    flushed = {spec.name for spec in specs() if spec.config.get("flush.messages") == "1"}
+    assert flushed == {topic.full_name for topic in TOPICS if topic.source}
+    assert flushed == {"bachata.song-submitted.v1", "bachata.move-submitted.v1"}
