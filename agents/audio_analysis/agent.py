@@ -40,4 +40,5 @@ STEP = Step(
     produces=AudioAnalyzed,
     subject=lambda event, _: event.song.sha256,
     timeout_s=300.0,
+    memory_mb=768,
 )

@@ -22,4 +22,5 @@ STEP = Step(
     produces=SongAccepted,
     subject=lambda _, song: song.sha256,
     timeout_s=120.0,
+    memory_mb=512,
 )

@@ -16,7 +16,7 @@ from streams.steps import JOB_BY_NAME
 from streams.worker.job_faults import RunningJob, fault_of_death
 from streams.worker.step_child import StepChild
 
-_MAX_IDLE_BYTES = 512 * MIB  # of private memory: a process that has more after a job is not used again
+_MAX_IDLE_BYTES = 384 * MIB  # of private memory: with more, a process is not used again, as the next job would lack it
 
 
 class StepPool:

@@ -45,14 +45,16 @@ def _flac_packets(stream: Any, blocks: int, rate: int) -> Iterator[bytes]:
     yield from map(bytes, stream.encode(None))
 
 
-def write_clip(path: Path, seconds: float, pixel_format: str = "yuv420p", size: tuple[int, int] = (4096, 2304)) -> Path:
-    """Write a couple that stands still, in H.264 (mp4) with 16 reference pictures, ten frames a second."""
-    step = Fraction(1, _FPS)
+def write_clip(
+    path: Path, seconds: float, pixel_format: str = "yuv420p", size: tuple[int, int] = (4096, 2304), fps: int = _FPS
+) -> Path:
+    """Write a couple that moves for two seconds, again and again, in H.264 (mp4) with 16 reference pictures."""
+    step = Fraction(1, fps)
     with av.open(str(path), "w", format="mp4") as writer:
-        stream: Any = writer.add_stream("libx264", rate=_FPS, options=_X264)
+        stream: Any = writer.add_stream("libx264", rate=fps, options=_X264)
         stream.width, stream.height, stream.pix_fmt = *size, pixel_format
         packets = _h264_packets(stream, size)
-        for number in range(round(seconds * _FPS)):
+        for number in range(round(seconds * fps)):
             _mux(writer, stream, packets[number % len(packets)], number, step, keyframe=number % len(packets) == 0)
     return path
 
