@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-music quality-moves quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-search bench-stream demo-set docs frame
+.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-music quality-moves quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-search bench-stream bench-views demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -80,6 +80,9 @@ bench-plan: $(VENV)/.synced ## Measure planning over 1,000 moves
 
 bench-render: $(VENV)/.synced ## Measure rendering beside an ffmpeg filter graph
 	$(RUN) python -m tests.quality.bench_render
+
+bench-views: $(VENV)/.synced ## Measure what an event costs in the views after 100,000 others
+	$(RUN) python -m tests.quality.bench_views
 
 bench-search: $(VENV)/.synced ## Measure filtered search beside qdrant-client's local mode
 	$(RUN) python -m tests.quality.bench_search

@@ -34,6 +34,7 @@ _AFTER_FIRST_TIMES = bytes([_FIRST_TIME_PREFIX[0] + 1])  # greater than every ke
 _TIME_DIGITS = 16  # of a time in nanoseconds, as hex
 _CACHE_BYTES = 8 << 20
 _WRITE_BUFFER_BYTES = 4 << 20
+_BLOOM_BITS = 10  # for each key: 1 % of the lookups of a request that is not stored read a file
 _MAX_STEPS = 32  # of one request: each message of it reads and writes them all
 _STEP_FIELDS = (
     "state",
@@ -147,5 +148,6 @@ def _options() -> Options:
     options.set_max_write_buffer_number(2)
     tables = BlockBasedOptions()
     tables.set_block_cache(Cache(_CACHE_BYTES))
+    tables.set_bloom_filter(_BLOOM_BITS, block_based=False)  # most lookups are of new requests
     options.set_block_based_table_factory(tables)
     return options
