@@ -61,6 +61,7 @@ def _topic_findings(cluster: Any, topic: str) -> list[Finding]:
             Finding(topic, "the topic does not exist, or this user may not see it; a worker that starts creates it")
         ]
     leaderless = sorted(set(numbers) - set(cluster.available_partitions_for_topic(topic) or ()))
-    return [
-        Finding(f"{topic}[{number}]", "no broker leads the partition: its brokers are away") for number in leaderless
-    ]
+    if not leaderless:
+        return []
+    listed = ", ".join(map(str, leaderless))
+    return [Finding(topic, f"no broker leads its partitions {listed}: their brokers are away")]

@@ -157,7 +157,8 @@ async def test_a_topic_that_is_missing_and_a_partition_without_a_leader_are_foun
     leaders = {0: 1, 1: -1}
     monkeypatch.setattr(cluster, "partitions_for_topic", lambda _: set(leaders))
     monkeypatch.setattr(cluster, "available_partitions_for_topic", lambda _: {0})
-    assert [finding.what for finding in await _findings_of(fetch, monkeypatch)] == [f"{_SONGS}[1]"]
+    [finding] = await _findings_of(fetch, monkeypatch)
+    assert finding[:2] == (_SONGS, "no broker leads its partitions 1: their brokers are away")
 
 
 def test_a_problem_is_one_line() -> None:
