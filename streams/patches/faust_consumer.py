@@ -21,10 +21,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from time import monotonic
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import faust
 from aiokafka.errors import (
@@ -110,6 +110,22 @@ async def _positions(consumer: Any, tps: Iterable[Any]) -> dict[Any, int]:
     assignment = consumer._subscription.subscription.assignment
     states = {} if assignment is None else {tp: assignment.state_value(tp) for tp in tps}
     return {tp: state.position for tp, state in states.items() if state is not None and state.has_valid_position}
+
+
+class PartitionState(NamedTuple):
+    """Offsets of a partition of a source topic that is assigned to this worker.
+
+    `committed`: the next one to work on; `position`: the next one to fetch; `end`: that of the next record; `stable`:
+    the first one of an open transaction, or `end`; `handed_over`: the number of fetched events that are not done.
+    """
+
+    topic: str
+    partition: int
+    committed: int
+    position: int
+    end: int
+    stable: int
+    handed_over: int
 
 
 class Consumer(driver.Consumer):
@@ -235,6 +251,19 @@ class Consumer(driver.Consumer):
         self._commit_delay_s = 0.0
         await self.maybe_wait_for_commit_to_finish()
         await super().on_stop()
+
+    def partition_states(self) -> Iterator[PartitionState]:
+        """Yield the states of the source partitions that are read, as far as they are known."""
+        subscription = self._thread._ensure_consumer()._subscription.subscription
+        assignment = subscription and subscription.assignment
+        for tp in assignment.tps if assignment is not None else ():
+            fetched = assignment.state_value(tp)
+            if tp not in self._sought or self._is_changelog_tp(tp) or not fetched.has_valid_position:
+                continue
+            if fetched.highwater is not None:
+                stable = fetched.highwater if fetched.lso is None or fetched.lso < 0 else fetched.lso
+                offsets = (self._committed_offset.get(tp) or 0, fetched.position, fetched.highwater, stable)
+                yield PartitionState(tp.topic, tp.partition, *offsets, len(self._dispatched.get(tp, ())))
 
     async def idle(self) -> None:
         """Return when no fetch is in progress; this lasts only while the flow is stopped."""

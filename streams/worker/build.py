@@ -45,7 +45,7 @@ from streams.worker.problems import Finding, Lasting, Problems
 from streams.worker.publisher import KafkaPublisher
 from streams.worker.retention import Retention
 from streams.worker.step_pool import StepPool
-from streams.worker.stuck_partitions import partition_states, stuck_partitions
+from streams.worker.stuck_partitions import stuck_partitions
 from streams.worker.worker import Worker
 
 _MAX_WORKERS = 64
@@ -93,7 +93,8 @@ def build_worker(
 
     def stuck_partition_findings() -> Iterator[Finding]:
         working = running.partitions() | waiting.partitions() | operations.partitions()
-        return iter(()) if worker.state else stuck_partitions(partition_states(app.consumer), working)
+        consumer: Any = app.consumer
+        return iter(()) if worker.state else stuck_partitions(consumer.partition_states(), working)
 
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
     problems = Problems(

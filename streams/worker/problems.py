@@ -49,6 +49,7 @@ class Problems:
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._current: dict[str, Problem] = {}
+        self._next_failure_log_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -75,9 +76,13 @@ class Problems:
         for source in self._sources:
             try:
                 yield from list(source())
-            except Exception as error:  # a source reads the inside of libraries: the others must be shown
-                log.debug("a source of problems failed", exc_info=True)
-                yield Finding("the check of the worker", f"{type(error).__name__}: {error}")
+            except Exception:  # noqa: BLE001 - a fault of the check is no fault of the work: the worker stays ready
+                self._log_failed_check()
+
+    def _log_failed_check(self) -> None:
+        if monotonic() >= self._next_failure_log_at:
+            self._next_failure_log_at = monotonic() + _LOG_INTERVAL_S
+            log.exception("a check for problems failed: a bug in the program")
 
     def _report(self, finding: Finding) -> None:
         since = (finding.since or datetime.now(UTC)).replace(microsecond=0)

@@ -81,6 +81,7 @@ def test_a_broker_that_hangs_is_reported_and_then_its_return(own_data_folder: Da
     _wait_until(lambda: bool(_health(own_data_folder)["ready"]), 90)
     assert own_data_folder.bachata("status").json["stuck"] == []
     assert len(_log_lines(own_data_folder, "no longer stuck")) == 1
+    assert "a check for problems failed" not in (own_data_folder.path / "run" / "worker.log").read_text()
 
 
 @pytest.mark.chaos

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from aiokafka.cluster import ClusterMetadata
 
+from streams.patches.faust_consumer import PartitionState
 from streams.stage.operations import Operations
 from streams.worker import findings, kafka_watch, problems
 from streams.worker.findings import app_findings, operation_findings
 from streams.worker.kafka_watch import KafkaWatch
 from streams.worker.problems import Finding, Lasting, Problem, Problems
-from streams.worker.stuck_partitions import PartitionState, stuck_partitions
+from streams.worker.stuck_partitions import stuck_partitions
 
 _SONGS = "bachata.song-submitted.v1"
 
@@ -56,12 +57,14 @@ def test_the_log_has_a_line_at_the_begin_one_a_minute_and_one_at_the_end(
     assert lines == ["stuck", "stuck", "stuck", "no longer stuck"]
 
 
-def test_a_source_that_fails_hides_no_other() -> None:
+def test_a_source_that_fails_hides_no_other_and_stops_no_work(caplog: pytest.LogCaptureFixture) -> None:
     def broken() -> list[Finding]:
         raise AttributeError("the library has changed")
 
-    found = Problems([broken, lambda: [Finding("publishing", "no answer yet")]]).check()
-    assert {problem.what for problem in found} == {"the check of the worker", "publishing"}
+    with caplog.at_level(logging.ERROR):
+        found = Problems([broken, lambda: [Finding("publishing", "no answer yet")]]).check()
+    assert [problem.what for problem in found] == ["publishing"]
+    assert "the library has changed" in caplog.text
 
 
 def test_only_what_lasts_is_found_with_the_time_of_its_begin(monkeypatch: pytest.MonkeyPatch) -> None:
