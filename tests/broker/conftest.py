@@ -6,10 +6,11 @@ import json
 import os
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ import pytest
 from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
 from streams.envelope import Record
-from streams.local.services import running_kafka
+from streams.local.services import running_kafka, running_worker
 from streams.stage.dead_letters import dead_letter_id
 from tests.paths import BACHATA, DEMO
 
@@ -61,6 +62,12 @@ class DataFolder:
         completed = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
         return CommandResult(completed.returncode, completed.stderr, json.loads(completed.stdout))
 
+    def health(self) -> dict[str, Any]:
+        """Return the JSON of the worker's `/readyz`."""
+        worker = running_worker(Settings(data_dir=self.path))
+        assert worker is not None
+        return worker.health()
+
     @contextmanager
     def up(self) -> Iterator[Up]:
         """Start `bachata up` and yield it when it is ready; end it with SIGTERM afterwards, unless it ended before."""
@@ -87,6 +94,14 @@ def sent_letter_id(sent: Any, key: bytes | None, value: bytes | None, step: str 
     return dead_letter_id(
         Record(sent.topic, sent.partition, sent.offset, key, value, timestamp_ms=sent.timestamp), step
     )
+
+
+def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
+    """Return when the condition is true. Raises: `AssertionError` if it is not within the seconds."""
+    deadline = monotonic() + timeout_s
+    while not condition():
+        assert monotonic() < deadline, "too late"
+        sleep(0.5)
 
 
 @pytest.fixture(scope="session")

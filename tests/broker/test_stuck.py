@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import signal
-import urllib.error
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any
 
 import psutil
 import pytest
-from aiokafka import AIOKafkaProducer
 
-from tests.broker.conftest import DataFolder
+from tests.broker.conftest import DataFolder, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_SONGS = "bachata.song-submitted.v1"
 _REPORTED_WITHIN_S = 30.0
 
 
@@ -30,23 +23,6 @@ def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFo
     folder = DataFolder(tmp_path_factory.mktemp("own_data_folder"))
     with folder.up():
         yield folder
-
-
-def _health(folder: DataFolder) -> dict[str, Any]:
-    page = json.loads((folder.path / "run" / "worker-0.json").read_text())["url"]
-    try:
-        with urllib.request.urlopen(page + "/readyz", timeout=10) as response:  # noqa: S310 - our own page
-            health: dict[str, Any] = json.load(response)
-    except urllib.error.HTTPError as error:
-        health = json.loads(error.read())
-    return health
-
-
-def _wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
-    deadline = monotonic() + timeout_s
-    while not condition():
-        assert monotonic() < deadline, "too late"
-        sleep(0.5)
 
 
 def _broker(folder: DataFolder) -> int:
@@ -61,12 +37,12 @@ def _log_lines(folder: DataFolder, beginning: str) -> list[str]:
 
 
 def test_a_broker_that_hangs_is_reported_and_then_its_return(own_data_folder: DataFolder) -> None:
-    _wait_until(lambda: _health(own_data_folder)["ready"], 30)
+    wait_until(lambda: own_data_folder.health()["ready"], 30)
     broker = _broker(own_data_folder)
     os.kill(broker, signal.SIGSTOP)
     try:
-        _wait_until(lambda: bool(_health(own_data_folder)["stuck"]), _REPORTED_WITHIN_S)
-        health = _health(own_data_folder)
+        wait_until(lambda: bool(own_data_folder.health()["stuck"]), _REPORTED_WITHIN_S)
+        health = own_data_folder.health()
         status = own_data_folder.bachata("status", timeout=30)
     finally:
         os.kill(broker, signal.SIGCONT)
@@ -78,25 +54,7 @@ def test_a_broker_that_hangs_is_reported_and_then_its_return(own_data_folder: Da
     assert not status.json["ready"]
     assert [problem["what"] for problem in status.json["stuck"]]
     assert len(_log_lines(own_data_folder, "stuck")) == 1
-    _wait_until(lambda: bool(_health(own_data_folder)["ready"]), 90)
+    wait_until(lambda: bool(own_data_folder.health()["ready"]), 90)
     assert own_data_folder.bachata("status").json["stuck"] == []
     assert len(_log_lines(own_data_folder, "no longer stuck")) == 1
     assert "a check for problems failed" not in (own_data_folder.path / "run" / "worker.log").read_text()
-
-
-@pytest.mark.chaos
-async def test_an_open_transaction_that_holds_events_is_reported(own_data_folder: DataFolder) -> None:
-    options = own_data_folder.kafka.client_options()
-    async with (
-        AIOKafkaProducer(**options, transactional_id="of-another-program") as in_transaction,
-        AIOKafkaProducer(**options) as other,
-    ):
-        await in_transaction.begin_transaction()
-        await in_transaction.send_and_wait(_SONGS, b"{}", partition=1)
-        await other.send_and_wait(_SONGS, b"garbage", partition=1)
-        await asyncio.to_thread(_wait_until, lambda: bool(_health(own_data_folder)["stuck"]), _REPORTED_WITHIN_S)
-        [problem] = _health(own_data_folder)["stuck"]
-        assert problem["what"].startswith(f"{_SONGS}[1] at offset")
-        assert "an open transaction holds the 2 offsets" in problem["reason"]
-        await in_transaction.abort_transaction()
-        await asyncio.to_thread(_wait_until, lambda: _health(own_data_folder)["ready"], 30)
