@@ -39,14 +39,14 @@ async def _fault_of(kafka: KafkaConnection, address: str) -> str | None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             await _request_topics(kafka, address)
+    except OSError as error:  # first: an error of a certificate is a ValueError, too
+        return f"BACHATA_KAFKA is {address}, {_not_connected(error)}"
     except (errors.SaslAuthenticationFailed, ValueError):  # a wrong signature of the server is a ValueError
         return f"Kafka at {address} refuses the login: correct BACHATA_KAFKA_USERNAME or BACHATA_KAFKA_PASSWORD"
     except (errors.UnsupportedSaslMechanismError, errors.IllegalSaslStateError) as error:
         return f"Kafka at {address} does not accept this login, correct BACHATA_KAFKA_MECHANISM: {error}"
     except errors.KafkaError:
         return _closed(kafka, address)
-    except OSError as error:
-        return f"BACHATA_KAFKA is {address}, {_not_connected(error)}"
     return None
 
 
