@@ -29,17 +29,22 @@ VERSIONS = {  # of the requests that the broker answers
     13: (1, 1),
     14: (1, 1),
     19: (2, 2),
+    21: (1, 1),
     22: (0, 0),
     32: (1, 1),
     33: (0, 0),
     37: (0, 0),
+    44: (0, 0),
 }
 _NO_ERROR, _OFFSET_OUT_OF_RANGE, _UNKNOWN_TOPIC, _TOO_LARGE = 0, 1, 3, 10
-_TOPIC_EXISTS, _OUT_OF_ORDER_SEQUENCE, _INVALID_RECORD = 36, 45, 87
+_INVALID_TIMESTAMP, _TOPIC_EXISTS, _OUT_OF_ORDER_SEQUENCE, _INVALID_RECORD = 32, 36, 45, 87
 _SEQUENCE = struct.Struct(">qhi")
 _SEQUENCE_AT = 43
+_MAX_TIMESTAMP_AT = 35
+_MAX_AHEAD_MS = 3600 * 1000
 _BATCH_OVERHEAD = 61
 _DEFAULT_MAX_BYTES = 1 << 20
+_DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
 
 Reply = Callable[[Any], None]
 
@@ -106,10 +111,12 @@ class Broker:
             13: self._leave,
             14: self._sync,
             19: self._create_topics,
+            21: self._delete_records,
             22: self._init_producer,
             32: self._describe_configs,
             33: self._alter_configs,
             37: self._create_partitions,
+            44: self._set_configs,
         }
 
     @property
@@ -206,6 +213,11 @@ class Broker:
             return _TOO_LARGE, -1, -1, -1
         if topic.compacted and any(record.key is None for record in records_of(bytes(data))):
             return _INVALID_RECORD, -1, -1, -1
+        if (
+            topic.config.get("message.timestamp.type") != "LogAppendTime"
+            and _newest(data) > self.now_ms + _MAX_AHEAD_MS
+        ):
+            return _INVALID_TIMESTAMP, -1, -1, -1
         error, duplicate = _check_sequence(log, data)
         if error or duplicate is not None:
             return error, -1 if duplicate is None else duplicate, -1, log.start
@@ -344,6 +356,35 @@ class Broker:
             answers.append((_NO_ERROR, None, kind, name))
         reply(request.RESPONSE_TYPE(0, answers))
 
+    def _set_configs(self, request: Any, reply: Reply) -> None:
+        answers: list[Any] = []
+        for kind, name, entries in request.resources:
+            self.topics[name].config |= {key: value for key, _, value in entries}
+            answers.append((_NO_ERROR, None, kind, name))
+        reply(request.RESPONSE_TYPE(0, answers))
+
+    def _delete_records(self, request: Any, reply: Reply) -> None:
+        answers: list[Any] = []
+        for topic, partitions in request.topics:
+            found: list[Any] = []
+            for number, offset in partitions:
+                self.log(Partition(topic, number)).delete_before(offset)
+                found.append((number, offset, _NO_ERROR))
+            answers.append((topic, found))
+        reply(request.RESPONSE_TYPE(0, answers))
+
+    def expire(self) -> None:
+        """Delete what is older than its topic keeps it, and the offsets of groups that have been empty for 7 days."""
+        for topic in self.topics.values():
+            retention_ms = int(topic.config.get("retention.ms", _DEFAULT_RETENTION_MS))
+            if retention_ms < 0 or topic.compacted:
+                continue
+            for log in topic.partitions:
+                old = [batch.last for batch in log.batches if batch.timestamp_ms < self.now_ms - retention_ms]
+                log.delete_before(max(old, default=-1) + 1)
+        for group in self.groups.values():
+            group.offsets.clear()
+
     # Groups and producers
 
     def group(self, name: str) -> Group:
@@ -398,6 +439,11 @@ class Broker:
     def _init_producer(self, request: Any, reply: Reply) -> None:
         self._producers += 1
         reply(request.RESPONSE_TYPE(0, _NO_ERROR, self._producers, 0))
+
+
+def _newest(data: bytes) -> int:
+    """Return the time of the newest record of a batch."""
+    return int(struct.unpack_from(">q", data, _MAX_TIMESTAMP_AT)[0])
 
 
 def _check_sequence(log: Log, data: bytes) -> tuple[int, int | None]:

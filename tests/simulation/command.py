@@ -11,7 +11,8 @@ import warnings
 from collections.abc import Iterable
 
 from tests.quality.report import Goal, figure
-from tests.simulation.clock import current_process
+from tests.simulation.clock import cpu_time, current_process
+from tests.simulation.mutants import MUTANTS
 from tests.simulation.run import Result, run
 
 _SHOWN_ERRORS = 5
@@ -24,6 +25,8 @@ def main() -> None:
         command = [sys.executable, "-m", "tests.simulation", *sys.argv[1:]]
         os.execve(sys.executable, command, os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S606
     _be_quiet(log=arguments.log)
+    if arguments.mutants:
+        sys.exit(not _kill_mutants(arguments.mutant or list(MUTANTS), arguments.first, arguments.seeds))
     one = arguments.seed is not None
     seeds = [arguments.seed] if one else range(arguments.first, arguments.first + arguments.seeds)
     results = [_show(run(seed), full=one) for seed in seeds]
@@ -37,6 +40,8 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=100, help="number of runs")
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--seed", type=int, help="run this seed alone and print all that it finds")
+    parser.add_argument("--mutants", action="store_true", help="run mutants, each until a seed finds an error")
+    parser.add_argument("--mutant", action="append", help="only this mutant; may be repeated")
     parser.add_argument("--log", action="store_true", help="print what the workers log, with the virtual time")
     return parser.parse_args()
 
@@ -69,6 +74,20 @@ def _show(result: Result, *, full: bool) -> Result:
     for error in result.errors[: None if full else _SHOWN_ERRORS]:
         print(f"    ERROR {error}")
     return result
+
+
+def _kill_mutants(names: Iterable[str], first: int, seeds: int) -> bool:
+    """Print for each mutant the seed that finds an error in it, and return whether all are found."""
+    survivors = []
+    print(f"{'mutant':60} {'seed':>5} {'seconds':>8}  error")
+    for name in names:
+        started = cpu_time()
+        killer = next((r for seed in range(first, first + seeds) if (r := run(seed, MUTANTS[name])).errors), None)
+        survivors += [] if killer else [name]
+        seed, error = (str(killer.seed), killer.errors[0]) if killer else ("-", "SURVIVES")
+        print(f"{name:60} {seed:>5} {cpu_time() - started:>8.1f}  {error[:100]}", flush=True)
+    figure("simulation_mutants_killed", len(list(names)) - len(survivors), Goal(len(list(names)), at_least=True))
+    return not survivors
 
 
 def _figures(results: Iterable[Result]) -> None:

@@ -7,8 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from streams.topics import SONG_SUBMITTED
+from tests.simulation.broker import Partition
+from tests.simulation.model import Place
 from tests.simulation.network import Faults
 from tests.simulation.worker import Machine
+
+_MAX_PARTITIONS = 6
 
 if TYPE_CHECKING:
     from tests.simulation.run import World
@@ -121,6 +126,50 @@ def _lose_results(world: World) -> None:
     world.start_later(machine, _pause(world.rng))
 
 
+def _any_source(world: World) -> Partition:
+    name = SONG_SUBMITTED.full_name
+    return Partition(name, world.rng.randrange(len(world.broker.topics[name].partitions)))
+
+
+def _lose_tail(world: World) -> None:
+    """Lose acknowledged records of a source; new records take their offsets."""
+    partition = _any_source(world)
+    log = world.broker.log(partition)
+    world.broker.truncate(partition, world.rng.randint(max(log.start, log.end - 8), log.end))
+    world.model.cut(partition)
+    world.network.break_connections()
+
+
+def _recreate_topic(world: World) -> None:
+    """Delete a source topic and create it again, empty."""
+    name = SONG_SUBMITTED.full_name
+    topic = world.broker.topics[name]
+    for number in range(len(topic.partitions)):
+        world.model.forget(Partition(name, number), 0)
+    world.broker.delete(name)
+    world.broker.create(name, len(topic.partitions), topic.config)
+    world.network.break_connections()
+
+
+def _add_partitions(world: World) -> None:
+    topic = world.broker.topics[SONG_SUBMITTED.full_name]
+    if len(topic.partitions) < _MAX_PARTITIONS:
+        world.broker.add_partitions(SONG_SUBMITTED.full_name, len(topic.partitions) + 1)
+        world.model.keys_moved = True
+
+
+def _flip_bits(world: World) -> None:
+    """Damage a batch of a source on disk."""
+    partition = _any_source(world)
+    log = world.broker.log(partition)
+    numbers = [
+        n for n, batch in enumerate(log.batches) if batch.readable and not batch.control and not batch.transactional
+    ]
+    if numbers:
+        batch = log.flip_bits(world.rng.choice(numbers[-3:]))
+        world.model.damaged |= {Place(partition, offset) for offset in range(batch.base, batch.last + 1)}
+
+
 FAULTS = (
     Fault("kill", _kill, leaves_one_owner=True),
     Fault("kill at a request", _kill_at_request, 0.5, leaves_one_owner=True),
@@ -132,5 +181,9 @@ FAULTS = (
     Fault("connections break", _disconnect),
     Fault("bad network", _bad_network),
     Fault("slow fsync", _slow_fsync, 0.4),
+    Fault("tail of a topic lost", _lose_tail, 0.15),
+    Fault("topic created again", _recreate_topic, 0.05),
+    Fault("partitions added", _add_partitions, 0.05),
+    Fault("flipped bits", _flip_bits, 0.15, leaves_one_owner=True),
     Fault("compaction", _compact, 0.2, leaves_one_owner=True),
 )

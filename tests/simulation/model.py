@@ -22,6 +22,7 @@ _DONE_KINDS = ("good", "slow", "flaky 1", "flaky 3", "away 5")
 _FAILED_KINDS = ("poison", "flaky 9")
 KINDS = (*_DONE_KINDS, *_FAILED_KINDS)
 _LETTER_ID = "bachata.dead-letter-id"
+_FIRST_OFFSET = "bachata.first-offset"  # of several records that cannot be read
 _ERRORS = "__connect.errors."
 
 
@@ -63,7 +64,9 @@ class Expectations:
     broker: Broker
     inputs: dict[Place, Input | bytes | None] = field(default_factory=dict)  # bytes: garbage with this value
     lost: set[str] = field(default_factory=set)  # requests whose record the broker lost: at most one outcome
-    may_differ: bool = False  # a power cut may lose a result whose event is published
+    damaged: set[Place] = field(default_factory=set)  # inputs on a damaged batch: an outcome or a dead letter
+    keys_moved: bool = False  # partitions were added: a key has another partition, and its events another order
+    aborted: set[str] = field(default_factory=set)  # requests of aborted transactions: no outcome
     errors: list[str] = field(default_factory=list)
     published: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # by topic: requests
     outcomes: defaultdict[str, dict[str, bytes]] = field(default_factory=lambda: defaultdict(dict))  # request: by id
@@ -90,9 +93,10 @@ class Expectations:
         headers = dict(record.headers)
         if partition.topic.endswith(".dlq"):
             names = [headers.get(_ERRORS + name, b"").decode() for name in ("topic", "partition", "offset")]
-            place = Place(Partition(names[0], int(names[1] or -1)), int(names[2] or -1))
+            source, last = Partition(names[0], int(names[1] or -1)), int(names[2] or -1)
             letter_id = headers[_LETTER_ID].decode()
-            self.letters[place].add(letter_id)
+            for offset in range(int(headers.get(_FIRST_OFFSET, b"%d" % last)), last + 1):
+                self.letters[Place(source, offset)].add(letter_id)
             self.letter_values[letter_id].add(record.value)
             return
         if "ce_correlationid" not in headers:
@@ -101,7 +105,7 @@ class Expectations:
         self.published[partition.topic].add(request)
         if partition.topic == REQUEST_ENDED.full_name:
             known = self.outcomes[request].setdefault(event_id, record.value or b"")
-            if known != record.value and not self.may_differ:
+            if known != record.value:
                 self.errors.append(f"{request}: two outcomes with the id {event_id}")
 
     def submitted(self, partition: Partition, base: int, inputs: list[Input | bytes | None]) -> None:
@@ -117,6 +121,14 @@ class Expectations:
                 self.lost.add(sent.request_id)
         if self._committed.get(partition, 0) > start and end == float("inf"):
             self._committed[partition] = start
+
+    def aborted_from(self, partition: Partition, start: int, end: int) -> None:
+        """Record that the transaction of these records was aborted."""
+        inputs = [self.inputs.get(Place(partition, offset)) for offset in range(start, end)]
+        requests = [sent.request_id for sent in inputs if isinstance(sent, Input)]
+        self.forget(partition, start, end)
+        expected = {sent.request_id for sent in self.inputs.values() if isinstance(sent, Input)}
+        self.aborted |= {request for request in requests if request not in expected | set(self.outcomes)}
 
     def cut(self, partition: Partition) -> None:
         """Record that a power cut lost the tail of a partition, which was not acknowledged."""
@@ -151,6 +163,8 @@ class Expectations:
         """Return what has not happened yet, one line each."""
         found = []
         for place, sent in self.inputs.items():
+            if place in self.damaged and self.letters.get(place):
+                continue
             if isinstance(sent, Input) and sent.request_id not in self.outcomes:
                 found.append(f"{_name(place)}: no outcome of {sent.request_id}")
             if (not isinstance(sent, Input) or sent.kind in _FAILED_KINDS) and not self._letters_with(place, sent):
@@ -162,7 +176,7 @@ class Expectations:
             if sent.kind == "flaky 9":  # it succeeds after restarts
                 return ["any"]
             return [letter for letter in self._all_letters() if sent.value in self.letter_values[letter]]
-        return [letter for letter in self.letters.get(place, ()) if sent in self.letter_values[letter]]
+        return [letter for letter in self.letters.get(place, ()) if sent is None or sent in self.letter_values[letter]]
 
     def _all_letters(self) -> set[str]:
         return set().union(*self.letters.values())
@@ -188,13 +202,16 @@ class Expectations:
             times = sum(isinstance(sent, Input) and sent.request_id == request for sent in self.inputs.values())
             if request.startswith("flaky-9"):  # it may succeed after a restart: its work is not always the same
                 continue
-            if len(outcomes) > (times if request.startswith("poison") else 1):
+            if request.startswith("poison") and request in self.lost:
+                continue  # each of its records has a dead letter and an outcome
+            if len(outcomes) > (max(1, times) if request.startswith("poison") else 1):
                 found.append(f"{request} has {len(outcomes)} outcomes: {sorted(outcomes)}")
         for sent in {sent for sent in self.inputs.values() if isinstance(sent, Input)}:
             for value in self.outcomes.get(sent.request_id, {}).values():
                 outcome = RequestEnded.model_validate_json(value).outcome
                 if (outcome, sent.kind) != ("done", "flaky 9") and (outcome == "done") != (sent.kind in _DONE_KINDS):
                     found.append(f"{sent.request_id} is {outcome}")
+        found += [f"{request} was aborted and has an outcome" for request in self.aborted if request in self.outcomes]
         for letter_id, values in self.letter_values.items():
             if len(values) > 1:
                 found.append(f"{len(values)} different dead letters have the id {letter_id}")
@@ -202,7 +219,9 @@ class Expectations:
 
     def out_of_order(self) -> list[str]:
         """Return the outputs of one source partition that are not in the order of their inputs."""
-        found = []
+        found: list[str] = []
+        if self.keys_moved:
+            return found
         places = {sent.request_id: place for place, sent in reversed(self.inputs.items()) if isinstance(sent, Input)}
         for number, log in enumerate(self.broker.topics[SONG_ACCEPTED.full_name].partitions):
             latest: dict[Partition, int] = {}

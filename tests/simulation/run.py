@@ -11,26 +11,29 @@ import hashlib
 import random
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from streams.topics import SONG_SUBMITTED, specs
+from streams import topics
+from streams.topics import SONG_SUBMITTED
 from tests.simulation import clock
 from tests.simulation.broker import Broker, Partition
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.faults import FAULTS
 from tests.simulation.log import Item, make_batch
 from tests.simulation.model import KINDS, Expectations, Input
+from tests.simulation.mutants import Mutant, mutated
 from tests.simulation.network import Network
 from tests.simulation.steps import Work
 from tests.simulation.worker import Machine, replaced
 
-SETTLE_S = 200.0  # from the last fault to the last outcome
+SETTLE_S = 150.0  # from the last fault to the last outcome
 _QUIET_S = 3.0  # after everything is done, in which nothing may happen twice
 _POLL_S = 1.0
+_AWAY_S = 8 * 24 * 3600.0
 _MAX_ROUNDS_PER_S = 3000
 _FEW_GIGABYTES = Path("/dev/shm")  # noqa: S108 - only empty folders and lock files
 
@@ -68,7 +71,9 @@ class World:
     faults: list[str] = field(default_factory=list)
     songs: int = 0
     numbers: Iterator[int] = field(default_factory=count)  # of the submitted events
-    submitting: bool = True
+    share_of_transactions: float = 0.0
+    share_of_garbage: float = 0.05
+    away_s: float = 0.0
 
     def note(self, text: str) -> None:
         """Record a fault."""
@@ -79,8 +84,8 @@ class World:
         self.loop.call_outside(delay_s, lambda: None if machine.running else machine.start())
 
 
-def run(seed: int, *, faults: Callable[[World], Any] | None = None) -> Result:
-    """Run a seed."""
+def run(seed: int, mutant: Mutant | None = None) -> Result:
+    """Run a seed; `mutant` takes a mend out of the program."""
     started = clock.cpu_time()
     rng = random.Random(seed)  # noqa: S311 - not a secret
     random.seed(seed)
@@ -91,7 +96,7 @@ def run(seed: int, *, faults: Callable[[World], Any] | None = None) -> Result:
     broker = Broker(loop, random.Random(seed + 2))  # noqa: S311
     network = Network(loop, broker, random.Random(seed + 3))  # noqa: S311
     try:
-        with replaced(network):
+        with replaced(network), mutated(mutant):
             world = _make_world(seed, folder, loop, rng, broker, network)
             errors = loop.run_until_complete(_run(world))
             return _result(world, errors, clock.cpu_time() - started)
@@ -103,7 +108,7 @@ def run(seed: int, *, faults: Callable[[World], Any] | None = None) -> Result:
 def _make_world(
     seed: int, folder: Path, loop: VirtualLoop, rng: random.Random, broker: Broker, network: Network
 ) -> World:
-    for spec in specs():
+    for spec in topics.specs():
         broker.create(spec.name, spec.partitions, spec.config)
     model = Expectations(broker)
     work = Work(random.Random(seed + 4))  # noqa: S311
@@ -119,15 +124,36 @@ async def _run(world: World) -> list[str]:
         world.start_later(machine, world.rng.uniform(0, 3))
     active_s = world.rng.uniform(20, 60)
     chosen = [fault for fault in FAULTS if world.rng.random() < fault.share]
-    world.work.unique_results = all(fault.leaves_one_owner for fault in chosen)
+    world.share_of_garbage = world.rng.choice((0.02, 0.05, 0.3))
+    world.share_of_transactions = world.rng.choice((0, 0, 0.2))
+    for machine in world.machines if world.rng.random() < 0.2 else []:
+        machine.clock_error_s = world.rng.choice((-7200.0, -600.0, 0.0, 600.0, 7200.0))
+    chosen_away = world.rng.random() < 0.1
+    world.work.unique_results = all(fault.leaves_one_owner for fault in chosen) and not chosen_away
     chaos = asyncio.ensure_future(_chaos(world, chosen))
     submitter = asyncio.ensure_future(_submit(world))
-    await asyncio.sleep(active_s)
+    await asyncio.sleep(active_s / 2)
+    if chosen_away:
+        _go_away(world)
+    await asyncio.sleep(active_s / 2)
     for task in (chaos, submitter):
         task.cancel()
     await asyncio.gather(chaos, submitter, return_exceptions=True)
     _end_faults(world)
     return await _settle(world)
+
+
+def _go_away(world: World) -> None:
+    """Stop all workers for days."""
+    world.note("all workers are away for 8 days")
+    for machine in world.machines:
+        machine.kill()
+    before = world.loop.now
+    world.loop.now += _AWAY_S
+    world.away_s = world.loop.now - before
+    world.broker.expire()
+    for machine in world.machines:
+        world.start_later(machine, 1.0)
 
 
 async def _chaos(world: World, chosen: list[Any]) -> None:
@@ -161,23 +187,43 @@ def _submit_some(world: World, number: int) -> None:
 
 def _append(world: World, partition: Partition, inputs: list[Input | bytes | None]) -> None:
     rng = world.rng
-    items: list[Item] = [(b"k", _value(sent), [("ce_id", b"e%d" % next(world.numbers))]) for sent in inputs]
+    items: list[Item] = [_item(sent, next(world.numbers)) for sent in inputs]
     timestamp = world.broker.now_ms
-    data = make_batch(items, timestamp_ms=timestamp, compression=rng.choice((0, 0, 1)))
+    producer = next(world.numbers) if rng.random() < world.share_of_transactions else -1
+    codec = rng.choice((0, 0, 1, 2, 3, 4))
+    data = make_batch(items, timestamp_ms=timestamp, compression=codec, producer_id=producer, sequence=min(0, producer))
     base = world.broker.append(partition, data)
     world.model.submitted(partition, base, inputs)
     world.broker.when_flushed(int)
+    if producer >= 0:
+        world.loop.call_outside(rng.choice((0.1, 3.0, 12.0)), _end_transaction, world, partition, producer, base)
 
 
-def _value(sent: Input | bytes | None) -> bytes | None:
-    return sent.value if isinstance(sent, Input) else sent
+def _end_transaction(world: World, partition: Partition, producer: int, base: int) -> None:
+    log = world.broker.log(partition)
+    if log.open_transactions.get(producer) != base:
+        return  # the broker lost it
+    commit = world.rng.random() < 0.5
+    if not commit:
+        batch = next(batch for batch in log.batches if batch.base == base)
+        world.model.aborted_from(partition, base, batch.last + 1)
+    world.broker.end_transaction(partition, producer, commit=commit)
+
+
+def _item(sent: Input | bytes | None, number: int) -> Item:
+    if sent is None:
+        return None, None, []
+    return b"k", sent.value if isinstance(sent, Input) else sent, [("ce_id", b"e%d" % number)]
 
 
 def _make_input(world: World) -> Input | bytes | None:
     rng = world.rng
-    if rng.random() < 0.05:
+    if rng.random() < world.share_of_garbage:
         world.songs += 1
         return b"\xff garbage %d" % world.songs
+    if rng.random() < 0.03:
+        world.songs += 1
+        return None
     kind = rng.choices(KINDS, weights=(12, 1, 1, 1, 1, 1, 1))[0]
     if rng.random() < 0.8:
         world.songs += 1
@@ -192,8 +238,15 @@ def _end_faults(world: World) -> None:
     world.network.after.clear()
     world.broker.up = True
     world.broker.flush_delay_s = 0.0
-    for machine in world.machines:
-        machine.clock_error_s = 0.0
+    for task_end in list(_open_transactions(world)):
+        _end_transaction(world, *task_end)
+
+
+def _open_transactions(world: World) -> Iterator[tuple[Partition, int, int]]:
+    for name, topic in world.broker.topics.items():
+        for number, log in enumerate(topic.partitions):
+            for producer, first in list(log.open_transactions.items()):
+                yield Partition(name, number), producer, first
 
 
 async def _settle(world: World) -> list[str]:
@@ -204,6 +257,8 @@ async def _settle(world: World) -> list[str]:
             if not machine.running:
                 world.start_later(machine, 0.5)
         await asyncio.sleep(_POLL_S)
+        if world.model.errors:
+            return world.model.errors
         pending = [*world.model.missing(), *world.model.blocked(), *views_behind(world)]
         if pending:
             done_since = None
@@ -239,7 +294,7 @@ def _result(world: World, errors: list[str], cpu_s: float) -> Result:
     return Result(
         world.seed,
         errors,
-        world.loop.now - 1000,
+        world.loop.now - 1000 - world.away_s,
         cpu_s,
         len(world.model.inputs),
         world.faults,

@@ -31,10 +31,11 @@ from streams.stage import dead_letters
 from streams.views import requests
 from streams.worker import build, worker
 from tests.simulation import disk
-from tests.simulation.clock import Process, VirtualLoop, current_process
+from tests.simulation.clock import NO_PROCESS, Process, VirtualLoop, current_process
 from tests.simulation.network import Network
 from tests.simulation.steps import Work
 
+_RESTART_S = 1.0
 _KAFKA = KafkaConnection("broker:9092")
 
 
@@ -66,6 +67,13 @@ class Machine:
         self.process = Process(f"{self.name}.{self._starts}", self.clock_error_s)
         machines[self.process] = self
         self.ended = self._loop.spawn(self.process, self._run())
+        self.ended.add_done_callback(self._restart, context=NO_PROCESS)
+
+    def _restart(self, ended: asyncio.Task[Any]) -> None:
+        """Start a worker again that has ended by itself, as its supervisor does."""
+        if ended is self.ended and not ended.cancelled() and ended.exception() is not None:
+            self._release()
+            self._loop.call_outside(_RESTART_S, lambda: None if self.running else self.start())
 
     def stop(self) -> None:
         """Send SIGTERM to the worker; a worker that has not yet set its handler is killed."""

@@ -1,0 +1,285 @@
+"""Mutants: the program with one mend taken out. The simulation must find an error in each within a few seeds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import count
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from streams import log_position, topics
+from streams.log_position import Position
+from streams.patches import aiokafka_records, faust_consumer
+from streams.stage import dead_letters, event_run
+from streams.stage.delivery import Delivery
+from streams.stage.outbox import Outbox
+from streams.views.requests import Requests
+from streams.worker import publisher, worker
+from streams.worker.faust_app import TableResults
+from streams.worker.publisher import KafkaPublisher
+
+Patch = pytest.MonkeyPatch
+Mutant = Callable[[Patch], None]
+MUTANTS: dict[str, Mutant] = {}
+
+
+def _mutant(function: Mutant) -> Mutant:
+    MUTANTS[function.__name__.strip("_").replace("_", " ")] = function
+    return function
+
+
+@contextmanager
+def mutated(mutant: Mutant | None) -> Iterator[None]:
+    """Take a mend out of the program."""
+    with pytest.MonkeyPatch.context() as patch:
+        if mutant is not None:
+            mutant(patch)
+        yield
+
+
+# Offsets
+
+
+@_mutant
+def _commit_past_a_gap(patch: Patch) -> None:
+    def new_offset(self: Any, tp: Any) -> int | None:
+        dispatched, acked = self._dispatched[tp], self._acked_index[tp]
+        if not any(record.offset in acked for record in dispatched):
+            return None
+        while any(record.offset in acked for record in dispatched):
+            last = dispatched.popleft()
+            acked.discard(last.offset)
+        self._positions[tp] = self._positions[tp].after(last)
+        return int(self._positions[tp].offset)
+
+    patch.setattr(faust_consumer.Consumer, "_new_offset", new_offset)
+
+
+@_mutant
+def _no_seek_after_a_rebalance(patch: Patch) -> None:
+    perform_seek = faust_consumer.Consumer.perform_seek
+
+    async def seek_once(self: Any) -> None:
+        if not self._positions:
+            await perform_seek(self)
+            return
+        committed = await self._thread.committed_positions(
+            [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
+        )
+        self._positions.update({tp: position or Position(0) for tp, position in committed.items()})
+        self._is_sought = True
+
+    patch.setattr(faust_consumer.Consumer, "perform_seek", seek_once)
+
+
+@_mutant
+def _records_fetched_while_the_flow_is_stopped_are_dropped(patch: Patch) -> None:
+    async def idle(self: Any) -> None:
+        return
+
+    patch.setattr(faust_consumer.Consumer, "idle", idle)
+
+
+@_mutant
+def _commit_beyond_the_end_is_believed(patch: Patch) -> None:
+    async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
+        return position
+
+    patch.setattr(log_position, "_in_same_log", believe)
+
+
+@_mutant
+def _log_that_was_lost_and_written_anew_is_not_noticed(patch: Patch) -> None:
+    async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
+        return Position(end) if position.offset > end else position
+
+    patch.setattr(log_position, "_in_same_log", believe)
+
+
+@_mutant
+def _log_is_not_checked_when_connected_again(patch: Patch) -> None:
+    async def check_nothing(self: Any, generation: int) -> None:
+        return
+
+    patch.setattr(faust_consumer.Consumer, "_check_logs", check_nothing)
+
+
+@_mutant
+def _added_partitions_are_not_noticed(patch: Patch) -> None:
+    async def never(partitions: Any) -> str:
+        await asyncio.Event().wait()
+        return ""
+
+    patch.setattr(worker, "partitions_added", never)
+
+
+# Records
+
+
+@_mutant
+def _batch_that_cannot_be_read_raises(patch: Patch) -> None:
+    patch.setattr(aiokafka_records.TolerantConsumer, "start", AIOKafkaConsumer.start)
+
+
+@_mutant
+def _records_of_aborted_transactions_are_read(patch: Patch) -> None:
+    create = faust_consumer._ConsumerThread._create_worker_consumer
+
+    def uncommitted(self: Any, transport: Any) -> Any:
+        consumer = create(self, transport)
+        consumer._isolation_level = "read_uncommitted"
+        return consumer
+
+    patch.setattr(faust_consumer._ConsumerThread, "_create_worker_consumer", uncommitted)
+
+
+# Topics
+
+
+def _change_specs(patch: Patch, **config: str) -> None:
+    specs = topics.specs
+
+    def changed() -> list[topics.TopicSpec]:
+        changes = {key.replace("_", "."): value for key, value in config.items()}
+        return [
+            replace(spec, config=spec.config | changes) if set(changes) <= set(spec.enforced) else spec
+            for spec in specs()
+        ]
+
+    for module in (topics, worker):
+        patch.setattr(module, "specs", changed)
+
+
+@_mutant
+def _records_between_steps_are_deleted_by_age(patch: Patch) -> None:
+    _change_specs(patch, retention_ms=str(7 * topics.DAY_MS))
+
+
+@_mutant
+def _clock_of_the_producer_counts(patch: Patch) -> None:
+    _change_specs(patch, message_timestamp_type="CreateTime")
+
+
+# Writing
+
+
+@_mutant
+def _ack_before_delivery(patch: Patch) -> None:
+    add = Outbox.add
+
+    async def add_acked(self: Any, out: Any, on_delivered: Callable[[], None]) -> None:
+        on_delivered()
+        await add(self, out, lambda: None)
+
+    patch.setattr(Outbox, "add", add_acked)
+
+
+@_mutant
+def _publish_is_not_awaited(patch: Patch) -> None:
+    wait_for_all = publisher._wait_for_all
+    append = KafkaPublisher.append
+    awaited: set[int] = set()
+
+    async def wait(sent: Any) -> None:
+        if id(asyncio.current_task()) in awaited:
+            await wait_for_all(sent)
+        else:
+            publisher._ignore(sent)
+
+    async def append_awaited(self: Any, *arguments: Any) -> tuple[int, int]:
+        awaited.add(id(asyncio.current_task()))
+        try:
+            return await append(self, *arguments)
+        finally:
+            awaited.discard(id(asyncio.current_task()))
+
+    patch.setattr(publisher, "_wait_for_all", wait)
+    patch.setattr(KafkaPublisher, "append", append_awaited)
+
+
+@_mutant
+def _results_are_stored_after_the_event_is_published(patch: Patch) -> None:
+    store, write = Delivery._store, Delivery._write
+
+    async def store_nothing(*_: Any) -> None:
+        return
+
+    async def write_first(self: Any, outputs: Any, reraise: Any = (Exception,)) -> None:
+        with pytest.MonkeyPatch.context() as inner:
+            inner.setattr(Delivery, "_store", store_nothing)
+            await write(self, outputs, reraise)
+        await store(self, outputs, reraise)
+
+    patch.setattr(Delivery, "_write", write_first)
+
+
+@_mutant
+def _results_are_not_acknowledged_by_the_broker(patch: Patch) -> None:
+    async def put(self: Any, partition: int, results: Any) -> None:
+        items = {key.encode(): value.encode() for key, value in results.items()}
+        self._putting = asyncio.ensure_future(
+            self._publisher.append(self._table.changelog_topic_name, partition, items)
+        )
+        self._table.write_batch(partition, items, 1 << 40, 1 << 40)
+
+    patch.setattr(TableResults, "put", put)
+
+
+@_mutant
+def _batches_are_written_at_the_same_time(patch: Patch) -> None:
+    async def add(self: Any, out: Any, on_delivered: Callable[[], None]) -> None:
+        async def deliver() -> None:
+            await asyncio.sleep(self._pause)
+            await self._deliver([out])
+            on_delivered()
+
+        self._pause = 0.2 if getattr(self, "_pause", 0.0) == 0.0 else 0.0
+        self._pending.append((out, on_delivered))
+        self._writing = asyncio.ensure_future(deliver())
+
+    patch.setattr(Outbox, "add", add)
+
+
+@_mutant
+def _permanent_fault_of_publishing_is_retried(patch: Patch) -> None:
+    patch.setattr(publisher, "permanent_fault", lambda *_: None)
+
+
+@_mutant
+def _dead_letter_of_an_empty_record_is_empty(patch: Patch) -> None:
+    short = dead_letters.short_letter_of
+
+    def empty(*arguments: Any) -> Any:
+        return short(*arguments)._replace(value=None)
+
+    patch.setattr(event_run, "short_letter_of", empty)
+
+
+@_mutant
+def _dead_letter_id_is_the_position_alone(patch: Patch) -> None:
+    patch.setattr(dead_letters, "_contents", lambda record: ())
+
+
+@_mutant
+def _an_event_published_again_has_another_id(patch: Patch) -> None:
+    numbers = count()
+    patch.setattr(event_run, "event_id", lambda cause, request: f"{next(numbers)}")
+
+
+# Views
+
+
+@_mutant
+def _position_of_a_view_is_stored_before_its_records(patch: Patch) -> None:
+    apply = Requests.apply
+
+    def positions_first(self: Any, records: Any, positions: Any) -> None:
+        apply(self, [], positions)
+        apply(self, records, {})
+
+    patch.setattr(Requests, "apply", positions_first)
