@@ -91,7 +91,7 @@ class Broker:
         self.groups: dict[str, Group] = {}
         self.up = True
         self.short_read_rate = 0.3
-        self.flush_delay_s = 0.0
+        self.flush_delay_s = 0.01
         self.deleted: dict[str, list[Topic]] = {}  # topics that were deleted, by name
         self.on_commit: list[Callable[[str, Partition, int], None]] = []
         self.on_append: list[Callable[[Partition, int, int], None]] = []

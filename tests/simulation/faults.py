@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from streams.topics import SONG_SUBMITTED
 from tests.simulation.broker import Partition
-from tests.simulation.model import Place
 from tests.simulation.network import Faults
 from tests.simulation.worker import Machine
 
@@ -108,7 +107,7 @@ def _bad_network(world: World) -> None:
 
 def _slow_fsync(world: World) -> None:
     world.broker.flush_delay_s = world.rng.choice((0.05, 0.5, 4.0))
-    world.loop.call_outside(world.rng.uniform(5, 30), setattr, world.broker, "flush_delay_s", 0.0)
+    world.loop.call_outside(world.rng.uniform(5, 30), setattr, world.broker, "flush_delay_s", 0.01)
 
 
 def _compact(world: World) -> None:
@@ -159,15 +158,8 @@ def _add_partitions(world: World) -> None:
 
 
 def _flip_bits(world: World) -> None:
-    """Damage a batch of a source on disk."""
-    partition = _any_source(world)
-    log = world.broker.log(partition)
-    numbers = [
-        n for n, batch in enumerate(log.batches) if batch.readable and not batch.control and not batch.transactional
-    ]
-    if numbers:
-        batch = log.flip_bits(world.rng.choice(numbers[-3:]))
-        world.model.damaged |= {Place(partition, offset) for offset in range(batch.base, batch.last + 1)}
+    """Damage the next batch of a source on disk before anybody reads it."""
+    world.damage_next = True
 
 
 FAULTS = (

@@ -176,7 +176,10 @@ class Expectations:
             if sent.kind == "flaky 9":  # it succeeds after restarts
                 return ["any"]
             return [letter for letter in self._all_letters() if sent.value in self.letter_values[letter]]
-        return [letter for letter in self.letters.get(place, ()) if sent is None or sent in self.letter_values[letter]]
+        expected = {sent, b""}  # empty: a letter that only names the place
+        return [
+            letter for letter in self.letters.get(place, ()) if sent is None or expected & self.letter_values[letter]
+        ]
 
     def _all_letters(self) -> set[str]:
         return set().union(*self.letters.values())

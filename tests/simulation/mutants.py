@@ -46,14 +46,12 @@ def mutated(mutant: Mutant | None) -> Iterator[None]:
 
 
 @_mutant
-def _commit_past_a_gap(patch: Patch) -> None:
+def _commit_past_what_is_not_yet_processed(patch: Patch) -> None:
     def new_offset(self: Any, tp: Any) -> int | None:
-        dispatched, acked = self._dispatched[tp], self._acked_index[tp]
-        if not any(record.offset in acked for record in dispatched):
+        if not self._dispatched[tp]:
             return None
-        while any(record.offset in acked for record in dispatched):
-            last = dispatched.popleft()
-            acked.discard(last.offset)
+        last = self._dispatched[tp][-1]
+        self._dispatched[tp].clear()
         self._positions[tp] = self._positions[tp].after(last)
         return int(self._positions[tp].offset)
 
@@ -248,16 +246,6 @@ def _batches_are_written_at_the_same_time(patch: Patch) -> None:
 @_mutant
 def _permanent_fault_of_publishing_is_retried(patch: Patch) -> None:
     patch.setattr(publisher, "permanent_fault", lambda *_: None)
-
-
-@_mutant
-def _dead_letter_of_an_empty_record_is_empty(patch: Patch) -> None:
-    short = dead_letters.short_letter_of
-
-    def empty(*arguments: Any) -> Any:
-        return short(*arguments)._replace(value=None)
-
-    patch.setattr(event_run, "short_letter_of", empty)
 
 
 @_mutant

@@ -24,7 +24,7 @@ from tests.simulation.broker import Broker, Partition
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.faults import FAULTS
 from tests.simulation.log import Item, make_batch
-from tests.simulation.model import KINDS, Expectations, Input
+from tests.simulation.model import KINDS, SOURCES, Expectations, Input, Place
 from tests.simulation.mutants import Mutant, mutated
 from tests.simulation.network import Network
 from tests.simulation.steps import Work
@@ -33,6 +33,7 @@ from tests.simulation.worker import Machine, replaced
 SETTLE_S = 150.0  # from the last fault to the last outcome
 _QUIET_S = 3.0  # after everything is done, in which nothing may happen twice
 _POLL_S = 1.0
+_SMALL_BYTES = 4000  # the largest dead letter of topics that an operator has made small
 _AWAY_S = 8 * 24 * 3600.0
 _MAX_ROUNDS_PER_S = 3000
 _FEW_GIGABYTES = Path("/dev/shm")  # noqa: S108 - only empty folders and lock files
@@ -74,6 +75,7 @@ class World:
     share_of_transactions: float = 0.0
     share_of_garbage: float = 0.05
     away_s: float = 0.0
+    damage_next: bool = False  # the next batch that is submitted is damaged on disk
 
     def note(self, text: str) -> None:
         """Record a fault."""
@@ -110,6 +112,9 @@ def _make_world(
 ) -> World:
     for spec in topics.specs():
         broker.create(spec.name, spec.partitions, spec.config)
+    if rng.random() < 0.3:
+        for topic in SOURCES:
+            broker.topics[topic.dead_letter_name].config["max.message.bytes"] = str(_SMALL_BYTES)
     model = Expectations(broker)
     work = Work(random.Random(seed + 4))  # noqa: S311
     machines = [Machine(f"m{number}", folder, loop, network, work) for number in range(rng.choice((1, 2, 2, 3)))]
@@ -195,6 +200,10 @@ def _append(world: World, partition: Partition, inputs: list[Input | bytes | Non
     base = world.broker.append(partition, data)
     world.model.submitted(partition, base, inputs)
     world.broker.when_flushed(int)
+    if world.damage_next and producer < 0:
+        world.damage_next = False
+        world.broker.log(partition).flip_bits(-1)
+        world.model.damaged |= {Place(partition, base + number) for number in range(len(inputs))}
     if producer >= 0:
         world.loop.call_outside(rng.choice((0.1, 3.0, 12.0)), _end_transaction, world, partition, producer, base)
 
@@ -220,7 +229,7 @@ def _make_input(world: World) -> Input | bytes | None:
     rng = world.rng
     if rng.random() < world.share_of_garbage:
         world.songs += 1
-        return b"\xff garbage %d" % world.songs
+        return b"\xff garbage %d " % world.songs + b"x" * rng.choice((0, 0, 2 * _SMALL_BYTES))
     if rng.random() < 0.03:
         world.songs += 1
         return None
