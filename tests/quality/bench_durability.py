@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import psutil
 
@@ -39,6 +40,7 @@ _VARIANTS = {
     "each batch": {"flush.messages": "1"},  # of the topics that others write
 }
 _ONE_BY_ONE = 300
+_LAST = 1000
 _IN_FLIGHT = 500
 _VALUE = b"x" * 500
 _CHECKPOINT_MS = 100
@@ -58,10 +60,7 @@ async def _measure(kafka: KafkaConnection, topic: str, broker: psutil.Process, e
     await producer.start()
     try:
         before, start = broker.cpu_times(), time.monotonic()
-        for first in range(0, events, _IN_FLIGHT):
-            count = min(_IN_FLIGHT, events - first)
-            sent = [await producer.send(topic, _VALUE, partition=number % PARTITIONS) for number in range(count)]
-            await asyncio.gather(*sent)
+        await _send(producer, topic, events)
         duration_s, after = time.monotonic() - start, broker.cpu_times()
         singles_ms = []
         for number in range(_ONE_BY_ONE):
@@ -72,6 +71,21 @@ async def _measure(kafka: KafkaConnection, topic: str, broker: psutil.Process, e
         await producer.stop()
     used_s = after.user + after.system - before.user - before.system
     return Cost(events / duration_s, used_s / events * 1e6, median(singles_ms))
+
+
+async def _send(producer: Any, topic: str, events: int) -> None:
+    for first in range(0, events, _IN_FLIGHT):
+        count = min(_IN_FLIGHT, events - first)
+        sent = [await producer.send(topic, _VALUE, partition=number % PARTITIONS) for number in range(count)]
+        await asyncio.gather(*sent)
+
+
+async def _send_to_all(kafka: KafkaConnection) -> None:
+    """Send the last events, to all variants at the same time: those of the moment before the power cut."""
+    producer = make_producer(kafka)
+    await producer.start()
+    await asyncio.gather(*[_send(producer, _topic(name), _LAST) for name in _VARIANTS])
+    await producer.stop()
 
 
 def _run(folder: Path, events: int, rounds: int) -> None:
@@ -89,11 +103,12 @@ def _run(folder: Path, events: int, rounds: int) -> None:
                 cost = asyncio.run(_measure(kafka, _topic(name), process, events))
                 if number:
                     found.append(cost)
+        asyncio.run(_send_to_all(kafka))
         kafka = _cut_power(broker)
         left = {name: len(asyncio.run(read_all(kafka, _topic(name)))) for name in _VARIANTS}
     finally:
         broker.stop()
-    _print(costs, left, (rounds + 1) * (events + _ONE_BY_ONE))
+    _print(costs, left, (rounds + 1) * (events + _ONE_BY_ONE) + _LAST)
 
 
 def _cut_power(broker: LocalKafka) -> KafkaConnection:
