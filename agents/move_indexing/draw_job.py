@@ -94,4 +94,4 @@ DRAW_MOVE = Job(
     timeout_for=lambda request: 120.0 + 20.0 * request.move.clip.duration_s,
     memory_mb=2048,
 )
-DRAW_MAP = Job(name="draw_map", takes=DrawMap, result=Drawn, work=_draw_map, timeout_s=120.0)
+DRAW_MAP = Job(name="draw_map", takes=DrawMap, result=Drawn, work=_draw_map, timeout_s=120.0, memory_mb=768)

@@ -31,4 +31,5 @@ STEP = Step(
     produces=SequencePlanned,
     subject=lambda event, _: event.song.sha256,
     timeout_s=120.0,
+    memory_mb=768,
 )
