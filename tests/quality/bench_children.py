@@ -83,7 +83,7 @@ async def _private_peak() -> int:
 
 
 def _children() -> list[int]:
-    """Return the process ids of this process's children; looking through all processes would cost more than the work."""
+    """Return the ids of the processes that this one has started; to look through all of the machine costs too much."""
     main_thread = Path(f"/proc/{os.getpid()}/task/{os.getpid()}")
     return [int(child) for child in (main_thread / "children").read_text().split()]
 
