@@ -19,7 +19,7 @@ class _EmptyIndex:
     def upsert(self, move: object) -> None:
         raise NotImplementedError
 
-    def remove(self, clip_sha256: str) -> None:
+    def remove(self, clip_sha256: str) -> bool:
         raise NotImplementedError
 
     def flush(self) -> None:
