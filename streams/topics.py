@@ -122,7 +122,9 @@ def specs() -> list[TopicSpec]:
 
 def _event_spec(topic: Topic) -> TopicSpec:
     if topic.between_steps:
-        return TopicSpec(topic.full_name, PARTITIONS, _retention(None), (*TopicSpec.enforced, "retention.ms"))
+        return TopicSpec(
+            topic.full_name, PARTITIONS, _retention(None), (*TopicSpec.enforced, "retention.ms", "retention.bytes")
+        )
     if topic.compacted:
         removals = {"delete.retention.ms": str(_REMOVAL_RETENTION_DAYS * DAY_MS)}
         return TopicSpec(topic.full_name, PARTITIONS, _compaction() | removals, (*TopicSpec.enforced, *removals))
@@ -135,7 +137,8 @@ def _event_spec(topic: Topic) -> TopicSpec:
 
 def _retention(days: int | None, max_bytes: int = MAX_MESSAGE_BYTES) -> dict[str, str]:
     retention_ms = -1 if days is None else days * DAY_MS
-    return {"cleanup.policy": "delete", "retention.ms": str(retention_ms)} | _common(max_bytes)
+    age_only = {"cleanup.policy": "delete", "retention.ms": str(retention_ms), "retention.bytes": "-1"}
+    return age_only | _common(max_bytes)
 
 
 def _compaction() -> dict[str, str]:

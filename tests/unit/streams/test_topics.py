@@ -46,7 +46,8 @@ def test_every_topic_uses_the_clock_of_the_broker_also_if_it_exists_already() ->
 def test_the_broker_deletes_no_record_that_a_step_may_not_have_read() -> None:
     by_name = {spec.name: spec for spec in specs()}
     for topic in (topic_of(step.consumes) for step in STEPS):
-        assert by_name[topic.full_name].config["retention.ms"] == "-1"
+        config = by_name[topic.full_name].config
+        assert config["retention.ms"] == config["retention.bytes"] == "-1"
         assert topic.between_steps == ("retention.ms" in by_name[topic.full_name].enforced)
     assert {topic.name for topic in TOPICS if topic.between_steps} == {
         topic_of(step.produces).name for step in STEPS if step.produces
