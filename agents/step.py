@@ -55,6 +55,9 @@ class Library(Protocol):
     def version(self) -> str:
         """Return a hash of the moves and their annotations."""
 
+    def unreadable(self) -> int:
+        """Return the number of moves that searches have left out, as they cannot be read."""
+
     def search(
         self,
         *,

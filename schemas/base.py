@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import hypot
 from statistics import median
@@ -162,7 +162,7 @@ class SongEvent(Model):
         return {name: getattr(self, name) for name in SongEvent.model_fields}
 
 
-def joined_warnings(*groups: Sequence[str]) -> tuple[str, ...]:
+def joined_warnings(*groups: Iterable[str]) -> tuple[str, ...]:
     """Return the warnings of all groups, as many and as long as an event may have."""
     lines = [line[: limits.MAX_LINE_CHARACTERS] for group in groups for line in group]
     return tuple(lines[: limits.MAX_WARNINGS])

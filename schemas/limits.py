@@ -57,6 +57,7 @@ MAX_PHRASES: Final = MAX_BEATS // MIN_BEATS_PER_ONE + MAX_SECTIONS
 MAX_SEGMENTS: Final = MAX_PHRASES
 MAX_CANDIDATES: Final = 100  # of one phrase
 MAX_MOVES: Final = 2_000  # that the phrases of one song name
+MAX_MISSING_CLIPS: Final = 100  # that scores name
 MAX_TERMS: Final = 32  # of one score
 MAX_TERM: Final = 1e6  # a part runs over a hundred phrases at most, each with terms of less than 1,000
 STRETCH: Final = (1e-3, 1e3)  # song time over clip time

@@ -32,13 +32,17 @@ class Phrase(Model):
 
 
 class Scores(Model):
-    """The scored phrases, a summary of every move they name, by clip, and warnings of moves that were left out."""
+    """The scored phrases, a summary of every move they name, by clip, and warnings of moves that were left out.
+
+    `without_clip`: clips that the media store lacks, whose moves were left out; the first hundred.
+    """
 
     library_version: Code
     phrases: tuple[Phrase, ...] = Field(min_length=1, max_length=limits.MAX_PHRASES, fail_fast=True)
     moves: Annotated[dict[Sha256, MoveSummary], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
 
     warnings: Warnings = ()
+    without_clip: tuple[Sha256, ...] = Field(default=(), max_length=limits.MAX_MISSING_CLIPS, fail_fast=True)
 
     @model_validator(mode="after")
     def _names_its_moves(self) -> Scores:

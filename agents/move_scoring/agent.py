@@ -23,9 +23,11 @@ def _emit(event: AudioAnalyzed, scores: Scores) -> MovesScored:
 
 
 def _is_valid(scores: Scores, tools: Tools) -> bool:
-    """Return whether the library is still the same, and all clips are in the media store."""
-    is_same = scores.library_version == library_of(tools).version()
-    return is_same and not scores.warnings and all(tools.media.has(sha256) for sha256 in scores.moves)
+    """Return whether the library is still the same, and the media store still has and lacks the same clips."""
+    if scores.library_version != library_of(tools).version():
+        return False
+    has = tools.media.has
+    return all(has(sha256) for sha256 in scores.moves) and not any(has(sha256) for sha256 in scores.without_clip)
 
 
 STEP = Step(

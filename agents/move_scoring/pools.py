@@ -12,6 +12,7 @@ from agents.step import Hit, Library
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Difficulty, Level, joined_warnings
 from schemas.faults import Poison
+from schemas.limits import MAX_MISSING_CLIPS
 from schemas.move_indexed import MoveSummary
 
 log = logging.getLogger(__name__)
@@ -48,13 +49,24 @@ class Pools:
             self._pools[level] = self._gather(level)
         return self._pools[level]
 
+    def without_clip(self) -> tuple[str, ...]:
+        """Return the clips that the media store lacks, the first hundred."""
+        return tuple(sorted(self._without_clip)[:MAX_MISSING_CLIPS])
+
     def warnings(self) -> tuple[str, ...]:
-        """Return a warning that names some of the moves that were left out because their clips are not stored."""
+        """Return a warning for moves without a clip, with some names, and one for moves that cannot be read."""
+        return joined_warnings(self._clip_warning(), self._reading_warning())
+
+    def _clip_warning(self) -> Iterator[str]:
         names = sorted(self._without_clip.values())
-        if not names:
-            return ()
-        some = ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
-        return joined_warnings([f"the media store lacks the clips of these moves, index them again: {some}"])
+        if names:
+            some = ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
+            yield f"the media store lacks the clips of these moves, index them again: {some}"
+
+    def _reading_warning(self) -> Iterator[str]:
+        count = self._library.unreadable()
+        if count:
+            yield f"moves of the library that cannot be read, see the worker's log: {count}"
 
     def _gather(self, level: Level) -> tuple[Hit, ...]:
         pool: dict[str, Hit] = {}

@@ -37,7 +37,13 @@ def score(
     if library.version() != version:
         raise Retryable("the library changed while the song was scored", reason="library_changed")
     moves = dict(sorted(summaries.items()))
-    return Scores(library_version=version, phrases=tuple(phrases), moves=moves, warnings=pools.warnings())
+    return Scores(
+        library_version=version,
+        phrases=tuple(phrases),
+        moves=moves,
+        warnings=pools.warnings(),
+        without_clip=pools.without_clip(),
+    )
 
 
 def _phrase(span: Span, scoring: ScoringInput, pools: Pools, summaries: dict[str, MoveSummary]) -> Phrase:

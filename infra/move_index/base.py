@@ -98,6 +98,7 @@ class MoveIndex(ABC):
         self._lock = threading.RLock()
         self._digests: dict[str, str] = {}
         self._version: str | None = None
+        self._left_out: set[str] = set()  # ids of points
 
     def upsert(self, move: Move) -> None:
         """Store a move in place of an earlier one of the same clip; an unchanged move is not written again."""
@@ -107,6 +108,7 @@ class MoveIndex(ABC):
             if self._digests.get(move.clip.sha256) == digest and self._is_only_writer:
                 return
             self._put(point_id(move.clip.sha256), move.embedding, _payload(move, digest))
+            self._left_out.discard(point_id(move.clip.sha256))
             self._add_digests({move.clip.sha256: digest})
 
     def remove(self, clip_sha256: str) -> bool:
@@ -114,6 +116,7 @@ class MoveIndex(ABC):
         with self._opened():
             self._catch_up()
             self._delete(point_id(clip_sha256))
+            self._left_out.discard(point_id(clip_sha256))
             self._version = None
             return self._digests.pop(clip_sha256, None) is not None
 
@@ -171,10 +174,21 @@ class MoveIndex(ABC):
                 if searched > _PAGE_SIZE:
                     searched = min(searched, self._count() + 1)  # the engine may reserve memory for all hits
                 points = self._search(vector, move_filter, searched)
-            hits = [MoveHit(move, point.score) for point in points if (move := _summary(point))]
+            hits = [MoveHit(move, point.score) for point in points if (move := self._readable(point))]
             if len(hits) >= limit or len(points) < searched:
                 return hits[:limit]
             searched *= 4
+
+    def unreadable(self) -> int:
+        """Return the number of moves that searches have left out, as they cannot be read."""
+        with self._lock:
+            return len(self._left_out)
+
+    def _readable(self, point: StoredPoint) -> MoveSummary | None:
+        summary = _summary(point)
+        if summary is None:
+            self._left_out.add(point.id)
+        return summary
 
     def _search(self, vector: Sequence[float] | None, move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
         if vector is None:

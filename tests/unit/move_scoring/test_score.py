@@ -314,8 +314,9 @@ def test_a_move_whose_clip_is_not_in_the_media_store_is_left_out_with_a_warning(
     assert set(scores.moves) == {library[3].clip.sha256}
     assert "index them again" in STEP.event_after(event(), scores).warnings[0]
     assert len({record.getMessage() for record in caplog.records}) == len(caplog.records) > 20
-    assert not STEP.is_valid(scores, tools), "scored again, in case a clip is back"
+    assert STEP.is_valid(scores, tools)
     monkeypatch.setattr(CompleteStore, "lacks", set())
+    assert not STEP.is_valid(scores, tools), "the clips are back"
     whole = work_of(STEP, event(), tools)
     assert not whole.warnings
     assert STEP.is_valid(whole, tools)
@@ -335,5 +336,9 @@ def test_moves_that_cannot_be_read_never_hide_those_that_can(tmp_path: Path) -> 
         bad = make_move(number + 1).model_copy(update={"embedding": nearest, "beats": (3.0, 2.0, 1.0)})
         index.upsert(bad)
     index.upsert(make_move(0))
-    assert names(score_of(song, Options(), index)) == ["clip_0"]
+    scores = score_of(song, Options(), index)
+    assert names(scores) == ["clip_0"]
+    assert scores.warnings == ("moves of the library that cannot be read, see the worker's log: 300",)
+    assert index.remove(make_move(1).clip.sha256)
+    assert index.unreadable() == 299
     index.close()
