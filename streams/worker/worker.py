@@ -78,7 +78,8 @@ class Worker:
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT.
 
-        Raises: `Retryable`: (`stream`) the Faust application failed; (`kafka`) a topic has more partitions than before.
+        Raises: `Retryable` (`stream`): the Faust application failed, a topic has more partitions than before, or
+        threads do not end.
         """
         stopping = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -97,21 +98,21 @@ class Worker:
         app = asyncio.ensure_future(self.app.start())
         failed = asyncio.ensure_future(self.app.wait_until_stopped())
         stop_requested = asyncio.ensure_future(stopping.wait())
-        added = asyncio.ensure_future(self._must_start_again())
+        again = asyncio.ensure_future(self._must_start_again())
         # If the start fails, `wait_until_stopped` does not return, so both are awaited.
         await asyncio.wait({app, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
         if not stop_requested.done() and app.exception() is None:
-            await asyncio.wait({failed, stop_requested, added}, return_when=asyncio.FIRST_COMPLETED)
-        added.cancel()
-        grown = added.done() and app.exception() is None
-        if not stop_requested.done() and not grown:
+            await asyncio.wait({failed, stop_requested, again}, return_when=asyncio.FIRST_COMPLETED)
+        again.cancel()
+        starts_again = again.done() and app.exception() is None
+        if not stop_requested.done() and not starts_again:
             reason = app.exception() or self.app.crash_reason
             raise Retryable(f"the stream failed: {reason!r}", reason="stream") from reason
         await self._drain()
         failed.cancel()
         app.cancel()
-        if grown and not stop_requested.done():
-            raise Retryable(added.result(), reason="kafka")
+        if starts_again and not stop_requested.done():
+            raise Retryable(again.result(), reason="stream")
 
     async def _must_start_again(self) -> str:
         """Return a message when the worker must start again."""
