@@ -544,3 +544,11 @@ async def test_a_fault_with_characters_that_utf8_does_not_have_is_a_dead_letter(
     broker = InMemoryBroker()
     await _stage(Work(Poison("no file \udcff", "not_found")), broker).handle(_record())
     assert [outcome.reason for outcome in broker.ended] == ["not_found"]
+
+
+async def test_an_event_and_its_dead_letter_that_kafka_refuses_become_one_short_letter() -> None:
+    broker = _Picky(lambda message: message.topic == _SINK.full_name or _is_long(message))
+    await asyncio.wait_for(_deliver(_stage(Work(), broker), _record()), 5)
+    [letter] = broker.dead_letters(_SOURCE)
+    assert (letter.key, letter.value, dict(letter.headers)["bachata.reason"]) == (None, b"", b"too_large")
+    assert {outcome.outcome for outcome in broker.ended} == {"failed"}
