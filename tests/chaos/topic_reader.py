@@ -142,4 +142,4 @@ async def _consumer(kafka: KafkaConnection, topics: Sequence[str]) -> AsyncItera
 def _topic_record(message: Any) -> TopicRecord:
     headers = as_headers(message.headers)
     partition = (message.topic, message.partition, message.offset)
-    return TopicRecord(*partition, message.key, message.value, headers, message.timestamp / 1000)
+    return TopicRecord(*partition, message.key, message.value, headers, at=message.timestamp / 1000)
