@@ -115,8 +115,8 @@ def _lz4_frame(data: bytes) -> bytes:
 
 
 def large_record_head(size: int) -> bytes:
-    """Return the start of a record without key whose value is of `size` bytes; zeros follow, one more than those."""
-    fields = b"\0\0\0\x01" + varint(size)
+    """Return the start of a record whose value is of `size` bytes; zeros follow, one more than those."""
+    fields = b"\0\0\0" + nullable(b"k") + varint(size)
     return varint(len(fields) + size + 1) + fields
 
 

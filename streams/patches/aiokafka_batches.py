@@ -26,6 +26,7 @@ _HEADER = struct.Struct(">qiibIhiqqqhii")
 _BASE, _LENGTH = struct.Struct(">q"), struct.Struct(">i")
 _LENGTH_OFFSET, _OVERHEAD = 8, 12  # the length counts the bytes that follow it
 _MAGIC, _MAGIC_OFFSET = 2, 16
+_MAX_BATCH_BYTES = 2 * MAX_DEAD_LETTER_BYTES  # a topic takes batches of 8 or 9 MiB
 _MAX_TRIES = 1000  # to find a batch, each of which computes a checksum
 _CODEC, _LOG_APPEND_TIME, _TRANSACTIONAL, _CONTROL = 0x07, 0x08, 0x10, 0x20
 _CODEC_OFFSET = 22  # the lower byte of the attributes
@@ -127,6 +128,11 @@ class _Frame(NamedTuple):
         """Return the offset that the batch claims to begin with."""
         return self.header[0] if self.header else -1
 
+    @property
+    def last(self) -> int:
+        """Return the offset that the batch claims to end with."""
+        return self.header[0] + self.header[6] if self.header else -1
+
 
 def batches(raw: bytes, position: Callable[[], int], end: int | None) -> Iterator[Batch]:
     """Yield the batches that a broker returned for the offsets from `position()` to `end`, the end of the partition.
@@ -140,6 +146,14 @@ def batches(raw: bytes, position: Callable[[], int], end: int | None) -> Iterato
         following = next(frames, None)
         yield _located(current, first_base, position(), None if following is None else following.base, end)
         current, first_base = following, position()
+
+
+def without_read(raw: bytes, position: int) -> bytes:
+    """Return fetched batches without those before `position` that are intact."""
+    view, start = memoryview(raw), 0
+    while (frame := _frame_at(view, start)) is not None and frame.is_intact and frame.last < position:
+        start += len(frame.data)
+    return raw[start:]
 
 
 def _frames(raw: bytes, position: Callable[[], int], end: int | None) -> Iterator[_Frame]:
@@ -176,7 +190,7 @@ def _is_cut(raw: bytes, start: int) -> bool:
     if len(raw) - start < _OVERHEAD:
         return True
     length: int = _LENGTH.unpack_from(raw, start + _LENGTH_OFFSET)[0]
-    return length > len(raw) - start - _OVERHEAD
+    return len(raw) - start - _OVERHEAD < length <= _MAX_BATCH_BYTES
 
 
 def _is_intact_at(view: memoryview, start: int | None) -> bool:
@@ -201,11 +215,8 @@ def _next_intact(view: memoryview, start: int, position: int, end: int | None) -
 
 def _located(frame: _Frame, first_base: int, position: int, next_base: int | None, end: int | None) -> Batch:
     """Return a batch; if its offsets cannot be right, it covers those from `position` to the next batch."""
-    base, last, is_whole = -1, -1, False
-    if frame.header:
-        base, last = frame.base, frame.base + frame.header[6]
-        is_whole = frame.is_intact and frame.header[6] == frame.header[12] - 1
-    if is_whole and base == position:
+    base, last = frame.base, frame.last
+    if frame.is_intact and base == position and frame.header[6] == frame.header[12] - 1:
         next_base = None  # if one of the two is wrong, it is the next
     bound = end if end is not None and end > position else None
     if next_base is not None and next_base > position and (bound is None or next_base < bound):

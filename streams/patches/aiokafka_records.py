@@ -11,25 +11,37 @@ whose headers are an `Unreadable`. aiokafka is not changed for other users of it
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextvars import ContextVar
 from types import FunctionType
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED, READ_UNCOMMITTED, Fetcher, FetchResult, PartitionRecords
+from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.structs import ConsumerRecord
 
 from streams.envelope import Unreadable
-from streams.patches.aiokafka_batches import Batch, DamagedError, Oversized, batches, limits_of, read_carefully
+from streams.patches.aiokafka_batches import (
+    Batch,
+    DamagedError,
+    Oversized,
+    batches,
+    limits_of,
+    read_carefully,
+    without_read,
+)
 
 log = logging.getLogger(__name__)
 UPSTREAM = ("aiokafka", "0.14.0")
 
 _MAX_FAST_BYTES = 160 << 10  # of a batch: the fast reader makes at most 82,000 headers of it, with 7 MB
 _MAX_BYTES_PER_CALL = 16 << 20  # of the records that one call returns, unless it is one record
+_EMPTY_FETCHES = 5  # in a row, of half a second and more, after which a partition is read from an earlier offset
+_AROUND_BYTES = 8 << 20
 _HEADER_BYTES = 128  # of memory for each header, with its tuple
 
 _bytes_left: ContextVar[list[int]] = ContextVar("bytes_left")
@@ -202,7 +214,7 @@ def _with_globals(function: Any, **replaced: Any) -> Any:
 
 
 class _Fetcher(Fetcher):  # type: ignore[misc]
-    _proc_fetch_request = _with_globals(
+    _fetch = _with_globals(
         Fetcher._proc_fetch_request,
         MemoryRecords=_Fetched,
         PartitionRecords=_PartitionRecords,
@@ -214,6 +226,68 @@ class _Fetcher(Fetcher):  # type: ignore[misc]
     async def fetched_records(self, partitions: Any, timeout: float = 0, max_records: int | None = None) -> Any:  # noqa: ASYNC109
         _bytes_left.set([_MAX_BYTES_PER_CALL])
         return await self._fetched_records(partitions, timeout, max_records)
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._empty: dict[Any, tuple[int, int]] = {}  # by partition: a position, and how often nothing came from there
+
+    async def _proc_fetch_request(self, assignment: Any, node_id: int, request: Any) -> bool:
+        if await self._fetch(assignment, node_id, request):
+            return True  # the response may have been full
+        try:
+            return await self._pass_damage(assignment, node_id, request)
+        except asyncio.CancelledError:  # as aiokafka's own method: the partition was revoked
+            return False
+        except Exception:
+            log.debug("a partition that sends nothing cannot be read from an earlier offset", exc_info=True)
+            return False
+
+    async def _pass_damage(self, assignment: Any, node_id: int, request: Any) -> bool:
+        """Read on where the broker itself finds no batch although there are records; return whether any came.
+
+        It looks for batches by their lengths and stops at a wrong one. From an earlier offset it sends the same bytes.
+        """
+        stuck = [
+            (tp, offset)
+            for topic, places in request.topics
+            for partition, offset, _ in places
+            if self._is_stuck(assignment, tp := TopicPartition(topic, partition), offset)
+        ]
+        return any([await self._fetch_around(assignment, node_id, tp, offset) for tp, offset in stuck])
+
+    def _is_stuck(self, assignment: Any, tp: Any, offset: int) -> bool:
+        state = assignment.state_value(tp)
+        is_there = state is not None and state.has_valid_position and state.position == offset
+        if not is_there or (state.lso is not None and offset >= state.lso):
+            self._empty.pop(tp, None)
+            return False
+        position, times = self._empty.get(tp, (offset, 0))
+        self._empty[tp] = (offset, times + 1 if position == offset else 1)
+        return self._empty[tp][1] % _EMPTY_FETCHES == 0
+
+    async def _fetch_around(self, assignment: Any, node_id: int, tp: Any, position: int) -> bool:
+        back = 1
+        while back <= position:
+            place = (tp.partition, position - back, _AROUND_BYTES)
+            request = FetchRequest(0, 0, _AROUND_BYTES, self._isolation_level, [(tp.topic, [place])])
+            response = await self._client.send(node_id, request)
+            [(_, [(_, code, _, *parts)])] = response.topics
+            if code:
+                return False
+            if raw := without_read(parts[-1] or b"", position):
+                return self._add(assignment, tp, position, raw, parts[2])
+            back *= 2
+        return False
+
+    def _add(self, assignment: Any, tp: Any, position: int, raw: bytes, aborted: Any) -> bool:
+        state = assignment.state_value(tp)
+        if not assignment.active or tp in self._records or state is None or state.position != position:
+            return False
+        log.warning("%s[%d] is damaged at offset %d: reading continues after it", *tp, position)
+        records = _PartitionRecords(tp, _Fetched(raw), aborted, position, None, None, True, self._isolation_level)
+        backoff = self._prefetch_backoff
+        self._records[tp] = _FetchResult(tp, assignment=assignment, partition_records=records, backoff=backoff)
+        return True
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]

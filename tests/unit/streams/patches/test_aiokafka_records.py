@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.envelope import Unreadable
-from streams.patches.aiokafka_batches import MAX_HEADERS
+from streams.patches.aiokafka_batches import MAX_HEADERS, without_read
 from streams.patches.aiokafka_codecs import MAX_UNFOLDED_BYTES
 from streams.patches.aiokafka_records import (
     _MAX_BYTES_PER_CALL,
@@ -206,6 +206,15 @@ def test_reading_continues_after_a_wrong_length(length: int) -> None:
         assert read[:-4] == [b"0", b"1", b"2"][start:]
         assert read[-4][:2] == (3, 5)
         assert read[-3:] == [b"6", b"7", b"8"]
+
+
+def test_batches_that_were_read_are_left_out() -> None:
+    raw, damaged = _values(0) + _values(3), bytearray(_values(6))
+    damaged[_CRC_AT] ^= 1
+    assert without_read(raw, 2) == raw
+    assert without_read(raw, 3) == _values(3)
+    assert without_read(raw, 6) == b""
+    assert without_read(raw + bytes(damaged) + _values(9), 9) == bytes(damaged) + _values(9)
 
 
 def test_a_batch_that_is_cut_by_the_size_of_the_fetch_is_read_with_the_next() -> None:
