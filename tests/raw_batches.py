@@ -77,7 +77,7 @@ def compress(codec: int, data: bytes) -> bytes:
     if codec == SNAPPY:
         return bytes(snappy_encode(data))
     if codec == LZ4:
-        return bytes(cramjam.lz4.compress(data))
+        return bytes(lz4_encode(data))
     return bytes(cramjam.zstd.compress(data)) if codec == ZSTD else data
 
 
