@@ -149,10 +149,13 @@ def batches(raw: bytes, position: Callable[[], int], end: int | None) -> Iterato
 
 
 def without_read(raw: bytes, position: int) -> bytes:
-    """Return fetched batches without those before `position` that are intact."""
+    """Return fetched batches without those before `position`, but with a damaged one that may contain it."""
     view, start = memoryview(raw), 0
     while (frame := _frame_at(view, start)) is not None and frame.is_intact and frame.last < position:
         start += len(frame.data)
+    at = _next_intact(view, start + 1, position - 1, None)
+    if at is not None and _BASE.unpack_from(view, at)[0] == position:
+        return raw[at:]
     return raw[start:]
 
 

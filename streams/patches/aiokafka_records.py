@@ -42,6 +42,7 @@ _MAX_FAST_BYTES = 160 << 10  # of a batch: the fast reader makes at most 82,000 
 _MAX_BYTES_PER_CALL = 16 << 20  # of the records that one call returns, unless it is one record
 _EMPTY_FETCHES = 5  # in a row, of half a second and more, after which a partition is read from an earlier offset
 _AROUND_BYTES = 8 << 20
+_PAUSE_S = 1.0
 _HEADER_BYTES = 128  # of memory for each header, with its tuple
 
 _bytes_left: ContextVar[list[int]] = ContextVar("bytes_left")
@@ -253,7 +254,10 @@ class _Fetcher(Fetcher):  # type: ignore[misc]
             for partition, offset, _ in places
             if self._is_stuck(assignment, tp := TopicPartition(topic, partition), offset)
         ]
-        return any([await self._fetch_around(assignment, node_id, tp, offset) for tp, offset in stuck])
+        found = any([await self._fetch_around(assignment, node_id, tp, offset) for tp, offset in stuck])
+        if stuck and not found:
+            await asyncio.sleep(_PAUSE_S)  # the broker may answer with an error at once, again and again
+        return found
 
     def _is_stuck(self, assignment: Any, tp: Any, offset: int) -> bool:
         state = assignment.state_value(tp)
@@ -272,9 +276,7 @@ class _Fetcher(Fetcher):  # type: ignore[misc]
             request = FetchRequest(0, 0, _AROUND_BYTES, self._isolation_level, [(tp.topic, [place])])
             response = await self._client.send(node_id, request)
             [(_, [(_, code, _, *parts)])] = response.topics
-            if code:
-                return False
-            if raw := without_read(parts[-1] or b"", position):
+            if not code and (raw := without_read(parts[-1] or b"", position)):
                 return self._add(assignment, tp, position, raw, parts[2])
             back *= 2
         return False
