@@ -58,8 +58,9 @@ async def test_topics_get_as_many_partitions_as_the_largest_and_the_promised_con
         await admin.create_topics([NewTopic("kept", 2, 1, topic_configs=_OLD), NewTopic("enforced", 6, 1)])
         await ensure_topics(kafka, specs)
         described = await admin.describe_topics(["kept", "enforced", "new"])
-        while (await _values(admin, "enforced"))["retention.ms"] != "-1":  # until the broker has applied the change
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(10):
+            while (await _values(admin, "enforced"))["retention.ms"] != "-1":  # noqa: ASYNC110 - the broker has no event
+                await asyncio.sleep(0.05)
         values = {name: await _values(admin, name) for name in ("kept", "enforced", "new")}
     assert {len(topic["partitions"]) for topic in described} == {6}
     assert {found["message.timestamp.type"] for found in values.values()} == {"LogAppendTime"}
