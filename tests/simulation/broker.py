@@ -40,8 +40,7 @@ _NO_ERROR, _OFFSET_OUT_OF_RANGE, _UNKNOWN_TOPIC, _TOO_LARGE = 0, 1, 3, 10
 _INVALID_TIMESTAMP, _TOPIC_EXISTS, _OUT_OF_ORDER_SEQUENCE, _INVALID_RECORD = 32, 36, 45, 87
 _SEQUENCE = struct.Struct(">qhi")
 _SEQUENCE_AT = 43
-_MAX_TIMESTAMP_AT = 35
-_MAX_AHEAD_MS = 3600 * 1000
+_MAX_AHEAD_S = 3600.0
 _BATCH_OVERHEAD = 61
 _DEFAULT_MAX_BYTES = 1 << 20
 _DEFAULT_RETENTION_MS = 7 * 24 * 3600 * 1000
@@ -95,6 +94,7 @@ class Broker:
         self.deleted: dict[str, list[Topic]] = {}  # topics that were deleted, by name
         self.on_commit: list[Callable[[str, Partition, int], None]] = []
         self.on_append: list[Callable[[Partition, int, int], None]] = []
+        self.producer_ahead_s = 0.0  # how far the clock of the client that sends a request is ahead
         self._waiting: list[_WaitingFetch] = []
         self._producers = 0
         self._starts = 0
@@ -135,10 +135,12 @@ class Broker:
             raise KeyError(partition)
         return topic.partitions[partition.number]
 
-    def append(self, partition: Partition, data: bytes) -> int:
-        """Append a batch as a producer does, and return its first offset."""
+    def append(self, partition: Partition, data: bytes, *, damaged: bool = False) -> int:
+        """Append a batch as a producer does, and return its first offset. `damaged`: it is flawed on the disk."""
         log = self.log(partition)
         base = log.append(data, self.now_ms)
+        if damaged:
+            log.flip_bits(-1)
         for listener in self.on_append:
             listener(partition, base, log.end)
         self._wake_fetches()
@@ -213,10 +215,8 @@ class Broker:
             return _TOO_LARGE, -1, -1, -1
         if topic.compacted and any(record.key is None for record in records_of(bytes(data))):
             return _INVALID_RECORD, -1, -1, -1
-        if (
-            topic.config.get("message.timestamp.type") != "LogAppendTime"
-            and _newest(data) > self.now_ms + _MAX_AHEAD_MS
-        ):
+        by_broker = topic.config.get("message.timestamp.type") == "LogAppendTime"
+        if not by_broker and self.producer_ahead_s > _MAX_AHEAD_S:
             return _INVALID_TIMESTAMP, -1, -1, -1
         error, duplicate = _check_sequence(log, data)
         if error or duplicate is not None:
@@ -373,8 +373,8 @@ class Broker:
             answers.append((topic, found))
         reply(request.RESPONSE_TYPE(0, answers))
 
-    def expire(self) -> None:
-        """Delete what is older than its topic keeps it, and the offsets of groups that have been empty for 7 days."""
+    def expire(self, *, offsets: bool) -> None:
+        """Delete what is older than its topic keeps it, and with `offsets` those of empty groups."""
         for topic in self.topics.values():
             retention_ms = int(topic.config.get("retention.ms", _DEFAULT_RETENTION_MS))
             if retention_ms < 0 or topic.compacted:
@@ -382,7 +382,7 @@ class Broker:
             for log in topic.partitions:
                 old = [batch.last for batch in log.batches if batch.timestamp_ms < self.now_ms - retention_ms]
                 log.delete_before(max(old, default=-1) + 1)
-        for group in self.groups.values():
+        for group in self.groups.values() if offsets else ():
             group.offsets.clear()
 
     # Groups and producers
@@ -439,11 +439,6 @@ class Broker:
     def _init_producer(self, request: Any, reply: Reply) -> None:
         self._producers += 1
         reply(request.RESPONSE_TYPE(0, _NO_ERROR, self._producers, 0))
-
-
-def _newest(data: bytes) -> int:
-    """Return the time of the newest record of a batch."""
-    return int(struct.unpack_from(">q", data, _MAX_TIMESTAMP_AT)[0])
 
 
 def _check_sequence(log: Log, data: bytes) -> tuple[int, int | None]:

@@ -76,14 +76,6 @@ def _no_seek_after_a_rebalance(patch: Patch) -> None:
 
 
 @_mutant
-def _records_fetched_while_the_flow_is_stopped_are_dropped(patch: Patch) -> None:
-    async def idle(self: Any) -> None:
-        return
-
-    patch.setattr(faust_consumer.Consumer, "idle", idle)
-
-
-@_mutant
 def _commit_beyond_the_end_is_believed(patch: Patch) -> None:
     async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
         return position

@@ -138,6 +138,7 @@ class Connection:
         if number in network.before:
             network.before.pop(number)(self.process)
         if self.open:
+            network.broker.producer_ahead_s = 0.0 if self.process is None else self.process.clock_error_s
             network.broker.handle(request, lambda response: self._send_back(request, response, future))
         if number in network.after:
             network.after.pop(number)(self.process)

@@ -139,7 +139,7 @@ async def _run(world: World) -> list[str]:
     submitter = asyncio.ensure_future(_submit(world))
     await asyncio.sleep(active_s / 2)
     if chosen_away:
-        _go_away(world)
+        await _go_away(world)
     await asyncio.sleep(active_s / 2)
     for task in (chaos, submitter):
         task.cancel()
@@ -148,15 +148,18 @@ async def _run(world: World) -> list[str]:
     return await _settle(world)
 
 
-def _go_away(world: World) -> None:
-    """Stop all workers for days."""
+async def _go_away(world: World) -> None:
+    """Stop all workers for days, with events waiting in each topic."""
+    if world.broker.up:
+        _submit_some(world, 15)
+    await asyncio.sleep(world.rng.uniform(0.1, 3))
     world.note("all workers are away for 8 days")
     for machine in world.machines:
         machine.kill()
     before = world.loop.now
     world.loop.now += _AWAY_S
     world.away_s = world.loop.now - before
-    world.broker.expire()
+    world.broker.expire(offsets=world.rng.random() < 0.5)
     for machine in world.machines:
         world.start_later(machine, 1.0)
 
@@ -197,12 +200,12 @@ def _append(world: World, partition: Partition, inputs: list[Input | bytes | Non
     producer = next(world.numbers) if rng.random() < world.share_of_transactions else -1
     codec = rng.choice((0, 0, 1, 2, 3, 4))
     data = make_batch(items, timestamp_ms=timestamp, compression=codec, producer_id=producer, sequence=min(0, producer))
-    base = world.broker.append(partition, data)
+    damaged = world.damage_next and producer < 0
+    world.damage_next = world.damage_next and not damaged
+    base = world.broker.append(partition, data, damaged=damaged)
     world.model.submitted(partition, base, inputs)
     world.broker.when_flushed(int)
-    if world.damage_next and producer < 0:
-        world.damage_next = False
-        world.broker.log(partition).flip_bits(-1)
+    if damaged:
         world.model.damaged |= {Place(partition, base + number) for number in range(len(inputs))}
     if producer >= 0:
         world.loop.call_outside(rng.choice((0.1, 3.0, 12.0)), _end_transaction, world, partition, producer, base)
