@@ -8,14 +8,15 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tests.quality.report import Goal, figure
 from tests.simulation.clock import cpu_time, current_process
-from tests.simulation.mutants import MUTANTS
+from tests.simulation.mutants import KILLERS, MUTANTS
 from tests.simulation.run import Result, run
 
 _SHOWN_ERRORS = 5
+_MAX_ERROR_CHARACTERS = 100
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
         os.execve(sys.executable, command, os.environ | {"PYTHONHASHSEED": "0"})  # noqa: S606
     _be_quiet(log=arguments.log)
     if arguments.mutants:
-        sys.exit(not _kill_mutants(arguments.mutant or list(MUTANTS), arguments.first, arguments.seeds))
+        sys.exit(not _kill_mutants(arguments.mutant or list(MUTANTS), arguments.seeds))
     one = arguments.seed is not None
     seeds = [arguments.seed] if one else range(arguments.first, arguments.first + arguments.seeds)
     results = [_show(run(seed), full=one) for seed in seeds]
@@ -76,18 +77,17 @@ def _show(result: Result, *, full: bool) -> Result:
     return result
 
 
-def _kill_mutants(names: Iterable[str], first: int, seeds: int) -> bool:
+def _kill_mutants(names: Sequence[str], seeds: int) -> bool:
     """Print for each mutant the seed that finds an error in it, and return whether all are found."""
-    survivors = []
-    print(f"{'mutant':60} {'seed':>5} {'seconds':>8}  error")
+    killed = 0
+    print(f"{'mutant':60} {'seed':>5} {'CPU s':>8}  error")
     for name in names:
         started = cpu_time()
-        killer = next((r for seed in range(first, first + seeds) if (r := run(seed, MUTANTS[name])).errors), None)
-        survivors += [] if killer else [name]
+        killer = next((r for seed in (KILLERS[name], *range(seeds)) if (r := run(seed, MUTANTS[name])).errors), None)
+        killed += killer is not None
         seed, error = (str(killer.seed), killer.errors[0]) if killer else ("-", "SURVIVES")
-        print(f"{name:60} {seed:>5} {cpu_time() - started:>8.1f}  {error[:100]}", flush=True)
-    figure("simulation_mutants_killed", len(list(names)) - len(survivors), Goal(len(list(names)), at_least=True))
-    return not survivors
+        print(f"{name:60} {seed:>5} {cpu_time() - started:>8.1f}  {error[:_MAX_ERROR_CHARACTERS]}", flush=True)
+    return figure("simulation_mutants_killed", killed, Goal(len(names), at_least=True))
 
 
 def _figures(results: Iterable[Result]) -> None:

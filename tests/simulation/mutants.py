@@ -26,11 +26,16 @@ from streams.worker.publisher import KafkaPublisher
 Patch = pytest.MonkeyPatch
 Mutant = Callable[[Patch], None]
 MUTANTS: dict[str, Mutant] = {}
+KILLERS: dict[str, int] = {}  # a seed that found an error in the mutant: it is tried first
 
 
-def _mutant(function: Mutant) -> Mutant:
-    MUTANTS[function.__name__.strip("_").replace("_", " ")] = function
-    return function
+def _mutant(killer: int) -> Callable[[Mutant], Mutant]:
+    def register(function: Mutant) -> Mutant:
+        name = function.__name__.strip("_").replace("_", " ")
+        MUTANTS[name], KILLERS[name] = function, killer
+        return function
+
+    return register
 
 
 @contextmanager
@@ -45,7 +50,7 @@ def mutated(mutant: Mutant | None) -> Iterator[None]:
 # Offsets
 
 
-@_mutant
+@_mutant(18)
 def _commit_past_what_is_not_yet_processed(patch: Patch) -> None:
     def new_offset(self: Any, tp: Any) -> int | None:
         if not self._dispatched[tp]:
@@ -58,7 +63,7 @@ def _commit_past_what_is_not_yet_processed(patch: Patch) -> None:
     patch.setattr(faust_consumer.Consumer, "_new_offset", new_offset)
 
 
-@_mutant
+@_mutant(8)
 def _no_seek_after_a_rebalance(patch: Patch) -> None:
     perform_seek = faust_consumer.Consumer.perform_seek
 
@@ -75,7 +80,7 @@ def _no_seek_after_a_rebalance(patch: Patch) -> None:
     patch.setattr(faust_consumer.Consumer, "perform_seek", seek_once)
 
 
-@_mutant
+@_mutant(49)
 def _commit_beyond_the_end_is_believed(patch: Patch) -> None:
     async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
         return position
@@ -83,7 +88,7 @@ def _commit_beyond_the_end_is_believed(patch: Patch) -> None:
     patch.setattr(log_position, "_in_same_log", believe)
 
 
-@_mutant
+@_mutant(49)
 def _log_that_was_lost_and_written_anew_is_not_noticed(patch: Patch) -> None:
     async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
         return Position(end) if position.offset > end else position
@@ -91,7 +96,7 @@ def _log_that_was_lost_and_written_anew_is_not_noticed(patch: Patch) -> None:
     patch.setattr(log_position, "_in_same_log", believe)
 
 
-@_mutant
+@_mutant(0)
 def _log_is_not_checked_when_connected_again(patch: Patch) -> None:
     async def check_nothing(self: Any, generation: int) -> None:
         return
@@ -99,7 +104,7 @@ def _log_is_not_checked_when_connected_again(patch: Patch) -> None:
     patch.setattr(faust_consumer.Consumer, "_check_logs", check_nothing)
 
 
-@_mutant
+@_mutant(4)
 def _added_partitions_are_not_noticed(patch: Patch) -> None:
     async def never(partitions: Any) -> str:
         await asyncio.Event().wait()
@@ -111,12 +116,12 @@ def _added_partitions_are_not_noticed(patch: Patch) -> None:
 # Records
 
 
-@_mutant
+@_mutant(9)
 def _batch_that_cannot_be_read_raises(patch: Patch) -> None:
     patch.setattr(aiokafka_records.TolerantConsumer, "start", AIOKafkaConsumer.start)
 
 
-@_mutant
+@_mutant(0)
 def _records_of_aborted_transactions_are_read(patch: Patch) -> None:
     create = faust_consumer._ConsumerThread._create_worker_consumer
 
@@ -145,12 +150,12 @@ def _change_specs(patch: Patch, **config: str) -> None:
         patch.setattr(module, "specs", changed)
 
 
-@_mutant
+@_mutant(45)
 def _records_between_steps_are_deleted_by_age(patch: Patch) -> None:
     _change_specs(patch, retention_ms=str(7 * topics.DAY_MS))
 
 
-@_mutant
+@_mutant(40)
 def _clock_of_the_producer_counts(patch: Patch) -> None:
     _change_specs(patch, message_timestamp_type="CreateTime")
 
@@ -158,7 +163,7 @@ def _clock_of_the_producer_counts(patch: Patch) -> None:
 # Writing
 
 
-@_mutant
+@_mutant(4)
 def _ack_before_delivery(patch: Patch) -> None:
     add = Outbox.add
 
@@ -169,7 +174,7 @@ def _ack_before_delivery(patch: Patch) -> None:
     patch.setattr(Outbox, "add", add_acked)
 
 
-@_mutant
+@_mutant(3)
 def _publish_is_not_awaited(patch: Patch) -> None:
     wait_for_all = publisher._wait_for_all
     append = KafkaPublisher.append
@@ -192,7 +197,7 @@ def _publish_is_not_awaited(patch: Patch) -> None:
     patch.setattr(KafkaPublisher, "append", append_awaited)
 
 
-@_mutant
+@_mutant(55)
 def _results_are_stored_after_the_event_is_published(patch: Patch) -> None:
     store, write = Delivery._store, Delivery._write
 
@@ -208,7 +213,7 @@ def _results_are_stored_after_the_event_is_published(patch: Patch) -> None:
     patch.setattr(Delivery, "_write", write_first)
 
 
-@_mutant
+@_mutant(114)
 def _results_are_not_acknowledged_by_the_broker(patch: Patch) -> None:
     async def put(self: Any, partition: int, results: Any) -> None:
         items = {key.encode(): value.encode() for key, value in results.items()}
@@ -220,7 +225,7 @@ def _results_are_not_acknowledged_by_the_broker(patch: Patch) -> None:
     patch.setattr(TableResults, "put", put)
 
 
-@_mutant
+@_mutant(18)
 def _batches_are_written_at_the_same_time(patch: Patch) -> None:
     async def add(self: Any, out: Any, on_delivered: Callable[[], None]) -> None:
         async def deliver() -> None:
@@ -235,17 +240,17 @@ def _batches_are_written_at_the_same_time(patch: Patch) -> None:
     patch.setattr(Outbox, "add", add)
 
 
-@_mutant
+@_mutant(18)
 def _permanent_fault_of_publishing_is_retried(patch: Patch) -> None:
     patch.setattr(publisher, "permanent_fault", lambda *_: None)
 
 
-@_mutant
+@_mutant(78)
 def _dead_letter_id_is_the_position_alone(patch: Patch) -> None:
     patch.setattr(dead_letters, "_contents", lambda record: ())
 
 
-@_mutant
+@_mutant(9)
 def _an_event_published_again_has_another_id(patch: Patch) -> None:
     numbers = count()
     patch.setattr(event_run, "event_id", lambda cause, request: f"{next(numbers)}")
@@ -254,7 +259,7 @@ def _an_event_published_again_has_another_id(patch: Patch) -> None:
 # Views
 
 
-@_mutant
+@_mutant(23)
 def _position_of_a_view_is_stored_before_its_records(patch: Patch) -> None:
     apply = Requests.apply
 

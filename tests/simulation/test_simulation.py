@@ -13,7 +13,7 @@ import pytest
 
 from tests.paths import PROJECT
 
-_FEW, _MANY = 6, 1000
+_FEW, _MANY = 4, 1000
 
 
 def _simulate(*arguments: str, timeout: float) -> subprocess.CompletedProcess[str]:
@@ -31,8 +31,28 @@ def test_a_seed_is_one_run() -> None:
     assert lines[0][0].split()[-2:] == lines[1][0].split()[-2:]
 
 
+def test_mends_that_are_taken_out_are_found() -> None:
+    names = (
+        "commit past what is not yet processed",
+        "no seek after a rebalance",
+        "records of aborted transactions are read",
+        "publish is not awaited",
+        "an event published again has another id",
+    )
+    arguments = [argument for name in names for argument in ("--mutant", name)]
+    completed = _simulate("--mutants", "--seeds", "0", *arguments, timeout=120)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+
+
 @pytest.mark.chaos
 def test_no_event_is_lost_doubled_or_stuck_in_many_runs() -> None:
     completed = _simulate("--seeds", str(_MANY), timeout=3600)
+    print(completed.stdout)
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+
+
+@pytest.mark.chaos
+def test_all_mends_that_are_taken_out_are_found() -> None:
+    completed = _simulate("--mutants", "--seeds", "60", timeout=3600)
     print(completed.stdout)
     assert completed.returncode == 0, completed.stdout + completed.stderr
