@@ -214,7 +214,9 @@ class Expectations:
                 outcome = RequestEnded.model_validate_json(value).outcome
                 if (outcome, sent.kind) != ("done", "flaky 9") and (outcome == "done") != (sent.kind in _DONE_KINDS):
                     found.append(f"{sent.request_id} is {outcome}")
-        found += [f"{request} was aborted and has an outcome" for request in self.aborted if request in self.outcomes]
+        sent_again = {sent.request_id for sent in self.inputs.values() if isinstance(sent, Input)}
+        wrong = sorted(self.aborted & set(self.outcomes) - sent_again)
+        found += [f"{request} was aborted and has an outcome" for request in wrong]
         for letter_id, values in self.letter_values.items():
             if len(values) > 1:
                 found.append(f"{len(values)} different dead letters have the id {letter_id}")
