@@ -96,14 +96,6 @@ def _log_that_was_lost_and_written_anew_is_not_noticed(patch: Patch) -> None:
     patch.setattr(log_position, "_in_same_log", believe)
 
 
-@_mutant(0)
-def _log_is_not_checked_when_connected_again(patch: Patch) -> None:
-    async def check_nothing(self: Any, generation: int) -> None:
-        return
-
-    patch.setattr(faust_consumer.Consumer, "_check_logs", check_nothing)
-
-
 @_mutant(4)
 def _added_partitions_are_not_noticed(patch: Patch) -> None:
     async def never(partitions: Any) -> str:
@@ -259,7 +251,7 @@ def _an_event_published_again_has_another_id(patch: Patch) -> None:
 # Views
 
 
-@_mutant(23)
+@_mutant(133)
 def _position_of_a_view_is_stored_before_its_records(patch: Patch) -> None:
     apply = Requests.apply
 
