@@ -189,18 +189,20 @@ def _publish_is_not_awaited(patch: Patch) -> None:
     patch.setattr(KafkaPublisher, "append", append_awaited)
 
 
-@_mutant(55)
-def _results_are_stored_after_the_event_is_published(patch: Patch) -> None:
-    store, write = Delivery._store, Delivery._write
+class _NoResults:
+    """Stores nothing."""
 
-    async def store_nothing(*_: Any) -> None:
+    async def put(self, partition: int, results: Any) -> None:
         return
 
+
+@_mutant(55)
+def _results_are_stored_after_the_event_is_published(patch: Patch) -> None:
+    write = Delivery._write
+
     async def write_first(self: Any, outputs: Any, reraise: Any = (Exception,)) -> None:
-        with pytest.MonkeyPatch.context() as inner:
-            inner.setattr(Delivery, "_store", store_nothing)
-            await write(self, outputs, reraise)
-        await store(self, outputs, reraise)
+        await write(replace(self, results=_NoResults()), outputs, reraise)
+        await self._store(outputs, reraise)
 
     patch.setattr(Delivery, "_write", write_first)
 
