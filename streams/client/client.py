@@ -13,9 +13,11 @@ from time import monotonic
 from types import TracebackType
 from typing import Any
 
+from aiokafka.errors import KafkaError
+
 from infra.kafka_connection import KafkaConnection
 from schemas.base import Model
-from schemas.faults import Poison
+from schemas.faults import Poison, Retryable
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
@@ -106,12 +108,20 @@ class Client:
         return results
 
     async def _follow_partitions(self) -> None:
-        """Read all partitions: from their end, and those that are added later from their beginning."""
+        """Read all partitions: from their end, and those that are added later from their beginning.
+
+        Raises aiokafka's errors, or `Retryable` for a missing topic, only while no partition is read yet.
+        """
         if monotonic() < self._next_check_at:
             return
         self._next_check_at = monotonic() + _PARTITIONS_INTERVAL_S
         followed = self._consumer.assignment()
-        partitions = await partitions_of(self._consumer._client, self._models)
+        try:
+            partitions = await partitions_of(self._consumer._client, self._models)
+        except (KafkaError, Retryable):
+            if not followed:
+                raise
+            return  # Kafka is away, perhaps for a moment: the consumer itself waits for it
         added = [tp for tp in partitions if tp not in followed]
         if not added:
             return

@@ -196,17 +196,13 @@ class Replay:
 
 def root_id(record: Record) -> bytes:
     """Return the id of the event in a record, or of the event that it replays; without an id, one of its position."""
-    name = REPLAY_OF if _raw_header(record, REPLAY_ID) else "ce_id"
-    return _raw_header(record, name) or record_id(record).encode()
+    name = REPLAY_OF if record.raw_header(REPLAY_ID) else "ce_id"
+    return record.raw_header(name) or record_id(record).encode()
 
 
 def _event_key(record: Record) -> bytes:
     """Return a digest of source and id: a CloudEvents id is unique only within its source."""
-    return _digest(_raw_header(record, "ce_source") or b"", root_id(record))
-
-
-def _raw_header(record: Record, name: str) -> bytes | None:
-    return next((value for key, value in record.headers if key == name), None)
+    return _digest(record.raw_header("ce_source") or b"", root_id(record))
 
 
 def _digest(*parts: bytes) -> bytes:
