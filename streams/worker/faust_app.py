@@ -135,7 +135,9 @@ async def _prepare(stage: Stage, message: Any) -> Output | None:
         return await stage.prepare(record_of(message))
     except Exception:
         log.exception("%s: an event could not be handled and is tried again", stage.step.name)
-    with stage.operations.start(f"{stage.step.name}: handling offset {message.offset} of {message.topic}") as operation:
+    partition = message.topic, message.partition
+    place = f"{stage.step.name}, {message.topic}[{message.partition}] at offset {message.offset}"
+    with stage.operations.start(f"{place}: handling the event", partition) as operation:
         return await retry_forever(lambda: stage.prepare(record_of(message)), operation)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from streams.kafka_errors import describe
+from streams.worker.background import BackgroundTask
 from streams.worker.problems import Finding
 
 _INTERVAL_S = 5.0
 _TIMEOUT_S = 8.0
 
 
-class KafkaWatch:
+class KafkaWatch(BackgroundTask):
     """Asks Kafka for the leaders of the partitions of `topics` every 5 s; `fetch_metadata` returns the cluster's."""
 
     def __init__(self, address: str, topics: Sequence[str], fetch_metadata: Callable[[], Awaitable[Any]]) -> None:
@@ -21,17 +22,6 @@ class KafkaWatch:
         self._topics = topics
         self._fetch_metadata = fetch_metadata
         self._findings: list[Finding] = []
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start asking."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Stop asking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     def findings(self) -> list[Finding]:
         """Return what the last answer, or its absence, says."""

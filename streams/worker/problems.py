@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import NamedTuple
 
+from streams.worker.background import BackgroundTask
+
 log = logging.getLogger(__name__)
 _CHECK_INTERVAL_S = 2.0
 _LOG_INTERVAL_S = 60.0
@@ -43,24 +45,13 @@ class Problem:
         return {"what": self.what, "since": self.since.isoformat(), "reason": self.reason}
 
 
-class Problems:
+class Problems(BackgroundTask):
     """The problems that the sources find. They are checked every 2 s, and logged: begin, once a minute, end."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self._sources = sources
         self._current: dict[str, Problem] = {}
         self._next_failure_log_at = 0.0
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start checking."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Stop checking."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     def check(self) -> list[Problem]:
         """Ask the sources, log what has changed, and return the problems, the oldest first."""

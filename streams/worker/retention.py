@@ -21,34 +21,24 @@ from infra.kafka_connection import KafkaConnection
 from streams.kafka import make_consumer
 from streams.log_position import Position
 from streams.topics import APP_ID, DAY_MS, TOPICS, Topic
+from streams.worker.background import BackgroundTask
 
 log = logging.getLogger(__name__)
 _FIRST_S, _INTERVAL_S = 300.0, 3600.0
 
 
-class Retention:
+class Retention(BackgroundTask):
     """Deletes what `delete_processed` deletes, every hour."""
 
     def __init__(self, kafka: KafkaConnection) -> None:
         self._kafka = kafka
-        self._task: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Start deleting."""
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Stop deleting."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
         await asyncio.sleep(_FIRST_S)
         while True:
             try:
                 await delete_processed(self._kafka)
-            except KafkaError as error:
+            except Exception as error:  # noqa: BLE001 - it is tried again, and the events do not depend on it
                 log.warning("processed records could not be deleted: %r", error)
             await asyncio.sleep(_INTERVAL_S)
 
