@@ -106,14 +106,14 @@ def _thinned(newest: int, marks: tuple[Mark, ...]) -> Iterator[Mark]:
 
 
 class ConnectionWatch:
-    """Shows whether a client has connected again or learned of other leaders: the logs may then be others."""
+    """Shows whether a client has connected again or fetched the metadata again: the logs may then be others."""
 
     def __init__(self) -> None:
         self._connections: dict[Any, Any] = {}
         self._leaders: Any = None
 
     def changed(self, client: Any) -> bool:
-        """Return whether anything changed since the last call."""
+        """Return whether either has happened since the last call."""
         if client.cluster._partitions is self._leaders and client._conns == self._connections:
             return False
         self._leaders, self._connections = client.cluster._partitions, dict(client._conns)

@@ -92,7 +92,10 @@ class ViewUpdater:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def caught_up(self) -> None:
-        """Return when all records published before this call are applied. Raises a fault if the view is unusable."""
+        """Return when all records published before this call are applied. Raises a fault if the view is unusable.
+
+        Records behind an open transaction of another program are not waited for: it may last for minutes.
+        """
         async with self._progressed:
             await self._progressed.wait_for(lambda: self._consumer is not None)
         ends = await self._consumer.end_offsets(self._partitions)
