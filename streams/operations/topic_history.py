@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison, Retryable
-from streams.envelope import Record, Unreadable
+from streams.envelope import Record
 from streams.kafka import kafka_faults, make_consumer, make_producer, partitions_of, record_of
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,32 @@ def _ignore(read: int, total: int) -> None:
     del read, total
 
 
+class Unreadables:
+    """Counts the records that cannot be read; each once, although a topic is read several times."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._first = ""
+        self._counted_to: dict[tuple[str, int], int] = {}  # the last offset, by topic and partition
+
+    def add(self, record: Record) -> bool:
+        """Count a record if it cannot be read; return whether that is so."""
+        gap, place = record.unreadable, (record.topic, record.partition)
+        if gap is None:
+            return False
+        if record.offset > self._counted_to.get(place, -1):
+            self._counted_to[place] = record.offset
+            self._first = self._first if self._count else f"{record.topic}[{record.partition}], {gap}"
+            self._count += gap.last_offset - gap.first_offset + 1
+        return True
+
+    def warn(self) -> None:
+        """Log how many were counted since the last call, and the first of them."""
+        if self._count:
+            log.warning("%d records are left out; of %s", self._count, self._first)
+        self._count = 0
+
+
 class TopicHistory:
     """Reads topics of Kafka. Faults of the broker are raised as `Retryable`.
 
@@ -63,8 +89,7 @@ class TopicHistory:
     def __init__(self, kafka: KafkaConnection, on_progress: OnProgress = _ignore) -> None:
         self.kafka = kafka
         self._on_progress = on_progress
-        self._unreadable: dict[tuple[str, int, int], Unreadable] = {}
-        self._warned_of = 0
+        self._unreadable = Unreadables()
         self._consumer = make_consumer(kafka, auto_offset_reset="earliest", fetch_max_bytes=_MAX_FETCH_BYTES)
 
     async def __aenter__(self) -> TopicHistory:
@@ -132,20 +157,8 @@ class TopicHistory:
                 stored = [StoredRecord(record_of(message), message.timestamp or 0) for message in batch]
                 read += len(stored)
                 self._on_progress(min(read, total), total)
-                yield [one for one in stored if not self._is_unreadable(one.record)]
-        self._warn_of_unreadable()
-
-    def _is_unreadable(self, record: Record) -> bool:
-        if record.unreadable is not None:
-            self._unreadable[record.topic, record.partition, record.offset] = record.unreadable
-        return record.unreadable is not None
-
-    def _warn_of_unreadable(self) -> None:
-        count = sum(gap.last_offset - gap.first_offset + 1 for gap in self._unreadable.values())
-        if count > self._warned_of:
-            (topic, partition, _), gap = next(iter(self._unreadable.items()))
-            log.warning("%d records are left out; of %s[%d], %s", count, topic, partition, gap)
-        self._warned_of = count
+                yield [one for one in stored if not self._unreadable.add(one.record)]
+        self._unreadable.warn()
 
     def _start(self, ranges: OffsetRanges) -> None:
         self._consumer.assign(list(ranges))
