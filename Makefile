@@ -32,7 +32,7 @@ chaos: setup ## Kill, restart and starve everything for an hour, and count what 
 	$(RUN) pytest tests/chaos tests/security tests/simulation tests/unit/streams -m chaos -s -p no:cacheprovider
 
 simulate: $(VENV)/.synced ## Run workers on a simulated broker, clock and disk (SEEDS=number, SEED=one run again, MUTANTS=1)
-	$(RUN) python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000)) $(if $(MUTANTS),--mutants)
+	$(RUN) python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),300)) $(if $(MUTANTS),--mutants)
 
 lint: $(VENV)/.synced ## Check style, types and the rules of import
 	$(RUN) ruff check .

@@ -94,10 +94,10 @@ def _figures(results: Iterable[Result]) -> None:
     results = list(results)
     cpu_s = sum(result.cpu_s for result in results)
     failed = [str(result.seed) for result in results if result.errors]
-    figure("simulation_runs", len(results), Goal(0, at_least=True))
+    hours = sum(result.simulated_s for result in results) / 3600
+    print(f"{len(results)} runs, {hours:.1f} simulated hours, {sum(result.inputs for result in results)} events")
     figure("simulation_runs_per_minute", 60 * len(results) / cpu_s, Goal(20, at_least=True), digits=0)
-    figure("simulated_hours", sum(result.simulated_s for result in results) / 3600, Goal(0, at_least=True))
-    figure("simulation_events", sum(result.inputs for result in results), Goal(0, at_least=True))
+    figure("simulated_hours_per_minute", 60 * hours / cpu_s, Goal(1, at_least=True))
     figure("simulation_lost", sum(result.lost for result in results), Goal(0))
     figure("simulation_doubled", sum(result.doubled for result in results), Goal(0))
     figure("simulation_blocked", sum(result.blocked for result in results), Goal(0))

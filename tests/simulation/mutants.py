@@ -20,7 +20,6 @@ from streams.stage.delivery import Delivery
 from streams.stage.outbox import Outbox
 from streams.views.requests import Requests
 from streams.worker import publisher, worker
-from streams.worker.faust_app import TableResults
 from streams.worker.publisher import KafkaPublisher
 
 Patch = pytest.MonkeyPatch
@@ -205,18 +204,6 @@ def _results_are_stored_after_the_event_is_published(patch: Patch) -> None:
         await self._store(outputs, reraise)
 
     patch.setattr(Delivery, "_write", write_first)
-
-
-@_mutant(114)
-def _results_are_not_acknowledged_by_the_broker(patch: Patch) -> None:
-    async def put(self: Any, partition: int, results: Any) -> None:
-        items = {key.encode(): value.encode() for key, value in results.items()}
-        self._putting = asyncio.ensure_future(
-            self._publisher.append(self._table.changelog_topic_name, partition, items)
-        )
-        self._table.write_batch(partition, items, 1 << 40, 1 << 40)
-
-    patch.setattr(TableResults, "put", put)
 
 
 @_mutant(18)
