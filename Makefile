@@ -29,7 +29,7 @@ test-fast: $(VENV)/.synced ## Run the tests that need no Kafka
 	$(RUN) pytest -n 2 tests/unit tests/contract tests/security
 
 chaos: setup ## Kill, restart and starve everything for an hour, and count what is lost (CHAOS_SEED, CHAOS_SCALE)
-	$(RUN) pytest tests/chaos tests/security tests/simulation tests/unit/streams -m chaos -s -p no:cacheprovider
+	$(RUN) pytest tests/chaos tests/broker tests/security tests/simulation tests/unit/streams -m chaos -s -p no:cacheprovider
 
 simulate: $(VENV)/.synced ## Run workers on a simulated broker, clock and disk (SEEDS=number, SEED=one run again, MUTANTS=1)
 	$(RUN) python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),300)) $(if $(MUTANTS),--mutants)

@@ -92,6 +92,7 @@ def _kill_supervisor(data_folder: DataFolder, role: str) -> None:
     assert not alive
 
 
+@pytest.mark.chaos
 def test_a_worker_follows_kafka_when_another_program_takes_its_port(new_data_folder: DataFolder) -> None:
     with new_data_folder.up() as up:
         port = int(new_data_folder.kafka.bootstrap.split(":")[1])

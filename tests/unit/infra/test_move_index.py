@@ -323,5 +323,5 @@ def test_a_move_in_another_versions_format_is_left_out(tmp_path: Path, caplog: p
     assert len(index.all_moves()) == len(index.all_moves(embeddings=False)) == len(MOVES)
     assert len(index.search(vector=old.embedding, limit=1000)) == len(MOVES)
     assert index.get(old.clip.sha256) is None
-    assert sum("another program version" in record.message for record in caplog.records) == 1
+    assert sum("is left out until its clip is indexed again" in record.message for record in caplog.records) == 1
     index.close()
