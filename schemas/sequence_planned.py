@@ -24,6 +24,7 @@ from schemas.base import (
 )
 
 _MAX_GAP_S = 1e-4
+_MIN_INTERVAL_S = 1e-6  # the difference of two beats is a divisor
 ClipBeats = Annotated[tuple[Seconds, ...], Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)]
 
 
@@ -48,7 +49,7 @@ class Segment(Model):
         if len(self.song_beats) != len(self.clip_beats):
             raise ValueError("song_beats and clip_beats must have the same length")
         for beats in (self.song_beats, self.clip_beats):
-            if any(after <= before for before, after in pairwise(beats)):
+            if any(after - before < _MIN_INTERVAL_S for before, after in pairwise(beats)):
                 raise PydanticCustomError("bad_beats", "the beats of a segment must increase")
         return self
 

@@ -73,11 +73,6 @@ class Batch:
     damage: str | None = None
 
     @property
-    def base_offset(self) -> int:
-        """Return `base` by the name that aiokafka has for it."""
-        return self.base
-
-    @property
     def next_offset(self) -> int:
         """Return the offset after the batch."""
         return self.last + 1

@@ -187,10 +187,6 @@ class Consumer(driver.Consumer):
         await self._thread.seek_wait({driver.ensure_aiokafka_TP(tp): offset for tp, offset in partitions.items()})
         self._sought.update(partitions)
 
-    def has_position(self, tp: Any) -> bool:
-        """Return whether a partition was sought and is read."""
-        return tp in self._sought
-
     async def on_partitions_revoked(self, revoked: set[Any]) -> None:
         """Commit first: events acked since the last commit would be delivered again."""
         with suppress(TimeoutError):

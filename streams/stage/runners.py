@@ -75,11 +75,6 @@ class ThreadRunner:
                 self._abandoned.add(work.thread)
 
 
-def in_thread(tools: Tools) -> Runner:
-    """Return a runner that does the work on a thread of the worker. Raises: `Retryable` (`timeout`)."""
-    return ThreadRunner(tools).run
-
-
 class _Stopped(BaseException):
     """Ends the work of an abandoned thread."""
 

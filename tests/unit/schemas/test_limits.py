@@ -194,6 +194,10 @@ def test_beats_that_do_not_increase_are_refused() -> None:
     segment = "plan.segments.0"
     event = changed(recorded(SEQUENCE_PLANNED), f"{segment}.song_beats", beats)
     assert refused(SEQUENCE_PLANNED, event) == "bad_beats"
+    for name in ("song_beats", "clip_beats"):
+        first = recorded(SEQUENCE_PLANNED)["plan"]["segments"][0][name][0]
+        event = changed(recorded(SEQUENCE_PLANNED), f"{segment}.{name}.1", first + 1e-12)
+        assert refused(SEQUENCE_PLANNED, event) == "bad_beats"
 
 
 def test_a_plan_has_no_gap_and_names_the_beats_of_its_clips() -> None:

@@ -24,7 +24,7 @@ from streams.stage import retry
 from streams.stage.dead_letters import dead_letter_id, read_dead_letter, record_id
 from streams.stage.event_run import EventRun
 from streams.stage.observers import Observer, WaitingRuns
-from streams.stage.runners import in_thread
+from streams.stage.runners import ThreadRunner
 from streams.stage.stage import ATTEMPTS, COSTLY_ATTEMPTS, Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, tools_below
 from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, topic_of
@@ -73,7 +73,7 @@ def _stage(
         "runs_in": "thread",
     }
     step: Step[Any, Any, Any, Any] = Step(**defaults | changes)
-    return make_stage(step, tools, broker, results, run=in_thread(tools))
+    return make_stage(step, tools, broker, results, run=ThreadRunner(tools).run)
 
 
 def _record(value: bytes | None = None, offset: int = 3, request_id: str | None = "r1") -> Record:
