@@ -195,7 +195,7 @@ class Replay:
 
 
 def root_id(record: Record) -> bytes:
-    """Return the id of the event in a record, or of the event that it replays; without an id, one of its position."""
+    """Return the id of the event in a record, or of the event that it replays; without an id, that of the record."""
     name = REPLAY_OF if record.raw_header(REPLAY_ID) else "ce_id"
     return record.raw_header(name) or record_id(record).encode()
 

@@ -39,17 +39,17 @@ _MAX_DIGITS = 20
 _MAX_TIMESTAMP_S = 253_402_300_799  # the last second of the year 9999, the largest that datetime accepts
 
 
-def record_id(record: Record) -> str:
-    """Return an id for a record: the same each time it is read."""
-    return position_id(record.topic, record.partition, record.offset, *_contents(record))
+def record_id(record: Record, *parts: str) -> str:
+    """Return an id for a record: the same each time it is read. `parts` distinguish several ids of one record."""
+    return position_id(record.topic, record.partition, record.offset, *_contents(record), *parts)
 
 
 def dead_letter_id(record: Record, step: str) -> str:
     """Return the id of the dead letter of a record that failed in a step: the same each time it fails there."""
-    return position_id(record.topic, record.partition, record.offset, *_contents(record), step)
+    return record_id(record, step)
 
 
-def _contents(record: Record) -> tuple[str, ...]:
+def _contents(record: Record) -> tuple[str, str]:
     """Return what distinguishes records of one position: a topic that is made anew repeats its offsets."""
     contents = hashlib.sha256()
     for part in (record.key, record.value):
@@ -155,7 +155,7 @@ class DeadLetter:
 
 
 def read_dead_letter(record: Record, timestamp_ms: int) -> DeadLetter:
-    """Return the dead letter in a record; a missing id is replaced by one of the record's position.
+    """Return the dead letter in a record; a missing id is replaced by that of the letter's own record.
 
     `failed_at` is the record's timestamp, which the broker sets: the clock of the worker in its headers may be wrong.
     """

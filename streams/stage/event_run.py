@@ -173,7 +173,7 @@ def check_size(destination: str, value: str) -> None:
 
 
 def _fallback_request_id(record: Record) -> str:
-    """Return the request id in the payload or headers, else the event's id, else one of the record's position."""
+    """Return the request id in the payload or headers, else the event's id, else that of the record."""
     for candidate in (_request_id_in(record), record.header("ce_correlationid"), record.event_id):
         try:
             return _REQUEST_ID.validate_python(candidate)
