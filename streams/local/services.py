@@ -22,6 +22,7 @@ from infra.local_kafka import local_connection
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
+from streams.page.token import TOKEN_FILE
 
 _START_TIMEOUT_S = 120.0
 _STUCK_START_S = 20.0
@@ -201,7 +202,7 @@ def running_worker(settings: Settings) -> Endpoint | None:
             continue  # of a killed worker: another process may have its port and must not get the token
         try:
             address = json.loads(file.read_text())
-            token = (settings.run_dir / "token").read_text()
+            token = (settings.run_dir / TOKEN_FILE).read_text()
             with _OPENER.open(address["url"] + "/livez", timeout=_HTTP_TIMEOUT_S):
                 return Endpoint(_kafka_of(settings, str(address["bootstrap"])), address["url"], token, lock)
         except (OSError, ValueError, KeyError):
