@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from time import monotonic
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -26,6 +27,7 @@ from streams.patches.aiokafka_records import first_record
 log = logging.getLogger(__name__)
 _RETRY_S, _RETRY_TIMEOUT_S = 0.2, 20.0
 _FETCH_BYTES = 1  # Kafka then sends one whole batch
+_MAX_NUMBER = 2**63  # of offsets and times
 
 
 class LogChangedError(Exception):
@@ -67,7 +69,11 @@ class Position(NamedTuple):
     def parse(cls, text: str | int) -> Position:
         """Return the position in a text of `str()`, or in a plain offset. Raises: `ValueError` for any other text."""
         offset, *marks = str(text).split()
-        return cls(int(offset), tuple(_parse_mark(*mark.split(":")) for mark in marks))
+        position = cls(int(offset), tuple(_parse_mark(*mark.split(":")) for mark in marks))
+        offsets = (position.offset, *(mark.offset for mark in position.marks))
+        if any(older >= newer for newer, older in pairwise(offsets)):
+            raise ValueError("the marks are not of records before the position, the newest first")
+        return position
 
     @classmethod
     def of_commit(cls, commit: OffsetAndMetadata | None) -> Position | None:
@@ -86,7 +92,10 @@ class Position(NamedTuple):
 
 
 def _parse_mark(offset: str, timestamp_ms: str, checksum: str) -> Mark:
-    return Mark(int(offset), None if timestamp_ms == "None" else int(timestamp_ms), int(checksum))
+    mark = Mark(int(offset), None if timestamp_ms == "None" else int(timestamp_ms), int(checksum))
+    if mark.offset < 0 or max(mark.offset, abs(mark.timestamp_ms or 0), abs(mark.checksum)) >= _MAX_NUMBER:
+        raise ValueError("a mark has a number that no record has")  # its text could be too long for a commit
+    return mark
 
 
 def mark_of(message: Any) -> Mark:

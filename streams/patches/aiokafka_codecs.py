@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import cramjam
 
@@ -22,6 +23,7 @@ _FIRST_BUFFER_BYTES = 128 << 10
 _BUFFER_GROWTH = 8
 _BUFFER_IS_FULL = "whole buffer"  # in the message of cramjam's only class of errors
 _BLOCK_LENGTH = struct.Struct(">i")
+_MAX_BLOCKS = MAX_UNFOLDED_BYTES >> 10  # producers make blocks of 1 KiB at least, all but the last
 
 
 class UnfoldError(Exception):
@@ -52,7 +54,9 @@ def _gunzip(data: memoryview, prefix: bytes) -> bytes:
 
 
 def _unsnappy(data: memoryview, prefix: bytes) -> memoryview:
-    blocks = list(_snappy_blocks(data))
+    blocks = list(islice(_snappy_blocks(data), _MAX_BLOCKS + 1))
+    if len(blocks) > _MAX_BLOCKS:
+        raise UnfoldError(f"it has more than {_MAX_BLOCKS} blocks of snappy")
     sizes = [cramjam.snappy.decompress_raw_len(block) for block in blocks]
     _check_size(sum(sizes))
     view, start = _buffer(prefix, sum(sizes)), len(prefix)

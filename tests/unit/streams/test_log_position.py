@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from aiokafka.structs import ConsumerRecord
+import pytest
+from aiokafka.structs import ConsumerRecord, OffsetAndMetadata
 
 from streams.log_position import Mark, Position, mark_of
 
@@ -33,6 +34,25 @@ def test_a_position_survives_as_text_and_a_plain_offset_is_read() -> None:
     assert Position.parse(str(position)) == position
     assert Position.parse(str(Position(3, (Mark(2, None, 9),)))) == Position(3, (Mark(2, None, 9),))
     assert Position.parse("41") == Position.parse(41) == Position(41)
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        "", "x", "1:2", "{}", "\0", "9:nan:1", "9:1:1:1",
+        f"-{'9' * 4000}:1:1",
+        f"9:1:{'9' * 4000}",
+        f"9:-{'9' * 4000}:1",
+        " ".join(f"-{'9' * digits}:1:1" for digits in range(1, 80)),
+        "10:1:1", "3:1:1 4:1:1", "9:1:1 " * 500,
+    ],
+)  # fmt: skip
+def test_a_commit_of_another_program_is_an_offset_and_the_next_commit_is_accepted(metadata: str) -> None:
+    position = Position.of_commit(OffsetAndMetadata(10, metadata))
+    assert position == Position(10)
+    for offset in range(10, 100):
+        position = position.after(_message(offset))
+        assert len(position.marks_text) < _METADATA_BYTES
 
 
 def test_a_mark_tells_records_apart_by_offset_time_key_and_value() -> None:

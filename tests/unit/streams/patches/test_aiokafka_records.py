@@ -9,7 +9,9 @@ import struct
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from itertools import pairwise
+from time import process_time
 from typing import Any
 
 import pytest
@@ -289,6 +291,20 @@ def test_a_bomb_needs_no_more_memory_than_the_limit(codec: int, chunk: int, chun
         assert others == [b"3", b"4", b"5"], others
     """
     subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True, cwd=PROJECT)
+
+
+@pytest.mark.parametrize(("block", "count"), [(b"\0", 1_600_000), (b"\x01\0a", 1_100_000)])
+def test_a_batch_of_tiny_snappy_blocks_takes_neither_time_nor_memory(block: bytes, count: int) -> None:
+    data = compress(SNAPPY, b"")[:16] + count * (len(block).to_bytes(4, "big") + block)
+    raw = _values(0, SNAPPY, data=data) + _values(3)
+    tracemalloc.start()
+    started = process_time()
+    first, *others = _read(raw)
+    assert process_time() - started < 1.0
+    assert tracemalloc.get_traced_memory()[1] < 64 << 20
+    tracemalloc.stop()
+    assert "blocks of snappy" in first[2]
+    assert others == [b"3", b"4", b"5"]
 
 
 @st.composite
