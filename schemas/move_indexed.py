@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas import limits
 from schemas.base import (
@@ -30,9 +30,18 @@ from schemas.base import (
 BEATS_PER_EIGHT = 8
 Degrees = Annotated[float, Field(ge=0, le=180)]
 MotionAmount = Annotated[float, Field(ge=0, le=limits.MAX_MOTION)]
+
+
+def _check_pose(values: tuple[float, ...]) -> tuple[float, ...]:
+    if len(values) not in {0, limits.POSE_VALUES}:
+        raise ValueError(f"a pose has {limits.POSE_VALUES} values, or none")
+    return values
+
+
 Pose = Annotated[
     tuple[Annotated[float, Field(ge=-limits.MAX_POSE, le=limits.MAX_POSE)], ...],
     Field(max_length=limits.POSE_VALUES, fail_fast=True),
+    AfterValidator(_check_pose),
 ]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 
-# Characters of no width that Python counts as printable: fillers, joiners and most variation selectors.
+# Characters of no width or without ink that Python counts as printable: fillers, joiners, the empty pattern of Braille
+# and most variation selectors.
 _INVISIBLE = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u3164\ufe00-\ufe0d\uffa0\U000e0100-\U000e01ef]"
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180d\u180f\u2800\u3164\ufe00-\ufe0d\uffa0\U00016fe4\U0001d159\U000e0100-\U000e01ef]"
 )
 
 

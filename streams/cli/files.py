@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from io import BufferedRandom, BufferedReader
@@ -19,6 +20,7 @@ from schemas.base import MediaRef
 from schemas.faults import Poison
 from schemas.limits import MediaKind
 from schemas.rendered import Video
+from schemas.safe_text import is_harmless
 from streams.tools import make_tools
 
 _PLAIN_NAME = re.compile(r"[^/\0]*[^/\0.][^/\0]*")
@@ -35,8 +37,8 @@ def store_file(settings: Settings, file: Path, kind: MediaKind) -> MediaRef:
 
 
 def title_of(file: Path) -> str:
-    """Return a file's title: the printable characters of its stem, at most 200, or "untitled"."""
-    return "".join(c for c in file.stem if c.isprintable())[:200].strip() or "untitled"
+    """Return a file's title: the visible characters of its stem, at most 200, or "untitled"."""
+    return "".join(filter(is_harmless, file.stem))[:200].strip() or "untitled"
 
 
 def check_targets(targets: Iterable[Path], *sources: Path) -> None:
@@ -99,9 +101,7 @@ def copy_out(source: Path, target: Path, sha256: str | None = None) -> Path:
 
     Raises: `Poison` (`bad_target`), or `checksum` for another content.
     """
-    with _naming(source):
-        reader = os.open(source, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(reader, "rb") as file, _replacing(target) as copy:
+    with _opened(source) as file, _replacing(target) as copy:
         shutil.copyfileobj(file, copy)
         if sha256 is not None:
             copy.seek(0)
@@ -118,15 +118,28 @@ def write_out(content: bytes, target: Path) -> None:
 def video_file(settings: Settings, video: Video) -> Path:
     """Return the path of a finished video. Its content is checked, if it is on this machine.
 
-    Raises: `Poison` (`checksum`) for another content, (`path_not_allowed`) for a name that leads out of the folder.
+    Raises: `Poison` (`checksum`) for another content, (`bad_target`) for what is not a regular file,
+    (`path_not_allowed`) for a name that leads out of the folder.
     """
     path = settings.output_dir / video.file
     if not _PLAIN_NAME.fullmatch(video.file):
         raise Poison(f"'{video.file}' is not the plain name of a file", "path_not_allowed")
-    if path.is_symlink() or path.is_file():
-        with _naming(path), os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+    if os.path.lexists(path):
+        with _opened(path) as file:
             _check_content(path, file, video.media.sha256)
     return path
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BufferedReader]:
+    """Yield a regular file for reading. Raises: `Poison` (`bad_target`) for anything else, also for a link."""
+    with _naming(path):
+        reader = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        if not stat.S_ISREG(os.fstat(reader).st_mode):
+            os.close(reader)
+            raise Poison("it is not a regular file", "bad_target")
+    with os.fdopen(reader, "rb") as file:
+        yield file
 
 
 def _check_content(path: Path, file: BufferedReader | BufferedRandom, sha256: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import os
 import signal
@@ -12,8 +13,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import psutil
+
 from infra.base.memory import MIB, memory_bytes
 from infra.base.umask import PRIVATE
+from schemas.safe_text import escaped
 from streams.worker.job_faults import Death, RunningJob
 from streams.worker.process_limits import oom_kills
 
@@ -21,6 +25,9 @@ _MAX_LINE_BYTES = 64 * MIB
 _WATCH_INTERVAL_S = 0.2
 _KILL_TIMEOUT_S = 1.0
 _ERROR_BYTES = 4096
+_READ_BYTES = 64 << 10
+_MAX_FORWARDED_BYTES = 256 << 10  # of what a job writes to standard error
+_ROUNDS = 5  # of ending what the process has started
 # One thread per library beside the work's own: what a thread reserves counts as memory, whatever the processors.
 _ENVIRONMENT = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1") | {
     "OPENCV_FOR_THREADS_NUM": "2",
@@ -37,6 +44,7 @@ class StepChild:
     _errors: bytes = b""
     _peak_bytes: int = 0
     _oom_kills: int = 0
+    _forwarded_bytes: int = 0
     _forwarding: asyncio.Task[None] | None = None
 
     @staticmethod
@@ -62,7 +70,7 @@ class StepChild:
 
     async def request(self, job: RunningJob, job_input: str, report: Callable[[float], None]) -> dict[str, Any]:
         """Return the response to a job; `job_input` is JSON. Raises: `EOFError` or that of a pipe where it has died."""
-        self._errors, self._peak_bytes, self._oom_kills = b"", 0, oom_kills()
+        self._errors, self._peak_bytes, self._forwarded_bytes, self._oom_kills = b"", 0, 0, oom_kills()
         watching = asyncio.create_task(self._watch_memory())
         try:
             return await self._response({"job": asdict(job), "input": job_input}, report)
@@ -71,6 +79,7 @@ class StepChild:
 
     async def kill(self) -> None:
         """End the process and those that it has started; wait a second at most."""
+        self._kill_started()
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)
         ended = [self.process.wait(), *([self._forwarding] if self._forwarding else [])]
@@ -100,10 +109,30 @@ class StepChild:
             self._peak_bytes = max(self._peak_bytes, memory_bytes(self.process.pid, "VmData"))
             await asyncio.sleep(_WATCH_INTERVAL_S)
 
+    def _kill_started(self) -> None:
+        """End what the process has started and what has left its group; it is stopped, so that it starts no more."""
+        with suppress(psutil.Error):
+            process = psutil.Process(self.process.pid)
+            process.suspend()
+            for _ in range(_ROUNDS):
+                for started in process.children(recursive=True):
+                    with suppress(psutil.Error):
+                        started.kill()
+
     async def _forward_errors(self) -> None:
-        """Write the process's standard error to that of this one, and keep its end."""
+        """Write the process's standard error to that of this one, escaped, at most 256 KiB of a job; keep its end."""
         assert self.process.stderr is not None  # noqa: S101 - created with pipes
-        while chunk := await self.process.stderr.read(_ERROR_BYTES):
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        while chunk := await self.process.stderr.read(_READ_BYTES):
             self._errors = (self._errors + chunk)[-_ERROR_BYTES:]
-            with suppress(OSError):
-                os.write(2, chunk)
+            text = decoder.decode(chunk)
+            if self._forwarded_bytes < _MAX_FORWARDED_BYTES:
+                self._forward(text)
+
+    def _forward(self, text: str) -> None:
+        self._forwarded_bytes += len(text)
+        if self._forwarded_bytes >= _MAX_FORWARDED_BYTES:
+            text += f"\nprocess {self.process.pid} writes too much: the rest of its job's output is left out\n"
+        lines = "\n".join(map(escaped, text.split("\n")))
+        with suppress(OSError):
+            os.write(2, lines.encode())

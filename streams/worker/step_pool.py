@@ -7,16 +7,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from infra.base.memory import MIB
-from schemas.faults import from_json
+from schemas.faults import Fault, from_json
 from streams.stage.runners import CompletedWork
 from streams.steps import JOB_BY_NAME
 from streams.worker.job_faults import RunningJob, fault_of_death
 from streams.worker.step_child import StepChild
 
 _MAX_IDLE_BYTES = 384 * MIB  # of private memory: with more, a process is not used again, as the next job would lack it
+
+
+class _Answer(NamedTuple):
+    """A process's answer to a job. `can_be_used`: whether the process may do another job."""
+
+    outcome: CompletedWork | Fault
+    can_be_used: bool
 
 
 class StepPool:
@@ -40,12 +47,14 @@ class StepPool:
             report(0.0)
             try:
                 async with asyncio.timeout(timeout_s):  # `wait_for` of Python 3.11 may lose a cancellation
-                    response = await child.request(running, job_input, report)
+                    answer = _parse(await child.request(running, job_input, report))
             except BaseException as error:
                 await self._discard(child)
                 raise _as_fault(error, running, child) from error
-            await self._release(child, job, response)
-        return _to_completed_work(response)
+            await self._release(child, job, answer.can_be_used)
+        if isinstance(answer.outcome, Fault):
+            raise answer.outcome
+        return answer.outcome
 
     async def stop(self) -> None:
         """Kill all processes, busy or idle."""
@@ -63,13 +72,13 @@ class StepPool:
         self._idle.remove(warm)
         return warm
 
-    async def _release(self, child: StepChild, job: str, response: dict[str, Any]) -> None:
-        """Let a process wait for its next job; one that has much memory after a job, or lacked some, is ended."""
+    async def _release(self, child: StepChild, job: str, can_be_used: bool) -> None:
+        """Let a process wait for its next job, or end it."""
         child.warm_jobs.add(job)
-        if response["memory_bytes"] > _MAX_IDLE_BYTES or response.get("reason") == "out_of_memory":
-            await self._discard(child)
-        else:
+        if can_be_used:
             self._idle.append(child)
+        else:
+            await self._discard(child)
 
     async def _discard(self, child: StepChild) -> None:
         if child in self._idle:
@@ -87,7 +96,19 @@ def _as_fault(error: BaseException, job: RunningJob, child: StepChild) -> BaseEx
     return error
 
 
-def _to_completed_work(response: dict[str, Any]) -> CompletedWork:
+def _parse(response: dict[str, Any]) -> _Answer:
+    """Return the answer in a response. Raises: `KeyError`, `TypeError` or `ValueError` for one that is not valid.
+
+    A process that has much memory after a job, lacked some, or has left processes running is not used again.
+    """
+    lacked_memory = response.get("reason") == "out_of_memory"
+    is_small = int(response["memory_bytes"]) <= _MAX_IDLE_BYTES
+    return _Answer(_outcome(response), is_small and not lacked_memory and not response["has_children"])
+
+
+def _outcome(response: dict[str, Any]) -> CompletedWork | Fault:
     if "result" not in response:
-        raise from_json(response)
-    return CompletedWork(response["result"], response["cpu_seconds"], response["peak_rss_bytes"])
+        return from_json(response)
+    if not isinstance(response["result"], str):
+        raise TypeError("a result must be JSON in a string")
+    return CompletedWork(response["result"], float(response["cpu_seconds"]), int(response["peak_rss_bytes"]))

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from agents.step import throttled
-from infra.base.die_with_parent import die_with_parent
+from infra.base.die_with_parent import adopt_orphans, die_with_parent
 from infra.base.memory import memory_bytes
 from infra.logs import set_up_logs
 from schemas.faults import Fault, to_json
@@ -38,6 +38,7 @@ _MAX_ERROR_CHARACTERS = 500
 def main() -> None:
     """Run jobs until stdin is closed."""
     die_with_parent(int(sys.argv[1]))
+    adopt_orphans()
     set_up_logs()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     limit_process()
@@ -65,7 +66,18 @@ def _serve(task: dict[str, Any], parent: TextIO) -> dict[str, Any]:
     started = cpu_seconds()
     message = _work(job, task["input"], parent)
     cost = {"cpu_seconds": cpu_seconds() - started, "peak_rss_bytes": peak_rss_bytes()}
-    return message | cost | {"memory_bytes": memory_bytes(os.getpid(), "VmData")}
+    return message | cost | {"memory_bytes": memory_bytes(os.getpid(), "VmData"), "has_children": _has_children()}
+
+
+def _has_children() -> bool:
+    """Return whether the job has left processes (Linux)."""
+    if sys.platform != "linux":
+        return False
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _work(running: RunningJob, job_input: str, parent: TextIO) -> dict[str, Any]:

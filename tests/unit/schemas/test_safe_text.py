@@ -32,6 +32,7 @@ def test_no_invisible_character_is_left(text: str) -> None:
         ("a\u200bb\u2066c\ufeff", "a\\u200bb\\u2066c\\ufeff"),
         ("a\tb\nc\r", "a\\tb\\nc\\r"),
         ("\u3164\u034f", "\\u3164\\u034f"),
+        ("\u2800\U00016fe4\U0001d159", "\\u2800\\U00016fe4\\U0001d159"),
         ("canción de amor, バチャータ", "canción de amor, バチャータ"),
     ],
 )

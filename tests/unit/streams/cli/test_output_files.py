@@ -175,6 +175,21 @@ def test_only_the_video_of_the_event_is_handed_out(tmp_path: Path) -> None:
         assert caught.value.reason == "path_not_allowed"
 
 
+def test_a_video_that_is_not_a_regular_file_is_refused_with_and_without_a_copy(tmp_path: Path) -> None:
+    settings = load_settings()
+    (settings.output_dir / "folder").mkdir(parents=True)
+    os.mkfifo(settings.output_dir / "fifo")
+    for name in ("folder", "fifo"):
+        for hand_out in (
+            lambda: video_file(settings, _video(name, b"")),  # noqa: B023
+            lambda: copy_out(settings.output_dir / name, tmp_path / "out.mp4"),  # noqa: B023
+        ):
+            with pytest.raises(Poison) as caught:
+                hand_out()
+            assert caught.value.reason == "bad_target"
+    assert not (tmp_path / "out.mp4").exists()
+
+
 @pytest.mark.parametrize("target", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "same"])
 def test_standard_output_is_no_output_file(target: str, tmp_path: Path) -> None:
     song = Path(shutil.copy(DEMO / "songs" / "luna_124.mp3", tmp_path / "song.mp3"))

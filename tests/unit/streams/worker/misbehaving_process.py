@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -79,6 +80,51 @@ def processor_time() -> None:
 def processes() -> None:
     """Start another process and wait for it."""
     subprocess.run([sys.executable, "-c", "import time; time.sleep(600)"], check=True)
+
+
+def process_of_another_group() -> None:
+    """Leave a process that signals to the group do not reach, and whose parent ends."""
+    code = "import subprocess, sys; subprocess.Popen(['sleep', '600'], start_new_session=True)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def process_of_another_group_and_wait() -> None:
+    """Leave such a process and do not end."""
+    process_of_another_group()
+    time.sleep(600)
+
+
+def errors_without_end() -> None:
+    """Write to standard error until the process is ended."""
+    while True:
+        os.write(2, b"\x1b]0;a title\x07 and text\n" * 1000)
+
+
+def _answer(text: bytes) -> None:
+    """Write to the pipe of the answers, whatever its number is."""
+    for number in range(3, 20):
+        with suppress(OSError):
+            os.write(number, text + b"\n")
+
+
+def no_object() -> None:
+    """Answer with a list."""
+    _answer(b"[1]")
+
+
+def no_cost() -> None:
+    """Answer with a result of another type and nothing else."""
+    _answer(b'{"result": 5}')
+
+
+def no_number() -> None:
+    """Answer with text where a number is due."""
+    _answer(b'{"result": "{}", "cpu_seconds": 1, "peak_rss_bytes": 1, "memory_bytes": "x", "has_children": false}')
+
+
+def no_fault() -> None:
+    """Answer with a fault of a kind that there is not."""
+    _answer(b'{"fault": "x", "reason": "x", "error": "x", "memory_bytes": 1, "has_children": false}')
 
 
 def much_memory() -> None:

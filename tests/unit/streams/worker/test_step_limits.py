@@ -110,6 +110,41 @@ async def test_a_timeout_ends_what_the_process_has_started_and_frees_its_place(p
     assert not [process for process in started if is_running(process)]
 
 
+def _sleeping() -> list[psutil.Process]:
+    processes = psutil.process_iter(["cmdline"])
+    return [process for process in processes if process.info["cmdline"] == ["sleep", "600"] and is_running(process)]
+
+
+async def test_a_process_that_has_left_the_group_ends_with_its_job(pool: StepPool) -> None:
+    before = _sleeping()
+    await do(pool, "process_of_another_group")
+    assert _sleeping() == before
+    assert (await fault_of(pool, "process_of_another_group_and_wait", timeout_s=2.0)).reason == "timeout"
+    assert _sleeping() == before
+    await do(pool, "nothing")
+
+
+@pytest.mark.parametrize("what", ["no_object", "no_cost", "no_number", "no_fault"])
+async def test_an_answer_that_is_not_valid_is_a_fault_of_its_event_and_leaves_no_process(
+    pool: StepPool, what: str
+) -> None:
+    fault = await fault_of(pool, what)
+    assert (type(fault), fault.reason) == (Retryable, "child_died")
+    assert children() == []
+    await do(pool, "nothing")
+
+
+async def test_errors_without_end_do_not_fill_the_log_and_are_escaped(
+    pool: StepPool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert (await fault_of(pool, "errors_without_end", timeout_s=2.0)).reason == "timeout"
+    errors = capfd.readouterr().err
+    assert len(errors) < 1 << 20
+    assert "writes too much" in errors
+    assert "\x1b" not in errors
+    await do(pool, "nothing")
+
+
 async def test_processor_time_is_limited_too(pool: StepPool) -> None:
     """It ends a process that calculates where its parent does not; here it is set to one second more."""
     await do(pool, "nothing")
