@@ -106,6 +106,16 @@ class EventRun:
         subject = getattr(event, "title", None) or getattr(event, "clip", None) or request_id
         self._event, self._request = event, RequestRef(request_id, subject[:_MAX_SUBJECT_CHARACTERS])
 
+    def agrees_with(self, result: Model) -> bool:
+        """Return whether the event and the result state the same facts; a stranger may have written the result."""
+        if self.step.produces is None:
+            return True
+        try:
+            self.step.event_after(self.event, result)
+        except Poison as fault:
+            return not isinstance(fault.__cause__, ValidationError)
+        return True
+
     def output(self, result: Model, key: str, stored: Mapping[str, str]) -> Output:
         """Return the output for a result. Raises: `Poison` if no event can be produced from it.
 

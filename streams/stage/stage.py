@@ -175,7 +175,7 @@ class Stage:
         # The stored result counts: another worker may have had the partition since a result was computed here.
         for text, to_store in self._known_results(partition, key):
             result = from_stored(self.step, text)
-            if result is not None and await self._is_valid(result):
+            if result is not None and run.agrees_with(result) and await self._is_valid(result):
                 return _KeyedResult(result, key, to_store)
         run.completed_work = await self._work(run, work_input)
         result = self.step.result.model_validate_json(run.completed_work.result)

@@ -219,6 +219,19 @@ async def test_a_stored_result_that_cannot_be_read_is_recomputed() -> None:
     assert not broker.dead_letters(_SOURCE)
 
 
+async def test_a_stored_result_that_contradicts_its_event_is_recomputed() -> None:
+    broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
+    stage = _stage(work, broker, results)
+    await stage.handle(_record())
+    stored = dict(results.stored)
+    results.stored = {place: text.replace('"kind":"audio"', '"kind":"video"') for place, text in stored.items()}
+    assert results.stored != stored
+    await stage.handle(_record(offset=4))
+    assert work.calls == 2
+    assert not broker.dead_letters(_SOURCE)
+    assert _stored(results) == [_FACTS.model_dump(mode="json")]
+
+
 async def test_poison_is_a_dead_letter_at_once_with_the_same_bytes() -> None:
     broker, work = InMemoryBroker(), Work(Poison("no audio in it", reason="no_audio"))
     record = _record()
