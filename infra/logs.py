@@ -53,6 +53,8 @@ class _LineFormatter(logging.Formatter):
         extra = islice(vars(record).items(), _STANDARD_FIELDS, None)  # the standard attributes come first
         fields = [f" {name}={_value(value)}" for name, value in extra if name not in _FORMATTER_FIELDS]
         message = escaped(record.getMessage()[:_MAX_MESSAGE_CHARACTERS])
+        if "=" in message:  # it must not pass for a field
+            message = json.dumps(message, ensure_ascii=False)
         line = f"{time_text} {record.levelname} {record.name} {message}{''.join(fields)}"
         return f"{line}\n{_traceback(self.formatException(record.exc_info))}" if record.exc_info else line
 

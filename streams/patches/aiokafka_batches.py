@@ -21,6 +21,7 @@ from streams.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 
 UPSTREAM = ("aiokafka", "0.14.0")
 MAX_HEADERS = 100_000  # of a record: each needs 100 to 200 bytes of memory and only two of the batch
+MAX_RECORDS = 100_000  # of a batch: a few KB may hold millions, each with a dead letter and microseconds of work
 _ADDED_HEADERS = 100  # at most, of a dead letter
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _BASE, _LENGTH = struct.Struct(">q"), struct.Struct(">i")
@@ -236,7 +237,9 @@ def read_carefully(uncompressed: bytes | memoryview, limits: Limits) -> Iterator
     """
     header = _HEADER.unpack_from(uncompressed)
     reader = _Reader(memoryview(uncompressed), _HEADER.size)
-    for _ in range(header[12]):
+    for number in range(header[12]):
+        if number == MAX_RECORDS:
+            raise DamagedError(f"it has {header[12]} records, and at most {MAX_RECORDS} are accepted")
         size = reader.varint()
         stop = reader.start + size
         if not 0 < size <= len(reader.data) - reader.start:

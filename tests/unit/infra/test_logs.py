@@ -29,6 +29,21 @@ def test_a_record_is_one_line_with_its_fields() -> None:
     assert second.endswith("WARNING faust logged")
 
 
+_FORGED_CODE = """
+import logging
+from infra.logs import set_up_logs
+set_up_logs()
+log = logging.getLogger("streams.steps")
+log.warning("attempt failed: %s", 'no request_id=r1 "reason=none', extra={"reason": "kafka"})
+"""
+
+
+def test_text_in_a_message_does_not_pass_for_a_field() -> None:
+    result = subprocess.run([sys.executable, "-c", _FORGED_CODE], capture_output=True, text=True, check=True)
+    expected = r'streams.steps "attempt failed: no request_id=r1 \"reason=none" reason=kafka'
+    assert result.stderr.rstrip("\n").endswith(expected)
+
+
 _EVENT_LOOP_CODE = """
 import asyncio, logging, os
 from infra.logs import set_up_logs
