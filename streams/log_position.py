@@ -70,9 +70,9 @@ class Position(NamedTuple):
         """Return the position in a text of `str()`, or in a plain offset. Raises: `ValueError` for any other text."""
         offset, *marks = str(text).split()
         position = cls(int(offset), tuple(_parse_mark(*mark.split(":")) for mark in marks))
-        offsets = (position.offset, *(mark.offset for mark in position.marks))
+        offsets = (position.offset + 1, *(mark.offset for mark in position.marks))
         if any(older >= newer for newer, older in pairwise(offsets)):
-            raise ValueError("the marks are not of records before the position, the newest first")
+            raise ValueError("the marks are not of records up to the position, the newest first")
         return position
 
     @classmethod

@@ -44,7 +44,7 @@ def test_a_position_survives_as_text_and_a_plain_offset_is_read() -> None:
         f"9:1:{'9' * 4000}",
         f"9:-{'9' * 4000}:1",
         " ".join(f"-{'9' * digits}:1:1" for digits in range(1, 80)),
-        "10:1:1", "3:1:1 4:1:1", "9:1:1 " * 500,
+        "11:1:1", "3:1:1 4:1:1", "9:1:1 " * 500,
     ],
 )  # fmt: skip
 def test_a_commit_of_another_program_is_an_offset_and_the_next_commit_is_accepted(metadata: str) -> None:
