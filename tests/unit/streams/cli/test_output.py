@@ -131,7 +131,10 @@ bars.stop()
 
 
 def test_bars_on_a_terminal_show_escapes() -> None:
-    main, terminal = pty.openpty()
+    try:
+        main, terminal = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"this machine has no terminals: {error}")
     with os.fdopen(main, "rb", buffering=0) as reader:
         environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
         subprocess.run([sys.executable, "-c", _BARS], stderr=terminal, env=environment, cwd=PROJECT, check=True)
