@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
 
@@ -32,6 +33,17 @@ def make_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
     return AIOKafkaProducer(
         **kafka.client_options(), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
     )
+
+
+@asynccontextmanager
+async def admin_of(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Yield a client for topics, configurations and groups. Raises aiokafka's errors if no broker responds."""
+    admin = AIOKafkaAdminClient(**kafka.client_options(), client_id="bachata-admin")
+    try:
+        await admin.start()
+        yield admin
+    finally:
+        await admin.close()
 
 
 async def partitions_of(client: AIOKafkaClient, topics: Collection[str]) -> list[TopicPartition]:

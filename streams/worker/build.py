@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ from streams.views.topic_view import ViewUpdater
 from streams.worker.faust_app import TableResults, add_agent, make_app
 from streams.worker.findings import STUCK_AFTER_S, app_findings, operation_findings
 from streams.worker.kafka_watch import KafkaWatch
-from streams.worker.problems import Finding, Lasting, Problems
+from streams.worker.problems import Finding, Lasting, Problems, Source
 from streams.worker.publisher import KafkaPublisher
 from streams.worker.retention import Retention
 from streams.worker.step_pool import StepPool
@@ -72,8 +72,7 @@ def build_worker(
     folder = settings.state_dir / f"worker-{number}"
     state = _open_state(settings, kafka, folder)
     app, publisher, pool = make_app(kafka, folder), KafkaPublisher(kafka), StepPool(settings.step_processes)
-    in_flight, waiting, running, operations = InFlight(), WaitingRuns(), RunningRuns(), Operations()
-    disk_space = _disk_space(settings)
+    in_flight, runs, disk_space = InFlight(), _Runs(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
     make_stage = partial(
         Stage,
@@ -82,8 +81,8 @@ def build_worker(
         results=TableResults(app, publisher),
         views=state.views,
         missing_resource=disk_space.shortage,
-        observers=(ProgressReporter(publisher.publish), StepLog(), waiting, running),
-        operations=operations,
+        observers=(ProgressReporter(publisher.publish), StepLog(), runs.waiting, runs.running),
+        operations=runs.operations,
         replay_key=partial(replay_key, settings.media_dir),
     )
     threads = ThreadRunner(tools)
@@ -91,30 +90,10 @@ def build_worker(
     for stage in _stages(steps, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
 
-    def stuck_partition_findings() -> Iterator[Finding]:
-        working = running.partitions() | waiting.partitions() | operations.partitions()
-        consumer: Any = app.consumer
-        return iter(()) if worker.state else stuck_partitions(consumer.partition_states(), working)
-
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
-    problems = Problems(
-        [
-            Lasting(lambda: app_findings(app, worker.state), STUCK_AFTER_S),
-            Lasting(stuck_partition_findings, STUCK_AFTER_S),
-            lambda: operation_findings(operations),
-            kafka_watch.findings,
-            state.findings,
-            lambda: [Finding("disk space", str(shortage)) for shortage in [disk_space.shortage()] if shortage],
-            lambda: [Finding(f"{step} waits", reason) for step, reason in waiting.reasons().items()],
-        ]
-    )
-
-    def health_of() -> health.Health:
-        stuck = problems.check()
-        lines = [*filter(None, [worker.state]), *map(str, stuck)]
-        return health.Health(lines, [problem.as_json() for problem in stuck], running.longer_than(_LONG_RUN_S))
-
-    routes = [*health.routes(number, health_of), *state.routes()]
+    sources = _sources_of_problems(app, runs, disk_space, lambda: worker.state)
+    problems = Problems([*sources, kafka_watch.findings, state.findings])
+    routes = [*health.routes(number, lambda: _health(worker.state, problems, runs)), *state.routes()]
     worker = Worker(
         kafka=kafka,
         address_file=settings.run_dir / f"worker-{number}.json",
@@ -129,6 +108,35 @@ def build_worker(
         exhausted=threads.exhausted,
     )
     return worker
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """The runs of all steps that wait or work, and the writes and views that they wait for."""
+
+    waiting: WaitingRuns = field(default_factory=WaitingRuns)
+    running: RunningRuns = field(default_factory=RunningRuns)
+    operations: Operations = field(default_factory=Operations)
+
+
+def _sources_of_problems(
+    app: Any, runs: _Runs, disk_space: DiskSpace, worker_state: Callable[[], str]
+) -> Iterator[Source]:
+    def find_stuck_partitions() -> Iterator[Finding]:
+        working = runs.running.partitions() | runs.waiting.partitions() | runs.operations.partitions()
+        return iter(()) if worker_state() else stuck_partitions(app.consumer.partition_states(), working)
+
+    yield Lasting(lambda: app_findings(app, worker_state()), STUCK_AFTER_S)
+    yield Lasting(find_stuck_partitions, STUCK_AFTER_S)
+    yield lambda: operation_findings(runs.operations)
+    yield lambda: [Finding("disk space", str(shortage)) for shortage in [disk_space.shortage()] if shortage]
+    yield lambda: [Finding(f"{step} waits", reason) for step, reason in runs.waiting.reasons().items()]
+
+
+def _health(worker_state: str, problems: Problems, runs: _Runs) -> health.Health:
+    stuck = problems.check()
+    lines = [*filter(None, [worker_state]), *map(str, stuck)]
+    return health.Health(lines, [problem.as_json() for problem in stuck], runs.running.longer_than(_LONG_RUN_S))
 
 
 def check_steps(steps: Sequence[AnyStep]) -> None:

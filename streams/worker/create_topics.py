@@ -16,6 +16,7 @@ from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExis
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Retryable
+from streams.kafka import admin_of
 from streams.patches.aiokafka_configs import SetTopicConfigs
 from streams.topics import TopicSpec
 
@@ -32,14 +33,11 @@ async def ensure_topics(
 
     Raises: `Retryable` (`kafka`) if the broker refuses.
     """
-    admin = AIOKafkaAdminClient(**kafka.client_options(), client_id="bachata-admin")
     try:
-        await admin.start()
-        await _ensure(admin, specs, replication)
+        async with admin_of(kafka) as admin:
+            await _ensure(admin, specs, replication)
     except KafkaError as error:
         raise Retryable(f"Kafka at {kafka} fails: {error}", reason="kafka") from error
-    finally:
-        await admin.close()
 
 
 async def _ensure(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], replication: int) -> None:

@@ -14,11 +14,11 @@ from contextlib import suppress
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError
 
 from infra.kafka_connection import KafkaConnection
-from streams.kafka import make_consumer
+from streams.kafka import admin_of, make_consumer
 from streams.log_position import Position
 from streams.topics import APP_ID, DAY_MS, TOPICS, Topic
 from streams.worker.background import BackgroundTask
@@ -50,22 +50,21 @@ async def delete_processed(
 
     Return the offsets before which records were deleted. Raises aiokafka's errors.
     """
-    admin, consumer = AIOKafkaAdminClient(**kafka.client_options()), make_consumer(kafka)
+    consumer = make_consumer(kafka)
     try:
-        await asyncio.gather(admin.start(), consumer.start())
-        commits = await admin.list_consumer_group_offsets(group)
-        positions = {tp: position for tp, commit in commits.items() if (position := Position.of_commit(commit))}
-        before = await _processed_and_old(consumer, positions, topics)
-        if before:
-            await admin.delete_records({tp: RecordsToDelete(offset) for tp, offset in before.items()})
-            log.info(
-                "processed records are deleted: %s", {f"{tp.topic}[{tp.partition}]": o for tp, o in before.items()}
-            )
-        return before
+        await consumer.start()
+        async with admin_of(kafka) as admin:
+            commits = await admin.list_consumer_group_offsets(group)
+            positions = {tp: position for tp, commit in commits.items() if (position := Position.of_commit(commit))}
+            before = await _processed_and_old(consumer, positions, topics)
+            if before:
+                await admin.delete_records({tp: RecordsToDelete(offset) for tp, offset in before.items()})
     finally:
-        await admin.close()
         with suppress(KafkaError):
             await consumer.stop()
+    if before:
+        log.info("processed records are deleted: %s", {f"{tp.topic}[{tp.partition}]": o for tp, o in before.items()})
+    return before
 
 
 async def _processed_and_old(

@@ -80,8 +80,8 @@ async def _send(
 def _run(data_folder: DataFolder, *arguments: str | Path) -> Result:
     """Run a command in this process, check all that it shows, and return its result."""
     result = CliRunner().invoke(main, [str(argument) for argument in arguments], env=data_folder.env)
-    shown = result.stdout_bytes.decode() + result.stderr_bytes.decode()
-    assert not [line for line in shown.split("\n") if not is_harmless(line)], arguments
+    printed = result.stdout_bytes.decode() + result.stderr_bytes.decode()
+    assert not [line for line in printed.split("\n") if not is_harmless(line)], arguments
     return result
 
 

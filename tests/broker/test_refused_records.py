@@ -12,11 +12,10 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from schemas.request_ended import RequestEnded
 from streams.envelope import Headers
-from streams.kafka import make_consumer, record_of
+from streams.kafka import admin_of, make_consumer, record_of
 from streams.patches.aiokafka_configs import SetTopicConfigs
 from streams.stage.dead_letters import DeadLetter, read_dead_letter
 from streams.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES, PARTITIONS, REQUEST_ENDED
@@ -134,14 +133,12 @@ async def test_a_record_with_neither_key_nor_value_is_redriven_as_it_was(
 @asynccontextmanager
 async def _config(data_folder: DataFolder, topic: str, name: str, value: str, before: str) -> AsyncIterator[None]:
     """Set one value of a topic, as an operator may do while the worker runs, and set it back afterwards."""
-    admin = AIOKafkaAdminClient(**data_folder.kafka.client_options())
-    await admin.start()
-    try:
-        await admin._send_request(SetTopicConfigs({topic: {name: value}}))
-        yield
-    finally:
-        await admin._send_request(SetTopicConfigs({topic: {name: before}}))
-        await admin.close()
+    async with admin_of(data_folder.kafka) as admin:
+        try:
+            await admin._send_request(SetTopicConfigs({topic: {name: value}}))
+            yield
+        finally:
+            await admin._send_request(SetTopicConfigs({topic: {name: before}}))
 
 
 async def test_an_event_that_its_topic_has_become_too_small_for_is_a_dead_letter(

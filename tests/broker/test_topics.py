@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
+from aiokafka.admin import NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from infra.kafka_connection import KafkaConnection
-from streams.kafka import make_consumer, make_producer, partitions_of
+from streams.kafka import admin_of, make_consumer, make_producer, partitions_of
 from streams.topics import TopicSpec
 from streams.worker.create_topics import ensure_topics
 from streams.worker.partition_watch import partitions_added
@@ -31,16 +29,6 @@ def kafka(data_folder: DataFolder) -> KafkaConnection:
     return data_folder.kafka
 
 
-@asynccontextmanager
-async def _admin(kafka: KafkaConnection) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(**kafka.client_options())
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 async def _values(admin: Any, topic: str) -> dict[str, str]:
     [response] = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)])
     return {name: value for name, value, *_ in response.resources[0][4]}
@@ -54,7 +42,7 @@ async def test_topics_get_as_many_partitions_as_the_largest_and_the_promised_con
         TopicSpec("enforced", 4, _CONFIG, ("message.timestamp.type", "retention.ms")),
         TopicSpec("new", 4, _CONFIG),
     ]
-    async with _admin(kafka) as admin:
+    async with admin_of(kafka) as admin:
         await admin.create_topics([NewTopic("kept", 2, 1, topic_configs=_OLD), NewTopic("enforced", 6, 1)])
         await ensure_topics(kafka, specs)
         described = await admin.describe_topics(["kept", "enforced", "new"])
@@ -95,7 +83,7 @@ async def test_added_partitions_are_noticed(kafka: KafkaConnection) -> None:
         noticed = asyncio.ensure_future(partitions_added(lambda: partitions_of(consumer._client, ["grows"]), 0.05))
         await asyncio.sleep(0.3)
         assert not noticed.done()
-        async with _admin(kafka) as admin:
+        async with admin_of(kafka) as admin:
             await admin.create_partitions({"grows": NewPartitions(3)})
         assert "grows" in await asyncio.wait_for(noticed, 10)
     finally:

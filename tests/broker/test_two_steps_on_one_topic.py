@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from agents.step import Step, Tools
 from infra.kafka_connection import KafkaConnection
@@ -24,7 +23,7 @@ from schemas.move_submitted import MoveSubmitted
 from schemas.request_ended import RequestEnded
 from streams.client import Client
 from streams.ids import digest
-from streams.kafka import make_consumer
+from streams.kafka import admin_of, make_consumer
 from streams.stage.runners import AnyStep, CompletedWork, Report, Runner
 from streams.testing import inline
 from streams.topics import APP_ID, MOVE_SUBMITTED, PARTITIONS, REQUEST_ENDED, SONG_SUBMITTED, Topic
@@ -165,14 +164,10 @@ async def _read(kafka: KafkaConnection, topic: str, count: int) -> list[Any]:
 
 async def _committed(kafka: KafkaConnection, count: int) -> None:
     """Return when the group has committed all songs, so that both steps have acked each."""
-    admin = AIOKafkaAdminClient(**kafka.client_options())
-    await admin.start()
-    try:
+    async with admin_of(kafka) as admin:
         while True:
             offsets = await admin.list_consumer_group_offsets(APP_ID)
             songs = [meta.offset for tp, meta in offsets.items() if tp.topic == SONG_SUBMITTED.full_name]
             if sum(max(0, offset) for offset in songs) == count:
                 return
             await asyncio.sleep(0.2)
-    finally:
-        await admin.close()

@@ -15,12 +15,11 @@ def segments(kafka_folder: Path, topic: str) -> list[Path]:
     return [max(folder.glob(_SEGMENT)) for folder in folders]
 
 
-def lose_tail(kafka_folder: Path, topic: str, kept: float) -> None:
+def lose_tail(kafka_folder: Path, topic: str, share_left: float) -> None:
     """Cut the newest segments of a topic to a share of their batches, as if the rest had never reached the disk."""
     for segment in segments(kafka_folder, topic):
-        ends = [end for _, end in _batches(segment)]
-        end = ends[int(len(ends) * kept) - 1] if int(len(ends) * kept) else 0
-        _cut(segment, end)
+        ends = [0, *(end for _, end in _batches(segment))]
+        _cut(segment, ends[int((len(ends) - 1) * share_left)])
     # Without these the broker reads the segments again, as after a power cut.
     for name in (".kafka_cleanshutdown", "recovery-point-offset-checkpoint"):
         (kafka_folder / "log" / name).unlink(missing_ok=True)
@@ -37,9 +36,9 @@ def lose_unflushed(kafka_folder: Path, topic: str) -> int:
         data = segment.read_bytes()
         offset = flushed.get(segment.parent.name, 0)
         batches = list(_batches(segment))
-        kept = [end for start, end in batches if int.from_bytes(data[start : start + 8]) < offset]
-        lost += len(batches) - len(kept)
-        _cut(segment, max(kept, default=0))
+        flushed_ends = [end for start, end in batches if int.from_bytes(data[start : start + 8]) < offset]
+        lost += len(batches) - len(flushed_ends)
+        _cut(segment, max(flushed_ends, default=0))
     return lost
 
 

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
 from aiokafka.errors import KafkaError
 
+from streams.kafka import admin_of
 from streams.topics import APP_ID
 from tests.chaos.cluster import Cluster, client_id
 
@@ -57,12 +57,8 @@ async def watching_owners(cluster: Cluster, topic: str) -> AsyncIterator[Partiti
 
 
 async def _keep_updated(owners: PartitionOwners, cluster: Cluster) -> None:
-    admin = AIOKafkaAdminClient(**cluster.kafka.client_options())
-    await admin.start()
-    try:
+    async with admin_of(cluster.kafka) as admin:
         while True:
             with suppress(KafkaError):  # the coordinator may be unavailable for a short time
                 await owners.update(admin, cluster)
             await asyncio.sleep(_POLL_INTERVAL_S)
-    finally:
-        await admin.close()

@@ -8,17 +8,16 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
+from aiokafka.admin import NewPartitions, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from infra.kafka_connection import KafkaConnection
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
+from streams.kafka import admin_of
 from streams.topics import APP_ID, PARTITIONS, REQUEST_ENDED, RESULTS_TABLE, SONG_SUBMITTED, changelog_name
 from tests.chaos import log_files
 from tests.chaos.checks import count_is, not_once, repeats, wrong_outcomes
@@ -104,16 +103,6 @@ async def _scene(folder: Path) -> AsyncIterator[Scene]:
             yield Scene(cluster, watch, crashed)
 
 
-@asynccontextmanager
-async def _admin(kafka: KafkaConnection) -> AsyncIterator[Any]:
-    admin = AIOKafkaAdminClient(**kafka.client_options())
-    await admin.start()
-    try:
-        yield admin
-    finally:
-        await admin.close()
-
-
 @pytest.mark.parametrize("regrown", [0.2, 2.0], ids=["shorter", "longer"])
 @pytest.mark.parametrize("up", [False, True], ids=["worker down", "worker up"])
 async def test_new_events_at_the_offsets_of_a_lost_tail_are_processed(tmp_path: Path, up: bool, regrown: float) -> None:
@@ -124,17 +113,17 @@ async def test_new_events_at_the_offsets_of_a_lost_tail_are_processed(tmp_path: 
         if not up:
             assert await scene.cluster.stop(0) == 0
         with scene.cluster.broker_down(killed=True) as folder:
-            log_files.lose_tail(folder, _TOPIC, kept=0.5)
+            log_files.lose_tail(folder, _TOPIC, share_left=0.5)
         scene.cluster.log_event("half of the topic is lost")
         await scene.send(int(count * regrown))
         if not up:
             await scene.start_worker()
         await scene.all_ended()
         name = f"lost_tail_{'up' if up else 'down'}_{'longer' if regrown > 1 else 'shorter'}"
-        told = scene.logs().count("lost records") + scene.logs().count("another log")
-        figure(f"{name}_told", told, ">= 1", met=told > 0)
+        reported = scene.logs().count("lost records") + scene.logs().count("another log")
+        figure(f"{name}_reported", reported, ">= 1", met=reported > 0)
         await scene.check(name)
-        assert told
+        assert reported
 
 
 async def test_results_are_complete_after_the_changelog_lost_its_tail_and_was_written_anew(tmp_path: Path) -> None:
@@ -145,7 +134,7 @@ async def test_results_are_complete_after_the_changelog_lost_its_tail_and_was_wr
         assert await scene.cluster.stop(0) == 0
         before = {record.key for record in await read_all(scene.cluster.kafka, changelog)}
         with scene.cluster.broker_down(killed=True) as folder:
-            log_files.lose_tail(folder, changelog, kept=0.3)
+            log_files.lose_tail(folder, changelog, share_left=0.3)
         others = [Message(changelog, b"other-%d" % number, b"{}", []) for number in range(2 * count)]
         async with sending(scene.cluster.kafka) as sender:
             await sender.send_all(others)
@@ -167,7 +156,7 @@ async def test_records_deleted_while_away_are_counted_and_block_nothing(tmp_path
         assert await scene.all_ended()
         assert await scene.cluster.stop(0) == 0
         await scene.send(count)
-        async with _admin(scene.cluster.kafka) as admin:
+        async with admin_of(scene.cluster.kafka) as admin:
             everything = {TopicPartition(_TOPIC, number): RecordsToDelete(-1) for number in range(PARTITIONS)}
             await admin.delete_records(everything)
         await scene.send(count)
@@ -175,7 +164,7 @@ async def test_records_deleted_while_away_are_counted_and_block_nothing(tmp_path
         lost = range(count, 2 * count)
         await scene.check("deleted", unread=lost)
         counts = [int(line.split("LOST ")[1].split()[0]) for line in scene.logs().splitlines() if "LOST" in line]
-        figure("deleted_told", sum(counts), str(count), met=sum(counts) == count)
+        figure("deleted_reported", sum(counts), str(count), met=sum(counts) == count)
         assert sum(counts) == count
 
 
@@ -205,7 +194,7 @@ async def test_deleted_offsets_repeat_events_and_lose_none(tmp_path: Path) -> No
         await scene.send(count)
         assert await scene.all_ended()
         assert await scene.cluster.stop(0) == 0
-        async with _admin(scene.cluster.kafka) as admin:
+        async with admin_of(scene.cluster.kafka) as admin:
             coordinator = await admin.find_coordinator(APP_ID)
             response = await admin._send_request(DeleteGroupsRequest([APP_ID]), coordinator)
             assert [code for _, code in response.results] == [0]
@@ -219,7 +208,7 @@ async def test_events_in_added_partitions_are_processed(tmp_path: Path) -> None:
     count = scaled(_EVENTS, 100)
     async with _scene(tmp_path) as scene:
         await scene.send(count)
-        async with _admin(scene.cluster.kafka) as admin:
+        async with admin_of(scene.cluster.kafka) as admin:
             await admin.create_partitions({_TOPIC: NewPartitions(PARTITIONS + 3)})
         added_at = asyncio.get_running_loop().time()
         await scene.send(count)

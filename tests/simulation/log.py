@@ -129,8 +129,8 @@ class Log:
         for number, batch in enumerate(self.batches[:-1]):  # the active segment is never compacted
             if batch.control or not batch.readable:
                 continue
-            kept = [record for record in records_of(batch.data) if last.get(record.key) == record.offset]
-            self.batches[number] = _rebuilt(batch, kept)
+            remaining = [record for record in records_of(batch.data) if last.get(record.key) == record.offset]
+            self.batches[number] = _rebuilt(batch, remaining)
         self.batches = [batch for batch in self.batches if batch.data]
 
     def flip_bits(self, number: int) -> Batch:
@@ -191,11 +191,11 @@ def make_batch(
     return bytes(builder.build())
 
 
-def _rebuilt(batch: Batch, kept: list[StoredRecord]) -> Batch:
-    if not kept:
+def _rebuilt(batch: Batch, remaining: list[StoredRecord]) -> Batch:
+    if not remaining:
         return Batch(batch.base, batch.last, batch.epoch, batch.timestamp_ms, b"")
     builder = DefaultRecordBatchBuilder(2, 0, 0, -1, -1, -1, 1 << 24)
-    for record in kept:
+    for record in remaining:
         builder.append(record.offset - batch.base, batch.timestamp_ms, record.key, record.value, list(record.headers))
     data = builder.build()
     fields = list(_HEADER.unpack_from(data))

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
+from pkgutil import iter_modules
 
 import pytest
 
-from streams.patches import (
-    aiokafka_batches,
-    aiokafka_codecs,
-    aiokafka_configs,
-    aiokafka_errors,
-    aiokafka_records,
-    faust_consumer,
-    faust_tables,
-    rocksdb,
-)
+from streams import patches
 
-_PATCHES = [
-    aiokafka_batches,
-    aiokafka_codecs,
-    aiokafka_configs,
-    aiokafka_errors,
-    aiokafka_records,
-    faust_consumer,
-    faust_tables,
-    rocksdb,
-]
+_PATCHES = [import_module(f"{patches.__name__}.{module.name}") for module in iter_modules(patches.__path__)]
 
 
 @pytest.mark.parametrize("module", _PATCHES, ids=lambda m: m.__name__)
