@@ -380,7 +380,8 @@ def _complete_before(raw: bytes, place: int) -> list[bytes]:
 def test_importing_the_client_does_not_change_aiokafka() -> None:
     """A program that imports the client may use aiokafka itself."""
     code = (
-        "import aiokafka, aiokafka.consumer.consumer as c, aiokafka.consumer.fetcher as f\n"
+        # Importing a submodule adds its name to the package: all that the client imports is imported before.
+        "import aiokafka, aiokafka.admin, aiokafka.consumer.consumer as c, aiokafka.consumer.fetcher as f\n"
         "def attributes(): return [dict(vars(m)) for m in (aiokafka, c, f, f.Fetcher, c.AIOKafkaConsumer)]\n"
         "before = attributes()\n"
         "from streams.client import Client\n"
