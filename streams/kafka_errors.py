@@ -1,16 +1,21 @@
-"""The client's errors of sending: which of them say that a record can never be sent.
+"""The client's errors: which of them say that a record can never be sent, and retries of the others.
 
-All others are faults of transport, or of the broker's settings, and pass without a change of the record: it is sent
+The others are faults of transport, or of the broker's settings, and pass without a change of the record: it is sent
 again until it is written.
 """
 
 from __future__ import annotations
 
+import asyncio
 import struct
+from collections.abc import Awaitable, Callable
+from time import monotonic
+from typing import TypeVar
 
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     CorruptRecordException,
+    KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RecordTooLargeError,
@@ -21,6 +26,7 @@ from aiokafka.errors import (
 from schemas.faults import Poison
 from streams.patches.aiokafka_errors import InvalidRecordError
 
+T = TypeVar("T")
 _TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError, RecordTooLargeError)
 _REFUSED = (CorruptRecordException, InvalidRecordError, UnsupportedForMessageFormatError)
 _INVALID = (AssertionError, TypeError, ValueError, OverflowError, struct.error)  # the client cannot encode the record
@@ -41,3 +47,15 @@ def describe(error: BaseException) -> str:
     if isinstance(error, _NOT_ALLOWED):
         return f"Kafka does not allow it: grant this user the right to write ({error!r})"
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+async def retry_for(timeout_s: float, interval_s: float, action: Callable[[], Awaitable[T]]) -> T:
+    """Return the action's value; while it fails, it is tried again. Raises aiokafka's error of the last try."""
+    deadline = monotonic() + timeout_s
+    while True:
+        try:
+            return await action()
+        except KafkaError:
+            if monotonic() > deadline:
+                raise
+            await asyncio.sleep(interval_s)

@@ -12,16 +12,16 @@ import asyncio
 import logging
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from time import monotonic
 from typing import Any, NamedTuple
 from zlib import crc32
 
 from aiokafka import TopicPartition
 from aiokafka.client import ConnectionGroup
-from aiokafka.errors import KafkaError, NotLeaderForPartitionError, for_code
+from aiokafka.errors import NotLeaderForPartitionError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import OffsetAndMetadata
 
+from streams.kafka_errors import retry_for
 from streams.patches.aiokafka_records import first_record
 
 log = logging.getLogger(__name__)
@@ -136,14 +136,8 @@ async def resume_positions(
 
     What is lost or read again is logged. Raises aiokafka's errors if the broker does not answer for 20 s.
     """
-    deadline = monotonic() + _RETRY_TIMEOUT_S
-    while True:
-        try:
-            return await _resumed(consumer, positions)
-        except KafkaError:  # a leader that moves, or a log that shrinks at this moment
-            if monotonic() > deadline:
-                raise
-            await asyncio.sleep(_RETRY_S)
+    # A leader may move, or a log shrink, at this moment.
+    return await retry_for(_RETRY_TIMEOUT_S, _RETRY_S, lambda: _resumed(consumer, positions))
 
 
 async def _resumed(

@@ -116,7 +116,7 @@ class LocalKafka:
         write_files(self.folder, *listeners, FRESH_LOG_DIR)
         process = self._spawn("kafka.tools.StorageTool", "format", f"--cluster-id={_new_cluster_id()}", "-c", SERVER)
         while process.poll() is None:
-            self._check_time(deadline)
+            self._sleep_before(deadline)
         if process.returncode != 0:
             raise self._failed()
         (self.folder / FRESH_LOG_DIR).rename(self.folder / LOG_DIR)
@@ -134,7 +134,7 @@ class LocalKafka:
     def _await(self, condition: Callable[[], bool], deadline: float) -> None:
         while not condition():
             self._check_alive()
-            self._check_time(deadline)
+            self._sleep_before(deadline)
 
     def _check_alive(self) -> None:
         if self.pid is not None:
@@ -143,7 +143,8 @@ class LocalKafka:
             raise PortTakenError
         raise self._failed()
 
-    def _check_time(self, deadline: float) -> None:
+    def _sleep_before(self, deadline: float) -> None:
+        """Sleep for a moment. Raises: `Retryable` (`kafka`) after the deadline."""
         if time.monotonic() > deadline:
             raise Retryable(
                 f"the local Kafka did not start in time: try again, or read the logs in {self.folder}", "kafka"

@@ -16,6 +16,7 @@ from aiokafka import TopicPartition
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Fault
+from streams.background import BackgroundTask
 from streams.envelope import Record
 from streams.kafka import make_consumer, partitions_of, record_of
 from streams.log_position import ConnectionWatch, LogChangedError, Position, resume_positions
@@ -42,7 +43,7 @@ class View(Protocol):
         """Raise a fault if the view is unusable or incomplete."""
 
 
-class ViewUpdater:
+class ViewUpdater(BackgroundTask):
     """Applies the records of `topics` to `view` in the background. `error` is why the view is behind, or None.
 
     It applies at most `max_batch` records at a time and sleeps `poll_interval_s` in between: larger batches cost less,
@@ -68,7 +69,6 @@ class ViewUpdater:
         self._progressed = asyncio.Condition()
         self._consumer: Any = None
         self._connections = ConnectionWatch()
-        self._task: asyncio.Task[None] | None = None
         self._next_check_at = 0.0
         self._healthy_at = monotonic()
         self.error: str | None = None
@@ -83,13 +83,7 @@ class ViewUpdater:
     async def start(self) -> None:
         """Start reading."""
         self._healthy_at = monotonic()
-        self._task = asyncio.create_task(self._run())
-
-    async def stop(self) -> None:
-        """Stop reading."""
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await super().start()
 
     async def caught_up(self) -> None:
         """Return when all records published before this call are applied. Raises a fault if the view is unusable.

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import InvalidPartitionsError, KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import InvalidPartitionsError, TopicAlreadyExistsError, for_code
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Retryable
-from streams.kafka import admin_of
+from streams.kafka import admin_of, kafka_faults
+from streams.kafka_errors import retry_for
 from streams.patches.aiokafka_configs import SetTopicConfigs
 from streams.topics import TopicSpec
 
@@ -33,25 +34,13 @@ async def ensure_topics(
 
     Raises: `Retryable` (`kafka`) if the broker refuses.
     """
-    try:
+    with kafka_faults(kafka):
         async with admin_of(kafka) as admin:
-            await _ensure(admin, specs, replication)
-    except KafkaError as error:
-        raise Retryable(f"Kafka at {kafka} fails: {error}", reason="kafka") from error
+            # aiokafka asks a random broker, which may be the one that is away.
+            await retry_for(_RETRY_TIMEOUT_S, _RETRY_S, lambda: _ensure(admin, specs, replication))
 
 
 async def _ensure(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], replication: int) -> None:
-    deadline = asyncio.get_running_loop().time() + _RETRY_TIMEOUT_S
-    while True:
-        try:
-            return await _ensure_once(admin, specs, replication)
-        except KafkaError:  # aiokafka asks a random broker, which may be the one that is away
-            if asyncio.get_running_loop().time() > deadline:
-                raise
-            await asyncio.sleep(_RETRY_S)
-
-
-async def _ensure_once(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], replication: int) -> None:
     found = await _partition_counts(admin)
     count = max([spec.partitions for spec in specs] + [found.get(spec.name, 0) for spec in specs])
     await _create(admin, [spec for spec in specs if spec.name not in found], count, replication)

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
+from streams.background import BackgroundTask
 from streams.kafka_errors import describe
-from streams.worker.background import BackgroundTask
 from streams.worker.problems import Finding
 
 _INTERVAL_S = 5.0

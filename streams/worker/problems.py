@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from time import monotonic
 from typing import NamedTuple
 
-from streams.worker.background import BackgroundTask
+from streams.background import BackgroundTask
 
 log = logging.getLogger(__name__)
 _CHECK_INTERVAL_S = 2.0

@@ -18,10 +18,10 @@ from aiokafka.admin import RecordsToDelete
 from aiokafka.errors import KafkaError
 
 from infra.kafka_connection import KafkaConnection
+from streams.background import BackgroundTask
 from streams.kafka import admin_of, make_consumer
 from streams.log_position import Position
 from streams.topics import APP_ID, DAY_MS, TOPICS, Topic
-from streams.worker.background import BackgroundTask
 
 log = logging.getLogger(__name__)
 _FIRST_S, _INTERVAL_S = 300.0, 3600.0

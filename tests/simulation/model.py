@@ -9,13 +9,11 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from schemas.base import Source
 from schemas.request_ended import RequestEnded
-from schemas.song_submitted import SongSubmitted
-from streams.ids import digest
 from streams.topics import APP_ID, AUDIO_ANALYZED, REQUEST_ENDED, SONG_ACCEPTED, SONG_SUBMITTED
 from tests.simulation.broker import Broker, Partition
 from tests.simulation.log import StoredRecord, records_of
+from tests.song_requests import SongRequest
 
 SOURCES = (SONG_SUBMITTED, SONG_ACCEPTED)
 _DONE_KINDS = ("good", "slow", "flaky 1", "flaky 3", "away 5")
@@ -24,30 +22,6 @@ KINDS = (*_DONE_KINDS, *_FAILED_KINDS)
 _LETTER_ID = "bachata.dead-letter-id"
 _FIRST_OFFSET = "bachata.first-offset"  # of several records that cannot be read
 _ERRORS = "__connect.errors."
-
-
-@dataclass(frozen=True)
-class Input:
-    """A submitted song: `kind` says what its work does, `request` numbers the requests for one song."""
-
-    kind: str
-    song: int
-    request: int
-
-    @property
-    def sha256(self) -> str:
-        """Return the id of the song."""
-        return digest(self.kind, str(self.song)) * 2
-
-    @property
-    def request_id(self) -> str:
-        """Return the id of the request."""
-        return f"{self.kind.replace(' ', '-')}-{self.song}-{self.request}"
-
-    @property
-    def value(self) -> bytes:
-        """Return the event as bytes."""
-        return SongSubmitted(source=Source(sha256=self.sha256), request_id=self.request_id).model_dump_json().encode()
 
 
 class Place(NamedTuple):
@@ -62,7 +36,7 @@ class Expectations:
     """What was submitted and what was published, updated with every append to a log."""
 
     broker: Broker
-    inputs: dict[Place, Input | bytes | None] = field(default_factory=dict)  # bytes: garbage with this value
+    inputs: dict[Place, SongRequest | bytes | None] = field(default_factory=dict)  # bytes: garbage with this value
     lost: set[str] = field(default_factory=set)  # requests whose record the broker lost: at most one outcome
     damaged: set[Place] = field(default_factory=set)  # inputs on a damaged batch: an outcome or a dead letter
     keys_moved: bool = False  # partitions were added: a key has another partition, and its events another order
@@ -108,7 +82,7 @@ class Expectations:
             if known != record.value:
                 self.errors.append(f"{request}: two outcomes with the id {event_id}")
 
-    def submitted(self, partition: Partition, base: int, inputs: list[Input | bytes | None]) -> None:
+    def submitted(self, partition: Partition, base: int, inputs: list[SongRequest | bytes | None]) -> None:
         """Record that inputs were appended from an offset on."""
         for number, sent in enumerate(inputs):
             self.inputs[Place(partition, base + number)] = sent
@@ -117,7 +91,7 @@ class Expectations:
         """Record that the broker lost the records of a source from `start` until before `end`."""
         for place in [place for place in self.inputs if place.partition == partition and start <= place.offset < end]:
             sent = self.inputs.pop(place)
-            if isinstance(sent, Input) and not any(other == sent for other in self.inputs.values()):
+            if isinstance(sent, SongRequest) and not any(other == sent for other in self.inputs.values()):
                 self.lost.add(sent.request_id)
         if self._committed.get(partition, 0) > start and end == float("inf"):
             self._committed[partition] = start
@@ -125,9 +99,9 @@ class Expectations:
     def aborted_from(self, partition: Partition, start: int, end: int) -> None:
         """Record that the transaction of these records was aborted."""
         inputs = [self.inputs.get(Place(partition, offset)) for offset in range(start, end)]
-        requests = [sent.request_id for sent in inputs if isinstance(sent, Input)]
+        requests = [sent.request_id for sent in inputs if isinstance(sent, SongRequest)]
         self.forget(partition, start, end)
-        expected = {sent.request_id for sent in self.inputs.values() if isinstance(sent, Input)}
+        expected = {sent.request_id for sent in self.inputs.values() if isinstance(sent, SongRequest)}
         self.aborted |= {request for request in requests if request not in expected | set(self.outcomes)}
 
     def cut(self, partition: Partition) -> None:
@@ -153,7 +127,7 @@ class Expectations:
         if partition.topic == SONG_ACCEPTED.full_name:
             return dict(record.headers).get("ce_correlationid", b"?").decode() in self.outcomes
         sent = self.inputs.get(Place(partition, record.offset))
-        if isinstance(sent, Input):
+        if isinstance(sent, SongRequest):
             return sent.request_id in self.published[SONG_ACCEPTED.full_name]
         return Place(partition, record.offset) not in self.inputs
 
@@ -165,14 +139,15 @@ class Expectations:
         for place, sent in self.inputs.items():
             if place in self.damaged and self.letters.get(place):
                 continue
-            if isinstance(sent, Input) and sent.request_id not in self.outcomes:
+            if isinstance(sent, SongRequest) and sent.request_id not in self.outcomes:
                 found.append(f"{_name(place)}: no outcome of {sent.request_id}")
-            if (not isinstance(sent, Input) or sent.kind in _FAILED_KINDS) and not self._letters_with(place, sent):
+            fails = not isinstance(sent, SongRequest) or sent.kind in _FAILED_KINDS
+            if fails and not self._letters_with(place, sent):
                 found.append(f"{_name(place)}: no dead letter of {sent!r}")
         return found
 
-    def _letters_with(self, place: Place, sent: Input | bytes | None) -> list[str]:
-        if isinstance(sent, Input):
+    def _letters_with(self, place: Place, sent: SongRequest | bytes | None) -> list[str]:
+        if isinstance(sent, SongRequest):
             if sent.kind == "flaky 9":  # it succeeds after restarts
                 return ["any"]
             return [letter for letter in self._all_letters() if sent.value in self.letter_values[letter]]
@@ -202,19 +177,19 @@ class Expectations:
         """Return the requests with a wrong outcome or more than one, and dead letters that share an id."""
         found = []
         for request, outcomes in self.outcomes.items():
-            times = sum(isinstance(sent, Input) and sent.request_id == request for sent in self.inputs.values())
+            times = sum(isinstance(sent, SongRequest) and sent.request_id == request for sent in self.inputs.values())
             if request.startswith("flaky-9"):  # it may succeed after a restart: its work is not always the same
                 continue
             if request.startswith("poison") and request in self.lost:
                 continue  # each of its records has a dead letter and an outcome
             if len(outcomes) > (max(1, times) if request.startswith("poison") else 1):
                 found.append(f"{request} has {len(outcomes)} outcomes: {sorted(outcomes)}")
-        for sent in {sent for sent in self.inputs.values() if isinstance(sent, Input)}:
+        for sent in {sent for sent in self.inputs.values() if isinstance(sent, SongRequest)}:
             for value in self.outcomes.get(sent.request_id, {}).values():
                 outcome = RequestEnded.model_validate_json(value).outcome
                 if (outcome, sent.kind) != ("done", "flaky 9") and (outcome == "done") != (sent.kind in _DONE_KINDS):
                     found.append(f"{sent.request_id} is {outcome}")
-        sent_again = {sent.request_id for sent in self.inputs.values() if isinstance(sent, Input)}
+        sent_again = {sent.request_id for sent in self.inputs.values() if isinstance(sent, SongRequest)}
         wrong = sorted(self.aborted & set(self.outcomes) - sent_again)
         found += [f"{request} was aborted and has an outcome" for request in wrong]
         for letter_id, values in self.letter_values.items():
@@ -227,7 +202,8 @@ class Expectations:
         found: list[str] = []
         if self.keys_moved:
             return found
-        places = {sent.request_id: place for place, sent in reversed(self.inputs.items()) if isinstance(sent, Input)}
+        requests = [(place, sent) for place, sent in reversed(self.inputs.items()) if isinstance(sent, SongRequest)]
+        places = {sent.request_id: place for place, sent in requests}
         for number, log in enumerate(self.broker.topics[SONG_ACCEPTED.full_name].partitions):
             latest: dict[Partition, int] = {}
             checked = set()

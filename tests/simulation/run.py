@@ -24,11 +24,12 @@ from tests.simulation.broker import Broker, Partition
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.faults import FAULTS
 from tests.simulation.log import Item, make_batch
-from tests.simulation.model import KINDS, SOURCES, Expectations, Input, Place
+from tests.simulation.model import KINDS, SOURCES, Expectations, Place
 from tests.simulation.mutants import Mutant, mutated
 from tests.simulation.network import Network
 from tests.simulation.steps import Work
 from tests.simulation.worker import Machine, replaced
+from tests.song_requests import SongRequest
 
 SETTLE_S = 150.0  # from the last fault to the last outcome
 _QUIET_S = 3.0  # after everything is done, in which nothing may happen twice
@@ -184,7 +185,7 @@ async def _submit(world: World) -> None:
 
 def _submit_some(world: World, number: int) -> None:
     topic = SONG_SUBMITTED.full_name
-    by_partition: dict[int, list[Input | bytes | None]] = {}
+    by_partition: dict[int, list[SongRequest | bytes | None]] = {}
     for _ in range(number):
         sent = _make_input(world)
         # A song is always in one partition: there its result is stored.
@@ -193,7 +194,7 @@ def _submit_some(world: World, number: int) -> None:
         _append(world, Partition(topic, partition), inputs)
 
 
-def _append(world: World, partition: Partition, inputs: list[Input | bytes | None]) -> None:
+def _append(world: World, partition: Partition, inputs: list[SongRequest | bytes | None]) -> None:
     rng = world.rng
     items: list[Item] = [_item(sent, next(world.numbers)) for sent in inputs]
     timestamp = world.broker.now_ms
@@ -222,13 +223,13 @@ def _end_transaction(world: World, partition: Partition, producer: int, base: in
     world.broker.end_transaction(partition, producer, commit=commit)
 
 
-def _item(sent: Input | bytes | None, number: int) -> Item:
+def _item(sent: SongRequest | bytes | None, number: int) -> Item:
     if sent is None:
         return None, None, []
-    return b"k", sent.value if isinstance(sent, Input) else sent, [("ce_id", b"e%d" % number)]
+    return b"k", sent.value if isinstance(sent, SongRequest) else sent, [("ce_id", b"e%d" % number)]
 
 
-def _make_input(world: World) -> Input | bytes | None:
+def _make_input(world: World) -> SongRequest | bytes | None:
     rng = world.rng
     if rng.random() < world.share_of_garbage:
         world.songs += 1
@@ -239,7 +240,7 @@ def _make_input(world: World) -> Input | bytes | None:
     kind = rng.choices(KINDS, weights=(12, 1, 1, 1, 1, 1, 1))[0]
     if rng.random() < 0.8:
         world.songs += 1
-    sent = Input(kind, world.songs, rng.randint(0, 1))
+    sent = SongRequest(kind, world.songs, rng.randint(0, 1))
     world.work.kinds[sent.sha256] = kind
     return sent
 

@@ -14,11 +14,11 @@ from typing import Any
 from agents.step import Step
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
 from schemas.base import MediaFacts, Source
-from schemas.faults import Poison, Retryable, Unavailable
 from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.stage.runners import AnyStep, CompletedWork, Report
+from tests.song_requests import raise_fault_of
 
 ANALYSIS = AudioAnalysis.model_construct(
     duration_s=1.0,
@@ -54,13 +54,7 @@ class Work:
 
     def _work(self, step: str, sha256: str) -> MediaFacts:
         self.attempts[step, sha256] += 1
-        kind, _, number = self.kinds.get(sha256, "good").partition(" ")
-        if kind == "poison":
-            raise Poison("never", reason="no_audio")
-        if kind == "flaky" and self.attempts[step, sha256] <= int(number):
-            raise Retryable("not now", reason="kafka")
-        if kind == "away" and self.attempts[step, sha256] <= int(number):
-            raise Unavailable("away", reason="move_index")
+        raise_fault_of(self.kinds.get(sha256, "good"), self.attempts[step, sha256])
         self.done += 1
         # With `unique_results` no two results are equal: one that is computed again and published is detected.
         size = self.done if self.unique_results else 1

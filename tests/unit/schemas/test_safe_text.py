@@ -17,11 +17,11 @@ _ANY_TEXT = st.text(st.characters(exclude_categories=[]))
 
 @given(_ANY_TEXT | st.text(st.characters(categories=["Cc", "Cf", "Cs", "Co", "Zl", "Zp"])))
 def test_no_invisible_character_is_left(text: str) -> None:
-    shown = escaped(text)
-    assert not {unicodedata.category(character) for character in shown} & _HARMFUL_CATEGORIES
-    assert is_harmless(shown)
-    assert escaped(shown) == shown
-    shown.encode()
+    harmless = escaped(text)
+    assert not {unicodedata.category(character) for character in harmless} & _HARMFUL_CATEGORIES
+    assert is_harmless(harmless)
+    assert escaped(harmless) == harmless
+    harmless.encode()
 
 
 @pytest.mark.parametrize(

@@ -139,10 +139,10 @@ def test_bars_on_a_terminal_show_escapes() -> None:
         environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
         subprocess.run([sys.executable, "-c", _BARS], stderr=terminal, env=environment, cwd=PROJECT, check=True)
         os.close(terminal)
-        shown = reader.read(1 << 16).decode()
-    assert shown.count("A\\x1b]0;x\\x07B\\u202eC[bold]") >= 2
-    assert "\x1b]0;" not in shown
-    assert "\u202e" not in shown
+        written = reader.read(1 << 16).decode()
+    assert written.count("A\\x1b]0;x\\x07B\\u202eC[bold]") >= 2
+    assert "\x1b]0;" not in written
+    assert "\u202e" not in written
 
 
 _WAITING = """

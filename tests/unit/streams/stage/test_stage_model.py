@@ -20,12 +20,11 @@ from hypothesis import strategies as st
 
 from agents.step import Step, Tools
 from schemas.base import MediaFacts, Source
-from schemas.faults import Poison, Retryable
+from schemas.faults import Poison
 from schemas.request_ended import Ending, RequestEnded
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import REPLAY_OF, Message
-from streams.ids import digest
 from streams.replay_limit import limit_headers
 from streams.stage import event_run, retry
 from streams.stage import stage as stage_module
@@ -37,6 +36,7 @@ from streams.testing import tools_below
 from streams.topics import REQUEST_ENDED, topic_of
 from streams.worker.faust_app import add_agent
 from tests.quality.report import Goal, figure
+from tests.song_requests import SongRequest, raise_fault_of
 
 _SOURCE, _SINK = topic_of(SongSubmitted), topic_of(SongAccepted)
 _TIMEOUT_S = 20.0
@@ -47,29 +47,17 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class SentEvent:
-    """A submitted event: `song` numbers the songs of a kind, `request` the requests for one song."""
-
-    kind: str
-    song: int
-    request: int
-
-    @property
-    def sha256(self) -> str:
-        return digest(self.kind, str(self.song)) * 2
-
-    @property
-    def request_id(self) -> str:
-        return f"r{self.request}-{self.kind.replace(' ', '-')}-{self.song}"
+class SentEvent(SongRequest):
+    """A submitted event, which may be unreadable."""
 
     @property
     def value(self) -> bytes | None:
+        """Return the event as bytes."""
         if self.kind == "null":
             return None
         if self.kind in ("garbage", "refused letter"):
             return b"\xff %s %d" % (self.kind.encode(), self.song)
-        return SongSubmitted(source=Source(sha256=self.sha256), request_id=self.request_id).model_dump_json().encode()
+        return super().value
 
 
 @dataclass(frozen=True)
@@ -244,12 +232,9 @@ def _make_stage(world: World, current: CurrentWorker) -> Stage:
     kinds = {sent.sha256: sent.kind for sent in world.inputs}
 
     def work(source: Source, tools: Tools) -> MediaFacts:
-        sha256, kind = str(source.sha256), kinds[str(source.sha256)]
+        sha256 = str(source.sha256)
         world.attempts[sha256] = world.attempts.get(sha256, 0) + 1
-        if kind == "poison work":
-            raise Poison("never", reason="no_audio")
-        if kind.startswith("flaky") and world.attempts[sha256] <= int(kind.split()[1]):
-            raise Retryable("not now", reason="kafka")
+        raise_fault_of(kinds[sha256], world.attempts[sha256])
         world.worked += 1  # no two results are equal, so a result that is computed again and published is detected
         return MediaFacts(sha256=sha256, size_bytes=world.worked, kind="audio", format="f", codec="c", duration_s=1.0)
 

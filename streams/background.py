@@ -1,4 +1,4 @@
-"""A part of the worker that runs in the background until it is stopped."""
+"""Parts of a worker that run in the background until they are stopped."""
 
 from __future__ import annotations
 

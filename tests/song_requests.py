@@ -1,0 +1,45 @@
+"""Requests for songs in models of the stream: the name of a kind says what a step's work does with the song."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.base import Source
+from schemas.faults import Poison, Retryable, Unavailable
+from schemas.song_submitted import SongSubmitted
+from streams.ids import digest
+
+
+@dataclass(frozen=True)
+class SongRequest:
+    """A request for a song: `song` numbers the songs of a kind, `request` the requests for one song."""
+
+    kind: str
+    song: int
+    request: int
+
+    @property
+    def sha256(self) -> str:
+        """Return the id of the song."""
+        return digest(self.kind, str(self.song)) * 2
+
+    @property
+    def request_id(self) -> str:
+        """Return the id of the request."""
+        return f"{self.kind.replace(' ', '-')}-{self.song}-{self.request}"
+
+    @property
+    def value(self) -> bytes | None:
+        """Return the event as bytes."""
+        return SongSubmitted(source=Source(sha256=self.sha256), request_id=self.request_id).model_dump_json().encode()
+
+
+def raise_fault_of(kind: str, attempt: int) -> None:
+    """Raise the fault of a kind: "poison" always, "flaky 3" and "away 3" up to attempt 3, all others never."""
+    name, _, number = kind.partition(" ")
+    if name == "poison":
+        raise Poison("never", reason="no_audio")
+    if name == "flaky" and attempt <= int(number):
+        raise Retryable("not now", reason="kafka")
+    if name == "away" and attempt <= int(number):
+        raise Unavailable("away", reason="move_index")
