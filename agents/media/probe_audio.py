@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from agents.media.codecs import refused_sound, sound_is_taken
 from agents.media.decode import sound_frames
 from agents.media.sniff import not_media
 from schemas.faults import Poison
@@ -16,9 +17,6 @@ if TYPE_CHECKING:
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
-_CODECS = frozenset({"aac", "mp3", "flac", "alac", "vorbis", "opus", "pcm_u8", "pcm_s16le", "pcm_s16be"}) | frozenset(
-    {"pcm_s24le", "pcm_s24be", "pcm_s32le", "pcm_s32be", "pcm_f32le", "pcm_f64le"}
-)
 _MIN_AUDIBLE_PEAK = 10 ** (-60 / 20)
 _ROUNDING_S = 0.001  # error of the sum of many short frames
 
@@ -68,8 +66,8 @@ def _first_stream(container: InputContainer) -> AudioStream:
         raise Poison("it has no audio; give a song, or a video with sound", reason="no_audio")
     stream = container.streams.audio[0]
     context = stream.codec_context
-    if context is None or context.codec.canonical_name not in _CODECS:
-        raise Poison("its audio codec is not one that is accepted; give mp3, aac or flac", reason="unsupported_codec")
+    if context is None or not sound_is_taken(context):
+        raise refused_sound(context)
     context.thread_count = 1
     return stream
 

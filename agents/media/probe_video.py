@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agents.media.codecs import picture_is_taken, refused_picture
 from agents.media.container import decoded, packets
 from agents.media.decode import decode_to_measure, moving_picture
 from agents.media.sniff import not_media
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
-_CODECS = frozenset({"h264", "hevc", "vp8", "vp9", "av1", "mpeg4", "mjpeg"})
 _MAX_TRIES = 50  # groups of pictures at each end of a clip of which one must decode
 
 
@@ -77,8 +77,8 @@ def _accepted_picture(container: InputContainer) -> VideoStream:
     if stream is None:
         raise Poison("it has no video; give a clip of a dance move", reason="no_video")
     context = stream.codec_context
-    if context is None or context.codec.canonical_name not in _CODECS:
-        raise Poison("its video codec is not one that is accepted; give h264, hevc, vp9 or av1", "unsupported_codec")
+    if context is None or not picture_is_taken(context):
+        raise refused_picture(context)
     _check_size(context.width, context.height)
     decode_to_measure(stream)
     return stream

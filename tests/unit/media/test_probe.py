@@ -164,9 +164,13 @@ def test_audio_alone_is_refused_as_a_clip(tmp_path: Path) -> None:
     assert refusal(write_sound(tmp_path / "a.m4a", tone(11), "aac"), "video") == "no_video"
 
 
-def test_unsupported_codecs_are_refused(tmp_path: Path) -> None:
-    assert refusal(write_sound(tmp_path / "a.mkv", tone(11), "ac3"), "audio") == "unsupported_codec"
-    assert refusal(write_clip(tmp_path / "b.mkv", 3, codec="ffv1", sound=False), "video") == "unsupported_codec"
+def test_a_codec_that_is_not_taken_is_refused_by_its_name(tmp_path: Path) -> None:
+    with pytest.raises(Poison, match="audio codec is tta, which is not taken; give aac, mp3") as caught:
+        probe(write_sound(tmp_path / "a.mkv", tone(11), "tta"), "audio")
+    assert caught.value.reason == "unsupported_codec"
+    with pytest.raises(Poison, match="video codec is ffv1, which is not taken; give h264") as caught:
+        probe(write_clip(tmp_path / "b.mkv", 3, codec="ffv1", sound=False), "video")
+    assert caught.value.reason == "unsupported_codec"
 
 
 def test_the_same_file_gives_the_same_facts(tmp_path: Path) -> None:
