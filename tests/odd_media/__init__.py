@@ -1,0 +1,1 @@
+"""Generators of odd media, made from the demo set: one module per subject, small functions that write a file."""

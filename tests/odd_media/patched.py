@@ -1,0 +1,77 @@
+"""Change single fields of a finished file: the display matrix, the pixel shape, its first bytes, its length."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.bitstream import BitStreamFilterContext
+
+MIRRORED = (-1, 0, 0, 1)
+FLIPPED = (1, 0, 0, -1)
+TRANSPOSED = (0, 1, 1, 0)
+_MATRIX_AT = 44  # bytes from a `tkhd` box's name, version 0
+
+
+def set_display_matrix(path: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """Set a, b, c, d of the matrix of an mp4's first track: ISO/IEC 14496-12, 8.3.2."""
+    content = bytearray(path.read_bytes())
+    at = content.index(b"tkhd") + _MATRIX_AT
+    a, b, c, d = (value << 16 for value in matrix)
+    content[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    path.write_bytes(content)
+    return path
+
+
+def aspect_in_container_only(source: Path, target: Path) -> Path:
+    """Copy an H.264 clip; the pixel shape that its container states is taken out of the coded pictures."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        picture = reader.streams.video[0]
+        square = BitStreamFilterContext("h264_metadata=sample_aspect_ratio=1/1", picture, streams[picture.index])
+        for packet in reader.demux():
+            if packet.dts is None:
+                continue
+            filtered = square.filter(packet) if packet.stream.type == "video" else [packet]
+            for each in filtered:
+                each.stream = streams[packet.stream.index]
+                writer.mux(each)
+    return target
+
+
+def stated_aspect(path: Path) -> tuple[Fraction | None, Fraction | None]:
+    """Return the pixel shape of a clip's container and of its coded pictures."""
+    with av.open(str(path)) as reader:
+        stream = reader.streams.video[0]
+        next(reader.decode(stream))
+        return stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
+
+
+def in_front(source: Path, target: Path, junk: bytes) -> Path:
+    """Copy a file with other bytes before its first one."""
+    target.write_bytes(junk + source.read_bytes())
+    return target
+
+
+def cut_short(path: Path, share: float) -> Path:
+    """Leave the first part of a file only."""
+    content = path.read_bytes()
+    path.write_bytes(content[: round(len(content) * share)])
+    return path
+
+
+def without_packets(source: Path, target: Path, is_left_out: Callable[[float, bool], bool]) -> Path:
+    """Copy a clip without some packets of its picture: `is_left_out` takes their time in seconds and `is_keyframe`."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        for packet in reader.demux():
+            if packet.dts is None or packet.pts is None:
+                continue
+            if packet.stream.type == "video" and is_left_out(float(packet.pts * packet.time_base), packet.is_keyframe):
+                continue
+            packet.stream = streams[packet.stream.index]
+            writer.mux(packet)
+    return target
