@@ -49,6 +49,7 @@ format: $(VENV)/.synced ## Format the code
 docs: $(VENV)/.synced ## Write the generated documents
 	$(RUN) python -m schemas.reasons > docs/reasons.md
 	$(RUN) python -m infra.settings > docs/settings.md
+	$(RUN) python -m agents.media.formats_document > docs/media.md
 	$(RUN) python -m streams.topology
 
 frame: setup ## Make the picture of README.md again from the video of `make demo`

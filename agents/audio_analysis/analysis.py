@@ -32,8 +32,8 @@ _SILENCE_LOUDNESS = 0.01  # per frame; some 85 dB below full scale: above a 16 b
 def analyze(path: Path, report: Callable[[float], None] = no_report) -> AudioAnalysis:
     """Return tempo, beats, counts, sections, energy and embedding of a song, or of the audio of a clip.
 
-    `path`: any of mp3, m4a, flac, ogg, wav, mp4, mov, mkv and webm that FFmpeg can read. Times are seconds from the
-    container's start. `report` receives the completed fraction, 0-1. The same file always gives the same result.
+    `path`: a file of the kinds in `agents/media/formats.py`. Times are seconds from the container's start. `report`
+    receives the completed fraction, 0-1. The same file always gives the same result.
     Raises: `Poison` (`not_found`, `not_media`, `no_audio`, `too_short`, `too_long`, `silence`).
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]

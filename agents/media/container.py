@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.media.sniff import Demuxer, first_bytes, not_media, sniff
+from agents.media.mov_boxes import lacks_index
+from agents.media.sniff import Content, first_bytes, not_media, sniff
 from infra.base.machine import MACHINE_ERRNOS
 from infra.base.memory import MIB, at_most_more
 from schemas.faults import Fault, Poison, storage_fault
@@ -32,6 +33,7 @@ _OPEN_BYTES = 256 * MIB
 # What FFmpeg raises for damaged data, and Python for decoded data that is odd: no pictures, no rate, a size of 0.
 _BAD_DATA = (ValueError, ArithmeticError, LookupError, TypeError)
 _PROBE_US = 5_000_000
+_NO_INDEX = "the file is incomplete: its index is missing; copy or download it again"
 # The index of our own mp4 has all facts; without these options the first frame is decoded, 13 ms per clip.
 _OWN_OPTIONS = {"protocol_whitelist": "file", "probesize": "32", "analyzeduration": "0", "skip_frame": "all"}
 # Without this, PyAV 18 (used with Python 3.11) refuses a file whose tags are not UTF-8; PyAV 19 does not need it.
@@ -42,13 +44,13 @@ def open_container(path: Path) -> InputContainer:
     """Open a file of unknown origin; read it within `media_errors`. Raises: as `sniff`."""
     import av
 
-    demuxer = sniff(path)
+    content = sniff(path)
     try:
         with at_most_more(_OPEN_BYTES):
-            url = f"file:{path.absolute()}"
-            container: InputContainer = av.open(url, "r", format=demuxer, options=_options(demuxer), **_TAG_OPTIONS)
+            url, options = f"file:{path.absolute()}", _options(content)
+            container: InputContainer = av.open(url, "r", format=content.demuxer, options=options, **_TAG_OPTIONS)
     except av.error.FFmpegError as error:
-        raise _unopened(path, error) from error
+        raise _unopened(path, content, error) from error
     return container
 
 
@@ -115,7 +117,7 @@ def decoded(packet: Packet[Any]) -> list[Any]:
         return []
 
 
-def _unopened(path: Path, error: FFmpegError) -> Fault:
+def _unopened(path: Path, content: Content, error: FFmpegError) -> Fault:
     if error.errno == errno.ENOMEM:  # FFmpeg reports too many streams so, too
         message = f"it has more than {MAX_STREAMS} streams, or an index that is too large; export it again"
         return Poison(message, reason="not_media")
@@ -124,16 +126,20 @@ def _unopened(path: Path, error: FFmpegError) -> Fault:
         return not_media()
     if error.errno in MACHINE_ERRNOS:
         return storage_fault(f"the file cannot be read now: {error.strerror}", error.errno)
+    if content == ("mov", 0) and lacks_index(path):
+        return Poison(_NO_INDEX, reason="not_media")
     return not_media()
 
 
-def _options(demuxer: Demuxer) -> dict[str, str]:
+def _options(content: Content) -> dict[str, str]:
+    """Return options that close all ways to other files: playlists, other protocols, references to other movies."""
     options = {
         "protocol_whitelist": "file",
-        "format_whitelist": demuxer,
+        "format_whitelist": content.demuxer,
+        "skip_initial_bytes": str(content.offset),
         "max_streams": str(MAX_STREAMS),
         "max_pixels": str(MAX_PIXELS),
         "probesize": str(_PROBE_BYTES),
         "analyzeduration": str(_PROBE_US),
     }
-    return options | ({"enable_drefs": "0"} if demuxer == "mov" else {})
+    return options | ({"enable_drefs": "0"} if content.demuxer == "mov" else {})

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import dropwhile
+from typing import TYPE_CHECKING, Any
 
 from agents.media.codecs import picture_is_taken, refused_picture
 from agents.media.container import decoded, packets
@@ -19,10 +20,13 @@ from schemas.limits import MAX_PICTURES, MAX_PIXELS, MAX_SIDE_PX
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
 _MAX_TRIES = 50  # groups of pictures at each end of a clip of which one must decode
+
+_SEEK_MARGIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -120,17 +124,36 @@ def _last_pts(container: InputContainer, stream: VideoStream, index: _Index) -> 
 
 
 def _frames(container: InputContainer, stream: VideoStream, start: int, end: int | None) -> Iterator[VideoFrame]:
-    import av
-
-    try:
-        container.seek(start, stream=stream)
-    except av.error.FFmpegError as error:
-        raise not_media() from error
-    for packet in packets(container, stream):
+    _seek_before(container, stream, start)
+    for packet in _packets_from(container, stream, start):
         if end is not None and packet.is_keyframe and packet.pts is not None and packet.pts >= end:
             yield from _drained(stream)
             return
         yield from decoded(packet)
+
+
+def _seek_before(container: InputContainer, stream: VideoStream, start: int) -> None:
+    """Seek to the keyframe at `start`, or to before it.
+
+    Streams of MPEG have no index: FFmpeg may go to a packet a little after the keyframe. In front of the first there is
+    nothing to go to in an AVI.
+    """
+    import av
+
+    margin = round(_SEEK_MARGIN_S / (stream.time_base or 1))
+    for place in (start - margin, start):
+        try:
+            return container.seek(place, stream=stream)
+        except av.error.FFmpegError:
+            continue
+    raise not_media()
+
+
+def _packets_from(container: InputContainer, stream: VideoStream, start: int) -> Iterator[Packet[Any]]:
+    """Yield the packets from the keyframe at `start` on."""
+    return dropwhile(
+        lambda packet: not packet.is_keyframe or packet.pts is None or packet.pts < start, packets(container, stream)
+    )
 
 
 def _drained(stream: VideoStream) -> Iterator[VideoFrame]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from agents.media.formats import CLIP_SUFFIXES
 from infra.settings import Settings, load_settings
 from schemas.base import Quality
 from schemas.faults import Poison
@@ -20,8 +21,6 @@ from streams.cli.output import command, print_json, print_line, print_output
 
 if TYPE_CHECKING:
     from streams.client import RequestResult
-
-_VIDEO_SUFFIXES = {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi"}
 
 
 @click.command()
@@ -85,7 +84,7 @@ def _clips(paths: Sequence[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise Poison(f"{path} does not exist", reason="not_found")
-        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in _VIDEO_SUFFIXES)
+        below = sorted(file for file in path.rglob("*") if file.suffix.lower() in CLIP_SUFFIXES)
         found += below if path.is_dir() else [path]
     if not found:
         raise Poison(f"no video below {', '.join(str(path) for path in paths)}", reason="no_clips")

@@ -69,7 +69,7 @@ ERRORS = [
 
 
 @pytest.mark.parametrize(("number", "kind", "reason"), ERRORS)
-@pytest.mark.parametrize(("owner", "call"), [(os, "open"), (os, "read"), (Path, "is_file")])
+@pytest.mark.parametrize(("owner", "call"), [(os, "open"), (os, "pread"), (Path, "is_file")])
 def test_a_file_whose_format_cannot_be_read(
     song: Path, monkeypatch: pytest.MonkeyPatch, owner: object, call: str, number: int, kind: type[Fault], reason: str
 ) -> None:
@@ -127,15 +127,15 @@ def test_an_input_error_of_a_readable_file_is_a_fault_of_the_file(song: Path, mo
 
 def test_an_input_error_of_an_unreadable_file_can_be_retried(song: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     song.write_bytes(song.read_bytes()[:200])
-    read = os.read
+    read = os.pread
 
-    def failing_read(handle: int, size: int) -> bytes:
-        if size > 16:
+    def failing_read(handle: int, size: int, offset: int) -> bytes:
+        if size > 1_000_000:
             raise OSError(errno.EIO, os.strerror(errno.EIO))
-        return read(handle, size)
+        return read(handle, size, offset)
 
     with monkeypatch.context() as system:
-        system.setattr(os, "read", failing_read)
+        system.setattr(os, "pread", failing_read)
         with pytest.raises(Retryable) as caught:
             open_container(song)
     check(caught.value, Retryable, "storage", song)
