@@ -9,19 +9,19 @@ _TOP = """# Files and codecs
 
 `make docs` generates this page from `agents/media/formats.py` and `agents/media/codecs.py`.
 
-The content of a file decides, not the ending of its name. Tags in front (ID3v2, APEv2), zeros, line ends, the headers of
-a web server and the rest of a frame, as the first bytes of a stream rip are, are skipped: a stream is looked for in the
-first 256 KiB after the tags. Folders are searched for clips by the endings below.
+The content of a file decides, not the ending of its name. What stands in front is skipped: tags (ID3v2, APEv2), zeros,
+line ends, the headers of a web server, and the rest of a frame, with which recordings of radio streams begin. A stream
+is looked for in the first 256 KiB after the tags. Folders are searched for clips by the endings below.
 
-A file that ends early is taken, with a warning that says how many seconds are missing, where the file states its length.
+A file that ends early is taken, with a warning that says how many seconds are missing, if the file states its length.
 """
 _SAFETY = """
 ## Safety
 
-A file may come from anyone. It is opened with one demuxer, which is forced, in a child process with limits of memory and
-time. FFmpeg may open no other file: only the protocol `file` is allowed, no other demuxer than the forced one, and no
-reference of a mov to another movie (`enable_drefs`). What a file says of other places is never followed: addresses and
-script commands of Windows Media, subtitles in an avi, attachments of Matroska, chapters and covers in tags.
+A file may come from anyone. It is opened with one demuxer, which is forced, in a child process with limits of memory
+and time. FFmpeg may open no other file: only the protocol `file` is allowed, no other demuxer than the forced one, and
+no reference of a mov to another movie (`enable_drefs`). What a file says of other places is never followed: addresses
+and script commands of Windows Media, subtitles in an avi, attachments of Matroska, chapters and covers in tags.
 
 Whatever is taken is damaged at random by a test (`tests/security/test_damaged_media.py`): it must be used or refused
 without a crash, within its time and memory, and never be taken for a fault of the machine.

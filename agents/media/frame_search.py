@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from agents.media.formats import Demuxer
 
+_MAX_PLACES = 40_000  # noise has 1,000; a file that is made to take time has more
 _Frame = tuple[int, int]  # what all frames of a stream have in common, and the length in bytes
 
 
@@ -32,7 +33,7 @@ def find_stream(data: bytes) -> tuple[Demuxer, int] | None:
 
 
 def _first(kind: _Kind, data: bytes) -> int | None:
-    return next((at for at in _places(kind.sync, data) if _run(kind, data, at)), None)
+    return next((at for at in islice(_places(kind.sync, data), _MAX_PLACES) if _run(kind, data, at)), None)
 
 
 def _places(sync: bytes, data: bytes) -> Iterator[int]:
