@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.media.formats import CLIP_SUFFIXES, FORMATS, LEFT_OUT, NAMES
+from agents.media.formats import CLIP_SUFFIXES, FORMATS, LEFT_OUT, NAMES, LeftOut
 from agents.media.formats_document import document
 from agents.media.sniff import Content, sniff
 from schemas.faults import Poison
@@ -163,8 +163,8 @@ def test_the_search_of_a_hostile_file_takes_little_time(tmp_path: Path, byte: by
 
 
 @pytest.mark.parametrize("left_out", LEFT_OUT, ids=lambda left_out: left_out.what)
-def test_what_is_left_out_is_refused_by_its_name(tmp_path: Path, left_out: object) -> None:
-    start, what, _ = left_out  # type: ignore[misc]
+def test_what_is_left_out_is_refused_by_its_name(tmp_path: Path, left_out: LeftOut) -> None:
+    start, what, _ = left_out
     assert (
         refused(tmp_path / "a", start + b" 1.0\n" + bytes(100)) == f"this is {what}, which is not taken; give {NAMES}"
     )
