@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +13,7 @@ from pydantic import ValidationError
 from schemas.base import Corrections
 from schemas.faults import Poison
 from streams.cli.choices import field_option
+from streams.cli.json_files import read_json
 
 R = TypeVar("R")
 
@@ -61,10 +61,7 @@ def _corrections(values: dict[str, Any], file: Path | None) -> Corrections:
 
 def _read_beats(file: Path) -> dict[str, Any]:
     """Return `beats` and `counts` of a JSON file. Raises: `Poison` (`bad_corrections`)."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise Poison(f"{file}: {getattr(error, 'strerror', None) or 'it is not JSON'}", "bad_corrections") from error
+    content = read_json(file, "bad_corrections")
     values = {"beats": content} if isinstance(content, list) else content
     if isinstance(values, dict) and values.get("beats"):
         return {name: values[name] for name in ("beats", "counts") if name in values}

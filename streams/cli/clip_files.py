@@ -1,0 +1,95 @@
+"""Find the clips below the paths that a user names, and store each content once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agents.media.formats import CLIP_SUFFIXES
+from infra.settings import Settings
+from schemas.faults import Poison
+from streams.cli.files import store_file
+
+# What systems and programs keep beside a user's files: Office, network storage, archives made on a Mac, Windows.
+_HIDDEN_PREFIXES = (".", "~$")
+_HIDDEN_FOLDERS = {
+    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
+    *("__macosx", "$recycle.bin", "system volume information", "lost+found"),
+}
+
+
+@dataclass(frozen=True)
+class FoundClips:
+    """Clips below the given paths, each path once, sorted by file name; `warnings`: what could not be read."""
+
+    files: tuple[Path, ...]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class StoredClip:
+    """A clip in the media store. `files`: all files with this content; the first gives it its name."""
+
+    sha256: str
+    files: tuple[Path, ...]
+
+
+def find_clips(paths: Sequence[Path]) -> FoundClips:
+    """Return the named files, hidden ones too, and all videos below the named folders that are not hidden.
+
+    Links to files are followed, links to folders below a named folder are not. Raises: `Poison` (`not_found`) for a
+    path that does not exist, `no_clips` where there is no video.
+    """
+    warnings: list[str] = []
+    found = [file for path in paths for file in _clips_at(path, warnings)]
+    if not found:
+        raise Poison("; ".join((f"no video below {', '.join(map(str, paths))}", *warnings)), reason="no_clips")
+    by_path = {os.path.abspath(file): file for file in reversed(found)}  # noqa: PTH100 - resolve() would follow links
+    return FoundClips(tuple(sorted(by_path.values(), key=_order)), tuple(warnings))
+
+
+def _clips_at(path: Path, warnings: list[str]) -> Iterator[Path]:
+    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
+        raise Poison(f"{path} does not exist", reason="not_found")
+    if not path.is_dir():
+        yield path
+        return
+    for folder, folders, names in os.walk(path, onerror=lambda error: warnings.append(_unreadable(error))):
+        folders[:] = [name for name in folders if not _is_hidden(name) and name.lower() not in _HIDDEN_FOLDERS]
+        for name in names:
+            if Path(name).suffix.lower() in CLIP_SUFFIXES and not _is_hidden(name):
+                yield from _target_of(Path(folder, name), warnings)
+
+
+def _target_of(file: Path, warnings: list[str]) -> Iterator[Path]:
+    if file.is_symlink() and not os.path.exists(file):  # noqa: PTH110 - Path.exists raises for a loop of links
+        warnings.append(f"{file} is a link to no file: left alone")
+    else:
+        yield file
+
+
+def _is_hidden(name: str) -> bool:
+    return name.startswith(_HIDDEN_PREFIXES)
+
+
+def _unreadable(error: OSError) -> str:
+    return f"{error.filename} cannot be read, its clips are left out: {error.strerror}"
+
+
+def _order(file: Path) -> tuple[bool, str, str]:
+    """Return what files of one content are sorted by: files before links, then by name."""
+    return file.is_symlink(), file.name, str(file)
+
+
+def store_clips(settings: Settings, files: Sequence[Path]) -> tuple[list[StoredClip], dict[Path, Poison]]:
+    """Copy the files into the media store; return the clips, each content once, and the faults of refused files."""
+    stored: dict[str, list[Path]] = {}
+    refused = {}
+    for file in files:
+        try:
+            stored.setdefault(store_file(settings, file, "video").sha256, []).append(file)
+        except Poison as fault:
+            refused[file] = fault
+    return [StoredClip(sha256, tuple(names)) for sha256, names in stored.items()], refused

@@ -1,0 +1,91 @@
+"""Annotations of clips: both names of a field are taken, and names of files from other systems are found."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.faults import Poison
+from streams.cli.annotations import Annotations
+from tests.paths import DEMO
+
+
+def _file(folder: Path, **entry: Any) -> Path:
+    file = folder / "annotations.json"
+    file.write_text(json.dumps({"clips": [{"video_path": "a.mp4", "move_label": "basic"} | entry]}), encoding="utf-8")
+    return file
+
+
+def _clip(folder: Path, name: str) -> Path:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).touch()
+    return folder / name
+
+
+@pytest.mark.parametrize("field", ["estimated_tempo", "tempo_bpm"])
+def test_a_field_may_have_its_name_of_the_file_or_of_the_event(field: str, tmp_path: Path) -> None:
+    annotation = Annotations(_file(tmp_path, **{field: 126})).of([tmp_path / "a.mp4"])
+    assert annotation is not None
+    assert annotation.tempo_bpm == 126
+
+
+def test_an_accent_matches_composed_and_not_composed(tmp_path: Path) -> None:
+    clip = _clip(tmp_path, unicodedata.normalize("NFD", "niño.mp4"))
+    annotations = Annotations(_file(tmp_path, video_path=unicodedata.normalize("NFC", "niño.mp4")))
+    assert annotations.of([clip]) is not None
+    assert annotations.warnings([(clip,)]) == []
+
+
+def test_a_path_of_windows_is_found(tmp_path: Path) -> None:
+    clip = _clip(tmp_path, "clips/a.mp4")
+    assert Annotations(_file(tmp_path, video_path="clips\\a.mp4")).of([clip]) is not None
+
+
+def test_a_clip_is_annotated_by_any_of_its_names(tmp_path: Path) -> None:
+    clips = (_clip(tmp_path, "copy.mp4"), _clip(tmp_path, "a.mp4"))
+    annotations = Annotations(_file(tmp_path))
+    assert annotations.of(clips) is not None
+    assert annotations.warnings([clips]) == []
+
+
+def test_missing_files_and_missing_annotations_are_warnings(tmp_path: Path) -> None:
+    other = _clip(tmp_path, "other.mp4")
+    assert Annotations(_file(tmp_path)).warnings([(other,)]) == [
+        "a.mp4 is annotated but does not exist",
+        "other.mp4 has no annotation",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ({"move_label": None}, r"clips\.0 \(a\.mp4\): move_label: "),
+        ({"energy_level": "huge"}, r"clips\.0 \(a\.mp4\): energy_level: "),
+        ({"estimated_tempo": 1}, r"clips\.0 \(a\.mp4\): estimated_tempo: "),
+        ({"video_path": 5}, r'clips\.0: give an object with "video_path"'),
+    ],
+)
+def test_an_invalid_entry_is_named(entry: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(Poison, match=message):
+        Annotations(_file(tmp_path, **entry))
+
+
+@pytest.mark.parametrize("text", ["[]", '{"clips": {}}', '{"clips": [1]}', "null"])
+def test_another_structure_is_refused(text: str, tmp_path: Path) -> None:
+    (tmp_path / "file.json").write_text(text)
+    with pytest.raises(Poison, match="not a valid file of annotations"):
+        Annotations(tmp_path / "file.json")
+
+
+def test_without_a_file_there_are_no_annotations_and_no_warnings(tmp_path: Path) -> None:
+    assert Annotations(None).of([tmp_path]) is None
+    assert Annotations(None).warnings([(tmp_path,)]) == []
+
+
+def test_the_annotations_of_the_demo_clips_are_valid() -> None:
+    clips = sorted((DEMO / "clips").glob("*.mp4"))
+    assert Annotations(DEMO / "annotations.json").warnings([(clip,) for clip in clips]) == []
