@@ -71,7 +71,10 @@ class MediaRef(Model):
 
 
 class ProbedMedia(Model):
-    """Facts of a media file, measured by decoding it rather than read from a header; of a song those of its sound."""
+    """Facts of a media file, measured by decoding it rather than read from a header; of a song those of its sound.
+
+    `sound_track`: of the file's audio streams the one with music, from 0.
+    """
 
     format: str = Field(max_length=limits.MAX_FORMAT_CHARACTERS)
     codec: str = Field(max_length=limits.MAX_FORMAT_CHARACTERS)
@@ -82,6 +85,7 @@ class ProbedMedia(Model):
     height: int | None = Field(default=None, ge=1, le=limits.MAX_SIDE_PX)
     fps: float | None = Field(default=None, gt=0, le=limits.MAX_STATED_FPS)
     has_audio: bool = True
+    sound_track: int = Field(default=0, ge=0, lt=limits.MAX_STREAMS)
 
 
 class MediaFacts(MediaRef, ProbedMedia):
