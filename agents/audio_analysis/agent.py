@@ -13,7 +13,7 @@ from schemas.song_accepted import SongAccepted
 def _work(song: SongToAnalyze, tools: Tools) -> AudioAnalysis:
     from agents.audio_analysis.analysis import analyze
 
-    return analyze(tools.media.path(song.sha256), tools.report)
+    return analyze(tools.media.path(song.sha256), tools.report, song.sound_track)
 
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:
@@ -30,7 +30,7 @@ def _corrected(result: AudioAnalysis, corrections: Corrections) -> AudioAnalysis
 
 STEP = Step(
     name="audio_analysis",
-    version="2",
+    version="3",
     consumes=SongAccepted,
     depends_on=song_to_analyze,
     takes=SongToAnalyze,

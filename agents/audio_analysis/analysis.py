@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from agents.audio_analysis.decode import decode_mono
 from agents.audio_analysis.embedding import embedding_of
 from agents.audio_analysis.energy import energy_of, level_of
 from agents.audio_analysis.form import Form, form_of
+from agents.audio_analysis.likeness import Likeness, likeness_of
 from agents.audio_analysis.onsets import Onsets, onsets_of
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
 from agents.step import no_report
@@ -29,21 +30,35 @@ _MIN_SOUND_S = 1.0  # in total, of frames that are not silent
 _SILENCE_LOUDNESS = 0.01  # per frame; some 85 dB below full scale: above a 16 bit file's dither, below any music
 
 
-def analyze(path: Path, report: Callable[[float], None] = no_report) -> AudioAnalysis:
+def analyze(path: Path, report: Callable[[float], None] = no_report, track: int = 0) -> AudioAnalysis:
     """Return tempo, beats, counts, sections, energy and embedding of a song, or of the audio of a clip.
 
     `path`: a file of the kinds in `agents/media/formats.py`. Times are seconds from the container's start. `report`
     receives the completed fraction, 0-1. The same file always gives the same result.
-    Raises: `Poison` (`not_found`, `not_media`, `no_audio`, `too_short`, `too_long`, `silence`).
+    Raises: `Poison` (`not_found`, `not_media`, `no_audio`, `too_short`, `too_long`, `silence`, `no_beats`).
     """
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1, user_api="blas"):  # on matrices this small, more threads cost twice the work they do
-        return _analyze(path, report)
+        analysis, likeness = _analyzed(decode_mono(path, track), report)
+    if likeness.is_speech_or_noise():
+        raise Poison("its sound is speech or noise, without a beat that can be followed; give music", "no_beats")
+    return analysis
 
 
-def _analyze(path: Path, report: Callable[[float], None]) -> AudioAnalysis:
-    spectrum = spectrum_of(decode_mono(path))
+def music_score(blocks: Iterable[Floats]) -> float:
+    """Return how much a recording sounds like music, 0-1: as `Likeness.score`; -1 for what cannot be analyzed."""
+    from threadpoolctl import threadpool_limits
+
+    try:
+        with threadpool_limits(1, user_api="blas"):
+            return _analyzed(blocks, no_report)[1].score()
+    except Poison:
+        return -1.0
+
+
+def _analyzed(blocks: Iterable[Floats], report: Callable[[float], None]) -> tuple[AudioAnalysis, Likeness]:
+    spectrum = spectrum_of(blocks)
     _check(spectrum)
     report(0.7)
     onsets = onsets_of(spectrum)
@@ -51,7 +66,8 @@ def _analyze(path: Path, report: Callable[[float], None]) -> AudioAnalysis:
     if grid is None:
         raise Poison("it contains fewer than four beats of music; use a longer piece", "too_short")
     report(0.9)
-    return _analysis(spectrum, onsets, grid)
+    analysis = _analysis(spectrum, onsets, grid)
+    return analysis, likeness_of(spectrum, analysis.beat_confidence)
 
 
 def _check(spectrum: Spectrum) -> None:

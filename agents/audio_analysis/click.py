@@ -51,7 +51,7 @@ class _Clicks:
         return mixed
 
 
-def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
+def write_click(path: Path, analysis: AudioAnalysis, target: Path, track: int = 0) -> None:
     """Write 16 bit stereo at 44100 or 48000 Hz, as long as the song, which is 6 dB softer.
 
     The clicks of the 1 are highest in pitch and loudest, then those of the 5. Time 0 is the container's start, as in
@@ -60,7 +60,7 @@ def write_click(path: Path, analysis: AudioAnalysis, target: Path) -> None:
     """
     from agents.media.resample import stereo
 
-    with open_audio(path) as song, replacing(target) as temporary:
+    with open_audio(path, track) as song, replacing(target) as temporary:
         rate = song.output_rate_hz
         frames = within_length(stereo(song.frames, rate))
         with wave.open(str(temporary), "wb") as writer:

@@ -23,8 +23,8 @@ SAMPLE_RATE_HZ = 22050
 _CHUNK_SAMPLES = 1 << 20  # large, since each chunk costs new memory pages
 
 
-def decode_mono(path: Path) -> Iterator[Floats]:
-    """Yield the file's first audio stream as float32 mono blocks at 22050 Hz.
+def decode_mono(path: Path, track: int = 0) -> Iterator[Floats]:
+    """Yield an audio stream of a file as float32 mono blocks at 22050 Hz.
 
     Time 0 is the container's start, so that beats have the same time axis as the frames of a video: before a stream
     that starts late there is silence, and what cannot be decoded becomes silence of the same length.
@@ -32,10 +32,30 @@ def decode_mono(path: Path) -> Iterator[Floats]:
     """
     from agents.media.resample import without_gaps
 
-    with open_audio(path) as audio:
+    with open_audio(path, track) as audio:
         frames = within_length(without_gaps(audio.frames))
         for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
             yield from _resampled(rate, map(itemgetter(1), chunks))
+
+
+def decode_excerpt(path: Path, track: int, from_s: float, seconds: float) -> Iterator[Floats]:
+    """Yield a part of an audio stream like `decode_mono`, from about `from_s` on, without its times.
+
+    Raises: as `decode_mono`.
+    """
+    with open_audio(path, track, from_s) as audio:
+        frames = _up_to(seconds, (frame for _, frame in audio.frames))
+        for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
+            yield from _resampled(rate, map(itemgetter(1), chunks))
+
+
+def _up_to(seconds: float, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
+    left_s = seconds
+    for frame in frames:
+        yield frame
+        left_s -= frame.samples / frame.sample_rate
+        if left_s <= 0:
+            return
 
 
 def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:

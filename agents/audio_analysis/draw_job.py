@@ -10,9 +10,10 @@ from schemas.base import Model, Name, Sha256
 
 
 class DrawSong(Model):
-    """A song in the media store, its analysis, and the files to write: `plot` (PNG), `click` (WAV) or both."""
+    """A song in the media store, its track, its analysis, and the files to write: a PNG, a WAV, or both."""
 
     sha256: Sha256
+    sound_track: int = 0
     title: Name
     analysis: AudioAnalysis
     plot: Path | None = None
@@ -28,11 +29,11 @@ def _draw(request: DrawSong, tools: Tools) -> DrawnSong:
     if request.plot:
         from agents.audio_analysis.plot.draw import draw
 
-        draw(song, request.analysis, request.title, request.plot)
+        draw(song, request.analysis, request.title, request.plot, request.sound_track)
     if request.click:
         from agents.audio_analysis.click import write_click
 
-        write_click(song, request.analysis, request.click)
+        write_click(song, request.analysis, request.click, request.sound_track)
     return DrawnSong()
 
 

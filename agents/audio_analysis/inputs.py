@@ -8,12 +8,16 @@ from schemas.song_accepted import SongAccepted
 
 
 class SongToAnalyze(Model):
-    """A song in the media store. Corrections are not part of the input: they are applied to the finished analysis."""
+    """A song in the media store and the track to hear.
+
+    Corrections are not part of the input: they are applied to the finished analysis.
+    """
 
     sha256: Sha256
+    sound_track: int = 0
 
 
 def song_to_analyze(event: SongAccepted, tools: Tools) -> SongToAnalyze:
     """Return the input of the analysis of an event's song."""
     del tools
-    return SongToAnalyze(sha256=event.song.sha256)
+    return SongToAnalyze(sha256=event.song.sha256, sound_track=event.song.sound_track)

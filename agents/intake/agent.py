@@ -4,18 +4,25 @@ from __future__ import annotations
 
 from agents.intake.accepted import accepted
 from agents.media.submitted import SubmittedFile, accept, locate
-from agents.step import Step
+from agents.step import Step, Tools
 from schemas.base import MediaFacts
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 
+
+def _work(file: SubmittedFile, tools: Tools) -> MediaFacts:
+    from agents.audio_analysis.music_track import music_track
+
+    return accept(file, tools, "audio", music_track)
+
+
 STEP = Step(
     name="intake",
-    version="1",
+    version="2",
     consumes=SongSubmitted,
     depends_on=lambda event, tools: locate(event.source, tools),
     takes=SubmittedFile,
-    work=lambda file, tools: accept(file, tools, "audio"),
+    work=_work,
     result=MediaFacts,
     is_valid=lambda song, tools: tools.media.has(song.sha256),
     emit=accepted,

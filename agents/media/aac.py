@@ -29,13 +29,13 @@ class EncodedSound(NamedTuple):
     packets: Sequence[Packet[AudioStream]]
 
 
-def encode_aac(song: Path, bitrate: int, target: Path, report: Callable[[float], None]) -> None:
-    """Write the sound of `song` to the mp4 `target`. `bitrate` in bit/s; `report` takes the finished fraction, 0-1.
+def encode_aac(song: Path, bitrate: int, target: Path, report: Callable[[float], None], track: int = 0) -> None:
+    """Write an audio stream of `song` to the mp4 `target`. `bitrate` in bit/s; `report` takes the finished fraction.
 
     Raises: `Poison` where no part of its sound decodes (`no_audio`) or it is longer than 30 minutes (`too_long`).
     """
     end_s = 0.0
-    with open_audio(song) as audio, create_audio_file(target) as writer:
+    with open_audio(song, track) as audio, create_audio_file(target) as writer:
         for start_s, end_s, packets in add_aac(writer, audio, bitrate):
             writer.mux(list(packets))
             if end_s > start_s:

@@ -1,4 +1,4 @@
-"""Decode a file's first video stream and one of its audio streams, each frame with its time since the container's start.
+"""Decode a file's first video and one of its audio streams, each frame with its time since the container's start.
 
 That start is also time 0 of all beats, of those found in a clip's sound and of those found in a song.
 """
@@ -67,12 +67,14 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
 
 
 @contextmanager
-def open_audio(path: Path, track: int = 0) -> Iterator[OpenAudio]:
-    """Open one of a file's audio streams, from 0. Raises: as `sniff`; `Poison` (`no_audio`)."""
+def open_audio(path: Path, track: int = 0, from_s: float = 0.0) -> Iterator[OpenAudio]:
+    """Open one of a file's audio streams, from 0, at about a time. Raises: as `sniff`; `Poison` (`no_audio`)."""
     with open_container(path) as container, media_errors():
         if not any(stream.codec_context for stream in container.streams.audio[track : track + 1]):
             raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
         stream = container.streams.audio[track]
+        if from_s:
+            container.seek(round((from_s + start_s(container)) * 1_000_000))
         rate_hz = stream.rate if stream.rate in _OUTPUT_RATES_HZ else 48_000
         yield OpenAudio(_timed_sounds(container, stream), rate_hz, container.duration or 0)
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agents.media.container import media_errors, open_container
-from agents.media.probe_audio import first_sound, probe_sound
+from agents.media.probe_audio import ProbedSound, first_sound, probe_sound, taken_tracks
 from agents.media.probe_video import ProbedPicture, probe_picture
 from schemas.base import ProbedMedia
 from schemas.faults import Poison
 from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
 
+if TYPE_CHECKING:
+    from av.container import InputContainer
 
-def probe(path: Path, kind: MediaKind) -> ProbedMedia:
+ChooseTrack = Callable[[Path, Sequence[int]], int]  # of the given audio streams of a file, the one to hear
+
+
+def first_track(path: Path, tracks: Sequence[int]) -> int:
+    """Return the first of a file's tracks, without listening."""
+    del path
+    return tracks[0]
+
+
+def probe(path: Path, kind: MediaKind, choose_track: ChooseTrack = first_track) -> ProbedMedia:
     """Return a file's facts, measured by decoding all of a song's sound, or a clip's first and last pictures.
+
+    `choose_track` is called where several audio streams can be decoded, with the preferred one first.
 
     Raises: `Poison`: `not_a_file`, `empty`, `too_large`, `not_media`, `unsupported_codec`, `too_short`, `too_long`;
     for songs `no_audio`, `silence`; for clips `no_video`, `picture_too_large`, `frame_rate`.
@@ -22,12 +37,13 @@ def probe(path: Path, kind: MediaKind) -> ProbedMedia:
         raise Poison("there is no such file", reason="not_a_file")
     if path.stat().st_size > MAX_BYTES[kind]:
         raise Poison(f"larger than {MAX_BYTES[kind] >> 20} MiB; make it smaller", reason="too_large")
-    return _probe_song(path) if kind == "audio" else _probe_clip(path)
+    return _probe_song(path, choose_track) if kind == "audio" else _probe_clip(path, choose_track)
 
 
-def _probe_song(path: Path) -> ProbedMedia:
+def _probe_song(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
     with open_container(path) as container, media_errors():
-        sound = probe_sound(container, SONG_S[1])
+        track = _track(container, path, choose_track)
+        sound = probe_sound(container, track, SONG_S[1])
         name = container.format.name
     _check_length(sound.duration_s, SONG_S, "song")
     if not sound.audible:
@@ -38,16 +54,21 @@ def _probe_song(path: Path) -> ProbedMedia:
         duration_s=sound.duration_s,
         sample_rate=sound.sample_rate,
         channels=sound.channels,
+        sound_track=track,
     )
 
 
-def _probe_clip(path: Path) -> ProbedMedia:
+def _track(container: InputContainer, path: Path, choose_track: ChooseTrack) -> int:
+    tracks = taken_tracks(container)
+    return tracks[0] if len(tracks) == 1 else choose_track(path, tracks)
+
+
+def _probe_clip(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
     with open_container(path) as container, media_errors():
         picture = probe_picture(container)
         name = container.format.name
     _check_clip(picture)
-    with open_container(path) as container, media_errors():
-        sound = first_sound(container)
+    track, sound = _clip_sound(path, choose_track)
     return ProbedMedia(
         format=name,
         codec=picture.codec,
@@ -58,7 +79,17 @@ def _probe_clip(path: Path) -> ProbedMedia:
         height=picture.height,
         fps=picture.fps,
         has_audio=sound is not None,
+        sound_track=track,
     )
+
+
+def _clip_sound(path: Path, choose_track: ChooseTrack) -> tuple[int, ProbedSound | None]:
+    with open_container(path) as container, media_errors():
+        try:
+            track = _track(container, path, choose_track)
+        except Poison:  # a clip needs no sound: `agents/move_indexing/clip_sound.py` says what is wrong with it
+            return 0, None
+        return track, first_sound(container, track)
 
 
 def _check_clip(picture: ProbedPicture) -> None:

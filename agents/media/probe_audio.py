@@ -1,4 +1,4 @@
-"""Measure the first audio stream of an open file: its duration, and whether it is audible."""
+"""Measure an audio stream of an open file: its duration, and whether it is audible."""
 
 from __future__ import annotations
 
@@ -32,13 +32,28 @@ class ProbedSound:
     audible: bool
 
 
-def probe_sound(container: InputContainer, max_s: float) -> ProbedSound:
-    """Return the facts of the whole first audio stream, which is decoded once.
+def taken_tracks(container: InputContainer) -> list[int]:
+    """Return the audio streams whose codec is taken, from 0: first those that the file marks as the default.
 
-    Raises: `Poison`: `no_audio`, `unsupported_codec`, `not_media` (no frame decodes), `too_long` (without decoding the
-    rest).
+    Raises: `Poison`: `no_audio`; `unsupported_codec` where there are others only.
     """
-    stream = _first_stream(container)
+    from av.stream import Disposition
+
+    streams = container.streams.audio
+    if not streams:
+        raise Poison("it has no audio; give a song, or a video with sound", reason="no_audio")
+    taken = [track for track, stream in enumerate(streams) if sound_is_taken(stream.codec_context)]
+    if not taken:
+        raise refused_sound(streams[0].codec_context)
+    return sorted(taken, key=lambda track: not streams[track].disposition & Disposition.default)
+
+
+def probe_sound(container: InputContainer, track: int, max_s: float) -> ProbedSound:
+    """Return the facts of a whole audio stream, which is decoded once.
+
+    Raises: `Poison`: `not_media` (no frame decodes), `too_long` (without decoding the rest).
+    """
+    stream = _stream(container, track)
     first, seconds, audible = None, 0.0, False
     for frame in sound_frames(container, stream):
         first = first or frame
@@ -51,24 +66,16 @@ def probe_sound(container: InputContainer, max_s: float) -> ProbedSound:
     return _sound(stream, first, seconds, audible)
 
 
-def first_sound(container: InputContainer) -> ProbedSound | None:
-    """Return the facts of the first audio frame that decodes, for a clip; `None` where there is no usable audio."""
-    try:
-        stream = _first_stream(container)
-    except Poison:
-        return None
+def first_sound(container: InputContainer, track: int) -> ProbedSound | None:
+    """Return the facts of a stream's first frame that decodes, for a clip; `None` where there is none."""
+    stream = _stream(container, track)
     frame = next(sound_frames(container, stream), None)
     return None if frame is None else _sound(stream, frame, frame.samples / frame.sample_rate, audible=True)
 
 
-def _first_stream(container: InputContainer) -> AudioStream:
-    if not container.streams.audio:
-        raise Poison("it has no audio; give a song, or a video with sound", reason="no_audio")
-    stream = container.streams.audio[0]
-    context = stream.codec_context
-    if context is None or not sound_is_taken(context):
-        raise refused_sound(context)
-    context.thread_count = 1
+def _stream(container: InputContainer, track: int) -> AudioStream:
+    stream = container.streams.audio[track]
+    stream.codec_context.thread_count = 1
     return stream
 
 

@@ -29,8 +29,10 @@ _DEFAULT_FPS, _MAX_FPS = 30.0, 240.0
 _Timed = tuple[float, Sequence["Packet[VideoStream] | Packet[AudioStream]"]]
 
 
-def redraw(path: Path, target: Path, draw: Callable[[Picture], None], report: Callable[[float], None]) -> None:
-    """Write the clip at `path` to the mp4 `target`: each picture at its time, upright, at most 1280x720; its sound.
+def redraw(
+    path: Path, target: Path, draw: Callable[[Picture], None], report: Callable[[float], None], track: int = 0
+) -> None:
+    """Write the clip at `path` to the mp4 `target`: each picture at its time, upright, at most 1280x720; a track.
 
     `draw` changes a picture before it is encoded; `report` takes the time written so far, seconds. Raises: as
     `open_video` and `open_audio`.
@@ -42,7 +44,7 @@ def redraw(path: Path, target: Path, draw: Callable[[Picture], None], report: Ca
     with ExitStack() as open_files:
         writer = open_files.enter_context(create_video_file(target))
         encoder = add_h264(writer, first.size, _rate(mean_fps(path)), _X264)
-        sound = _sound(path, writer, open_files)
+        sound = _sound(path, track, writer, open_files)
         drawn = _drawn(chain([first], frames), encoder, draw)
         for time_s, packets in merge(drawn, sound, key=lambda timed: timed[0]):
             writer.mux(list(packets))
@@ -72,10 +74,10 @@ def _frame(picture: Picture, ticks: int) -> VideoFrame:
     return frame
 
 
-def _sound(path: Path, writer: OutputContainer, open_files: ExitStack) -> Iterator[_Timed]:
+def _sound(path: Path, track: int, writer: OutputContainer, open_files: ExitStack) -> Iterator[_Timed]:
     """Add an audio stream to `writer` and return the clip's sound from its time 0; no stream where it has none."""
     try:
-        audio = open_files.enter_context(open_audio(path))
+        audio = open_files.enter_context(open_audio(path, track))
     except Poison as fault:
         if fault.reason != "no_audio":
             raise

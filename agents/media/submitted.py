@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from agents.media.allowed_paths import resolve_under
 from agents.media.sniff import sniff, unreadable
@@ -13,6 +13,9 @@ from agents.step import MediaStore
 from schemas.base import MediaFacts, MediaRef, Model, Sha256, Source
 from schemas.faults import Poison
 from schemas.limits import MediaKind
+
+if TYPE_CHECKING:
+    from agents.media.probe import ChooseTrack
 
 
 class MediaAccess(Protocol):
@@ -60,12 +63,14 @@ def store(file: SubmittedFile, tools: MediaAccess, kind: MediaKind) -> MediaRef:
     return tools.media.add(path, kind)
 
 
-def accept(file: SubmittedFile, tools: MediaAccess, kind: MediaKind) -> MediaFacts:
+def accept(
+    file: SubmittedFile, tools: MediaAccess, kind: MediaKind, choose_track: ChooseTrack | None = None
+) -> MediaFacts:
     """Return the file, stored and probed. Raises: as `store` and `probe`."""
-    from agents.media.probe import probe
+    from agents.media.probe import first_track, probe
 
     media = store(file, tools, kind)
-    found = probe(tools.media.path(media.sha256), kind)
+    found = probe(tools.media.path(media.sha256), kind, choose_track or first_track)
     return MediaFacts(**dict(media), **dict(found))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from agents.move_indexing.clip_sound import clip_sound
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts
 from schemas.faults import Poison
@@ -14,7 +15,7 @@ from schemas.move_submitted import MoveAnnotation
 _MIN_BEAT_CONFIDENCE = 0.3
 _MAX_TEMPO_DEVIATION_TO_CONFIRM = 0.04  # relative: an annotation this near confirms uncertain beats
 _MAX_TEMPO_DEVIATION_WITHOUT_WARNING = 0.08  # relative
-_REASONS_WITHOUT_BEATS = frozenset({"no_audio", "silence", "too_short", "not_media"})
+_NO_BEAT = "no beat is detected in the sound"
 
 
 @dataclass(frozen=True)
@@ -34,14 +35,18 @@ class ClipBeats:
 def clip_beats_of(path: Path, facts: MediaFacts, annotation: MoveAnnotation | None) -> ClipBeats:
     """Return the beats of a clip, from its sound or from its annotated tempo. Raises: as `choose_beats`."""
     annotated_tempo_bpm = annotation.tempo_bpm if annotation else None
-    return choose_beats(_audio_analysis(path, facts), annotated_tempo_bpm, facts.duration_s)
+    analysis, problem = clip_sound(path, facts)
+    return choose_beats(analysis, annotated_tempo_bpm, facts.duration_s, problem or _NO_BEAT)
 
 
-def choose_beats(analysis: AudioAnalysis | None, annotated_tempo_bpm: float | None, duration_s: float) -> ClipBeats:
+def choose_beats(
+    analysis: AudioAnalysis | None, annotated_tempo_bpm: float | None, duration_s: float, problem: str = _NO_BEAT
+) -> ClipBeats:
     """Return the sound's beats, or beats at the annotated tempo where the sound's are uncertain and differ from it.
 
     Movement alone gives neither tempo nor phase precisely enough to cut by (of 24 clips, 71 % within 4 % of the tempo;
-    the phase is a guess). Raises: `Poison` (`no_tempo`) where there is neither sound with a beat nor annotated tempo.
+    the phase is a guess). `problem`: why the sound has no beats. Raises: `Poison` (`no_tempo`) where there is neither
+    sound with a beat nor annotated tempo.
     """
     if analysis is not None and (
         _is_certain(analysis)
@@ -50,8 +55,8 @@ def choose_beats(analysis: AudioAnalysis | None, annotated_tempo_bpm: float | No
     ):
         return _from_sound(analysis, annotated_tempo_bpm, duration_s)
     if annotated_tempo_bpm is None:
-        raise Poison("no beat is detected in the clip's sound: annotate tempo_bpm", reason="no_tempo")
-    return _from_annotation(analysis, annotated_tempo_bpm, duration_s)
+        raise Poison(f"{problem}: give a clip with music, or annotate tempo_bpm, its beats per minute", "no_tempo")
+    return _from_annotation(analysis, annotated_tempo_bpm, duration_s, problem)
 
 
 def _is_certain(analysis: AudioAnalysis) -> bool:
@@ -60,19 +65,6 @@ def _is_certain(analysis: AudioAnalysis) -> bool:
 
 def _agree(analysis: AudioAnalysis, annotated_tempo_bpm: float, max_deviation: float) -> bool:
     return abs(analysis.tempo_bpm / annotated_tempo_bpm - 1) <= max_deviation
-
-
-def _audio_analysis(path: Path, facts: MediaFacts) -> AudioAnalysis | None:
-    from agents.audio_analysis.analysis import analyze
-
-    if not facts.has_audio:
-        return None
-    try:
-        return analyze(path)
-    except Poison as fault:
-        if fault.reason in _REASONS_WITHOUT_BEATS:
-            return None
-        raise
 
 
 def _from_sound(analysis: AudioAnalysis, annotated_tempo_bpm: float | None, duration_s: float) -> ClipBeats:
@@ -90,12 +82,11 @@ def _tempo_warnings(analysis: AudioAnalysis, annotated_tempo_bpm: float | None) 
         yield f"{detected}, the annotated tempo is {annotated_tempo_bpm:g} bpm: the detected tempo is used"
 
 
-def _from_annotation(analysis: AudioAnalysis | None, annotated_tempo_bpm: float, duration_s: float) -> ClipBeats:
+def _from_annotation(
+    analysis: AudioAnalysis | None, annotated_tempo_bpm: float, duration_s: float, problem: str
+) -> ClipBeats:
     beats, counts = extend_beats((0.0,), (1,), 60 / annotated_tempo_bpm, duration_s)
-    warning = (
-        f"no beat is detected in the sound: the beats follow the annotated {annotated_tempo_bpm:g} bpm"
-        " from the first frame on"
-    )
+    warning = f"{problem}: the beats follow the annotated {annotated_tempo_bpm:g} bpm from the first frame on"
     return ClipBeats(annotated_tempo_bpm, beats, counts, analysis.embedding if analysis else None, (warning,))
 
 

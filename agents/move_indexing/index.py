@@ -31,10 +31,11 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
 
     Raises: as `accept`; `Poison`: `nobody`, `no_tempo`; `Retryable`: `no_model`.
     """
+    from agents.audio_analysis.music_track import music_track
     from agents.media import mezzanine
 
     report = tools.report
-    facts = accept(clip.file, tools, "video")
+    facts = accept(clip.file, tools, "video", music_track)
     path = tools.media.path(facts.sha256)
     detection_progress = sub_progress(report, 0.0, _DETECTION_SHARE_OF_PROGRESS)
     encoding_progress = sub_progress(report, _DETECTION_SHARE_OF_PROGRESS, 1.0)

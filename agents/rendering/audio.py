@@ -1,4 +1,4 @@
-"""A cache of songs encoded as AAC, one file for each song and bit rate."""
+"""A cache of songs encoded as AAC, one file for each song, track and bit rate."""
 
 from __future__ import annotations
 
@@ -10,20 +10,26 @@ from agents.media import aac
 from infra.base.atomic_file import replacing
 
 
-def ensure_aac(
-    song: Path, sha256: str, bitrate: int, cache_dir: Path, report: Callable[[float], None] = lambda _: None
+def ensure_aac(  # noqa: PLR0913
+    song: Path,
+    sha256: str,
+    bitrate: int,
+    cache_dir: Path,
+    *,
+    report: Callable[[float], None] = lambda _: None,
+    track: int = 0,
 ) -> Path:
-    """Return the song as AAC-LC in mp4, stereo, from the cache if it is there. `bitrate` in bit/s.
+    """Return an audio stream of the song as AAC-LC in mp4, stereo, from the cache if it is there. `bitrate` in bit/s.
 
     The song's time 0 is the container's time 0. Raises: `Poison` where the song has no sound that decodes.
     """
-    path = _cache_path(cache_dir, sha256, bitrate)
+    path = _cache_path(cache_dir, sha256, bitrate, track)
     if not path.is_file():
         with replacing(path) as temporary:
-            aac.encode_aac(song, bitrate, temporary, report)
+            aac.encode_aac(song, bitrate, temporary, report, track)
     return path
 
 
-def _cache_path(cache_dir: Path, sha256: str, bitrate: int) -> Path:
-    digest = hashlib.sha256(f"{aac.ENCODER}|{bitrate}".encode()).hexdigest()[:16]
+def _cache_path(cache_dir: Path, sha256: str, bitrate: int, track: int) -> Path:
+    digest = hashlib.sha256(f"{aac.ENCODER}|{bitrate}|{track}".encode()).hexdigest()[:16]
     return cache_dir / "audio" / f"{sha256}-{digest}.m4a"

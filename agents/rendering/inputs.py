@@ -16,9 +16,10 @@ _MAX_SLUG_CHARACTERS = 60
 
 
 class RenderingInput(Model):
-    """A plan, its song, the quality, and the title as it is written in the file name."""
+    """A plan, its song and the track to hear, the quality, and the title as it is written in the file name."""
 
     song_sha256: Sha256
+    sound_track: int = 0
     plan: Plan
     quality: Quality
     title_slug: str
@@ -29,6 +30,7 @@ def rendering_input(event: SequencePlanned, tools: Tools) -> RenderingInput:
     del tools
     return RenderingInput(
         song_sha256=event.song.sha256,
+        sound_track=event.song.sound_track,
         plan=event.plan,
         quality=event.options.quality,
         title_slug=slug(event.title),
@@ -49,7 +51,7 @@ def plan_hash(plan: Plan) -> str:
 
 def output_name(rendering: RenderingInput) -> str:
     """Return `<title slug>-<12 hex digits over plan, song, quality and version>.mp4`."""
-    parts = (plan_hash(rendering.plan), rendering.song_sha256, rendering.quality, VERSION)
+    parts = (plan_hash(rendering.plan), rendering.song_sha256, str(rendering.sound_track), rendering.quality, VERSION)
     return f"{rendering.title_slug}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}.mp4"
 
 

@@ -79,7 +79,8 @@ def _mezzanines(rendering: RenderingInput, tools: Tools, report: Report) -> dict
 
 def _song(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Path:
     sha = rendering.song_sha256
-    return audio.ensure_aac(tools.media.path(sha), sha, bitrate, tools.cache_dir, report=report)
+    path, track = tools.media.path(sha), rendering.sound_track
+    return audio.ensure_aac(path, sha, bitrate, tools.cache_dir, report=report, track=track)
 
 
 def _all_pictures(

@@ -87,7 +87,13 @@ async def _analyze(submitted: SongSubmitted, outputs: dict[str, Path]) -> AudioA
         analyzed: AudioAnalyzed = await _event_after(AUDIO_ANALYSIS, accepted, jobs)
         if outputs:
             print_line(f"writing {' and '.join(outputs)}")
-            draw = DrawSong(sha256=analyzed.song.sha256, title=analyzed.title, analysis=analyzed.analysis, **outputs)
+            draw = DrawSong(
+                sha256=analyzed.song.sha256,
+                sound_track=analyzed.song.sound_track,
+                title=analyzed.title,
+                analysis=analyzed.analysis,
+                **outputs,
+            )
             await jobs.run(DRAW_SONG, draw)
         return analyzed
 

@@ -25,13 +25,13 @@ _CONFIDENCE_STYLE = TextStyle(16, MUTED, align="right")
 _DOUBT_STYLE, _LEGEND_STYLE = TextStyle(16, INK), TextStyle(13, MUTED, align="right")
 
 
-def draw(path: Path, analysis: AudioAnalysis, title: str, target: Path) -> None:
+def draw(path: Path, analysis: AudioAnalysis, title: str, target: Path, track: int = 0) -> None:
     """Write a PNG, 1800 px wide, of the analysed song at `path`: facts, an overview, lines of music, doubts.
 
     `title` may be any text: characters that cannot be printed are left out.
     Raises: `Poison`, as `decode_mono` does.
     """
-    save_png(figure(waveform_of(path, analysis.duration_s), analysis, title), target)
+    save_png(figure(waveform_of(path, analysis.duration_s, track), analysis, title), target)
 
 
 def figure(waveform: Waveform, analysis: AudioAnalysis, title: str) -> Figure:

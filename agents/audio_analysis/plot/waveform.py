@@ -35,10 +35,10 @@ class Waveform:
         return bins * self.bin_s, low, np.maximum.reduceat(self.high[:last], bins)
 
 
-def waveform_of(path: Path, duration_s: float) -> Waveform:
+def waveform_of(path: Path, duration_s: float, track: int = 0) -> Waveform:
     """Return the song's waveform, the coarser the longer it is. Raises: `Poison`, as `decode_mono` does."""
     bin_samples = max(_MIN_BIN_SAMPLES, ceil(duration_s * SAMPLE_RATE_HZ / _MAX_BINS))
-    low, high = _extremes(decode_mono(path), bin_samples)
+    low, high = _extremes(decode_mono(path, track), bin_samples)
     peak = max(float(np.percentile(np.maximum(high, -low), _FULL_HEIGHT_PERCENTILE)), 1e-4) if len(low) else 1.0
     return Waveform(bin_samples / SAMPLE_RATE_HZ, np.clip(low / peak, -1, 1), np.clip(high / peak, -1, 1))
 

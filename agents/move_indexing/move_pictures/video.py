@@ -28,4 +28,4 @@ def write_video(
         report(min(1.0, time_s / max(move.clip.duration_s, 1e-9)))
 
     with replacing(target) as temporary:
-        redraw(path, temporary, Overlay(move, dancers).draw, report_time)
+        redraw(path, temporary, Overlay(move, dancers).draw, report_time, move.clip.sound_track)

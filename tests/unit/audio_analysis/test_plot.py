@@ -280,7 +280,7 @@ def test_the_waveform_has_every_peak(tmp_path: Path) -> None:
 
 def test_the_size_of_the_waveform_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     minutes = (np.full(60 * SAMPLE_RATE_HZ + 7, n / 40, np.float32) for n in range(30))
-    monkeypatch.setattr("agents.audio_analysis.plot.waveform.decode_mono", lambda path: minutes)
+    monkeypatch.setattr("agents.audio_analysis.plot.waveform.decode_mono", lambda path, track: minutes)
     waveform = waveform_of(Path("any"), 1800.0)
     assert len(waveform.low) <= 32_769
     assert waveform.bin_s * len(waveform.high) == pytest.approx(1800, abs=1)
