@@ -11,9 +11,9 @@ from schemas.song_accepted import SongAccepted
 
 
 def _work(song: SongToAnalyze, tools: Tools) -> AudioAnalysis:
-    from agents.audio_analysis.analysis import analyze
+    from agents.audio_analysis.analysis import analyze_music
 
-    return analyze(tools.media.path(song.sha256), tools.report, song.sound_track)
+    return analyze_music(tools.media.path(song.sha256), tools.report, song.sound_track)
 
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:

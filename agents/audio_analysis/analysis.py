@@ -35,12 +35,14 @@ def analyze(path: Path, report: Callable[[float], None] = no_report, track: int 
 
     `path`: a file of the kinds in `agents/media/formats.py`. Times are seconds from the container's start. `report`
     receives the completed fraction, 0-1. The same file always gives the same result.
-    Raises: `Poison` (`not_found`, `not_media`, `no_audio`, `too_short`, `too_long`, `silence`, `no_beats`).
+    Raises: `Poison` (`not_found`, `not_media`, `no_audio`, `too_short`, `too_long`, `silence`).
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    return _analyzed(decode_mono(path, track), report)[0]
 
-    with threadpool_limits(1, user_api="blas"):  # on matrices this small, more threads cost twice the work they do
-        analysis, likeness = _analyzed(decode_mono(path, track), report)
+
+def analyze_music(path: Path, report: Callable[[float], None] = no_report, track: int = 0) -> AudioAnalysis:
+    """Return the same as `analyze`. Raises: the same; `Poison` (`no_beats`) for speech and noise."""
+    analysis, likeness = _analyzed(decode_mono(path, track), report)
     if likeness.is_speech_or_noise():
         raise Poison("its sound is speech or noise, without a beat that can be followed; give music", "no_beats")
     return analysis
@@ -48,16 +50,20 @@ def analyze(path: Path, report: Callable[[float], None] = no_report, track: int 
 
 def music_score(blocks: Iterable[Floats]) -> float:
     """Return how much a recording sounds like music, 0-1: as `Likeness.score`; -1 for what cannot be analyzed."""
-    from threadpoolctl import threadpool_limits
-
     try:
-        with threadpool_limits(1, user_api="blas"):
-            return _analyzed(blocks, no_report)[1].score()
+        return _analyzed(blocks, no_report)[1].score()
     except Poison:
         return -1.0
 
 
 def _analyzed(blocks: Iterable[Floats], report: Callable[[float], None]) -> tuple[AudioAnalysis, Likeness]:
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1, user_api="blas"):  # on matrices this small, more threads cost twice the work they do
+        return _analysis_and_likeness(blocks, report)
+
+
+def _analysis_and_likeness(blocks: Iterable[Floats], report: Callable[[float], None]) -> tuple[AudioAnalysis, Likeness]:
     spectrum = spectrum_of(blocks)
     _check(spectrum)
     report(0.7)

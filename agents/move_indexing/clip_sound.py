@@ -15,12 +15,12 @@ _REASONS_WITHOUT_BEATS = frozenset({"unsupported_codec", "silence", "too_short",
 
 def clip_sound(path: Path, facts: MediaFacts) -> tuple[AudioAnalysis | None, str]:
     """Return the analysis of a clip's sound; or else what is wrong with the sound, one clause."""
-    from agents.audio_analysis.analysis import analyze
+    from agents.audio_analysis.analysis import analyze_music
 
     try:
         if not facts.has_audio:
             raise _fault(path)
-        return analyze(path, track=facts.sound_track), ""
+        return analyze_music(path, track=facts.sound_track), ""
     except Poison as fault:
         if fault.reason not in _REASONS_WITHOUT_BEATS:
             raise

@@ -11,7 +11,7 @@ from schemas.base import Model, Quality, Sha256
 from schemas.rendered import Video
 from schemas.sequence_planned import Plan, SequencePlanned
 
-VERSION = "2"
+VERSION = "3"
 _MAX_SLUG_CHARACTERS = 60
 
 

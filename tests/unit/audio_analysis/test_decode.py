@@ -198,7 +198,7 @@ def _analysed_or_refused(path: Path) -> None:
     except Poison as fault:
         refused = fault.reason
     if refused:
-        assert refused in {"not_media", "no_audio", "too_short", "too_long", "silence", "no_beats"}
+        assert refused in {"not_media", "no_audio", "too_short", "too_long", "silence"}
     else:
         assert AudioAnalysis.model_validate_json(found.model_dump_json()) == found
 

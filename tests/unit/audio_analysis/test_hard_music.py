@@ -65,8 +65,9 @@ def test_doubts_are_where_confidence_is_low(hard: tuple[Piece, AudioAnalysis]) -
         assert inside or section.confidence >= 0.25  # unsure downbeats halve it
 
 
-def test_a_drone_is_unsure_from_start_to_end(others: dict[str, AudioAnalysis]) -> None:
-    found = others["drone"]
+def test_noise_is_unsure_from_start_to_end(tmp_path: Path) -> None:
+    noise = np.random.default_rng(3).standard_normal(15 * 44100).astype(np.float32) * np.float32(0.1)
+    found = analyze(write(tmp_path / "noise.wav", noise, "pcm_s16le"))
     beats = [doubt for doubt in found.doubts if doubt.about == "beats"]
     assert (beats[0].start_s, beats[-1].end_s) == (0.0, found.duration_s)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.audio_analysis.analysis import analyze
+from agents.audio_analysis.analysis import analyze, analyze_music
 from agents.audio_analysis.likeness import likeness_of
 from agents.audio_analysis.music_track import music_track
 from agents.audio_analysis.spectrum import spectrum_of
@@ -112,7 +112,7 @@ def test_a_file_with_one_track_is_not_listened_to(tmp_path: Path) -> None:
 @pytest.mark.parametrize("sound", [sounds.speech(20.0), sounds.speech(20.0, seed=7), sounds.noise(20.0)])
 def test_speech_and_noise_are_refused(sound: Samples, tmp_path: Path) -> None:
     with pytest.raises(Poison) as fault:
-        analyze(_write(tmp_path / "song.mka", [sound]))
+        analyze_music(_write(tmp_path / "song.mka", [sound]))
     assert fault.value.reason == "no_beats"
     assert str(fault.value) == "its sound is speech or noise, without a beat that can be followed; give music"
 

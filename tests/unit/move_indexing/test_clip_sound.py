@@ -1,0 +1,79 @@
+"""A clip without beats says which of its sound's faults is the cause; a clip with several tracks is heard right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from agents.audio_analysis.music_track import music_track
+from agents.media.probe import probe
+from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
+from schemas.base import MediaFacts
+from schemas.faults import Poison
+from schemas.move_submitted import MoveAnnotation
+from tests.odd_media import sounds
+from tests.odd_media.marked import SHORT_S, original
+from tests.odd_media.writer import Sound, write
+
+_WHAT_TO_DO = "give a clip with music, or annotate tempo_bpm, its beats per minute"
+
+
+def _sounds(cause: str) -> list[Sound]:
+    return {
+        "no sound": [],
+        "codec": [Sound(original().sound, "wavpack")],
+        "silent": [Sound(sounds.silence(SHORT_S))],
+        "speech": [Sound(sounds.speech(SHORT_S))],
+        "noise": [Sound(sounds.noise(SHORT_S))],
+        "short": [Sound(original().sound[:, :50_000])],
+    }[cause]
+
+
+def _clip(folder: Path, tracks: Sequence[Sound]) -> Path:
+    return write(folder / "clip.mkv", original().pictures, tracks)
+
+
+def _beats(path: Path, tempo_bpm: float | None = None) -> ClipBeats:
+    facts = MediaFacts(sha256="0" * 64, size_bytes=1, kind="video", **dict(probe(path, "video", music_track)))
+    return clip_beats_of(path, facts, MoveAnnotation(move="basic", tempo_bpm=tempo_bpm))
+
+
+@pytest.mark.parametrize(
+    ("cause", "sentence"),
+    [
+        ("no sound", "the clip has no sound"),
+        ("codec", "its audio codec is wavpack, which is not taken"),
+        ("silent", "the audio is silent, or nearly"),
+        ("speech", "its sound is speech or noise, without a beat that can be followed"),
+        ("noise", "its sound is speech or noise, without a beat that can be followed"),
+        ("short", "only 1.1 s of audio can be decoded"),
+    ],
+)
+def test_each_cause_has_its_sentence_and_a_key_that_works(cause: str, sentence: str, tmp_path: Path) -> None:
+    path = _clip(tmp_path, _sounds(cause))
+    with pytest.raises(Poison) as fault:
+        _beats(path)
+    assert (str(fault.value), fault.value.reason) == (f"{sentence}: {_WHAT_TO_DO}", "no_tempo")
+    annotated = _beats(path, 126)
+    assert annotated.tempo_bpm == 126
+    assert annotated.warnings == (f"{sentence}: the beats follow the annotated 126 bpm from the first frame on",)
+
+
+@pytest.mark.parametrize("other", ["silent", "speech", "noise", "short", "codec"])
+@pytest.mark.parametrize("place", [0, 1])
+def test_the_track_with_music_is_heard_in_a_clip(other: str, place: int, tmp_path: Path) -> None:
+    tracks = _sounds(other) * 2
+    tracks[place] = Sound(original().sound)
+    beats = _beats(_clip(tmp_path, tracks)).beats
+    assert np.array(beats) == pytest.approx(_beats(_clip(tmp_path, [Sound(original().sound)])).beats, abs=0.01)
+
+
+@pytest.mark.parametrize("codec", ["ac3", "eac3", "mp2", "libmp3lame", "flac", "libopus", "pcm_s16le"])
+def test_usual_codecs_are_heard(codec: str, tmp_path: Path) -> None:
+    rate = 48_000 if codec == "libopus" else 44_100
+    beats = _beats(_clip(tmp_path, [Sound(original().sound, codec, rate=rate)])).beats
+    for beat in original().beats[1:-1]:
+        assert np.abs(np.array(beats) - beat).min() < 0.025
