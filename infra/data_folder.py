@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
 from infra.base.umask import make_files_private
 from infra.settings import Settings
+from schemas.faults import Poison
 
 _PRIVATE = 0o700
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def use_data_folder(settings: Settings) -> None:
@@ -21,6 +25,27 @@ def use_data_folder(settings: Settings) -> None:
     make_files_private()
     for folder in (settings.data_dir, *_folders_of_state(settings)):
         _close(folder)
+
+
+def check_data_folder(settings: Settings) -> None:
+    """Create the data folder if it is missing. Raises: `Poison` (`settings`) where it cannot be written."""
+    problem = data_folder_problem(settings)
+    if problem is not None:
+        message = f"BACHATA_DATA_DIR is {settings.data_dir}, which cannot be written ({problem}): name another folder"
+        raise Poison(message, "settings")
+
+
+def data_folder_problem(settings: Settings) -> str | None:
+    """Return why the data folder cannot be written, or None; it is created if it is missing. A full disk is no reason.
+
+    Work waits for space, and says so.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)
+        with tempfile.TemporaryFile(dir=settings.data_dir):
+            return None
+    except OSError as error:
+        return None if error.errno in _FULL else str(error.strerror or error)
 
 
 def _folders_of_state(settings: Settings) -> tuple[Path, ...]:

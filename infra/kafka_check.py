@@ -23,7 +23,7 @@ async def connect(kafka: KafkaConnection, address: str) -> Any:
 
 
 async def check_kafka(kafka: KafkaConnection) -> None:
-    """Return when one of the addresses accepts the login and answers, at most 5 s later.
+    """Return when one of the addresses accepts the login and answers, at most 10 s later.
 
     Raises: `Retryable` (`kafka`), with a message of one line that names the setting to correct.
     """
@@ -38,16 +38,16 @@ async def _fault_of(kafka: KafkaConnection, address: str) -> str | None:
 
     try:
         async with asyncio.timeout(_TIMEOUT_S):
-            await _request_topics(kafka, address)
+            brokers = await _request_brokers(kafka, address)
+        return await _unreachable(address, brokers)
     except OSError as error:  # first: an error of a certificate is a ValueError, too
         return f"BACHATA_KAFKA is {address}, {_not_connected(error)}"
     except (errors.SaslAuthenticationFailed, ValueError):  # a wrong signature of the server is a ValueError
         return f"Kafka at {address} refuses the login: correct BACHATA_KAFKA_USERNAME or BACHATA_KAFKA_PASSWORD"
     except (errors.UnsupportedSaslMechanismError, errors.IllegalSaslStateError) as error:
         return f"Kafka at {address} does not accept this login, correct BACHATA_KAFKA_MECHANISM: {error}"
-    except errors.KafkaError:
+    except (errors.KafkaError, AssertionError):  # aiokafka asserts what a Kafka answers
         return _closed(kafka, address)
-    return None
 
 
 def _not_connected(error: OSError) -> str:
@@ -68,12 +68,32 @@ def _closed(kafka: KafkaConnection, address: str) -> str:
     return f"BACHATA_KAFKA is {address}, which closes the connection: it is no Kafka, or {expected}"
 
 
-async def _request_topics(kafka: KafkaConnection, address: str) -> None:
-    """Send a request that a Kafka answers only after a login, if it asks for one."""
+async def _request_brokers(kafka: KafkaConnection, address: str) -> list[str]:
+    """Return the addresses that a Kafka gives to its clients; it answers only after a login, if it asks for one."""
     from aiokafka.protocol.metadata import MetadataRequest
 
     connection = await connect(kafka, address)
     try:
-        await connection.send(MetadataRequest([]))
+        response = await connection.send(MetadataRequest([]))
     finally:
         await connection.close()
+    return [f"{host}:{port}" for _, host, port, *_ in response.brokers]
+
+
+async def _unreachable(address: str, brokers: list[str]) -> str | None:
+    """Return why none of the brokers' own addresses can be used, or None if one can. Clients connect to these."""
+    faults = [fault for fault in await asyncio.gather(*map(_connection_fault, brokers)) if fault]
+    if not faults or len(faults) < len(brokers):
+        return None
+    return f"BACHATA_KAFKA is {address}, a Kafka that names {brokers[0]} as its address, {faults[0]}"
+
+
+async def _connection_fault(address: str) -> str | None:
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(_TIMEOUT_S):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except OSError as error:
+        return _not_connected(error)
+    writer.close()
+    return None

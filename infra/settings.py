@@ -55,7 +55,17 @@ def _as_folder(path: Path) -> Path:
         raise ValueError("it is a link to itself")
     if is_file:
         raise ValueError("it is a file")
+    if not _is_utf8(folder):
+        raise ValueError("its name has bytes that are not UTF-8, and Java cannot open it")
     return folder
+
+
+def _is_utf8(folder: Path) -> bool:
+    try:
+        os.fsencode(folder).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _as_own_folder(path: Path) -> Path:
@@ -355,8 +365,14 @@ def _message(error: ErrorDetails, setting: Description) -> str:
     value = str(error["input"])
     if "@" in value:  # perhaps a URL with a password
         value = "***@" + value.rpartition("@")[2]
-    problem = "is not valid" if setting.is_secret else f"is {value[:_MAX_VALUE_CHARACTERS]!r}"
-    return f"{setting.variable} {problem}: it must be {setting.valid}"
+    problem = f"is {value[:_MAX_VALUE_CHARACTERS]!r}{_cause(error)}"
+    return f"{setting.variable} {'is not valid' if setting.is_secret else problem}: it must be {setting.valid}"
+
+
+def _cause(error: ErrorDetails) -> str:
+    """Return what our own checks say is wrong, in parentheses; the value's pattern or limits need no more words."""
+    cause = str(error.get("ctx", {}).get("error", "")) if error["type"] == "value_error" else ""
+    return f" ({cause[:_MAX_VALUE_CHARACTERS]})" if cause else ""
 
 
 def unknown_variables() -> Iterator[str]:

@@ -8,11 +8,11 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.data_folder import data_folder_problem
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.kafka_jars import ensure_jars, installed_class_path, kafka_version
@@ -102,14 +102,11 @@ def _python() -> Check:
 
 
 def _folder(settings: Settings) -> Check:
-    folder = settings.data_dir
-    try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.TemporaryFile(dir=folder):
-            return Check("data folder", True, str(folder))
-    except OSError as error:
-        remedy = "set BACHATA_DATA_DIR to a folder that you can write to"
-        return Check("data folder", False, f"{folder}: {error.strerror}", remedy)
+    problem = data_folder_problem(settings)
+    if problem is None:
+        return Check("data folder", True, str(settings.data_dir))
+    remedy = "set BACHATA_DATA_DIR to a folder that you can write to"
+    return Check("data folder", False, f"{settings.data_dir}: {problem}", remedy)
 
 
 def _disk(settings: Settings) -> Check:

@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.move_index.base import MoveHit, MoveIndex, MoveIndexError, MoveIndexLockedError
 from infra.settings import Settings
 
-__all__ = ["MoveHit", "MoveIndex", "MoveIndexError", "MoveIndexLockedError", "backend_id", "open_index"]
+__all__ = ["MoveHit", "MoveIndex", "MoveIndexError", "MoveIndexLockedError", "backend_id", "check_qdrant", "open_index"]
 
 
 def open_index(settings: Settings, folder: Path) -> MoveIndex:
@@ -25,6 +25,14 @@ def open_index(settings: Settings, folder: Path) -> MoveIndex:
     from infra.move_index.edge import EdgeMoveIndex
 
     return EdgeMoveIndex(folder / "edge")
+
+
+def check_qdrant(settings: Settings) -> None:
+    """Return when the Qdrant server of the settings, if there is one, answers. Raises: `Retryable`."""
+    if settings.qdrant_url:
+        from infra.move_index.check import check_qdrant_server
+
+        check_qdrant_server(settings)
 
 
 def backend_id(settings: Settings) -> str:

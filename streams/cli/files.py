@@ -15,6 +15,7 @@ from pathlib import Path
 
 from infra.base.atomic_file import sha256_of
 from infra.base.umask import user_umask
+from infra.data_folder import check_data_folder
 from infra.settings import Settings, load_settings
 from schemas.base import MediaRef
 from schemas.faults import Poison
@@ -30,6 +31,7 @@ _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 def store_file(settings: Settings, file: Path, kind: MediaKind) -> MediaRef:
     """Copy a file into the media store; links are followed. Raises: `Poison`, with the file's name in the message."""
+    check_data_folder(settings)
     try:
         return make_tools(settings).media.add(real_path(file), kind)
     except Poison as fault:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from infra.settings import load_settings
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.song_submitted import SongSubmitted
 from streams.cli.output import print_line
+from streams.cli.wait_watch import WaitWatch
 from streams.client import Client, RequestResult, Update
 from streams.kafka import kafka_faults
-from streams.local.services import Endpoint
+from streams.local.services import Endpoint, waits_for
 
 if TYPE_CHECKING:
     from streams.cli.progress_bars import ProgressBars
@@ -37,10 +40,21 @@ async def _submit_and_follow(
         with _Display(results) as display:
             for request in requests:
                 await client.submit(request)
-            async for update in client.follow(list(results)):
-                results[update.request_id].add(update)
-                display.display(update)
+            watch = WaitWatch(partial(waits_for, load_settings()), display.print_line)
+            await watch.start()
+            try:
+                async for update in client.follow(list(results)):
+                    results[update.request_id].add(update)
+                    display.display(update)
+                    if not _is_wait(update):
+                        watch.progressed()
+            finally:
+                await watch.stop()
             display.display_remaining_ends()
+
+
+def _is_wait(update: Update) -> bool:
+    return isinstance(update, Progress) and update.state == "waiting"
 
 
 class _Display:
@@ -82,13 +96,13 @@ class _Display:
 
     def _display_progress(self, progress: Progress) -> None:
         if progress.state == "waiting":
-            self._print(f"{_title(progress, 40)} waits: {progress.error}")
+            self.print_line(f"{_title(progress, 40)} waits: {progress.error}")
         elif self._bars is not None:
             if progress.request_id not in self._displayed_ends:
                 self._bars.update(progress.request_id, _title(progress, 26), progress.fraction)
         elif progress.state in {"done", "failed"} and len(self._results) == 1:
             result_text = progress.error or ("cached" if progress.cached else f"{progress.seconds:.2f} s")
-            self._print(f"{_title(progress, 40)}: {result_text}")
+            self.print_line(f"{_title(progress, 40)}: {result_text}")
 
     def _display_end(self, request_id: str) -> None:
         """Print one line for each of several requests, and remove its bar."""
@@ -101,9 +115,10 @@ class _Display:
         ended = result.ended
         subject, error = (ended.subject, ended.error) if ended else (request_id, None)
         result_text = error or ("cached" if result.is_cached else f"{result.seconds:.2f} s")
-        self._print(f"[{len(self._displayed_ends)}/{len(self._results)}] {subject[:40]}: {result_text}")
+        self.print_line(f"[{len(self._displayed_ends)}/{len(self._results)}] {subject[:40]}: {result_text}")
 
-    def _print(self, line: str) -> None:
+    def print_line(self, line: str) -> None:
+        """Print a line, above the bars if there are any."""
         (print_line if self._bars is None else self._bars.print_line)(line)
 
 

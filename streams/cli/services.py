@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import sys
 import threading
@@ -12,7 +13,11 @@ from urllib.parse import quote
 
 import click
 
+from infra.data_folder import check_data_folder
+from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
+from infra.logs import set_up_logs
+from infra.move_index import check_qdrant
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.cli.output import command, fail, print_json, print_line, print_output
@@ -49,8 +54,10 @@ def worker(as_json: bool) -> None:
     from streams.worker.process import serve
 
     settings = load_settings()
+    check_qdrant(settings)
     with local_kafka(settings, print_line) as connection:
         print_line(f"starting a worker for Kafka at {connection}; Ctrl-C stops it")
+        set_up_logs()
         status = serve(settings)
     if as_json:
         print_json({"kafka": connection.bootstrap, "exit": status})
@@ -77,6 +84,7 @@ def start(as_json: bool) -> None:
 def stop(as_json: bool) -> None:
     """Stop Kafka; commands and workers that use it must end first."""
     settings = _local_settings()
+    check_data_folder(settings)
     kafka_files, worker_files = (ServiceFiles(settings.run_dir, role) for role in ("kafka", "worker"))
     kafka_files.pinned.unlink(missing_ok=True)
     _wait_while(lambda: worker_files.has_supervisor() and not worker_files.has_users())
@@ -91,7 +99,20 @@ def stop(as_json: bool) -> None:
 def kafka_status(as_json: bool) -> None:
     """Show whether Kafka runs, and its address."""
     settings = load_settings()
-    _print_kafka(configured_kafka(settings) or running_kafka(settings), as_json)
+    _print_kafka(_answering_kafka(settings), as_json)
+
+
+def _answering_kafka(settings: Settings) -> KafkaConnection | None:
+    """Return the Kafka that runs, or None; where that of the settings does not answer, the cause is printed."""
+    configured = configured_kafka(settings)
+    if configured is None:
+        return running_kafka(settings)
+    try:
+        asyncio.run(check_kafka(configured))
+    except Retryable as fault:
+        print_line(f"warning: {fault}")
+        return None
+    return configured
 
 
 def _local_settings() -> Settings:
@@ -130,6 +151,7 @@ def _login(running: KafkaConnection | None) -> dict[str, Any]:
 def status(request_id: str | None, as_json: bool) -> None:
     """Show the state of a request; without REQUEST_ID, what is stuck, the stream and the latest requests."""
     settings = load_settings()
+    check_data_folder(settings)
     if request_id is None and (stuck := unstarted_worker(settings)) is not None:
         _print_unstarted(stuck, as_json)
         return

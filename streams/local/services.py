@@ -16,17 +16,22 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Any
 
+from infra.base.open_files import raise_open_files_limit
+from infra.data_folder import check_data_folder
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.local_kafka import local_connection
+from infra.move_index import check_qdrant
 from infra.settings import Settings, load_settings
-from schemas.faults import Retryable
+from schemas.faults import Fault, Poison, Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
+from streams.local.service_process import WRONG_SETTING, error_in
 from streams.page.token import TOKEN_FILE
 
 _START_TIMEOUT_S = 120.0
 _STUCK_START_S = 20.0
 _POLL_INTERVAL_S = 0.03
+_REPORT_INTERVAL_S = 10.0
 _HTTP_TIMEOUT_S = 10.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not receive the token
 
@@ -98,6 +103,7 @@ def local_kafka(settings: Settings, on_message: OnMessage) -> Iterator[KafkaConn
         asyncio.run(check_kafka(configured))
         yield configured
         return
+    check_data_folder(settings)
     with ServiceFiles(settings.run_dir, "kafka").lease():
         yield _wait_for(settings, "kafka", on_message, running_kafka)
 
@@ -105,25 +111,37 @@ def local_kafka(settings: Settings, on_message: OnMessage) -> Iterator[KafkaConn
 @contextmanager
 def stream(settings: Settings, on_message: OnMessage) -> Iterator[Endpoint]:
     """Yield the addresses of Kafka and a worker, which run at least as long as the context."""
+    check_data_folder(settings)
     with ExitStack() as leases:
         leases.enter_context(ServiceFiles(settings.run_dir, "worker").lease())
-        configured = configured_kafka(settings)
-        if configured is not None and running_worker(settings) is None:  # a worker says itself what it waits for
-            asyncio.run(check_kafka(configured))
-        if configured is None:
+        if running_worker(settings) is None:  # a worker says itself what it waits for
+            check_servers(settings)
+        if settings.kafka is None:
             leases.enter_context(ServiceFiles(settings.run_dir, "kafka").lease())
             start_supervisor(settings, "worker")  # it imports its modules while Kafka starts
             _wait_for(settings, "kafka", on_message, running_kafka)
         yield _wait_for(settings, "worker", on_message, running_worker)
 
 
+def check_servers(settings: Settings) -> None:
+    """Return when the Kafka and the Qdrant server that the settings name answer. Raises: `Retryable`."""
+    raise_open_files_limit()
+    configured = configured_kafka(settings)
+    if configured is not None:
+        asyncio.run(check_kafka(configured))
+    check_qdrant(settings)
+
+
 def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Callable[[Settings], Any]) -> Any:
     found = find(settings)
     if found is not None:
         return found
-    on_message("starting a worker" if role == "worker" else "starting Kafka")
+    name = "a worker" if role == "worker" else "Kafka"
+    on_message(f"starting {name}")
+    log = _NewLines(ServiceFiles(settings.run_dir, role).log)
     supervisor: subprocess.Popen[bytes] | None = None
     deadline = monotonic() + _START_TIMEOUT_S
+    report_at = monotonic() + _REPORT_INTERVAL_S
     while monotonic() < deadline and not (supervisor and supervisor.poll()):
         if supervisor is None or supervisor.poll() == 0:  # it found another supervisor, which may have ended
             supervisor = start_supervisor(settings, role)
@@ -131,7 +149,34 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
         found = find(settings)
         if found is not None:
             return found
-    raise Retryable(f"the {role} did not start: {_last_line(settings, role)}", reason=role)
+        if monotonic() >= report_at:
+            report_at += _REPORT_INTERVAL_S
+            on_message(f"still starting {name}: {log.error() or 'no message yet'}")
+    raise _not_started(role, log, supervisor)
+
+
+def _not_started(role: Role, log: _NewLines, supervisor: subprocess.Popen[bytes] | None) -> Fault:
+    error = log.error() or "no reason given"
+    if supervisor is not None and supervisor.poll() == WRONG_SETTING:
+        return Poison(error, "settings")
+    return Retryable(f"the {role} did not start: {error} (log: {log.file})", reason=role)
+
+
+class _NewLines:
+    """The lines that a service writes to its log from now on."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self._begin = file.stat().st_size if file.exists() else 0
+
+    def error(self) -> str:
+        """Return the last fault in these lines, else the last line."""
+        try:
+            with self.file.open("rb") as log:
+                log.seek(self._begin)
+                return error_in(log.read().decode(errors="replace"))
+        except OSError:
+            return ""
 
 
 def start_supervisor(settings: Settings, role: Role) -> subprocess.Popen[bytes] | None:
@@ -149,19 +194,10 @@ def start_supervisor(settings: Settings, role: Role) -> subprocess.Popen[bytes] 
         )
 
 
-def _last_line(settings: Settings, role: Role) -> str:
-    files = ServiceFiles(settings.run_dir, role)
-    try:
-        lines = [line for line in files.log.read_text(errors="replace").splitlines() if line.strip()]
-    except OSError:
-        lines = []
-    return f"{lines[-1] if lines else 'no reason given'} (log: {files.log})"
-
-
 def unstarted_worker(settings: Settings) -> dict[str, str] | None:
     """Return `what`, `since` (UTC) and `reason` of a worker that has been starting for long, after at most 20 s.
 
-    Returns None if a worker runs, or if none is being started. The reason is the last line of its log.
+    Returns None if a worker runs, or if none is being started. The reason is the last fault in its log.
     """
     files = ServiceFiles(settings.run_dir, "worker")
     deadline = monotonic() + _STUCK_START_S
@@ -170,9 +206,28 @@ def unstarted_worker(settings: Settings) -> dict[str, str] | None:
             return None
         if monotonic() >= deadline:
             since = datetime.fromtimestamp(files.address_written_at(), UTC).isoformat(timespec="seconds")
-            return {"what": "the start of the worker", "since": since, "reason": _last_line(settings, "worker")}
+            reason = f"{_last_error(files.log)} (log: {files.log})"
+            return {"what": "the start of the worker", "since": since, "reason": reason}
         sleep(_POLL_INTERVAL_S)
     return None
+
+
+def waits_for(settings: Settings) -> list[str]:
+    """Return what holds back the worker of this data folder, a line for each; none if it works."""
+    worker = running_worker(settings)
+    if worker is None:
+        return [f"the worker does not run ({_last_error(ServiceFiles(settings.run_dir, 'worker').log)})"]
+    try:
+        return [f"{stuck['what']}: {stuck['reason']}" for stuck in worker.health()["stuck"]]
+    except Retryable as fault:
+        return [str(fault)]
+
+
+def _last_error(log: Path) -> str:
+    try:
+        return error_in(log.read_text(errors="replace")) or "no reason given"
+    except OSError:
+        return "no reason given"
 
 
 def running_kafka(settings: Settings) -> KafkaConnection | None:

@@ -17,14 +17,12 @@ import threading
 from types import FrameType
 from typing import IO, cast
 
-from infra.data_folder import use_data_folder
 from infra.kafka_connection import KafkaConnection
 from infra.kafka_jars import ensure_jars
 from infra.local_kafka import LocalKafka, find_java, installed_startup_cache, write_client_files
-from infra.logs import set_up_logs
-from infra.settings import Settings, load_settings
-from schemas.faults import Fault
+from infra.settings import Settings
 from streams.local.service_files import Role, ServiceFiles
+from streams.local.service_process import WRONG_SETTING, run_service
 from streams.local.services import running_kafka, start_supervisor
 
 log = logging.getLogger(__name__)
@@ -40,9 +38,10 @@ class _Supervisor:
         self.settings = settings
         self.files = ServiceFiles(settings.run_dir, role)
         self.stop_requested = threading.Event()
+        self.status = 0
 
     def run(self) -> int:
-        """Run until stopped and return the exit status 0; return immediately if another supervisor runs."""
+        """Run until stopped and return the exit status; return 0 immediately if another supervisor runs."""
         lock = self.files.become_supervisor()
         if lock is None:
             return 0
@@ -59,7 +58,7 @@ class _Supervisor:
             self.files.clear()
             self.stop()
         del closing, lock  # held until here: new leases wait until the service has stopped
-        return 0
+        return self.status
 
     def start(self) -> None:
         raise NotImplementedError
@@ -124,7 +123,9 @@ class WorkerSupervisor(_Supervisor):
         self._ensure_kafka()
         self._follow_kafka()
         worker = cast("subprocess.Popen[bytes]", self._worker)
-        if worker.poll() is not None:
+        if worker.poll() == WRONG_SETTING:
+            self._end(WRONG_SETTING)
+        elif worker.poll() is not None:
             log.warning("the worker ended with %s and is restarted", worker.returncode)
             self.stop_requested.wait(_RESTART_DELAY_S)
             self._spawn()
@@ -138,12 +139,20 @@ class WorkerSupervisor(_Supervisor):
     def _ensure_kafka(self) -> None:
         """Start a supervisor of Kafka if none runs: the worker needs it. One that failed is restarted after 1 s."""
         if self.settings.kafka is not None:
-            return
+            return None
         if self._kafka_supervisor is not None and self._kafka_supervisor.poll() is not None:
+            if self._kafka_supervisor.returncode == WRONG_SETTING:
+                return self._end(WRONG_SETTING)
             self.stop_requested.wait(_RESTART_DELAY_S)
             self._kafka_supervisor = None
         if self._kafka_supervisor is None:
             self._kafka_supervisor = start_supervisor(self.settings, "kafka")
+        return None
+
+    def _end(self, status: int) -> None:
+        """Stop: the service has printed that a setting is not valid, and its start would fail again."""
+        self.status = status
+        self.stop_requested.set()
 
     def _follow_kafka(self) -> None:
         """Restart the worker if the local Kafka has moved to another port: its old port may be another user's now."""
@@ -171,15 +180,8 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
 
 def main() -> int:
     """Supervise the service named on the command line."""
-    set_up_logs()
-    settings = load_settings()
-    use_data_folder(settings)
-    supervisor: _Supervisor = KafkaSupervisor(settings) if sys.argv[1] == "kafka" else WorkerSupervisor(settings)
-    try:
-        return supervisor.run()
-    except Fault as fault:
-        log.error("%s", fault)  # noqa: TRY400 - one line for a person
-        return 1
+    kind = KafkaSupervisor if sys.argv[1] == "kafka" else WorkerSupervisor
+    return run_service(lambda settings: kind(settings).run())
 
 
 if __name__ == "__main__":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from infra.base.die_with_parent import die_with_parent
-from infra.settings import load_settings
+from streams.local.service_process import run_service
 from streams.worker.process import serve
 
 if __name__ == "__main__":
     die_with_parent(int(sys.argv[1]))
-    sys.exit(serve(load_settings()))
+    sys.exit(run_service(serve))

@@ -44,7 +44,7 @@ def make_app(kafka: KafkaConnection, folder: Path) -> faust.App:
         broker=[f"kafka://{address}" for address in kafka.bootstrap.split(",")],
         broker_credentials=credentials(kafka),
         store="rocksdb://",
-        datadir=folder,
+        datadir=str(folder).replace("{", "{{").replace("}", "}}"),  # Faust takes it as a format
         web_enabled=False,
         topic_partitions=PARTITIONS,
         topic_disable_leader=True,

@@ -6,14 +6,11 @@ Its modules are imported before it waits for Kafka, so that both start at the sa
 from __future__ import annotations
 
 import asyncio
-import sys
 from time import monotonic, sleep
 
-from infra.data_folder import use_data_folder
 from infra.kafka_connection import KafkaConnection, configured_kafka
-from infra.logs import set_up_logs
 from infra.settings import Settings
-from schemas.faults import Fault, Retryable
+from schemas.faults import Retryable
 from streams.local.service_files import ServiceFiles
 from streams.local.services import running_kafka
 from streams.worker.build import build_worker
@@ -39,14 +36,8 @@ def await_kafka(settings: Settings, timeout_s: float = _KAFKA_TIMEOUT_S) -> Kafk
 
 
 def serve(settings: Settings) -> int:
-    """Run a worker until it is stopped; return the exit status: 0, or 1 after a fault, which is printed."""
-    set_up_logs()
-    use_data_folder(settings)
-    try:
-        asyncio.run(_work(settings, await_kafka(settings)))
-    except Fault as fault:
-        print(f"error: {fault}", file=sys.stderr)
-        return 1
+    """Run a worker until it is stopped and return the exit status 0. Raises: `Fault`."""
+    asyncio.run(_work(settings, await_kafka(settings)))
     return 0
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.data_folder import use_data_folder
+from infra.data_folder import check_data_folder, use_data_folder
 from infra.settings import Settings, load_settings
 from schemas.faults import Poison
 
@@ -32,6 +32,18 @@ def _use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 def _mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
+
+
+@pytest.mark.parametrize("folder", ["/proc/data", "/sys/data/below", "file/below"])
+def test_a_folder_that_cannot_be_written_is_named_with_its_setting(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.chdir(tmp_path)
+    settings = _use(Path(folder), monkeypatch)
+    with pytest.raises(Poison, match=rf"BACHATA_DATA_DIR is .*{folder}, which cannot be written \(.*\)") as caught:
+        check_data_folder(settings)
+    assert caught.value.reason == "settings"
 
 
 def test_an_open_folder_of_an_earlier_version_is_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

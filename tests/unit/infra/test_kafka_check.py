@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -38,6 +39,43 @@ async def _talkative(reader: asyncio.StreamReader, writer: asyncio.StreamWriter)
     writer.write(b"\x00\x00\x00\x08 garbage\x00\x00\x00\x04more")
     await reader.read()
     writer.close()
+
+
+def _string(text: str) -> bytes:
+    return struct.pack(">h", len(text)) + text.encode()
+
+
+def _kafka(host: str, port: int) -> _Serve:
+    """Return a server that answers as a Kafka that names `host` and `port` as its only broker's address."""
+    versions = struct.pack(">hi", 0, 2) + struct.pack(">hhh", 18, 0, 0) + struct.pack(">hhh", 3, 0, 0)
+    brokers = struct.pack(">ii", 1, 1) + _string(host) + struct.pack(">ii", port, 0)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while size := await reader.read(4):
+            key, _, correlation = struct.unpack_from(">hhi", await reader.readexactly(*struct.unpack(">i", size)))
+            body = struct.pack(">i", correlation) + (versions if key == 18 else brokers)
+            writer.write(struct.pack(">i", len(body)) + body)
+        writer.close()
+
+    return serve
+
+
+async def test_a_kafka_that_names_an_address_where_nothing_answers_is_refused_with_that_address() -> None:
+    """As a Kafka in a container does whose `advertised.listeners` holds for containers only."""
+    async with _serving(_kafka("127.0.0.1", 1)) as address:
+        expected = (
+            f"BACHATA_KAFKA is {address}, a Kafka that names 127.0.0.1:1 as its address, which cannot be connected"
+        )
+        with pytest.raises(Retryable, match=expected):
+            await check_kafka(KafkaConnection(address))
+
+
+async def test_one_address_that_answers_is_enough() -> None:
+    async with _serving(_silent) as broker:
+        host, _, port = broker.partition(":")
+        async with _serving(_kafka(host, int(port))) as address:
+            await check_kafka(KafkaConnection(f"{address},127.0.0.1:1"))
+            await check_kafka(KafkaConnection(f"127.0.0.1:1,{address}"))
 
 
 @asynccontextmanager

@@ -134,14 +134,28 @@ def test_a_value_that_is_not_valid_is_one_line_with_the_variable_the_value_and_w
     with pytest.raises(Poison) as caught:
         load_settings()
     valid = next(setting.valid for setting in descriptions() if setting.variable == variable)
-    assert str(caught.value) == f"{variable} is {value[:200]!r}: it must be {valid}"
+    begin, end = f"{variable} is {value[:200]!r}", f": it must be {valid}"
+    message = str(caught.value)
+    assert message.startswith(begin)
+    assert message.endswith(end)
+    cause = message.removeprefix(begin).removesuffix(end)
+    assert not cause or (cause.startswith(" (") and cause.endswith(")"))
     assert caught.value.reason == "settings"
 
 
 def test_a_link_to_itself_is_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     monkeypatch.setenv("BACHATA_CACHE_DIR", str(tmp_path / "loop"))
-    with pytest.raises(Poison, match=r"BACHATA_CACHE_DIR is '.*loop': it must be"):
+    with pytest.raises(Poison, match=r"BACHATA_CACHE_DIR is '.*loop' \(.*\): it must be"):
+        load_settings()
+
+
+@pytest.mark.parametrize("variable", ["BACHATA_DATA_DIR", "BACHATA_CACHE_DIR"])
+def test_a_folder_whose_name_is_not_utf8_is_refused_with_the_cause(
+    variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(variable, f"{tmp_path}/{os.fsdecode(b'bad-ff')}" + os.fsdecode(b"\xff"))
+    with pytest.raises(Poison, match=rf"{variable} is .* \(its name has bytes that are not UTF-8, .*\): it must be"):
         load_settings()
 
 

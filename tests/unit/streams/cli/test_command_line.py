@@ -59,6 +59,41 @@ def test_a_kafka_that_cannot_be_used_ends_a_command_at_once(
     assert len(completed.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    ["status", "up", "worker", "kafka start", "kafka stop", "dead-letters list", "moves list", "analyze", "generate"],
+)
+def test_a_data_folder_that_cannot_be_written_ends_a_command_at_once(
+    arguments: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACHATA_DATA_DIR", "/proc/data")
+    song = [str(DEMO / "songs" / "luna_124.mp3")] if arguments in {"analyze", "generate"} else []
+    completed = run(*arguments.split(), *song, "--json")
+    assert completed.returncode == 2
+    assert json.loads(completed.stdout)["reason"] == "settings"
+    assert completed.stderr.startswith("error: BACHATA_DATA_DIR is /proc/data, which cannot be written")
+    assert len(completed.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", [("status",), ("up",), ("worker",)], ids=" ".join)
+def test_a_qdrant_that_cannot_be_used_ends_a_command_at_once(
+    arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACHATA_QDRANT_URL", "http://127.0.0.1:1")
+    completed = run(*arguments, "--json")
+    assert completed.returncode == 1
+    assert json.loads(completed.stdout)["reason"] == "qdrant_away"
+    assert completed.stderr.startswith("error: BACHATA_QDRANT_URL is http://127.0.0.1:1, which cannot be connected to")
+    assert len(completed.stderr.splitlines()) == 1
+
+
+def test_the_status_of_a_kafka_elsewhere_is_what_it_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACHATA_KAFKA", "127.0.0.1:1")
+    completed = run("kafka", "status", "--json")
+    assert json.loads(completed.stdout) == {"running": False, "bootstrap": None}
+    assert completed.stderr.startswith("warning: BACHATA_KAFKA is 127.0.0.1:1, which cannot be connected to")
+
+
 def test_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "loop.mp3").symlink_to(tmp_path / "loop.mp3")
     assert json.loads(run("generate", tmp_path / "loop.mp3", "--json").stdout)["error"]
