@@ -132,8 +132,13 @@ def _one_line_errors(folder: Path) -> Iterator[None]:
 def _download_all(jars: list[Jar], fresh: Path) -> None:
     context = _context(fresh / "repository")
     (fresh / "jars").mkdir()
-    with ThreadPoolExecutor(_MAX_PARALLEL_DOWNLOADS) as pool:
+    pool = ThreadPoolExecutor(_MAX_PARALLEL_DOWNLOADS)
+    try:
         sizes = dict(pool.map(lambda jar: _fetch(context, jar, fresh / "jars"), jars))
+    except KeyboardInterrupt:  # the rest of the downloads is not waited for
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
     (fresh / "jars" / _MARKER).write_text(json.dumps(sizes))
 
 

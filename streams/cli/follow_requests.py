@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -22,34 +23,45 @@ if TYPE_CHECKING:
     from streams.cli.progress_bars import ProgressBars
 
 
-async def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
+def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
     """Submit the requests and return their results, by request id. Progress is displayed on standard error only.
 
-    Raises: `Retryable` (`kafka`) where Kafka fails.
+    Raises: `Retryable` (`kafka`) where Kafka fails; `KeyboardInterrupt` that says which requests go on.
     """
     results = {str(request.request_id): RequestResult() for request in requests}
-    with kafka_faults(endpoint.kafka):
-        await _submit_and_follow(endpoint, requests, results)
+    submitted: list[str] = []
+    try:
+        with kafka_faults(endpoint.kafka):
+            asyncio.run(_submit_and_follow(endpoint, requests, results, submitted))
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_going_on(submitted)) from None
     return results
 
 
+def _going_on(submitted: Sequence[str]) -> str:
+    if not submitted:
+        return "stopped"
+    requests = "the request is" if len(submitted) == 1 else f"{len(submitted)} requests are"
+    return f"stopped; {requests} submitted and done by the next worker that runs: `bachata status {submitted[0]}`"
+
+
 async def _submit_and_follow(
-    endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted], results: dict[str, RequestResult]
+    endpoint: Endpoint,
+    requests: Sequence[SongSubmitted | MoveSubmitted],
+    results: dict[str, RequestResult],
+    submitted: list[str],
 ) -> None:
     async with Client(endpoint.kafka, source="/command-line") as client:
         with _Display(results) as display:
             for request in requests:
                 await client.submit(request)
-            watch = WaitWatch(partial(waits_for, load_settings()), display.print_line)
-            await watch.start()
-            try:
+                submitted.append(str(request.request_id))
+            with WaitWatch(partial(waits_for, load_settings()), display.print_line) as watch:
                 async for update in client.follow(list(results)):
                     results[update.request_id].add(update)
                     display.display(update)
                     if not _is_wait(update):
                         watch.progressed()
-            finally:
-                await watch.stop()
             display.display_remaining_ends()
 
 

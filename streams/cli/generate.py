@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -86,7 +85,7 @@ def _generate(
         corrections=corrections,
     )
     with stream(settings, print_line) as endpoint:
-        result = asyncio.run(follow(endpoint, [request]))[cast("str", request.request_id)]
+        result = follow(endpoint, [request])[cast("str", request.request_id)]
     ended, rendered = result.ended, result.result
     if ended is None or not isinstance(rendered, Rendered):
         _fail(result, as_json)

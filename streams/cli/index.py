@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -78,7 +77,7 @@ def _index(
 
     with_annotation = [(clip, annotated.of(clip.clip.files)) for clip in clips]
     requests = [_request(clip, found, quality) for clip, found in with_annotation if clip.is_new or found]
-    results = asyncio.run(follow(endpoint, requests)) if requests else {}
+    results = follow(endpoint, requests) if requests else {}
     entries, warnings = [], []
     for request in requests:
         result = results[str(request.request_id)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import functools
 import json
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -19,12 +20,12 @@ import click
 from schemas.faults import Fault, Poison
 from schemas.reasons import Reason
 from schemas.safe_text import escaped
+from streams.cli.stopping import exit_stopped, stop_by_signals
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _USAGE = click.UsageError.exit_code
-_STOPPED = 130  # what shells report for a program that Ctrl-C has ended
 
 
 class _ReaderGoneError(Exception):
@@ -84,6 +85,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         from infra.settings import load_settings, unknown_variables
 
         debug = False
+        stop_by_signals()
+        logging.lastResort = None  # libraries' warnings: what matters to a user is in the command's own lines
         try:
             settings = load_settings()  # a setting that is not valid ends each command before it does anything
             debug = settings.debug
@@ -94,8 +97,8 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
         except Fault as fault:
             _print_traceback(debug)
             fail(str(fault), bool(kwargs["as_json"]), fault.reason, _USAGE if fault.reason == "settings" else 1)
-        except KeyboardInterrupt:
-            fail("stopped", bool(kwargs["as_json"]), "stopped", _STOPPED)
+        except KeyboardInterrupt as stopped:
+            _exit_stopped(stopped, bool(kwargs["as_json"]))
         except (click.ClickException, click.exceptions.Exit):
             raise
         except _ReaderGoneError:
@@ -115,20 +118,31 @@ def run_program(program: Callable[[], Any]) -> NoReturn:
         status = program()
     except click.ClickException as error:
         fail(error.format_message(), as_json, "usage", status=error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        fail("stopped", as_json, "stopped", _STOPPED)
+    except (click.Abort, KeyboardInterrupt) as stopped:
+        _exit_stopped(stopped, as_json)
     except OSError as error:  # of the help, which click prints
         fail(str(_output_fault(error)), as_json, "bad_target")
     sys.exit(status if isinstance(status, int) else 0)
 
 
+def _exit_stopped(stopped: BaseException, as_json: bool) -> NoReturn:
+    """Print the text of the interruption, if it has one, and exit."""
+    with suppress(SystemExit):
+        fail(str(stopped) or "stopped", as_json, "stopped")
+    exit_stopped()
+
+
 def _open_standard_files() -> None:
-    """Open /dev/null in place of closed standard files, so that no other file takes their numbers."""
+    """Open /dev/null in place of closed standard files, so that no other file takes their numbers.
+
+    Standard output stays closed for Python, so that to write to it is an error.
+    """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+    sys.stderr = sys.stderr or open(os.devnull, "w")  # noqa: PTH123, SIM115 - open until the program ends
 
 
 def _write(stream: TextIO | None, line: str) -> None:

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from time import monotonic, sleep
+from types import FrameType
 from typing import Any
 from urllib.parse import quote
 
@@ -19,10 +20,19 @@ from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.logs import set_up_logs
 from infra.move_index import check_qdrant
 from infra.settings import Settings, load_settings
-from schemas.faults import Retryable
+from schemas.faults import Poison, Retryable
 from streams.cli.output import command, fail, print_json, print_line, print_output
 from streams.local.service_files import ServiceFiles
-from streams.local.services import Endpoint, local_kafka, running_kafka, start_supervisor, stream, unstarted_worker
+from streams.local.service_process import INTERRUPTED, WRONG_SETTING
+from streams.local.services import (
+    Endpoint,
+    last_error,
+    local_kafka,
+    running_kafka,
+    start_supervisor,
+    stream,
+    unstarted_worker,
+)
 
 _STOP_TIMEOUT_S = 40.0
 _CHECK_INTERVAL_S = 1.0
@@ -33,18 +43,40 @@ _HEALTH_FIELDS = ("ready", "problems", "stuck", "running")
 @command
 def up(as_json: bool) -> None:
     """Run Kafka and a worker until stopped (Ctrl-C or SIGTERM). With BACHATA_KAFKA, only a worker."""
-    stop_requested = threading.Event()
     settings = load_settings()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # both also interrupt the start
     with stream(settings, print_line) as endpoint:
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop_requested.set())
+        stop = _StopRequest()
         if as_json:
             print_json({"kafka": endpoint.kafka.bootstrap, "page": endpoint.page, "ready": True})
         print_line(f"ready: Kafka on {endpoint.kafka}, the worker's page on {endpoint.page}; Ctrl-C stops")
-        while not stop_requested.wait(_CHECK_INTERVAL_S):
-            start_supervisor(settings, "worker")
+        _supervise(settings, stop)
     print_line("stopped")
+    sys.exit(stop.status)
+
+
+class _StopRequest:
+    """Notes that a signal asks a service to stop. Its status is 130 after Ctrl-C; SIGTERM is how a service ends: 0."""
+
+    def __init__(self) -> None:
+        self.arrived = threading.Event()
+        self.status = 0
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        del frame
+        self.status = INTERRUPTED if number == signal.SIGINT else 0
+        self.arrived.set()
+
+
+def _supervise(settings: Settings, stop: _StopRequest) -> None:
+    """Keep a supervisor of the worker running. Raises: `Poison` (`settings`) where a setting is no longer valid."""
+    supervisor = None
+    while not stop.arrived.wait(_CHECK_INTERVAL_S):
+        if supervisor is not None and supervisor.poll() == WRONG_SETTING:
+            raise Poison(last_error(settings, "worker"), "settings")
+        if supervisor is None or supervisor.poll() is not None:
+            supervisor = start_supervisor(settings, "worker")
 
 
 @click.command()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
 from collections.abc import Callable, Sequence
 from time import monotonic
-
-from streams.background import BackgroundTask
 
 _QUIET_S = 5.0  # without progress; work of a step mostly reports more often
 _INTERVAL_S = 2.0
 
 
-class WaitWatch(BackgroundTask):
-    """Prints each thing that is waited for once, and when nothing is waited for any more.
+class WaitWatch:
+    """Prints each thing that is waited for once, and when nothing is waited for any more, while the context lasts.
 
-    `waits_for` returns what is waited for now, a line for each; it is called on a thread.
+    `waits_for` returns what is waited for now, a line for each. It is called on a thread that nobody waits for, so that
+    a worker's page that does not answer delays neither the outcome nor Ctrl-C.
     """
 
     def __init__(self, waits_for: Callable[[], Sequence[str]], print_line: Callable[[str], None]) -> None:
@@ -23,18 +22,27 @@ class WaitWatch(BackgroundTask):
         self._print_line = print_line
         self._progressed_at = monotonic()
         self._displayed: set[str] = set()
+        self._ended = threading.Event()
+
+    def __enter__(self) -> WaitWatch:
+        threading.Thread(target=self._run, name="wait-watch", daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
 
     def progressed(self) -> None:
         """Note that there was progress: nothing is asked for the next seconds."""
         self._progressed_at = monotonic()
 
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(_INTERVAL_S)
+    def _run(self) -> None:
+        while not self._ended.wait(_INTERVAL_S):
             if self._displayed or monotonic() - self._progressed_at >= _QUIET_S:
-                self._display(await asyncio.to_thread(self._waits_for))
+                self._display(self._waits_for())
 
     def _display(self, waits: Sequence[str]) -> None:
+        if self._ended.is_set():
+            return
         for wait in waits:
             if wait not in self._displayed:
                 self._print_line(f"waiting: {wait}")

@@ -12,6 +12,7 @@ from infra.settings import Settings, load_settings
 from schemas.faults import Fault
 
 WRONG_SETTING = 2  # exit status: to start the program again does not help
+INTERRUPTED = 130  # exit status after Ctrl-C, as shells report it
 _ERROR = "error: "
 
 

@@ -206,7 +206,7 @@ def unstarted_worker(settings: Settings) -> dict[str, str] | None:
             return None
         if monotonic() >= deadline:
             since = datetime.fromtimestamp(files.address_written_at(), UTC).isoformat(timespec="seconds")
-            reason = f"{_last_error(files.log)} (log: {files.log})"
+            reason = f"{last_error(settings, 'worker')} (log: {files.log})"
             return {"what": "the start of the worker", "since": since, "reason": reason}
         sleep(_POLL_INTERVAL_S)
     return None
@@ -216,16 +216,17 @@ def waits_for(settings: Settings) -> list[str]:
     """Return what holds back the worker of this data folder, a line for each; none if it works."""
     worker = running_worker(settings)
     if worker is None:
-        return [f"the worker does not run ({_last_error(ServiceFiles(settings.run_dir, 'worker').log)})"]
+        return [f"the worker does not run ({last_error(settings, 'worker')})"]
     try:
         return [f"{stuck['what']}: {stuck['reason']}" for stuck in worker.health()["stuck"]]
     except Retryable as fault:
         return [str(fault)]
 
 
-def _last_error(log: Path) -> str:
+def last_error(settings: Settings, role: Role) -> str:
+    """Return the last fault in a service's log."""
     try:
-        return error_in(log.read_text(errors="replace")) or "no reason given"
+        return error_in(ServiceFiles(settings.run_dir, role).log.read_text(errors="replace")) or "no reason given"
     except OSError:
         return "no reason given"
 

@@ -6,12 +6,14 @@ Its modules are imported before it waits for Kafka, so that both start at the sa
 from __future__ import annotations
 
 import asyncio
+import signal
 from time import monotonic, sleep
 
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.settings import Settings
 from schemas.faults import Retryable
 from streams.local.service_files import ServiceFiles
+from streams.local.service_process import INTERRUPTED
 from streams.local.services import running_kafka
 from streams.worker.build import build_worker
 
@@ -36,10 +38,10 @@ def await_kafka(settings: Settings, timeout_s: float = _KAFKA_TIMEOUT_S) -> Kafk
 
 
 def serve(settings: Settings) -> int:
-    """Run a worker until it is stopped and return the exit status 0. Raises: `Fault`."""
-    asyncio.run(_work(settings, await_kafka(settings)))
-    return 0
+    """Run a worker until it is stopped and return the exit status: 0, or 130 after Ctrl-C. Raises: `Fault`."""
+    return asyncio.run(_work(settings, await_kafka(settings)))
 
 
-async def _work(settings: Settings, kafka: KafkaConnection) -> None:
-    await build_worker(settings, kafka).run()
+async def _work(settings: Settings, kafka: KafkaConnection) -> int:
+    stopped_by = await build_worker(settings, kafka).run()
+    return INTERRUPTED if stopped_by == signal.SIGINT else 0

@@ -11,7 +11,7 @@ import signal
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import faust
 
@@ -75,15 +75,15 @@ class Worker:
         """Return "starting" or "stopping", or nothing while it runs."""
         return self._state
 
-    async def run(self) -> None:
-        """Run until SIGTERM or SIGINT.
+    async def run(self) -> int:
+        """Run until SIGTERM or SIGINT, and return the number of that signal.
 
         Raises: `Retryable` (`stream`): the Faust application failed, a topic has more partitions than before, or
         threads do not end.
         """
-        stopping = asyncio.Event()
+        stopping: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+            asyncio.get_running_loop().add_signal_handler(number, _request_stop, stopping, number)
         await ensure_topics(self.kafka, specs())
         await self.page.start()
         for part in (self.publisher, *self.background):
@@ -93,11 +93,11 @@ class Worker:
             await self._until(stopping)
         finally:
             await self._stop()
+        return stopping.result()
 
-    async def _until(self, stopping: asyncio.Event) -> None:
-        app = asyncio.ensure_future(self.app.start())
-        failed = asyncio.ensure_future(self.app.wait_until_stopped())
-        stop_requested = asyncio.ensure_future(stopping.wait())
+    async def _until(self, stop_requested: asyncio.Future[int]) -> None:
+        app: asyncio.Future[Any] = asyncio.ensure_future(self.app.start())
+        failed: asyncio.Future[Any] = asyncio.ensure_future(self.app.wait_until_stopped())
         again = asyncio.ensure_future(self._must_start_again())
         # If the start fails, `wait_until_stopped` does not return, so both are awaited.
         await asyncio.wait({app, stop_requested}, return_when=asyncio.FIRST_COMPLETED)
@@ -159,3 +159,8 @@ class Worker:
             await asyncio.wait_for(stopping, _STOP_TIMEOUT_S)
         except TimeoutError:
             log.warning("the stream did not stop within %.0f s and is abandoned", _STOP_TIMEOUT_S)
+
+
+def _request_stop(stopping: asyncio.Future[int], number: int) -> None:
+    if not stopping.done():
+        stopping.set_result(number)

@@ -6,11 +6,9 @@ import ast
 import json
 import os
 import pty
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from time import sleep
 
 import pytest
 
@@ -29,7 +27,7 @@ _OTHER_WAYS_TO_PRINT = (
     "sys.stderr.w",
     "os.write",
 )
-_PRINTING_MODULES = {"output.py", "progress_bars.py"}
+_PRINTING_MODULES = {"output.py", "progress_bars.py", "stopping.py"}
 _MODULES = sorted(path for path in (PROJECT / "streams" / "cli").glob("*.py") if path.name not in _PRINTING_MODULES)
 
 
@@ -143,34 +141,3 @@ def test_bars_on_a_terminal_show_escapes() -> None:
     assert written.count("A\\x1b]0;x\\x07B\\u202eC[bold]") >= 2
     assert "\x1b]0;" not in written
     assert "\u202e" not in written
-
-
-_WAITING = """
-import sys, time
-import click
-from streams.cli.output import command, run_program
-@click.command()
-@command
-def wait(as_json):
-    print("ready", flush=True)
-    time.sleep(30)
-run_program(lambda: wait.main(standalone_mode=False))
-"""
-
-
-def test_ctrl_c_ends_a_command_with_130_and_one_line() -> None:
-    with subprocess.Popen(
-        [sys.executable, "-c", _WAITING, "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        cwd=PROJECT,
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-        sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        printed, errors = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert json.loads(printed) == {"error": "stopped", "reason": "stopped"}
-    assert errors == "error: stopped\n"

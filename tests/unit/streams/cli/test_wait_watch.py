@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
+import threading
+from time import sleep
 
 import pytest
 
@@ -19,48 +20,39 @@ def _short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wait_watch, "_QUIET_S", 0.05)
 
 
-async def _printed(waits: list[list[str]]) -> list[str]:
+def _printed(waits: list[list[str]]) -> list[str]:
     """Return what is printed while a worker waits for these, one after the other, and then for nothing."""
     printed: list[str] = []
-    asked = asyncio.Event()
+    ended = threading.Event()
 
     def waits_for() -> list[str]:
         if not waits:
-            asyncio.run_coroutine_threadsafe(_set(asked), loop)
+            ended.set()
         return waits.pop(0) if waits else []
 
-    loop = asyncio.get_running_loop()
-    watch = WaitWatch(waits_for, printed.append)
-    await watch.start()
-    await asyncio.wait_for(asked.wait(), 10)
-    await watch.stop()
+    with WaitWatch(waits_for, printed.append):
+        assert ended.wait(10)
     return printed
 
 
-async def _set(event: asyncio.Event) -> None:
-    event.set()
-
-
-async def test_each_wait_is_printed_once_and_then_its_end() -> None:
-    printed = await _printed([[_QDRANT], [_QDRANT], [_QDRANT, _DISK], [_DISK], []])
+def test_each_wait_is_printed_once_and_then_its_end() -> None:
+    printed = _printed([[_QDRANT], [_QDRANT], [_QDRANT, _DISK], [_DISK], []])
     assert printed == [f"waiting: {_QDRANT}", f"waiting: {_DISK}", "no longer waiting"]
 
 
-async def test_a_wait_that_comes_again_is_printed_again() -> None:
-    printed = await _printed([[_QDRANT], [], [_QDRANT], []])
+def test_a_wait_that_comes_again_is_printed_again() -> None:
+    printed = _printed([[_QDRANT], [], [_QDRANT], []])
     assert printed == [f"waiting: {_QDRANT}", "no longer waiting"] * 2
 
 
-async def test_a_worker_that_works_for_long_is_not_waited_for() -> None:
-    assert await _printed([[], []]) == []
+def test_a_worker_that_works_for_long_is_not_waited_for() -> None:
+    assert _printed([[], []]) == []
 
 
-async def test_nothing_is_asked_while_there_is_progress() -> None:
+def test_nothing_is_asked_while_there_is_progress() -> None:
     asked: list[int] = []
-    watch = WaitWatch(lambda: asked.append(1) or [], print)  # type: ignore[func-returns-value]
-    await watch.start()
-    for _ in range(20):
-        watch.progressed()
-        await asyncio.sleep(0.01)
-    await watch.stop()
+    with WaitWatch(lambda: asked.append(1) or [], print) as watch:  # type: ignore[func-returns-value]
+        for _ in range(20):
+            watch.progressed()
+            sleep(0.01)
     assert not asked

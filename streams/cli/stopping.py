@@ -1,0 +1,56 @@
+"""Stop a command by Ctrl-C (SIGINT) or SIGTERM: once with all clean-up, for a few seconds at most; twice at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from contextlib import suppress
+from time import monotonic
+from types import FrameType
+from typing import NoReturn
+
+_CLEAN_UP_S = 5.0
+_REPEATED_S = 0.5  # a signal to the whole group may arrive twice
+_SHELL_STATUS = 128  # what shells add to the number of the signal that has ended a program
+
+_first_at: float | None = None
+_status = _SHELL_STATUS + signal.SIGINT
+
+
+def stop_by_signals() -> None:
+    """From now on, let both signals raise `KeyboardInterrupt` in the main thread; an ignored SIGINT stays ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
+
+
+def stop_status() -> int:
+    """Return the exit status of a command that was stopped: 130 for SIGINT, 143 for SIGTERM."""
+    return _status
+
+
+def exit_stopped() -> NoReturn:
+    """Exit without waiting for threads, whose work is no longer needed."""
+    os._exit(_status)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    global _first_at, _status
+    del frame
+    if _first_at is None:
+        _first_at, _status = monotonic(), _SHELL_STATUS + number
+        timer = threading.Timer(_CLEAN_UP_S, _exit_now)
+        timer.daemon = True
+        timer.start()
+        raise KeyboardInterrupt
+    if monotonic() - _first_at > _REPEATED_S:
+        _exit_now()
+
+
+def _exit_now() -> NoReturn:
+    with suppress(OSError):
+        os.write(2, b"error: stopped\n")
+    exit_stopped()
