@@ -126,7 +126,8 @@ def _one_line_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise Retryable(f"Kafka's jars could not be installed in {folder}: {error}", "kafka_jars") from error
+        message = f"Kafka's jars could not be installed: {error}; BACHATA_CACHE_DIR names the folder, here {folder}"
+        raise Retryable(message, "kafka_jars") from error
 
 
 def _download_all(jars: list[Jar], fresh: Path) -> None:

@@ -103,7 +103,10 @@ def _folder_beside(target: Path) -> Iterator[Path]:
         with scratch_in(target.parent, "pose-model") as folder:
             yield folder
     except OSError as error:
-        raise Retryable(f"the pose model could not be written to {target.parent}: {error}", "pose_model") from error
+        message = (
+            f"the pose model could not be written: {error}; BACHATA_CACHE_DIR names the folder, here {target.parent}"
+        )
+        raise Retryable(message, "pose_model") from error
 
 
 def _download(folder: Path) -> Path:

@@ -56,14 +56,14 @@ def _as_folder(path: Path) -> Path:
     if is_file:
         raise ValueError("it is a file")
     if not _is_utf8(folder):
-        raise ValueError("its name has bytes that are not UTF-8, and Java cannot open it")
+        raise ValueError("its name is not valid UTF-8, so that Java cannot open it")
     return folder
 
 
 def _is_utf8(folder: Path) -> bool:
     try:
-        os.fsencode(folder).decode()
-    except UnicodeDecodeError:
+        str(folder).encode()
+    except UnicodeEncodeError:
         return False
     return True
 

@@ -1,19 +1,34 @@
-"""The program `bachata`. Ctrl-C ends it without a traceback also while its modules are imported."""
+"""The program `bachata`, in UTF-8 whatever the locale. Ctrl-C ends it without a traceback while it starts, too."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 from types import FrameType
 
 
 def bachata() -> None:
     """Run the command line and exit."""
+    _use_utf8()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored: `bachata … &`
         signal.signal(signal.SIGINT, _exit)
     from streams.cli import main
 
     main()
+
+
+def _use_utf8() -> None:
+    """Start again in Python's UTF-8 mode if the locale has another encoding; the terminal's stays as it is.
+
+    Libraries take each path as UTF-8, and Python must mean the same name of a file.
+    """
+    if sys.getfilesystemencoding() == "utf-8":
+        return
+    os.environ["PYTHONUTF8"] = "1"  # for the programs that this one starts
+    if sys.stderr is not None:
+        os.environ.setdefault("PYTHONIOENCODING", f"{sys.stderr.encoding}:backslashreplace")
+    os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606 - this program
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

@@ -155,7 +155,7 @@ def test_a_folder_whose_name_is_not_utf8_is_refused_with_the_cause(
     variable: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(variable, f"{tmp_path}/{os.fsdecode(b'bad-ff')}" + os.fsdecode(b"\xff"))
-    with pytest.raises(Poison, match=rf"{variable} is .* \(its name has bytes that are not UTF-8, .*\): it must be"):
+    with pytest.raises(Poison, match=rf"{variable} is .* \(its name is not valid UTF-8, .*\): it must be"):
         load_settings()
 
 
