@@ -42,5 +42,5 @@ def test_a_machine_without_home_or_temporary_folder_has_its_settings(home: dict[
 
 
 def _settings(environment: dict[str, str]) -> subprocess.CompletedProcess[bytes]:
-    command = [BACHATA, "settings", "--json"]
+    command = [str(BACHATA), "settings", "--json"]
     return subprocess.run(command, env=os.environ | environment, capture_output=True, timeout=60, check=False)
