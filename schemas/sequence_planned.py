@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Annotated
 
@@ -28,7 +29,7 @@ _MIN_INTERVAL_S = 1e-6  # the difference of two beats is a divisor
 ClipBeats = Annotated[tuple[Seconds, ...], Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)]
 
 
-class Segment(Model):
+class ClipPart(Model):
     """A part of one clip, shown on a part of the song.
 
     `song_beats` and `clip_beats`: seconds, equally many, two or more, increasing; each clip beat is shown on the song
@@ -45,7 +46,7 @@ class Segment(Model):
     terms: Terms = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _beats_pair_up(self) -> Segment:
+    def _beats_pair_up(self) -> ClipPart:
         if len(self.song_beats) != len(self.clip_beats):
             raise ValueError("song_beats and clip_beats must have the same length")
         for beats in (self.song_beats, self.clip_beats):
@@ -74,13 +75,54 @@ class Segment(Model):
         return self.clip_beats[-1]
 
 
+RunnerUp = Annotated[tuple[ClipPart, ...], Field(min_length=1, max_length=limits.MAX_EIGHTS, fail_fast=True)]
+
+
+class Segment(ClipPart):
+    """A part of one clip, and what can be shown in its place.
+
+    `runners_up`: the best first; each covers the beats of the segment in the song with parts of another clip. Rendering
+    uses them where it finds that the segment's own clip cannot be shown.
+    """
+
+    runners_up: tuple[RunnerUp, ...] = Field(default=(), max_length=limits.MAX_RUNNERS_UP, fail_fast=True)
+
+    @model_validator(mode="after")
+    def _runners_up_cover_it(self) -> Segment:
+        for parts in self.runners_up:
+            if any(part.clip_sha256 == self.clip_sha256 for part in parts):
+                raise ValueError("a runner-up must be of another clip")
+            _check_covers(parts, self.song_start_s, self.song_end_s)
+        return self
+
+    def parts(self) -> Iterator[ClipPart]:
+        """Yield the segment and the parts of its runners-up."""
+        yield self
+        for runner_up in self.runners_up:
+            yield from runner_up
+
+    def alone(self) -> ClipPart:
+        """Return the segment without its runners-up."""
+        return ClipPart.model_construct(**{name: getattr(self, name) for name in ClipPart.model_fields})
+
+
 Segments = Annotated[tuple[Segment, ...], Field(max_length=limits.MAX_SEGMENTS, fail_fast=True)]
+
+
+def _check_covers(parts: Sequence[ClipPart], start_s: float, end_s: float) -> None:
+    """Check that parts cover a part of the song without a gap. Raises: `PydanticCustomError` (`plan_gap`)."""
+    ends = [start_s, *(part.song_end_s for part in parts)]
+    starts = [*(part.song_start_s for part in parts), end_s]
+    for end, start in zip(ends, starts, strict=True):
+        if abs(start - end) > _MAX_GAP_S:
+            message = "the plan leaves a gap or overlap at {time_s} s"
+            raise PydanticCustomError("plan_gap", message, {"time_s": round(start, 3)})
 
 
 class Plan(Model):
     """Segments without gaps: each begins on the song beat on which the one before ends.
 
-    `clips`: all beats of each clip used, seconds; its mezzanine has a keyframe on each.
+    `clips`: all beats of each clip used, seconds, those of runners-up included; its mezzanine has a keyframe on each.
     """
 
     tempo_bpm: TempoBpm
@@ -90,15 +132,17 @@ class Plan(Model):
 
     @model_validator(mode="after")
     def _is_complete(self) -> Plan:
-        for before, after in pairwise(self.segments):
-            if abs(after.song_start_s - before.song_end_s) > _MAX_GAP_S:
-                message = "the plan leaves a gap or overlap at {time_s} s"
-                raise PydanticCustomError("plan_gap", message, {"time_s": round(after.song_start_s, 3)})
-        if not {segment.clip_sha256 for segment in self.segments} <= self.clips.keys():
+        _check_covers(self.segments, self.start_s, self.end_s)
+        if not {part.clip_sha256 for part in self.parts()} <= self.clips.keys():
             raise PydanticCustomError("plan_incomplete", "the plan does not name the beats of a clip that it uses")
         for beats in self.clips.values():
             check_beats(beats)
         return self
+
+    def parts(self) -> Iterator[ClipPart]:
+        """Yield the segments, each followed by the parts of its runners-up."""
+        for segment in self.segments:
+            yield from segment.parts()
 
     @property
     def start_s(self) -> float:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fractions import Fraction
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
+from statistics import median
 from typing import NamedTuple
 
 import av
@@ -26,9 +27,10 @@ from agents.media.render_quality import Profile
 from schemas.faults import Poison
 from schemas.limits import CLIP_S, END_TOLERANCE_S
 
-ENCODER = f"x264-2/av-{av.__version__}"
+ENCODER = f"x264-3/av-{av.__version__}"
 _MAX_FPS = 33.0
 _BITRATE_FACTOR = 0.967  # over some seconds x264 exceeds its bit rate by 1 to 6 %, mostly because of the keyframes
+_HOLE_S, _HOLE_FRAMES = 0.3, 3  # a hole is longer than both; phones leave out single frames in the dark
 _NOMINAL_FPS = 30  # only in the headers, which must be the same for all sources
 # The number of threads is fixed, because x264's output depends on it.
 _X264 = (
@@ -39,12 +41,17 @@ _X264 = (
 
 
 class Encoded(NamedTuple):
-    """The pts of each beat's keyframe and of the last frame in ticks of 1/90000 s, number of frames, mean rate."""
+    """What was written, times in ticks of 1/90000 s.
+
+    `keyframe_pts`: of each beat's keyframe. `last_pts`: of the last frame. `fps`: the mean rate outside of holes.
+    `holes`: where frames are missing, each from the last frame before to the first one after.
+    """
 
     keyframe_pts: tuple[int, ...]
     last_pts: int
     frames: int
     fps: float
+    holes: tuple[tuple[int, int], ...]
 
 
 class TimedFrame(NamedTuple):
@@ -64,15 +71,13 @@ def encode(
     file of the media store need not have been accepted as a clip.
     """
     with open_video(source) as video, create_video_file(target) as writer:
-        fps = mean_fps(source)
-        step = thinning(fps)
-        retained = islice(video.frames, 0, None, step)
+        retained = islice(video.frames, 0, None, thinning(mean_fps(source)))
         timed_frames = mark_beats(_with_ticks(retained), beats)
         letterbox = Letterbox(profile, video.pixel_aspect)
         encoded = _encode_frames(writer, profile, letterbox, _reporting(timed_frames, video, report))
     if not encoded:
         raise Poison(f"{source.name}: no frame of its video decodes", reason="no_video")
-    return _summary(encoded, (fps or _NOMINAL_FPS) / step)
+    return _summary(encoded)
 
 
 def thinning(fps: float) -> int:
@@ -158,6 +163,17 @@ def _x264_options(profile: Profile) -> dict[str, str]:
     }
 
 
-def _summary(encoded: Sequence[tuple[int, int]], fps: float) -> Encoded:
+def _summary(encoded: Sequence[tuple[int, int]]) -> Encoded:
     keys = tuple(ticks for ticks, beats in encoded for _ in range(beats))
-    return Encoded(keys, encoded[-1][0], len(encoded), fps)
+    times = [ticks for ticks, _ in encoded]
+    missing = holes(times)
+    length = times[-1] - times[0] - sum(after - before for before, after in missing)
+    fps = TICKS * (len(times) - 1 - len(missing)) / length if length else _NOMINAL_FPS
+    return Encoded(keys, times[-1], len(times), fps, missing)
+
+
+def holes(times: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Return the neighbouring frame times, in ticks, between which frames are missing: the picture would freeze."""
+    gaps = [after - before for before, after in pairwise(times)]
+    shortest = max(_HOLE_S * TICKS, _HOLE_FRAMES * median(gaps)) if gaps else 0
+    return tuple((before, after) for before, after in pairwise(times) if after - before > shortest)

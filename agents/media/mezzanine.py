@@ -21,7 +21,8 @@ class Mezzanine:
     """A clip encoded for packet copy.
 
     `keyframe_pts`: time of the keyframe nearest to each of `beats` (seconds), in ticks of 1/90000 s of the clip's time.
-    `last_pts`: time of the last frame. `fps`: the mean rate of the `frames`.
+    `last_pts`: time of the last frame. `fps`: the mean rate of the `frames` outside of holes. `holes`: where frames are
+    missing, each from the last frame before to the first one after.
     """
 
     path: Path
@@ -30,6 +31,7 @@ class Mezzanine:
     last_pts: int
     frames: int
     fps: float
+    holes: tuple[tuple[int, int], ...]
     size_bytes: int
 
     def keyframe_at(self, beat: float) -> int:
@@ -93,7 +95,8 @@ def _save(mezzanine: Mezzanine) -> None:
 def _load(path: Path) -> Mezzanine | None:
     try:
         facts = json.loads(_sidecar(path).read_text(encoding="utf-8"))
-        found = Mezzanine(path, tuple(facts.pop("beats")), tuple(facts.pop("keyframe_pts")), **facts)
+        holes = tuple((before, after) for before, after in facts.pop("holes"))
+        found = Mezzanine(path, tuple(facts.pop("beats")), tuple(facts.pop("keyframe_pts")), holes=holes, **facts)
         return found if path.stat().st_size == found.size_bytes else None
     except (OSError, ValueError, TypeError, KeyError):
         return None

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from agents.rendering.inputs import VERSION, RenderingInput, is_whole, rendering_input
+from agents.rendering.inputs import VERSION, RenderingInput, rendering_input
+from agents.rendering.result import RenderResult, is_valid
 from agents.step import Step, Tools
-from schemas.rendered import Rendered, Video
+from schemas.base import joined_warnings
+from schemas.rendered import Rendered
 from schemas.request_ended import Ending
 from schemas.sequence_planned import SequencePlanned
 
 
-def _work(rendering: RenderingInput, tools: Tools) -> Video:
+def _work(rendering: RenderingInput, tools: Tools) -> RenderResult:
     from agents.rendering.render import render
 
     return render(rendering, tools)
 
 
 def _timeout_s(rendering: RenderingInput) -> float:
-    """Return the time for a plan: its song is encoded once, and each clip that is not yet in this quality."""
-    clips_s = sum(beats[-1] for beats in rendering.plan.clips.values() if beats)
-    return 120.0 + rendering.plan.end_s + 10.0 * clips_s
+    """Return the time for a plan: its song is encoded once, and each clip that is not yet in this quality.
+
+    Each clip may have to be replaced, by one as long.
+    """
+    clips = {segment.clip_sha256: rendering.plan.clips[segment.clip_sha256] for segment in rendering.plan.segments}
+    return 120.0 + rendering.plan.end_s + 20.0 * sum(beats[-1] for beats in clips.values() if beats)
 
 
-def _emit(event: SequencePlanned, video: Video) -> Rendered:
-    planned = {name: getattr(event.plan, name) for name in ("tempo_bpm", "library_version", "segments")}
-    return Rendered(**event.carried(), **planned, video=video)
+def _emit(event: SequencePlanned, result: RenderResult) -> Rendered:
+    return Rendered(
+        **event.carried() | {"warnings": joined_warnings(event.warnings, result.warnings)},
+        tempo_bpm=event.plan.tempo_bpm,
+        library_version=event.plan.library_version,
+        segments=result.segments,
+        video=result.video,
+    )
 
 
 STEP = Step(
@@ -33,8 +43,8 @@ STEP = Step(
     depends_on=rendering_input,
     takes=RenderingInput,
     work=_work,
-    result=Video,
-    is_valid=is_whole,
+    result=RenderResult,
+    is_valid=is_valid,
     emit=_emit,
     produces=Rendered,
     subject=lambda event, _: event.song.sha256,

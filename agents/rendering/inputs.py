@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import re
 import unicodedata
+from collections.abc import Sequence
 
 from agents.step import Tools
 from schemas.base import Model, Quality, Sha256
-from schemas.rendered import Video
-from schemas.sequence_planned import Plan, SequencePlanned
+from schemas.sequence_planned import ClipPart, Plan, SequencePlanned
 
 VERSION = "3"
 _MAX_SLUG_CHARACTERS = 60
@@ -44,18 +44,11 @@ def slug(title: str) -> str:
     return words[:_MAX_SLUG_CHARACTERS].rstrip("-") or "song"
 
 
-def plan_hash(plan: Plan) -> str:
-    """Return the SHA-256 of the plan's JSON, 64 hex digits."""
-    return hashlib.sha256(plan.model_dump_json().encode()).hexdigest()
-
-
-def output_name(rendering: RenderingInput) -> str:
-    """Return `<title slug>-<12 hex digits over plan, song, quality and version>.mp4`."""
-    parts = (plan_hash(rendering.plan), rendering.song_sha256, str(rendering.sound_track), rendering.quality, VERSION)
-    return f"{rendering.title_slug}-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:12]}.mp4"
-
-
-def is_whole(video: Video, tools: Tools) -> bool:
-    """Return whether the video's file exists with its full size."""
-    path = tools.output_dir / video.file
-    return path.is_file() and path.stat().st_size == video.media.size_bytes
+def output_name(rendering: RenderingInput, shown: Sequence[ClipPart]) -> str:
+    """Return `<title slug>-<12 hex digits over what is shown, plan, song, quality and version>.mp4`."""
+    parts = (rendering.song_sha256, str(rendering.sound_track), rendering.quality, VERSION)
+    digest = hashlib.sha256("|".join(parts).encode())
+    digest.update(rendering.plan.model_dump_json().encode())
+    for part in shown:
+        digest.update(part.model_dump_json().encode())
+    return f"{rendering.title_slug}-{digest.hexdigest()[:12]}.mp4"

@@ -9,39 +9,51 @@ from pathlib import Path
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from agents.media import mezzanine
 from agents.media.cached import CachedMp4, cache_damaged, open_cached
 from agents.media.mezzanine import Mezzanine
 from agents.media.mp4 import TICKS
 from agents.media.packet_copy import write_packets
 from agents.media.render_quality import PROFILES
 from agents.rendering import audio
+from agents.rendering.clips import Clips
 from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measure
+from agents.rendering.result import RenderResult
+from agents.rendering.shown import shown
 from agents.rendering.splice import segment_packets, song_packets
-from agents.rendering.timeline import PlacedSegment, place_segments
+from agents.rendering.timeline import PlacedSegment, place
 from agents.step import Tools, sub_progress
 from infra.base.atomic_file import remove_files, replacing
+from schemas import limits
+from schemas.base import joined_warnings
 from schemas.rendered import Video
+from schemas.sequence_planned import ClipPart
 
 Report = Callable[[float], None]
 
 
-def render(rendering: RenderingInput, tools: Tools) -> Video:
-    """Render a plan into the output folder and return the video's facts.
+def render(rendering: RenderingInput, tools: Tools) -> RenderResult:
+    """Render a plan into the output folder; what cannot be shown is replaced before anything is written.
 
     Raises:
-        Poison: a segment does not start on a beat of its clip; a clip has no picture there or ends before its segment;
-            a clip or the song is not in the store or does not decode.
+        Poison: no clip of the plan can be shown, or the song is not in the store or does not decode.
         Retryable: a cached file was damaged; the next attempt makes it again.
     """
-    profile = PROFILES[rendering.quality]
-    parts = place_segments(rendering.plan)
-    clips = _mezzanines(rendering, tools, sub_progress(tools.report, 0.0, 0.7))
+    clips = Clips(rendering, tools)
+    clips.make(sub_progress(tools.report, 0.0, 0.7))
+    show = shown(rendering.plan, clips)
+    video = _video(rendering, tools, show.parts, clips.mezzanines(show.parts))
+    missing = clips.missing()[: limits.MAX_MISSING_CLIPS]
+    return RenderResult(video=video, segments=show.parts, warnings=joined_warnings(show.warnings), without_clip=missing)
+
+
+def _video(rendering: RenderingInput, tools: Tools, show: Sequence[ClipPart], clips: Mapping[str, Mezzanine]) -> Video:
+    profile, start_s = PROFILES[rendering.quality], rendering.plan.start_s
     song = _song(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
-    target = tools.output_dir / output_name(rendering)
+    parts = [place(part, start_s) for part in show]
+    target = tools.output_dir / output_name(rendering, show)
     with replacing(target) as temporary:
-        write(parts, clips, song, rendering.plan.start_s, temporary, report=sub_progress(tools.report, 0.8, 1.0))
+        write(parts, clips, song, start_s, temporary, report=sub_progress(tools.report, 0.8, 1.0))
         return measure(temporary, target.name, parts, clips, profile)
 
 
@@ -64,17 +76,6 @@ def write(  # noqa: PLR0913
         video = _template(readers), _all_pictures(parts, clips, readers, report)
         sound = audio_reader.audio, song_packets(audio_reader, start_s, parts[-1].end / TICKS)
         write_packets(target, [video, sound])
-
-
-def _mezzanines(rendering: RenderingInput, tools: Tools, report: Report) -> dict[str, Mezzanine]:
-    clips = sorted({segment.clip_sha256 for segment in rendering.plan.segments})
-    mezzanines = {}
-    for number, sha in enumerate(clips):
-        clip_report = sub_progress(report, number / len(clips), (number + 1) / len(clips))
-        source, beats = tools.media.path(sha), rendering.plan.clips[sha]
-        mezzanines[sha] = mezzanine.ensure(source, sha, beats, rendering.quality, tools.cache_dir, report=clip_report)
-        clip_report(1.0)
-    return mezzanines
 
 
 def _song(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Path:

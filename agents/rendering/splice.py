@@ -11,25 +11,19 @@ from av.video.stream import VideoStream
 
 from agents.media.cached import AnyStream, CachedMp4, cache_damaged
 from agents.media.mezzanine import Mezzanine
-from agents.media.mp4 import TICKS
 from agents.media.resample import AAC_FRAME
 from agents.rendering.timeline import MIN_SHOWN_TICKS, PlacedSegment
 from infra.base.atomic_file import remove_files
-from schemas.faults import Poison
 
 # AAC's windows overlap, so a packet needs the one before it; some decoders fade in and lose the first click of a song
 # without one more. The edit list hides both.
 _PREROLL_PACKETS = 2
-_MAX_FROZEN_FRAMES = 2
 
 
 def segment_packets(part: PlacedSegment, clip: Mezzanine, reader: CachedMp4) -> Iterator[Packet[VideoStream]]:
     """Yield the packets of one segment: the first starts at the cut, each lasts until the next, the last until the end.
 
-    Raises:
-        Poison: the clip's picture at the cut is more than two frames from its beat (`no_picture_at_beat`), or the clip
-            ends more than two frames before the segment (`clip_too_short`).
-        Retryable: the mezzanine is damaged.
+    Raises: `Retryable` where the mezzanine is damaged.
     """
     previous: Packet[VideoStream] | None = None
     for ticks, packet in _timed_packets(part, clip, reader):
@@ -65,7 +59,6 @@ def _timed_packets(
     part: PlacedSegment, clip: Mezzanine, reader: CachedMp4
 ) -> Iterator[tuple[int, Packet[VideoStream]]]:
     keyframe, last = clip.keyframe_at(part.segment.clip_start_s), part.start - 1
-    _check_on_beat(part, clip, keyframe)
     for packet, pts in _from_keyframe(reader, keyframe):
         # Frames that would have the same time are moved apart, not dropped: later frames refer to them.
         ticks = part.start if last < part.start else max(part.song_time(pts), last + 1)
@@ -73,7 +66,6 @@ def _timed_packets(
             return
         yield ticks, packet
         last = ticks
-    _check_not_frozen(part, clip, last)
 
 
 def _from_keyframe(reader: CachedMp4, keyframe: int) -> Iterator[tuple[Packet[VideoStream], int]]:
@@ -86,29 +78,6 @@ def _from_keyframe(reader: CachedMp4, keyframe: int) -> Iterator[tuple[Packet[Vi
             raise cache_damaged()
         found = True
         yield packet, packet.pts
-
-
-def _check_on_beat(part: PlacedSegment, clip: Mezzanine, keyframe: int) -> None:
-    if part.cut_error(keyframe) > _max_frozen_ticks(part, clip):
-        start_s = part.segment.clip_start_s
-        raise Poison(
-            f"{part.segment.clip} has no picture within {abs(keyframe / TICKS - start_s):.2f} s of its beat at "
-            f"{start_s:.2f} s: cut it to where its picture begins",
-            reason="no_picture_at_beat",
-        )
-
-
-def _check_not_frozen(part: PlacedSegment, clip: Mezzanine, last: int) -> None:
-    if part.end - last > _max_frozen_ticks(part, clip):
-        missing = (part.end - last) / TICKS
-        raise Poison(
-            f"{part.segment.clip} ends {missing:.2f} s before its segment at {part.segment.song_start_s:.2f} s does",
-            reason="clip_too_short",
-        )
-
-
-def _max_frozen_ticks(part: PlacedSegment, clip: Mezzanine) -> float:
-    return _MAX_FROZEN_FRAMES * TICKS / clip.fps * part.max_stretch()
 
 
 def _with_duration(packet: Packet[AnyStream], until: int) -> Packet[AnyStream]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from agents.media.mp4 import TICKS
-from schemas.sequence_planned import Plan, Segment
+from schemas.sequence_planned import ClipPart
 
 # A frame displayed for less than a frame of a 120 Hz screen only makes a cut flicker.
 MIN_SHOWN_TICKS = TICKS // 120
@@ -15,9 +15,9 @@ MIN_SHOWN_TICKS = TICKS // 120
 
 @dataclass(frozen=True)
 class PlacedSegment:
-    """A segment on the video's timeline, which starts at 0 with the plan. All times in ticks of 1/90000 s."""
+    """A part of a clip on the video's timeline, which starts at 0. All times in ticks of 1/90000 s."""
 
-    segment: Segment
+    segment: ClipPart
     start: int
     end: int
     song_ticks: tuple[float, ...]  # of the song's beats, on the timeline
@@ -39,12 +39,8 @@ class PlacedSegment:
         return max((b - a) / (d - c) for (a, b), (c, d) in pairs)
 
 
-def place_segments(plan: Plan) -> list[PlacedSegment]:
-    """Return the plan's segments on the video's timeline."""
-    return [_place(segment, plan.start_s) for segment in plan.segments]
-
-
-def _place(segment: Segment, origin_s: float) -> PlacedSegment:
+def place(segment: ClipPart, origin_s: float) -> PlacedSegment:
+    """Return a part on the timeline of a video that starts at `origin_s` of the song, seconds."""
     song_ticks = tuple((beat - origin_s) * TICKS for beat in segment.song_beats)
     clip_ticks = tuple(beat * TICKS for beat in segment.clip_beats)
     return PlacedSegment(segment, round(song_ticks[0]), round(song_ticks[-1]), song_ticks, clip_ticks)

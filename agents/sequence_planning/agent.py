@@ -21,7 +21,7 @@ def _emit(event: MovesScored, result: Plan) -> SequencePlanned:
 
 STEP = Step(
     name="sequence_planning",
-    version="2",
+    version="3",
     consumes=MovesScored,
     depends_on=planning_input,
     takes=PlanningInput,

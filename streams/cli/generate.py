@@ -18,7 +18,7 @@ from streams.cli.output import command, fail, print_json, print_line, print_outp
 
 if TYPE_CHECKING:
     from schemas.rendered import Rendered
-    from schemas.sequence_planned import Segment
+    from schemas.sequence_planned import ClipPart
     from streams.client import RequestResult
 
 
@@ -128,6 +128,6 @@ def _to_json(rendered: Rendered, video: Path, costs: dict[str, Any]) -> dict[str
     }
 
 
-def _segment_fields(segment: Segment) -> dict[str, Any]:
+def _segment_fields(segment: ClipPart) -> dict[str, Any]:
     names = ("move", "clip", "song_start_s", "song_end_s", "clip_start_s", "clip_end_s", "stretch")
     return {name: getattr(segment, name) for name in names}

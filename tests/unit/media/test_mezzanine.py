@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.media import decode
-from agents.media.keyframe_encoder import mark_beats, thinning
+from agents.media.keyframe_encoder import holes, mark_beats, thinning
 from agents.media.letterbox import fit_size
 from agents.media.mezzanine import Mezzanine, ensure
 from agents.media.mp4 import TICKS
@@ -246,3 +246,40 @@ def test_a_file_that_is_longer_than_any_clip_is_refused_while_it_is_encoded(
         ensure(short.path, short.sha, short.beats, "fast", tmp_path)
     assert caught.value.reason == "too_long"
     assert not list((tmp_path / "mezzanines").rglob("*.mp4"))
+
+
+def test_a_hole_in_the_picture_is_found_and_does_not_change_the_rate(tmp_path: Path) -> None:
+    times = [n / 25 for n in range(75) if not 25 <= n < 50]
+    clip = make_clip(tmp_path / "holed.mp4", 1, times, [0.2])
+    made = ensure(clip.path, clip.sha, clip.beats, "fast", tmp_path)
+    assert made.holes == ((round(24 / 25 * 90_000), round(50 / 25 * 90_000)),)
+    assert made.fps == pytest.approx(25, abs=0.1)
+    assert ensure(clip.path, clip.sha, clip.beats, "fast", tmp_path) == made
+
+
+@pytest.mark.parametrize(
+    ("gaps_s", "found"),
+    [
+        ([0.04] * 50, 0),
+        ([0.04, 0.08, 0.12, 0.04] * 10, 0),
+        ([0.04] * 20 + [0.31] + [0.04] * 20, 1),
+        ([0.2] * 10 + [0.59] + [0.2] * 10, 0),
+        ([0.2] * 10 + [0.61, 0.2, 0.61], 2),
+        ([], 0),
+    ],
+)
+def test_a_hole_is_longer_than_three_frames_and_three_tenths_of_a_second(gaps_s: list[float], found: int) -> None:
+    times = [0]
+    for gap_s in gaps_s:
+        times.append(times[-1] + round(gap_s * 90_000))
+    assert len(holes(times)) == found
+
+
+def test_a_sidecar_without_holes_is_made_again(short: Clip, tmp_path: Path) -> None:
+    made = ensure(short.path, short.sha, short.beats, "fast", tmp_path)
+    sidecar = made.path.with_suffix(".json")
+    facts = json.loads(sidecar.read_text())
+    del facts["holes"]
+    sidecar.write_text(json.dumps(facts))
+    assert ensure(short.path, short.sha, short.beats, "fast", tmp_path) == made
+    assert "holes" in json.loads(sidecar.read_text())

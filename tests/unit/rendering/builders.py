@@ -8,6 +8,7 @@ from pathlib import Path
 
 from agents.rendering.inputs import rendering_input
 from agents.rendering.render import render
+from agents.rendering.result import RenderResult
 from agents.step import Tools
 from schemas.base import MediaFacts, MediaRef, Options, Quality
 from schemas.faults import Poison
@@ -32,6 +33,14 @@ class FolderStore:
     def has(self, sha256: str) -> bool:
         """Return whether the store has the file."""
         return sha256 in self._paths
+
+    def remove(self, sha256: str) -> None:
+        """Forget a file."""
+        del self._paths[sha256]
+
+    def damage(self, sha256: str, content: Path) -> None:
+        """Give a file another content, as if the disk had changed it."""
+        self._paths[sha256] = content
 
     def add(self, source: Path, kind: MediaKind) -> MediaRef:
         """Add a file without copying it."""
@@ -73,6 +82,11 @@ def planned(
     return SequencePlanned(request_id="r-1", song=facts, title=title, options=Options(quality=quality), plan=plan)
 
 
+def result_of(event: SequencePlanned, tools: Tools) -> RenderResult:
+    """Return the result of rendering an event."""
+    return render(rendering_input(event, tools), tools)
+
+
 def render_event(event: SequencePlanned, tools: Tools) -> Video:
     """Return the rendered video of an event."""
-    return render(rendering_input(event, tools), tools)
+    return result_of(event, tools).video

@@ -8,21 +8,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agents.rendering.result import RenderResult
 from agents.step import Tools
 from schemas.rendered import Video
 from schemas.sequence_planned import SequencePlanned
 from tests.unit.media.known_media import Clip, click_samples, make_clips, write_wav
-from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, segment
+from tests.unit.rendering.builders import FolderStore, make_tools, planned, result_of, segment
 
 
 @dataclass(frozen=True)
 class Scene:
-    """The clips, tools and event of a rendering, and the resulting video."""
+    """The clips, tools and event of a rendering, and its result."""
 
     clips: dict[str, Clip]
     tools: Tools
     event: SequencePlanned
-    video: Video
+    result: RenderResult
+
+    @property
+    def video(self) -> Video:
+        return self.result.video
 
     @property
     def path(self) -> Path:
@@ -56,4 +61,4 @@ def scene(tmp_path_factory: pytest.TempPathFactory, clips: dict[str, Clip], song
     segments = [segment(clips[name], n % 2, song_beats[3 * n + 4 : 3 * n + 8]) for n, name in enumerate(order)]
     event = planned(segments, list(clips.values()), song)
     tools = make_tools(root, store)
-    return Scene(clips, tools, event, render_event(event, tools))
+    return Scene(clips, tools, event, result_of(event, tools))

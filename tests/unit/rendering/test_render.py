@@ -27,7 +27,7 @@ from tests.unit.media.known_media import (
     joined,
     write_wav,
 )
-from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, segment
+from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, result_of, segment
 from tests.unit.rendering.conftest import Scene
 
 TICK_S = 1 / 90_000
@@ -243,11 +243,13 @@ def test_a_segment_may_begin_where_the_picture_does(scene: Scene, tmp_path: Path
     assert video.max_cut_error_ms <= 1000 * 0.6 / 30
 
 
-def test_a_start_off_the_clips_beats_is_refused(scene: Scene, tmp_path: Path) -> None:
+def test_a_start_off_the_clips_beats_is_moved_to_the_nearest(scene: Scene, tmp_path: Path) -> None:
     clip = scene.clips["24"]
     part = segment(clip, 0, [0.5, 1.0])
     off = part.model_copy(update={"clip_beats": (part.clip_beats[0] + 0.1, part.clip_beats[1])})
-    assert refusal(scene, tmp_path, planned([off], [clip], scene.event.song)) == "not_a_beat"
+    result = result_of(planned([off], [clip], scene.event.song), make_tools(tmp_path, _store_of(scene)))
+    assert result.segments[0].clip_beats == part.clip_beats
+    assert "0.237 s, which is none of its beats" in result.warnings[0]
 
 
 def test_a_clip_that_is_not_in_the_store_is_refused(scene: Scene, tmp_path: Path) -> None:
@@ -307,20 +309,20 @@ def test_the_cache_key_covers_title_but_not_request(scene: Scene) -> None:
 
 def test_a_cached_video_is_valid_while_its_file_is_complete(scene: Scene, tmp_path: Path) -> None:
     tools = make_tools(tmp_path, FolderStore())
-    assert not STEP.is_valid(scene.video, tools)
+    assert not STEP.is_valid(scene.result, tools)
     tools.output_dir.mkdir()
     copy = tools.output_dir / scene.video.file
     copy.write_bytes(scene.path.read_bytes())
-    assert STEP.is_valid(scene.video, tools)
+    assert STEP.is_valid(scene.result, tools)
     copy.write_bytes(b"short")
-    assert not STEP.is_valid(scene.video, tools)
+    assert not STEP.is_valid(scene.result, tools)
 
 
 def test_the_event_has_the_rendered_segments_and_video(scene: Scene) -> None:
-    event = STEP.event_after(scene.event, scene.video)
+    event = STEP.event_after(scene.event, scene.result)
     assert isinstance(event, Rendered)
-    assert STEP.subject(scene.event, scene.video) == scene.event.song.sha256
-    assert (event.segments, event.video, event.title) == (scene.event.plan.segments, scene.video, scene.event.title)
+    assert STEP.subject(scene.event, scene.result) == scene.event.song.sha256
+    assert (event.segments, event.video, event.title) == (scene.result.segments, scene.video, scene.event.title)
 
 
 def test_declaring_the_step_loads_no_large_library() -> None:

@@ -211,6 +211,28 @@ def test_a_plan_has_no_gap_and_names_the_beats_of_its_clips() -> None:
     assert refused(SEQUENCE_PLANNED, changed(event, "plan.clips", {})) == "plan_incomplete"
 
 
+def test_a_runner_up_covers_its_segment_with_another_clip_whose_beats_are_named() -> None:
+    event = recorded(SEQUENCE_PLANNED)
+    segment, other = event["plan"]["segments"][0], "d" * 64
+
+    def with_runner_up(**fields: Any) -> Any:
+        part = segment | {"clip_sha256": other} | fields
+        planned = changed(event, "plan.segments.0", segment | {"runners_up": [[part]]})
+        return changed(planned, "plan.clips", event["plan"]["clips"] | {other: segment["clip_beats"]})
+
+    assert SEQUENCE_PLANNED.payload.model_validate(with_runner_up())
+    later = [beat + 0.01 for beat in segment["song_beats"]]
+    assert refused(SEQUENCE_PLANNED, with_runner_up(song_beats=later)) == "plan_gap"
+    shorter = {name: segment[name][:-1] for name in ("song_beats", "clip_beats")}
+    assert refused(SEQUENCE_PLANNED, with_runner_up(**shorter)) == "plan_gap"
+    assert refused(SEQUENCE_PLANNED, with_runner_up(clip_sha256=segment["clip_sha256"])) == "invalid_event"
+    assert (
+        refused(SEQUENCE_PLANNED, changed(with_runner_up(), "plan.clips", event["plan"]["clips"])) == "plan_incomplete"
+    )
+    many = changed(with_runner_up(), "plan.segments.0.runners_up", [[segment | {"clip_sha256": other}]] * 4)
+    assert refused(SEQUENCE_PLANNED, many) == "invalid_event"
+
+
 @pytest.mark.parametrize("item", ["1", '"x"', "null", "1e400", "[[]]"])
 @pytest.mark.parametrize(
     ("topic", "path"),

@@ -14,7 +14,7 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Options
 from schemas.move_indexed import Move, MoveSummary
 from schemas.moves_scored import Candidate, Phrase, Scores
-from schemas.sequence_planned import Plan, Segment
+from schemas.sequence_planned import ClipPart, Plan, Segment
 
 EPSILON = 1e-6
 
@@ -46,11 +46,22 @@ def check(plan: Plan, scores: Scores) -> None:
     for before, after in pairwise(plan.segments):
         assert before.song_end_s == after.song_start_s
     for segment in plan.segments:
-        _check_segment(segment, scores.moves[segment.clip_sha256])
-    assert plan.clips == {segment.clip_sha256: scores.moves[segment.clip_sha256].beats for segment in plan.segments}
+        _check_runners_up(segment)
+    for part in plan.parts():
+        _check_part(part, scores.moves[part.clip_sha256])
+    assert plan.clips == {part.clip_sha256: scores.moves[part.clip_sha256].beats for part in plan.parts()}
 
 
-def _check_segment(segment: Segment, move: MoveSummary) -> None:
+def _check_runners_up(segment: Segment) -> None:
+    clips = [{part.clip_sha256 for part in parts} for parts in segment.runners_up]
+    assert all(len(names) == 1 for names in clips), "a runner-up is one clip"
+    assert len(set.union({segment.clip_sha256}, *clips)) == 1 + len(clips), "the clips are different ones"
+    for parts in segment.runners_up:
+        beats = parts[0].song_beats[:1] + tuple(beat for part in parts for beat in part.song_beats[1:])
+        assert beats == segment.song_beats
+
+
+def _check_part(segment: ClipPart, move: MoveSummary) -> None:
     assert (segment.move, segment.clip) == (move.move, move.name)
     for beats in (segment.song_beats, segment.clip_beats):
         assert all(later - earlier > EPSILON for earlier, later in pairwise(beats))

@@ -146,13 +146,13 @@ def test_song_and_clip_have_the_same_counts(head: int, tail: int, first_s: float
     result = plan_of(scores, song, FULL)
     count_at = dict(zip(song.beats, song.counts, strict=True))
     compared = 0
-    for segment in result.segments:
-        move = scores.moves[segment.clip_sha256]
+    for part in result.parts():
+        move = scores.moves[part.clip_sha256]
         clip_count_at = dict(zip(move.beats, move.counts, strict=True))
-        for song_beat, clip_beat in zip(segment.song_beats[:-1], segment.clip_beats[:-1], strict=True):
+        for song_beat, clip_beat in zip(part.song_beats[:-1], part.clip_beats[:-1], strict=True):
             if song_beat in count_at:
                 assert count_at[song_beat] == clip_count_at[clip_beat]
-                compared += 1
+                compared += part in result.segments
     assert compared >= len(counts) - 2, "only beats that are merged at either end may be missing"
 
 
@@ -206,6 +206,36 @@ def test_a_continued_clip_is_one_segment() -> None:
     assert any(len(segment.song_beats) > 10 for segment in result.segments)
     assert all(later.clip_sha256 != s.clip_sha256 or later.clip_start_s != s.clip_end_s
                for s, later in zip(result.segments, result.segments[1:], strict=False))  # fmt: skip
+
+
+def test_a_segment_has_three_other_clips_as_runners_up_the_best_first() -> None:
+    song = make_analysis(EIGHTS * 6)
+    scores = make_scores(song, [make_move(n, eights=1, move=f"m{n}") for n in range(8)])
+    result = plan_of(scores, song, FULL)
+    for before, segment, after in zip(result.segments, result.segments[1:], result.segments[2:], strict=False):
+        values = [sum(part.terms[term] for part in parts for term in part.terms if term != "phrases")
+                  for parts in segment.runners_up]  # fmt: skip
+        assert len(values) == 3
+        assert values == sorted(values, reverse=True)
+        neighbours = {before.clip_sha256, after.clip_sha256}
+        assert all(parts[0].terms["variety"] == -1.0 * (parts[0].clip_sha256 in neighbours)
+                   for parts in segment.runners_up)  # fmt: skip
+
+
+def test_a_runner_up_continues_its_clip_where_it_can() -> None:
+    song = make_analysis(EIGHTS * 2)
+    long, short = make_move(0, eights=2, move="long"), make_move(1, eights=2, move="same")
+    scores = make_scores(song, [long, short, make_move(2, eights=1, move="other")])
+    segment = next(s for s in plan_of(scores, song, FULL).segments if len(s.song_beats) > 9)
+    parts = {parts[0].clip: len(parts) for parts in segment.runners_up}
+    assert parts == {
+        clip: count for clip, count in (("clip_0", 1), ("clip_1", 1), ("clip_2", 2)) if clip != segment.clip
+    }
+
+
+def test_a_library_of_one_clip_has_no_runner_up() -> None:
+    song = make_analysis(EIGHTS * 2)
+    assert all(not segment.runners_up for segment in plan_of(make_scores(song, [make_move(0)]), song, FULL).segments)
 
 
 def test_the_nearer_pose_is_chosen() -> None:

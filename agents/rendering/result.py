@@ -1,0 +1,29 @@
+"""The result of rendering: the video and what it shows."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from agents.step import Tools
+from schemas import limits
+from schemas.base import Model, Sha256, Warnings
+from schemas.rendered import ShownParts, Video
+
+
+class RenderResult(Model):
+    """A video, the parts of clips that it shows, and warnings of clips that cannot be shown.
+
+    `without_clip`: clips of the plan that the media store lacked; the first hundred.
+    """
+
+    video: Video
+    segments: ShownParts
+    warnings: Warnings = ()
+    without_clip: tuple[Sha256, ...] = Field(default=(), max_length=limits.MAX_MISSING_CLIPS, fail_fast=True)
+
+
+def is_valid(result: RenderResult, tools: Tools) -> bool:
+    """Return whether the video's file exists with its full size, and the media store still lacks the same clips."""
+    path = tools.output_dir / result.video.file
+    is_whole = path.is_file() and path.stat().st_size == result.video.media.size_bytes
+    return is_whole and not any(tools.media.has(sha256) for sha256 in result.without_clip)
