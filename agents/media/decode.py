@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _OUTPUT_RATES_HZ = (44_100, 48_000)
 _MAX_PACKETS_HZ = 1000.0  # of sound; the shortest that are usual last 2.5 ms
 _MAX_TINY_PACKETS = 10_000
+_MAX_PIXEL_ASPECT = 5.0  # a damaged file can state any
 _MAX_DECODER_THREADS = 4  # each holds pictures
 
 
@@ -62,8 +63,7 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
     """Open a file's video for display. Raises: as `sniff`; `Poison` (`no_video`)."""
     with open_container(path) as container, media_errors():
         stream = _picture_to_show(container, path)
-        aspect = float(stream.codec_context.sample_aspect_ratio or 1)  # unset: None in PyAV 18, 0/1 in 19
-        yield OpenVideo(timed_pictures(container, stream), aspect, container.duration or 0)
+        yield OpenVideo(timed_pictures(container, stream), pixel_aspect(stream), container.duration or 0)
 
 
 @contextmanager
@@ -87,6 +87,12 @@ def moving_picture(container: InputContainer) -> VideoStream | None:
     return next((stream for stream in streams if not stream.disposition & Disposition.attached_pic), None)
 
 
+def pixel_aspect(stream: VideoStream) -> float:
+    """Return the width to height of a pixel that the container or the stream states; 1 where neither does."""
+    aspect = float(stream.sample_aspect_ratio or 1)  # unset: None in PyAV 18, 0/1 in 19
+    return aspect if 1 / _MAX_PIXEL_ASPECT <= aspect <= _MAX_PIXEL_ASPECT else 1.0
+
+
 def decode_to_measure(stream: VideoStream) -> None:
     """Decode on one thread, without the deblocking filter: the picture is measured, not displayed."""
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS), "skip_loop_filter": "all"}
@@ -94,11 +100,15 @@ def decode_to_measure(stream: VideoStream) -> None:
 
 
 def timed_pictures(container: InputContainer, stream: VideoStream) -> Iterator[tuple[float, VideoFrame]]:
-    """Yield the frames that decode, in order of presentation, with their times in seconds; others are skipped."""
-    for packet in packets(container, stream):
-        for frame in decoded(packet):
-            if frame.time is not None:
-                yield frame.time - start_s(container), frame
+    """Yield the frames that decode, in order of presentation, with their times in seconds; others are skipped.
+
+    Interlaced ones are deinterlaced.
+    """
+    from agents.media.deinterlace import deinterlaced
+
+    frames = (frame for packet in packets(container, stream) for frame in decoded(packet))
+    for frame in deinterlaced(frame for frame in frames if frame.time is not None):
+        yield frame.time - start_s(container), frame
 
 
 def mean_fps(path: Path) -> float:

@@ -21,7 +21,7 @@ from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from agents.media.decode import OpenVideo, mean_fps, open_video
-from agents.media.letterbox import Letterbox
+from agents.media.display import Display
 from agents.media.mp4 import TICKS, TIME_BASE, add_h264, create_video_file
 from agents.media.render_quality import Profile
 from schemas.faults import Poison
@@ -73,8 +73,8 @@ def encode(
     with open_video(source) as video, create_video_file(target) as writer:
         retained = islice(video.frames, 0, None, thinning(mean_fps(source)))
         timed_frames = mark_beats(_with_ticks(retained), beats)
-        letterbox = Letterbox(profile, video.pixel_aspect)
-        encoded = _encode_frames(writer, profile, letterbox, _reporting(timed_frames, video, report))
+        display = Display((profile.width, profile.height), video.pixel_aspect)
+        encoded = _encode_frames(writer, profile, display, _reporting(timed_frames, video, report))
     if not encoded:
         raise Poison(f"{source.name}: no frame of its video decodes", reason="no_video")
     return _summary(encoded)
@@ -126,12 +126,12 @@ def _reporting(
 
 
 def _encode_frames(
-    writer: OutputContainer, profile: Profile, letterbox: Letterbox, timed_frames: Iterable[TimedFrame]
+    writer: OutputContainer, profile: Profile, display: Display, timed_frames: Iterable[TimedFrame]
 ) -> list[tuple[int, int]]:
     encoder = _encoder(writer, profile)
     encoded = []
     for timed in timed_frames:
-        writer.mux(encoder.encode(_prepared(letterbox(timed.frame), timed)))
+        writer.mux(encoder.encode(_prepared(display(timed.frame), timed)))
         encoded.append((timed.ticks, timed.beats))
     writer.mux(encoder.encode(None))
     return encoded

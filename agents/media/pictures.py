@@ -12,10 +12,9 @@ from av.video.reformatter import Colorspace
 
 from agents.arrays import Image
 from agents.media.decode import open_video
+from agents.media.display import Display, displayed_size, fit_size
 from agents.media.keyframe_encoder import mark_beats
-from agents.media.letterbox import Letterbox, fit_size
 from agents.media.mp4 import TICKS
-from agents.media.render_quality import Profile
 from schemas.faults import Poison
 
 _LONG, _SHORT = 1280, 720  # largest sides in pixels
@@ -74,21 +73,17 @@ class _Upright:
 
     def __init__(self, pixel_aspect: float) -> None:
         self._pixel_aspect = pixel_aspect
-        self._fit: Letterbox | None = None
+        self._display: Display | None = None
 
     def __call__(self, frame: VideoFrame) -> Image:
-        if self._fit is None:
-            size = _size(frame, self._pixel_aspect)
-            self._fit = Letterbox(Profile("fast", *size, 0, 0, ""), self._pixel_aspect)
-        rgb = self._fit(frame).reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
+        if self._display is None:
+            self._display = Display(_size(*displayed_size(frame, self._pixel_aspect)), self._pixel_aspect)
+        rgb = self._display(frame).reformat(format="rgb24", src_colorspace=Colorspace.ITU709)
         return np.ascontiguousarray(rgb.to_ndarray(), np.uint8)
 
 
-def _size(frame: VideoFrame, pixel_aspect: float) -> tuple[int, int]:
-    """Return at most 1280x720 for a wide clip, 720x1280 for an upright one; never larger than the frame."""
-    width, height = frame.width * pixel_aspect, float(frame.height)
-    if round(frame.rotation / 90) % 2:
-        width, height = height, width
+def _size(width: float, height: float) -> tuple[int, int]:
+    """Return at most 1280x720 for a wide frame, 720x1280 for an upright one; never larger than the frame."""
     limit = (_LONG, _SHORT) if width >= height else (_SHORT, _LONG)
     scale = min(1.0, limit[0] / width, limit[1] / height)
     box_width, box_height = (max(2, 2 * round(side * scale / 2)) for side in (width, height))

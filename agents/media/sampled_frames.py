@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from agents.arrays import Image
 from agents.media.container import media_errors, open_container
-from agents.media.decode import decode_to_measure, moving_picture, timed_pictures
+from agents.media.decode import decode_to_measure, moving_picture, pixel_aspect, timed_pictures
+from agents.media.display import Display, displayed_size, fit_size
 from schemas.faults import Poison
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _MAX_PIXELS = 640 * 360  # larger pictures cost more and give the same landmarks: the model gets 256x256 of a dancer
+_MIN_SIDE = 16  # in pixels
 _FAST_FPS = 45.0
 
 
@@ -39,14 +40,12 @@ def sample_frames(path: Path, rate_hz: float) -> Iterator[Frame]:
     """
     with open_container(path) as container, media_errors():
         stream = _stream(container, rate_hz)
-        pixel_aspect = float(stream.codec_context.sample_aspect_ratio or 1)
-        due_s, size = 0.0, None
+        small = _Small(pixel_aspect(stream))
+        due_s = 0.0
         for clock_s, frame in timed_pictures(container, stream):
             time_s = max(0.0, clock_s)
             if time_s >= due_s - _half_frame_s(stream, rate_hz):
-                rgb = _small(frame, pixel_aspect)
-                size = size or (rgb.shape[1], rgb.shape[0])
-                yield Frame(time_s, rgb if rgb.shape[1::-1] == size else _resized(rgb, size))
+                yield Frame(time_s, small(frame))
                 due_s = (round(time_s * rate_hz) + 1) / rate_hz
 
 
@@ -64,16 +63,22 @@ def _half_frame_s(stream: VideoStream, rate_hz: float) -> float:
     return 0.5 / max(float(stream.average_rate or 0), 2 * rate_hz)
 
 
-def _resized(rgb: Image, size: tuple[int, int]) -> Image:
-    """Return the picture in the size of the clip's first one: positions are in its pixels."""
-    import cv2
+class _Small:
+    """Converts frames to arrays, all of the size of the first one: positions are in its pixels."""
 
-    return cv2.resize(rgb, size).astype(np.uint8, copy=False)
+    def __init__(self, aspect: float) -> None:
+        self._aspect = aspect
+        self._display: Display | None = None
+
+    def __call__(self, frame: VideoFrame) -> Image:
+        if self._display is None:
+            size = _small_size(*displayed_size(frame, self._aspect))
+            self._display = Display(size, self._aspect, "rgb24", "bilinear")
+        return np.ascontiguousarray(self._display(frame).to_ndarray(), np.uint8)
 
 
-def _small(frame: VideoFrame, pixel_aspect: float) -> Image:
-    sides = (frame.width * pixel_aspect, float(frame.height))
-    scale = min(1.0, (_MAX_PIXELS / (sides[0] * sides[1])) ** 0.5)
-    width, height = (max(16, 2 * round(side * scale / 2)) for side in sides)
-    rgb: npt.NDArray[Any] = frame.reformat(width, height, format="rgb24").to_ndarray()
-    return np.ascontiguousarray(np.rot90(rgb, round(frame.rotation / 90)))
+def _small_size(width: float, height: float) -> tuple[int, int]:
+    scale = min(1.0, (_MAX_PIXELS / (width * height)) ** 0.5)
+    box_width, box_height = (max(_MIN_SIDE, 2 * round(side * scale / 2)) for side in (width, height))
+    fitted = fit_size(width, height, (box_width, box_height))
+    return max(_MIN_SIDE, fitted[0]), max(_MIN_SIDE, fitted[1])

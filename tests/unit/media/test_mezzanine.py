@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.media import decode
+from agents.media.display import fit_size
 from agents.media.keyframe_encoder import holes, mark_beats, thinning
-from agents.media.letterbox import fit_size
 from agents.media.mezzanine import Mezzanine, ensure
 from agents.media.mp4 import TICKS
 from agents.rendering import audio
