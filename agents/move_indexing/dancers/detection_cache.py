@@ -25,7 +25,7 @@ from agents.move_indexing.dancers.pose_quality import POSE_QUALITIES
 from infra.base.atomic_file import replacing
 from schemas.base import Quality
 
-_VERSION = 1  # of the detection: another version detects the dancers of all clips again
+_VERSION = 2  # of the detection: another version detects the dancers of all clips again
 # Arrays of a cache file, one row per detection; beside them `times` and `many`, the frames' times in seconds and
 # numbers of detections, and `size`, the frames' width and height.
 _SHAPES: dict[str, tuple[int, ...]] = {"xy": (33, 2), "world": (33, 3), "colour": (COLOUR_VALUES,), "confidence": ()}
