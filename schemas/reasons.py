@@ -102,7 +102,7 @@ REASONS: Mapping[Reason, str] = {
     "bad_corrections": "The corrections of a song's beats contradict each other or leave too little.",
     "bad_target": "The output file cannot be written, or is one that must not be overwritten.",
     "cache_damaged": "A cached file was damaged; the next attempt makes it again.",
-    "checksum": "A downloaded file does not have the pinned checksum.",
+    "checksum": "A downloaded file does not have the pinned checksum, or a stored one is damaged.",
     "child_died": "The process that worked on the event ended unexpectedly.",
     "clip_too_short": "The clip ends before the end of the segment of the plan that uses it.",
     "demo_clip": "A clip of the demo set could not be indexed.",

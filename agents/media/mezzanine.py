@@ -11,7 +11,7 @@ from pathlib import Path
 
 from agents.media import keyframe_encoder
 from agents.media.render_quality import PROFILES, Profile
-from infra.base.atomic_file import replacing
+from infra.base.atomic_file import replacing, sha256_of
 from schemas.base import Quality
 from schemas.faults import Poison
 
@@ -49,17 +49,23 @@ def ensure(  # noqa: PLR0913
     quality: Quality,
     cache_dir: Path,
     *,
+    verify: bool = False,
     report: Callable[[float], None] = lambda _: None,
 ) -> Mezzanine:
     """Return the mezzanine of a clip, from the cache if it is there.
 
     `beats`: seconds from the container's start, increasing, at least one. Several processes may call this for the same
-    clip concurrently. Raises: `Poison` where the clip cannot be decoded.
+    clip concurrently. `verify`: check first that the file still has the clip's content, because a decoder shows wrong
+    pictures for damaged data. Raises: `Poison` where it has not (`checksum`) or cannot be decoded.
     """
     _check(beats)
     path = _cache_path(cache_dir, clip_sha256, beats, PROFILES[quality])
     found = _load(path)
-    return found if found is not None else _make(source, beats, PROFILES[quality], path, report)
+    if found is not None:
+        return found
+    if verify and sha256_of(source) != clip_sha256:
+        raise Poison("its file in the media store is damaged", reason="checksum")
+    return _make(source, beats, PROFILES[quality], path, report)
 
 
 def _check(beats: Sequence[float]) -> None:

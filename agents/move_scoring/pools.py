@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from agents.move_scoring.terms import DIFFICULTIES, LEVELS
@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 MAX_CANDIDATES = 20
 _TARGET_POOL_SIZE = 30  # more than `MAX_CANDIDATES`, so that the best ones differ between parts of the song
 _MIN_POOL_SIZE = 4
+_WRONG_FACTS = (ValueError, ArithmeticError, LookupError, TypeError)  # what Python raises for numbers that cannot be
 _MAX_NAMED = 5  # moves in a warning
 _SEARCH_LIMIT = 60
 _NO_MOTION: Final = (0.0,) * 384  # a song has no motion: only the audio part of the embedding is compared
@@ -35,6 +36,7 @@ class Pools:
         self._library = library
         self._has_clip = has_clip
         self._without_clip: dict[str, str] = {}  # names of moves, by the sha256 of the clip
+        self._contradictory: dict[str, str] = {}
         self._query = (*_NO_MOTION, *analysis.embedding)
         self._tempo_bpm = analysis.tempo_bpm
         self._difficulties = DIFFICULTIES[: DIFFICULTIES.index(difficulty) + 1]
@@ -54,14 +56,10 @@ class Pools:
         return tuple(sorted(self._without_clip)[:MAX_MISSING_CLIPS])
 
     def warnings(self) -> tuple[str, ...]:
-        """Return a warning for moves without a clip, with some names, and one for moves that cannot be read."""
-        return joined_warnings(self._clip_warning(), self._reading_warning())
-
-    def _clip_warning(self) -> Iterator[str]:
-        names = sorted(self._without_clip.values())
-        if names:
-            some = ", ".join(names[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
-            yield f"the media store lacks the clips of these moves, index them again: {some}"
+        """Return warnings for moves without a clip and with wrong facts, with some names, and for unreadable moves."""
+        missing = _named("the media store lacks the clips of these moves, index them again", self._without_clip)
+        wrong = _named("the eights of these moves are not in their pictures, index them again", self._contradictory)
+        return joined_warnings(missing, wrong, self._reading_warning())
 
     def _reading_warning(self) -> Iterator[str]:
         count = self._library.unreadable()
@@ -107,7 +105,7 @@ class Pools:
                 pool[sha256] = hit
 
     def _is_usable(self, move: MoveSummary) -> bool:
-        if not usable_eights(move) or move.clip.sha256 in self._without_clip:
+        if move.clip.sha256 in self._without_clip or not self._has_usable_eights(move):
             return False
         if not self._has_clip(move.clip.sha256):
             self._without_clip[move.clip.sha256] = move.name
@@ -115,8 +113,24 @@ class Pools:
             return False
         return True
 
+    def _has_usable_eights(self, move: MoveSummary) -> bool:
+        try:
+            usable = bool(usable_eights(move))
+        except _WRONG_FACTS:
+            log.warning("the facts of the move %s (%s) are wrong", move.name, move.clip.sha256, exc_info=True)
+            usable = False
+        if move.eights and not usable:
+            self._contradictory[move.clip.sha256] = move.name
+        return usable
+
     def _search(self, limit: int, **filters: Any) -> Sequence[Hit]:
         return self._library.search(vector=self._query, limit=limit, **filters)
+
+
+def _named(warning: str, names: Mapping[str, str]) -> Iterator[str]:
+    if names:
+        some = ", ".join(sorted(names.values())[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
+        yield f"{warning}: {some}"
 
 
 def _neighbours(level: Level) -> tuple[Level, ...]:

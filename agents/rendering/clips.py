@@ -67,7 +67,7 @@ class Clips:
         rendering, tools = self._rendering, self._tools
         try:
             source, beats = tools.media.path(sha), rendering.plan.clips[sha]
-            return mezzanine.ensure(source, sha, beats, rendering.quality, tools.cache_dir, report=report)
+            return mezzanine.ensure(source, sha, beats, rendering.quality, tools.cache_dir, verify=True, report=report)
         except MemoryError:
             return Poison("it needs more memory than there is for a clip", reason="out_of_memory")
         except Poison as fault:

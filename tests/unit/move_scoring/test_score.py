@@ -20,7 +20,7 @@ from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalyzed, Section
 from schemas.base import MediaFacts, Options
 from schemas.faults import Poison, Retryable
-from schemas.move_indexed import Move
+from schemas.move_indexed import Eight, Move, MoveSummary
 from schemas.moves_scored import MovesScored, Scores
 from streams.testing import tools_below, work_of
 from tests.unit.move_scoring.builders import (
@@ -325,6 +325,28 @@ def test_a_move_whose_clip_is_not_in_the_media_store_is_left_out_with_a_warning(
     monkeypatch.setattr(CompleteStore, "lacks", {move.clip.sha256 for move in library})
     with pytest.raises(Poison, match="lacks the clips"):
         work_of(STEP, event(), tools)
+
+
+def test_a_move_whose_eights_are_not_in_its_picture_is_left_out_with_a_warning() -> None:
+    moves = [make_move(number) for number in range(6)]
+    cut = moves[1].clip.model_copy(update={"duration_s": 3.0})
+    index = make_index([moves[0], moves[1].model_copy(update={"clip": cut}), *moves[2:]])
+    scores = score_of(make_song(20), Options(), index)
+    assert set(names(scores)) == {f"clip_{number}" for number in (0, 2, 3, 4, 5)}
+    assert scores.warnings == ("the eights of these moves are not in their pictures, index them again: clip_1",)
+
+
+def test_a_move_whose_facts_cannot_be_used_is_left_out_with_a_warning(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def usable_or_raise(move: MoveSummary) -> tuple[Eight, ...]:
+        return move.eights if move.name != "clip_1" else (move.eights[len(move.beats)],)
+
+    monkeypatch.setattr("agents.move_scoring.pools.usable_eights", usable_or_raise)
+    scores = score_of(make_song(20), Options(), make_index([make_move(number) for number in range(6)]))
+    assert set(names(scores)) == {f"clip_{number}" for number in (0, 2, 3, 4, 5)}
+    assert scores.warnings == ("the eights of these moves are not in their pictures, index them again: clip_1",)
+    assert "IndexError" in caplog.text
 
 
 def test_moves_that_cannot_be_read_never_hide_those_that_can(tmp_path: Path) -> None:

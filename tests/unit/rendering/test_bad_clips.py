@@ -56,13 +56,22 @@ class Studio:
         return planned(segments, self.clips, self.song)
 
     def damage(self, clip: int) -> None:
-        """Overwrite what follows the headers of a clip, as a failing disk does."""
+        """Change a byte in the pictures of a clip, as a failing disk does."""
         damaged, content = self.root / f"damaged{clip}.mp4", bytearray(self.clips[clip].path.read_bytes())
+        content[content.index(b"mdat") + 3000] ^= 255
+        damaged.write_bytes(content)
+        self.store.damage(self.clips[clip].sha, damaged)
+
+    def cannot_decode(self, clip: int) -> None:
+        """Replace a clip by one whose pictures do not decode, in the store as in the plan."""
+        path, whole = self.root / f"undecodable{clip}.mp4", self.clips[clip]
+        content = bytearray(whole.path.read_bytes())
         start = content.index(b"mdat") + 4
         end = content.index(b"moov", start)
         content[start:end] = bytes(end - start)
-        damaged.write_bytes(content)
-        self.store.damage(self.clips[clip].sha, damaged)
+        path.write_bytes(content)
+        self.clips[clip] = Clip(path, whole.number, whole.beats, whole.times)
+        self.store.add(path, "video")
 
     def displayed(self, tools: Tools, name: str, event: SequencePlanned) -> list[int]:
         """Return the clip number that each segment displays; all its frames must be of one clip."""
@@ -107,22 +116,33 @@ def test_the_event_has_the_warning_and_what_is_shown(studio: Studio) -> None:
     assert "runners_up" not in rendered.model_dump_json()
 
 
-def test_a_clip_whose_content_is_damaged_is_replaced(studio: Studio) -> None:
+def test_a_clip_of_which_a_byte_is_damaged_is_replaced(studio: Studio) -> None:
     event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
     studio.damage(0)
     result = result_of(event, tools)
     assert studio.displayed(tools, result.video.file, event) == [3, 6]
     assert result.warnings == (
-        "24.mp4 cannot be shown (no frame of its video decodes): 30.mp4 is shown at 0.6 s in its place",
+        "24.mp4 cannot be shown (its file in the media store is damaged): 30.mp4 is shown at 0.6 s in its place",
+    )
+
+
+def test_a_clip_that_does_not_decode_is_replaced(studio: Studio) -> None:
+    studio.cannot_decode(0)
+    event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
+    result = result_of(event, tools)
+    assert studio.displayed(tools, result.video.file, event) == [3, 6]
+    assert result.warnings == (
+        "undecodable0.mp4 cannot be shown (no frame of its video decodes): 30.mp4 is shown at 0.6 s in its place",
     )
 
 
 @pytest.mark.parametrize("content", [b"", b"no media at all" * 100])
-def test_a_clip_that_is_no_media_any_more_is_replaced(studio: Studio, content: bytes) -> None:
-    event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
+def test_a_clip_that_is_no_media_is_replaced(studio: Studio, content: bytes) -> None:
     other = studio.root / "other.mp4"
     other.write_bytes(content)
-    studio.store.damage(studio.clips[0].sha, other)
+    studio.store.add(other, "video")
+    studio.clips[0] = Clip(other, 1, studio.clips[0].beats, studio.clips[0].times)
+    event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
     result = result_of(event, tools)
     assert studio.displayed(tools, result.video.file, event) == [3, 6]
     assert len(result.warnings) == 1
@@ -130,14 +150,14 @@ def test_a_clip_that_is_no_media_any_more_is_replaced(studio: Studio, content: b
 
 def test_a_clip_that_is_cut_short_is_replaced_where_it_has_no_picture(studio: Studio, tmp_path: Path) -> None:
     clip = studio.clips[1]
-    short = make_clip(tmp_path / "short.mp4", 9, [time for time in clip.times if time < 1.5], clip.beats)
+    short = make_clip(tmp_path / "short.mp4", 9, [time for time in clip.times if time < 1.7], clip.beats)
+    studio = Studio(tmp_path, [studio.clips[0], short, *studio.clips[2:]])
     event, tools = studio.event((1, [2]), (0, [2]), (1, [2])), studio.tools()
     late = event.plan.segments[2].model_copy(update={"clip_beats": clip.beats[1:5]})
     event = planned([*event.plan.segments[:2], late], studio.clips, studio.song)
-    studio.store.damage(clip.sha, short.path)
     result = result_of(event, tools)
-    assert studio.displayed(tools, result.video.file, event) == [5, 1, 5]
-    assert "30.mp4 cannot be shown (its picture ends " in result.warnings[0]
+    assert studio.displayed(tools, result.video.file, event) == [9, 1, 5]
+    assert "short.mp4 cannot be shown (its picture ends " in result.warnings[0]
 
 
 def test_a_move_that_claims_beats_beyond_its_end_is_replaced(studio: Studio) -> None:
@@ -207,7 +227,7 @@ def test_where_no_clip_can_be_shown_the_song_fails_with_their_names(studio: Stud
         result_of(event, tools)
     assert str(caught.value) == (
         "no clip of this choreography can be shown: 24.mp4 (the media store does not have it), "
-        "30.mp4 (no frame of its video decodes); index them again, `bachata index FOLDER`"
+        "30.mp4 (its file in the media store is damaged); index them again, `bachata index FOLDER`"
     )
     assert caught.value.reason == "unknown_media"
     assert not tools.output_dir.exists()
