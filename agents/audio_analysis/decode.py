@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from operator import itemgetter
+from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from schemas.limits import MAX_SOUND_S
 
 if TYPE_CHECKING:
     from av import AudioFrame
-    from av.audio.fifo import AudioFifo
+
+    from agents.media.channels import Block
 
 SAMPLE_RATE_HZ = 22050
-_CHUNK_SAMPLES = 1 << 20  # large, since each chunk costs new memory pages
 
 
 def decode_mono(path: Path, track: int = 0) -> Iterator[Floats]:
@@ -33,9 +33,7 @@ def decode_mono(path: Path, track: int = 0) -> Iterator[Floats]:
     from agents.media.resample import without_gaps
 
     with open_audio(path, track) as audio:
-        frames = within_length(without_gaps(audio.frames))
-        for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
-            yield from _resampled(rate, map(itemgetter(1), chunks))
+        yield from _mono_blocks(within_length(without_gaps(audio.frames)))
 
 
 def decode_excerpt(path: Path, track: int, from_s: float, seconds: float) -> Iterator[Floats]:
@@ -44,9 +42,7 @@ def decode_excerpt(path: Path, track: int, from_s: float, seconds: float) -> Ite
     Raises: as `decode_mono`.
     """
     with open_audio(path, track, from_s) as audio:
-        frames = _up_to(seconds, (frame for _, frame in audio.frames))
-        for rate, chunks in groupby(_chunks(frames), key=itemgetter(0)):
-            yield from _resampled(rate, map(itemgetter(1), chunks))
+        yield from _mono_blocks(_up_to(seconds, (frame for _, frame in audio.frames)))
 
 
 def _up_to(seconds: float, frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
@@ -68,21 +64,11 @@ def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
         yield frame
 
 
-def _chunks(frames: Iterable[AudioFrame]) -> Iterator[tuple[int, Floats]]:
-    """Yield sample rates and mono samples, the frames of one format joined."""
-    from av.audio.fifo import AudioFifo
+def _mono_blocks(frames: Iterable[AudioFrame]) -> Iterator[Floats]:
+    from agents.media.channels import in_phase
 
-    from agents.media.resample import audio_format
-
-    for (_, _, rate), same_kind in groupby(frames, key=audio_format):
-        fifo = AudioFifo()
-        for frame in same_kind:
-            frame.pts = None
-            fifo.write(frame)
-            if fifo.samples >= _CHUNK_SAMPLES:
-                yield rate, _mono(fifo)
-        if fifo.samples:
-            yield rate, _mono(fifo)
+    for rate, blocks in groupby(in_phase(frames), key=attrgetter("rate")):
+        yield from _resampled(rate, map(_mono, blocks))
 
 
 def _resampled(rate: int, chunks: Iterable[Floats]) -> Iterator[Floats]:
@@ -94,17 +80,8 @@ def _resampled(rate: int, chunks: Iterable[Floats]) -> Iterator[Floats]:
     yield stream.resample_chunk(np.zeros(0, np.float32), last=True)
 
 
-def _mono(fifo: AudioFifo) -> Floats:
-    """Return all samples in `fifo`: the mean of the channels, integers scaled to -1..1 (unsigned 8 bit minus 128)."""
-    frame = cast("AudioFrame", fifo.read())
-    stored = frame.to_ndarray()
-    channels = stored if frame.format.is_planar else stored.reshape(-1, frame.layout.nb_channels).T
-    samples = channels.sum(0, dtype=np.float32)
-    dtype: np.dtype[Any] = channels.dtype
-    if dtype.kind != "f":
-        samples -= 128.0 * len(channels) if dtype.kind == "u" else 0.0
-        samples /= 128.0 if dtype.kind == "u" else float(np.iinfo(dtype).max) + 1.0
-    samples /= len(channels)
+def _mono(block: Block) -> Floats:
+    samples = block.mono()
     if not np.isfinite(samples.sum(dtype=float)):
         raise Poison("it contains samples that are not finite numbers; export the file again", "not_media")
-    return np.asarray(samples)
+    return samples

@@ -11,9 +11,9 @@ from agents.audio_analysis.spectrum import Spectrum
 _SOUNDING = 0.01  # of the loudness of loud frames: 40 dB below them
 # Measured on clips and songs of music, on 50 excerpts of synthetic speech, and on noise. Notes: speech 0.38 to 0.51,
 # noise 0.45 to 0.52, music 0.55 to 0.9. Confidence in the beats: speech 0 to 0.6, once 0.8; music 0.36 to 1.
-_MIN_NOTES = 0.52
 _MIN_FULLNESS = 0.93
-_MIN_BEATS, _MIN_BEATS_WITH_PAUSES = 0.3, 0.65  # regular pauses are taken for beats
+# Below both the notes and the beats are those of speech or noise; with pauses, which are taken for beats, and without.
+_WITH_PAUSES, _WITHOUT_PAUSES = (0.52, 0.65), (0.54, 0.3)
 _NOTES_RANGE = (0.45, 0.56)
 _SHARE_WITHOUT_NOTES = 0.3  # of the score of music with the same beats
 
@@ -32,8 +32,8 @@ class Likeness:
 
     def is_speech_or_noise(self) -> bool:
         """Return whether it has neither a beat that can be followed nor held notes."""
-        enough = _MIN_BEATS if self.fullness >= _MIN_FULLNESS else _MIN_BEATS_WITH_PAUSES
-        return self.notes < _MIN_NOTES and self.beats < enough
+        notes, beats = _WITHOUT_PAUSES if self.fullness >= _MIN_FULLNESS else _WITH_PAUSES
+        return self.notes < notes and self.beats < beats
 
     def score(self) -> float:
         """Return a figure to compare pieces by, 0-1: high for music, low for speech, noise and click tracks."""

@@ -137,6 +137,12 @@ def sound_frames(container: InputContainer, stream: AudioStream) -> Iterator[Aud
 
     Raises: `Poison` (`not_media`) for a file of more than a thousand packets a second: a small one can have millions.
     """
+    from agents.media.channels import readable
+
+    yield from readable(_accepted_sounds(container, stream))
+
+
+def _accepted_sounds(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
     seconds = 0.0
     for number, packet in enumerate(packets(container, stream)):
         if number > _MAX_TINY_PACKETS + _MAX_PACKETS_HZ * seconds:

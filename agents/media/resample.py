@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain, groupby
+from operator import attrgetter
 
+import numpy as np
 from av.audio.fifo import AudioFifo
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
+from agents.media.channels import Block, in_phase
 from schemas.faults import Poison
 from schemas.limits import MAX_SOUND_S
 
@@ -24,8 +27,8 @@ _SILENT_FRAME = 16_384
 def stereo(timed: Iterable[tuple[float | None, AudioFrame]], rate: int) -> Iterator[AudioFrame]:
     """Yield frames of 1024 samples (the last may be shorter), `rate` Hz, float planar stereo, from time 0."""
     fifo = AudioFifo()
-    groups = groupby(without_gaps(timed), key=audio_format)
-    for frame in chain.from_iterable(_resampled(group, rate) for _, group in groups):
+    groups = groupby(in_phase(without_gaps(timed)), key=attrgetter("rate"))
+    for frame in chain.from_iterable(_resampled(blocks, rate) for _, blocks in groups):
         frame.pts = None
         fifo.write(frame)
         yield from fifo.read_many(AAC_FRAME)
@@ -51,15 +54,16 @@ def without_gaps(timed: Iterable[tuple[float | None, AudioFrame]]) -> Iterator[A
             yield _cut(frame, early) if early else frame
 
 
-def audio_format(frame: AudioFrame) -> tuple[str, str, int]:
-    """Return what must be equal for frames to be joined: sample format, channel layout, sample rate."""
-    return frame.format.name, frame.layout.name, frame.sample_rate
-
-
-def _resampled(frames: Iterable[AudioFrame], rate: int) -> Iterator[AudioFrame]:
+def _resampled(blocks: Iterable[Block], rate: int) -> Iterator[AudioFrame]:
     resampler = AudioResampler(format="fltp", layout="stereo", rate=rate)
-    for frame in chain(_counted(frames), (None,)):
+    for frame in chain(_counted(map(_stereo_frame, blocks)), (None,)):
         yield from resampler.resample(frame)
+
+
+def _stereo_frame(block: Block) -> AudioFrame:
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(block.stereo()), format="fltp", layout="stereo")
+    frame.sample_rate = block.rate
+    return frame
 
 
 def _counted(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,3 +81,25 @@ def of_unknown_codec(path: Path, name: bytes = b"A_AC3") -> Path:
 
 def _stereo(mono: NDArray[np.floating]) -> Samples:
     return np.stack([mono, mono]).astype(np.float32)
+
+
+def write_channels(path: Path, channels: Samples, layout: str, codec: str = "pcm_s16le") -> Path:
+    """Write channels, as many as the layout has, at 44100 Hz (Opus: 48000 Hz)."""
+    with av.open(str(path), "w") as writer:
+        rate = 48_000 if codec == "libopus" else SOUND_HZ
+        stream: Any = writer.add_stream(codec, rate=rate, layout=layout)
+        packed = np.ascontiguousarray(channels.T.reshape(1, -1), np.float32)
+        frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = SOUND_HZ, 0, Fraction(1, SOUND_HZ)
+        size = stream.codec_context.frame_size or 4096
+        resampler = av.AudioResampler(format=stream.format, layout=layout, rate=rate, frame_size=size)
+        for resampled in [*resampler.resample(frame), *resampler.resample(None), None]:
+            writer.mux(stream.encode(resampled))
+    return path
+
+
+def in_channel(mono: NDArray[np.floating], channels: int, place: int) -> Samples:
+    """Return a sound in one channel of several; the others are silent."""
+    out = np.zeros((channels, len(mono)), np.float32)
+    out[place] = mono
+    return out
