@@ -40,7 +40,9 @@ async def _fault_of(kafka: KafkaConnection, address: str) -> str | None:
         async with asyncio.timeout(_TIMEOUT_S):
             brokers = await _request_brokers(kafka, address)
         return await _unreachable(address, brokers)
-    except OSError as error:  # first: an error of a certificate is a ValueError, too
+    except (ConnectionResetError, ConnectionAbortedError):
+        return _closed(kafka, address)
+    except OSError as error:  # before ValueError: an error of a certificate is one, too
         return f"BACHATA_KAFKA is {address}, {_not_connected(error)}"
     except (errors.SaslAuthenticationFailed, ValueError):  # a wrong signature of the server is a ValueError
         return f"Kafka at {address} refuses the login: correct BACHATA_KAFKA_USERNAME or BACHATA_KAFKA_PASSWORD"
@@ -62,8 +64,8 @@ def _closed(kafka: KafkaConnection, address: str) -> str:
     expected = {
         "PLAINTEXT": "a Kafka that asks for a login or for TLS (BACHATA_KAFKA_USERNAME, BACHATA_KAFKA_TLS)",
         "SASL_PLAINTEXT": "a Kafka that asks for TLS (BACHATA_KAFKA_TLS) or for no login (BACHATA_KAFKA_USERNAME)",
-        "SSL": "a Kafka that asks for a login (BACHATA_KAFKA_USERNAME)",
-        "SASL_SSL": "a Kafka that asks for no login (BACHATA_KAFKA_USERNAME)",
+        "SSL": "a Kafka without TLS (BACHATA_KAFKA_TLS) or that asks for a login (BACHATA_KAFKA_USERNAME)",
+        "SASL_SSL": "a Kafka without TLS (BACHATA_KAFKA_TLS) or that asks for no login (BACHATA_KAFKA_USERNAME)",
     }[kafka.security_protocol]
     return f"BACHATA_KAFKA is {address}, which closes the connection: it is no Kafka, or {expected}"
 

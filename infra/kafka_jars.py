@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.base.atomic_file import sha256_of
+from infra.base.network import network_hint
 from infra.scratch import scratch_in
 from schemas.faults import Retryable
 
@@ -168,7 +169,8 @@ def _download(context: Any, jar: Jar) -> Path:
 
 
 def _download_error(jar: Jar, error: Exception) -> str:
-    return f"{jar.file} could not be downloaded ({type(error).__name__}): check the network, then run `bachata setup`"
+    cause = f"{jar.file} could not be downloaded ({type(error).__name__})"
+    return f"{cause}: {network_hint()}, then run `bachata setup`"
 
 
 def _replace(folder: Path, fresh: Path) -> None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from infra.base.network import network_hint
 from infra.scratch import scratch_in
 from infra.tflite_metadata import with_normalization
 from schemas.faults import Retryable
@@ -126,7 +127,7 @@ def _run(command: list[str]) -> None:
         raise Retryable(message, "timeout") from error
     except subprocess.CalledProcessError as error:
         message = f"the pose model could not be downloaded ({_last_error(error.stderr)})"
-        raise Retryable(f"{message}: check the network, then run `bachata setup`", "no_network") from error
+        raise Retryable(f"{message}: {network_hint()}, then run `bachata setup`", "no_network") from error
 
 
 def _pip(folder: Path) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
@@ -9,7 +11,10 @@ from schemas.safe_text import escaped
 
 
 class ProgressBars:
-    """Bars on standard error, each with a title; titles and lines are escaped. They vanish at the end."""
+    """Bars on standard error, each with a title; titles and lines are escaped. They vanish at the end.
+
+    What cannot be written is left out: the terminal may be gone.
+    """
 
     def __init__(self) -> None:
         columns = (
@@ -19,7 +24,8 @@ class ProgressBars:
         )
         self._bars = Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True)
         self._tasks: dict[str, TaskID] = {}
-        self._bars.start()
+        with suppress(OSError):
+            self._bars.start()
 
     def update(self, name: str, title: str, done: float, total: float = 1.0) -> None:
         """Show how much of the work is done, in the bar with this name; it is created if needed."""
@@ -34,8 +40,10 @@ class ProgressBars:
 
     def print_line(self, line: str) -> None:
         """Print a line above the bars."""
-        self._bars.console.print(escaped(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
+        with suppress(OSError):
+            self._bars.console.print(escaped(line), markup=False, highlight=False, emoji=False, soft_wrap=True)
 
     def stop(self) -> None:
         """Remove the bars."""
-        self._bars.stop()
+        with suppress(OSError):
+            self._bars.stop()

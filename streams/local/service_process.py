@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from schemas.faults import Fault
 WRONG_SETTING = 2  # exit status: to start the program again does not help
 INTERRUPTED = 130  # exit status after Ctrl-C, as shells report it
 _ERROR = "error: "
+_LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ ")
 
 
 def run_service(serve: Callable[[Settings], int]) -> int:
@@ -39,7 +41,7 @@ def print_fault(fault: Fault) -> int:
 
 
 def error_in(log: str) -> str:
-    """Return the last fault printed to a service's log, else its last line, or an empty text."""
-    lines = [line for line in log.splitlines() if line.strip()]
+    """Return the last fault printed to a service's log, else its last line without time and level, or an empty text."""
+    lines = [_LOG_PREFIX.sub("", line) for line in log.splitlines() if line.strip()]
     faults = [line.removeprefix(_ERROR) for line in lines if line.startswith(_ERROR)]
     return (faults or lines or [""])[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import subprocess
 import sys
 import urllib.error
@@ -27,11 +28,13 @@ from schemas.faults import Fault, Poison, Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
 from streams.local.service_process import WRONG_SETTING, error_in
 from streams.page.token import TOKEN_FILE
+from streams.stage.operations import NO_ANSWER
 
 _START_TIMEOUT_S = 120.0
 _STUCK_START_S = 20.0
 _POLL_INTERVAL_S = 0.03
 _REPORT_INTERVAL_S = 10.0
+_MIN_LOG_BYTES = 64 << 10
 _HTTP_TIMEOUT_S = 10.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not receive the token
 
@@ -152,14 +155,20 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
         if monotonic() >= report_at:
             report_at += _REPORT_INTERVAL_S
             on_message(f"still starting {name}: {log.error() or 'no message yet'}")
-    raise _not_started(role, log, supervisor)
+    raise _not_started(settings, role, log, supervisor)
 
 
-def _not_started(role: Role, log: _NewLines, supervisor: subprocess.Popen[bytes] | None) -> Fault:
-    error = log.error() or "no reason given"
+def _not_started(settings: Settings, role: Role, log: _NewLines, supervisor: subprocess.Popen[bytes] | None) -> Fault:
+    error = log.error() or _full_disk(settings) or "no reason given"
     if supervisor is not None and supervisor.poll() == WRONG_SETTING:
         return Poison(error, "settings")
     return Retryable(f"the {role} did not start: {error} (log: {log.file})", reason=role)
+
+
+def _full_disk(settings: Settings) -> str:
+    """Return that the disk is full, which a log cannot say, or an empty text."""
+    is_full = shutil.disk_usage(settings.data_dir).free < _MIN_LOG_BYTES
+    return f"the disk of {settings.data_dir} is full: free some space" if is_full else ""
 
 
 class _NewLines:
@@ -218,9 +227,11 @@ def waits_for(settings: Settings) -> list[str]:
     if worker is None:
         return [f"the worker does not run ({last_error(settings, 'worker')})"]
     try:
-        return [f"{stuck['what']}: {stuck['reason']}" for stuck in worker.health()["stuck"]]
+        stuck = worker.health()["stuck"]
     except Retryable as fault:
         return [str(fault)]
+    causes = [problem for problem in stuck if problem["reason"] != NO_ANSWER]  # that one has another as its cause
+    return [f"{problem['what']}: {problem['reason']}" for problem in causes or stuck]
 
 
 def last_error(settings: Settings, role: Role) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import monotonic, time
 
-_NO_ANSWER = "no answer yet"
+NO_ANSWER = "no answer yet"
 
 
 @dataclass
@@ -20,7 +20,7 @@ class Operation:
 
     what: str
     partition: tuple[str, int] | None = None
-    reason: str = _NO_ANSWER
+    reason: str = NO_ANSWER
     since: float = field(default_factory=time)
     started: float = field(default_factory=monotonic)
 

@@ -28,6 +28,7 @@ from streams.worker.step_pool import StepPool
 
 log = logging.getLogger(__name__)
 _STOP_TIMEOUT_S = 8.0
+_SHELL_STATUS = 128  # what shells add to the number of the signal that has ended a program
 _TOPIC_NAMES = [spec.name for spec in specs()]
 
 
@@ -162,5 +163,8 @@ class Worker:
 
 
 def _request_stop(stopping: asyncio.Future[int], number: int) -> None:
+    """Note the first signal. A second Ctrl-C ends the process at once: what was not finished is processed again."""
     if not stopping.done():
         stopping.set_result(number)
+    elif number == signal.SIGINT:
+        os._exit(_SHELL_STATUS + number)

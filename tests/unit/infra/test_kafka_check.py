@@ -106,3 +106,15 @@ async def test_an_address_where_nothing_listens_is_named(address: str) -> None:
         await check_kafka(KafkaConnection(address))
     assert address in str(caught.value)
     assert caught.value.reason == "kafka"
+
+
+async def _resetting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read(1)
+    writer.transport.abort()
+
+
+@pytest.mark.parametrize("serve", [_closing, _resetting])
+async def test_a_kafka_without_tls_that_closes_the_connection_names_the_setting_of_tls(serve: _Serve) -> None:
+    async with _serving(serve) as address:
+        with pytest.raises(Retryable, match=r"closes the connection: .*BACHATA_KAFKA_TLS"):
+            await check_kafka(replace(_LOGIN, bootstrap=address, tls=True))

@@ -60,4 +60,5 @@ def test_too_few_open_files_are_one_line_that_says_what_to_do(service: tuple[str
 def test_the_last_fault_in_a_log_is_found_before_later_lines() -> None:
     assert error_in("error: a\n2026 INFO x\nerror: b\n2026 ERROR asyncio Unclosed\n\n") == "b"
     assert error_in("one\ntwo\n") == "two"
+    assert error_in("2026-11-29 19:36:07,853 WARNING __main__ the worker ended\n") == "the worker ended"
     assert not error_in("")

@@ -52,10 +52,16 @@ def test_no_token_goes_to_a_page_whose_worker_has_ended(page: str, tmp_path: Pat
         endpoint.get("/requests")
 
 
-def test_the_token_goes_to_the_page_and_not_to_a_proxy(page: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")  # the discard port: nothing listens there
-    monkeypatch.delenv("no_proxy", raising=False)
-    monkeypatch.delenv("NO_PROXY", raising=False)
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"])
+@pytest.mark.parametrize("no_proxy", [None, "", "example.org", "*bad,,"])
+def test_the_token_goes_to_the_page_and_not_to_a_proxy(
+    variable: str, no_proxy: str | None, page: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")  # the discard port: nothing listens there
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+        if no_proxy is not None:
+            monkeypatch.setenv(name, no_proxy)
     endpoint = Endpoint(KafkaConnection("127.0.0.1:9092"), page, "secret")
     assert endpoint.get("/requests") == {"authorization": "Bearer secret"}
 
