@@ -184,7 +184,7 @@ def status(request_id: str | None, as_json: bool) -> None:
     """Show the state of a request; without REQUEST_ID, what is stuck, the stream and the latest requests."""
     settings = load_settings()
     check_data_folder(settings)
-    if request_id is None and (stuck := unstarted_worker(settings)) is not None:
+    if request_id is None and (stuck := unstarted_worker(settings, print_line)) is not None:
         _print_unstarted(stuck, as_json)
         return
     with stream(settings, print_line) as endpoint:

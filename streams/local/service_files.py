@@ -32,6 +32,10 @@ class ServiceFiles:
         """Keep the service running until the returned file is closed. Blocks while the service is shutting down."""
         return self._lock_file("lease", fcntl.LOCK_SH)
 
+    def lease_now(self) -> IO[str] | None:
+        """Return a lease, or None while the service is shutting down."""
+        return self._try_lock_file("lease", fcntl.LOCK_SH)
+
     def become_supervisor(self) -> IO[str] | None:
         """Return the lock of the service's only supervisor, or None if another process holds it."""
         for _ in range(_LOCK_ATTEMPTS):  # `has_supervisor` of another process holds the lock briefly

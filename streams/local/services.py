@@ -9,13 +9,13 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
-from typing import Any
+from typing import IO, Any
 
 from infra.base.open_files import raise_open_files_limit
 from infra.data_folder import check_data_folder
@@ -34,6 +34,8 @@ _START_TIMEOUT_S = 120.0
 _STUCK_START_S = 20.0
 _POLL_INTERVAL_S = 0.03
 _REPORT_INTERVAL_S = 10.0
+_SILENT_S = 1.0
+_NAMES: Mapping[Role, str] = {"kafka": "Kafka", "worker": "a worker"}
 _MIN_LOG_BYTES = 64 << 10
 _HTTP_TIMEOUT_S = 10.0
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not receive the token
@@ -107,7 +109,7 @@ def local_kafka(settings: Settings, on_message: OnMessage) -> Iterator[KafkaConn
         yield configured
         return
     check_data_folder(settings)
-    with ServiceFiles(settings.run_dir, "kafka").lease():
+    with _lease(settings, "kafka", on_message):
         yield _wait_for(settings, "kafka", on_message, running_kafka)
 
 
@@ -116,14 +118,27 @@ def stream(settings: Settings, on_message: OnMessage) -> Iterator[Endpoint]:
     """Yield the addresses of Kafka and a worker, which run at least as long as the context."""
     check_data_folder(settings)
     with ExitStack() as leases:
-        leases.enter_context(ServiceFiles(settings.run_dir, "worker").lease())
+        leases.enter_context(_lease(settings, "worker", on_message))
         if running_worker(settings) is None:  # a worker says itself what it waits for
             check_servers(settings)
         if settings.kafka is None:
-            leases.enter_context(ServiceFiles(settings.run_dir, "kafka").lease())
+            leases.enter_context(_lease(settings, "kafka", on_message))
             start_supervisor(settings, "worker")  # it imports its modules while Kafka starts
             _wait_for(settings, "kafka", on_message, running_kafka)
         yield _wait_for(settings, "worker", on_message, running_worker)
+
+
+def _lease(settings: Settings, role: Role, on_message: OnMessage) -> IO[str]:
+    """Return a lease on the service; one that is shutting down is waited for, and after a second this is said."""
+    files = ServiceFiles(settings.run_dir, role)
+    deadline = monotonic() + _SILENT_S
+    while monotonic() < deadline:
+        lease = files.lease_now()
+        if lease is not None:
+            return lease
+        sleep(_POLL_INTERVAL_S)
+    on_message(f"waiting: {_NAMES[role]} is shutting down")
+    return files.lease()
 
 
 def check_servers(settings: Settings) -> None:
@@ -139,8 +154,7 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
     found = find(settings)
     if found is not None:
         return found
-    name = "a worker" if role == "worker" else "Kafka"
-    on_message(f"starting {name}")
+    on_message(f"starting {_NAMES[role]}")
     log = _NewLines(ServiceFiles(settings.run_dir, role).log)
     supervisor: subprocess.Popen[bytes] | None = None
     deadline = monotonic() + _START_TIMEOUT_S
@@ -154,7 +168,7 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
             return found
         if monotonic() >= report_at:
             report_at += _REPORT_INTERVAL_S
-            on_message(f"still starting {name}: {log.error() or 'no message yet'}")
+            on_message(f"still starting {_NAMES[role]}: {log.error() or 'no message yet'}")
     raise _not_started(settings, role, log, supervisor)
 
 
@@ -203,16 +217,20 @@ def start_supervisor(settings: Settings, role: Role) -> subprocess.Popen[bytes] 
         )
 
 
-def unstarted_worker(settings: Settings) -> dict[str, str] | None:
+def unstarted_worker(settings: Settings, on_message: OnMessage) -> dict[str, str] | None:
     """Return `what`, `since` (UTC) and `reason` of a worker that has been starting for long, after at most 20 s.
 
     Returns None if a worker runs, or if none is being started. The reason is the last fault in its log.
     """
     files = ServiceFiles(settings.run_dir, "worker")
-    deadline = monotonic() + _STUCK_START_S
+    started = monotonic()
+    deadline, report_at = started + _STUCK_START_S, started + _SILENT_S
     while files.has_supervisor():
         if running_worker(settings) is not None:
             return None
+        if monotonic() >= report_at:
+            report_at = deadline
+            on_message("waiting: a worker is being started")
         if monotonic() >= deadline:
             since = datetime.fromtimestamp(files.address_written_at(), UTC).isoformat(timespec="seconds")
             reason = f"{last_error(settings, 'worker')} (log: {files.log})"

@@ -82,11 +82,11 @@ def test_a_worker_that_does_not_start_is_reported_with_the_last_line_of_its_log(
     monkeypatch.setattr(services, "_STUCK_START_S", 0.0)
     settings = Settings(data_dir=tmp_path)
     files = ServiceFiles(settings.run_dir, "worker")
-    assert services.unstarted_worker(settings) is None
+    assert services.unstarted_worker(settings, print) is None
     files.write({"pid": 1})
     files.log.write_text("starting\nKafka at 127.0.0.1:9092 fails: no answer\n")
     with files.become_supervisor() or pytest.fail("another supervisor runs"):
-        stuck = services.unstarted_worker(settings)
+        stuck = services.unstarted_worker(settings, print)
     assert stuck is not None
     assert stuck["reason"].startswith("Kafka at 127.0.0.1:9092 fails: no answer (log: ")
     assert set(stuck) == {"what", "since", "reason"}
