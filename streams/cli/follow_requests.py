@@ -51,17 +51,16 @@ async def _submit_and_follow(
     results: dict[str, RequestResult],
     submitted: list[str],
 ) -> None:
-    async with Client(endpoint.kafka, source="/command-line") as client:
-        with _Display(results) as display:
+    with _Display(results) as display, WaitWatch(partial(waits_for, load_settings()), display.print_line) as watch:
+        async with Client(endpoint.kafka, source="/command-line") as client:
             for request in requests:
                 await client.submit(request)
                 submitted.append(str(request.request_id))
-            with WaitWatch(partial(waits_for, load_settings()), display.print_line) as watch:
-                async for update in client.follow(list(results)):
-                    results[update.request_id].add(update)
-                    display.display(update)
-                    if not _is_wait(update):
-                        watch.progressed()
+            async for update in client.follow(list(results)):
+                results[update.request_id].add(update)
+                display.display(update)
+                if not _is_wait(update):
+                    watch.progressed()
             display.display_remaining_ends()
 
 

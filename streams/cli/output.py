@@ -86,7 +86,7 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
 
         debug = False
         stop_by_signals()
-        logging.lastResort = None  # libraries' warnings: what matters to a user is in the command's own lines
+        logging.lastResort = logging.NullHandler()  # libraries' warnings: what matters is in the command's own lines
         try:
             settings = load_settings()  # a setting that is not valid ends each command before it does anything
             debug = settings.debug

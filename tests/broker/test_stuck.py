@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from infra.settings import Settings
+from streams.local.services import waits_for
 from tests.broker.conftest import DataFolder, wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -44,12 +46,14 @@ def test_a_broker_that_hangs_is_reported_and_then_its_return(own_data_folder: Da
         wait_until(lambda: bool(own_data_folder.health()["stuck"]), _REPORTED_WITHIN_S)
         health = own_data_folder.health()
         status = own_data_folder.bachata("status", timeout=30)
+        waits = waits_for(Settings(data_dir=own_data_folder.path))
     finally:
         os.kill(broker, signal.SIGCONT)
     stuck = {problem["what"].partition(":")[0]: problem for problem in health["stuck"]}
     assert not health["ready"]
     assert set(stuck["Kafka at 127.0.0.1"]) == {"what", "since", "reason"}
     assert any("has not answered" in problem for problem in health["problems"])
+    assert any(wait.startswith("Kafka at 127.0.0.1") for wait in waits)  # what a command whose request waits prints
     assert status.exit_code == 0, status.stderr
     assert not status.json["ready"]
     assert [problem["what"] for problem in status.json["stuck"]]

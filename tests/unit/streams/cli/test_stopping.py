@@ -32,6 +32,10 @@ _LOOP = "asyncio.run(asyncio.sleep(30))"
 _THREAD = "asyncio.run(asyncio.to_thread(time.sleep, 30))"  # which cannot be interrupted
 _SLOW_CLEAN_UP = """try: time.sleep(30)
     finally: time.sleep(30)"""
+_WARNING = """
+    import logging
+    logging.getLogger("aiokafka").warning("a warning of a library")
+    time.sleep(30)"""
 _FORGOTTEN_TASK = """
     async def fail():
         raise ValueError("nobody asks for it")
@@ -63,7 +67,9 @@ def _running(code: str) -> Iterator[subprocess.Popen[str]]:
         yield process
 
 
-@pytest.mark.parametrize("work", [_SLEEP, _LOOP, _FORGOTTEN_TASK], ids=["sleeps", "event loop", "task"])
+@pytest.mark.parametrize(
+    "work", [_SLEEP, _LOOP, _FORGOTTEN_TASK, _WARNING], ids=["sleeps", "event loop", "task", "warning"]
+)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_a_command_with_one_line_and_one_json_object(
     number: signal.Signals, status: int, work: str
