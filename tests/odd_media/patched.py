@@ -75,3 +75,17 @@ def without_packets(source: Path, target: Path, is_left_out: Callable[[float, bo
             packet.stream = streams[packet.stream.index]
             writer.mux(packet)
     return target
+
+
+def moved(source: Path, target: Path, seconds: float) -> Path:
+    """Copy an mp4 with its packets at other times; what is before time 0 is cut by its edit list."""
+    options = {"use_editlist": "1", "avoid_negative_ts": "disabled"}
+    with av.open(str(source)) as reader, av.open(str(target), "w", options=options) as writer:
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        for packet in reader.demux():
+            if packet.dts is None or packet.pts is None:
+                continue
+            ticks = round(seconds / packet.time_base)
+            packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, streams[packet.stream.index]
+            writer.mux(packet)
+    return target
