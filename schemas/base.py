@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
+from schemas.digits import unlike
 from schemas.limits import MediaKind
 
 
@@ -74,6 +75,8 @@ class ProbedMedia(Model):
     """Facts of a media file, measured by decoding it rather than read from a header; of a song those of its sound.
 
     `sound_track`: of the file's audio streams the one with music, from 0.
+    `missing_s`: seconds that the file states and that are missing at its end, as of a download that was cut short; 0
+    where it states no length. `damaged_s`: seconds of a song, before its end, that do not decode.
     """
 
     format: str = Field(max_length=limits.MAX_FORMAT_CHARACTERS)
@@ -86,6 +89,8 @@ class ProbedMedia(Model):
     fps: float | None = Field(default=None, gt=0, le=limits.MAX_STATED_FPS)
     has_audio: bool = True
     sound_track: int = Field(default=0, ge=0, lt=limits.MAX_STREAMS)
+    missing_s: Seconds = 0.0
+    damaged_s: Seconds = 0.0
 
 
 class MediaFacts(MediaRef, ProbedMedia):
@@ -189,7 +194,7 @@ def check_beats(beats: Sequence[float], tempo_bpm: float | None = None) -> None:
 def check_inside(last_s: float, duration_s: float, what: str) -> None:
     """Check that something ends within a file's duration, as far as this can be measured. Raises: `ValueError`."""
     if last_s > duration_s + limits.END_TOLERANCE_S:
-        raise ValueError(f"{what} end at {last_s:.1f} s, the file at {duration_s:.1f} s")
+        raise ValueError(f"{what} end at {unlike(last_s, round(duration_s, 1))} s, the file at {duration_s:.1f} s")
 
 
 def _check_norm(values: tuple[float, ...]) -> tuple[float, ...]:

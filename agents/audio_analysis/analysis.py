@@ -23,6 +23,7 @@ from agents.audio_analysis.onsets import Onsets, onsets_of
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
 from agents.step import no_report
 from schemas.audio_analyzed import AudioAnalysis, Section
+from schemas.digits import unlike
 from schemas.faults import Poison
 
 MIN_DURATION_S = 2.0
@@ -78,8 +79,9 @@ def _analysis_and_likeness(blocks: Iterable[Floats], report: Callable[[float], N
 
 def _check(spectrum: Spectrum) -> None:
     if spectrum.duration_s < MIN_DURATION_S:
+        found = unlike(spectrum.duration_s, MIN_DURATION_S)
         raise Poison(
-            f"only {spectrum.duration_s:.1f} s of audio can be decoded; use a file of at least {MIN_DURATION_S:.0f} s",
+            f"only {found} s of audio can be decoded; use a file of at least {MIN_DURATION_S:.0f} s",
             "too_short",
         )
     if (spectrum.loudness() > _SILENCE_LOUDNESS).sum() < _MIN_SOUND_S * FRAME_RATE:

@@ -14,6 +14,7 @@ from agents.audio_analysis.beat_grid import tempo_bpm_of
 from agents.audio_analysis.energy import level_of
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
 from schemas.base import Corrections
+from schemas.digits import unlike
 from schemas.faults import Poison
 
 _SAME_BEAT_BEATS = 0.5  # a detected beat that is nearer to a tapped beat than this is the same beat
@@ -77,8 +78,9 @@ def _tapped(beats: _Beats, corrections: Corrections, duration_s: float) -> _Beat
     """Return the tapped beats, and the detected beats before and after them."""
     taps = corrections.beats
     if taps[-1] > duration_s:
+        last_tap = unlike(taps[-1], round(duration_s, 1))
         raise Poison(
-            f"the tapped beats end at {taps[-1]:.1f} s, the song at {duration_s:.1f} s: are they of this song?",
+            f"the tapped beats end at {last_tap} s, the song at {duration_s:.1f} s: are they of this song?",
             "bad_corrections",
         )
     distance_s = _SAME_BEAT_BEATS * min(median(np.diff(times).tolist()) for times in (taps, beats.times))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import PurePath
 
-from schemas.base import MediaFacts
+from agents.media.stated_length import lost_warnings
+from schemas.base import MediaFacts, joined_warnings
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 
@@ -21,6 +22,7 @@ def accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
         title=event.title or _file_title(event.source.path or "") or song.sha256[:12],
         options=event.options,
         corrections=event.corrections,
+        warnings=joined_warnings(lost_warnings(song)),
     )
 
 

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.media.chunks import data_chunk
 from agents.media.mov_boxes import lacks_index
 from agents.media.sniff import Content, first_bytes, not_media, sniff
 from infra.base.machine import MACHINE_ERRNOS
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from av.video.stream import VideoStream
 
 _PROBE_BYTES = 5_000_000
+_MAX_AGAIN = 10_000
+# A regular file is never waited for: where FFmpeg says so, it wants to be called again after damaged data.
+_MACHINE_ERRNOS = MACHINE_ERRNOS - {errno.EAGAIN}
 # A file of 1 kB can claim an index of gigabytes. That of ten minutes at 240 frames a second needs 20 MB, and the first
 # pictures of the largest clip, which are decoded to open it, 80 MB.
 _OPEN_BYTES = 256 * MIB
@@ -68,7 +72,7 @@ def media_errors() -> Iterator[None]:
     except MemoryError:
         raise
     except (av.error.FFmpegError, *_BAD_DATA) as error:
-        if isinstance(error, av.error.FFmpegError) and error.errno in MACHINE_ERRNOS:
+        if isinstance(error, av.error.FFmpegError) and error.errno in _MACHINE_ERRNOS:
             raise storage_fault(f"a file cannot be read or written now: {error.strerror}", error.errno) from error
         raise not_media() from error
 
@@ -96,13 +100,17 @@ def packets(container: InputContainer, stream: AudioStream | VideoStream) -> Ite
     """Yield a stream's packets, up to where the file is truncated; the last one is empty and drains the decoder."""
     import av
 
-    demuxed = container.demux(stream)
-    while True:
+    demuxed, again = container.demux(stream), 0
+    while again < _MAX_AGAIN:
         try:
             packet = next(demuxed)
         except (StopIteration, av.error.EOFError, av.error.InvalidDataError):
             return
-        yield packet
+        except av.error.BlockingIOError:  # FFmpeg skips damaged parts of some streams in several calls
+            demuxed, again = container.demux(stream), again + 1
+        else:
+            again = 0
+            yield packet
 
 
 def decoded(packet: Packet[Any]) -> list[Any]:
@@ -124,11 +132,19 @@ def _unopened(path: Path, content: Content, error: FFmpegError) -> Fault:
     if error.errno == errno.EIO:
         first_bytes(path, _PROBE_BYTES)  # FFmpeg reports EIO of a truncated file, too; this raises if the disk does
         return not_media()
-    if error.errno in MACHINE_ERRNOS:
+    if error.errno in _MACHINE_ERRNOS:
         return storage_fault(f"the file cannot be read now: {error.strerror}", error.errno)
-    if content == ("mov", 0) and lacks_index(path):
+    if _is_cut(path, content):
         return Poison(_NO_INDEX, reason="not_media")
     return not_media()
+
+
+def _is_cut(path: Path, content: Content) -> bool:
+    """Return whether a file that cannot be opened lacks its end, where its index is."""
+    if content.demuxer == "mov":
+        return lacks_index(path)
+    chunk = data_chunk(path, content) if content.demuxer == "caf" else None
+    return chunk is not None and chunk.stated > chunk.present
 
 
 def _options(content: Content) -> dict[str, str]:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from agents.media.container import media_errors, open_container
+from agents.media.decode import moving_picture
 from agents.media.probe_audio import ProbedSound, first_sound, probe_sound, taken_tracks
 from agents.media.probe_video import ProbedPicture, probe_picture
+from agents.media.stated_length import lost
 from schemas.base import ProbedMedia
+from schemas.digits import unlike
 from schemas.faults import Poison
 from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
 
 if TYPE_CHECKING:
     from av.container import InputContainer
+    from av.stream import Stream
+
+_TOLERANCE_S = 0.05  # of a song or clip that was cut to the shortest length that is accepted
+
 
 ChooseTrack = Callable[[Path, Sequence[int]], int]  # of the given audio streams of a file, the one to hear
 
@@ -45,6 +52,7 @@ def _probe_song(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
         track = _track(container, path, choose_track)
         sound = probe_sound(container, track, SONG_S[1])
         name = container.format.name
+        missing = lost(path, container, container.streams.audio[track], sound.duration_s, sound.elapsed_s)
     _check_length(sound.duration_s, SONG_S, "song")
     if not sound.audible:
         raise Poison("the song is silent; check how it was exported", reason="silence")
@@ -55,6 +63,8 @@ def _probe_song(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
         sample_rate=sound.sample_rate,
         channels=sound.channels,
         sound_track=track,
+        missing_s=missing.missing_s,
+        damaged_s=missing.damaged_s,
     )
 
 
@@ -66,7 +76,9 @@ def _track(container: InputContainer, path: Path, choose_track: ChooseTrack) -> 
 def _probe_clip(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
     with open_container(path) as container, media_errors():
         picture = probe_picture(container)
+        stream = cast("Stream", moving_picture(container))
         name = container.format.name
+        missing = lost(path, container, stream, picture.duration_s, picture.duration_s)
     _check_clip(picture)
     track, sound = _clip_sound(path, choose_track)
     return ProbedMedia(
@@ -80,6 +92,7 @@ def _probe_clip(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
         fps=picture.fps,
         has_audio=sound is not None,
         sound_track=track,
+        missing_s=missing.missing_s,
     )
 
 
@@ -100,7 +113,8 @@ def _check_clip(picture: ProbedPicture) -> None:
 
 def _check_length(seconds: float, limits: tuple[float, float], what: str) -> None:
     shortest, longest = limits
-    if seconds < shortest:
-        raise Poison(f"only {seconds:.1f} s of it decode; a {what} has {shortest:.0f} s or more", reason="too_short")
+    if seconds < shortest - _TOLERANCE_S:
+        found = unlike(seconds, shortest)
+        raise Poison(f"only {found} s of it decode; a {what} has {shortest:.0f} s or more", reason="too_short")
     if seconds > longest:
         raise Poison(f"longer than {longest / 60:.0f} minutes; give a single {what}", reason="too_long")

@@ -23,12 +23,16 @@ _ROUNDING_S = 0.001  # error of the sum of many short frames
 
 @dataclass(frozen=True)
 class ProbedSound:
-    """Facts of an audio stream, measured by decoding it. `audible`: a sample reaches -60 dB of full scale."""
+    """Facts of an audio stream, measured by decoding it. `audible`: a sample reaches -60 dB of full scale.
+
+    `duration_s`: of what decodes. `elapsed_s`: from its first to its last sample, with what does not decode between.
+    """
 
     codec: str
     sample_rate: int
     channels: int
     duration_s: float
+    elapsed_s: float
     audible: bool
 
 
@@ -54,23 +58,27 @@ def probe_sound(container: InputContainer, track: int, max_s: float) -> ProbedSo
     Raises: `Poison`: `not_media` (no frame decodes), `too_long` (without decoding the rest).
     """
     stream = _stream(container, track)
-    first, seconds, audible = None, 0.0, False
+    first, seconds, elapsed_s, audible = None, 0.0, 0.0, False
     for frame in sound_frames(container, stream):
         first = first or frame
         seconds += frame.samples / frame.sample_rate
+        elapsed_s = max(seconds, _elapsed_s(first, frame))
         audible = audible or _peak(frame) >= _MIN_AUDIBLE_PEAK
-        if max(seconds, _elapsed_s(first, frame)) > max_s + _ROUNDING_S:
+        if elapsed_s > max_s + _ROUNDING_S:
             raise Poison(f"longer than {max_s / 60:.0f} minutes; give a single song", reason="too_long")
     if first is None:
         raise not_media()
-    return _sound(stream, first, seconds, audible)
+    return _sound(stream, first, seconds, elapsed_s, audible)
 
 
 def first_sound(container: InputContainer, track: int) -> ProbedSound | None:
     """Return the facts of a stream's first frame that decodes, for a clip; `None` where there is none."""
     stream = _stream(container, track)
     frame = next(sound_frames(container, stream), None)
-    return None if frame is None else _sound(stream, frame, frame.samples / frame.sample_rate, audible=True)
+    if frame is None:
+        return None
+    seconds = frame.samples / frame.sample_rate
+    return _sound(stream, frame, seconds, seconds, audible=True)
 
 
 def _stream(container: InputContainer, track: int) -> AudioStream:
@@ -80,8 +88,10 @@ def _stream(container: InputContainer, track: int) -> AudioStream:
 
 
 def _elapsed_s(first: AudioFrame, last: AudioFrame) -> float:
-    """Return the time between two frames by the file's timestamps, which may have gaps."""
-    return 0.0 if first.time is None or last.time is None else last.time - first.time
+    """Return the time until a frame ends by the file's timestamps, which may have gaps; 0 where it has none."""
+    if first.time is None or last.time is None:
+        return 0.0
+    return last.time - first.time + last.samples / last.sample_rate
 
 
 def _peak(frame: AudioFrame) -> float:
@@ -93,11 +103,12 @@ def _peak(frame: AudioFrame) -> float:
     return float(np.max(np.abs(samples.astype(np.float64) - middle)) / scale)
 
 
-def _sound(stream: AudioStream, frame: AudioFrame, seconds: float, audible: bool) -> ProbedSound:
+def _sound(stream: AudioStream, frame: AudioFrame, seconds: float, elapsed_s: float, audible: bool) -> ProbedSound:
     return ProbedSound(
         codec=stream.codec_context.codec.canonical_name,
         sample_rate=frame.sample_rate,
         channels=frame.layout.nb_channels,
         duration_s=round(seconds, 6),
+        elapsed_s=elapsed_s,
         audible=audible,
     )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
+from agents.media.stated_length import lost_warnings
 from agents.media.submitted import accept
 from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
@@ -72,7 +73,11 @@ def _move(clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: 
         motion=motion(dance, clip_beats.tempo_bpm),
         embedding=embed(dance, clip_beats.tempo_bpm, clip_beats.audio),
         embedding_version=EMBEDDING_VERSION,
-        warnings=(*clip_beats.warnings, *_warnings(dance, clip_beats, [eight.start_beat for eight in whole_eights])),
+        warnings=(
+            *lost_warnings(facts),
+            *clip_beats.warnings,
+            *_warnings(dance, clip_beats, [eight.start_beat for eight in whole_eights]),
+        ),
     )
 
 
