@@ -1,4 +1,4 @@
-"""The program `bachata`, in UTF-8 whatever the locale. Ctrl-C ends it without a traceback while it starts, too."""
+"""The program `bachata`, in UTF-8 whatever the locale. Signals end it without a traceback while it starts, too."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from types import FrameType
 def bachata() -> None:
     """Run the command line and exit."""
     _use_utf8()
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # not where it is ignored: `bachata … &`
-        signal.signal(signal.SIGINT, _exit)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # a shell ignores SIGINT for `bachata … &`
+            signal.signal(number, _exit)
     from streams.cli import main
 
     main()

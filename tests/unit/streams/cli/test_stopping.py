@@ -98,11 +98,12 @@ def test_clean_up_that_takes_long_ends_after_some_seconds_or_with_the_second_sig
         assert (process.returncode, monotonic() - started < 4) == (130, True)
 
 
-def test_ctrl_c_while_modules_are_imported_is_one_line() -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_while_modules_are_imported_is_one_line(number: signal.Signals, status: int) -> None:
     with _running(_SLOW_IMPORT) as process:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         assert process.communicate(timeout=20)[1] == "error: stopped\n"
-    assert process.returncode == 130
+    assert process.returncode == status
 
 
 def test_requests_that_were_submitted_go_on_and_the_line_says_so() -> None:
@@ -110,3 +111,21 @@ def test_requests_that_were_submitted_go_on_and_the_line_says_so() -> None:
     assert "the request is submitted" in _going_on(["a-1"])
     assert "`bachata status a-1`" in _going_on(["a-1"])
     assert "2 requests are submitted" in _going_on(["a-1", "a-2"])
+
+
+_SERVICE = """
+import sys
+from streams.cli.services import _StopRequest
+stop = _StopRequest()
+print("ready", flush=True)
+stop.arrived.wait(30)
+sys.exit(stop.status)
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_a_service_ends_with_0_when_it_is_terminated(number: signal.Signals, status: int) -> None:
+    with _running(_SERVICE) as process:
+        process.send_signal(number)
+        assert process.communicate(timeout=20) == ("", "")
+    assert process.returncode == status
