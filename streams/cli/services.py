@@ -18,7 +18,6 @@ from infra.data_folder import check_data_folder
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.logs import set_up_logs
-from infra.move_index import check_qdrant
 from infra.settings import Settings, load_settings
 from schemas.faults import Poison, Retryable
 from streams.cli.output import command, fail, print_json, print_line, print_output
@@ -26,6 +25,7 @@ from streams.local.service_files import ServiceFiles
 from streams.local.service_process import INTERRUPTED, WRONG_SETTING
 from streams.local.services import (
     Endpoint,
+    check_move_index,
     last_error,
     local_kafka,
     running_kafka,
@@ -86,7 +86,7 @@ def worker(as_json: bool) -> None:
     from streams.worker.process import serve
 
     settings = load_settings()
-    check_qdrant(settings)
+    check_move_index(settings)
     with local_kafka(settings, print_line) as connection:
         print_line(f"starting a worker for Kafka at {connection}; Ctrl-C stops it")
         set_up_logs()

@@ -22,7 +22,7 @@ from infra.data_folder import check_data_folder
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.local_kafka import local_connection
-from infra.move_index import check_qdrant
+from infra.move_index import backend_id, check_qdrant
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault, Poison, Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
@@ -147,7 +147,20 @@ def check_servers(settings: Settings) -> None:
     configured = configured_kafka(settings)
     if configured is not None:
         asyncio.run(check_kafka(configured))
-    check_qdrant(settings)
+    check_move_index(settings)
+
+
+def check_move_index(settings: Settings) -> None:
+    """Return when the Qdrant server that the settings name answers, or if it is only away. Raises: `Retryable`.
+
+    It is only away if workers of this data folder have stored moves in it: they wait for it, and commands say so.
+    """
+    try:
+        check_qdrant(settings)
+    except Retryable as fault:
+        was_used = any(settings.state_dir.glob(f"worker-*/moves/positions-{backend_id(settings)}.json"))
+        if fault.reason != "qdrant_away" or not was_used:
+            raise
 
 
 def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Callable[[Settings], Any]) -> Any:

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from infra.kafka_connection import KafkaConnection
-from infra.settings import Settings
+from infra.move_index import backend_id
+from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.local import services
 from streams.local.service_files import ServiceFiles
@@ -64,6 +65,20 @@ def test_the_token_goes_to_the_page_and_not_to_a_proxy(
             monkeypatch.setenv(name, no_proxy)
     endpoint = Endpoint(KafkaConnection("127.0.0.1:9092"), page, "secret")
     assert endpoint.get("/requests") == {"authorization": "Bearer secret"}
+
+
+def test_a_qdrant_that_was_used_before_is_only_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACHATA_QDRANT_URL", "http://127.0.0.1:1")
+    settings = load_settings()
+    with pytest.raises(Retryable, match=r"BACHATA_QDRANT_URL is http://127\.0\.0\.1:1"):
+        services.check_move_index(settings)
+    moves = settings.state_dir / "worker-0" / "moves"
+    moves.mkdir(parents=True)
+    (moves / f"positions-{backend_id(settings)}.json").touch()
+    services.check_move_index(settings)
+    monkeypatch.setenv("BACHATA_QDRANT_URL", "http://127.0.0.1:2")  # another address
+    with pytest.raises(Retryable, match=r"BACHATA_QDRANT_URL is http://127\.0\.0\.1:2"):
+        services.check_move_index(load_settings())
 
 
 def test_the_health_of_a_worker_that_is_not_ready_is_read(monkeypatch: pytest.MonkeyPatch, page: str) -> None:
