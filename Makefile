@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-music quality-moves quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-search bench-stream bench-views demo-set docs frame
+.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-search bench-stream bench-views demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -57,6 +57,9 @@ frame: setup ## Make the picture of README.md again from the video of `make demo
 
 quality-music: $(VENV)/.synced ## Measure beats, counts and sections beside librosa, on easy and hard songs (SONGS=folder)
 	$(RUN) python -m tests.quality.quality_music $(SONGS)
+
+quality-media: setup ## Measure odd clips and songs of all kinds, beside a plain conversion (VIDEO=file, CASES=words)
+	$(RUN) python -m tests.quality.quality_media $(if $(CASES),--only $(CASES)) $(if $(VIDEO),--video $(VIDEO))
 
 quality-moves: setup ## Measure detection, re-identification, joints and retrieval of moves (CLIPS=folder)
 	$(RUN) python -m tests.quality.quality_moves $(CLIPS)

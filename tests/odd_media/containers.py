@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.odd_media.marked import SOUND_HZ, Rgb, original, song
+from tests.odd_media.marked import SOUND_HZ, marked, original, song
 from tests.odd_media.writer import Sound, Timed, Video, write
 
 _SMALL, _CIF, _PAL = (320, 180), (352, 288), (720, 576)
@@ -141,15 +141,13 @@ def write_clip(folder: Path, name: str, seconds: float = 5.4) -> Path:
     """Write the beginning of the demo clip in one of `CLIPS`."""
     kind, whole = CLIPS[name], original()
     sound = Sound(whole.sound[:, : round(seconds * SOUND_HZ)], kind.encoder, kind.rate, kind.layout)
-    pictures = _resized(whole.part(0, seconds), kind)
+    pictures = _pictures(kind, seconds)
     return write(folder / name, pictures, [sound], video=kind.video, container=kind.container, options=kind.options)
 
 
-def _resized(pictures: Iterable[tuple[float, Rgb]], kind: ClipKind) -> list[Timed]:
-    """Return the pictures in the clip's size, of those at 30 a second only as many as it has."""
-    every = round(30 / float(30 - kind.video.rate)) if kind.video.rate < 30 else 0
-    kept = [timed for n, timed in enumerate(pictures) if not every or n % every != every - 1]
-    return [
-        (n / float(kind.video.rate), np.asarray(cv2.resize(rgb, kind.size, interpolation=cv2.INTER_AREA), np.uint8))
-        for n, (_, rgb) in enumerate(kept)
-    ]
+def _pictures(kind: ClipKind, seconds: float) -> Iterator[Timed]:
+    """Yield the original's pictures in the clip's size and at its rate, each with its own time in its bar code."""
+    for number in range(round(seconds * kind.video.rate)):
+        time_s = number / float(kind.video.rate)
+        small = cv2.resize(original().at(time_s), kind.size, interpolation=cv2.INTER_AREA)
+        yield time_s, marked(np.asarray(small, np.uint8), time_s)

@@ -7,6 +7,7 @@ from left to right. It is read from the finished video, so that picture and soun
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -49,30 +50,53 @@ class Original:
         """Return the picture that is nearest to a time."""
         return self.pictures[min(len(self.pictures) - 1, max(0, round(time_s * FPS)))][1]
 
+    def faster(self, fps: int) -> Iterator[tuple[float, Rgb]]:
+        """Yield the pictures at a higher rate, each with its own time in its bar code."""
+        for number in range(round(self.duration_s * fps)):
+            yield number / fps, marked(self.pictures[number * FPS // fps][1], number / fps)
+
+    def changed(self, change: Callable[[Rgb], Rgb]) -> Original:
+        """Return the original with changed pictures, each with its bar code."""
+        return replace(self, pictures=tuple((time_s, marked(change(rgb), time_s)) for time_s, rgb in self.pictures))
+
     def part(self, start_s: float, end_s: float) -> tuple[tuple[float, Rgb], ...]:
         """Return the pictures from one time until before another."""
         return tuple(timed for timed in self.pictures if start_s - 1e-6 <= timed[0] < end_s - 1e-6)
 
 
 @cache
-def long_original() -> Original:
-    """Return all 8.4 s of the demo clip `basic_side`: seventeen beats."""
+def unmarked_long_original() -> Original:
+    """Return all 8.4 s of the demo clip `basic_side`, seventeen beats, without bar codes."""
     path = DEMO / "clips" / "basic_side.mp4"
     with av.open(str(path)) as reader:
         frames = [_small(frame.to_ndarray(format="rgb24")) for frame in reader.decode(video=0)]
-    pictures = tuple((n / FPS, marked(rgb, n / FPS)) for n, rgb in enumerate(frames))
     beats = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["beats"]
+    pictures = tuple((number / FPS, rgb) for number, rgb in enumerate(frames))
     return Original(pictures, plain_sound(path), tuple(beats))
 
 
 @cache
+def unmarked_original() -> Original:
+    """Return the first 5.4 s of the demo clip, without bar codes."""
+    return _short(unmarked_long_original())
+
+
+@cache
+def long_original() -> Original:
+    """Return all 8.4 s of the demo clip."""
+    return unmarked_long_original().changed(lambda rgb: rgb)
+
+
+@cache
 def original() -> Original:
-    """Return the first 5.4 s of the demo clip."""
-    whole = long_original()
+    """Return the first 5.4 s of the demo clip: eleven beats."""
+    return _short(long_original())
+
+
+def _short(whole: Original) -> Original:
     beats = tuple(beat for beat in whole.beats if beat < SHORT_S)
-    return replace(
-        whole, pictures=whole.part(0, SHORT_S), sound=whole.sound[:, : round(SHORT_S * SOUND_HZ)], beats=beats
-    )
+    sound = whole.sound[:, : round(SHORT_S * SOUND_HZ)]
+    return replace(whole, pictures=whole.part(0, SHORT_S), sound=sound, beats=beats)
 
 
 def _small(rgb: NDArray[Any]) -> Rgb:

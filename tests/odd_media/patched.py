@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 
@@ -88,4 +89,18 @@ def moved(source: Path, target: Path, seconds: float) -> Path:
             ticks = round(seconds / packet.time_base)
             packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, streams[packet.stream.index]
             writer.mux(packet)
+    return target
+
+
+def one_after_the_other(sources: Sequence[Path], target: Path) -> Path:
+    """Copy the packets of files with the same tracks into one, all with their own time stamps."""
+    with ExitStack() as files:
+        readers = [files.enter_context(av.open(str(source))) for source in sources]
+        writer = files.enter_context(av.open(str(target), "w"))
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in readers[0].streams}
+        for reader in readers:
+            for packet in reader.demux():
+                if packet.dts is not None:
+                    packet.stream = streams[packet.stream.index]
+                    writer.mux(packet)
     return target

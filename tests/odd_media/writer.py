@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,13 @@ def write(
     options: Mapping[str, str] | None = None,
 ) -> Path:
     """Write pictures and sounds to a file; `container`: FFmpeg's name, by default that of the file's extension."""
-    timed, video = list(pictures), video or Video()
+    timed, video = iter(pictures), video or Video()
+    first = next(timed, None)
     with av.open(str(path), "w", format=container, options=dict(options or {})) as writer:
-        picture_stream = _picture_stream(writer, timed[0][1], video) if timed else None
+        picture_stream = _picture_stream(writer, first[1], video) if first else None
         tracks = [(sound, _sound_stream(writer, sound)) for sound in sounds]
-        if picture_stream:
-            writer.mux(list(_encoded(picture_stream, timed, video)))
+        if first:
+            writer.mux(list(_encoded(picture_stream, chain([first], timed), video)))
         for sound, stream in tracks:
             for frame in [*_frames(sound, stream), None]:
                 writer.mux(stream.encode(frame))
