@@ -22,12 +22,12 @@ _HEAD_BYTES = 600
 _JUNK = (b"\0", b"\xff", b"\r\n", b"#EXTM3U\n", b"ID3\x04\0\0\0\0\x10\0", b"\x47", b"\xff\xfb\x90\x44")
 
 
-def write_small_media(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Write a song and a clip of each kind, and return the songs and the clips."""
+def write_small_media(folder: Path, every: int = 1) -> tuple[list[Path], list[Path]]:
+    """Write a song and a clip of each kind, or of one in so many, and return the songs and the clips."""
     for kind in ("songs", "clips"):
-        (folder / kind).mkdir()
-    songs = [write_song(folder / "songs", name, _SONG_S) for name in SONGS]
-    return songs, [write_clip(folder / "clips", name, _CLIP_S) for name in CLIPS]
+        (folder / kind).mkdir(parents=True)
+    songs = [write_song(folder / "songs", name, _SONG_S) for name in [*SONGS][::every]]
+    return songs, [write_clip(folder / "clips", name, _CLIP_S) for name in [*CLIPS][::every]]
 
 
 def damaged(content: bytes, seed: int) -> bytes:

@@ -15,15 +15,10 @@ from tests.chaos.schedule import scaled, seed
 from tests.quality.report import Goal, figure
 from tests.security.damaged_media import damaged, write_small_media
 
-_QUICK, _FULL = 40, 2000  # damaged files
+_QUICK, _QUICK_KINDS, _FULL = 40, 6, 2000  # damaged files, of one kind of files in six
 _TIMEOUT_S = 60.0
 Media = tuple[list[Path], list[Path]]
 Outcome = tuple[str, str]  # the reason of the fault, or `done`, and which file and damage
-
-
-@pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
-    return write_small_media(tmp_path_factory.mktemp("media"))
 
 
 @pytest.fixture
@@ -33,15 +28,17 @@ async def pool() -> AsyncIterator[StepPool]:
     await pool.stop()
 
 
-async def test_a_damaged_file_is_probed_or_refused(media: Media, pool: StepPool, tmp_path: Path) -> None:
-    outcomes = await _outcomes(media, pool, tmp_path / "probe", range(0, 7 * _QUICK, 7))
+async def test_a_damaged_file_is_probed_or_refused(pool: StepPool, tmp_path: Path) -> None:
+    media = write_small_media(tmp_path / "media", _QUICK_KINDS)
+    outcomes = await _outcomes(media, pool, tmp_path / "probe", range(_QUICK))
     assert _bad(outcomes) == []
     assert {outcome for outcome, _ in outcomes} > {"done", "not_media"}, "the damages must differ"
 
 
 @pytest.mark.chaos
-async def test_a_damaged_file_is_used_or_refused(media: Media, pool: StepPool, tmp_path: Path) -> None:
+async def test_a_damaged_file_is_used_or_refused(pool: StepPool, tmp_path: Path) -> None:
     """Decode, analyze and encode what the probe accepts."""
+    media = write_small_media(tmp_path / "media")
     count = scaled(_FULL, 20)
     outcomes = await _outcomes(media, pool, tmp_path / "all", range(seed(), seed() + count))
     print(f"figure damaged_media_files = {count}", Counter(outcome for outcome, _ in outcomes))

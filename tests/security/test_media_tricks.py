@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 from agents.media.container import open_container
 from agents.media.probe import probe
 from schemas.faults import Poison
+from tests.odd_media.containers import write_clip, write_song
 from tests.unit.media.media_builders import png, tone, with_cover, write_sound
 
 
@@ -58,7 +60,13 @@ def hls(url: str) -> str:
     return f"#EXTM3U\n#EXT-X-TARGETDURATION:20\n#EXTINF:20,\n{url}\n#EXT-X-ENDLIST\n"
 
 
-PREFIXES = (b"", b"ID3\x03\0\0\0\0\0\0", b"OggS", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x08ftyp", b"\xff\xfb", b"\x1aE\xdf\xa3")
+PREFIXES = (
+    *(b"", b"\r\n", bytes(100), b"ID3\x03\0\0\0\0\0\0", b"APETAGEX" + bytes(24), b"HTTP/1.0 200 OK\r\n\r\n"),
+    *(b"OggS", b"RIFF\0\0\0\0WAVE", b"\0\0\0\x08ftyp", b"\xff\xfb", b"\x1aE\xdf\xa3", b"RIFF\0\0\0\0AVI "),
+    *(b"FORM\0\0\0\0AIFF", b"caff\0\1\0\0", bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c"), b"\0\0\1\xba"),
+    *(bytes.fromhex("726966662e91cf11a5d628db04c10000"), b"\x0b\x77", b"\xff\xf1"),
+)
+NAMES = ("song.mp3", "song.m3u8", "song.ffconcat", "song.txt", "a.avi", "a.wma", "a.ts", "a.mpg", "a.aiff", "a.aac")
 
 
 @pytest.fixture(scope="module")
@@ -67,17 +75,59 @@ def song(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_sound(tmp_path_factory.mktemp("song") / "song.mp3", tone(11), "libmp3lame")
 
 
-@pytest.mark.parametrize("prefix", PREFIXES)
-@pytest.mark.parametrize("name", ["song.mp3", "song.m3u8", "song.ffconcat", "song.txt"])
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("kind", ["audio", "video"])
 def test_a_playlist_is_no_media_and_is_not_followed(
-    tmp_path: Path, listener: Listener, song: Path, prefix: bytes, name: str, kind: str
+    tmp_path: Path, listener: Listener, song: Path, name: str, kind: str
 ) -> None:
     (tmp_path / "other.mp3").hardlink_to(song)
     url = f"http://127.0.0.1:{listener.server_port}/x.ts"
     for text in (hls(url), hls(f"file://{tmp_path}/other.mp3"), "ffconcat version 1.0\nfile other.mp3\n"):
-        (tmp_path / name).write_bytes(prefix + text.encode())
-        assert refusal(tmp_path / name, kind) in {"not_media", "no_audio", "no_video"}
+        for prefix in PREFIXES:
+            (tmp_path / name).write_bytes(prefix + text.encode())
+            assert refusal(tmp_path / name, kind) in {"not_media", "no_audio", "no_video"}
+    assert listener.requested == []
+
+
+@pytest.mark.parametrize("name", ["song.mp3", "song.aac", "song.ac3", "song.ts", "song.vob", "song.wma", "song.aiff"])
+def test_media_with_a_playlist_before_or_after_it_is_the_media_or_nothing(
+    tmp_path: Path, listener: Listener, name: str
+) -> None:
+    """A player that looks at more than the first bytes could be led to follow the playlist."""
+    content = write_song(tmp_path, name).read_bytes()
+    text = hls(f"http://127.0.0.1:{listener.server_port}/x.ts").encode()
+    for mixed in (text + content, content + text, content[:5000] + text + content[5000:]):
+        (tmp_path / name).write_bytes(mixed)
+        with suppress(Poison):
+            assert probe(tmp_path / name, "audio").duration_s == pytest.approx(12.5, abs=0.5)
+    assert listener.requested == []
+
+
+def test_what_windows_media_says_of_addresses_is_not_followed(tmp_path: Path, listener: Listener) -> None:
+    """The object of script commands of an ASF header can name an address that a player is to open."""
+    content = write_song(tmp_path, "song.wma").read_bytes()
+    url = f"http://127.0.0.1:{listener.server_port}/x.asx".encode("utf-16-le")
+    kind = "URL".encode("utf-16-le")
+    body = bytes.fromhex("4b1acbe3100bd011a39b00a0c90348f6") + struct.pack("<HH", 1, 1)
+    body += struct.pack("<H", len(kind) // 2) + kind + struct.pack("<IHH", 0, 0, len(url) // 2) + url
+    script = bytes.fromhex("301afb1e620bd011a39b00a0c90348f6") + struct.pack("<Q", 24 + len(body)) + body
+    size, count = struct.unpack("<QI", content[16:28])
+    header = content[:16] + struct.pack("<QI", size + len(script), count + 1) + content[28:30] + script
+    (tmp_path / "a.wma").write_bytes(header + content[30:])
+    assert probe(tmp_path / "a.wma", "audio").duration_s == pytest.approx(12.5, abs=0.1)
+    assert listener.requested == []
+
+
+def test_a_subtitle_in_an_avi_is_not_opened_as_a_playlist(tmp_path: Path, listener: Listener) -> None:
+    """FFmpeg opens the text track `GAB2` of an AVI with a demuxer that it chooses by content."""
+    content = write_clip(tmp_path, "mjpeg.avi", 3.0).read_bytes()
+    text = hls(f"http://127.0.0.1:{listener.server_port}/x.ts").encode()
+    track = b"GAB2\0" + struct.pack("<HI", 2, 0) + struct.pack("<HI", 4, len(text)) + text
+    for place in (content.index(b"movi") + 4, len(content)):
+        chunk = b"02sb" + struct.pack("<I", len(track)) + track + b"\0" * (len(track) % 2)
+        (tmp_path / "a.avi").write_bytes(content[:place] + chunk + content[place:])
+        with suppress(Poison):
+            probe(tmp_path / "a.avi", "video")
     assert listener.requested == []
 
 
