@@ -36,19 +36,22 @@ if TYPE_CHECKING:
     help="Another seed gives another choreography.",
 )
 @click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also copy the video to this file.")
+@click.option("--demo-moves", is_flag=True, help="If the library has no moves to dance, index the demo moves first.")
 @command
 @with_correction_options
-def generate(song: Path, out: Path | None, as_json: bool, corrections: Corrections, **options: Any) -> None:
+def generate(
+    song: Path, out: Path | None, demo_moves: bool, as_json: bool, corrections: Corrections, **options: Any
+) -> None:
     """Make a choreography video of SONG."""
     check_targets(filter(None, [out]), song)
-    _generate(load_settings(), song, out, as_json, options, corrections)
+    _generate(load_settings(), song, out, as_json, options, corrections, demo_moves=demo_moves)
 
 
 @click.command()
 @command
 def demo(as_json: bool) -> None:
     """Index the demo moves and make a choreography video of a demo song."""
-    from streams.cli.index import index_clips
+    from streams.cli.demo_moves import index_demo_moves
     from streams.local.services import stream
 
     settings = load_settings()
@@ -56,21 +59,25 @@ def demo(as_json: bool) -> None:
     if not songs:
         raise Poison("the demo set is not here; it is part of a checkout of the project", reason="no_demo_set")
     with stream(settings, print_line):
-        print_line("indexing the demo moves")
-        clips = index_clips(settings, [settings.demo_dir / "clips"], settings.demo_dir / "annotations.json")
-        failed = [clip for clip in clips["clips"] if clip["status"] == "failed"]
-        if failed:
-            fail(f"{failed[0]['clip']}: {failed[0]['error']}", as_json, "demo_clip")
+        index_demo_moves(settings)
         print_line(f"making a choreography video of {songs[0].name}")
         _generate(settings, songs[0], None, as_json, {"duration": "full"}, Corrections())
 
 
 def _generate(
-    settings: Settings, song: Path, out: Path | None, as_json: bool, options: dict[str, Any], corrections: Corrections
+    settings: Settings,
+    song: Path,
+    out: Path | None,
+    as_json: bool,
+    options: dict[str, Any],
+    corrections: Corrections,
+    *,
+    demo_moves: bool = False,
 ) -> None:
     from schemas.base import Source
     from schemas.rendered import Rendered
     from schemas.song_submitted import SongSubmitted
+    from streams.cli.demo_moves import provide_moves
     from streams.cli.files import store_file, title_of
     from streams.cli.follow_requests import follow
     from streams.ids import new_request_id
@@ -85,6 +92,7 @@ def _generate(
         corrections=corrections,
     )
     with stream(settings, print_line) as endpoint:
+        provide_moves(settings, endpoint, demo_moves=demo_moves, as_json=as_json)
         result = follow(endpoint, [request])[cast("str", request.request_id)]
     ended, rendered = result.ended, result.result
     if ended is None or not isinstance(rendered, Rendered):

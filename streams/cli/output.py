@@ -38,6 +38,14 @@ def print_line(message: str) -> None:
         _write(sys.stderr, escaped(message))
 
 
+def confirm(question: str) -> bool:
+    """Ask a question on the terminal; yes is the default. Raises: `KeyboardInterrupt` where there is no answer."""
+    try:
+        return click.confirm(escaped(question), default=True, err=True)
+    except click.Abort:
+        raise KeyboardInterrupt from None
+
+
 def print_output(line: str) -> None:
     """Print one line of the command's result on standard output.
 

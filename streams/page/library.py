@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from agents.playable import usable_eights
 from infra.move_index import MoveIndex
 from schemas.base import Difficulty, Level
 from schemas.faults import Poison
@@ -17,6 +19,7 @@ from streams.page.responses import error_response
 
 _BODY_TIMEOUT_S = 10.0
 _MAX_HITS = 1000
+_CAUGHT_UP_TIMEOUT_S = 5.0
 
 _Tempo = Annotated[float, Field(ge=0, le=MAX_SEARCHED_TEMPO_BPM)]
 
@@ -71,6 +74,33 @@ def routes(index: MoveIndex) -> list[web.RouteDef]:
         web.get("/moves/{sha256}", get_move),
         web.post("/moves/search", search),
     ]
+
+
+def usable_route(
+    index: MoveIndex, has_clip: Callable[[str], bool], caught_up: Callable[[], Awaitable[None]]
+) -> web.RouteDef:
+    """Return the route that says how many moves there are and whether a dance can be made of any of them.
+
+    It is answered when the index has all moves that are published, or with 503 if that takes long.
+    """
+
+    async def usable(_: web.Request) -> web.Response:
+        try:
+            await asyncio.wait_for(caught_up(), _CAUGHT_UP_TIMEOUT_S)
+        except TimeoutError:
+            return error_response(503, "the move index is being built")
+        return web.json_response(await asyncio.to_thread(_usable, index, has_clip))
+
+    return web.get("/library/usable", usable)
+
+
+def _usable(index: MoveIndex, has_clip: Callable[[str], bool]) -> dict[str, Any]:
+    def is_usable(move: MoveSummary) -> bool:
+        return bool(usable_eights(move)) and has_clip(move.clip.sha256)
+
+    some = (hit.move for hit in index.search(limit=_MAX_HITS))
+    found = any(map(is_usable, some)) or any(map(is_usable, index.all_moves(embeddings=False)))
+    return {"moves": index.count(), "usable": found}
 
 
 def _library(index: MoveIndex) -> dict[str, Any]:

@@ -167,6 +167,7 @@ class _State:
     """The state that a worker builds from topics, and the updaters of it."""
 
     index: MoveIndex
+    has_clip: Callable[[str], bool]
     requests: Requests
     library: ViewUpdater
     request_updates: ViewUpdater
@@ -180,7 +181,8 @@ class _State:
         return [Finding(name, problem) for name, problem in problems.items() if problem]
 
     def routes(self) -> list[web.RouteDef]:
-        return [*requests_page.routes(self.requests), *library.routes(self.index)]
+        usable = library.usable_route(self.index, self.has_clip, self.library.caught_up)
+        return [*requests_page.routes(self.requests), *library.routes(self.index), usable]
 
 
 def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _State:
@@ -188,6 +190,7 @@ def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _St
     sink = MoveIndexSink(index, folder / "moves" / f"positions-{backend_id(settings)}.json")
     return _State(
         index,
+        make_tools(settings).media.has,
         requests,
         library=ViewUpdater(kafka, [MOVE_INDEXED], sink),
         request_updates=ViewUpdater(
