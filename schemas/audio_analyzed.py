@@ -77,14 +77,17 @@ def clock(seconds: float) -> str:
 class AudioAnalysis(Model):
     """The beat grid, structure and energy of a piece of audio.
 
-    `beats`: seconds from the container's start, increasing. `counts` (1-8) and `energy` (0-1) have one value per beat.
-    `downbeats`: the beats whose count is 1 or 5. `embedding`: 128 values of norm 1. `beat_confidence`: that the beats
-    are where a dancer steps; `downbeat_confidence`: that the bars begin on the downbeats; `count_confidence`: that a 1
-    is not a 5; `confidence`: in beats and bars together, the mean of the sections' over all beats. `doubts`: what is
-    uncertain, and where.
+    `music_start_s` to `music_end_s`: the part with music, without silence, applause and talk before and after it; the
+    end is None where the music lasts to the end of the piece. `beats`: seconds from the container's start, increasing.
+    `counts` (1-8) and `energy` (0-1) have one value per beat. `downbeats`: the beats whose count is 1 or 5.
+    `embedding`: 128 values of norm 1. `beat_confidence`: that the beats are where a dancer steps;
+    `downbeat_confidence`: that the bars begin on the downbeats; `count_confidence`: that a 1 is not a 5; `confidence`:
+    in beats and bars together, the mean of the sections' over all beats. `doubts`: what is uncertain, and where.
     """
 
     duration_s: Seconds
+    music_start_s: Seconds = 0.0
+    music_end_s: Seconds | None = None
     tempo_bpm: TempoBpm
     beats: tuple[Seconds, ...] = Field(max_length=limits.MAX_BEATS, fail_fast=True)
     counts: tuple[Count, ...] = Field(max_length=limits.MAX_BEATS, fail_fast=True)
@@ -111,6 +114,9 @@ class AudioAnalysis(Model):
     @model_validator(mode="after")
     def _is_inside_the_song(self) -> AudioAnalysis:
         check_inside(max((*self.beats[-1:], *self.downbeats), default=0.0), self.duration_s, "the beats")
+        check_inside(max(self.music_start_s, self.music_end_s or 0.0), self.duration_s, "the music")
+        if self.music_end_s is not None and self.music_end_s <= self.music_start_s:
+            raise ValueError("the music must end after it begins")
         check_inside(max((section.end_s for section in self.sections), default=0.0), self.duration_s, "the sections")
         if any(after.start_s < before.start_s for before, after in pairwise(self.sections)):
             raise ValueError("sections must be in the order of their starts")

@@ -13,7 +13,7 @@ from schemas.song_accepted import SongAccepted
 def _work(song: SongToAnalyze, tools: Tools) -> AudioAnalysis:
     from agents.audio_analysis.analysis import analyze_music
 
-    return analyze_music(tools.media.path(song.sha256), tools.report, song.sound_track)
+    return analyze_music(tools.media.path(song.sha256), tools.report, song.sound_track, finds_ends=True)
 
 
 def _emit(event: SongAccepted, result: AudioAnalysis) -> AudioAnalyzed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from agents.audio_analysis.embedding import embedding_of
 from agents.audio_analysis.energy import energy_of, level_of
 from agents.audio_analysis.form import Form, form_of
 from agents.audio_analysis.likeness import Likeness, likeness_of
+from agents.audio_analysis.music_span import music_span
 from agents.audio_analysis.onsets import Onsets, onsets_of
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
 from agents.step import no_report
@@ -41,9 +43,14 @@ def analyze(path: Path, report: Callable[[float], None] = no_report, track: int 
     return _analyzed(decode_mono(path, track), report)[0]
 
 
-def analyze_music(path: Path, report: Callable[[float], None] = no_report, track: int = 0) -> AudioAnalysis:
-    """Return the same as `analyze`. Raises: the same; `Poison` (`no_beats`) for speech and noise."""
-    analysis, likeness = _analyzed(decode_mono(path, track), report)
+def analyze_music(
+    path: Path, report: Callable[[float], None] = no_report, track: int = 0, *, finds_ends: bool = False
+) -> AudioAnalysis:
+    """Return the same as `analyze`. Raises: the same; `Poison` (`no_beats`) for speech and noise.
+
+    `finds_ends`: analyze only the part from the beginning to the end of the music, as `music_span` finds them.
+    """
+    analysis, likeness = _analyzed(decode_mono(path, track), report, finds_ends=finds_ends)
     if likeness.is_speech_or_noise():
         raise Poison("its sound is speech or noise, without a beat that can be followed; give music", "no_beats")
     return analysis
@@ -57,24 +64,51 @@ def music_score(blocks: Iterable[Floats]) -> float:
         return -1.0
 
 
-def _analyzed(blocks: Iterable[Floats], report: Callable[[float], None]) -> tuple[AudioAnalysis, Likeness]:
+def _analyzed(
+    blocks: Iterable[Floats], report: Callable[[float], None], *, finds_ends: bool = False
+) -> tuple[AudioAnalysis, Likeness]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1, user_api="blas"):  # on matrices this small, more threads cost twice the work they do
-        return _analysis_and_likeness(blocks, report)
+        return _analysis_and_likeness(blocks, report, finds_ends)
 
 
-def _analysis_and_likeness(blocks: Iterable[Floats], report: Callable[[float], None]) -> tuple[AudioAnalysis, Likeness]:
-    spectrum = spectrum_of(blocks)
-    _check(spectrum)
+def _analysis_and_likeness(
+    blocks: Iterable[Floats], report: Callable[[float], None], finds_ends: bool
+) -> tuple[AudioAnalysis, Likeness]:
+    recording = spectrum_of(blocks)
+    _check(recording)
     report(0.7)
-    onsets = onsets_of(spectrum)
-    grid = beat_grid_of(onsets, spectrum)
+    music = _music_of(recording) if finds_ends else _Music(0, recording, onsets_of(recording))
+    grid = beat_grid_of(music.onsets, music.spectrum)
     if grid is None:
         raise Poison("it contains fewer than four beats of music; use a longer piece", "too_short")
     report(0.9)
-    analysis = _analysis(spectrum, onsets, grid)
-    return analysis, likeness_of(spectrum, analysis.beat_confidence)
+    analysis = _analysis(music, grid, recording.duration_s)
+    return analysis, likeness_of(music.spectrum, analysis.beat_confidence)
+
+
+@dataclass(frozen=True)
+class _Music:
+    """The part of a recording that is analyzed, from the frame `first` on."""
+
+    first: int
+    spectrum: Spectrum
+    onsets: Onsets
+
+    def edges_s(self, duration_s: float) -> tuple[float, float | None]:
+        """Return the seconds in the recording at which it begins, and ends unless that is at the recording's end."""
+        end_s = (self.first + len(self.spectrum.mel)) / FRAME_RATE
+        return round(self.first / FRAME_RATE, 4), round(end_s, 4) if end_s < duration_s else None
+
+
+def _music_of(recording: Spectrum) -> _Music:
+    onsets = onsets_of(recording)
+    first, end = music_span(onsets, recording)
+    if end - first == len(recording.mel):
+        return _Music(0, recording, onsets)
+    part = recording.part(first, end)
+    return _Music(first, part, onsets_of(part))
 
 
 def _check(spectrum: Spectrum) -> None:
@@ -88,18 +122,22 @@ def _check(spectrum: Spectrum) -> None:
         raise Poison("the audio is silent, or nearly; use a file with music", "silence")
 
 
-def _analysis(spectrum: Spectrum, onsets: Onsets, grid: BeatGrid) -> AudioAnalysis:
+def _analysis(music: _Music, grid: BeatGrid, duration_s: float) -> AudioAnalysis:
+    spectrum, onsets = music.spectrum, music.onsets
+    start_s, end_s = music.edges_s(duration_s)
     features = beat_features_of(grid.frames, onsets, spectrum)
     bars = bars_of(grid.frames, grid.meter.bar_positions, features, spectrum)
     form = form_of(bars, len(grid.frames))
     counts = counts_of(len(grid.frames), bars.first_beats, form.starts)
-    seconds = _rounded(grid.seconds(), 4)
+    seconds = _rounded(start_s + grid.seconds(), 4)
     energy = energy_of(features)
     confidence = confidence_of(grid, onsets, features, bars, form)
-    edges_s = [0.0, *(seconds[edge] for edge in form.edges[1:-1]), round(spectrum.duration_s, 4)]
+    edges_s = [0.0, *(seconds[edge] for edge in form.edges[1:-1]), round(duration_s, 4)]
     sections = _sections(form, edges_s, energy, confidence)
     return AudioAnalysis(
         duration_s=edges_s[-1],
+        music_start_s=start_s,
+        music_end_s=end_s,
         tempo_bpm=round(grid.tempo_bpm(), 3),
         beats=seconds,
         counts=tuple(counts.tolist()),

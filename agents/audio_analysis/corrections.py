@@ -98,9 +98,12 @@ def _moved(beats: _Beats, by_s: float, duration_s: float) -> _Beats:
 def _on_beats(analysis: AudioAnalysis, beats: _Beats, moved_s: float) -> AudioAnalysis:
     energy = np.round(np.interp(beats.times, analysis.beats, analysis.energy), 4)
     tempo_bpm = tempo_bpm_of(np.asarray(beats.times))
+    end_s = analysis.music_end_s
     return analysis.model_copy(
         update={
             "tempo_bpm": round(tempo_bpm, 3),
+            "music_start_s": min(analysis.music_start_s, beats.times[0]),  # a person may tap where no music was found
+            "music_end_s": None if end_s is None else max(end_s, beats.times[-1]),
             "beats": beats.times,
             "counts": beats.counts,
             "downbeats": tuple(t for t, count in zip(beats.times, beats.counts, strict=True) if count in {1, 5}),

@@ -36,6 +36,10 @@ class Spectrum:
         """Return the root of each frame's energy, (frames,), without DC."""
         return np.asarray(np.sqrt((self.mel**2).sum(1)))
 
+    def part(self, first: int, end: int) -> Spectrum:
+        """Return the spectra of the frames from `first` up to `end`."""
+        return Spectrum(self.mel[first:end], self.chroma[first:end], (end - first) / FRAME_RATE)
+
 
 def spectrum_of(blocks: Iterable[Floats]) -> Spectrum:
     """Return the spectra of a recording; only one block of its samples is in memory at a time."""
@@ -119,6 +123,13 @@ def mel_filters() -> Floats:
     for band in np.flatnonzero(weights.sum(1) == 0):
         weights[band, round(float(mid[band, 0]) * N_FFT / SAMPLE_RATE_HZ)] = 1
     return np.ascontiguousarray((weights / weights.sum(1, keepdims=True)).T, dtype=np.float32)
+
+
+@cache
+def chroma_of_noise() -> Floats:
+    """Return the pitch classes of white noise, relative to their mean, (12,): a class has more bins than another."""
+    sums = _chroma_filters().sum(0)
+    return np.asarray(sums / sums.mean())
 
 
 @cache

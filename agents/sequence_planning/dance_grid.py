@@ -31,28 +31,32 @@ class DanceGrid:
 
 
 def dance_grid_of(analysis: AudioAnalysis, duration: Literal["30s", "1min", "full"]) -> DanceGrid:
-    """Return the grid from 0.0 to the song's end, or from the first count 1 to the beat nearest the requested length.
+    """Return the grid over the whole music, or from the first count 1 to the beat nearest the requested length.
 
+    The music is the song from 0.0 to its end, or the part of it that the analysis found, then in whole beats.
     Raises: `Poison` (`no_beats`) for a song with fewer than two beats.
     """
     to_the_end = _forward(analysis)
     if duration == "full":
-        return _backward(to_the_end)
+        return _backward(to_the_end, analysis.music_start_s)
     return _excerpt(to_the_end, _EXCERPT_S[duration])
 
 
 def _forward(analysis: AudioAnalysis) -> DanceGrid:
-    times = [beat for beat in analysis.beats if beat < analysis.duration_s]
+    end_s = analysis.duration_s if analysis.music_end_s is None else analysis.music_end_s
+    times = [beat for beat in analysis.beats if beat < end_s]
     if len(times) < 2:
         raise Poison("no beats were found in this song: there is nothing to dance to", reason="no_beats")
     counts = list(analysis.counts[: len(times)])
     period = _period(times[-_PERIOD_INTERVALS - 1 :])
     last, step = times[-1], 1
-    while last + step * period < analysis.duration_s:
+    while last + step * period < end_s:
         times.append(last + step * period)
         counts.append(counts[-1] % 8 + 1)
         step += 1
-    return _ended(times, counts, analysis.duration_s, period)
+    if analysis.music_end_s is not None:
+        return DanceGrid(tuple(times), tuple(counts))
+    return _ended(times, counts, end_s, period)
 
 
 def _ended(times: list[float], counts: list[int], end_s: float, period: float) -> DanceGrid:
@@ -62,17 +66,25 @@ def _ended(times: list[float], counts: list[int], end_s: float, period: float) -
     return DanceGrid((*times, end_s), (*counts, counts[-1] % 8 + 1), last_share=min(1.0, share))
 
 
-def _backward(grid: DanceGrid) -> DanceGrid:
-    """Extend the grid back to 0.0: the rest before the first whole beat becomes a short beat, or joins the next one."""
+def _backward(grid: DanceGrid, start_s: float) -> DanceGrid:
+    """Extend the grid back to the start of the music by whole beats.
+
+    Where it starts at 0.0, the rest before the first whole beat becomes a short beat, or joins the next one.
+    """
     first_s, period = grid.times[0], _period(grid.times[: _PERIOD_INTERVALS + 1])
-    before = int(first_s / period)
+    before = max(0, int((first_s - start_s) / period))
     times = [first_s - step * period for step in range(before, 0, -1)] + list(grid.times)
-    if times[0] >= period / 2:
-        times, before = [0.0, *times], before + 1
-    else:
-        times[0] = 0.0
+    if not start_s:
+        times, before = _from_zero(times, before, period)
     counts = [(grid.counts[0] - 1 - step) % 8 + 1 for step in range(before, 0, -1)]
     return DanceGrid(tuple(times), (*counts, *grid.counts), -before, grid.last_share)
+
+
+def _from_zero(times: list[float], before: int, period: float) -> tuple[list[float], int]:
+    """Return the beats with one at 0.0, and the number of those before the grid's."""
+    if times[0] >= period / 2:
+        return [0.0, *times], before + 1
+    return [0.0, *times[1:]], before
 
 
 def _excerpt(grid: DanceGrid, length_s: float) -> DanceGrid:

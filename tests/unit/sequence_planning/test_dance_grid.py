@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from agents.sequence_planning.dance_grid import dance_grid_of
@@ -50,6 +51,21 @@ def test_the_grid_of_a_full_song_ends_at_its_end(
     assert grid.times[23:] == pytest.approx(ends)
     assert grid.times[-1] == song.duration_s
     assert grid.last_share == pytest.approx(share, abs=1e-6)
+
+
+def test_the_dance_lasts_as_long_as_the_music_in_whole_beats() -> None:
+    song = make_analysis(EIGHTS * 3, first_s=15.0, tail_s=20.0)
+    found = song.model_copy(update={"music_start_s": 14.3, "music_end_s": 27.7})
+    grid = dance_grid_of(found, "full")
+    assert grid.times[0] == pytest.approx(15.0 - 0.48)
+    assert grid.times[-1] == pytest.approx(15.0 + 26 * 0.48)
+    assert np.diff(grid.times) == pytest.approx(0.48)
+    assert (grid.first, grid.last_share, len(grid.counts)) == (-1, 1.0, len(grid.times))
+
+
+def test_an_excerpt_ends_with_the_music() -> None:
+    song = make_analysis(EIGHTS * 3, first_s=15.0, tail_s=60.0).model_copy(update={"music_end_s": 27.0})
+    assert dance_grid_of(song, "1min").times[-1] <= 27.0
 
 
 def test_an_excerpt_begins_on_the_first_one_and_ends_on_the_nearest_beat() -> None:
