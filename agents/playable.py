@@ -2,22 +2,55 @@
 
 from __future__ import annotations
 
-from schemas.move_indexed import Eight, MoveSummary
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from schemas.move_indexed import WINDOW_EDGE_S, Eight, MoveSummary, Window
 
 EIGHT = 8
-_END_MARGIN_FRAMES = 2  # at the end of a clip: a container's duration may be longer than its last frame
+_END_MARGIN_FRAMES = 2  # at the end of a window: a container's duration may be longer than its last frame
 _DEFAULT_FPS = 25.0
 
 
-def playable_beats(move: MoveSummary) -> tuple[float, ...]:
-    """Return the clip's beats up to two frames before its end, seconds; with the same indices as in `move.beats`.
+@dataclass(frozen=True)
+class Run:
+    """Beats, seconds, that follow each other in one window of a clip; `first`: the index of `beats[0]` in the move."""
+
+    first: int
+    beats: tuple[float, ...]
+
+    def part(self, first: int, intervals: int) -> tuple[float, ...]:
+        """Return the move's beat `first` and the `intervals` beats after it; empty where the run lacks one of them."""
+        start = first - self.first
+        beats = self.beats[start : start + intervals + 1] if start >= 0 else ()
+        return beats if len(beats) == intervals + 1 else ()
+
+
+def playable_runs(move: MoveSummary) -> tuple[Run, ...]:
+    """Return the beats that can be shown: in each window those up to two frames before its end."""
+    windows = move.windows or (Window(start_s=0.0, end_s=move.clip.duration_s),)
+    return runs_in(windows, move.beats, move.clip.fps)
+
+
+def runs_in(windows: Sequence[Window], beats: Sequence[float], fps: float | None) -> tuple[Run, ...]:
+    """Return the beats up to two frames before the end of each window.
 
     The first beat after that limit is moved to it where at least half of its interval remains: a clip that is cut
     exactly on its last beat keeps its last count.
     """
-    limit_s = move.clip.duration_s - _END_MARGIN_FRAMES / (move.clip.fps or _DEFAULT_FPS)
-    playable = tuple(beat for beat in move.beats if beat <= limit_s)
-    beyond = move.beats[len(playable) :]
+    margin_s = _END_MARGIN_FRAMES / (fps or _DEFAULT_FPS)
+    runs = []
+    for window in windows:
+        first = bisect_left(beats, window.start_s - WINDOW_EDGE_S)
+        inside = beats[first : bisect_right(beats, window.end_s + WINDOW_EDGE_S)]
+        runs.append(Run(first, _until(window.end_s - margin_s, inside)))
+    return tuple(run for run in runs if run.beats)
+
+
+def _until(limit_s: float, beats: Sequence[float]) -> tuple[float, ...]:
+    playable = tuple(beat for beat in beats if beat <= limit_s)
+    beyond = beats[len(playable) :]
     if playable and beyond and limit_s - playable[-1] >= (beyond[0] - playable[-1]) / 2:
         return (*playable, limit_s)
     return playable
@@ -25,5 +58,5 @@ def playable_beats(move: MoveSummary) -> tuple[float, ...]:
 
 def usable_eights(move: MoveSummary) -> tuple[Eight, ...]:
     """Return the eights all of whose nine beats can be shown."""
-    beats = len(playable_beats(move))
-    return tuple(eight for eight in move.eights if eight.start_beat + EIGHT < beats)
+    runs = playable_runs(move)
+    return tuple(eight for eight in move.eights if any(run.part(eight.start_beat, EIGHT) for run in runs))

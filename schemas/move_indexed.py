@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, model_validator
@@ -28,6 +31,7 @@ from schemas.base import (
 )
 
 BEATS_PER_EIGHT = 8
+WINDOW_EDGE_S = 0.02  # half a picture at 25 frames per second
 Degrees = Annotated[float, Field(ge=0, le=180)]
 MotionAmount = Annotated[float, Field(ge=0, le=limits.MAX_MOTION)]
 
@@ -50,6 +54,19 @@ class Dancers(Model):
 
     one: UnitInterval
     both: UnitInterval
+
+
+class Window(Model):
+    """A span of a clip that has pictures without a hole, from its first picture until its last one ends."""
+
+    start_s: Seconds
+    end_s: Seconds
+
+
+def window_at(windows: Sequence[Window], time_s: float) -> int | None:
+    """Return the index of the window in which a time is, or so near that its first or last picture shows it."""
+    last = bisect_right(windows, time_s + WINDOW_EDGE_S, key=lambda window: window.start_s) - 1
+    return last if last >= 0 and time_s <= windows[last].end_s + WINDOW_EDGE_S else None
 
 
 class Joint(Model):
@@ -117,10 +134,12 @@ class Eight(Model):
     A shorter clip has eights from its first count 5, or else from its first beat. `start_beat`: index into the clip's
     beats, of which `start_beat + 8` exists too. The poses are the two dancers' joints on the first and the last beat:
     x and y of 13 joints of the lead, then of the follow, relative to the couple's hip centre and in its torso lengths;
-    empty unless both are tracked then.
+    empty unless both are tracked then. `dancers`: the shares of its time in which they are tracked; 1 in events of
+    versions that did not measure them.
     """
 
     start_beat: int = Field(ge=0, lt=limits.MAX_CLIP_BEATS)
+    dancers: Dancers = Dancers(one=1.0, both=1.0)
     start_pose: Pose = ()
     end_pose: Pose = ()
 
@@ -128,7 +147,10 @@ class Eight(Model):
 class MoveSummary(Model):
     """Facts of a clip that scoring, planning and rendering need.
 
-    Embeddings of different `embedding_version` cannot be compared.
+    `clip.duration_s` is the length of its pictures: from the first one until the last one ends, holes included.
+    `windows`: the spans that have pictures, in order. Like the beats, they are in seconds from the container's start,
+    which may lie before the first picture. All beats are inside windows, and no eight spans a hole between two. Without
+    windows, as in older events, the whole clip is one. Embeddings of different `embedding_version` cannot be compared.
     """
 
     clip: MediaFacts
@@ -141,6 +163,7 @@ class MoveSummary(Model):
     beats: tuple[Seconds, ...] = Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)
     counts: tuple[Count, ...] = Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)
     eights: tuple[Eight, ...] = Field(max_length=limits.MAX_EIGHTS, fail_fast=True)
+    windows: tuple[Window, ...] = Field(default=(), max_length=limits.MAX_WINDOWS, fail_fast=True)
     dancers: Dancers
     motion: Motion | None = None
     embedding_version: int = Field(default=1, ge=1, le=limits.MAX_EMBEDDING_VERSION)
@@ -152,10 +175,30 @@ class MoveSummary(Model):
         if len(self.beats) != len(self.counts):
             raise ValueError("beats and counts must have the same length")
         check_beats(self.beats, self.tempo_bpm)
-        check_inside(max(self.beats, default=0.0), self.clip.duration_s, "the beats")
+        check_inside(max(self.beats, default=0.0), self.end_s, "the beats")
         if any(eight.start_beat + BEATS_PER_EIGHT >= len(self.beats) for eight in self.eights):
             raise ValueError("an eight has beats that the clip does not have")
         return self
+
+    @model_validator(mode="after")
+    def _is_inside_windows(self) -> MoveSummary:
+        edges = [time for window in self.windows for time in (window.start_s, window.end_s)]
+        if any(after - before <= 2 * WINDOW_EDGE_S for before, after in pairwise(edges)):
+            raise ValueError("windows must have a length, be in order, and be apart from each other")
+        if not self.windows:
+            return self
+        check_inside(edges[-1] - edges[0], self.clip.duration_s, "the windows")
+        in_window = [window_at(self.windows, beat) for beat in self.beats]
+        if None in in_window:
+            raise ValueError("a beat is in no window")
+        if any(in_window[eight.start_beat] != in_window[eight.start_beat + BEATS_PER_EIGHT] for eight in self.eights):
+            raise ValueError("an eight spans a hole")
+        return self
+
+    @property
+    def end_s(self) -> float:
+        """Return when the last picture ends, seconds from the container's start."""
+        return self.windows[-1].end_s if self.windows else self.clip.duration_s
 
 
 class Move(MoveSummary):

@@ -115,6 +115,11 @@ def packets(container: InputContainer, stream: AudioStream | VideoStream) -> Ite
 
 def decoded(packet: Packet[Any]) -> list[Any]:
     """Return a packet's frames, none where it is damaged."""
+    return decoded_or_none(packet) or []
+
+
+def decoded_or_none(packet: Packet[Any]) -> list[Any] | None:
+    """Return a packet's frames, None where it is damaged."""
     import av
 
     try:
@@ -122,7 +127,7 @@ def decoded(packet: Packet[Any]) -> list[Any]:
     except av.error.MemoryError:
         raise
     except (av.error.FFmpegError, ValueError):  # ValueError: PyAV 19, from the second try on, where no decoder opens
-        return []
+        return None
 
 
 def _unopened(path: Path, content: Content, error: FFmpegError) -> Fault:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _TOLERANCE_S = 0.05  # of a song or clip that was cut to the shortest length that is accepted
 
 
+_FPS_TOLERANCE = 0.02  # a mean over some seconds is not exact
+
 ChooseTrack = Callable[[Path, Sequence[int]], int]  # of the given audio streams of a file, the one to hear
 
 
@@ -107,8 +109,10 @@ def _clip_sound(path: Path, choose_track: ChooseTrack) -> tuple[int, ProbedSound
 
 def _check_clip(picture: ProbedPicture) -> None:
     _check_length(picture.duration_s, CLIP_S, "clip")
-    if not CLIP_FPS[0] <= picture.fps <= CLIP_FPS[1]:
-        raise Poison(f"{picture.fps:.1f} frames a second; give a clip of 5 to 240", reason="frame_rate")
+    slowest, fastest = CLIP_FPS[0] * (1 - _FPS_TOLERANCE), CLIP_FPS[1] * (1 + _FPS_TOLERANCE)
+    if not slowest <= picture.fps <= fastest:
+        message = f"{picture.fps:.1f} frames a second; give a clip of {CLIP_FPS[0]:.0f} to {CLIP_FPS[1]:.0f}"
+        raise Poison(message, reason="frame_rate")
 
 
 def _check_length(seconds: float, limits: tuple[float, float], what: str) -> None:

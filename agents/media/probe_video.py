@@ -12,11 +12,12 @@ from itertools import dropwhile
 from typing import TYPE_CHECKING, Any
 
 from agents.media.codecs import picture_is_taken, refused_picture
-from agents.media.container import decoded, packets
-from agents.media.decode import decode_to_measure, moving_picture
+from agents.media.container import decoded, packets, start_s
+from agents.media.decode import decode_to_measure, moving_picture, ticks_of
 from agents.media.sniff import not_media
+from agents.media.windows import mean_fps_of
 from schemas.faults import Poison
-from schemas.limits import MAX_PICTURES, MAX_PIXELS, MAX_SIDE_PX
+from schemas.limits import CLIP_S, END_TOLERANCE_S, MAX_PICTURES, MAX_PIXELS, MAX_SIDE_PX
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -31,7 +32,10 @@ _SEEK_MARGIN_S = 1.0
 
 @dataclass(frozen=True)
 class ProbedPicture:
-    """Facts of a video stream, measured by decoding. Width and height are as coded, before the file's rotation."""
+    """Facts of a video stream, measured by decoding. Width and height are as coded, before the file's rotation.
+
+    `fps`: the mean outside holes. `duration_s`: from the first picture until the last one ends, holes included.
+    """
 
     codec: str
     width: int
@@ -61,12 +65,14 @@ def probe_picture(container: InputContainer) -> ProbedPicture:
     index = _index(container, stream)
     first = _first_frame(container, stream, index)
     last = _last_pts(container, stream, index)
-    if first is None or first.pts is None or last is None or not stream.time_base:
+    first_pts = ticks_of(first) if first else None
+    if first is None or first_pts is None or last is None or not stream.time_base:
         raise not_media()
     _check_size(first.width, first.height)
-    seconds = float((last - first.pts) * stream.time_base)
-    steps = sum(first.pts < pts <= last for pts in index.pts)
-    fps = steps / seconds if seconds > 0 else 0.0
+    seconds = float((last - first_pts) * stream.time_base)
+    times = [float(pts * stream.time_base) for pts in index.pts if first_pts <= pts <= last]
+    fps = mean_fps_of(times)
+    _check_spread(seconds, len(times) / fps if fps else 0.0, float(last * stream.time_base) - start_s(container))
     return ProbedPicture(
         codec=stream.codec_context.codec.canonical_name,
         width=first.width,
@@ -94,14 +100,21 @@ def _check_size(width: int, height: int) -> None:
         raise Poison("its picture is larger than 4096x2304; scale it down", reason="picture_too_large")
 
 
+def _check_spread(seconds: float, shown_s: float, end_s: float) -> None:
+    """Check that a clip is no longer than is accepted because of times without a picture, in it or before it."""
+    if shown_s <= CLIP_S[1] < max(seconds, end_s - END_TOLERANCE_S):
+        raise Poison("it lacks a picture for minutes; cut it to the move, or export it again", reason="too_long")
+
+
 def _index(container: InputContainer, stream: VideoStream) -> _Index:
     pts: list[int] = []
     keyframes: list[int] = []
     for number, packet in enumerate(packets(container, stream)):
-        if packet.pts is not None and packet.size:
-            pts.append(packet.pts)
+        packet_pts = ticks_of(packet)
+        if packet_pts is not None and packet.size:
+            pts.append(packet_pts)
             if packet.is_keyframe:
-                keyframes.append(packet.pts)
+                keyframes.append(packet_pts)
         if number > MAX_PICTURES:
             raise Poison("it has more than 144000 pictures; cut it to the move", reason="too_long")
     return _Index(tuple(sorted(pts)), tuple(sorted(keyframes)))
@@ -117,16 +130,17 @@ def _first_frame(container: InputContainer, stream: VideoStream, index: _Index) 
 def _last_pts(container: InputContainer, stream: VideoStream, index: _Index) -> int | None:
     """Return the pts of the last picture that decodes; groups are tried from the last one backwards."""
     for start, end in reversed(index.groups()[-_MAX_TRIES:]):
-        times = [frame.pts for frame in _frames(container, stream, start, end) if frame.pts is not None]
-        if times:
-            return max(times)
+        times = [ticks_of(frame) for frame in _frames(container, stream, start, end)]
+        if known := [pts for pts in times if pts is not None]:
+            return max(known)
     return None
 
 
 def _frames(container: InputContainer, stream: VideoStream, start: int, end: int | None) -> Iterator[VideoFrame]:
     _seek_before(container, stream, start)
     for packet in _packets_from(container, stream, start):
-        if end is not None and packet.is_keyframe and packet.pts is not None and packet.pts >= end:
+        pts = ticks_of(packet)
+        if end is not None and packet.is_keyframe and pts is not None and pts >= end:
             yield from _drained(stream)
             return
         yield from decoded(packet)
@@ -151,9 +165,12 @@ def _seek_before(container: InputContainer, stream: VideoStream, start: int) -> 
 
 def _packets_from(container: InputContainer, stream: VideoStream, start: int) -> Iterator[Packet[Any]]:
     """Yield the packets from the keyframe at `start` on."""
-    return dropwhile(
-        lambda packet: not packet.is_keyframe or packet.pts is None or packet.pts < start, packets(container, stream)
-    )
+
+    def is_before(packet: Packet[Any]) -> bool:
+        pts = ticks_of(packet)
+        return not packet.is_keyframe or pts is None or pts < start
+
+    return dropwhile(is_before, packets(container, stream))
 
 
 def _drained(stream: VideoStream) -> Iterator[VideoFrame]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.arrays import Image
 from agents.media.container import media_errors, open_container
-from agents.media.decode import decode_to_measure, moving_picture, pixel_aspect, timed_pictures
+from agents.media.decode import decode_to_measure, is_timed_by_decoding, moving_picture, pixel_aspect, timed_pictures
 from agents.media.display import Display, displayed_size, fit_size
 from schemas.faults import Poison
 
@@ -33,16 +33,17 @@ class Frame:
     rgb: Image
 
 
-def sample_frames(path: Path, rate_hz: float) -> Iterator[Frame]:
+def sample_frames(path: Path, rate_hz: float, intact: Callable[[float], None] = lambda _: None) -> Iterator[Frame]:
     """Yield the frames nearest to each of `rate_hz` times per second; all frames of a slower clip.
 
-    All have one size, at most as many pixels as 640x360. Raises: `Poison`: `no_video`, `not_media`, `empty`.
+    All have one size, at most as many pixels as 640x360. `intact` as for `timed_pictures`; at a high frame rate, only
+    frames to which others refer are decoded. Raises: `Poison`: `no_video`, `not_media`, `empty`.
     """
     with open_container(path) as container, media_errors():
         stream = _stream(container, rate_hz)
         small = _Small(pixel_aspect(stream))
         due_s = 0.0
-        for clock_s, frame in timed_pictures(container, stream):
+        for clock_s, frame in timed_pictures(container, stream, intact):
             time_s = max(0.0, clock_s)
             if time_s >= due_s - _half_frame_s(stream, rate_hz):
                 yield Frame(time_s, small(frame))
@@ -54,7 +55,7 @@ def _stream(container: InputContainer, rate_hz: float) -> VideoStream:
     if stream is None:
         raise Poison("it has no video; give a clip of a dance move", reason="no_video")
     decode_to_measure(stream)
-    if float(stream.average_rate or 0) > max(_FAST_FPS, 3 * rate_hz):
+    if float(stream.average_rate or 0) > max(_FAST_FPS, 3 * rate_hz) and not is_timed_by_decoding(container):
         stream.codec_context.skip_frame = "NONREF"  # of so many, do not decode those to which no other refers
     return stream
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from agents.move_indexing.clip_sound import clip_sound
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts
 from schemas.faults import Poison
+from schemas.move_indexed import WINDOW_EDGE_S, Window, window_at
 from schemas.move_submitted import MoveAnnotation
 
 _MIN_BEAT_CONFIDENCE = 0.3
@@ -20,7 +22,7 @@ _NO_BEAT = "no beat is detected in the sound"
 
 @dataclass(frozen=True)
 class ClipBeats:
-    """Beats (seconds from the container's start, all within the clip) and their counts 1-8.
+    """Beats (seconds from the container's start, all inside the clip's windows) and their counts 1-8.
 
     `audio`: the sound's embedding; None where the sound cannot be analyzed.
     """
@@ -32,15 +34,20 @@ class ClipBeats:
     warnings: tuple[str, ...] = ()
 
 
-def clip_beats_of(path: Path, facts: MediaFacts, annotation: MoveAnnotation | None) -> ClipBeats:
-    """Return the beats of a clip, from its sound or from its annotated tempo. Raises: as `choose_beats`."""
+def clip_beats_of(
+    path: Path, facts: MediaFacts, annotation: MoveAnnotation | None, windows: Sequence[Window]
+) -> ClipBeats:
+    """Return the beats inside a clip's windows, from its sound or its annotated tempo. Raises: as `choose_beats`."""
     annotated_tempo_bpm = annotation.tempo_bpm if annotation else None
     analysis, problem = clip_sound(path, facts)
-    return choose_beats(analysis, annotated_tempo_bpm, facts.duration_s, problem or _NO_BEAT)
+    return choose_beats(analysis, annotated_tempo_bpm, windows, problem or _NO_BEAT)
 
 
 def choose_beats(
-    analysis: AudioAnalysis | None, annotated_tempo_bpm: float | None, duration_s: float, problem: str = _NO_BEAT
+    analysis: AudioAnalysis | None,
+    annotated_tempo_bpm: float | None,
+    windows: Sequence[Window],
+    problem: str = _NO_BEAT,
 ) -> ClipBeats:
     """Return the sound's beats, or beats at the annotated tempo where the sound's are uncertain and differ from it.
 
@@ -53,10 +60,10 @@ def choose_beats(
         or annotated_tempo_bpm is None
         or _agree(analysis, annotated_tempo_bpm, _MAX_TEMPO_DEVIATION_TO_CONFIRM)
     ):
-        return _from_sound(analysis, annotated_tempo_bpm, duration_s)
+        return _from_sound(analysis, annotated_tempo_bpm, windows)
     if annotated_tempo_bpm is None:
         raise Poison(f"{problem}: give a clip with music, or annotate tempo_bpm, its beats per minute", "no_tempo")
-    return _from_annotation(analysis, annotated_tempo_bpm, duration_s, problem)
+    return _from_annotation(analysis, annotated_tempo_bpm, windows, problem)
 
 
 def _is_certain(analysis: AudioAnalysis) -> bool:
@@ -67,8 +74,8 @@ def _agree(analysis: AudioAnalysis, annotated_tempo_bpm: float, max_deviation: f
     return abs(analysis.tempo_bpm / annotated_tempo_bpm - 1) <= max_deviation
 
 
-def _from_sound(analysis: AudioAnalysis, annotated_tempo_bpm: float | None, duration_s: float) -> ClipBeats:
-    beats, counts = extend_beats(analysis.beats, analysis.counts, 60 / analysis.tempo_bpm, duration_s)
+def _from_sound(analysis: AudioAnalysis, annotated_tempo_bpm: float | None, windows: Sequence[Window]) -> ClipBeats:
+    beats, counts = extend_beats(analysis.beats, analysis.counts, 60 / analysis.tempo_bpm, windows)
     warnings = tuple(_tempo_warnings(analysis, annotated_tempo_bpm))
     return ClipBeats(analysis.tempo_bpm, beats, counts, analysis.embedding, warnings)
 
@@ -83,24 +90,28 @@ def _tempo_warnings(analysis: AudioAnalysis, annotated_tempo_bpm: float | None) 
 
 
 def _from_annotation(
-    analysis: AudioAnalysis | None, annotated_tempo_bpm: float, duration_s: float, problem: str
+    analysis: AudioAnalysis | None, annotated_tempo_bpm: float, windows: Sequence[Window], problem: str
 ) -> ClipBeats:
-    beats, counts = extend_beats((0.0,), (1,), 60 / annotated_tempo_bpm, duration_s)
+    beats, counts = extend_beats((), (), 60 / annotated_tempo_bpm, windows)
     warning = f"{problem}: the beats follow the annotated {annotated_tempo_bpm:g} bpm from the first frame on"
     return ClipBeats(annotated_tempo_bpm, beats, counts, analysis.embedding if analysis else None, (warning,))
 
 
 def extend_beats(
-    beats: Sequence[float], counts: Sequence[int], period_s: float, duration_s: float
+    beats: Sequence[float], counts: Sequence[int], period_s: float, windows: Sequence[Window]
 ) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Return the beats within the clip, continued every `period_s` to its start and up to its end, and their counts.
+    """Return the beats inside the windows, and their counts.
 
-    Without any beat within the clip, the first beat is at 0 s with count 1.
+    They are continued every `period_s` to the start of the first window and to the end of the last one; counts go on in
+    the holes between, as the music does. Without any beat, the first one is on the first picture, with count 1.
     """
-    inside = [(beat, count) for beat, count in zip(beats, counts, strict=True) if 0 <= beat < duration_s]
-    counted = inside or [(0.0, 1)]
-    while counted[0][0] - period_s >= 0:
-        counted.insert(0, (counted[0][0] - period_s, (counted[0][1] - 2) % 8 + 1))
-    while counted[-1][0] + period_s < duration_s:
+    if not windows:
+        return (), ()
+    counted = deque(zip(beats, counts, strict=True)) or deque([(windows[0].start_s, 1)])
+    while counted[0][0] - period_s >= max(0.0, windows[0].start_s - WINDOW_EDGE_S):
+        counted.appendleft((counted[0][0] - period_s, (counted[0][1] - 2) % 8 + 1))
+    while counted[-1][0] + period_s <= windows[-1].end_s + WINDOW_EDGE_S:
         counted.append((counted[-1][0] + period_s, counted[-1][1] % 8 + 1))
-    return tuple(round(beat, 4) for beat, _ in counted), tuple(count for _, count in counted)
+    rounded = ((round(beat, 4), count) for beat, count in counted)
+    inside = [(beat, count) for beat, count in rounded if window_at(windows, beat) is not None]
+    return tuple(beat for beat, _ in inside), tuple(count for _, count in inside)

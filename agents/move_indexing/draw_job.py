@@ -81,7 +81,7 @@ def _detections(path: Path, request: DrawMove, tools: Tools) -> ClipDetections:
     clip, report = request.move.clip, sub_progress(tools.report, 0.0, _DETECTION_SHARE)
     model, cache = tools.pose_model, tools.cache_dir
     return cached_detections(
-        path, clip.sha256, request.quality, model, cache, report=report, duration_s=clip.duration_s
+        path, clip.sha256, request.quality, model, cache, report=report, duration_s=request.move.end_s
     )
 
 

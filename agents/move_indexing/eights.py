@@ -9,34 +9,43 @@ import numpy as np
 from agents.arrays import Floats
 from agents.move_indexing.dancers.detections import HIPS, JOINTS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.presence import tracked_dancers
+from agents.playable import EIGHT, Run
 from schemas.move_indexed import Eight
 
-_BEATS_PER_EIGHT = 8
 
+def eight_starts(runs: Sequence[Run], counts: Sequence[int]) -> list[int]:
+    """Return the indices of the beats on which whole eights begin: count 1, and a beat eight later in the same run.
 
-def eight_starts(counts: Sequence[int]) -> list[int]:
-    """Return the indices of the beats on which whole eights begin: those with count 1 and a beat eight later.
-
-    If there is none, every eighth beat from the first count 5 that has a beat eight later, or else from the first beat.
-    Empty for fewer than nine beats.
+    If there is none, every eighth beat of a run from the first count 5 that has a beat eight later, or else from the
+    first beat. Empty where no run has nine beats. `counts`: of all beats of the clip.
     """
-    end = len(counts) - _BEATS_PER_EIGHT
-    on_one = [i for i in range(max(0, end)) if counts[i] == 1]
-    if on_one or end <= 0:
-        return on_one
-    first = next((i for i in range(end) if counts[i] == 5), 0)
-    return list(range(first, end, _BEATS_PER_EIGHT))
+    ranges = [range(run.first, run.first + len(run.beats) - EIGHT) for run in runs]
+    on_one = [n for starts in ranges for n in starts if counts[n] == 1]
+    return on_one or [n for starts in ranges for n in _off_one(starts, counts)]
 
 
-def eights(beats: Sequence[float], counts: Sequence[int], lead: Track, follow: Track) -> tuple[Eight, ...]:
+def _off_one(starts: range, counts: Sequence[int]) -> range:
+    first = next((n for n in starts if counts[n] == 5), starts.start)
+    return range(first, starts.stop, EIGHT)
+
+
+def eights(runs: Sequence[Run], counts: Sequence[int], lead: Track, follow: Track) -> tuple[Eight, ...]:
     """Return each whole eight of a clip, with the couple's pose on its first beat and eight beats later."""
     return tuple(
-        Eight(
-            start_beat=start,
-            start_pose=couple_pose(beats[start], lead, follow),
-            end_pose=couple_pose(beats[start + _BEATS_PER_EIGHT], lead, follow),
-        )
-        for start in eight_starts(counts)
+        _eight(start, run.part(start, EIGHT), lead, follow)
+        for start in eight_starts(runs, counts)
+        for run in runs
+        if run.part(start, EIGHT)
+    )
+
+
+def _eight(start: int, beats: Sequence[float], lead: Track, follow: Track) -> Eight:
+    return Eight(
+        start_beat=start,
+        dancers=tracked_dancers(beats[0], beats[-1], lead, follow),
+        start_pose=couple_pose(beats[0], lead, follow),
+        end_pose=couple_pose(beats[-1], lead, follow),
     )
 
 

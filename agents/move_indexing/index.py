@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePath
 
 from agents.media.stated_length import lost_warnings
@@ -18,8 +18,12 @@ from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.estimate_level import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
+from agents.move_indexing.presence import absence_warnings, eights_with_dancers, hole_warnings
+from agents.playable import runs_in
 from agents.step import Tools, sub_progress
-from schemas.base import MediaFacts, Quality
+from schemas.base import MediaFacts, Quality, joined_warnings
+from schemas.faults import Poison
+from schemas.move_indexed import Eight, Window
 from schemas.move_submitted import MoveAnnotation
 
 _DEFAULT_QUALITY: Quality = "balanced"
@@ -30,7 +34,7 @@ _MIN_COUPLE_SHARE_WITHOUT_WARNING = 0.3  # of the sampled frames
 def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     """Return the move of a clip, from its pictures and its sound, and encode its mezzanine in the default quality.
 
-    Raises: as `accept`; `Poison`: `nobody`, `no_tempo`; `Retryable`: `no_model`.
+    Raises: as `accept`; `Poison`: `nobody`, `no_tempo`, `no_whole_eight`; `Retryable`: `no_model`.
     """
     from agents.audio_analysis.music_track import music_track
     from agents.media import mezzanine
@@ -40,9 +44,10 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     path = tools.media.path(facts.sha256)
     detection_progress = sub_progress(report, 0.0, _DETECTION_SHARE_OF_PROGRESS)
     encoding_progress = sub_progress(report, _DETECTION_SHARE_OF_PROGRESS, 1.0)
-    dance = analyze_dance(_detections(path, facts, clip.quality, tools, detection_progress).frames)
-    clip_beats = clip_beats_of(path, facts, clip.annotation)
-    move = _move(clip, facts, clip_beats, dance)
+    detections = _detections(path, facts, clip.quality, tools, detection_progress)
+    dance = analyze_dance(detections.frames)
+    clip_beats = clip_beats_of(path, facts, clip.annotation, detections.windows)
+    move = _move(clip, facts, clip_beats, dance, detections.windows)
     mezzanine.ensure(path, facts.sha256, move.beats, _DEFAULT_QUALITY, tools.cache_dir, report=encoding_progress)
     return move
 
@@ -55,9 +60,12 @@ def _detections(
     )
 
 
-def _move(clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: Dance) -> IndexedMove:
+def _move(
+    clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: Dance, windows: tuple[Window, ...]
+) -> IndexedMove:
     annotation = clip.annotation or MoveAnnotation(move=move_name(clip.clip))
-    whole_eights = eights(clip_beats.beats, clip_beats.counts, dance.lead, dance.follow)
+    whole_eights = _whole_eights(facts, clip_beats, dance, windows)
+    usable_eights = eights_with_dancers(whole_eights)
     return IndexedMove(
         clip=facts,
         name=clip.clip,
@@ -68,17 +76,36 @@ def _move(clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: 
         tempo_bpm=clip_beats.tempo_bpm,
         beats=clip_beats.beats,
         counts=clip_beats.counts,
-        eights=whole_eights,
+        eights=usable_eights,
+        windows=windows,
         dancers=dance.dancers,
         motion=motion(dance, clip_beats.tempo_bpm),
         embedding=embed(dance, clip_beats.tempo_bpm, clip_beats.audio),
         embedding_version=EMBEDDING_VERSION,
-        warnings=(
-            *lost_warnings(facts),
-            *clip_beats.warnings,
-            *_warnings(dance, clip_beats, [eight.start_beat for eight in whole_eights]),
+        warnings=joined_warnings(
+            lost_warnings(facts),
+            clip_beats.warnings,
+            hole_warnings(windows),
+            absence_warnings(windows, dance.lead, dance.follow, whole_eights, usable_eights),
+            _warnings(dance, clip_beats, usable_eights),
         ),
     )
+
+
+def _whole_eights(
+    facts: MediaFacts, clip_beats: ClipBeats, dance: Dance, windows: Sequence[Window]
+) -> tuple[Eight, ...]:
+    """Return all eights of a clip. Raises: `Poison` (`no_whole_eight`) where it has none."""
+    runs = runs_in(windows, clip_beats.beats, facts.fps)
+    whole_eights = eights(runs, clip_beats.counts, dance.lead, dance.follow)
+    if not whole_eights:
+        spans = " and ".join(f"from {window.start_s:.1f} to {window.end_s:.1f} s" for window in windows[:3])
+        raise Poison(
+            f"it has no whole eight: its pictures, {spans or 'never a second without a pause'}, are too short for nine "
+            f"beats at {clip_beats.tempo_bpm:.0f} bpm; give a longer clip",
+            reason="no_whole_eight",
+        )
+    return whole_eights
 
 
 def move_name(clip: str) -> str:
@@ -87,12 +114,8 @@ def move_name(clip: str) -> str:
     return re.sub(r"_\d+$", "", stem) or stem or clip
 
 
-def _warnings(dance: Dance, clip_beats: ClipBeats, starts: list[int]) -> list[str]:
-    warnings = []
+def _warnings(dance: Dance, clip_beats: ClipBeats, usable_eights: Sequence[Eight]) -> Iterator[str]:
     if dance.dancers.both < _MIN_COUPLE_SHARE_WITHOUT_WARNING:
-        warnings.append(f"both dancers are detected in only {dance.dancers.both:.0%} of the frames")
-    if not starts:
-        warnings.append("the clip has fewer than nine beats, so no whole eight: no choreography can use it")
-    elif clip_beats.counts[starts[0]] != 1:
-        warnings.append("the clip has no whole eight that begins on a count 1: its eights begin on other counts")
-    return warnings
+        yield f"both dancers are detected in only {dance.dancers.both:.0%} of the frames"
+    if clip_beats.counts[usable_eights[0].start_beat] != 1:
+        yield "the clip has no whole eight that begins on a count 1: its eights begin on other counts"

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.playable import playable_beats
+from agents.playable import Run, playable_runs
 from agents.sequence_planning.slots import Slot
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
@@ -43,7 +43,7 @@ class Choice:
 @dataclass(frozen=True)
 class _Clip:
     summary: MoveSummary
-    beats: tuple[float, ...]
+    runs: tuple[Run, ...]
     poses: dict[int, tuple[float, ...]]
 
 
@@ -53,7 +53,7 @@ class Choices:
     def __init__(self, scores: Scores, seed: int) -> None:
         self._phrases = scores.phrases
         self._clips = {
-            sha: _Clip(summary, playable_beats(summary), _poses(summary)) for sha, summary in scores.moves.items()
+            sha: _Clip(summary, playable_runs(summary), _poses(summary)) for sha, summary in scores.moves.items()
         }
         self._chance = random.Random(seed)  # noqa: S311 - a choreography is not a secret
 
@@ -76,12 +76,12 @@ class Choices:
     def _choices(self, candidate: Candidate, slot: Slot) -> Iterator[Choice]:
         clip = self._clips[candidate.clip_sha256]
         for first in _first_beats(clip.summary, slot):
-            if first + slot.beats < len(clip.beats):
-                yield self._choice(candidate, clip, first, slot)
+            beats = next(filter(None, (run.part(first, slot.beats) for run in clip.runs)), ())
+            if beats:
+                yield self._choice(candidate, clip, first, _with_partial_last_beat(beats, slot.last_share), slot)
 
-    def _choice(self, candidate: Candidate, clip: _Clip, first: int, slot: Slot) -> Choice:
+    def _choice(self, candidate: Candidate, clip: _Clip, first: int, beats: tuple[float, ...], slot: Slot) -> Choice:
         end = first + slot.beats
-        beats = _with_partial_last_beat(clip.beats[first : end + 1], slot.last_share)
         stretch = (slot.times[-1] - slot.times[0]) / (beats[-1] - beats[0])
         chance = _MAX_CHANCE * self._chance.random()
         terms = {**candidate.terms, "stretch": stretch_term(stretch), "chance": round(chance, 6)}

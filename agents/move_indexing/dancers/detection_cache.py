@@ -18,25 +18,28 @@ import numpy as np
 import numpy.typing as npt
 
 from agents.media.sampled_frames import sample_frames
+from agents.media.windows import windows_of
 from agents.move_indexing.dancers.clothing_colours import COLOUR_VALUES
 from agents.move_indexing.dancers.detections import Detection, FrameDetections
 from agents.move_indexing.dancers.finder import DancerFinder
 from agents.move_indexing.dancers.pose_quality import POSE_QUALITIES
 from infra.base.atomic_file import replacing
 from schemas.base import Quality
+from schemas.move_indexed import Window
 
 _VERSION = 2  # of the detection: another version detects the dancers of all clips again
 # Arrays of a cache file, one row per detection; beside them `times` and `many`, the frames' times in seconds and
-# numbers of detections, and `size`, the frames' width and height.
+# numbers of detections, `size`, the frames' width and height, and `windows`, a row of start and end for each.
 _SHAPES: dict[str, tuple[int, ...]] = {"xy": (33, 2), "world": (33, 3), "colour": (COLOUR_VALUES,), "confidence": ()}
 
 
 @dataclass(frozen=True)
 class ClipDetections:
-    """The detections of a clip's sampled frames, and the frames' (width, height) in pixels."""
+    """The detections of a clip's sampled frames, the frames' (width, height) in pixels, and the clip's windows."""
 
     frames: tuple[FrameDetections, ...]
     size: tuple[int, int]
+    windows: tuple[Window, ...] = ()
 
 
 def cached_detections(  # noqa: PLR0913
@@ -82,8 +85,8 @@ def _detect(
     finder = DancerFinder(model, POSE_QUALITIES[quality].confidence)
     # Bytes, not objects: many small objects allocated between large pictures take twenty times the memory.
     columns = {name: bytearray() for name in _SHAPES}
-    times, counts, size = array("d"), array("l"), (0, 0)
-    for frame in sample_frames(path, POSE_QUALITIES[quality].rate_hz):
+    intact, times, counts, size = array("d"), array("d"), array("l"), (0, 0)
+    for frame in sample_frames(path, POSE_QUALITIES[quality].rate_hz, intact.append):
         dancers = finder.find(frame)
         for dancer, (name, column) in product(dancers, columns.items()):
             column.extend(np.asarray(getattr(dancer, name), np.float32).tobytes())
@@ -92,7 +95,10 @@ def _detect(
         size = frame.rgb.shape[1], frame.rgb.shape[0]
         report(min(1.0, frame.time_s / max(duration_s, 1e-9)))
     arrays = {name: np.frombuffer(columns[name], np.float32).reshape(-1, *shape) for name, shape in _SHAPES.items()}
-    return arrays | {"size": np.array(size), "times": np.array(times), "many": np.array(counts, int)}
+    # A stream without a marked keyframe is shown as it is.
+    windows = [(window.start_s, window.end_s) for window in windows_of(intact or times)]
+    arrays |= {"size": np.array(size), "windows": np.array(windows, float).reshape(-1, 2)}
+    return arrays | {"times": np.array(times), "many": np.array(counts, int)}
 
 
 def _read(cache_file: Path) -> ClipDetections | None:
@@ -112,4 +118,5 @@ def _clip_detections(arrays: dict[str, Any]) -> ClipDetections:
         for time, count, end in zip(arrays["times"], arrays["many"], ends, strict=True)
     )
     width, height = (int(side) for side in arrays["size"])
-    return ClipDetections(tuple(frames), (width, height))
+    windows = tuple(Window(start_s=start, end_s=end) for start, end in arrays["windows"].tolist())
+    return ClipDetections(tuple(frames), (width, height), windows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,15 @@ def track_dancer(times_s: Sequence[float], detections: Sequence[Detection | None
         len(detected) / len(times_s),
         float(np.mean([detection.confidence for _, detection in detected])),
     )
+
+
+def intervals_of(times: Floats, covered: Bools) -> list[tuple[float, float]]:
+    """Return the runs of covered samples as (start, end), half a sample longer at both ends, from 0 s on."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], covered, [False]]).astype(int)))
+    half = float(times[1] - times[0]) / 2 if len(times) > 1 else 0.0
+    return [
+        (max(0.0, float(times[a]) - half), float(times[b - 1]) + half) for a, b in list(pairwise(edges.tolist()))[::2]
+    ]
 
 
 def _neighbours(times: Floats, known: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

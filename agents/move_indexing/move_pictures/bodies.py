@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from agents.arrays import Bools, Floats
+from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import analyze_dance
 from agents.move_indexing.dancers.detection_cache import ClipDetections
 from agents.move_indexing.dancers.detections import torso_length
-from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.dancers.tracks import Track, intervals_of
 
 # Colour-blind readers, too, can distinguish blue and orange from each other, and from skin, floors and walls.
 LEAD, FOLLOW = "#1f9bff", "#ff9a1f"
@@ -62,7 +61,7 @@ class Dancer:
         covered = self.track.tracked
         if detected:
             covered = covered & np.array([self._is_detected(time) for time in self.track.times], bool)
-        return _intervals(self.track.times, covered)
+        return intervals_of(self.track.times, covered)
 
     def _torso_length(self, time_s: float) -> float:
         near = self.track.tracked & (np.abs(self.track.times - time_s) <= _TORSO_WINDOW_S)
@@ -98,12 +97,3 @@ def _interpolated_xy(track: Track, time_s: float) -> Floats:
     after = min(before + 1, len(track.times) - 1)
     between: Floats = track.xy[before] + (position - before) * (track.xy[after] - track.xy[before])
     return between
-
-
-def _intervals(times: Floats, covered: Bools) -> list[tuple[float, float]]:
-    """Return the runs of covered samples as (start, end), half a sample longer at both ends, from 0 s on."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], covered, [False]]).astype(int)))
-    half = 0.5 / _RATE_HZ
-    return [
-        (max(0.0, float(times[a]) - half), float(times[b - 1]) + half) for a, b in list(pairwise(edges.tolist()))[::2]
-    ]

@@ -34,7 +34,7 @@ class Overlay:
     def __init__(self, move: MoveSummary, dancers: Sequence[Dancer]) -> None:
         self._move = move
         self._dancers = dancers
-        self._length_s = max(move.clip.duration_s, *move.beats[-1:], 0.1)
+        self._length_s = max(move.end_s, *move.beats[-1:], 0.1)
 
     def draw(self, picture: Picture) -> None:
         """Draw on the picture."""

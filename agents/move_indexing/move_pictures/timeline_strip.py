@@ -28,7 +28,7 @@ _INTERPOLATED_TINT = 0.35  # share of the dancer's colour
 
 def draw_strip(canvas: Canvas, top: float, move: MoveSummary, dancers: Sequence[Dancer]) -> None:
     """Draw the strip from `top` down, `STRIP_PX` high with two dancers."""
-    length_s = max(move.clip.duration_s, *move.beats[-1:], 0.1)
+    length_s = max(move.end_s, *move.beats[-1:], 0.1)
     scale = Scale(0, length_s, length_s)
     y = top + _TOP_GAP_PX
     _eights(canvas, y, scale, move)

@@ -25,7 +25,7 @@ def write_video(
     """
 
     def report_time(time_s: float) -> None:
-        report(min(1.0, time_s / max(move.clip.duration_s, 1e-9)))
+        report(min(1.0, time_s / max(move.end_s, 1e-9)))
 
     with replacing(target) as temporary:
         redraw(path, temporary, Overlay(move, dancers).draw, report_time, move.clip.sound_track)

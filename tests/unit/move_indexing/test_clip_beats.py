@@ -11,6 +11,7 @@ from agents.move_indexing.clip_beats import choose_beats, clip_beats_of, extend_
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts
 from schemas.faults import Poison
+from schemas.move_indexed import WINDOW_EDGE_S, Window
 from schemas.move_submitted import MoveAnnotation
 from tests.unit.media.media_builders import MakeClip
 
@@ -22,6 +23,14 @@ def _facts(duration_s: float = 3.0, *, has_audio: bool = True) -> MediaFacts:
     )  # fmt: skip
 
 
+def _whole(duration_s: float) -> tuple[Window, ...]:
+    return (Window(start_s=0.0, end_s=duration_s),)
+
+
+def _annotated(tempo_bpm: float) -> MoveAnnotation:
+    return MoveAnnotation(move="basic", tempo_bpm=tempo_bpm)
+
+
 @given(
     start=st.floats(0, 20), period=st.floats(0.25, 1.0), count=st.integers(1, 8), n=st.integers(0, 40),
     duration=st.floats(2, 30),
@@ -31,8 +40,8 @@ def test_beats_cover_the_clip_and_counts_continue(
 ) -> None:
     beats = [start + i * period for i in range(n)]
     counts = [(count + i - 1) % 8 + 1 for i in range(n)]
-    extended, extended_counts = extend_beats(beats, counts, period, duration)
-    assert all(0 <= beat < duration + 1e-4 for beat in extended)
+    extended, extended_counts = extend_beats(beats, counts, period, _whole(duration))
+    assert all(0 <= beat < duration + WINDOW_EDGE_S + 1e-4 for beat in extended)
     assert extended[0] <= period + 1e-4
     assert extended[-1] >= duration - period - 1e-4
     assert np.all(np.diff(extended) > 0)
@@ -42,7 +51,9 @@ def test_beats_cover_the_clip_and_counts_continue(
 
 
 def test_a_silent_clip_has_beats_at_the_annotated_tempo(clip: MakeClip) -> None:
-    clip_beats = clip_beats_of(clip(), _facts(has_audio=False), MoveAnnotation(move="basic", tempo_bpm=120))
+    clip_beats = clip_beats_of(
+        clip(), _facts(has_audio=False), MoveAnnotation(move="basic", tempo_bpm=120), _whole(2.9)
+    )
     assert clip_beats.beats == (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
     assert clip_beats.counts == (1, 2, 3, 4, 5, 6)
     assert clip_beats.audio is None
@@ -52,13 +63,13 @@ def test_a_silent_clip_has_beats_at_the_annotated_tempo(clip: MakeClip) -> None:
 @pytest.mark.parametrize("annotation", [None, MoveAnnotation(move="basic")])
 def test_without_sound_and_tempo_a_clip_is_refused(clip: MakeClip, annotation: MoveAnnotation | None) -> None:
     with pytest.raises(Poison, match="annotate tempo_bpm") as fault:
-        clip_beats_of(clip(), _facts(has_audio=False), annotation)
+        clip_beats_of(clip(), _facts(has_audio=False), annotation, _whole(3.0))
     assert fault.value.reason == "no_tempo"
 
 
 def test_beats_come_from_the_sound(clip: MakeClip) -> None:
     path = clip(seconds=8.0, fps=10, click_bpm=120)
-    clip_beats = clip_beats_of(path, _facts(8.0), MoveAnnotation(move="basic", tempo_bpm=90))
+    clip_beats = clip_beats_of(path, _facts(8.0), _annotated(90), _whole(8.0))
     assert clip_beats.tempo_bpm == pytest.approx(120, rel=0.02)
     errors_s = [min(abs(beat - k * 0.5) for k in range(17)) for beat in clip_beats.beats]
     assert np.median(errors_s) < 0.03
@@ -89,7 +100,7 @@ def _analysis(tempo_bpm: float, confidence: float) -> AudioAnalysis:
 def test_the_annotated_tempo_replaces_an_uncertain_one(
     confidence: float, annotated_bpm: float | None, expected_bpm: float, warning: str
 ) -> None:
-    clip_beats = choose_beats(_analysis(120, confidence), annotated_bpm, 8.0)
+    clip_beats = choose_beats(_analysis(120, confidence), annotated_bpm, _whole(8.0))
     assert clip_beats.tempo_bpm == expected_bpm
     assert clip_beats.audio is not None
     assert (warning in clip_beats.warnings[0]) if warning else clip_beats.warnings == ()

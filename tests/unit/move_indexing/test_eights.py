@@ -7,6 +7,7 @@ import pytest
 
 from agents.move_indexing.dancers.tracks import Track, track_dancer
 from agents.move_indexing.eights import couple_pose, eight_starts, eights
+from agents.playable import Run
 from tests.unit.move_indexing.bodies import MakeBody
 
 
@@ -27,7 +28,7 @@ def _counts(first: int, n: int) -> list[int]:
     ],
 )
 def test_whole_eights(first: int, n: int, starts: list[int]) -> None:
-    assert eight_starts(_counts(first, n)) == starts
+    assert eight_starts([Run(0, tuple(range(n)))], _counts(first, n)) == starts
 
 
 def _tracks(
@@ -56,7 +57,7 @@ def test_a_pose_is_centred_on_the_hips_in_torso_lengths(body: MakeBody) -> None:
 def test_each_eight_has_the_poses_of_its_start_and_its_end(body: MakeBody) -> None:
     beats = [i * 0.5 for i in range(10)]
     lead, partner = _tracks(body)
-    (eight,) = eights(beats, _counts(1, 10), lead, partner)
+    (eight,) = eights([Run(0, tuple(beats))], _counts(1, 10), lead, partner)
     assert eight.start_beat == 0
     assert eight.start_pose == couple_pose(0.0, lead, partner)
     assert eight.end_pose == couple_pose(4.0, lead, partner)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from agents.move_scoring.agent import STEP
 from agents.move_scoring.phrases import cut_phrases
-from agents.playable import playable_beats, usable_eights
+from agents.playable import playable_runs, usable_eights
 from agents.step import Tools
 from infra.move_index import MoveIndex
 from infra.move_index.edge import EdgeMoveIndex
@@ -249,7 +249,8 @@ def test_searches_do_not_grow_with_the_song(tmp_path: Path) -> None:
 def test_no_frame_beyond_the_clip_is_used(over_s: float, fps: float | None, eights: int) -> None:
     move = make_move(1, eights=eights, over_s=over_s)
     move = move.model_copy(update={"clip": move.clip.model_copy(update={"fps": fps})})
-    beats = playable_beats(move)
+    (run,) = playable_runs(move)
+    beats = run.beats
     assert beats[-1] <= move.clip.duration_s - 2 / (fps or 25.0) + 1e-9
     assert beats[:-1] == move.beats[: len(beats) - 1]
     assert all(earlier < later for earlier, later in itertools.pairwise(beats))
