@@ -134,8 +134,8 @@ class Eight(Model):
     A shorter clip has eights from its first count 5, or else from its first beat. `start_beat`: index into the clip's
     beats, of which `start_beat + 8` exists too. The poses are the two dancers' joints on the first and the last beat:
     x and y of 13 joints of the lead, then of the follow, relative to the couple's hip centre and in its torso lengths;
-    empty unless both are tracked then. `dancers`: the shares of its time in which they are tracked; 1 in events of
-    versions that did not measure them.
+    empty unless both are tracked then. `dancers`: the shares of its time in which one dancer at least, and both, are
+    in the picture, also hidden behind the other; 1 in events of versions that did not measure them.
     """
 
     start_beat: int = Field(ge=0, lt=limits.MAX_CLIP_BEATS)

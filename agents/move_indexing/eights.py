@@ -9,7 +9,7 @@ import numpy as np
 from agents.arrays import Floats
 from agents.move_indexing.dancers.detections import HIPS, JOINTS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
-from agents.move_indexing.presence import tracked_dancers
+from agents.move_indexing.presence import Presence, presence
 from agents.playable import EIGHT, Run
 from schemas.move_indexed import Eight
 
@@ -32,18 +32,19 @@ def _off_one(starts: range, counts: Sequence[int]) -> range:
 
 def eights(runs: Sequence[Run], counts: Sequence[int], lead: Track, follow: Track) -> tuple[Eight, ...]:
     """Return each whole eight of a clip, with the couple's pose on its first beat and eight beats later."""
+    dancers = presence(lead, follow)
     return tuple(
-        _eight(start, run.part(start, EIGHT), lead, follow)
+        _eight(start, run.part(start, EIGHT), lead, follow, dancers)
         for start in eight_starts(runs, counts)
         for run in runs
         if run.part(start, EIGHT)
     )
 
 
-def _eight(start: int, beats: Sequence[float], lead: Track, follow: Track) -> Eight:
+def _eight(start: int, beats: Sequence[float], lead: Track, follow: Track, dancers: Presence) -> Eight:
     return Eight(
         start_beat=start,
-        dancers=tracked_dancers(beats[0], beats[-1], lead, follow),
+        dancers=dancers.shares(beats[0], beats[-1]),
         start_pose=couple_pose(beats[0], lead, follow),
         end_pose=couple_pose(beats[-1], lead, follow),
     )

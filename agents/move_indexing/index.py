@@ -18,7 +18,7 @@ from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.estimate_level import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
-from agents.move_indexing.presence import absence_warnings, eights_with_dancers, hole_warnings
+from agents.move_indexing.presence import absence_warnings, eights_with_dancers, hole_warnings, presence
 from agents.playable import runs_in
 from agents.step import Tools, sub_progress
 from schemas.base import MediaFacts, Quality, joined_warnings
@@ -86,7 +86,7 @@ def _move(
             lost_warnings(facts),
             clip_beats.warnings,
             hole_warnings(windows),
-            absence_warnings(windows, dance.lead, dance.follow, whole_eights, usable_eights),
+            absence_warnings(windows, presence(dance.lead, dance.follow), whole_eights, usable_eights),
             _warnings(dance, clip_beats, usable_eights),
         ),
     )
