@@ -113,8 +113,8 @@ def timed_pictures(
 ) -> Iterator[tuple[float, VideoFrame]]:
     """Yield the frames that decode, in order of presentation, with their times in seconds; others are skipped.
 
-    Interlaced ones are deinterlaced. `intact` takes the times of those that are whole, as far as a decoder on one thread
-    tells: after damage, or without its first keyframe, a stream goes on with wrong pictures until a keyframe.
+    Interlaced ones are deinterlaced. `intact` takes the times of those that are whole, as far as a decoder on one
+    thread tells: after damage, or without its first keyframe, a stream goes on with wrong pictures until a keyframe.
     """
     from agents.media.deinterlace import deinterlaced
 
