@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,9 @@ from schemas.base import MediaFacts, ProbedMedia, Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
 from tests.odd_media.containers import CLIPS, SONGS, write_clip, write_song
+from tests.odd_media.marked import song
 from tests.odd_media.patched import cut_short
+from tests.odd_media.writer import Sound, write
 from tests.paths import DEMO, SHARED
 from tests.unit.media.media_builders import tone, write_sound
 from tests.unit.media.media_builders import write_clip as write_gradient
@@ -147,3 +150,34 @@ def test_the_shortest_song_has_a_little_tolerance_and_the_sentence_makes_sense(
         return
     with pytest.raises(Poison, match=r"^only 9\.9 s of it decode; a song has 10 s or more$"):
         probe(path, "audio")
+
+
+def vbri(content: bytes, frames: int) -> bytes:
+    """Return an MP3 whose first frame holds the count of frames as the encoder of Fraunhofer writes it."""
+    at = content.index(b"\xff\xfb")
+    first = bytearray(content[at : at + 400])
+    first[4:] = bytes(396)
+    first[36:54] = b"VBRI" + struct.pack(">HHHII", 1, 0, 75, len(content), frames)
+    return bytes(first) + content[at + 400 :]
+
+
+def test_an_mp3_of_variable_rate_without_a_count_lacks_nothing(tmp_path: Path) -> None:
+    sound = Sound(song(), "libmp3lame", bit_rate=112_000, options={"abr": "1"})
+    path = write(tmp_path / "a.mp3", sounds=[sound], options={"write_xing": "0"})
+    path.write_bytes(path.read_bytes() + bytes(100))
+    assert lost_warnings(probe(path, "audio")) == []
+    cut_short(path, 0.85)
+    assert lost_warnings(probe(path, "audio")) == []
+
+
+def test_the_count_of_another_encoder_is_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.mp3", sounds=[Sound(song(), "libmp3lame", bit_rate=128_000)])
+    path.write_bytes(vbri(path.read_bytes(), round(_SONG_S * 44_100 / 1152)))
+    assert probe(path, "audio").missing_s == 0
+    assert probe(cut_short(path, 0.83), "audio").missing_s == pytest.approx(0.17 * _SONG_S, abs=0.3)
+
+
+def test_a_video_of_windows_media_is_refused_by_the_name_of_its_codec(tmp_path: Path) -> None:
+    path = write_gradient(tmp_path / "a.wmv", 3, codec="wmv2", sound=False)
+    with pytest.raises(Poison, match="video codec is wmv2, which is not taken; give h264"):
+        probe(path, "video")
