@@ -181,6 +181,7 @@ def set_up_logs() -> None:
         setattr(logging, detail, None)  # not used in a line; saves their cost (Python's logging HOWTO)
     for name in _WARNINGS_ONLY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)  # without a home it works too, and warns each time
     logging.captureWarnings(capture=True)
     sys.excepthook = _log_exception
     threading.excepthook = lambda caught: _log_exception(caught.exc_type, caught.exc_value, caught.exc_traceback)

@@ -46,7 +46,10 @@ def describe(error: BaseException) -> str:
     """Return an error in one line. One of permissions says that Kafka's operator must grant them."""
     if isinstance(error, _NOT_ALLOWED):
         return f"Kafka does not allow it: grant this user the right to write ({error!r})"
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    name, text = type(error).__name__, str(error)
+    if text.startswith(name):  # as those of aiokafka do
+        return text
+    return f"{name}: {text}" if text else name
 
 
 async def retry_for(timeout_s: float, interval_s: float, action: Callable[[], Awaitable[T]]) -> T:

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 import click
 
+from infra.base.open_files import raise_open_files_limit
 from infra.data_folder import check_data_folder
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
@@ -86,6 +87,7 @@ def worker(as_json: bool) -> None:
     from streams.worker.process import serve
 
     settings = load_settings()
+    raise_open_files_limit()
     check_move_index(settings)
     with local_kafka(settings, print_line) as connection:
         print_line(f"starting a worker for Kafka at {connection}; Ctrl-C stops it")

@@ -143,7 +143,6 @@ def _lease(settings: Settings, role: Role, on_message: OnMessage) -> IO[str]:
 
 def check_servers(settings: Settings) -> None:
     """Return when the Kafka and the Qdrant server that the settings name answer. Raises: `Retryable`."""
-    raise_open_files_limit()
     configured = configured_kafka(settings)
     if configured is not None:
         asyncio.run(check_kafka(configured))
@@ -167,6 +166,7 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
     found = find(settings)
     if found is not None:
         return found
+    raise_open_files_limit()
     on_message(f"starting {_NAMES[role]}")
     log = _NewLines(ServiceFiles(settings.run_dir, role).log)
     supervisor: subprocess.Popen[bytes] | None = None

@@ -63,3 +63,9 @@ def test_the_error_of_a_refused_record_has_a_class() -> None:
 
 def test_an_error_of_rights_says_what_to_do() -> None:
     assert "grant this user the right to write" in describe(errors.TopicAuthorizationFailedError("t"))
+
+
+def test_the_name_of_an_error_is_printed_once() -> None:
+    assert describe(errors.KafkaConnectionError("no broker")) == "KafkaConnectionError: no broker"
+    assert describe(OSError("no route")) == "OSError: no route"
+    assert describe(TimeoutError()) == "TimeoutError"

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from streams.cli import main
-from tests.paths import DEMO
+from tests.paths import BACHATA, DEMO
 from tests.unit.streams.cli.bachata import run
 
 
@@ -84,6 +84,16 @@ def test_a_qdrant_that_cannot_be_used_ends_a_command_at_once(
     assert completed.returncode == 1
     assert json.loads(completed.stdout)["reason"] == "qdrant_away"
     assert completed.stderr.startswith("error: BACHATA_QDRANT_URL is http://127.0.0.1:1, which cannot be connected to")
+    assert len(completed.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("arguments", ["status", "up", "worker", "kafka start"])
+@pytest.mark.parametrize("max_files", [64, 128, 256])
+def test_too_few_open_files_end_a_command_at_once_with_one_line(arguments: str, max_files: int) -> None:
+    command = f"ulimit -n {max_files}; exec '{BACHATA}' {arguments}"
+    completed = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
+    assert completed.returncode == 1
+    assert completed.stderr.startswith(f"error: only {max_files} files may be open at once")
     assert len(completed.stderr.splitlines()) == 1
 
 
