@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pty
+import select
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import nullcontext
 from pathlib import Path
@@ -101,10 +102,17 @@ async def test_on_a_terminal_the_command_asks_and_yes_is_the_default(
         os.write(terminal, answer.encode())
         with nullcontext() if is_indexed else pytest.raises(Poison, match="the library has no moves"):
             await provide()
-        assert "The library has no moves. Index the demo moves first? [Y/n]" in os.read(terminal, 1000).decode()
+        assert "The library has no moves. Index the demo moves first? [Y/n]" in _written_to(terminal)
         monkeypatch.undo()
     os.close(terminal)
     assert len(indexed) == is_indexed
+
+
+def _written_to(terminal: int) -> str:
+    text = b""
+    while select.select([terminal], [], [], 0.2)[0]:
+        text += os.read(terminal, 1000)
+    return text.decode()
 
 
 async def test_json_is_never_interrupted_by_a_question(
