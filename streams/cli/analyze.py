@@ -57,6 +57,9 @@ def _print(analyzed: AudioAnalyzed, files: Iterable[str]) -> None:
         f"{analysis.tempo_bpm:.2f} BPM, {len(analysis.beats)} beats in {analysis.duration_s:.1f} s, "
         f"energy {analysis.energy_level}, confidence {analysis.confidence:.2f}"
     )
+    if analysis.music_start_s or analysis.music_end_s is not None:
+        end_s = analysis.duration_s if analysis.music_end_s is None else analysis.music_end_s
+        print_output(f"music from {clock(analysis.music_start_s)} to {clock(end_s)}; the rest is not danced to")
     for section in analysis.sections:
         print_output(_line(section))
     for doubt in analysis.doubts:
