@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _HEADER_BYTES = 1 << 16
 _TOLERANCE_S, _TOLERANCE = 1.0, 0.02  # what encoders add or leave out, of the stated length: the larger one
+_MIN_ENTRIES = 2  # of an index
 _WHOLE = 0.99  # of the stated bytes
 
 
@@ -74,7 +75,7 @@ def _stated(
     decoded_s: float,
 ) -> _Stated | None:
     if content.demuxer == "mov":
-        return _Stated(float(stream.duration * stream.time_base)) if stream.duration and stream.time_base else None
+        return _mov(stream)
     if content.demuxer == "matroska":
         return _matroska(path, content, container, stream)
     chunk = data_chunk(path, content)
@@ -82,6 +83,15 @@ def _stated(
         return _Stated(decoded_s * max(1.0, chunk.stated / chunk.present))
     read = _IN_HEADER.get(content.demuxer)
     return read(_header(path, content), path.stat().st_size - content.offset) if read else None
+
+
+def _mov(stream: Stream) -> _Stated | None:
+    """Return the stated length, without the time for which the last picture or sound stays: it may be any."""
+    entries = stream.index_entries
+    if not stream.duration or not stream.time_base or len(entries) < _MIN_ENTRIES:
+        return None
+    span = entries[len(entries) - 1].timestamp - entries[0].timestamp
+    return _Stated(float(min(stream.duration, span) * stream.time_base))
 
 
 def _header(path: Path, content: Content) -> bytes:

@@ -15,9 +15,9 @@ from schemas.base import MediaFacts, ProbedMedia, Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
 from tests.odd_media.containers import CLIPS, SONGS, write_clip, write_song
-from tests.odd_media.marked import song
+from tests.odd_media.marked import original, song
 from tests.odd_media.patched import cut_short
-from tests.odd_media.writer import Sound, write
+from tests.odd_media.writer import Sound, Video, write
 from tests.paths import DEMO, SHARED
 from tests.unit.media.media_builders import tone, write_sound
 from tests.unit.media.media_builders import write_clip as write_gradient
@@ -85,6 +85,21 @@ def test_an_mp4_with_its_index_in_front_says_how_much_is_missing(tmp_path: Path,
     facts = probe(cut_short(path, share), "video")
     assert facts.duration_s + facts.missing_s == pytest.approx(8, abs=0.1)
     assert facts.missing_s > 1
+
+
+def test_a_last_picture_that_stays_for_seconds_is_not_missing(tmp_path: Path) -> None:
+    pictures = [*original().part(0, 3), (6.0, original().at(3)), (11.0, original().at(3))]
+    path = write(
+        tmp_path / "a.mp4", [(time, rgb[::4, ::4]) for time, rgb in pictures], video=Video("mpeg4", options={})
+    )
+    content = bytearray(path.read_bytes().replace(b"edts", b"free"))
+    at = content.index(b"stts") + 8
+    last = at + 8 * int.from_bytes(content[at : at + 4], "big")  # of the list of times, the last picture's
+    content[last : last + 4] = (1_000_000).to_bytes(4, "big")
+    duration = content.index(b"mdhd") + 20
+    content[duration : duration + 4] = (2_000_000).to_bytes(4, "big")
+    path.write_bytes(content)
+    assert lost_warnings(probe(path, "video")) == []
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "song.flac", "song.m4a"])
