@@ -104,9 +104,10 @@ def _small(rgb: NDArray[Any]) -> Rgb:
 
 
 @cache
-def song(seconds: float = 12.5) -> Samples:
-    """Return the beginning of the demo song `luna_124`, stereo at 44100 Hz."""
-    return plain_sound(DEMO / "songs" / "luna_124.mp3", seconds)
+def song(seconds: float = 12.5, start_s: float = 0.0) -> Samples:
+    """Return a part of the demo song `luna_124`, stereo at 44100 Hz."""
+    samples = plain_sound(DEMO / "songs" / "luna_124.mp3", start_s + seconds)
+    return samples[:, round(start_s * SOUND_HZ) :]
 
 
 def plain_sound(path: Path, seconds: float = 1e9) -> Samples:

@@ -9,6 +9,7 @@ from typing import Any
 from tests.odd_media.marked import unmarked_long_original, unmarked_original
 from tests.paths import SHARED
 from tests.quality.media_cases import ClipCase, Make, Refusal, SongCase
+from tests.quality.song_cases import FIELD_START_S
 
 FIELD = SHARED / "field"
 
@@ -27,8 +28,8 @@ def _long(name: str, **right: Any) -> ClipCase:
     return _clip(name, **of_original | right)
 
 
-def _song(name: str, seconds: float = 12.5, **right: Any) -> SongCase:
-    return SongCase(f"field {name}", _copy(FIELD / "songs" / name), seconds=seconds, **right)
+def _song(name: str, seconds: float = 12.5) -> SongCase:
+    return SongCase(f"field {name}", _copy(FIELD / "songs" / name), seconds=seconds, start_s=FIELD_START_S)
 
 
 _ALL_CLIPS = (
@@ -50,7 +51,7 @@ _ALL_SONGS = (
     *(_song(f"mp3-{name}.mp3") for name in ("after-zeros", "after-crlf", "with-ape-tag-in-front")),
     _song("flac-with-id3-header.flac", 11.0),
     *(_song(name) for name in ("song.aiff", "song.caf", "song.wma", "adts.aac", "channels-in-antiphase.flac")),
-    _song("9.97s.mp3", refused=Refusal("too_short", "9.9")),
+    _song("9.97s.mp3", 9.97),
 )
 CLIPS = _ALL_CLIPS if (FIELD / "clips").is_dir() else ()
 SONGS = _ALL_SONGS if (FIELD / "songs").is_dir() else ()

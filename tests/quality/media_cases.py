@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import av
+
 from schemas.move_submitted import MoveAnnotation
 from tests.odd_media.marked import SHORT_S, Original, original
+from tests.quality.media_measures import beat_errors
 
 Make = Callable[[Path], object]  # writes the file
 _EDGE_S = 0.05
+_TICK_S = 0.001
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,8 @@ class ClipCase:
     is_marked: bool = True
     has_beats: bool = True
 
-    def later_s(self, time_s: float) -> float:
-        """Return by how much the file's clock has jumped at a time of the original."""
-        return self.pause[1] if time_s >= self.pause[0] else 0.0
+    def __str__(self) -> str:
+        return self.name
 
     def is_in_hole(self, time_s: float) -> bool:
         """Return whether a time of the original has no picture."""
@@ -65,7 +68,7 @@ class ClipCase:
 class SongCase:
     """A song and what is right for it.
 
-    `seconds`: how much of the original it has; `late_s`: how late its container lets it start.
+    `seconds`: how much of the original it has, from `start_s` on; `late_s`: how late its container lets it start.
     """
 
     name: str
@@ -73,4 +76,44 @@ class SongCase:
     refused: Refusal | None = None
     warns: str = ""
     seconds: float = 12.5
+    start_s: float = 0.0
     late_s: float | None = None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """The times of a file beside those of its original. `offset_s`: the file's time of the original's time 0."""
+
+    offset_s: float
+    pause: tuple[float, float]
+
+    def to_file(self, original_s: float) -> float:
+        """Return the file's time of a time of the original."""
+        return original_s + self.offset_s + (self.pause[1] if original_s >= self.pause[0] else 0.0)
+
+    def to_original(self, file_s: float) -> float:
+        """Return the original's time of a time of the file."""
+        time_s, (at_s, seconds) = file_s - self.offset_s, self.pause
+        return time_s - seconds if time_s >= at_s + seconds - _TICK_S else min(time_s, at_s)
+
+
+def timeline_of(path: Path, case: ClipCase) -> Timeline:
+    """Return the times of a case's file, by the time stamp of its first picture."""
+    with av.open(str(path)) as reader:
+        stream = reader.streams.video[0]
+        first = min(packet.pts for packet in reader.demux(stream) if packet.pts is not None)
+        start_s = (reader.start_time or 0) / av.time_base
+        return Timeline(float(first * (stream.time_base or 0)) - start_s - case.first_s, case.pause)
+
+
+def clip_beat_errors(
+    case: ClipCase, timeline: Timeline, found: Sequence[float], original: Sequence[float]
+) -> tuple[float, int]:
+    """Return the errors of a file's beats, as `beat_errors`: those in the window, without those in the hole."""
+    start, end = case.window
+    seen = [beat for beat in original if start <= beat <= end and not case.is_in_hole(beat)]
+    outside = [beat for beat in found if not case.is_in_hole(timeline.to_original(beat))]
+    return beat_errors(outside, list(map(timeline.to_file, seen)), timeline.to_file(end))

@@ -26,11 +26,10 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Fault
 from schemas.sequence_planned import Plan, Segment
 from tests.odd_media.marked import SOUND_HZ, Original, Samples, plain_sound
-from tests.quality.media_cases import ClipCase
+from tests.quality.media_cases import ClipCase, Timeline, clip_beat_errors, timeline_of
 from tests.quality.media_measures import (
     Reference,
     Shown,
-    beat_errors,
     combing,
     in_box,
     lag_s,
@@ -58,22 +57,13 @@ class AnalyzedSong:
 
 @dataclass
 class _Measured:
-    """A clip that is measured. `offset_s`: the file's time of the original's time 0."""
+    """A clip that is measured."""
 
     case: ClipCase
     row: Row
     path: Path
     reference: Reference
-    offset_s: float
-
-    def to_file(self, original_s: float) -> float:
-        """Return the file's time of a time of the original."""
-        return original_s + self.offset_s + self.case.later_s(original_s)
-
-    def to_original(self, file_s: float) -> float:
-        """Return the original's time of a time of the file."""
-        time_s = file_s - self.offset_s
-        return time_s - self.case.pause[1] if time_s >= sum(self.case.pause) - 1e-3 else min(time_s, self.case.pause[0])
+    timeline: Timeline
 
 
 class Clips:
@@ -102,7 +92,7 @@ class Clips:
         if case.refused:
             row.check("taken", right=False, wrong=f"taken; right: {case.refused.reason or 'refused'}")
         reference = await asyncio.to_thread(_reference, case.shows, case.flip)
-        clip = _Measured(case, row, path, reference, _offset_s(path, case))
+        clip = _Measured(case, row, path, reference, timeline_of(path, case))
         beats = self._right_beats.setdefault(len(reference), move.beats)
         await asyncio.to_thread(_check_poses, clip)
         _check_beats(clip, move, beats)
@@ -112,7 +102,7 @@ class Clips:
             row.check(f"{move.clip.duration_s:.2f} s", abs(move.clip.duration_s - case.duration_s) < _EDGE_S)
         if move.eights:
             self.taken.append((case, move))
-            own_beats = [clip.to_original(beat) for beat in move.beats]
+            own_beats = [clip.timeline.to_original(beat) for beat in move.beats]
             plan = plan_of([move], self._song.analysis)
             await self._check_video(clip, plan, beats if case.has_beats else own_beats)
 
@@ -148,13 +138,13 @@ class Clips:
         """Return what a plain conversion gives."""
         try:
             converted = plainly_converted(path)
-            reference, offset_s = _reference(case.shows, case.flip), _offset_s(converted, case)
-            look = reference.look(pictures_of(converted, 10), lambda picture: picture.time_s - offset_s)
+            reference, timeline = _reference(case.shows, case.flip), timeline_of(converted, case)
+            look = reference.look(pictures_of(converted, 10), lambda picture: timeline.to_original(picture.time_s))
         except (av.FFmpegError, ValueError, IndexError, subprocess.CalledProcessError) as error:
             return f"fails: {type(error).__name__}"
-        right = [beat + offset_s for beat in self._right_beats.get(len(reference), ())]
+        right = [timeline.to_file(beat) for beat in self._right_beats.get(len(reference), ())]
         try:
-            return f"video {look}; {plain_beats(converted, right, case.window[1] + offset_s)}"
+            return f"video {look}; {plain_beats(converted, right, timeline.to_file(case.window[1]))}"
         except (av.FFmpegError, ValueError, IndexError) as error:
             return f"video {look}; no sound ({type(error).__name__})"
 
@@ -164,22 +154,13 @@ def _reference(shows: Callable[[], Original], flip: int | None) -> Reference:
     return Reference(shows(), flip)
 
 
-def _offset_s(path: Path, case: ClipCase) -> float:
-    """Return the file's time of the original's time 0, by the time stamp of its first picture."""
-    with av.open(str(path)) as reader:
-        stream = reader.streams.video[0]
-        times = [packet.pts for packet in reader.demux(stream) if packet.pts is not None]
-        start_s = (reader.start_time or 0) / av.time_base
-        return float(min(times) * (stream.time_base or 0)) - start_s - case.first_s
-
-
 def _check_poses(clip: _Measured) -> None:
     """Check the pictures in which dancers are looked for: how they look, their times, their lines."""
     frames = [
         (frame.time_s, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)) for frame in sample_frames(clip.path, _SAMPLED_HZ)
     ]
     shown = [Shown(time_s, in_box(luma)) for time_s, luma in frames]
-    clip.row.check_look("poses", clip.reference.look(shown, lambda picture: clip.to_original(picture.time_s)))
+    clip.row.check_look("poses", clip.reference.look(shown, lambda picture: clip.timeline.to_original(picture.time_s)))
     if clip.case.is_marked:
         _check_marks(clip, shown)
     ratio = combing([luma for _, luma in frames])
@@ -187,7 +168,7 @@ def _check_poses(clip: _Measured) -> None:
 
 
 def _check_marks(clip: _Measured, shown: Sequence[Shown]) -> None:
-    marks = [(clip.to_original(picture.time_s), clip.reference.marked_time(picture)) for picture in shown]
+    marks = [(clip.timeline.to_original(picture.time_s), clip.reference.marked_time(picture)) for picture in shown]
     late = [abs(time_s - mark) for time_s, mark in marks if mark is not None]
     unread = 1 - len(late) / max(1, len(marks))
     right = unread <= _MAX_UNREAD and max(late) < 0.002
@@ -197,22 +178,19 @@ def _check_marks(clip: _Measured, shown: Sequence[Shown]) -> None:
 
 
 def _check_beats(clip: _Measured, move: IndexedMove, right: Sequence[float]) -> None:
-    start, end = map(clip.to_file, clip.case.window)
+    start, end = map(clip.timeline.to_file, clip.case.window)
     outside = [beat for beat in move.beats if not start - _EDGE_S <= beat <= end + _EDGE_S]
     wrong = f"{len(outside)} of {len(move.beats)} beats outside {start:.2f}-{end:.2f} s"
     clip.row.check(f"{len(move.beats)} beats", not outside, wrong=wrong)
     if clip.case.has_beats:
-        here = [clip.to_file(beat) for beat in right if not clip.case.is_in_hole(beat)]
-        here = [beat for beat in here if start <= beat <= end]
-        found = [beat for beat in move.beats if not clip.case.is_in_hole(clip.to_original(beat))]
-        error, missed = beat_errors(found, here, end)
+        error, missed = clip_beat_errors(clip.case, clip.timeline, move.beats, right)
         text = f"beats {1000 * error:.1f} ms"
         clip.row.check(text, error <= MAX_BEAT_S and not missed, wrong=f"{text}, {missed} missed")
 
 
 def _check_eights(clip: _Measured, move: IndexedMove) -> None:
     starts = [eight.start_beat for eight in move.eights]
-    spans = [tuple(clip.to_original(move.beats[at]) for at in (start, start + _EIGHT)) for start in starts]
+    spans = [tuple(clip.timeline.to_original(move.beats[at]) for at in (start, start + _EIGHT)) for start in starts]
     bad = [span for span in spans if not clip.case.is_usable(*span)]
     right = not bad and len(spans) >= clip.case.eights
     wrong = f"{len(spans)} eights, right: {clip.case.eights}" + "".join(
@@ -243,7 +221,7 @@ def _times(clip: _Measured, plan: Plan, shown: Sequence[Shown]) -> list[float]:
     """Return the original's time of each picture: that of its mark, else that of the original's most like it."""
     times = []
     for picture in shown:
-        expected = clip.to_original(_planned_s(plan, picture.time_s + plan.start_s))
+        expected = clip.timeline.to_original(_planned_s(plan, picture.time_s + plan.start_s))
         mark = clip.reference.marked_time(picture) if clip.case.is_marked else None
         times.append(clip.reference.nearest_time(picture, expected) if mark is None else mark)
     return times

@@ -19,7 +19,7 @@ from tests.odd_media.marked import FPS, SOUND_HZ, STRIP_SHARE, Original, Samples
 BOX = (320, 180)  # the size in which pictures are compared
 _FAR_FRAMES = 8  # how far from its expected place a picture without a mark is looked for
 _MAX_LAG_S = 0.2
-_CUT_S = 0.002
+_CUT_S, _MISSED_S = 0.002, 0.1
 _MOVES = 20  # difference of luma between two pictures
 Luma = NDArray[np.uint8]
 
@@ -163,14 +163,14 @@ def lag_s(sound: Samples, other: Samples) -> float:
 def beat_errors(found: Sequence[float], right: Sequence[float], end_s: float) -> tuple[float, int]:
     """Return the largest distance of found beats from the right ones, seconds, and how many right ones are missed.
 
-    Those in the last half second may be missing.
+    Beats before the first right one and after the last are not compared; those of the last half second may be missing.
     """
     if not found or not right:
         return 9.0, len(right)
     distances = np.abs(np.subtract.outer(np.array(found), np.array(right)))
-    missed = (distances.min(axis=0) > 0.1) & (np.array(right) < end_s - 0.5)
-    inside = np.array(found) < max(right) + 0.1
-    return float(distances.min(axis=1)[inside].max(initial=0.0)), int(missed.sum())
+    missed = (distances.min(axis=0) > _MISSED_S) & (np.array(right) < end_s - 0.5)
+    compared = [right[0] - _MISSED_S < beat < right[-1] + _MISSED_S for beat in found]
+    return float(distances.min(axis=1)[compared].max(initial=0.0)), int(missed.sum())
 
 
 def sync_errors(

@@ -70,7 +70,7 @@ async def _measure(folder: Path, only: Sequence[str], video: Path | None) -> lis
         if video:
             await write_video(runner, song, clips.taken, video)
             return rows
-        return rows + await _rows(Songs(runner, folder).measure, (*SONGS, *field_cases.SONGS), 1, only)
+        return rows + await _rows(Songs(runner, folder).measure, (*SONGS, *field_cases.SONGS), 2, only)
     finally:
         await runner.stop()
 

@@ -22,6 +22,7 @@ _VORBIS = replace(_PCM, codec="vorbis", options={"strict": "-2"})
 _OPUS = replace(_PCM, codec="libopus", rate=48_000, bit_rate=128_000)
 _BIG_ENDIAN, _BIG_ENDIAN_24, _FLOAT = (replace(_PCM, codec=f"pcm_{name}") for name in ("s16be", "s24be", "f32le"))
 _TELEPHONE = replace(_PCM, codec="pcm_alaw", rate=8000, layout="mono")
+FIELD_START_S = 20.0  # of the part of the song of which the example files are made
 _LATE_S = 0.7
 _NOT_MEDIA = Refusal("not_media")
 
@@ -65,6 +66,10 @@ def _silent_track_first(path: Path) -> None:
     write(path, (), tracks, container="matroska")
 
 
+def _later(path: Path) -> None:
+    write(path, (), [replace(_PCM, samples=song(12.5, FIELD_START_S))])
+
+
 def _in_antiphase(path: Path) -> None:
     _samples(sounds.antiphase(song()))(path)
 
@@ -89,6 +94,7 @@ _PAGE = "<!DOCTYPE html><html><body>Please log in</body></html>"
 
 SONGS = (
     SongCase("ordinary.wav", _of(_PCM)),
+    SongCase("ordinary, from 20 s on.wav", _later, start_s=FIELD_START_S),
     SongCase("ordinary.mp3", _of(_MP3)),
     SongCase("zeros in front.mp3", _after(bytes(4000), _BARE_MP3)),
     SongCase("line ends in front.mp3", _after(b"\r\n" * 3, _BARE_MP3)),
@@ -107,7 +113,7 @@ SONGS = (
     SongCase("a third is missing.wav", _cut(_of(_PCM, seconds=18)), warns="missing", seconds=12.24),
     SongCase("a third is missing.flac", _cut(_of(_FLAC, seconds=18)), warns="missing", seconds=12.0),
     SongCase("a third is missing.mp3", _cut(_of(_MP3, seconds=18)), warns="missing", seconds=12.2),
-    SongCase("9.97 s.mp3", _of(_MP3, seconds=9.94), refused=Refusal("too_short")),
+    SongCase("9.8 s.mp3", _of(_MP3, seconds=9.8), refused=Refusal("too_short", "only 9.8")),
     SongCase("silent.flac", _samples(sounds.silence(12)), refused=Refusal("silence", "silent")),
     SongCase("playlist.m3u", _text("#EXTM3U\n#EXTINF:12,Luna\nordinary.mp3\n"), refused=_NOT_MEDIA),
     SongCase("hls playlist.mp3", _text("#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\na.mp3\n"), refused=_NOT_MEDIA),
