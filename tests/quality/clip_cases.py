@@ -14,7 +14,7 @@ import numpy as np
 
 from schemas.move_submitted import MoveAnnotation
 from tests.odd_media import containers, sounds
-from tests.odd_media.light import converted, hdr_video, hlg, interlaced, interlaced_video, pq
+from tests.odd_media.light import BRIGHT_WHITE_NITS, converted, hdr_video, hlg, interlaced, interlaced_video, pq
 from tests.odd_media.marked import SHORT_S, SOUND_HZ, Original, Rgb, long_original, marked, original
 from tests.odd_media.patched import (
     FLIPPED,
@@ -219,6 +219,7 @@ def _interlaced(first_field: int) -> Pictures:
     return lambda: interlaced(original().pictures, first_field)
 
 
+_BRIGHTER = 35.0  # twice the light of an ordinary white is shown brighter, and not clipped
 _CUT_WINDOW = (0.0, 4.9)
 CLIPS = (
     ClipCase("ordinary.mp4", _clip(), duration_s=SHORT_S),
@@ -233,11 +234,16 @@ CLIPS = (
     ClipCase("2:1 pixels in the container only.mov", _squeezed_in_container_only(320, Fraction(2))),
     ClipCase("16:11 pixels in container and codec.mkv", _squeezed(440, Fraction(16, 11))),
     ClipCase("HLG.mov", _clip(hdr_video("arib-std-b67"), pictures=_changed(hlg))),
+    ClipCase(
+        "HLG, its white at 203 nits.mov",
+        _clip(hdr_video("arib-std-b67"), pictures=_changed(lambda rgb: hlg(rgb, BRIGHT_WHITE_NITS))),
+        brighter=_BRIGHTER,
+    ),
     ClipCase("PQ.mp4", _clip(hdr_video("smpte2084"), pictures=_changed(pq))),
     ClipCase("full range.mp4", _clip(Video(pixel_format="yuvj420p", full=True))),
     ClipCase("10 bit 4:2:2.mp4", _clip(Video(pixel_format="yuv422p10le"))),
     ClipCase("interlaced.mp4", _clip(interlaced_video(), pictures=_interlaced(0))),
-    ClipCase("interlaced, bottom first.ts", _clip(interlaced_video("mpeg2video", 1), _MP2, _interlaced(1))),
+    ClipCase("interlaced, bottom first.ts", _clip(interlaced_video("mpeg2video"), _MP2, _interlaced(1))),
     ClipCase("240 fps.mov", _fast(240)),
     ClipCase("120 fps.mp4", _fast(120)),
     ClipCase(

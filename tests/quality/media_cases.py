@@ -32,7 +32,7 @@ class ClipCase:
     `shows`: the pictures that a player shows, at their times in the original. `window`: the part of the original that
     can be used; `hole`: one that cannot. `eights`: how many are found. `first_s`: the original's time of the file's
     first picture. `pause`: where the file's clock jumps, and by how much. `flip`: how the file shows the original,
-    OpenCV's code.
+    OpenCV's code. `brighter`: by how much the luma may be above the original's.
     """
 
     name: str
@@ -48,6 +48,7 @@ class ClipCase:
     duration_s: float | None = None
     pause: tuple[float, float] = (1e9, 0.0)
     flip: int | None = None
+    brighter: float = 0.0
     is_marked: bool = True
     has_beats: bool = True
 

@@ -120,7 +120,9 @@ class Clips:
         shown = list(pictures_of(video))
         times = _times(clip, plan, shown)
         by_picture = {picture.time_s: time_s for picture, time_s in zip(shown, times, strict=True)}
-        clip.row.check_look("video", clip.reference.look(shown[::3], lambda picture: by_picture[picture.time_s]))
+        clip.row.check_look(
+            "video", clip.reference.look(shown[::3], lambda picture: by_picture[picture.time_s]), clip.case.brighter
+        )
         bars = max(clip.reference.bars(picture.luma) for picture in shown[::20])
         clip.row.check(f"bars {bars:.0f}", bars <= _MAX_BAR)
         heard = lag_s(plain_sound(video), self._song.sound[:, round(plan.start_s * SOUND_HZ) :])
@@ -160,7 +162,11 @@ def _check_poses(clip: _Measured) -> None:
         (frame.time_s, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)) for frame in sample_frames(clip.path, _SAMPLED_HZ)
     ]
     shown = [Shown(time_s, in_box(luma)) for time_s, luma in frames]
-    clip.row.check_look("poses", clip.reference.look(shown, lambda picture: clip.timeline.to_original(picture.time_s)))
+    clip.row.check_look(
+        "poses",
+        clip.reference.look(shown, lambda picture: clip.timeline.to_original(picture.time_s)),
+        clip.case.brighter,
+    )
     if clip.case.is_marked:
         _check_marks(clip, shown)
     ratio = combing([luma for _, luma in frames])

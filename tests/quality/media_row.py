@@ -51,10 +51,11 @@ class Row:
         if words:
             self.check(f"says '{words}'", words in found, wrong=f"'{words}' is not in: {found or 'no warning'}")
 
-    def check_look(self, where: str, found: Look) -> None:
-        """Note how pictures look."""
-        right = found.correlation >= _MIN_CORRELATION and abs(found.mean) <= _MAX_MEAN and abs(found.p95) <= _MAX_P95
-        self.check(f"{where} {found}", right)
+    def check_look(self, where: str, found: Look, brighter: float = 0.0) -> None:
+        """Note how pictures look; `brighter`: by how much their luma may be above the original's."""
+        is_light = -_MAX_MEAN <= found.mean <= max(_MAX_MEAN, brighter)
+        is_white = -_MAX_P95 <= found.p95 <= max(_MAX_P95, brighter)
+        self.check(f"{where} {found}", found.correlation >= _MIN_CORRELATION and is_light and is_white)
 
     def check_fault(self, fault: Fault, right: Refusal | None) -> None:
         """Note a refusal."""

@@ -18,6 +18,7 @@ from agents.move_indexing.clip_beats import clip_beats_of
 from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.limits import MediaKind
+from schemas.move_indexed import Window
 from tests.odd_media.marked import Original, plain_sound, song
 from tests.odd_media.writer import Sound, write
 from tests.quality.field_cases import CLIPS, FIELD, SONGS
@@ -88,7 +89,7 @@ def test_the_beats_of_a_clip_are_those_of_its_original(case: ClipCase, tmp_path:
 def test_a_clip_without_sound_is_refused_with_the_cause(tmp_path: Path) -> None:
     path = FIELD / "clips" / "no-sound.mp4"
     with pytest.raises(Poison, match=r"the clip has no sound: .* annotate tempo_bpm") as refused:
-        clip_beats_of(path, _facts(path, "video"), None)
+        clip_beats_of(path, _facts(path, "video"), None, (Window(start_s=0.0, end_s=5.4),))
     assert refused.value.reason == "no_tempo"
 
 
