@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.media.chunks import data_chunk
+from agents.media.file_part import FilePart
 from agents.media.mov_boxes import lacks_index
 from agents.media.sniff import Content, first_bytes, not_media, sniff
 from infra.base.machine import MACHINE_ERRNOS
@@ -51,8 +52,8 @@ def open_container(path: Path) -> InputContainer:
     content = sniff(path)
     try:
         with at_most_more(_OPEN_BYTES):
-            url, options = f"file:{path.absolute()}", _options(content)
-            container: InputContainer = av.open(url, "r", format=content.demuxer, options=options, **_TAG_OPTIONS)
+            source, options = _source(path, content), _options(content)
+            container: InputContainer = av.open(source, "r", format=content.demuxer, options=options, **_TAG_OPTIONS)
     except av.error.FFmpegError as error:
         raise _unopened(path, content, error) from error
     return container
@@ -130,6 +131,17 @@ def decoded_or_none(packet: Packet[Any]) -> list[Any] | None:
         return None
 
 
+def _source(path: Path, content: Content) -> str | FilePart:
+    """Return what FFmpeg opens. The index of an mp4 counts from its first box: junk in front must not be there."""
+    if _is_mp4_behind_junk(content):
+        return FilePart(path, content.offset)
+    return f"file:{path.absolute()}"
+
+
+def _is_mp4_behind_junk(content: Content) -> bool:
+    return content.demuxer == "mov" and content.offset > 0
+
+
 def _unopened(path: Path, content: Content, error: FFmpegError) -> Fault:
     if error.errno == errno.ENOMEM:  # FFmpeg reports too many streams so, too
         message = f"it has more than {MAX_STREAMS} streams, or an index that is too large; export it again"
@@ -147,7 +159,7 @@ def _unopened(path: Path, content: Content, error: FFmpegError) -> Fault:
 def _is_cut(path: Path, content: Content) -> bool:
     """Return whether a file that cannot be opened lacks its end, where its index is."""
     if content.demuxer == "mov":
-        return lacks_index(path)
+        return lacks_index(path, content.offset)
     chunk = data_chunk(path, content) if content.demuxer == "caf" else None
     return chunk is not None and chunk.stated > chunk.present
 
@@ -157,7 +169,7 @@ def _options(content: Content) -> dict[str, str]:
     options = {
         "protocol_whitelist": "file",
         "format_whitelist": content.demuxer,
-        "skip_initial_bytes": str(content.offset),
+        "skip_initial_bytes": "0" if _is_mp4_behind_junk(content) else str(content.offset),
         "max_streams": str(MAX_STREAMS),
         "max_pixels": str(MAX_PIXELS),
         "probesize": str(_PROBE_BYTES),

@@ -14,16 +14,16 @@ class _Box(NamedTuple):
     is_whole: bool
 
 
-def lacks_index(path: Path) -> bool:
+def lacks_index(path: Path, start: int = 0) -> bool:
     """Return whether a file of boxes has no whole index (`moov`), as a recording or download that was cut short."""
-    return next((not box.is_whole for box in _boxes(path) if box.name == b"moov"), True)
+    return next((not box.is_whole for box in _boxes(path, start) if box.name == b"moov"), True)
 
 
-def _boxes(path: Path) -> Iterator[_Box]:
-    """Yield the outermost boxes; the last may end after the file."""
+def _boxes(path: Path, start: int) -> Iterator[_Box]:
+    """Yield the outermost boxes, the first at `start`; the last may end after the file."""
     end = path.stat().st_size
     with path.open("rb") as file:
-        at = 0
+        at = start
         for _ in range(_MAX_BOXES):
             file.seek(at)
             head = file.read(16)

@@ -13,6 +13,7 @@ import av
 import pytest
 
 from agents.media.container import open_container
+from agents.media.probe import probe
 from agents.media.sniff import sniff
 from agents.media.submitted import SubmittedFile, locate, store
 from agents.step import Tools
@@ -139,3 +140,20 @@ def test_an_input_error_of_an_unreadable_file_can_be_retried(song: Path, monkeyp
         with pytest.raises(Retryable) as caught:
             open_container(song)
     check(caught.value, Retryable, "storage", song)
+
+
+def test_an_mp4_behind_junk_that_cannot_be_read_can_be_retried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_sound(tmp_path.resolve() / "a.m4a", tone(11), "aac")
+    path.write_bytes(b"\r\n" * 50 + path.read_bytes())
+    read = os.pread
+
+    def failing_read(handle: int, size: int, offset: int) -> bytes:
+        if offset > 50_000:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return read(handle, size, offset)
+
+    with monkeypatch.context() as system:
+        system.setattr(os, "pread", failing_read)
+        with pytest.raises(Retryable) as caught:
+            probe(path, "audio")
+    check(caught.value, Retryable, "storage", path)

@@ -102,7 +102,7 @@ def test_a_last_picture_that_stays_for_seconds_is_not_missing(tmp_path: Path) ->
     assert lost_warnings(probe(path, "video")) == []
 
 
-@pytest.mark.parametrize("name", ["song.mp3", "song.flac", "song.m4a"])
+@pytest.mark.parametrize("name", ["song.mp3", "song.flac", "song.m4a", "song.ts", "song.m2ts", "song.vob"])
 def test_damage_in_the_middle_is_told_from_a_missing_end(tmp_path: Path, name: str) -> None:
     path = write_song(tmp_path, name)
     content = bytearray(path.read_bytes())

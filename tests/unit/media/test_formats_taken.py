@@ -16,6 +16,7 @@ from agents.audio_analysis.decode import SAMPLE_RATE_HZ, decode_mono
 from agents.media.formats import FORMATS
 from agents.media.probe import probe
 from agents.media.sniff import sniff
+from schemas.faults import Poison
 from tests.odd_media.containers import CLIPS, SONGS, write_clip, write_song
 from tests.odd_media.marked import SHORT_S, SOUND_HZ, Samples, original, song
 from tests.unit.media.test_sniff import JUNK
@@ -87,7 +88,7 @@ def test_the_beats_are_those_of_the_original(tmp_path: Path, beats: list[float],
     assert np.array(actual) - _delay_ms(name) / 1000 == pytest.approx(beats, abs=0.010)
 
 
-@pytest.mark.parametrize("name", ["song.mp3", "song.flac", "song.aac", "song.aiff", "s16.wav", "song.ac3", "song.ts"])
+@pytest.mark.parametrize("name", ["song.mp3", "song.flac", "song.aac", "song.aiff", "song.m4a", "song.ac3", "song.ts"])
 @pytest.mark.parametrize("junk", ["id3", "ape", "zeros", "web-headers", "tags-of-all-kinds"])
 def test_junk_in_front_of_a_song_does_not_move_its_sound(tmp_path: Path, name: str, junk: str) -> None:
     path = write_song(tmp_path, name)
@@ -96,6 +97,16 @@ def test_junk_in_front_of_a_song_does_not_move_its_sound(tmp_path: Path, name: s
     path.write_bytes(JUNK[junk] + path.read_bytes())
     assert probe(path, "audio") == expected
     assert lag_ms(path, _SONG_S) == before
+
+
+def test_a_clip_behind_junk_is_taken_and_refused_where_its_index_is_missing(tmp_path: Path) -> None:
+    path = write_clip(tmp_path, "clip.mp4")
+    expected = probe(path, "video")
+    path.write_bytes(JUNK["id3"] + path.read_bytes())
+    assert probe(path, "video") == expected
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(Poison, match="its index is missing"):
+        probe(path, "video")
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "song.aac", "song.ac3", "song.ts", "song.m2ts", "song.vob", "song.mp2"])
