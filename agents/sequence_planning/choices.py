@@ -7,16 +7,18 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.playable import Run, playable_runs
+from agents.playable import EIGHT, Run, playable_runs
 from agents.sequence_planning.slots import Slot
 from schemas.faults import Poison
-from schemas.move_indexed import MoveSummary
+from schemas.move_indexed import Dancers, MoveSummary
 from schemas.moves_scored import Candidate, Scores
 
 MAX_CHOICES_PER_SLOT = 96
 _STRETCH_WEIGHT = 2.0  # per unit of |ln stretch|: 5 % off costs 0.1
 _OUT_OF_RANGE_WEIGHT = 30.0  # the same, for what lies beyond the range below
 _MAX_LOG_STRETCH, _MIN_LOG_STRETCH = math.log(1.18), math.log(0.85)
+_MIN_SHOWN = 0.5  # of an eight: a dancer in the picture for more is shown
+_ALONE_COST, _NOBODY_COST = 6.0, 14.0  # of an eight with one dancer, and what is added to it without any
 _MAX_CHANCE = 0.15  # decides between moves that fit about equally well; too little for one that fits badly
 
 
@@ -44,6 +46,7 @@ class Choice:
 class _Clip:
     summary: MoveSummary
     runs: tuple[Run, ...]
+    dancers: dict[int, Dancers]  # of each beat that may be shown, until the next
     poses: dict[int, tuple[float, ...]]
 
 
@@ -52,9 +55,7 @@ class Choices:
 
     def __init__(self, scores: Scores, seed: int) -> None:
         self._phrases = scores.phrases
-        self._clips = {
-            sha: _Clip(summary, playable_runs(summary), _poses(summary)) for sha, summary in scores.moves.items()
-        }
+        self._clips = {sha: _clip(summary, playable_runs(summary)) for sha, summary in scores.moves.items()}
         self._chance = random.Random(seed)  # noqa: S311 - a choreography is not a secret
 
     def for_slot(self, slot: Slot) -> tuple[Choice, ...]:
@@ -77,14 +78,16 @@ class Choices:
         clip = self._clips[candidate.clip_sha256]
         for first in _first_beats(clip.summary, slot):
             beats = next(filter(None, (run.part(first, slot.beats) for run in clip.runs)), ())
-            if beats:
+            if beats and all(beat in clip.dancers for beat in range(first, first + slot.beats)):
                 yield self._choice(candidate, clip, first, _with_partial_last_beat(beats, slot.last_share), slot)
 
     def _choice(self, candidate: Candidate, clip: _Clip, first: int, beats: tuple[float, ...], slot: Slot) -> Choice:
         end = first + slot.beats
         stretch = (slot.times[-1] - slot.times[0]) / (beats[-1] - beats[0])
         chance = _MAX_CHANCE * self._chance.random()
-        terms = {**candidate.terms, "stretch": stretch_term(stretch), "chance": round(chance, 6)}
+        added = {"stretch": stretch_term(stretch), "chance": round(chance, 6)}
+        missing = min(dancers_term(clip.dancers[beat]) for beat in range(first, end))
+        added |= {"dancers": missing} if missing else {}
         return Choice(
             clip=candidate.clip_sha256,
             move=clip.summary.move,
@@ -94,8 +97,8 @@ class Choices:
             stretch=stretch,
             start_pose=clip.poses.get(first, ()),
             end_pose=clip.poses.get(end, ()),
-            terms=terms,
-            value=round(candidate.score + terms["stretch"] + terms["chance"], 6),
+            terms={**candidate.terms, **added},
+            value=round(candidate.score + sum(added.values()), 6),
         )
 
 
@@ -104,6 +107,22 @@ def stretch_term(stretch: float) -> float:
     octaves = math.log(stretch)
     beyond = max(0.0, octaves - _MAX_LOG_STRETCH, _MIN_LOG_STRETCH - octaves)
     return round(-_STRETCH_WEIGHT * abs(octaves) - _OUT_OF_RANGE_WEIGHT * beyond, 6)
+
+
+def dancers_term(dancers: Dancers) -> float:
+    """Return the cost of an eight that lacks a dancer, 0 or below: 0 where both are shown for half of its time."""
+    partner, somebody = (1 - min(1.0, share / _MIN_SHOWN) for share in (dancers.both, dancers.one))
+    return round(-_ALONE_COST * partner - _NOBODY_COST * somebody, 6)
+
+
+def _clip(summary: MoveSummary, runs: tuple[Run, ...]) -> _Clip:
+    dancers = {eight.start_beat + beat: eight.dancers for eight in summary.eights for beat in range(EIGHT)}
+    for run in runs:
+        end = run.first + len(run.beats) - 1
+        last = max((beat for beat in dancers if run.first <= beat < end), default=None)
+        if last is not None and end - last <= EIGHT:  # a whole eight that is left out is not shown
+            dancers |= dict.fromkeys(range(last + 1, end), dancers[last])
+    return _Clip(summary, runs, dancers, _poses(summary))
 
 
 def _first_beats(summary: MoveSummary, slot: Slot) -> list[int]:
