@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from infra.base.atomic_file import flush_to_disk, temporary_file
+from infra.base.atomic_file import flush_to_disk, sha256_of, temporary_file
 from schemas.base import MediaRef
 from schemas.faults import Poison, storage_fault
 from schemas.limits import MAX_BYTES, MediaKind
@@ -46,7 +46,7 @@ class MediaStore:
         return _SHA256.fullmatch(sha256) is not None and self._path_of(sha256).is_file()
 
     def add(self, source: Path, kind: MediaKind) -> MediaRef:
-        """Copy a file into the store; a file that is already stored is not written again.
+        """Copy a file into the store; a file that is already stored is not written again unless it is damaged.
 
         No part of `source` may be a symbolic link, so that the checked file is the one that is read: pass a resolved
         path. Raises: `Poison`: `not_found`, `not_a_file`, `unreadable`, `empty`, `too_large`; where the machine cannot
@@ -67,7 +67,7 @@ class MediaStore:
         with self._incoming() as (temporary, writer):
             sha256, size = _copy(reader, writer, max_bytes)
             path = self._path_of(sha256)
-            if not path.is_file():
+            if not _has_content(path, sha256):
                 os.fsync(writer)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 temporary.rename(path)
@@ -130,6 +130,13 @@ def _copy(reader: int, writer: int, max_bytes: int) -> tuple[str, int]:
     if not size:
         raise Poison("the file is empty; export or download it again", reason="empty")
     return digest.hexdigest(), size
+
+
+def _has_content(path: Path, sha256: str) -> bool:
+    try:
+        return sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def _check_size(size: int, max_bytes: int) -> None:

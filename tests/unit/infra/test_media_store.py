@@ -66,6 +66,15 @@ def test_a_stored_file_is_not_written_again(store: MediaStore, sources: Path) ->
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
+def test_a_stored_file_that_is_damaged_is_replaced_when_it_is_added_again(store: MediaStore, sources: Path) -> None:
+    (sources / "a").write_bytes(b"song")
+    path = store.path(store.add(sources / "a", "audio").sha256)
+    path.unlink()
+    path.write_bytes(b"sonf")
+    store.add(sources / "a", "audio")
+    assert path.read_bytes() == b"song"
+
+
 def test_a_file_of_several_blocks(store: MediaStore, sources: Path) -> None:
     content = os.urandom(3_500_001)
     (sources / "a").write_bytes(content)
