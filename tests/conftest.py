@@ -17,7 +17,7 @@ settings.load_profile("no_deadline")
 
 
 _LIBRARY_FILES = frozenset(
-    f"tests/broker/{name}.py" for name in ("test_song_to_video", "test_written_commands")
+    f"tests/broker/{name}.py" for name in ("test_bad_clip", "test_song_to_video", "test_written_commands")
 )  # they index all demo clips
 
 

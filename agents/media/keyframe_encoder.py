@@ -30,7 +30,7 @@ from schemas.limits import CLIP_S, END_TOLERANCE_S
 ENCODER = f"x264-3/av-{av.__version__}"
 _MAX_FPS = 33.0
 _BITRATE_FACTOR = 0.967  # over some seconds x264 exceeds its bit rate by 1 to 6 %, mostly because of the keyframes
-_HOLE_S, _HOLE_FRAMES = 0.3, 3  # a hole is longer than both; phones leave out single frames in the dark
+_HOLE_S, _HOLE_FRAMES = 0.3, 3  # a hole is longer than both, and so than what indexing leaves out (`windows`)
 _NOMINAL_FPS = 30  # only in the headers, which must be the same for all sources
 # The number of threads is fixed, because x264's output depends on it.
 _X264 = (
