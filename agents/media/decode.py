@@ -14,6 +14,7 @@ from heapq import heappop, heappush
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from agents.media.codecs import refused_sound, sound_is_taken
 from agents.media.container import decoded, decoded_or_none, media_errors, open_container, packets, start_s
 from agents.media.windows import mean_fps_of
 from schemas.faults import Poison
@@ -72,15 +73,26 @@ def open_video(path: Path) -> Iterator[OpenVideo]:
 
 @contextmanager
 def open_audio(path: Path, track: int = 0, from_s: float = 0.0) -> Iterator[OpenAudio]:
-    """Open one of a file's audio streams, from 0, at about a time. Raises: as `sniff`; `Poison` (`no_audio`)."""
+    """Open one of a file's audio streams, from 0, at about a time.
+
+    Raises: as `sniff`; `Poison` (`no_audio`, `unsupported_codec`).
+    """
     with open_container(path) as container, media_errors():
-        if not any(stream.codec_context for stream in container.streams.audio[track : track + 1]):
-            raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
-        stream = container.streams.audio[track]
+        stream = _sound_to_decode(container, track)
         if from_s:
             container.seek(round((from_s + start_s(container)) * 1_000_000))
         rate_hz = stream.rate if stream.rate in _OUTPUT_RATES_HZ else 48_000
         yield OpenAudio(_timed_sounds(container, stream), rate_hz, container.duration or 0)
+
+
+def _sound_to_decode(container: InputContainer, track: int) -> AudioStream:
+    """Return an audio stream whose codec is taken. Raises: `Poison` (`no_audio`, `unsupported_codec`)."""
+    streams = container.streams.audio[track : track + 1]
+    if not streams:
+        raise Poison("no audio in it can be decoded; give a file with music", "no_audio")
+    if not sound_is_taken(streams[0].codec_context):
+        raise refused_sound(streams[0].codec_context)
+    return streams[0]
 
 
 def moving_picture(container: InputContainer) -> VideoStream | None:

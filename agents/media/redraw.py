@@ -24,6 +24,7 @@ from schemas.faults import Poison
 
 _X264 = {"preset": "veryfast", "crf": "20", "bf": "0", "threads": "2"}
 _AUDIO_BITRATE = 160_000
+_REASONS_WITHOUT_SOUND = frozenset({"no_audio", "unsupported_codec"})
 _DEFAULT_FPS, _MAX_FPS = 30.0, 240.0
 
 _Timed = tuple[float, Sequence["Packet[VideoStream] | Packet[AudioStream]"]]
@@ -79,7 +80,7 @@ def _sound(path: Path, track: int, writer: OutputContainer, open_files: ExitStac
     try:
         audio = open_files.enter_context(open_audio(path, track))
     except Poison as fault:
-        if fault.reason != "no_audio":
+        if fault.reason not in _REASONS_WITHOUT_SOUND:
             raise
         return iter(())
     return ((start_s, packets) for start_s, _, packets in add_aac(writer, audio, _AUDIO_BITRATE))

@@ -109,12 +109,22 @@ def test_a_file_with_one_track_is_not_listened_to(tmp_path: Path) -> None:
     assert probe(_write(tmp_path / "song.mka", [song()]), "audio", fail).sound_track == 0
 
 
-@pytest.mark.parametrize("sound", [sounds.speech(20.0), sounds.speech(20.0, seed=7), sounds.noise(20.0)])
+@pytest.mark.parametrize(
+    "sound", [sounds.speech(20.0), sounds.speech(20.0, seed=7), sounds.speech(7.0, seed=3), sounds.noise(20.0)]
+)
 def test_speech_and_noise_are_refused(sound: Samples, tmp_path: Path) -> None:
     with pytest.raises(Poison) as fault:
         analyze_music(_write(tmp_path / "song.mka", [sound]))
     assert fault.value.reason == "no_beats"
     assert str(fault.value) == "its sound is speech or noise, without a beat that can be followed; give music"
+
+
+def test_music_under_louder_speech_and_noise_and_a_click_track_are_taken(tmp_path: Path) -> None:
+    over = {"speech": 2 * _OTHERS["speech"], "noise": _OTHERS["noise"]}
+    for name, other in over.items():
+        mixed = song() + other * np.float32(np.std(song()) / np.std(other))
+        assert analyze_music(_write(tmp_path / f"{name}.mka", [mixed])).tempo_bpm == pytest.approx(124, abs=1)
+    assert analyze_music(_write(tmp_path / "clicks.mka", [_OTHERS["clicks"]])).tempo_bpm == pytest.approx(100, abs=1)
 
 
 @pytest.mark.parametrize("start_s", [0.0, 4.0])

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from agents.audio_analysis.music_track import music_track
 from agents.media.probe import probe
+from agents.media.redraw import redraw
 from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
+from agents.step import no_report
 from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.move_indexed import Window
 from schemas.move_submitted import MoveAnnotation
 from tests.odd_media import sounds
-from tests.odd_media.marked import SHORT_S, original
+from tests.odd_media.marked import SHORT_S, original, plain_sound
 from tests.odd_media.writer import Sound, write
 
 _WHAT_TO_DO = "give a clip with music, or annotate tempo_bpm, its beats per minute"
@@ -79,3 +82,17 @@ def test_usual_codecs_are_heard(codec: str, tmp_path: Path) -> None:
     beats = _beats(_clip(tmp_path, [Sound(original().sound, codec, rate=rate)])).beats
     for beat in original().beats[1:-1]:
         assert np.abs(np.array(beats) - beat).min() < 0.025
+
+
+def test_a_drawn_clip_has_the_track_with_music(tmp_path: Path) -> None:
+    path = _clip(tmp_path, [Sound(sounds.speech(SHORT_S)), Sound(original().sound)])
+    redraw(path, tmp_path / "drawn.mp4", lambda _: None, no_report, track=1)
+    drawn, music = plain_sound(tmp_path / "drawn.mp4")[0], original().sound[0]
+    samples = min(len(drawn), len(music))
+    assert np.corrcoef(drawn[:samples], music[:samples])[0, 1] > 0.95
+
+
+def test_a_clip_whose_sound_is_not_taken_is_drawn_without(tmp_path: Path) -> None:
+    redraw(_clip(tmp_path, _sounds("codec")), tmp_path / "drawn.mp4", lambda _: None, no_report)
+    with av.open(str(tmp_path / "drawn.mp4")) as drawn:
+        assert [stream.type for stream in drawn.streams] == ["video"]
