@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _MAX_TRIES = 50  # groups of pictures at each end of a clip of which one must decode
 
+_STREAMS = frozenset({"mpegts", "mpeg"})  # in which the size of pictures is stated with each keyframe only
 _SEEK_MARGIN_S = 1.0
 
 
@@ -89,6 +90,8 @@ def _accepted_picture(container: InputContainer) -> VideoStream:
     context = stream.codec_context
     if context is None or not picture_is_taken(context):
         raise refused_picture(context)
+    if not context.width and container.format.name in _STREAMS:
+        raise Poison("it has no keyframe, from which pictures can be decoded; give more of the recording", "not_media")
     _check_size(context.width, context.height)
     decode_to_measure(stream)
     return stream

@@ -14,7 +14,7 @@ from tests.odd_media.marked import SOUND_HZ, marked, original, song
 from tests.odd_media.writer import Sound, Timed, Video, write
 
 _SMALL, _CIF, _PAL = (320, 180), (352, 288), (720, 576)
-_H264 = Video(options={"preset": "ultrafast", "crf": "22"})
+_H264 = Video(options={"preset": "ultrafast", "crf": "22", "g": "30"})
 _DISC = {"mpegts_m2ts_mode": "1"}
 
 

@@ -120,6 +120,19 @@ def test_a_recording_that_begins_within_a_frame_is_taken(tmp_path: Path, name: s
     assert -3000 < lag_ms(path, _SONG_S) < 0
 
 
+@pytest.mark.parametrize("name", ["clip.ts", "broadcast.ts", "camera.mts", "hevc.ts", "clip.mpg", "disc.vob"])
+def test_a_clip_that_begins_within_a_packet_is_taken(tmp_path: Path, name: str) -> None:
+    path = write_clip(tmp_path, name)
+    path.write_bytes(path.read_bytes()[10_111:])
+    if name == "hevc.ts":  # it has one keyframe only
+        with pytest.raises(Poison, match="no keyframe, from which pictures can be decoded"):
+            probe(path, "video")
+        return
+    facts = probe(path, "video")
+    assert (facts.codec, facts.width, facts.height) == (CLIPS[name].codec, *CLIPS[name].size)
+    assert SHORT_S - 2 < facts.duration_s < SHORT_S
+
+
 def test_every_demuxer_has_a_song_or_a_clip(tmp_path: Path) -> None:
     songs = {sniff(write_song(tmp_path, name, 1.0)).demuxer for name in SONGS}
     assert songs | {"avi"} == {kind.demuxer for kind in FORMATS}
