@@ -39,8 +39,8 @@ class Dance:
 
         They are the dancer tracked for longer, and the other one if tracked for at least 30 % of the clip.
         """
-        tracks = sorted((self.lead, self.follow), key=lambda track: -track.tracked.mean())
-        return (tracks[0], *(track for track in tracks[1:] if track.tracked.mean() >= _MIN_DETECTED_SHARE))
+        tracks = sorted((self.lead, self.follow), key=lambda track: -track.tracked_share)
+        return (tracks[0], *(track for track in tracks[1:] if track.tracked_share >= _MIN_DETECTED_SHARE))
 
     @property
     def is_couple(self) -> bool:

@@ -23,7 +23,7 @@ class Track:
 
     `tracked` (n,): the dancer is detected at that time, or before and after it at most 0.7 s apart, which is short
     enough to interpolate. Elsewhere the values are fillers. `detected_share` 0-1: the share of frames with a detection
-    of the dancer; `confidence` 0-1: the detections' mean.
+    of the dancer; `confidence` 0-1: the detections' mean. `from_s`: time of the first frame.
     """
 
     times: Floats
@@ -32,15 +32,22 @@ class Track:
     tracked: Bools
     detected_share: float = 1.0
     confidence: float = 1.0
+    from_s: float = 0.0
+
+    @property
+    def tracked_share(self) -> float:
+        """Return the share of the time from the first frame on in which the dancer is tracked, 0-1."""
+        return float(self.tracked[self.times >= min(self.from_s, self.times[-1])].mean())
 
 
 def track_dancer(times_s: Sequence[float], detections: Sequence[Detection | None], rate_hz: float = RATE_HZ) -> Track:
     """Return a dancer's track at `rate_hz`, from the frames' times and detections, None where there is no detection."""
     times = np.arange(0.0, max(times_s, default=0.0) + 1e-9, 1 / rate_hz)
+    from_s = min(times_s, default=0.0)
     detected = [(time, detection) for time, detection in zip(times_s, detections, strict=True) if detection is not None]
     if not detected:
         zeros = np.zeros((len(times), 33, 3))
-        return Track(times, zeros[:, :, :2], zeros, np.zeros(len(times), bool), 0.0, 0.0)
+        return Track(times, zeros[:, :, :2], zeros, np.zeros(len(times), bool), 0.0, 0.0, from_s)
     known = np.array([time for time, _ in detected])
     return Track(
         times,
@@ -49,6 +56,7 @@ def track_dancer(times_s: Sequence[float], detections: Sequence[Detection | None
         _tracked(times, known),
         len(detected) / len(times_s),
         float(np.mean([detection.confidence for _, detection in detected])),
+        from_s,
     )
 
 

@@ -46,7 +46,7 @@ def _dancer(track: Track, tempo_bpm: float) -> DancerMotion | None:
         return None
     return DancerMotion(
         detected=_rounded(track.detected_share),
-        tracked=_rounded(track.tracked.mean()),
+        tracked=_rounded(track.tracked_share),
         confidence=_rounded(track.confidence),
         limb_speed=_rounded(limb_speed(track)),
         travel=_rounded(_travel(track) * 4 * 60 / tempo_bpm),

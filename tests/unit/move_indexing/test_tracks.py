@@ -35,3 +35,10 @@ def test_without_detections_no_sample_is_tracked(times: list[float]) -> None:
 def test_a_single_detection_is_tracked_only_at_its_own_time(body: MakeBody) -> None:
     track = track_dancer([0.0, 0.1, 0.2], [None, body(), None])
     assert track.tracked.tolist() == [False, True, False]
+
+
+def test_the_tracked_share_begins_with_the_first_picture(body: MakeBody) -> None:
+    times = [5 + n / 10 for n in range(21)]
+    track = track_dancer(times, [body() if n >= 10 else None for n in range(21)])
+    assert len(track.times) == 71
+    assert track.tracked_share == pytest.approx(11 / 21)
