@@ -12,13 +12,15 @@ import pytest
 
 from agents.audio_analysis.analysis import analyze, analyze_music
 from agents.audio_analysis.music_track import music_track
+from agents.media.decode import open_video
 from agents.media.probe import probe
 from agents.media.sampled_frames import sample_frames
+from agents.media.windows import windows_of
 from agents.move_indexing.clip_beats import clip_beats_of
 from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.limits import MediaKind
-from schemas.move_indexed import Window
+from schemas.move_indexed import Window, window_at
 from tests.odd_media.marked import Original, plain_sound, song
 from tests.odd_media.writer import Sound, write
 from tests.quality.field_cases import CLIPS, FIELD, SONGS
@@ -56,6 +58,11 @@ def _facts(path: Path, kind: MediaKind) -> MediaFacts:
     return MediaFacts(sha256="0" * 64, size_bytes=path.stat().st_size, kind=kind, **dict(found))
 
 
+def _windows(path: Path) -> tuple[Window, ...]:
+    with open_video(path) as video:
+        return windows_of([time_s for time_s, _ in video.frames])
+
+
 def _file(case: ClipCase | SongCase, folder: Path) -> Path:
     path = folder / case.name
     case.make(path)
@@ -77,10 +84,16 @@ def test_the_pictures_of_a_clip_are_those_of_its_original(case: ClipCase, tmp_pa
 
 
 @pytest.mark.parametrize("case", _TAKEN_CLIPS, ids=str)
-def test_the_beats_of_a_clip_are_those_of_its_original(case: ClipCase, tmp_path: Path, beats_of: BeatsOf) -> None:
+def test_the_beats_of_a_clip_are_those_of_its_original_where_it_has_pictures(
+    case: ClipCase, tmp_path: Path, beats_of: BeatsOf
+) -> None:
     path = _file(case, tmp_path)
-    timeline, facts = timeline_of(path, case), _facts(path, "video")
-    found = analyze_music(path, track=facts.sound_track).beats
+    timeline, facts, windows = timeline_of(path, case), _facts(path, "video"), _windows(path)
+    found = clip_beats_of(path, facts, None, windows).beats
+    assert windows[0].start_s == pytest.approx(timeline.to_file(case.window[0]), abs=0.05)
+    assert windows[-1].end_s == pytest.approx(timeline.to_file(case.window[1]), abs=0.05)
+    assert len(windows) == (2 if case.pause[1] else 1)
+    assert all(window_at(windows, beat) is not None for beat in found)
     error, missed = clip_beat_errors(case, timeline, found, beats_of(case.shows))
     assert error < _MAX_BEAT_S
     assert not missed
