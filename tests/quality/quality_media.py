@@ -35,6 +35,7 @@ from tests.paths import DEMO
 from tests.quality import field_cases
 from tests.quality.clip_cases import CLIPS
 from tests.quality.media_cases import ClipCase, SongCase
+from tests.quality.media_choreography import measure_choreography
 from tests.quality.media_clips import MAX_SYNC_MS, AnalyzedSong, Clips
 from tests.quality.media_row import GOALS, Row, Runner, submitted
 from tests.quality.media_sheet import SHOWN, write_video
@@ -70,6 +71,9 @@ async def _measure(folder: Path, only: Sequence[str], video: Path | None) -> lis
         if video:
             await write_video(runner, song, clips.taken, video)
             return rows
+        if only == [""]:
+            rows.append(await measure_choreography(runner, song, clips.taken, folder))
+            print(rows[-1].lines(), flush=True)
         return rows + await _rows(Songs(runner, folder).measure, (*SONGS, *field_cases.SONGS), 2, only)
     finally:
         await runner.stop()
