@@ -23,7 +23,7 @@ from tests.quality.media_row import Row, Runner
 
 SHOWN = (
     *("HLG.mov", "PQ.mp4", "mirrored by its matrix.mp4", "2:1 pixels in the container only.mov", "interlaced.mp4"),
-    *("mjpeg.avi", "mpeg-ts named.mp4", "picture 1.5 s after sound.mp4", "paused for 2 s.mkv", "240 fps.mov"),
+    *("stored as mjpeg.avi", "mpeg-ts named.mp4", "picture 1.5 s after sound.mp4", "paused for 2 s.mkv", "240 fps.mov"),
     *("portrait.mp4", "601x337.mp4"),
 )
 _TILE = (480, 270)
