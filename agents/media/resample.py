@@ -21,6 +21,7 @@ from schemas.limits import MAX_SOUND_S
 
 AAC_FRAME = 1024
 _GAP_S = 0.05
+_LOUDEST = 8.0  # 18 dB above full scale
 _SILENT_FRAME = 16_384
 
 
@@ -61,7 +62,9 @@ def _resampled(blocks: Iterable[Block], rate: int) -> Iterator[AudioFrame]:
 
 
 def _stereo_frame(block: Block) -> AudioFrame:
-    frame = AudioFrame.from_ndarray(np.ascontiguousarray(block.stereo()), format="fltp", layout="stereo")
+    # The encoder takes hours for samples of 1e30, as damaged files of floats have.
+    samples = np.clip(np.nan_to_num(block.stereo()), -_LOUDEST, _LOUDEST)
+    frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
     frame.sample_rate = block.rate
     return frame
 

@@ -219,3 +219,17 @@ def element(name: int, content: bytes, claimed: int | None = None) -> bytes:
     """Return an EBML element, with the size that it claims (RFC 8794)."""
     size = len(content) if claimed is None else claimed
     return name.to_bytes((name.bit_length() + 7) // 8, "big") + struct.pack(">Q", 1 << 56 | size) + content
+
+
+@pytest.mark.parametrize("value", [1e30, -3e38, float("inf"), float("nan")])
+def test_samples_that_are_no_sound_are_encoded_in_little_time(tmp_path: Path, value: float) -> None:
+    """FFmpeg's AAC encoder takes hours for samples of 1e30."""
+    samples = (tone(11) / 32768).astype("<f4")
+    samples[50_000:150_000:7] = value
+    content = wav(44_100, 1, 32, samples.nbytes)[: 44 - 8] + b"data" + struct.pack("<I", samples.nbytes)
+    content = content.replace(struct.pack("<HH", 1, 1), struct.pack("<HH", 3, 1), 1)  # floats
+    (tmp_path / "a.wav").write_bytes(content + samples.tobytes())
+    started = time.process_time()
+    encode_aac(tmp_path / "a.wav", 128_000, tmp_path / "a.m4a", no_report)
+    assert time.process_time() - started < _SECONDS
+    assert probe(tmp_path / "a.m4a", "audio").duration_s == pytest.approx(11, abs=0.1)
