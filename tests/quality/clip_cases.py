@@ -258,7 +258,7 @@ CLIPS = (
     _long("no first key frame.mkv", _no_first_keyframe, window=(1.0, 8.43), eights=1, first_s=1 / 30),
     _long("hole of 1.6 s.mp4", _hole(4.9, 6.5), eights=1, hole=(4.9, 6.5)),
     _long("paused for 2 s.mkv", _pause(4.5, 2.0), eights=1, pause=(4.5, 2.0), hole=(4.4, 4.6)),
-    ClipCase("2 s of picture in 8 s.mp4", _part(3, 5.2), refused=Refusal("too_short")),
+    ClipCase("2 s of picture in 8 s.mp4", _part(3, 5.2), refused=Refusal("no_whole_eight", "nine beats")),
     _long("nobody in the first eight.mp4", _nobody_until(3.0), eights=1, hole=(-1, 3.0), warns="nobody"),
     # How they are heard
     ClipCase("music is the second track.mkv", _heard(_silent, _music)),
