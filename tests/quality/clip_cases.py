@@ -124,6 +124,10 @@ def _part(start_s: float, end_s: float, sound_start_s: float = 0.0, sound_end_s:
     return make
 
 
+def _all(**options: str) -> Make:
+    return lambda path: write(path, long_original().pictures, [Sound(long_original().sound)], options=options)
+
+
 def _hole(start_s: float, end_s: float) -> Make:
     def make(path: Path) -> None:
         whole = long_original()
@@ -189,11 +193,11 @@ def _music(is_default: bool | None = None) -> Sound:
 
 
 def _cut(make: Make) -> Make:
-    def most(path: Path) -> None:
+    def two_thirds(path: Path) -> None:
         make(path)
-        cut_short(path, 0.85)
+        cut_short(path, 0.68)
 
-    return most
+    return two_thirds
 
 
 def _long(name: str, make: Make, **right: Any) -> ClipCase:
@@ -220,7 +224,7 @@ def _interlaced(first_field: int) -> Pictures:
 
 
 _BRIGHTER = 35.0  # twice the light of an ordinary white is shown brighter, and not clipped
-_CUT_WINDOW = (0.0, 4.9)
+_CUT = (0.0, 6.1)
 CLIPS = (
     ClipCase("ordinary.mp4", _clip(), duration_s=SHORT_S),
     _long("ordinary, long.mp4", _part(0, 9)),
@@ -277,7 +281,7 @@ CLIPS = (
     ClipCase("mpeg-ts named.mp4", _clip(container="mpegts")),
     ClipCase("windows media.wmv", _clip(_WMV, _WMA), refused=Refusal("unsupported_codec", "wmv2")),
     # What is missing
-    ClipCase("cut short, index in front.mp4", _cut(_clip(movflags="+faststart")), window=_CUT_WINDOW, warns="missing"),
-    ClipCase("cut short.mkv", _cut(_clip()), window=_CUT_WINDOW, warns="missing"),
-    ClipCase("cut short, no index.mp4", _cut(_clip()), refused=Refusal("not_media")),
+    _long("cut short, index in front.mp4", _cut(_all(movflags="+faststart")), window=_CUT, eights=1, warns="missing"),
+    _long("cut short.mkv", _cut(_all()), window=_CUT, eights=1, warns="missing"),
+    ClipCase("cut short, no index.mp4", _cut(_clip()), refused=Refusal("not_media", "incomplete")),
 )
