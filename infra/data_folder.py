@@ -61,8 +61,8 @@ def _folders_of_state(settings: Settings) -> tuple[Path, ...]:
 
 def _close(folder: Path) -> None:
     """Remove the permissions of group and others, where the file system has permissions and can be written."""
-    if folder in {Path(os.path.expanduser("~")), Path("/")}:  # noqa: PTH111 - a user without a home has no Path.home()
-        return  # whoever has chosen these as the data folder still uses them for other things
+    if folder == Path(os.path.expanduser("~")):  # noqa: PTH111 - a user without a home has no Path.home()
+        return  # whoever has chosen it as the data folder still uses it for other things
     with suppress(OSError):
         found = folder.lstat()
         if stat.S_ISDIR(found.st_mode) and found.st_mode & 0o077:

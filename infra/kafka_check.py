@@ -42,7 +42,7 @@ async def _fault_of(kafka: KafkaConnection, address: str) -> str | None:
         return await _unreachable(address, brokers)
     except (ConnectionResetError, ConnectionAbortedError):
         return _closed(kafka, address)
-    except OSError as error:  # before ValueError: an error of a certificate is one, too
+    except (OSError, UnicodeError) as error:  # before ValueError: errors of a certificate and of a host name are one
         return f"BACHATA_KAFKA is {address}, {_not_connected(error)}"
     except (errors.SaslAuthenticationFailed, ValueError):  # a wrong signature of the server is a ValueError
         return f"Kafka at {address} refuses the login: correct BACHATA_KAFKA_USERNAME or BACHATA_KAFKA_PASSWORD"
@@ -52,12 +52,12 @@ async def _fault_of(kafka: KafkaConnection, address: str) -> str | None:
         return _closed(kafka, address)
 
 
-def _not_connected(error: OSError) -> str:
+def _not_connected(error: OSError | UnicodeError) -> str:
     if isinstance(error, TimeoutError):
         return f"where no Kafka answers within {_TIMEOUT_S:.0f} s"
     if isinstance(error, ssl.SSLError):
         return f"where TLS fails, correct BACHATA_KAFKA_TLS: {error.reason}"
-    return f"which cannot be connected to: {error.strerror or error}"
+    return f"which cannot be connected to: {getattr(error, 'strerror', None) or error}"
 
 
 def _closed(kafka: KafkaConnection, address: str) -> str:
@@ -95,7 +95,7 @@ async def _connection_fault(address: str) -> str | None:
     try:
         async with asyncio.timeout(_TIMEOUT_S):
             _, writer = await asyncio.open_connection(host, int(port))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         return _not_connected(error)
     writer.close()
     return None

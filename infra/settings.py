@@ -24,9 +24,11 @@ from schemas.faults import Poison
 _PREFIX = "BACHATA_"
 _RENAMED = {"children": "step_processes"}  # names of earlier versions
 _PROJECT = Path(__file__).resolve().parent.parent
+_SYSTEM_FOLDERS = frozenset(map(Path, ("/", "/boot", "/dev", "/etc", "/home", "/run", "/usr", "/var")))
 _MAX_VALUE_CHARACTERS = 200  # of a value that an error message repeats
 
-_HOST = r"(?:\[[0-9A-Fa-f:.]+\]|[0-9A-Za-z._-]+)"
+_LABEL = r"[0-9A-Za-z_-]{1,63}"  # a part of a host name, which no resolver takes if it is longer
+_HOST = rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)"
 _PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 
 
@@ -72,6 +74,8 @@ def _as_own_folder(path: Path) -> Path:
     """Return the folder. Raises: `ValueError` where another user owns it, can fill it, or has planted a link to it."""
     folder = _as_folder(path)
     given = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - resolve() would follow the links
+    if folder in _SYSTEM_FOLDERS:  # closing it to other users would stop their programs
+        raise ValueError("it is a folder of the system")
     found = [part.lstat() for part in (given, *given.parents) if part.is_symlink()]
     if folder.exists():
         found.append(folder.stat())

@@ -25,7 +25,7 @@ def check_qdrant_server(settings: Settings) -> None:
         return
     try:
         response = _ask(settings, settings.qdrant_url)
-    except (httpx.HTTPError, OSError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # ValueError: of an IP address or a name
         raise _fault(settings, f"which cannot be connected to: {_describe(error)}", "qdrant_away") from error
     if response.status_code in {401, 403}:
         raise _fault(settings, "which refuses the key: correct BACHATA_QDRANT_API_KEY", "qdrant_refuses")

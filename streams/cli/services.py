@@ -133,6 +133,7 @@ def stop(as_json: bool) -> None:
 def kafka_status(as_json: bool) -> None:
     """Show whether Kafka runs, and its address."""
     settings = load_settings()
+    check_data_folder(settings)
     _print_kafka(_answering_kafka(settings), as_json)
 
 

@@ -70,6 +70,17 @@ async def test_a_kafka_that_names_an_address_where_nothing_answers_is_refused_wi
             await check_kafka(KafkaConnection(address))
 
 
+async def test_a_kafka_that_names_what_is_no_address_is_refused_with_it() -> None:
+    async with _serving(_kafka(64 * "x", 1)) as address:
+        with pytest.raises(Retryable, match=f"names {64 * 'x'}:1 as its address, which cannot be connected to"):
+            await check_kafka(KafkaConnection(address))
+
+
+async def test_what_is_no_address_is_not_taken_for_a_refused_login() -> None:
+    with pytest.raises(Retryable, match=r"BACHATA_KAFKA is \.\.:9092, which cannot be connected to"):
+        await check_kafka(KafkaConnection("..:9092"))
+
+
 async def test_one_address_that_answers_is_enough() -> None:
     async with _serving(_silent) as broker:
         host, _, port = broker.partition(":")

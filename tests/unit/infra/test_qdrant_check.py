@@ -65,7 +65,16 @@ def test_a_server_that_cannot_be_used_is_named(
     assert str(caught.value) == f"BACHATA_QDRANT_URL is {url}, {expected}"
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://no-such-host.invalid", "https://[::1]:1/qdrant"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:1",
+        "http://no-such-host.invalid",
+        "https://[::1]:1/qdrant",
+        "http://[::::]:1",
+        "http://xn--a:1",
+    ],
+)
 def test_an_address_where_nothing_listens_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Retryable) as caught:
         _check(monkeypatch, url)

@@ -61,7 +61,10 @@ def test_a_kafka_that_cannot_be_used_ends_a_command_at_once(
 
 @pytest.mark.parametrize(
     "arguments",
-    ["status", "up", "worker", "kafka start", "kafka stop", "dead-letters list", "moves list", "analyze", "generate"],
+    [
+        *("status", "up", "worker", "kafka start", "kafka stop", "kafka status"),
+        *("dead-letters list", "moves list", "analyze", "generate"),
+    ],
 )
 def test_a_data_folder_that_cannot_be_written_ends_a_command_at_once(
     arguments: str, monkeypatch: pytest.MonkeyPatch
