@@ -36,9 +36,9 @@ def check_data_folder(settings: Settings) -> None:
 
 
 def data_folder_problem(settings: Settings) -> str | None:
-    """Return why the data folder cannot be written, or None; it is created if it is missing. A full disk is no reason.
+    """Return why the data folder cannot be written, or None; it is created if it is missing.
 
-    Work waits for space, and says so.
+    A full disk gives None: work waits for space, and says so.
     """
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=_PRIVATE)

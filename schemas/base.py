@@ -36,6 +36,7 @@ Code = Annotated[str, StringConstraints(max_length=limits.MAX_CODE_CHARACTERS)]
 Line = Annotated[str, StringConstraints(max_length=limits.MAX_LINE_CHARACTERS)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 Warnings = Annotated[tuple[Line, ...], Field(max_length=limits.MAX_WARNINGS, fail_fast=True)]
+SoundTrack = Annotated[int, Field(ge=0, lt=limits.MAX_STREAMS)]
 Seconds = Annotated[float, Field(ge=0, le=limits.MAX_MEDIA_S)]
 UnitInterval = Annotated[float, Field(ge=0, le=1)]
 TempoBpm = Annotated[float, Field(ge=limits.TEMPO_BPM[0], le=limits.TEMPO_BPM[1])]
@@ -88,7 +89,7 @@ class ProbedMedia(Model):
     height: int | None = Field(default=None, ge=1, le=limits.MAX_SIDE_PX)
     fps: float | None = Field(default=None, gt=0, le=limits.MAX_STATED_FPS)
     has_audio: bool = True
-    sound_track: int = Field(default=0, ge=0, lt=limits.MAX_STREAMS)
+    sound_track: SoundTrack = 0
     missing_s: Seconds = 0.0
     damaged_s: Seconds = 0.0
 

@@ -29,7 +29,7 @@ class Video(Model):
     max_cut_error_ms: float = Field(ge=0, le=limits.MAX_CUT_ERROR_MS)
 
 
-ShownParts = Annotated[tuple[ClipPart, ...], Field(max_length=limits.MAX_SHOWN_PARTS, fail_fast=True)]
+RenderedParts = Annotated[tuple[ClipPart, ...], Field(max_length=limits.MAX_RENDERED_PARTS, fail_fast=True)]
 
 
 class Rendered(SongEvent):
@@ -37,5 +37,5 @@ class Rendered(SongEvent):
 
     tempo_bpm: TempoBpm
     library_version: Code
-    segments: ShownParts
+    segments: RenderedParts
     video: Video

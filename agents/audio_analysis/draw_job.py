@@ -6,14 +6,14 @@ from pathlib import Path
 
 from agents.step import Job, Tools
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Model, Name, Sha256
+from schemas.base import Model, Name, Sha256, SoundTrack
 
 
 class DrawSong(Model):
     """A song in the media store, its track, its analysis, and the files to write: a PNG, a WAV, or both."""
 
     sha256: Sha256
-    sound_track: int = 0
+    sound_track: SoundTrack = 0
     title: Name
     analysis: AudioAnalysis
     plot: Path | None = None

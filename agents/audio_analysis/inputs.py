@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.step import Tools
-from schemas.base import Model, Sha256
+from schemas.base import Model, Sha256, SoundTrack
 from schemas.song_accepted import SongAccepted
 
 
@@ -14,7 +14,7 @@ class SongToAnalyze(Model):
     """
 
     sha256: Sha256
-    sound_track: int = 0
+    sound_track: SoundTrack = 0
 
 
 def song_to_analyze(event: SongAccepted, tools: Tools) -> SongToAnalyze:

@@ -18,7 +18,7 @@ from agents.media.resample import stereo
 from schemas.faults import Poison
 from schemas.limits import MAX_SOUND_S
 
-ENCODER = f"aac-1/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
+ENCODER = f"aac-2/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
 
 
 class EncodedSound(NamedTuple):

@@ -33,7 +33,7 @@ def find_stream(data: bytes) -> tuple[Demuxer, int] | None:
 
 
 def _first(kind: _Kind, data: bytes) -> int | None:
-    return next((at for at in islice(_places(kind.sync, data), _MAX_PLACES) if _run(kind, data, at)), None)
+    return next((at for at in islice(_places(kind.sync, data), _MAX_PLACES) if _begins_stream(kind, data, at)), None)
 
 
 def _places(sync: bytes, data: bytes) -> Iterator[int]:
@@ -43,8 +43,8 @@ def _places(sync: bytes, data: bytes) -> Iterator[int]:
         at = data.find(sync, at + 1)
 
 
-def _run(kind: _Kind, data: bytes, at: int) -> bool:
-    """Return whether frames follow each other from `at`, all with the same properties."""
+def _begins_stream(kind: _Kind, data: bytes, at: int) -> bool:
+    """Return whether enough frames follow each other from `at`, all with the same properties."""
     frames = list(islice(_frames(kind, data, at), kind.frames))
     return len(frames) == kind.frames and len({common for common, _ in frames}) == 1
 

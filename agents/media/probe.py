@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
 
 _TOLERANCE_S = 0.05  # of a song or clip that was cut to the shortest length that is accepted
-
-
 _FPS_TOLERANCE = 0.02  # a mean over some seconds is not exact
 
 ChooseTrack = Callable[[Path, Sequence[int]], int]  # of the given audio streams of a file, the one to hear

@@ -103,9 +103,9 @@ def _check_size(width: int, height: int) -> None:
         raise Poison("its picture is larger than 4096x2304; scale it down", reason="picture_too_large")
 
 
-def _check_spread(seconds: float, shown_s: float, end_s: float) -> None:
+def _check_spread(seconds: float, pictures_s: float, end_s: float) -> None:
     """Check that a clip is no longer than is accepted because of times without a picture, in it or before it."""
-    if shown_s <= CLIP_S[1] < max(seconds, end_s - END_TOLERANCE_S):
+    if pictures_s <= CLIP_S[1] < max(seconds, end_s - END_TOLERANCE_S):
         raise Poison("it lacks a picture for minutes; cut it to the move, or export it again", reason="too_long")
 
 

@@ -121,24 +121,24 @@ def _tag_bytes(head: bytes) -> int:
 
 
 def _content(read: _Read, start: int) -> Content:
-    window = read(start, _SEARCHED_BYTES)
-    for junk in (0, *_junk(window)):
-        demuxer = _demuxer_of(window[junk : junk + _HEAD_BYTES])
+    data = read(start, _SEARCHED_BYTES)
+    for junk in (0, *_junk(data)):
+        demuxer = _demuxer_of(data[junk : junk + _HEAD_BYTES])
         if demuxer:
             return Content(demuxer, start + junk)
-    found = find_stream(window)
+    found = find_stream(data)
     if found is None:
-        raise _refused(window.lstrip(_PADDING))
+        raise _refused(data.lstrip(_PADDING))
     demuxer, at = found
     return Content(demuxer, start + at)
 
 
-def _junk(window: bytes) -> Iterator[int]:
+def _junk(data: bytes) -> Iterator[int]:
     """Yield where content may begin: after padding, or up to three zeros before its end, and after web headers."""
-    padding = len(window) - len(window.lstrip(_PADDING))
+    padding = len(data) - len(data.lstrip(_PADDING))
     yield from range(padding, max(0, padding - 4), -1)
-    if window.startswith(_WEB_HEADERS, padding):
-        yield from (end + len(line) for line in (b"\r\n\r\n", b"\n\n") if (end := window.find(line)) >= 0)
+    if data.startswith(_WEB_HEADERS, padding):
+        yield from (end + len(line) for line in (b"\r\n\r\n", b"\n\n") if (end := data.find(line)) >= 0)
 
 
 def _refused(head: bytes) -> Poison:

@@ -13,8 +13,8 @@ from agents.move_indexing.dancers.tracks import Track, intervals_of
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers, Eight, Window, window_at
 
-_MIN_SHARE = 0.5  # of an eight: who is present for less is not shown in it
-_MIN_SEEN = 0.2  # of an eight: what is detected for less is no dancer
+_MIN_PRESENT_SHARE = 0.5  # of an eight: who is present for less is not shown in it
+_MIN_DETECTED_SHARE = 0.2  # of an eight: what is detected for less is no dancer
 _MAX_CLOSE = 0.9  # torso lengths
 _SAMPLES = 3
 _MIN_ABSENCE_S = 1.0  # shorter ones are detections that fail, mostly
@@ -72,9 +72,9 @@ def eights_with_dancers(eights: Sequence[Eight]) -> tuple[Eight, ...]:
     A couple is not always detected: without any eight that shows it, all with somebody are returned. Raises: `Poison`
     (`nobody`) where nobody is in any of them.
     """
-    with_couple = tuple(eight for eight in eights if eight.dancers.both >= _MIN_SHARE)
-    with_somebody = tuple(eight for eight in eights if eight.dancers.one >= _MIN_SHARE)
-    found = with_couple or with_somebody or tuple(eight for eight in eights if eight.dancers.one >= _MIN_SEEN)
+    with_couple = tuple(eight for eight in eights if eight.dancers.both >= _MIN_PRESENT_SHARE)
+    with_somebody = tuple(eight for eight in eights if eight.dancers.one >= _MIN_PRESENT_SHARE)
+    found = with_couple or with_somebody or tuple(eight for eight in eights if eight.dancers.one >= _MIN_DETECTED_SHARE)
     if not found:
         raise Poison(
             "nobody is in the picture in any of its whole eights; give a clip that shows both dancers, head to feet",
@@ -88,10 +88,12 @@ def absence_warnings(
 ) -> Iterator[str]:
     """Yield warnings that say when nobody or only one dancer is in the picture, and what follows for the eights."""
     in_window = np.array([window_at(windows, time_s) is not None for time_s in dancers.times], bool)
-    yield from _sentence("nobody is in the picture", _long(dancers.times, in_window & ~dancers.one))
-    if all(eight.dancers.both >= _MIN_SHARE for eight in eights):
+    yield from _spans_warning("nobody is in the picture", _absences(dancers.times, in_window & ~dancers.one))
+    if all(eight.dancers.both >= _MIN_PRESENT_SHARE for eight in eights):
         return
-    yield from _sentence("only one dancer is in the picture", _long(dancers.times, dancers.one & ~dancers.both))
+    yield from _spans_warning(
+        "only one dancer is in the picture", _absences(dancers.times, dancers.one & ~dancers.both)
+    )
     if len(used) < len(eights):
         yield f"{len(eights) - len(used)} of its {len(eights)} whole eights are not used, because a dancer is missing"
     else:
@@ -102,14 +104,14 @@ def hole_warnings(windows: Sequence[Window]) -> Iterator[str]:
     """Yield a warning that says when the clip has no picture, up to its last one."""
     ends, starts = [0.0, *(window.end_s for window in windows)], [window.start_s for window in windows]
     holes = [(end, start) for end, start in zip(ends, starts, strict=False) if start - end >= _MIN_HOLE_S]
-    yield from _sentence("it has no picture", holes, " and is not used there")
+    yield from _spans_warning("it has no picture", holes, " and is not used there")
 
 
-def _long(times: Floats, missing: Bools) -> Spans:
+def _absences(times: Floats, missing: Bools) -> Spans:
     return [(start, end) for start, end in intervals_of(times, missing) if end - start >= _MIN_ABSENCE_S]
 
 
-def _sentence(what: str, spans: Spans, rest: str = "") -> Iterator[str]:
+def _spans_warning(what: str, spans: Spans, rest: str = "") -> Iterator[str]:
     if spans:
         named = ", ".join(f"from {start:.1f} to {end:.1f} s" for start, end in spans[:_MAX_NAMED])
         more = f" and {len(spans) - _MAX_NAMED} times more" if len(spans) > _MAX_NAMED else ""

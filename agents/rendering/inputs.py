@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from agents.step import Tools
-from schemas.base import Model, Quality, Sha256
+from schemas.base import Model, Quality, Sha256, SoundTrack
 from schemas.sequence_planned import ClipPart, Plan, SequencePlanned
 
 VERSION = "3"
@@ -19,7 +19,7 @@ class RenderingInput(Model):
     """A plan, its song and the track to hear, the quality, and the title as it is written in the file name."""
 
     song_sha256: Sha256
-    sound_track: int = 0
+    sound_track: SoundTrack = 0
     plan: Plan
     quality: Quality
     title_slug: str
@@ -44,11 +44,11 @@ def slug(title: str) -> str:
     return words[:_MAX_SLUG_CHARACTERS].rstrip("-") or "song"
 
 
-def output_name(rendering: RenderingInput, shown: Sequence[ClipPart]) -> str:
-    """Return `<title slug>-<12 hex digits over what is shown, plan, song, quality and version>.mp4`."""
+def output_name(rendering: RenderingInput, clip_parts: Sequence[ClipPart]) -> str:
+    """Return `<title slug>-<12 hex digits over clip parts, plan, song, track, quality and version>.mp4`."""
     parts = (rendering.song_sha256, str(rendering.sound_track), rendering.quality, VERSION)
     digest = hashlib.sha256("|".join(parts).encode())
     digest.update(rendering.plan.model_dump_json().encode())
-    for part in shown:
+    for part in clip_parts:
         digest.update(part.model_dump_json().encode())
     return f"{rendering.title_slug}-{digest.hexdigest()[:12]}.mp4"

@@ -18,8 +18,8 @@ from agents.rendering import audio
 from agents.rendering.clips import Clips
 from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measure
+from agents.rendering.replacements import parts_to_render
 from agents.rendering.result import RenderResult
-from agents.rendering.shown import shown
 from agents.rendering.splice import segment_packets, song_packets
 from agents.rendering.timeline import PlacedSegment, place
 from agents.step import Tools, sub_progress
@@ -41,17 +41,20 @@ def render(rendering: RenderingInput, tools: Tools) -> RenderResult:
     """
     clips = Clips(rendering, tools)
     clips.make(sub_progress(tools.report, 0.0, 0.7))
-    show = shown(rendering.plan, clips)
-    video = _video(rendering, tools, show.parts, clips.mezzanines(show.parts))
+    found = parts_to_render(rendering.plan, clips)
+    video = _video(rendering, tools, found.parts, clips.mezzanines(found.parts))
     missing = clips.missing()[: limits.MAX_MISSING_CLIPS]
-    return RenderResult(video=video, segments=show.parts, warnings=joined_warnings(show.warnings), without_clip=missing)
+    warnings = joined_warnings(found.warnings)
+    return RenderResult(video=video, segments=found.parts, warnings=warnings, without_clip=missing)
 
 
-def _video(rendering: RenderingInput, tools: Tools, show: Sequence[ClipPart], clips: Mapping[str, Mezzanine]) -> Video:
+def _video(
+    rendering: RenderingInput, tools: Tools, clip_parts: Sequence[ClipPart], clips: Mapping[str, Mezzanine]
+) -> Video:
     profile, start_s = PROFILES[rendering.quality], rendering.plan.start_s
     song = _song(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
-    parts = [place(part, start_s) for part in show]
-    target = tools.output_dir / output_name(rendering, show)
+    parts = [place(part, start_s) for part in clip_parts]
+    target = tools.output_dir / output_name(rendering, clip_parts)
     with replacing(target) as temporary:
         write(parts, clips, song, start_s, temporary, report=sub_progress(tools.report, 0.8, 1.0))
         return measure(temporary, target.name, parts, clips, profile)

@@ -7,7 +7,7 @@ from pydantic import Field
 from agents.step import Tools
 from schemas import limits
 from schemas.base import Model, Sha256, Warnings
-from schemas.rendered import ShownParts, Video
+from schemas.rendered import RenderedParts, Video
 
 
 class RenderResult(Model):
@@ -17,7 +17,7 @@ class RenderResult(Model):
     """
 
     video: Video
-    segments: ShownParts
+    segments: RenderedParts
     warnings: Warnings = ()
     without_clip: tuple[Sha256, ...] = Field(default=(), max_length=limits.MAX_MISSING_CLIPS, fail_fast=True)
 

@@ -17,7 +17,7 @@ MAX_CHOICES_PER_SLOT = 96
 _STRETCH_WEIGHT = 2.0  # per unit of |ln stretch|: 5 % off costs 0.1
 _OUT_OF_RANGE_WEIGHT = 30.0  # the same, for what lies beyond the range below
 _MAX_LOG_STRETCH, _MIN_LOG_STRETCH = math.log(1.18), math.log(0.85)
-_MIN_SHOWN = 0.5  # of an eight: a dancer in the picture for more is shown
+_MIN_PRESENT_SHARE = 0.5  # of an eight: a dancer in the picture for more is shown
 _ALONE_COST, _NOBODY_COST = 6.0, 14.0  # of an eight with one dancer, and what is added to it without any
 _MAX_CHANCE = 0.15  # decides between moves that fit about equally well; too little for one that fits badly
 
@@ -111,7 +111,7 @@ def stretch_term(stretch: float) -> float:
 
 def dancers_term(dancers: Dancers) -> float:
     """Return the cost of an eight that lacks a dancer, 0 or below: 0 where both are shown for half of its time."""
-    partner, somebody = (1 - min(1.0, share / _MIN_SHOWN) for share in (dancers.both, dancers.one))
+    partner, somebody = (1 - min(1.0, share / _MIN_PRESENT_SHARE) for share in (dancers.both, dancers.one))
     return round(-_ALONE_COST * partner - _NOBODY_COST * somebody, 6)
 
 

@@ -19,6 +19,7 @@ from streams.cli.output import command, fail, print_json, print_line, print_outp
 if TYPE_CHECKING:
     from schemas.rendered import Rendered
     from schemas.sequence_planned import ClipPart
+    from schemas.song_submitted import SongSubmitted
     from streams.client import RequestResult
 
 
@@ -74,23 +75,12 @@ def _generate(
     *,
     demo_moves: bool = False,
 ) -> None:
-    from schemas.base import Source
     from schemas.rendered import Rendered
-    from schemas.song_submitted import SongSubmitted
     from streams.cli.demo_moves import provide_moves
-    from streams.cli.files import store_file, title_of
     from streams.cli.follow_requests import follow
-    from streams.ids import new_request_id
     from streams.local.services import stream
 
-    media = store_file(settings, song, "audio")
-    request = SongSubmitted(
-        source=Source(sha256=media.sha256),
-        request_id=new_request_id(),
-        title=title_of(song),
-        options=Options.model_validate(options),
-        corrections=corrections,
-    )
+    request = _request(settings, song, Options.model_validate(options), corrections)
     with stream(settings, print_line) as endpoint:
         provide_moves(settings, endpoint, demo_moves=demo_moves, as_json=as_json)
         result = follow(endpoint, [request])[cast("str", request.request_id)]
@@ -99,6 +89,21 @@ def _generate(
         _fail(result, as_json)
     else:
         _print_result(settings, rendered, result.costs(), out, as_json)
+
+
+def _request(settings: Settings, song: Path, options: Options, corrections: Corrections) -> SongSubmitted:
+    from schemas.base import Source
+    from schemas.song_submitted import SongSubmitted
+    from streams.cli.files import store_file, title_of
+    from streams.ids import new_request_id
+
+    return SongSubmitted(
+        source=Source(sha256=store_file(settings, song, "audio").sha256),
+        request_id=new_request_id(),
+        title=title_of(song),
+        options=options,
+        corrections=corrections,
+    )
 
 
 def _fail(result: RequestResult, as_json: bool) -> None:

@@ -27,13 +27,8 @@ def stop_by_signals() -> None:
             signal.signal(number, _stop)
 
 
-def stop_status() -> int:
-    """Return the exit status of a command that was stopped: 130 for SIGINT, 143 for SIGTERM."""
-    return _status
-
-
 def exit_stopped() -> NoReturn:
-    """Exit without waiting for threads, whose work is no longer needed."""
+    """Exit with 130 after SIGINT, 143 after SIGTERM, without waiting for threads, whose work is no longer needed."""
     os._exit(_status)
 
 

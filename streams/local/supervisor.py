@@ -139,15 +139,16 @@ class WorkerSupervisor(_Supervisor):
     def _ensure_kafka(self) -> None:
         """Start a supervisor of Kafka if none runs: the worker needs it. One that failed is restarted after 1 s."""
         if self.settings.kafka is not None:
-            return None
-        if self._kafka_supervisor is not None and self._kafka_supervisor.poll() is not None:
-            if self._kafka_supervisor.returncode == WRONG_SETTING:
-                return self._end(WRONG_SETTING)
+            return
+        if self._kafka_supervisor is not None:
+            status = self._kafka_supervisor.poll()
+            if status is None:
+                return
+            if status == WRONG_SETTING:
+                self._end(WRONG_SETTING)
+                return
             self.stop_requested.wait(_RESTART_DELAY_S)
-            self._kafka_supervisor = None
-        if self._kafka_supervisor is None:
-            self._kafka_supervisor = start_supervisor(self.settings, "kafka")
-        return None
+        self._kafka_supervisor = start_supervisor(self.settings, "kafka")
 
     def _end(self, status: int) -> None:
         """Stop: the service has printed that a setting is not valid, and its start would fail again."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -40,20 +39,6 @@ def aspect_in_container_only(source: Path, target: Path) -> Path:
             for each in filtered:
                 each.stream = streams[packet.stream.index]
                 writer.mux(each)
-    return target
-
-
-def stated_aspect(path: Path) -> tuple[Fraction | None, Fraction | None]:
-    """Return the pixel shape of a clip's container and of its coded pictures."""
-    with av.open(str(path)) as reader:
-        stream = reader.streams.video[0]
-        next(reader.decode(stream))
-        return stream.sample_aspect_ratio, stream.codec_context.sample_aspect_ratio
-
-
-def in_front(source: Path, target: Path, junk: bytes) -> Path:
-    """Copy a file with other bytes before its first one."""
-    target.write_bytes(junk + source.read_bytes())
     return target
 
 

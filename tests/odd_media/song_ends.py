@@ -62,15 +62,6 @@ def crackle(seconds: float, rng: np.random.Generator) -> Floats:
     return _scaled(lfilter([0.6, 0.2], [1, -0.4], sound) + hiss + rumble)
 
 
-def count_in(seconds: float, rng: np.random.Generator, period_s: float = 0.48) -> Floats:
-    """Return clicks of sticks on the beat."""
-    click = _band(rng.normal(size=800), 1500, 5000) * np.exp(-np.arange(800) / 120)
-    sound = np.zeros(int(seconds * RATE_HZ) + len(click))
-    for start in (np.arange(0, seconds - 0.05, period_s) * RATE_HZ).astype(int):
-        sound[start : start + len(click)] += click
-    return _scaled(sound[: int(seconds * RATE_HZ)])
-
-
 ENDS: Final[dict[str, tuple[Callable[[float, np.random.Generator], Floats], float]]] = {
     "silence": (silence, 0.0),
     "applause": (applause, 0.6),

@@ -15,7 +15,7 @@ from agents.media.mezzanine import Mezzanine
 from agents.rendering.agent import STEP
 from agents.rendering.clips import Clips
 from agents.rendering.inputs import RenderingInput
-from agents.rendering.shown import Shown, shown
+from agents.rendering.replacements import PartsToRender, parts_to_render
 from agents.step import Tools
 from schemas.base import MediaRef
 from schemas.faults import Poison
@@ -338,13 +338,13 @@ def test_what_is_shown_covers_the_same_beats_without_a_gap(plan: Plan, good_clip
     named = {part.clip_sha256 for part in plan.parts()}
     if not named & good_clips:
         with pytest.raises(Poison, match="no clip of this choreography"):
-            shown(plan, clips)
+            parts_to_render(plan, clips)
         return
-    result = shown(plan, clips)
+    result = parts_to_render(plan, clips)
     assert all(part.clip_sha256 in good_clips for part in result.parts)
     assert joined(result.parts) == joined(plan.segments)
     check_unchanged(plan, result, good_clips)
-    assert shown(plan, GivenClips(plan, good_clips)) == result
+    assert parts_to_render(plan, GivenClips(plan, good_clips)) == result
 
 
 def joined(parts: Sequence[ClipPart]) -> tuple[float, ...]:
@@ -353,7 +353,7 @@ def joined(parts: Sequence[ClipPart]) -> tuple[float, ...]:
     return (parts[0].song_start_s, *(beat for part in parts for beat in part.song_beats[1:]))
 
 
-def check_unchanged(plan: Plan, result: Shown, good_clips: set[str]) -> None:
+def check_unchanged(plan: Plan, result: PartsToRender, good_clips: set[str]) -> None:
     bad = [part for part in plan.segments if part.clip_sha256 not in good_clips]
     assert all(part.alone() in result.parts for part in plan.segments if part not in bad)
     assert len(result.warnings) == len({part.clip for part in bad})

@@ -1,4 +1,4 @@
-"""What the video shows: the segments of a plan, and others in the place of those that cannot be shown."""
+"""Replace the segments of a plan that cannot be shown."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from schemas.sequence_planned import ClipPart, Plan, Segment
 
 Parts = tuple[ClipPart, ...]
 
-_EIGHT, _HALF = 8, 4
+_EIGHT, _HALF_EIGHT = 8, 4
 _MIN_LAST_SHARE = 0.05  # of a beat
 _MAX_NAMED = 5  # clips or times in a message
 _CAUSES: dict[Reason, str] = {
@@ -25,15 +25,15 @@ _CAUSES: dict[Reason, str] = {
 
 
 @dataclass(frozen=True)
-class Shown:
-    """The parts that the video shows, without a gap, and a warning for each clip that cannot be shown."""
+class PartsToRender:
+    """The parts of clips for the video, without a gap, and a warning for each clip that cannot be shown."""
 
     parts: Parts
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class _Replaced:
+class _Replacement:
     """A segment that cannot be shown, and what is shown in its place."""
 
     segment: Segment
@@ -41,7 +41,7 @@ class _Replaced:
     parts: Parts
 
 
-def shown(plan: Plan, clips: Clips) -> Shown:
+def parts_to_render(plan: Plan, clips: Clips) -> PartsToRender:
     """Return the plan's segments, each that cannot be shown replaced by its best runner-up that can.
 
     Where none of them can, another clip of the plan is shown, from a beat on which one of its parts starts.
@@ -49,7 +49,7 @@ def shown(plan: Plan, clips: Clips) -> Shown:
     Raises: `Poison` where no clip of the plan can be shown; as `Clips.fault`.
     """
     parts: list[ClipPart] = []
-    replaced = []
+    replacements = []
     for segment in plan.segments:
         fault = clips.fault(segment)
         if fault is None:
@@ -58,9 +58,9 @@ def shown(plan: Plan, clips: Clips) -> Shown:
             others = _runner_up(segment, clips) or _other_part(segment, plan, clips, parts)
             if not others:
                 raise _nothing_to_show(plan, clips)
-            replaced.append(_Replaced(segment, _cause(fault), others))
+            replacements.append(_Replacement(segment, _cause(fault), others))
             parts += others
-    return Shown(tuple(parts), tuple(_warnings(replaced)))
+    return PartsToRender(tuple(parts), tuple(_warnings(replacements)))
 
 
 def _runner_up(segment: Segment, clips: Clips) -> Parts:
@@ -107,8 +107,8 @@ def _sizes(needed: int, available: int) -> Iterator[int]:
     if needed <= available:
         yield needed
     yield from range(min(needed - 1, available) // _EIGHT * _EIGHT, 0, -_EIGHT)
-    if needed > _HALF and available >= _HALF:
-        yield _HALF
+    if needed > _HALF_EIGHT and available >= _HALF_EIGHT:
+        yield _HALF_EIGHT
 
 
 def _repeated(start: ClipPart, beats: Sequence[float], segment: Segment) -> Iterator[ClipPart]:
@@ -145,12 +145,12 @@ def _cause(fault: Poison) -> str:
     return _CAUSES.get(fault.reason, str(fault))
 
 
-def _warnings(replaced: Sequence[_Replaced]) -> Iterator[str]:
-    causes: dict[tuple[str, str], list[_Replaced]] = {}
-    for one in replaced:
+def _warnings(replacements: Sequence[_Replacement]) -> Iterator[str]:
+    causes: dict[tuple[str, str], list[_Replacement]] = {}
+    for one in replacements:
         causes.setdefault((one.segment.clip, one.cause), []).append(one)
-    for (clip, cause), all_of_it in causes.items():
-        places = [f"{one.parts[0].clip} is shown at {one.segment.song_start_s:.1f} s" for one in all_of_it]
+    for (clip, cause), of_clip in causes.items():
+        places = [f"{one.parts[0].clip} is shown at {one.segment.song_start_s:.1f} s" for one in of_clip]
         yield f"{clip} cannot be shown ({cause}): {_first(places)} in its place"
 
 
