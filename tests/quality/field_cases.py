@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from tests.odd_media.marked import unmarked_long_original, unmarked_original
+import av
+import numpy as np
+
+from tests.odd_media.marked import FPS, Original, unmarked_long_original, unmarked_original
 from tests.paths import SHARED
 from tests.quality.media_cases import ClipCase, Make, Refusal, SongCase
 from tests.quality.song_cases import FIELD_START_S
@@ -32,6 +37,14 @@ def _song(name: str, seconds: float = 12.5) -> SongCase:
     return SongCase(f"field {name}", _copy(FIELD / "songs" / name), seconds=seconds, start_s=FIELD_START_S)
 
 
+@cache
+def _nobody_at_first() -> Original:
+    """Return the pictures of the example in which nobody is seen for 2.6 s: they are stored as players show them."""
+    with av.open(str(FIELD / "clips" / "nobody-in-first-eight.mp4")) as reader:
+        pictures = [np.asarray(frame.to_ndarray(format="rgb24"), np.uint8) for frame in reader.decode(video=0)]
+    return replace(unmarked_original(), pictures=tuple((number / FPS, rgb) for number, rgb in enumerate(pictures)))
+
+
 _ALL_CLIPS = (
     _long("picture-starts-after-sound.mp4", window=(1.5, 8.43), first_s=1.5),
     _clip("mirrored-by-matrix.mp4", flip=1),
@@ -42,7 +55,7 @@ _ALL_CLIPS = (
     _clip("music-is-second-track.mkv"),
     _clip("no-sound.mp4", refused=Refusal("no_tempo", "no sound")),
     _clip("sound-ac3.mp4"),
-    _clip("nobody-in-first-eight.mp4", hole=(-1, 2.6), eights=0, warns="nobody"),
+    _clip("nobody-in-first-eight.mp4", shows=_nobody_at_first, warns="nobody"),  # it has no other eight
     _long("pause-of-2s.mkv", pause=(3.99, 2.0), hole=(3.9, 4.05)),
     _clip("mpegts-named.mp4"),
     _clip("mjpeg.avi"),

@@ -69,7 +69,8 @@ class ClipCase:
 class SongCase:
     """A song and what is right for it.
 
-    `seconds`: how much of the original it has, from `start_s` on; `late_s`: how late its container lets it start.
+    `seconds`: how much of the original it has, from `start_s` on; `late_s`: how late it is, where that
+    is not found by comparison. `max_beat_s`: how far a beat may be off.
     """
 
     name: str
@@ -79,6 +80,7 @@ class SongCase:
     seconds: float = 12.5
     start_s: float = 0.0
     late_s: float | None = None
+    max_beat_s: float = 0.010
 
     def __str__(self) -> str:
         return self.name

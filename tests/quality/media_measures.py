@@ -77,7 +77,12 @@ class Reference:
         first = max(0, round(expected_s * FPS) - _FAR_FRAMES)
         numbers = range(first, min(len(self._lumas), first + 2 * _FAR_FRAMES + 1))
         luma = self._compared(self.inside(picture.luma))
-        return max(numbers, key=lambda number: _correlation(luma, self._compared(self._lumas[number])), default=0) / FPS
+
+        def likeness(number: int) -> tuple[float, float]:
+            alike = _correlation(luma, self._compared(self._lumas[number]))
+            return round(alike, 4), -abs(number / FPS - expected_s)
+
+        return max(numbers, key=likeness, default=0) / FPS
 
     def look(self, shown: Iterable[Shown], time_of: Callable[[Shown], float]) -> Look:
         """Compare pictures with the original's; `time_of`: the original's time of a picture."""
@@ -208,5 +213,5 @@ def _luma(rgb: NDArray[Any]) -> NDArray[Any]:
 
 def _correlation(one: NDArray[Any], other: NDArray[Any]) -> float:
     if one.std() < 1 or other.std() < 1:
-        return 0.0
+        return float(one.std() < 1 and other.std() < 1)  # an empty picture is like another one
     return float(np.corrcoef(one.ravel(), other.ravel())[0, 1])
