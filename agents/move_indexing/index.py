@@ -101,7 +101,7 @@ def _whole_eights(
     if not whole_eights:
         spans = " and ".join(f"from {window.start_s:.1f} to {window.end_s:.1f} s" for window in windows[:3])
         raise Poison(
-            f"it has no whole eight: its pictures, {spans or 'never a second without a pause'}, are too short for nine "
+            f"it has no whole eight: its pictures, {spans or 'never a second without a hole'}, are too short for nine "
             f"beats at {clip_beats.tempo_bpm:.0f} bpm; give a longer clip",
             reason="no_whole_eight",
         )
