@@ -24,6 +24,7 @@ from schemas.safe_text import escaped
 from streams.cli.choices import choices
 from streams.cli.files import check_targets, copy_out
 from streams.cli.output import command, print_json, print_line, print_output
+from streams.cli.wait_watch import kafka_watch
 from streams.jobs import run_job
 from streams.local.services import Endpoint, stream
 
@@ -112,7 +113,8 @@ def remove(names: tuple[str, ...], as_json: bool) -> None:
     with stream(load_settings(), print_line) as endpoint:
         entries = removable(endpoint.get("/moves")["moves"], endpoint.get("/library/clips")["clips"])
         removed = {clip: _name_of(clip, entries) for clip in (_removed_clip(name, entries) for name in names)}
-        asyncio.run(remove_moves(endpoint.kafka, list(removed)))
+        with kafka_watch(endpoint.kafka, print_line):
+            asyncio.run(remove_moves(endpoint.kafka, list(removed)))
         _wait_until_removed(endpoint, set(removed))
     if as_json:
         return print_json({"removed": [{"clip": name, "sha256": clip} for clip, name in removed.items()]})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
 from streams.cli.output import print_line
+from streams.cli.wait_watch import WaitWatch, kafka_watch
 from streams.local.services import local_kafka, running_worker
 
 if TYPE_CHECKING:
@@ -25,7 +26,11 @@ _LINE_INTERVAL_S = 5.0
 
 def read_topics(settings: Settings, work: Callable[[TopicHistory], Awaitable[T]]) -> T:
     """Return the result of `work` on the topics of Kafka, which is started if none runs. No worker is needed."""
-    with local_kafka(settings, print_line) as kafka, _ReadProgress() as progress:
+    with (
+        local_kafka(settings, print_line) as kafka,
+        kafka_watch(kafka, print_line) as watch,
+        _ReadProgress(watch) as progress,
+    ):
         return asyncio.run(_read(kafka, progress, work))
 
 
@@ -48,7 +53,8 @@ def warn_without_worker(settings: Settings) -> None:
 class _ReadProgress:
     """Displays the number of records read: a bar on a terminal, else a line every 5 s."""
 
-    def __init__(self) -> None:
+    def __init__(self, watch: WaitWatch) -> None:
+        self._watch = watch
         self._next_display = monotonic() + _DISPLAY_AFTER_S
         self._bars: ProgressBars | None = None
 
@@ -63,6 +69,7 @@ class _ReadProgress:
 
     def show(self, done: int, total: int) -> None:
         """Display the number of records read: on a terminal at every call after 2 s, else at most every 5 s."""
+        self._watch.progressed()
         if monotonic() < self._next_display:
             return
         if sys.stderr.isatty():

@@ -1,13 +1,20 @@
-"""Say what a request waits for: a worker that makes no progress is asked every 2 s what holds it back."""
+"""Say what a command waits for: where there is no progress, the worker or Kafka is asked every 2 s."""
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from time import monotonic
+
+from infra.kafka_check import check_kafka
+from infra.kafka_connection import KafkaConnection
+from schemas.faults import Retryable
 
 _QUIET_S = 5.0  # without progress; work of a step mostly reports more often
 _INTERVAL_S = 2.0
+_ANSWER_S = 2.0  # Kafka answers within milliseconds
 
 
 class WaitWatch:
@@ -49,3 +56,21 @@ class WaitWatch:
         if self._displayed and not waits:
             self._print_line("no longer waiting")
         self._displayed = self._displayed | set(waits) if waits else set()
+
+
+def kafka_watch(kafka: KafkaConnection, print_line: Callable[[str], None]) -> WaitWatch:
+    """Return a watch that says when Kafka does not answer, for a command that works with Kafka itself."""
+    return WaitWatch(partial(_waits_for_kafka, kafka), print_line)
+
+
+def _waits_for_kafka(kafka: KafkaConnection) -> list[str]:
+    try:
+        asyncio.run(_check_within(kafka, _ANSWER_S))
+    except (Retryable, TimeoutError):
+        return [f"Kafka at {kafka} does not answer"]
+    return []
+
+
+async def _check_within(kafka: KafkaConnection, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        await check_kafka(kafka)
