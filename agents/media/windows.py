@@ -37,8 +37,8 @@ def windows_of(times_s: npt.ArrayLike) -> tuple[Window, ...]:
 def mean_fps_of(times_s: npt.ArrayLike) -> float:
     """Return the mean rate of pictures outside holes, from their times in any order; 0 for fewer than two."""
     intervals = np.diff(np.unique(np.asarray(times_s, float)))
-    shown = intervals[intervals <= _longest_interval_s(intervals)] if len(intervals) else intervals
-    return float(len(shown) / shown.sum()) if len(shown) else 0.0
+    usual = intervals[intervals <= _longest_interval_s(intervals)] if len(intervals) else intervals
+    return float(len(usual) / usual.sum()) if len(usual) else 0.0
 
 
 def _longest_interval_s(intervals: Floats) -> float:

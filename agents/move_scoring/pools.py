@@ -105,7 +105,9 @@ class Pools:
                 pool[sha256] = hit
 
     def _is_usable(self, move: MoveSummary) -> bool:
-        if move.clip.sha256 in self._without_clip or not self._has_usable_eights(move):
+        if move.clip.sha256 in self._without_clip or move.clip.sha256 in self._contradictory:
+            return False
+        if not self._has_usable_eights(move):
             return False
         if not self._has_clip(move.clip.sha256):
             self._without_clip[move.clip.sha256] = move.name
