@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
-from schemas.digits import unlike
+from schemas.digits import distinct_text
 from schemas.limits import MediaKind
 
 
@@ -195,7 +195,9 @@ def check_beats(beats: Sequence[float], tempo_bpm: float | None = None) -> None:
 def check_inside(last_s: float, duration_s: float, what: str) -> None:
     """Check that something ends within a file's duration, as far as this can be measured. Raises: `ValueError`."""
     if last_s > duration_s + limits.END_TOLERANCE_S:
-        raise ValueError(f"{what} end at {unlike(last_s, round(duration_s, 1))} s, the file at {duration_s:.1f} s")
+        raise ValueError(
+            f"{what} end at {distinct_text(last_s, round(duration_s, 1))} s, the file at {duration_s:.1f} s"
+        )
 
 
 def _check_norm(values: tuple[float, ...]) -> tuple[float, ...]:

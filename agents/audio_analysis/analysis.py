@@ -19,13 +19,13 @@ from agents.audio_analysis.decode import decode_mono
 from agents.audio_analysis.embedding import embedding_of
 from agents.audio_analysis.energy import energy_of, level_of
 from agents.audio_analysis.form import Form, form_of
-from agents.audio_analysis.likeness import Likeness, likeness_of
+from agents.audio_analysis.music_likeness import MusicLikeness, music_likeness_of
 from agents.audio_analysis.music_span import music_span
 from agents.audio_analysis.onsets import Onsets, onsets_of
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
 from agents.step import no_report
 from schemas.audio_analyzed import AudioAnalysis, Section
-from schemas.digits import unlike
+from schemas.digits import distinct_text
 from schemas.faults import Poison
 
 MIN_DURATION_S = 2.0
@@ -57,7 +57,7 @@ def analyze_music(
 
 
 def music_score(blocks: Iterable[Floats]) -> float:
-    """Return how much a recording sounds like music, 0-1: as `Likeness.score`; -1 for what cannot be analyzed."""
+    """Return how much a recording sounds like music, 0-1: as `MusicLikeness.score`; -1 for what cannot be analyzed."""
     try:
         return _analyzed(blocks, no_report)[1].score()
     except Poison:
@@ -66,7 +66,7 @@ def music_score(blocks: Iterable[Floats]) -> float:
 
 def _analyzed(
     blocks: Iterable[Floats], report: Callable[[float], None], *, finds_ends: bool = False
-) -> tuple[AudioAnalysis, Likeness]:
+) -> tuple[AudioAnalysis, MusicLikeness]:
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(1, user_api="blas"):  # on matrices this small, more threads cost twice the work they do
@@ -75,7 +75,7 @@ def _analyzed(
 
 def _analysis_and_likeness(
     blocks: Iterable[Floats], report: Callable[[float], None], finds_ends: bool
-) -> tuple[AudioAnalysis, Likeness]:
+) -> tuple[AudioAnalysis, MusicLikeness]:
     recording = spectrum_of(blocks)
     _check(recording)
     report(0.7)
@@ -85,7 +85,7 @@ def _analysis_and_likeness(
         raise Poison("it contains fewer than four beats of music; use a longer piece", "too_short")
     report(0.9)
     analysis = _analysis(music, grid, recording.duration_s)
-    return analysis, likeness_of(music.spectrum, analysis.beat_confidence)
+    return analysis, music_likeness_of(music.spectrum, analysis.beat_confidence)
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ def _music_of(recording: Spectrum) -> _Music:
 
 def _check(spectrum: Spectrum) -> None:
     if spectrum.duration_s < MIN_DURATION_S:
-        found = unlike(spectrum.duration_s, MIN_DURATION_S)
+        found = distinct_text(spectrum.duration_s, MIN_DURATION_S)
         raise Poison(
             f"only {found} s of audio can be decoded; use a file of at least {MIN_DURATION_S:.0f} s",
             "too_short",

@@ -14,7 +14,7 @@ from agents.audio_analysis.beat_grid import tempo_bpm_of
 from agents.audio_analysis.energy import level_of
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
 from schemas.base import Corrections
-from schemas.digits import unlike
+from schemas.digits import distinct_text
 from schemas.faults import Poison
 
 _SAME_BEAT_BEATS = 0.5  # a detected beat that is nearer to a tapped beat than this is the same beat
@@ -78,7 +78,7 @@ def _tapped(beats: _Beats, corrections: Corrections, duration_s: float) -> _Beat
     """Return the tapped beats, and the detected beats before and after them."""
     taps = corrections.beats
     if taps[-1] > duration_s:
-        last_tap = unlike(taps[-1], round(duration_s, 1))
+        last_tap = distinct_text(taps[-1], round(duration_s, 1))
         raise Poison(
             f"the tapped beats end at {last_tap} s, the song at {duration_s:.1f} s: are they of this song?",
             "bad_corrections",

@@ -12,7 +12,7 @@ from agents.media.probe_audio import ProbedSound, first_sound, probe_sound, take
 from agents.media.probe_video import ProbedPicture, probe_picture
 from agents.media.stated_length import lost
 from schemas.base import ProbedMedia
-from schemas.digits import unlike
+from schemas.digits import distinct_text
 from schemas.faults import Poison
 from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
 
@@ -116,7 +116,7 @@ def _check_clip(picture: ProbedPicture) -> None:
 def _check_length(seconds: float, limits: tuple[float, float], what: str) -> None:
     shortest, longest = limits
     if seconds < shortest - _TOLERANCE_S:
-        found = unlike(seconds, shortest)
+        found = distinct_text(seconds, shortest)
         raise Poison(f"only {found} s of it decode; a {what} has {shortest:.0f} s or more", reason="too_short")
     if seconds > longest:
         raise Poison(f"longer than {longest / 60:.0f} minutes; give a single {what}", reason="too_long")

@@ -14,7 +14,15 @@ import numpy as np
 
 from schemas.move_submitted import MoveAnnotation
 from tests.odd_media import containers, sounds
-from tests.odd_media.light import BRIGHT_WHITE_NITS, converted, hdr_video, hlg, interlaced, interlaced_video, pq
+from tests.odd_media.hdr_interlaced import (
+    BRIGHT_WHITE_NITS,
+    converted,
+    hdr_video,
+    hlg,
+    interlaced,
+    interlaced_video,
+    pq,
+)
 from tests.odd_media.marked import SHORT_S, SOUND_HZ, Original, Rgb, long_original, marked, original
 from tests.odd_media.patched import (
     FLIPPED,

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agents.audio_analysis.analysis import analyze, analyze_music
-from agents.audio_analysis.likeness import likeness_of
+from agents.audio_analysis.music_likeness import music_likeness_of
 from agents.audio_analysis.music_track import music_track
 from agents.audio_analysis.spectrum import spectrum_of
 from agents.media.probe import probe
@@ -130,7 +130,7 @@ def test_music_under_louder_speech_and_noise_and_a_click_track_are_taken(tmp_pat
 @pytest.mark.parametrize("start_s", [0.0, 4.0])
 def test_the_demo_song_is_far_from_speech(start_s: float) -> None:
     mono = song()[0, round(start_s * SOUND_HZ) :: 2]
-    likeness = likeness_of(spectrum_of([mono]), beat_confidence=0.0)
+    likeness = music_likeness_of(spectrum_of([mono]), beat_confidence=0.0)
     assert likeness.notes > 0.54
     assert likeness.fullness > 0.95
 

@@ -19,14 +19,14 @@ from agents.media.keyframe_encoder import encode
 from agents.media.pictures import pictures
 from agents.media.render_quality import PROFILES
 from agents.media.sampled_frames import sample_frames
-from tests.odd_media import light
+from tests.odd_media import hdr_interlaced
 from tests.odd_media.marked import FPS, Rgb, original
 from tests.odd_media.patched import aspect_in_container_only, set_display_matrix
 from tests.odd_media.pictures import DISPLAYED, grey_jpegs, of_two_sizes, orientation_in_stream
 from tests.odd_media.writer import Video, write
 
 CONSUMERS = ("poses", "pictures", "mezzanine")
-HDR = {"arib-std-b67": light.hlg, "smpte2084": light.pq}
+HDR = {"arib-std-b67": hdr_interlaced.hlg, "smpte2084": hdr_interlaced.pq}
 FRAMES = 5
 
 
@@ -127,7 +127,7 @@ def test_an_absurd_shape_of_pixels_is_ignored(tmp_path: Path) -> None:
 @pytest.mark.parametrize("consumer", CONSUMERS)
 @pytest.mark.parametrize("transfer", HDR)
 def test_hdr_is_shown_as_bright_as_its_original(tmp_path: Path, transfer: str, consumer: str) -> None:
-    path = write(tmp_path / "hdr.mkv", light.converted(timed()[:2], HDR[transfer]), video=hdr_video(transfer))
+    path = write(tmp_path / "hdr.mkv", hdr_interlaced.converted(timed()[:2], HDR[transfer]), video=hdr_video(transfer))
     found, wanted = (luma(rgb[len(rgb) // 8 :]) for rgb in (shown(path, consumer), timed()[0][1]))  # below the strip
     assert found.mean() == pytest.approx(wanted.mean(), abs=6)
     assert np.percentile(found, 95) == pytest.approx(np.percentile(wanted, 95), abs=10)
@@ -210,8 +210,8 @@ def test_interlaced_pictures_show_the_first_field_without_combs(
     tmp_path: Path, codec: str, first_field: int, consumer: str
 ) -> None:
     moving = timed(step=6)
-    woven = list(light.interlaced(moving, first_field))
-    path = write(tmp_path / "interlaced.mkv", woven, video=light.interlaced_video(codec))
+    woven = list(hdr_interlaced.interlaced(moving, first_field))
+    path = write(tmp_path / "interlaced.mkv", woven, video=hdr_interlaced.interlaced_video(codec))
     found, wanted, later = shown(path, consumer, 2), moving[4][1], moving[5][1]
     combed = rgb_of(woven[2][1])
     assert combs(found) < 1.05 * combs(wanted) < 0.95 * combs(combed)
@@ -219,7 +219,9 @@ def test_interlaced_pictures_show_the_first_field_without_combs(
 
 
 def test_each_interlaced_picture_is_shown_at_its_time(tmp_path: Path) -> None:
-    path = write(tmp_path / "interlaced.mp4", light.interlaced(timed()), video=light.interlaced_video())
+    path = write(
+        tmp_path / "interlaced.mp4", hdr_interlaced.interlaced(timed()), video=hdr_interlaced.interlaced_video()
+    )
     with open_video(path) as video:
         assert [time_s for time_s, _ in video.frames] == pytest.approx([n / 15 for n in range(FRAMES)], abs=1e-3)
 

@@ -21,7 +21,7 @@ _SHARE_WITHOUT_NOTES = 0.3  # of the score of music with the same beats
 
 
 @dataclass(frozen=True)
-class Likeness:
+class MusicLikeness:
     """How much a piece is like music, each 0-1.
 
     `beats`: confidence in its beats. `tones`: the strongest pitch class's share of a usual frame: large for held notes,
@@ -49,10 +49,10 @@ class Likeness:
         return float(self.beats * np.interp(self.notes, _NOTES_RANGE, (_SHARE_WITHOUT_NOTES, 1.0)))
 
 
-def likeness_of(spectrum: Spectrum, beat_confidence: float) -> Likeness:
+def music_likeness_of(spectrum: Spectrum, beat_confidence: float) -> MusicLikeness:
     """Return the likeness of a piece that is not silent, from its spectra and the confidence in its beats."""
     loudness = spectrum.loudness()
     sounding = loudness > _SOUNDING * np.percentile(loudness, 95)
     chroma = spectrum.chroma[sounding]
     shares = chroma.max(1) / (np.linalg.norm(chroma, axis=1) + 1e-9)
-    return Likeness(beat_confidence, float(np.median(shares)) if len(shares) else 0.0, float(sounding.mean()))
+    return MusicLikeness(beat_confidence, float(np.median(shares)) if len(shares) else 0.0, float(sounding.mean()))
