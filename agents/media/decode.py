@@ -146,6 +146,8 @@ def _decoded_frames(
             damage.add(seconds_of(packet))
         elif in_order and packet.size and packet.dts is not None:
             heappush(waiting, packet.dts)
+        if packet.is_keyframe and packet.is_discard:  # before the start of an edit list
+            damage.start(seconds_of(packet))
         for frame in frames or ():
             frame.pts = heappop(waiting) if waiting else ticks_of(frame)
             if frame.time is not None:
@@ -171,6 +173,10 @@ class _Damage:
     def __init__(self) -> None:
         self._keyframe_s = math.inf
         self._damaged_s: list[float] = []
+
+    def start(self, time_s: float) -> None:
+        """Add the time of a keyframe that is decoded, and not shown."""
+        self._keyframe_s = time_s
 
     def add(self, time_s: float) -> None:
         """Add the time of a packet that does not decode."""

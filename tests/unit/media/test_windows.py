@@ -19,6 +19,7 @@ from agents.media.windows import mean_fps_of, windows_of
 from schemas.faults import Poison
 from tests.odd_media import windows as odd
 from tests.odd_media.marked import FPS, original, unmarked_original
+from tests.odd_media.patched import moved
 from tests.odd_media.writer import Sound, Video, write
 from tests.unit.media.media_builders import write_clip
 
@@ -44,8 +45,10 @@ def spans_of(path: Path) -> Spans:
         (lambda path: odd.without_first_keyframe(path, original()), [(1, 5.4)]),
         # The damage ends at 3.4 s, and the next keyframe is at 4 s.
         (lambda path: odd.damaged(path, original(), 1.8, 3.4), [(0, 1.8), (4, 5.4)]),
+        # The only keyframe is before the start.
+        (lambda path: moved(odd.with_pictures(path.with_stem("whole"), original(), (0, 9)), path, -1.0), [(0, 4.4)]),
     ],
-    ids=["late picture", "early end", "late sound", "pause", "pause in mkv", "no first keyframe", "damage"],
+    ids=["late picture", "early end", "late sound", "pause", "pause in mkv", "no first keyframe", "damage", "edit list"],
 )
 def test_a_window_is_where_pictures_decode(make: Callable[[Path], Path], spans: Spans, tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mp4")
