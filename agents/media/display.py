@@ -88,12 +88,15 @@ class Display:
         self._box, self._aspect = box, aspect
         self._pixels, self._scaling = pixels, scaling
         self._shape: tuple[object, ...] = ()
+        self._orientation = _UPRIGHT
         self._graph = Graph()
         self._number = 0
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         """Return the frame as it is displayed, with its time unchanged."""
-        shape = _shape(frame)
+        if frame.key_frame or _matrix(frame):  # a coded stream may state the matrix with its keyframes only
+            self._orientation = _orientation(frame)
+        shape = self._orientation, *_shape(frame)
         if shape != self._shape:
             self._graph, self._shape = self._built(frame), shape
         return self._filtered(frame)
@@ -111,7 +114,7 @@ class Display:
         graph, gamut = Graph(), wide_gamut(frame)
         graph.threads = _THREADS
         source = frame_source(graph, frame)
-        filters = [*self._scaled(frame, gamut), *_orientation(frame).filters(), *self._padded()]
+        filters = [*self._scaled(frame, gamut), *self._orientation.filters(), *self._padded()]
         nodes = [graph.add(name, arguments) for name, arguments in filters]
         graph.link_nodes(source, *nodes, graph.add("buffersink"))
         if gamut:
@@ -122,9 +125,7 @@ class Display:
 
     def _scaled(self, frame: VideoFrame, gamut: Gamut | None) -> list[_Filter]:
         """Return the filters to the size and colours to be displayed; scaling first makes the others cheap."""
-        width, height = fit_size(*displayed_size(frame, self._aspect), self._box)
-        if _orientation(frame).is_sideways:
-            width, height = height, width
+        width, height = self._size_before_turn(frame)
         input_matrix = "" if frame.format.is_rgb else f":in_color_matrix={matrix(frame)}"
         scale = f"{width}:{height}:flags={self._scaling}{input_matrix}"
         output = "out_color_matrix=bt709:out_range=tv" if self._pixels == "yuv420p" else ""
@@ -134,6 +135,13 @@ class Display:
             return [unknown, ("scale", f"{scale}:{output}"), ("format", self._pixels)]
         to_table: list[_Filter] = [unknown, ("scale", scale), ("format", TABLE_FORMAT), (_TABLE, "clut=first")]
         return [*to_table, ("scale", output), ("format", self._pixels)]
+
+    def _size_before_turn(self, frame: VideoFrame) -> tuple[int, int]:
+        size = frame.width * self._aspect, float(frame.height)
+        if self._orientation.is_sideways:
+            width, height = fit_size(*reversed(size), self._box)
+            return height, width
+        return fit_size(*size, self._box)
 
     def _padded(self) -> list[_Filter]:
         width, height = self._box
@@ -152,16 +160,21 @@ def _load_table(graph: Graph, node: FilterContext, gamut: Gamut) -> None:
 
 def _shape(frame: VideoFrame) -> tuple[object, ...]:
     colours = frame.colorspace, frame.color_range, frame.color_trc, frame.color_primaries
-    return frame.width, frame.height, frame.format.name, _orientation(frame), *colours
+    return frame.width, frame.height, frame.format.name, *colours
 
 
 def _orientation(frame: VideoFrame) -> _Orientation:
+    return _matrix(frame) or _UPRIGHT
+
+
+def _matrix(frame: VideoFrame) -> _Orientation | None:
+    """Return the display matrix that a frame states, None for one that states none."""
     try:
         found: Any = frame.side_data.get("DISPLAYMATRIX")
     except ValueError:  # PyAV does not know a kind of side data that the frame has, such as EXIF
         turn = math.radians(frame.rotation)
         return _Orientation(math.cos(turn), -math.sin(turn), math.sin(turn), math.cos(turn))
     if found is None:
-        return _UPRIGHT
+        return None
     values = np.frombuffer(found, np.int32)
     return _Orientation(*(float(values[at]) for at in (0, 1, 3, 4)))

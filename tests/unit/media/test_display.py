@@ -101,10 +101,11 @@ def test_frames_are_turned_and_mirrored_as_the_display_matrix_says(
     assert max(wanted, key=lambda other: likeness(found, resized(wanted[other], (width, height)))) == matrix
 
 
+@pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("consumer", CONSUMERS)
-def test_an_orientation_in_the_coded_stream_is_obeyed(tmp_path: Path, consumer: str) -> None:
-    path = orientation_in_stream(write(tmp_path / "source.mp4", timed()[:2]), tmp_path / "mirrored.mkv")
-    assert likeness(shown(path, consumer), np.fliplr(timed()[0][1])) > 0.98
+def test_an_orientation_in_the_coded_stream_is_obeyed(tmp_path: Path, consumer: str, number: int) -> None:
+    path = orientation_in_stream(write(tmp_path / "source.mp4", timed()[:3]), tmp_path / "mirrored.mkv")
+    assert likeness(shown(path, consumer, number), np.fliplr(timed()[number][1])) > 0.98
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS)
