@@ -48,7 +48,7 @@ def spans_of(path: Path) -> Spans:
         # The only keyframe is before the start.
         (lambda path: moved(odd.with_pictures(path.with_stem("whole"), original(), (0, 9)), path, -1.0), [(0, 4.4)]),
     ],
-    ids=["late picture", "early end", "late sound", "pause", "pause in mkv", "no first keyframe", "damage", "edit list"],
+    ids=["late picture", "early end", "late sound", "pause", "pause in mkv", "no first keyframe", "damage", "cut"],
 )
 def test_a_window_is_where_pictures_decode(make: Callable[[Path], Path], spans: Spans, tmp_path: Path) -> None:
     path = make(tmp_path / "clip.mp4")
