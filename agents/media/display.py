@@ -137,11 +137,11 @@ class Display:
         return [*to_table, ("scale", output), ("format", self._pixels)]
 
     def _size_before_turn(self, frame: VideoFrame) -> tuple[int, int]:
-        size = frame.width * self._aspect, float(frame.height)
-        if self._orientation.is_sideways:
-            width, height = fit_size(*reversed(size), self._box)
-            return height, width
-        return fit_size(*size, self._box)
+        width, height = frame.width * self._aspect, float(frame.height)
+        if not self._orientation.is_sideways:
+            return fit_size(width, height, self._box)
+        width_after, height_after = fit_size(height, width, self._box)
+        return height_after, width_after
 
     def _padded(self) -> list[_Filter]:
         width, height = self._box

@@ -134,9 +134,12 @@ def _content(read: _Read, start: int) -> Content:
 
 
 def _junk(data: bytes) -> Iterator[int]:
-    """Yield where content may begin: after padding, or up to three zeros before its end, and after web headers."""
+    """Yield where content may begin: after padding, or up to four bytes before its end, and after web headers.
+
+    The size of an mp4's first box, usually 32, looks like padding.
+    """
     padding = len(data) - len(data.lstrip(_PADDING))
-    yield from range(padding, max(0, padding - 4), -1)
+    yield from range(padding, max(0, padding - 5), -1)
     if data.startswith(_WEB_HEADERS, padding):
         yield from (end + len(line) for line in (b"\r\n\r\n", b"\n\n") if (end := data.find(line)) >= 0)
 

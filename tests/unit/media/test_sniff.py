@@ -73,6 +73,7 @@ MAGIC = {
     "avi": b"RIFF\x10\0\0\0AVI LIST",
     "matroska": b"\x1aE\xdf\xa3\x01\0",
     "mov": b"\0\0\0\x18ftypmp42",
+    "mov-32": b"\0\0\0\x20ftypisom",
     "mov-large": b"\0\0\x02\x18ftypqt  ",
 }
 ALL = STREAMS | MAGIC
