@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,13 +20,13 @@ from tests.odd_media.marked import SOUND_HZ, Samples, original, plain_sound, son
 from tests.odd_media.writer import Sound, write
 
 _SECONDS = 12.5
-_OTHERS = {
-    "silence": sounds.silence(_SECONDS),
-    "speech": sounds.speech(_SECONDS),
-    "noise": sounds.noise(_SECONDS),
-    "clicks": sounds.clicks(_SECONDS),
-    "short": sounds.speech(4.0),
-    "late": sounds.late(sounds.speech(_SECONDS - 3), 3.0),
+_OTHERS: dict[str, Callable[[], Samples]] = {
+    "silence": lambda: sounds.silence(_SECONDS),
+    "speech": lambda: sounds.speech(_SECONDS),
+    "noise": lambda: sounds.noise(_SECONDS),
+    "clicks": lambda: sounds.clicks(_SECONDS),
+    "short": lambda: sounds.speech(4.0),
+    "late": lambda: sounds.late(sounds.speech(_SECONDS - 3), 3.0),
 }
 
 
@@ -49,7 +49,7 @@ def _write(path: Path, tracks: Sequence[Samples], default: int | None = None, co
 @pytest.mark.parametrize("other", _OTHERS)
 @pytest.mark.parametrize("place", [0, 1])
 def test_music_is_found_beside_other_sounds(other: str, place: int, plain: tuple[float, ...], tmp_path: Path) -> None:
-    tracks = [_OTHERS[other], _OTHERS[other]]
+    tracks = [_OTHERS[other](), _OTHERS[other]()]
     tracks[place] = song()
     path = _write(tmp_path / "song.mkv", tracks, default=1 - place)
     facts = probe(path, "audio", music_track)
@@ -59,7 +59,7 @@ def test_music_is_found_beside_other_sounds(other: str, place: int, plain: tuple
 
 
 def test_the_music_is_heard_in_the_video(tmp_path: Path) -> None:
-    path = _write(tmp_path / "song.mkv", [_OTHERS["speech"], song()])
+    path = _write(tmp_path / "song.mkv", [_OTHERS["speech"](), song()])
     encoded = ensure_aac(path, "a" * 64, 192_000, tmp_path, track=_track(path))
     assert _correlation(plain_sound(encoded), song()) > 0.98
 
@@ -68,7 +68,7 @@ def test_the_music_is_heard_in_the_video(tmp_path: Path) -> None:
 def test_a_video_with_several_languages_is_a_song(
     name: str, codec: str, plain: tuple[float, ...], tmp_path: Path
 ) -> None:
-    tracks = [Sound(track, codec) for track in (_OTHERS["speech"], _OTHERS["noise"], song())]
+    tracks = [Sound(track, codec) for track in (_OTHERS["speech"](), _OTHERS["noise"](), song())]
     path = write(tmp_path / name, original().pictures, tracks)
     assert _track(path) == 2
     assert len(analyze(path, track=2).beats) == len(plain)
@@ -110,21 +110,24 @@ def test_a_file_with_one_track_is_not_listened_to(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "sound", [sounds.speech(20.0), sounds.speech(20.0, seed=7), sounds.speech(7.0, seed=3), sounds.noise(20.0)]
+    ("make", "seconds", "seed"),
+    [(sounds.speech, 20.0, 1), (sounds.speech, 20.0, 7), (sounds.speech, 7.0, 3), (sounds.noise, 20.0, 2)],
 )
-def test_speech_and_noise_are_refused(sound: Samples, tmp_path: Path) -> None:
+def test_speech_and_noise_are_refused(
+    make: Callable[[float, int], Samples], seconds: float, seed: int, tmp_path: Path
+) -> None:
     with pytest.raises(Poison) as fault:
-        analyze_music(_write(tmp_path / "song.mka", [sound]))
+        analyze_music(_write(tmp_path / "song.mka", [make(seconds, seed)]))
     assert fault.value.reason == "no_beats"
     assert str(fault.value) == "its sound is speech or noise, without a beat that can be followed; give music"
 
 
 def test_music_under_louder_speech_and_noise_and_a_click_track_are_taken(tmp_path: Path) -> None:
-    over = {"speech": 2 * _OTHERS["speech"], "noise": _OTHERS["noise"]}
+    over = {"speech": 2 * _OTHERS["speech"](), "noise": _OTHERS["noise"]()}
     for name, other in over.items():
         mixed = song() + other * np.float32(np.std(song()) / np.std(other))
         assert analyze_music(_write(tmp_path / f"{name}.mka", [mixed])).tempo_bpm == pytest.approx(124, abs=1)
-    assert analyze_music(_write(tmp_path / "clicks.mka", [_OTHERS["clicks"]])).tempo_bpm == pytest.approx(100, abs=1)
+    assert analyze_music(_write(tmp_path / "clicks.mka", [_OTHERS["clicks"]()])).tempo_bpm == pytest.approx(100, abs=1)
 
 
 @pytest.mark.parametrize("start_s", [0.0, 4.0])

@@ -14,7 +14,7 @@ from agents.media.stated_length import lost_warnings
 from schemas.base import MediaFacts, ProbedMedia, Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
-from tests.odd_media.containers import CLIPS, SONGS, write_clip, write_song
+from tests.odd_media.containers import write_clip, write_song
 from tests.odd_media.marked import original, song
 from tests.odd_media.patched import cut_short
 from tests.odd_media.writer import Sound, Video, write
@@ -29,18 +29,6 @@ _STATED = (
 )
 _NOT_STATED = ("song.mp2", "song.opus", "song.aac", "song.ac3", "song.ts", "song.vob")
 _INDEX_AT_THE_END = ("song.m4a", "alac.m4a", "alac.caf", "s32.mov")
-
-
-@pytest.mark.parametrize("name", SONGS)
-def test_a_whole_song_lacks_nothing(tmp_path: Path, name: str) -> None:
-    facts = probe(write_song(tmp_path, name), "audio")
-    assert (facts.missing_s, facts.damaged_s, lost_warnings(facts)) == (0, 0, [])
-
-
-@pytest.mark.parametrize("name", CLIPS)
-def test_a_whole_clip_lacks_nothing(tmp_path: Path, name: str) -> None:
-    facts = probe(write_clip(tmp_path, name), "video")
-    assert (facts.missing_s, lost_warnings(facts)) == (0, [])
 
 
 @pytest.mark.parametrize("name", _STATED)

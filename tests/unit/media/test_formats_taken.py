@@ -48,12 +48,13 @@ def lag_ms(path: Path, seconds: float) -> float:
 
 
 @pytest.mark.parametrize("name", SONGS)
-def test_a_song_in_every_container_and_codec_is_taken(tmp_path: Path, name: str) -> None:
+def test_a_song_in_every_container_and_codec_is_taken_and_lacks_nothing(tmp_path: Path, name: str) -> None:
     kind, path = SONGS[name], write_song(tmp_path, name)
     facts = probe(path, "audio")
     assert (facts.codec, facts.sample_rate) == (kind.codec, kind.rate)
     assert facts.channels == {"mono": 1, "stereo": 2}[kind.layout]
     assert facts.duration_s == pytest.approx(_SONG_S, abs=0.1)
+    assert (facts.missing_s, facts.damaged_s) == (0, 0)
     assert lag_ms(path, _SONG_S) == pytest.approx(_delay_ms(name), abs=2)
 
 
@@ -66,12 +67,13 @@ def _delay_ms(name: str) -> float:
 
 
 @pytest.mark.parametrize("name", CLIPS)
-def test_a_clip_in_every_container_and_codec_is_taken(tmp_path: Path, name: str) -> None:
+def test_a_clip_in_every_container_and_codec_is_taken_and_lacks_nothing(tmp_path: Path, name: str) -> None:
     kind, path = CLIPS[name], write_clip(tmp_path, name)
     facts = probe(path, "video")
     assert (facts.codec, facts.width, facts.height) == (kind.codec, *kind.size)
     assert (facts.sample_rate, facts.has_audio) == (kind.rate, True)
     assert facts.duration_s == pytest.approx(SHORT_S, abs=0.02)
+    assert facts.missing_s == 0
     assert facts.fps == pytest.approx(float(kind.video.rate), rel=0.001)
     assert abs(lag_ms(path, SHORT_S)) < 35
 

@@ -90,8 +90,9 @@ def test_a_qdrant_that_cannot_be_used_ends_a_command_at_once(
     assert len(completed.stderr.splitlines()) == 1
 
 
-@pytest.mark.parametrize("arguments", ["status", "up", "worker", "kafka start"])
-@pytest.mark.parametrize("max_files", [64, 128, 256])
+@pytest.mark.parametrize(
+    ("arguments", "max_files"), [("up", 64), ("status", 128), ("kafka start", 128), ("worker", 256)]
+)
 def test_too_few_open_files_end_a_command_at_once_with_one_line(arguments: str, max_files: int) -> None:
     command = f"ulimit -n {max_files}; exec '{BACHATA}' {arguments}"
     completed = subprocess.run(["/bin/bash", "-c", command], capture_output=True, text=True, timeout=60, check=False)
