@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
@@ -36,7 +37,7 @@ class Annotations:
             return []
         names = list(clips)
         found = {_key(name) for of_clip in names for name in of_clip}
-        missing = [path for key, (path, _) in self._by_path.items() if key not in found and not path.exists()]
+        missing = [path for key, (path, _) in self._by_path.items() if key not in found and not _exists(path)]
         warnings = [f"{path.name} is annotated but does not exist" for path in missing]
         return warnings + [f"{of_clip[0].name} has no annotation" for of_clip in names if self.of(of_clip) is None]
 
@@ -55,7 +56,7 @@ def _entries(file: Path) -> list[tuple[Path, MoveAnnotation]]:
 
 def _entry(file: Path, number: int, entry: Any) -> tuple[Path, MoveAnnotation]:
     path = entry.get("video_path") if isinstance(entry, dict) else None
-    if not isinstance(path, str) or not path or "\0" in path:
+    if not isinstance(path, str) or not _is_path(path):
         raise _invalid(file, f'clips.{number}: give an object with "video_path"')
     try:
         return _path_of(file.parent, path), _annotation(entry)
@@ -65,10 +66,22 @@ def _entry(file: Path, number: int, entry: Any) -> tuple[Path, MoveAnnotation]:
         raise _invalid(file, f"clips.{number} ({path}): {_NAMES.get(field, field)}: {first['msg']}") from error
 
 
+def _is_path(name: str) -> bool:
+    """Return whether a file can have this name."""
+    try:
+        return name != "" and b"\0" not in os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for a name that is too long
+
+
 def _path_of(folder: Path, name: str) -> Path:
     """Return the path of a clip; a name that Windows wrote may have backslashes between folders."""
     path = folder / name
-    return path if path.exists() or "\\" not in name else folder / name.replace("\\", "/")
+    return path if _exists(path) or "\\" not in name else folder / name.replace("\\", "/")
 
 
 def _annotation(entry: dict[str, Any]) -> MoveAnnotation:

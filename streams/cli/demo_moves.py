@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from infra.settings import Settings
 from schemas.faults import Poison, Retryable
 from schemas.reasons import Reason
 from streams.cli.output import confirm, print_line
-from streams.local.services import Endpoint
+from streams.cli.wait_watch import WaitWatch
+from streams.local.services import Endpoint, waits_for
 
 
 def provide_moves(settings: Settings, endpoint: Endpoint, *, demo_moves: bool, as_json: bool) -> None:
@@ -16,7 +18,8 @@ def provide_moves(settings: Settings, endpoint: Endpoint, *, demo_moves: bool, a
 
     Raises: `Poison` (`empty_library`, `no_usable_moves`) where neither is the case.
     """
-    moves = _unusable_moves(endpoint)
+    with WaitWatch(partial(waits_for, settings), print_line):
+        moves = _unusable_moves(endpoint)
     if moves is None:
         return
     problem = "no move of the library can be used" if moves else "the library has no moves"

@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
+from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,8 @@ from streams.local.services import Endpoint, waits_for
 
 if TYPE_CHECKING:
     from streams.cli.progress_bars import ProgressBars
+
+_LINE_INTERVAL_S = 10.0  # without a terminal, between lines of a step that takes long
 
 
 def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
@@ -69,7 +72,7 @@ def _is_wait(update: Update) -> bool:
 
 
 class _Display:
-    """Displays progress: of one request a bar on a terminal, else a line for each step.
+    """Displays progress: of one request a bar on a terminal, else a line for each step and every 10 s.
 
     Of several requests each has a bar, and a line at its end.
     """
@@ -78,6 +81,7 @@ class _Display:
         self._results = results
         self._bars: ProgressBars | None = None
         self._displayed_ends: set[str] = set()
+        self._printed_at = monotonic()
 
     def __enter__(self) -> _Display:
         if sys.stderr.isatty():
@@ -114,6 +118,8 @@ class _Display:
         elif progress.state in {"done", "failed"} and len(self._results) == 1:
             result_text = progress.error or ("cached" if progress.cached else f"{progress.seconds:.2f} s")
             self.print_line(f"{_title(progress, 40)}: {result_text}")
+        elif progress.state == "running" and monotonic() - self._printed_at >= _LINE_INTERVAL_S:
+            self.print_line(f"{_title(progress, 40)}: {progress.fraction:.0%}")
 
     def _display_end(self, request_id: str) -> None:
         """Print one line for each of several requests, and remove its bar."""
@@ -130,6 +136,7 @@ class _Display:
 
     def print_line(self, line: str) -> None:
         """Print a line, above the bars if there are any."""
+        self._printed_at = monotonic()
         (print_line if self._bars is None else self._bars.print_line)(line)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ def read_json(file: Path, reason: Reason) -> Any:
     Raises: `Poison` with the reason; the message names the file and, for text that is no JSON, line and column.
     """
     try:
-        with file.open("rb") as reader:
+        with open(file, "rb", opener=_open_at_once) as reader:
             content = reader.read(_MAX_MB * 1_000_000 + 1)
         return json.loads(_text_of(content))
     except json.JSONDecodeError as error:
@@ -30,13 +31,20 @@ def read_json(file: Path, reason: Reason) -> Any:
         raise Poison(f"{file}: it is not JSON: {_message(error)}", reason) from error
 
 
+def _open_at_once(path: str, flags: int) -> int:
+    """Open a file; a named pipe into which nobody writes is empty, instead of a wait without end."""
+    reader = os.open(path, flags | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    return reader
+
+
 def _text_of(content: bytes) -> str:
     """Return the text of JSON bytes. Raises: `ValueError`."""
     if len(content) > _MAX_MB * 1_000_000:
         raise ValueError(f"it is larger than {_MAX_MB} MB")
     encoding = json.detect_encoding(content)
     try:
-        return content.decode(encoding)
+        return content.decode(encoding).lstrip("\ufeff")  # marks of several programs, one before the other
     except UnicodeDecodeError as error:
         if encoding != "utf-8" or not content.decode(errors="ignore").isascii():
             raise ValueError(_place_in(content, error, encoding)) from error

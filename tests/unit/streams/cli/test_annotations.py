@@ -52,6 +52,11 @@ def test_a_clip_is_annotated_by_any_of_its_names(tmp_path: Path) -> None:
     assert annotations.warnings([clips]) == []
 
 
+def test_a_path_that_is_too_long_is_a_file_that_does_not_exist(tmp_path: Path) -> None:
+    name = 300 * "a"
+    assert f"{name} is annotated but does not exist" in Annotations(_file(tmp_path, video_path=name)).warnings([])
+
+
 def test_missing_files_and_missing_annotations_are_warnings(tmp_path: Path) -> None:
     other = _clip(tmp_path, "other.mp4")
     assert Annotations(_file(tmp_path)).warnings([(other,)]) == [
@@ -67,6 +72,7 @@ def test_missing_files_and_missing_annotations_are_warnings(tmp_path: Path) -> N
         ({"energy_level": "huge"}, r"clips\.0 \(a\.mp4\): energy_level: "),
         ({"estimated_tempo": 1}, r"clips\.0 \(a\.mp4\): estimated_tempo: "),
         ({"video_path": 5}, r'clips\.0: give an object with "video_path"'),
+        ({"video_path": "\ud800"}, r'clips\.0: give an object with "video_path"'),
     ],
 )
 def test_an_invalid_entry_is_named(entry: dict[str, Any], message: str, tmp_path: Path) -> None:

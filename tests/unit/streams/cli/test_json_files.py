@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ _TEXT = json.dumps(_CONTENT, ensure_ascii=False, indent=1)
 _ENCODINGS = {
     "UTF-8": _TEXT.encode(),
     "UTF-8 with mark": codecs.BOM_UTF8 + _TEXT.encode(),
+    "UTF-8 with two marks": 2 * codecs.BOM_UTF8 + _TEXT.encode(),
     "UTF-16 of Windows": codecs.BOM_UTF16_LE + _TEXT.encode("utf-16-le"),
     "UTF-16, high bytes first": codecs.BOM_UTF16_BE + _TEXT.encode("utf-16-be"),
     "UTF-16 without mark": _TEXT.encode("utf-16-le"),
@@ -66,6 +69,21 @@ def test_a_file_that_cannot_be_read_is_one_line(name: str, tmp_path: Path) -> No
     (tmp_path / "folder").mkdir()
     with pytest.raises(Poison, match=name):
         read_json(tmp_path / name, "invalid_annotations")
+
+
+def test_a_named_pipe_into_which_nobody_writes_is_empty(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(Poison, match="line 1, column 1"):
+        read_json(tmp_path / "pipe", "bad_corrections")
+
+
+def test_a_pipe_is_read_to_its_end() -> None:
+    """As `--beats <(tap)` gives one in a shell."""
+    reader, writer = os.pipe()
+    with subprocess.Popen(["/bin/sh", "-c", "sleep 0.2; echo '[1, 2]'"], stdout=writer):
+        os.close(writer)
+        assert read_json(Path(f"/dev/fd/{reader}"), "bad_corrections") == [1, 2]
+    os.close(reader)
 
 
 def test_the_command_reads_tapped_beats_with_a_byte_order_mark(tmp_path: Path) -> None:
