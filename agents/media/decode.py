@@ -10,12 +10,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from heapq import heappop, heappush
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agents.media.codecs import refused_sound, sound_is_taken
-from agents.media.container import decoded, decoded_or_none, media_errors, open_container, packets, start_s
+from agents.media.container import decoded, media_errors, open_container, packets, start_s
+from agents.media.decoded_frames import decoded_frames, seconds_of
 from agents.media.windows import mean_fps_of
 from schemas.faults import Poison
 from schemas.limits import MAX_CHANNELS, MAX_PIXELS, SOUND_RATES_HZ
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream
     from av.container import InputContainer
-    from av.packet import Packet
     from av.video.frame import VideoFrame
     from av.video.stream import VideoStream
 
@@ -115,11 +114,6 @@ def decode_to_measure(stream: VideoStream) -> None:
     stream.codec_context.thread_count = 1
 
 
-def is_timed_by_decoding(container: InputContainer) -> bool:
-    """Return whether the container has times of decoding only: frames in order of presentation have them in order."""
-    return container.format.name == "avi"
-
-
 def timed_pictures(
     container: InputContainer, stream: VideoStream, intact: Callable[[float], None] = lambda _: None
 ) -> Iterator[tuple[float, VideoFrame]]:
@@ -131,65 +125,9 @@ def timed_pictures(
     from agents.media.deinterlace import deinterlaced
 
     start = start_s(container)
-    for frame in deinterlaced(_decoded_frames(container, stream, lambda time_s: intact(time_s - start))):
+    for frame in deinterlaced(decoded_frames(container, stream, lambda time_s: intact(time_s - start))):
         if frame.time is not None:
             yield frame.time - start, frame
-
-
-def _decoded_frames(
-    container: InputContainer, stream: VideoStream, intact: Callable[[float], None]
-) -> Iterator[VideoFrame]:
-    damage, in_order, waiting = _Damage(), is_timed_by_decoding(container), list[int]()
-    for packet in packets(container, stream):
-        frames = decoded_or_none(packet)
-        if frames is None:
-            damage.add(seconds_of(packet))
-        elif in_order and packet.size and packet.dts is not None:
-            heappush(waiting, packet.dts)
-        if packet.is_keyframe and packet.is_discard:  # before the start of an edit list
-            damage.start(seconds_of(packet))
-        for frame in frames or ():
-            frame.pts = heappop(waiting) if waiting else ticks_of(frame)
-            if frame.time is not None:
-                if not damage.reaches(frame, frame.time):
-                    intact(frame.time)
-                yield frame
-
-
-def ticks_of(timed: Packet[Any] | VideoFrame) -> int | None:
-    """Return the time of a packet or frame in its time base, that of its decoding where it has no other."""
-    return timed.dts if timed.pts is None else timed.pts
-
-
-def seconds_of(packet: Packet[Any]) -> float:
-    """Return the time of a packet, that of its decoding where it has no other; NaN without either."""
-    ticks = ticks_of(packet)
-    return math.nan if ticks is None or packet.time_base is None else float(ticks * packet.time_base)
-
-
-class _Damage:
-    """Knows which pictures are wrong: those after a damaged one, up to the next keyframe."""
-
-    def __init__(self) -> None:
-        self._keyframe_s = math.inf
-        self._damaged_s: list[float] = []
-
-    def start(self, time_s: float) -> None:
-        """Add the time of a keyframe that is decoded, and not shown."""
-        self._keyframe_s = time_s
-
-    def add(self, time_s: float) -> None:
-        """Add the time of a packet that does not decode."""
-        self._damaged_s.append(time_s)
-
-    def reaches(self, frame: VideoFrame, time_s: float) -> bool:
-        """Return whether the next frame of the stream is wrong."""
-        if frame.key_frame:
-            self._keyframe_s = time_s
-            self._damaged_s = [damaged_s for damaged_s in self._damaged_s if damaged_s >= time_s]
-        if frame.is_corrupt:
-            self.add(time_s)
-        return time_s < self._keyframe_s or any(damaged_s <= time_s for damaged_s in self._damaged_s)
 
 
 def mean_fps(path: Path) -> float:

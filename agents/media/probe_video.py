@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.media.codecs import picture_is_taken, refused_picture
 from agents.media.container import decoded, packets, start_s
-from agents.media.decode import decode_to_measure, moving_picture, ticks_of
+from agents.media.decode import decode_to_measure, moving_picture
+from agents.media.decoded_frames import ticks_of
 from agents.media.sniff import not_media
 from agents.media.windows import mean_fps_of
 from schemas.faults import Poison

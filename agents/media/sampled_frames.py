@@ -11,7 +11,8 @@ import numpy as np
 
 from agents.arrays import Image
 from agents.media.container import media_errors, open_container
-from agents.media.decode import decode_to_measure, is_timed_by_decoding, moving_picture, pixel_aspect, timed_pictures
+from agents.media.decode import decode_to_measure, moving_picture, pixel_aspect, timed_pictures
+from agents.media.decoded_frames import is_timed_by_decoding
 from agents.media.display import Display, displayed_size, fit_size
 from schemas.faults import Poison
 
