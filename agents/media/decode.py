@@ -1,4 +1,4 @@
-"""Decode a file's first video and one of its audio streams, each frame with its time since the container's start.
+"""Decode a file's video and one of its audio streams, each frame with its time since the container's start.
 
 That start is also time 0 of all beats, of those found in a clip's sound and of those found in a song.
 """
@@ -36,7 +36,7 @@ _MAX_DECODER_THREADS = 4  # each holds pictures
 
 @dataclass(frozen=True)
 class OpenVideo:
-    """The first video stream of an open file.
+    """The video stream of an open file.
 
     `frames`: those that decode, in order of presentation, each with its time in seconds; to be iterated once.
     `pixel_aspect`: width to height of a pixel, 1 where the file does not state it. `duration_us`: the duration that
@@ -95,11 +95,17 @@ def _sound_to_decode(container: InputContainer, track: int) -> AudioStream:
 
 
 def moving_picture(container: InputContainer) -> VideoStream | None:
-    """Return the first video stream that is not cover art."""
+    """Return the video stream with the largest picture, the first of several; not cover art, and no preview."""
     from av.stream import Disposition
 
-    streams = container.streams.video
-    return next((stream for stream in streams if not stream.disposition & Disposition.attached_pic), None)
+    streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+    return max(streams, key=_shown_pixels, default=None)
+
+
+def _shown_pixels(stream: VideoStream) -> int:
+    """Return the size of a stream's pictures, 0 where there is one picture only or no decoder."""
+    context = stream.codec_context
+    return 0 if context is None or stream.frames == 1 else context.width * context.height
 
 
 def pixel_aspect(stream: VideoStream) -> float:
@@ -139,7 +145,7 @@ def mean_fps(path: Path) -> float:
 
 
 def _picture_to_show(container: InputContainer, path: Path) -> VideoStream:
-    """Return the first moving picture; pictures larger than 4096x2304 do not decode."""
+    """Return the moving picture; pictures larger than 4096x2304 do not decode."""
     stream = moving_picture(container)
     if stream is None:
         raise Poison(f"{path.name} has no video", reason="no_video")

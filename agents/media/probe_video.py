@@ -1,4 +1,4 @@
-"""Measure the first moving picture of an open clip: its size, frame rate, and how long it decodes.
+"""Measure the moving picture of an open clip: its size, frame rate, and how long it decodes.
 
 All packets are read, but only the first picture and the last group of pictures are decoded: a truncated file or a
 wrong header is detected there, at a fraction of the cost of decoding everything.
@@ -59,7 +59,7 @@ class _Index:
 
 
 def probe_picture(container: InputContainer) -> ProbedPicture:
-    """Return the facts of the first moving picture.
+    """Return the facts of the moving picture.
 
     Raises: `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`.
     """

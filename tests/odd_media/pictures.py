@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -37,6 +38,21 @@ def orientation_in_stream(source: Path, target: Path) -> Path:
             for each in mirrored.filter(packet if packet.dts is not None else None):
                 each.stream = copy
                 writer.mux(each)
+    return target
+
+
+def after_preview(source: Path, target: Path, still: Rgb) -> Path:
+    """Copy a clip with a still picture as its first video stream, without a mark that it is one."""
+    with av.open(str(source)) as reader, av.open(str(target), "w") as writer:
+        preview: Any = writer.add_stream("mjpeg", rate=1)
+        preview.height, preview.width, preview.pix_fmt = *still.shape[:2], "yuvj420p"
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        frame = av.VideoFrame.from_ndarray(still, format="rgb24").reformat(format="yuvj420p")
+        writer.mux([*preview.encode(frame), *preview.encode(None)])
+        for packet in reader.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream.index]
+                writer.mux(packet)
     return target
 
 

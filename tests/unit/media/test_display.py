@@ -22,7 +22,7 @@ from agents.media.sampled_frames import sample_frames
 from tests.odd_media import hdr_interlaced
 from tests.odd_media.marked import FPS, Rgb, original
 from tests.odd_media.patched import aspect_in_container_only, set_display_matrix
-from tests.odd_media.pictures import DISPLAYED, grey_jpegs, of_two_sizes, orientation_in_stream
+from tests.odd_media.pictures import DISPLAYED, after_preview, grey_jpegs, of_two_sizes, orientation_in_stream
 from tests.odd_media.writer import Video, write
 
 CONSUMERS = ("poses", "pictures", "mezzanine")
@@ -106,6 +106,14 @@ def test_frames_are_turned_and_mirrored_as_the_display_matrix_says(
 def test_an_orientation_in_the_coded_stream_is_obeyed(tmp_path: Path, consumer: str, number: int) -> None:
     path = orientation_in_stream(write(tmp_path / "source.mp4", timed()[:3]), tmp_path / "mirrored.mkv")
     assert likeness(shown(path, consumer, number), np.fliplr(timed()[number][1])) > 0.98
+
+
+@pytest.mark.parametrize("consumer", CONSUMERS)
+@pytest.mark.parametrize("ending", ["mov", "mkv"])
+def test_a_still_picture_before_the_moving_one_is_not_shown(tmp_path: Path, ending: str, consumer: str) -> None:
+    still = resized(timed()[0][1][:, ::-1], (320, 180))
+    path = after_preview(write(tmp_path / "source.mp4", timed()[:3]), tmp_path / f"clip.{ending}", still)
+    assert likeness(shown(path, consumer, 2), timed()[2][1]) > 0.98
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS)
