@@ -23,11 +23,11 @@ from infra.settings import Settings, load_settings
 from schemas.faults import Poison, Retryable
 from streams.cli.output import command, fail, print_json, print_line, print_output
 from streams.local.service_files import ServiceFiles
+from streams.local.service_log import last_error
 from streams.local.service_process import INTERRUPTED, WRONG_SETTING
 from streams.local.services import (
     Endpoint,
     check_move_index,
-    last_error,
     local_kafka,
     running_kafka,
     start_supervisor,

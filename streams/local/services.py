@@ -26,7 +26,8 @@ from infra.move_index import backend_id, check_qdrant
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault, Poison, Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
-from streams.local.service_process import WRONG_SETTING, error_in
+from streams.local.service_log import NewLines, last_error
+from streams.local.service_process import WRONG_SETTING
 from streams.page.token import TOKEN_FILE
 from streams.stage.operations import NO_ANSWER
 
@@ -168,7 +169,7 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
         return found
     raise_open_files_limit()
     on_message(f"starting {_NAMES[role]}")
-    log = _NewLines(ServiceFiles(settings.run_dir, role).log)
+    log = NewLines(ServiceFiles(settings.run_dir, role).log)
     supervisor: subprocess.Popen[bytes] | None = None
     deadline = monotonic() + _START_TIMEOUT_S
     report_at = monotonic() + _REPORT_INTERVAL_S
@@ -185,7 +186,7 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
     raise _not_started(settings, role, log, supervisor)
 
 
-def _not_started(settings: Settings, role: Role, log: _NewLines, supervisor: subprocess.Popen[bytes] | None) -> Fault:
+def _not_started(settings: Settings, role: Role, log: NewLines, supervisor: subprocess.Popen[bytes] | None) -> Fault:
     error = log.error() or _full_disk(settings) or "no reason given"
     if supervisor is not None and supervisor.poll() == WRONG_SETTING:
         return Poison(error, "settings")
@@ -196,23 +197,6 @@ def _full_disk(settings: Settings) -> str:
     """Return that the disk is full, which a log cannot say, or an empty text."""
     is_full = shutil.disk_usage(settings.data_dir).free < _MIN_LOG_BYTES
     return f"the disk of {settings.data_dir} is full: free some space" if is_full else ""
-
-
-class _NewLines:
-    """The lines that a service writes to its log from now on."""
-
-    def __init__(self, file: Path) -> None:
-        self.file = file
-        self._begin = file.stat().st_size if file.exists() else 0
-
-    def error(self) -> str:
-        """Return the last fault in these lines, else the last line."""
-        try:
-            with self.file.open("rb") as log:
-                log.seek(self._begin)
-                return error_in(log.read().decode(errors="replace"))
-        except OSError:
-            return ""
 
 
 def start_supervisor(settings: Settings, role: Role) -> subprocess.Popen[bytes] | None:
@@ -263,14 +247,6 @@ def waits_for(settings: Settings) -> list[str]:
         return [str(fault)]
     causes = [problem for problem in stuck if problem["reason"] != NO_ANSWER]  # that one has another as its cause
     return [f"{problem['what']}: {problem['reason']}" for problem in causes or stuck]
-
-
-def last_error(settings: Settings, role: Role) -> str:
-    """Return the last fault in a service's log."""
-    try:
-        return error_in(ServiceFiles(settings.run_dir, role).log.read_text(errors="replace")) or "no reason given"
-    except OSError:
-        return "no reason given"
 
 
 def running_kafka(settings: Settings) -> KafkaConnection | None:
