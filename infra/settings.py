@@ -22,6 +22,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from schemas.faults import Poison
 
 _PREFIX = "BACHATA_"
+_OF_TESTS = ("shared", "test_")  # variables of the project's tests: their media, their servers
 _RENAMED = {"children": "step_processes"}  # names of earlier versions
 _PROJECT = Path(__file__).resolve().parent.parent
 _SYSTEM_FOLDERS = frozenset(map(Path, ("/", "/boot", "/dev", "/etc", "/home", "/run", "/usr", "/var")))
@@ -383,7 +384,11 @@ def unknown_variables() -> Iterator[str]:
     """Yield one line, without the value, for each variable that begins with BACHATA_ and is not a setting."""
     for variable in sorted(os.environ):
         name = variable.lower().removeprefix(_PREFIX.lower())
-        if variable.upper().startswith(_PREFIX) and name not in Settings.model_fields:
+        if (
+            variable.upper().startswith(_PREFIX)
+            and name not in Settings.model_fields
+            and not name.startswith(_OF_TESTS)
+        ):
             yield f"{variable} is not a setting and has no effect; {_hint(name)}"
 
 

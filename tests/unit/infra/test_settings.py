@@ -262,6 +262,12 @@ def test_an_unknown_variable_is_one_line_with_the_nearest_name_and_without_its_v
     assert list(unknown_variables()) == [f"{variable} is not a setting and has no effect; {hint}"]
 
 
+def test_variables_of_the_tests_are_no_misspelt_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable in ("BACHATA_SHARED", "BACHATA_TEST_QDRANT_URL"):
+        monkeypatch.setenv(variable, "x")
+    assert list(unknown_variables()) == []
+
+
 def test_each_setting_is_described() -> None:
     described = descriptions()
     assert [setting.name for setting in described] == list(Settings.model_fields)
