@@ -99,10 +99,10 @@ def moving_picture(container: InputContainer) -> VideoStream | None:
     from av.stream import Disposition
 
     streams = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
-    return max(streams, key=_shown_pixels, default=None)
+    return max(streams, key=_pixels_of, default=None)
 
 
-def _shown_pixels(stream: VideoStream) -> int:
+def _pixels_of(stream: VideoStream) -> int:
     """Return the size of a stream's pictures, 0 where there is one picture only or no decoder."""
     context = stream.codec_context
     return 0 if context is None or stream.frames == 1 else context.width * context.height
