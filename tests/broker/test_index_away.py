@@ -15,7 +15,7 @@ from tests.broker.conftest import DataFolder
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.paths import BACHATA, DEMO
 
-pytestmark = [pytest.mark.broker, pytest.mark.slow]
+pytestmark = [pytest.mark.broker, pytest.mark.chaos]  # it takes a minute on a busy machine
 _SILENT_S = 20.0  # the program's start, which takes seconds on a busy machine, and 10 s
 _TIMEOUT_S = 60.0
 
