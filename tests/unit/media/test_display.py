@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from fractions import Fraction
 from pathlib import Path
 
@@ -106,6 +107,19 @@ def test_frames_are_turned_and_mirrored_as_the_display_matrix_says(
 def test_an_orientation_in_the_coded_stream_is_obeyed(tmp_path: Path, consumer: str, number: int) -> None:
     path = orientation_in_stream(write(tmp_path / "source.mp4", timed()[:3]), tmp_path / "mirrored.mkv")
     assert likeness(shown(path, consumer, number), np.fliplr(timed()[number][1])) > 0.98
+
+
+def test_displayed_frames_are_freed_without_garbage_collection(tmp_path: Path) -> None:
+    path = set_display_matrix(write(tmp_path / "turned.mp4", timed()), (0, 1, -1, 0))
+    gc.collect()
+    gc.disable()
+    try:
+        sampled = sum(1 for _ in sample_frames(path, 1000.0))
+        left = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert sampled == 2 * FRAMES
+    assert left <= 2
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS)
