@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from av.filter import Graph
+from av.sidedata.sidedata import SideDataContainer
 from av.video.frame import VideoFrame
 
 from agents.media.colours import TABLE_FORMAT, Gamut, matrix, table_to_bt709, wide_gamut
@@ -178,7 +179,8 @@ def _orientation(frame: VideoFrame) -> _Orientation:
 def _matrix(frame: VideoFrame) -> _Orientation | None:
     """Return the display matrix that a frame states, None for one that states none."""
     try:
-        found: Any = frame.side_data.get("DISPLAYMATRIX")
+        # Not `frame.side_data`: it would refer to the frame and the frame to it, so that frames pile up in memory.
+        found: Any = SideDataContainer(frame).get("DISPLAYMATRIX")  # type: ignore[call-arg]
     except ValueError:  # PyAV does not know a kind of side data that the frame has, such as EXIF
         turn = math.radians(frame.rotation)
         return _Orientation(math.cos(turn), -math.sin(turn), math.sin(turn), math.cos(turn))
