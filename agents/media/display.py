@@ -90,25 +90,18 @@ class Display:
         self._pixels, self._scaling = pixels, scaling
         self._shape: tuple[object, ...] = ()
         self._orientation = _UPRIGHT
-        self._rotation: int | None = None  # of the frame whose display matrix was read
         self._graph = Graph()
         self._number = 0
 
     def __call__(self, frame: VideoFrame) -> VideoFrame:
         """Return the frame as it is displayed, with its time unchanged."""
-        self._turn(frame)
+        stated = _matrix(frame)
+        if stated or frame.key_frame:  # a coded stream may state the matrix with its keyframes only
+            self._orientation = stated or _UPRIGHT
         shape = self._orientation, *_shape(frame)
         if shape != self._shape:
             self._graph, self._shape = self._built(frame), shape
         return self._filtered(frame)
-
-    def _turn(self, frame: VideoFrame) -> None:
-        """Read the display matrix where it may be another one; a coded stream may state it with its keyframes only.
-
-        A frame whose side data was read is in a reference cycle: of 4K, a hundred of them fill the memory of a step.
-        """
-        if self._rotation is None or (frame.key_frame and frame.rotation != self._rotation):
-            self._orientation, self._rotation = _orientation(frame), frame.rotation
 
     def _filtered(self, frame: VideoFrame) -> VideoFrame:
         pts, self._number = frame.pts, self._number + 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import av
@@ -26,7 +25,6 @@ from tests.odd_media.marked import FPS, Rgb, original
 from tests.odd_media.patched import aspect_in_container_only, set_display_matrix
 from tests.odd_media.pictures import DISPLAYED, after_preview, grey_jpegs, of_two_sizes, orientation_in_stream
 from tests.odd_media.writer import Video, write
-from tests.paths import DEMO
 
 CONSUMERS = ("poses", "pictures", "mezzanine")
 HDR = {"arib-std-b67": hdr_interlaced.hlg, "smpte2084": hdr_interlaced.pq}
@@ -317,18 +315,3 @@ def flagged(number: int, side: int = 64) -> av.VideoFrame:
     found = graph.vpull()
     assert found.interlaced_frame
     return found
-
-
-def test_displayed_frames_do_not_pile_up_in_memory() -> None:
-    """A frame that is freed by the garbage collection only holds its pictures until then: gigabytes of large ones."""
-    gc.collect()
-    gc.disable()
-    try:
-        with open_video(DEMO / "clips" / "basic_side.mp4") as video:
-            display = Display((64, 36), video.pixel_aspect)
-            for _, frame in islice(video.frames, 40):
-                display(frame)
-        left = sum(isinstance(found, av.VideoFrame) for found in gc.get_objects())
-    finally:
-        gc.enable()
-    assert left < 10
