@@ -18,8 +18,6 @@ from agents.media.resample import stereo
 from schemas.faults import Poison
 from schemas.limits import MAX_SOUND_S
 
-ENCODER = f"aac-2/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
-
 
 class EncodedSound(NamedTuple):
     """A part of the sound, in seconds, and the packets that the encoder returned for it."""

@@ -27,7 +27,6 @@ from agents.media.render_quality import Profile
 from schemas.faults import Poison
 from schemas.limits import CLIP_S, END_TOLERANCE_S
 
-ENCODER = f"x264-3/av-{av.__version__}"
 _MAX_FPS = 33.0
 _BITRATE_FACTOR = 0.967  # over some seconds x264 exceeds its bit rate by 1 to 6 %, mostly because of the keyframes
 _HOLE_S, _HOLE_FRAMES = 0.3, 3  # a hole is longer than both, and so than what indexing leaves out (`windows`)

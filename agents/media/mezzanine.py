@@ -9,11 +9,15 @@ from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from agents.media import keyframe_encoder
+import av
+
 from agents.media.render_quality import PROFILES, Profile
 from infra.base.atomic_file import replacing, sha256_of
 from schemas.base import Quality
 from schemas.faults import Poison
+
+# Part of the cache key: another encoder, or another picture for a frame, makes other files.
+_ENCODER = f"x264-3/av-{av.__version__}"
 
 
 @dataclass(frozen=True)
@@ -75,15 +79,18 @@ def _check(beats: Sequence[float]) -> None:
 
 def _cache_path(cache_dir: Path, clip_sha256: str, beats: Sequence[float], profile: Profile) -> Path:
     ticks = ",".join(str(round(beat * 1e6)) for beat in beats)
-    digest = hashlib.sha256(f"{keyframe_encoder.ENCODER}|{profile}|{ticks}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{_ENCODER}|{profile}|{ticks}".encode()).hexdigest()[:16]
     return cache_dir / "mezzanines" / clip_sha256 / f"{profile.name}-{digest}.mp4"
 
 
 def _make(
     source: Path, beats: Sequence[float], profile: Profile, path: Path, report: Callable[[float], None]
 ) -> Mezzanine:
+    # What decodes and encodes is not loaded for a video whose clips are all in the cache.
+    from agents.media.keyframe_encoder import encode
+
     with replacing(path) as temporary:
-        encoded = keyframe_encoder.encode(source, beats, profile, temporary, report)
+        encoded = encode(source, beats, profile, temporary, report)
         size = temporary.stat().st_size
     made = Mezzanine(path, tuple(beats), *encoded, size_bytes=size)
     _save(made)

@@ -13,6 +13,7 @@ from agents.media.container import create_mp4
 
 TICKS = 90_000  # per second
 TIME_BASE = Fraction(1, TICKS)
+AAC_FRAME = 1024  # samples in a packet of AAC
 
 _NO_DATES = {"fflags": "+bitexact"}
 _VIDEO = {"video_track_timescale": str(TICKS), "movie_timescale": str(TICKS), "movflags": "faststart"} | _NO_DATES

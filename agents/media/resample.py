@@ -16,10 +16,10 @@ from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 
 from agents.media.channels import Block, in_phase
+from agents.media.mp4 import AAC_FRAME
 from schemas.faults import Poison
 from schemas.limits import MAX_SOUND_S
 
-AAC_FRAME = 1024
 _GAP_S = 0.05
 _LOUDEST = 8.0  # 18 dB above full scale
 _SILENT_FRAME = 16_384

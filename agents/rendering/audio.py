@@ -6,8 +6,11 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
-from agents.media import aac
+import av
+
 from infra.base.atomic_file import replacing
+
+_ENCODER = f"aac-2/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
 
 
 def ensure_aac(  # noqa: PLR0913
@@ -25,11 +28,13 @@ def ensure_aac(  # noqa: PLR0913
     """
     path = _cache_path(cache_dir, sha256, bitrate, track)
     if not path.is_file():
+        from agents.media.aac import encode_aac
+
         with replacing(path) as temporary:
-            aac.encode_aac(song, bitrate, temporary, report, track)
+            encode_aac(song, bitrate, temporary, report, track)
     return path
 
 
 def _cache_path(cache_dir: Path, sha256: str, bitrate: int, track: int) -> Path:
-    digest = hashlib.sha256(f"{aac.ENCODER}|{bitrate}|{track}".encode()).hexdigest()[:16]
+    digest = hashlib.sha256(f"{_ENCODER}|{bitrate}|{track}".encode()).hexdigest()[:16]
     return cache_dir / "audio" / f"{sha256}-{digest}.m4a"

@@ -11,7 +11,7 @@ from av.video.stream import VideoStream
 
 from agents.media.cached import AnyStream, CachedMp4, cache_damaged
 from agents.media.mezzanine import Mezzanine
-from agents.media.resample import AAC_FRAME
+from agents.media.mp4 import AAC_FRAME
 from agents.rendering.timeline import MIN_SHOWN_TICKS, PlacedSegment
 from infra.base.atomic_file import remove_files
 

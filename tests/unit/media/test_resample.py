@@ -6,7 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from agents.media.resample import AAC_FRAME, stereo
+from agents.media.mp4 import AAC_FRAME
+from agents.media.resample import stereo
 from tests.unit.media.known_media import RATE
 
 
