@@ -12,24 +12,29 @@ from streams.cli.output import confirm, print_line
 from streams.cli.wait_watch import WaitWatch
 from streams.local.services import Endpoint, waits_for
 
+_LIBRARY_REASONS: tuple[Reason, Reason] = ("empty_library", "no_usable_moves")
+
 
 def provide_moves(settings: Settings, endpoint: Endpoint, *, demo_moves: bool, as_json: bool) -> None:
-    """Return if the library has moves to dance; else index the demo moves, if `demo_moves` or the user wants them.
+    """Index the demo moves where the library has no moves to dance, and `demo_moves` or the user wants them.
 
-    Raises: `Poison` (`empty_library`, `no_usable_moves`) where neither is the case.
+    Without a terminal to ask on, the song is submitted all the same: what is wrong with it is found first, and then
+    scoring refuses the library. Raises: `Poison` (`empty_library`, `no_usable_moves`) where the user refuses.
     """
     with WaitWatch(partial(waits_for, settings), print_line):
         moves = _unusable_moves(endpoint)
-    if moves is None:
+    if moves is None or not _has_demo_moves(settings):
         return
-    problem = "no move of the library can be used" if moves else "the library has no moves"
-    has_demo = any((settings.demo_dir / "clips").glob("*.mp4"))
-    if has_demo and (demo_moves or _wants_demo_moves(problem, as_json)):
+    if demo_moves:
         index_demo_moves(settings)
-        return
-    offer = ", or give --demo-moves to index the demo moves" if has_demo else ""
-    reason: Reason = "no_usable_moves" if moves else "empty_library"
-    raise Poison(f"{problem}: index {'longer ' if moves else ''}clips, `bachata index FOLDER`{offer}", reason)
+    elif not as_json and sys.stdin.isatty() and sys.stderr.isatty():
+        _ask(settings, moves)
+
+
+def with_offer(settings: Settings, message: str, reason: str) -> str:
+    """Return the message of a failed song, with the option that helps where the library has no moves to dance."""
+    helps = reason in _LIBRARY_REASONS and _has_demo_moves(settings)
+    return f"{message}, or give --demo-moves to index the demo moves" if helps else message
 
 
 def index_demo_moves(settings: Settings) -> None:
@@ -52,7 +57,12 @@ def _unusable_moves(endpoint: Endpoint) -> int | None:
     return None if library["usable"] else int(library["moves"])
 
 
-def _wants_demo_moves(problem: str, as_json: bool) -> bool:
-    if as_json or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    return confirm(f"{problem[0].upper()}{problem[1:]}. Index the demo moves first?")
+def _ask(settings: Settings, moves: int) -> None:
+    problem = "no move of the library can be used" if moves else "the library has no moves"
+    if not confirm(f"{problem[0].upper()}{problem[1:]}. Index the demo moves first?"):
+        raise Poison(f"{problem}: index clips, `bachata index FOLDER`", _LIBRARY_REASONS[bool(moves)])
+    index_demo_moves(settings)
+
+
+def _has_demo_moves(settings: Settings) -> bool:
+    return any((settings.demo_dir / "clips").glob("*.mp4"))

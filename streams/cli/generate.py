@@ -86,7 +86,7 @@ def _generate(
         result = follow(endpoint, [request])[cast("str", request.request_id)]
     ended, rendered = result.ended, result.result
     if ended is None or not isinstance(rendered, Rendered):
-        _fail(result, as_json)
+        _fail(settings, result, as_json)
     else:
         _print_result(settings, rendered, result.costs(), out, as_json)
 
@@ -106,11 +106,14 @@ def _request(settings: Settings, song: Path, options: Options, corrections: Corr
     )
 
 
-def _fail(result: RequestResult, as_json: bool) -> None:
+def _fail(settings: Settings, result: RequestResult, as_json: bool) -> None:
+    from streams.cli.demo_moves import with_offer
+
     ended = result.ended
     assert ended is not None  # noqa: S101 - `follow` returns ended requests
     ids = {"request_id": ended.request_id, "dead_letter_id": ended.dead_letter_id}
-    fail(str(ended.error), as_json, as_reason(str(ended.reason)), **cast("Any", ids), steps=result.costs())
+    error = with_offer(settings, str(ended.error), str(ended.reason))
+    fail(error, as_json, as_reason(str(ended.reason)), **cast("Any", ids), steps=result.costs())
 
 
 def _print_result(

@@ -1,4 +1,4 @@
-"""A song for a library without usable moves: the demo moves are offered, before the song is analyzed."""
+"""A song for a library without usable moves: the demo moves are offered."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from infra.settings import Settings, load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 from streams.cli import demo_moves
-from streams.cli.demo_moves import provide_moves
+from streams.cli.demo_moves import provide_moves, with_offer
 from streams.local.services import Endpoint
 from streams.page import library
 from streams.page.server import Page
@@ -75,12 +75,18 @@ async def test_a_library_with_a_usable_move_needs_nothing(provide: Provide, inde
     [((), True, "empty_library"), ((_TOO_SHORT,), True, "no_usable_moves"), ((_USABLE,), False, "no_usable_moves")],
     ids=["empty", "too short", "clips are missing"],
 )
-async def test_without_a_terminal_one_line_says_what_to_run(
+async def test_without_a_terminal_the_song_is_submitted_and_its_fault_says_what_helps(
     moves: tuple[Move, ...], has_clips: bool, reason: str, provide: Provide, indexed: list[Settings]
 ) -> None:
-    with pytest.raises(Poison, match=r"clips, `bachata index FOLDER`, or give --demo-moves") as caught:
-        await provide(*moves, has_clips=has_clips)
-    assert (caught.value.reason, indexed) == (reason, [])
+    await provide(*moves, has_clips=has_clips)
+    assert indexed == []
+    assert with_offer(load_settings(), "x: index clips, `bachata index FOLDER`", reason).endswith(
+        "`bachata index FOLDER`, or give --demo-moves to index the demo moves"
+    )
+
+
+def test_other_faults_of_a_song_offer_nothing() -> None:
+    assert with_offer(load_settings(), "the song is silent", "silence") == "the song is silent"
 
 
 @pytest.mark.parametrize("moves", [(), (_TOO_SHORT,)], ids=["empty", "too short"])
@@ -119,16 +125,17 @@ async def test_json_is_never_interrupted_by_a_question(
     provide: Provide, indexed: list[Settings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    with pytest.raises(Poison, match="--demo-moves"):
-        await provide(as_json=True)
+    await provide(as_json=True)
+    assert indexed == []
 
 
 async def test_without_the_demo_set_only_the_users_clips_are_named(
     provide: Provide, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(Settings, "demo_dir", tmp_path)
-    with pytest.raises(Poison, match=r"index clips, `bachata index FOLDER`$"):
-        await provide(demo=True)
+    await provide(demo=True)
+    message = "the library is empty: index clips first, `bachata index FOLDER`"
+    assert with_offer(load_settings(), message, "empty_library") == message
 
 
 async def test_an_index_that_is_being_built_is_waited_for_by_the_scoring(
