@@ -28,7 +28,7 @@ def test_step_version_and_input_each_change_the_key() -> None:
     keys = {
         result_key(_INTAKE, first),
         result_key(replace(_INTAKE, name="other"), first),
-        result_key(replace(_INTAKE, version="2"), first),
+        result_key(replace(_INTAKE, version="another"), first),
         result_key(_INTAKE, _input(sha256="b" * 64)),
         result_key(_INTAKE, _input(path="/a", size_bytes=1, mtime_ns=2)),
         result_key(_INTAKE, _input(path="/a", size_bytes=1, mtime_ns=3)),
