@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from agents.audio_analysis import decode
-from agents.media import aac
+from agents.rendering import audio
 from agents.rendering.audio import ensure_aac
 from schemas.faults import Poison
 from tests.unit.media.known_media import (
@@ -90,7 +90,7 @@ def test_a_song_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> 
 
 def test_another_encoder_version_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
-    monkeypatch.setattr(aac, "ENCODER", "another")
+    monkeypatch.setattr(audio, "_ENCODER", "another")
     assert ensure_aac(wav, "e" * 64, 128_000, tmp_path) != encoded
     assert encoded.read_bytes() == ensure_aac(wav, "e" * 64, 128_000, tmp_path).read_bytes()
 
