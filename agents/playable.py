@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from schemas.move_indexed import WINDOW_EDGE_S, Eight, MoveSummary, Window
 
 EIGHT = 8
+MIN_PRESENT_SHARE = 0.5  # of an eight: a dancer who is in the picture for less is not shown in it
 _END_MARGIN_FRAMES = 2  # at the end of a window: a container's duration may be longer than its last frame
 _DEFAULT_FPS = 25.0
 
@@ -60,3 +61,8 @@ def usable_eights(move: MoveSummary) -> tuple[Eight, ...]:
     """Return the eights all of whose nine beats can be shown."""
     runs = playable_runs(move)
     return tuple(eight for eight in move.eights if any(run.part(eight.start_beat, EIGHT) for run in runs))
+
+
+def with_partial_last_beat(beats: tuple[float, ...], share: float) -> tuple[float, ...]:
+    """Return the beats with the last interval shortened to a share of it, above 0, at most 1."""
+    return beats if share == 1.0 else (*beats[:-1], beats[-2] + share * (beats[-1] - beats[-2]))

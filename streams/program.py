@@ -7,6 +7,8 @@ import signal
 import sys
 from types import FrameType
 
+from infra.base.exit_status import status_after
+
 
 def bachata() -> None:
     """Run the command line and exit."""
@@ -35,4 +37,4 @@ def _use_utf8() -> None:
 def _exit(number: int, frame: FrameType | None) -> None:
     del frame
     os.write(2, b"error: stopped\n")
-    os._exit(128 + number)
+    os._exit(status_after(number))

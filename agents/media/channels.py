@@ -65,8 +65,8 @@ class Block:
 
     def mono(self) -> Floats:
         """Return the mean of the channels, (samples,)."""
-        heard = [n for n, name in enumerate(self.channels) if not _is_direction(name)]
-        return np.asarray(self.samples[heard].mean(0, dtype=np.float32))
+        with_sound = [n for n, name in enumerate(self.channels) if not _is_direction(name)]
+        return np.asarray(self.samples[with_sound].mean(0, dtype=np.float32))
 
     def stereo(self) -> Floats:
         """Return the channels mixed to left and right, (2, samples); softer where they could exceed full scale."""

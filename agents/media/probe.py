@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from agents.media.container import media_errors, open_container
-from agents.media.decode import moving_picture
 from agents.media.probe_audio import ProbedSound, first_sound, probe_sound, taken_tracks
-from agents.media.probe_video import ProbedPicture, probe_picture
+from agents.media.probe_video import ProbedPicture, accepted_picture, probe_picture
 from agents.media.stated_length import lost
 from schemas.base import ProbedMedia
 from schemas.digits import distinct_text
@@ -18,7 +17,6 @@ from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
 
 if TYPE_CHECKING:
     from av.container import InputContainer
-    from av.stream import Stream
 
 _TOLERANCE_S = 0.05  # of a song or clip that was cut to the shortest length that is accepted
 _FPS_TOLERANCE = 0.02  # a mean over some seconds is not exact
@@ -75,8 +73,8 @@ def _track(container: InputContainer, path: Path, choose_track: ChooseTrack) -> 
 
 def _probe_clip(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
     with open_container(path) as container, media_errors():
-        picture = probe_picture(container)
-        stream = cast("Stream", moving_picture(container))
+        stream = accepted_picture(container)
+        picture = probe_picture(container, stream)
         name = container.format.name
         missing = lost(path, container, stream, picture.duration_s, picture.duration_s)
     _check_clip(picture)

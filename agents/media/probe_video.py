@@ -58,12 +58,8 @@ class _Index:
         return list(zip(self.keyframes, (*self.keyframes[1:], None), strict=False))
 
 
-def probe_picture(container: InputContainer) -> ProbedPicture:
-    """Return the facts of the moving picture.
-
-    Raises: `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`.
-    """
-    stream = _accepted_picture(container)
+def probe_picture(container: InputContainer, stream: VideoStream) -> ProbedPicture:
+    """Return the facts of an accepted picture. Raises: `Poison`: `picture_too_large`, `not_media`, `too_long`."""
     index = _index(container, stream)
     first = _first_frame(container, stream, index)
     last = _last_pts(container, stream, index)
@@ -84,7 +80,11 @@ def probe_picture(container: InputContainer) -> ProbedPicture:
     )
 
 
-def _accepted_picture(container: InputContainer) -> VideoStream:
+def accepted_picture(container: InputContainer) -> VideoStream:
+    """Return the moving picture, to be measured.
+
+    Raises: `Poison`: `no_video`, `unsupported_codec`, `picture_too_large`, `not_media`.
+    """
     stream = moving_picture(container)
     if stream is None:
         raise Poison("it has no video; give a clip of a dance move", reason="no_video")

@@ -10,10 +10,10 @@ import numpy as np
 from agents.arrays import Bools, Floats
 from agents.move_indexing.dancers.detections import HIPS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track, intervals_of
+from agents.playable import MIN_PRESENT_SHARE
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers, Eight, Window, window_at
 
-_MIN_PRESENT_SHARE = 0.5  # of an eight: who is present for less is not shown in it
 _MIN_DETECTED_SHARE = 0.2  # of an eight: what is detected for less is no dancer
 _MAX_CLOSE = 0.9  # torso lengths
 _SAMPLES = 3
@@ -72,8 +72,8 @@ def eights_with_dancers(eights: Sequence[Eight]) -> tuple[Eight, ...]:
     A couple is not always detected: without any eight that shows it, all with somebody are returned. Raises: `Poison`
     (`nobody`) where nobody is in any of them.
     """
-    with_couple = tuple(eight for eight in eights if eight.dancers.both >= _MIN_PRESENT_SHARE)
-    with_somebody = tuple(eight for eight in eights if eight.dancers.one >= _MIN_PRESENT_SHARE)
+    with_couple = tuple(eight for eight in eights if eight.dancers.both >= MIN_PRESENT_SHARE)
+    with_somebody = tuple(eight for eight in eights if eight.dancers.one >= MIN_PRESENT_SHARE)
     found = with_couple or with_somebody or tuple(eight for eight in eights if eight.dancers.one >= _MIN_DETECTED_SHARE)
     if not found:
         raise Poison(
@@ -89,7 +89,7 @@ def absence_warnings(
     """Yield warnings that say when nobody or only one dancer is in the picture, and what follows for the eights."""
     in_window = np.array([window_at(windows, time_s) is not None for time_s in dancers.times], bool)
     yield from _spans_warning("nobody is in the picture", _absences(dancers.times, in_window & ~dancers.one))
-    if all(eight.dancers.both >= _MIN_PRESENT_SHARE for eight in eights):
+    if all(eight.dancers.both >= MIN_PRESENT_SHARE for eight in eights):
         return
     yield from _spans_warning(
         "only one dancer is in the picture", _absences(dancers.times, dancers.one & ~dancers.both)

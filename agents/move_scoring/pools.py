@@ -9,6 +9,7 @@ from typing import Any, Final
 from agents.move_scoring.terms import DIFFICULTIES, LEVELS
 from agents.playable import usable_eights
 from agents.step import Hit, Library
+from agents.texts import first_few
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Difficulty, Level, joined_warnings
 from schemas.faults import Poison
@@ -21,7 +22,6 @@ MAX_CANDIDATES = 20
 _TARGET_POOL_SIZE = 30  # more than `MAX_CANDIDATES`, so that the best ones differ between parts of the song
 _MIN_POOL_SIZE = 4
 _WRONG_FACTS = (ValueError, ArithmeticError, LookupError, TypeError)  # what Python raises for numbers that cannot be
-_MAX_NAMED = 5  # moves in a warning
 _SEARCH_LIMIT = 60
 _NO_MOTION: Final = (0.0,) * 384  # a song has no motion: only the audio part of the embedding is compared
 _TEMPO_NEAR, _TEMPO_FAR = 0.12, 0.25  # difference as a part of the song's tempo
@@ -131,8 +131,7 @@ class Pools:
 
 def _named(warning: str, names: Mapping[str, str]) -> Iterator[str]:
     if names:
-        some = ", ".join(sorted(names.values())[:_MAX_NAMED]) + (", …" if len(names) > _MAX_NAMED else "")
-        yield f"{warning}: {some}"
+        yield f"{warning}: {first_few(sorted(names.values()))}"
 
 
 def _neighbours(level: Level) -> tuple[Level, ...]:

@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from agents.playable import EIGHT, with_partial_last_beat
 from agents.rendering.clips import Clips
+from agents.texts import first_few
 from schemas import limits
 from schemas.faults import Poison
 from schemas.reasons import Reason
@@ -14,9 +16,8 @@ from schemas.sequence_planned import ClipPart, Plan, Segment
 
 Parts = tuple[ClipPart, ...]
 
-_EIGHT, _HALF_EIGHT = 8, 4
+_HALF_EIGHT = EIGHT // 2
 _MIN_LAST_SHARE = 0.05  # of a beat
-_MAX_NAMED = 5  # clips or times in a message
 _CAUSES: dict[Reason, str] = {
     "unknown_media": "the media store does not have it",
     "no_video": "no frame of its video decodes",
@@ -106,7 +107,7 @@ def _sizes(needed: int, available: int) -> Iterator[int]:
     """Yield how many beats to show in a row, the most first: all that are needed, then whole eights, then a half."""
     if needed <= available:
         yield needed
-    yield from range(min(needed - 1, available) // _EIGHT * _EIGHT, 0, -_EIGHT)
+    yield from range(min(needed - 1, available) // EIGHT * EIGHT, 0, -EIGHT)
     if needed > _HALF_EIGHT and available >= _HALF_EIGHT:
         yield _HALF_EIGHT
 
@@ -117,7 +118,7 @@ def _repeated(start: ClipPart, beats: Sequence[float], segment: Segment) -> Iter
         song = song_beats[at : at + size + 1]
         clip = tuple(beats[: len(song)])
         if at + size >= len(song_beats) - 1:
-            clip = (*clip[:-1], clip[-2] + _last_share(song_beats) * (clip[-1] - clip[-2]))
+            clip = with_partial_last_beat(clip, _last_share(song_beats))
         yield ClipPart(
             move=start.move,
             clip=start.clip,
@@ -151,17 +152,13 @@ def _warnings(replacements: Sequence[_Replacement]) -> Iterator[str]:
         causes.setdefault((one.segment.clip, one.cause), []).append(one)
     for (clip, cause), of_clip in causes.items():
         places = [f"{one.parts[0].clip} is shown at {one.segment.song_start_s:.1f} s" for one in of_clip]
-        yield f"{clip} cannot be shown ({cause}): {_first(places)} in its place"
+        yield f"{clip} cannot be shown ({cause}): {first_few(places)} in its place"
 
 
 def _nothing_to_show(plan: Plan, clips: Clips) -> Poison:
     faults = {segment.clip: fault for segment in plan.segments if (fault := clips.fault(segment))}
-    some = _first([f"{clip} ({_cause(fault)})" for clip, fault in faults.items()])
+    some = first_few([f"{clip} ({_cause(fault)})" for clip, fault in faults.items()])
     reason = next(iter(faults.values())).reason
     return Poison(
         f"no clip of this choreography can be shown: {some}; index them again, `bachata index FOLDER`", reason
     )
-
-
-def _first(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:_MAX_NAMED]) + (", …" if len(texts) > _MAX_NAMED else "")

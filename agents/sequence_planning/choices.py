@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agents.playable import EIGHT, Run, playable_runs
+from agents.playable import EIGHT, MIN_PRESENT_SHARE, Run, playable_runs, with_partial_last_beat
 from agents.sequence_planning.slots import Slot
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers, MoveSummary
@@ -17,7 +17,6 @@ MAX_CHOICES_PER_SLOT = 96
 _STRETCH_WEIGHT = 2.0  # per unit of |ln stretch|: 5 % off costs 0.1
 _OUT_OF_RANGE_WEIGHT = 30.0  # the same, for what lies beyond the range below
 _MAX_LOG_STRETCH, _MIN_LOG_STRETCH = math.log(1.18), math.log(0.85)
-_MIN_PRESENT_SHARE = 0.5  # of an eight: a dancer in the picture for more is shown
 _ALONE_COST, _NOBODY_COST = 6.0, 14.0  # of an eight with one dancer, and what is added to it without any
 _MAX_CHANCE = 0.15  # decides between moves that fit about equally well; too little for one that fits badly
 
@@ -46,7 +45,7 @@ class Choice:
 class _Clip:
     summary: MoveSummary
     runs: tuple[Run, ...]
-    dancers: dict[int, Dancers]  # of each beat that may be shown, until the next
+    dancers_terms: dict[int, float]  # of each beat that may be shown, until the next
     poses: dict[int, tuple[float, ...]]
 
 
@@ -78,15 +77,15 @@ class Choices:
         clip = self._clips[candidate.clip_sha256]
         for first in _first_beats(clip.summary, slot):
             beats = next(filter(None, (run.part(first, slot.beats) for run in clip.runs)), ())
-            if beats and all(beat in clip.dancers for beat in range(first, first + slot.beats)):
-                yield self._choice(candidate, clip, first, _with_partial_last_beat(beats, slot.last_share), slot)
+            if beats and all(beat in clip.dancers_terms for beat in range(first, first + slot.beats)):
+                yield self._choice(candidate, clip, first, with_partial_last_beat(beats, slot.last_share), slot)
 
     def _choice(self, candidate: Candidate, clip: _Clip, first: int, beats: tuple[float, ...], slot: Slot) -> Choice:
         end = first + slot.beats
         stretch = (slot.times[-1] - slot.times[0]) / (beats[-1] - beats[0])
         chance = _MAX_CHANCE * self._chance.random()
         added = {"stretch": stretch_term(stretch), "chance": round(chance, 6)}
-        missing = min(dancers_term(clip.dancers[beat]) for beat in range(first, end))
+        missing = min(clip.dancers_terms[beat] for beat in range(first, end))
         added |= {"dancers": missing} if missing else {}
         return Choice(
             clip=candidate.clip_sha256,
@@ -111,18 +110,19 @@ def stretch_term(stretch: float) -> float:
 
 def dancers_term(dancers: Dancers) -> float:
     """Return the cost of an eight that lacks a dancer, 0 or below: 0 where both are shown for half of its time."""
-    partner, somebody = (1 - min(1.0, share / _MIN_PRESENT_SHARE) for share in (dancers.both, dancers.one))
+    partner, somebody = (1 - min(1.0, share / MIN_PRESENT_SHARE) for share in (dancers.both, dancers.one))
     return round(-_ALONE_COST * partner - _NOBODY_COST * somebody, 6)
 
 
 def _clip(summary: MoveSummary, runs: tuple[Run, ...]) -> _Clip:
-    dancers = {eight.start_beat + beat: eight.dancers for eight in summary.eights for beat in range(EIGHT)}
+    starts = {eight.start_beat: dancers_term(eight.dancers) for eight in summary.eights}
+    terms = {start + beat: term for start, term in starts.items() for beat in range(EIGHT)}
     for run in runs:
         end = run.first + len(run.beats) - 1
-        last = max((beat for beat in dancers if run.first <= beat < end), default=None)
+        last = max((beat for beat in terms if run.first <= beat < end), default=None)
         if last is not None and end - last <= EIGHT:  # a whole eight that is left out is not shown
-            dancers |= dict.fromkeys(range(last + 1, end), dancers[last])
-    return _Clip(summary, runs, dancers, _poses(summary))
+            terms |= dict.fromkeys(range(last + 1, end), terms[last])
+    return _Clip(summary, runs, terms, _poses(summary))
 
 
 def _first_beats(summary: MoveSummary, slot: Slot) -> list[int]:
@@ -131,12 +131,6 @@ def _first_beats(summary: MoveSummary, slot: Slot) -> list[int]:
     if slot.phrase_offset:
         first_beats |= {eight.start_beat + slot.phrase_offset for eight in summary.eights}
     return sorted(first_beats)
-
-
-def _with_partial_last_beat(beats: tuple[float, ...], last_share: float) -> tuple[float, ...]:
-    if last_share == 1.0:
-        return beats
-    return (*beats[:-1], beats[-2] + last_share * (beats[-1] - beats[-2]))
 
 
 def _poses(summary: MoveSummary) -> dict[int, tuple[float, ...]]:

@@ -42,12 +42,12 @@ def _segments(
     runs: Sequence[ClipRun], choices: Sequence[tuple[Choice, ...]], summaries: Mapping[str, MoveSummary]
 ) -> Iterator[Segment]:
     clip_choices = [by_clip(slot) for slot in choices]
-    shown = [run[0][1].choice.clip for run in runs]
+    own_clips = [run[0][1].choice.clip for run in runs]
     at = 0
     for number, run in enumerate(runs):
         slots, end = [slot for slot, _ in run], at + len(run)
-        neighbours = {*shown[max(0, number - 1) : number], *shown[number + 1 : number + 2]}
-        paths = runners_up(slots, clip_choices[at:end], shown[number], neighbours)
+        neighbours = {*own_clips[max(0, number - 1) : number], *own_clips[number + 1 : number + 2]}
+        paths = runners_up(slots, clip_choices[at:end], own_clips[number], neighbours)
         others = tuple(_parts(slots, path, summaries) for path in paths)
         yield Segment(**dict(clip_part(run, summaries)), runners_up=others)
         at = end

@@ -32,7 +32,7 @@ def check_qdrant(settings: Settings) -> None:
     if settings.qdrant_url:
         from infra.move_index.check import check_qdrant_server
 
-        check_qdrant_server(settings)
+        check_qdrant_server(settings, settings.qdrant_url)
 
 
 def backend_id(settings: Settings) -> str:

@@ -16,15 +16,13 @@ _TIMEOUT_S = 5.0
 _DEFAULT_PORT = 6333  # of qdrant-client, for both schemes
 
 
-def check_qdrant_server(settings: Settings) -> None:
-    """Return when the Qdrant server of the settings answers, at most 5 s later; without one, do nothing.
+def check_qdrant_server(settings: Settings, url: str) -> None:
+    """Return when the Qdrant server of the settings, at `url`, answers, at most 5 s later.
 
     Raises: `Retryable` (`qdrant_away`, `qdrant_refuses`), with a message of one line that names the setting to correct.
     """
-    if settings.qdrant_url is None:
-        return
     try:
-        response = _ask(settings, settings.qdrant_url)
+        response = _response(settings, url)
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:  # ValueError: of an IP address or a name
         raise _fault(settings, f"which cannot be connected to: {_describe(error)}", "qdrant_away") from error
     if response.status_code in {401, 403}:
@@ -35,7 +33,7 @@ def check_qdrant_server(settings: Settings) -> None:
         raise _fault(settings, "where no Qdrant answers, but another program", "qdrant_refuses")
 
 
-def _ask(settings: Settings, url: str) -> httpx.Response:
+def _response(settings: Settings, url: str) -> httpx.Response:
     parts = urlsplit(url)
     address = url if parts.port else parts._replace(netloc=f"{parts.netloc}:{_DEFAULT_PORT}").geturl()
     secret = settings.qdrant_api_key

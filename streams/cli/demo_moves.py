@@ -28,7 +28,7 @@ def provide_moves(settings: Settings, endpoint: Endpoint, *, demo_moves: bool, a
     if demo_moves:
         index_demo_moves(settings)
     elif not as_json and sys.stdin.isatty() and sys.stderr.isatty():
-        _ask(settings, moves)
+        _offer_on_terminal(settings, moves)
 
 
 def with_offer(settings: Settings, message: str, reason: str) -> str:
@@ -57,7 +57,7 @@ def _unusable_moves(endpoint: Endpoint) -> int | None:
     return None if library["usable"] else int(library["moves"])
 
 
-def _ask(settings: Settings, moves: int) -> None:
+def _offer_on_terminal(settings: Settings, moves: int) -> None:
     problem = "no move of the library can be used" if moves else "the library has no moves"
     if not confirm(f"{problem[0].upper()}{problem[1:]}. Index the demo moves first?"):
         raise Poison(f"{problem}: index clips, `bachata index FOLDER`", _LIBRARY_REASONS[bool(moves)])

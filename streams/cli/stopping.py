@@ -10,12 +10,13 @@ from time import monotonic
 from types import FrameType
 from typing import NoReturn
 
+from infra.base.exit_status import status_after
+
 _CLEAN_UP_S = 5.0
 _REPEATED_S = 0.5  # a signal to the whole group may arrive twice
-_SHELL_STATUS = 128  # what shells add to the number of the signal that has ended a program
 
 _first_at: float | None = None
-_status = _SHELL_STATUS + signal.SIGINT
+_status = status_after(signal.SIGINT)
 
 
 def stop_by_signals() -> None:
@@ -36,7 +37,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     global _first_at, _status
     del frame
     if _first_at is None:
-        _first_at, _status = monotonic(), _SHELL_STATUS + number
+        _first_at, _status = monotonic(), status_after(number)
         timer = threading.Timer(_CLEAN_UP_S, _exit_now)
         timer.daemon = True
         timer.start()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 from collections.abc import Callable
 
+from infra.base.exit_status import status_after
 from infra.base.open_files import raise_open_files_limit
 from infra.data_folder import check_data_folder, use_data_folder
 from infra.logs import set_up_logs
@@ -13,7 +15,7 @@ from infra.settings import Settings, load_settings
 from schemas.faults import Fault
 
 WRONG_SETTING = 2  # exit status: to start the program again does not help
-INTERRUPTED = 130  # exit status after Ctrl-C, as shells report it
+INTERRUPTED = status_after(signal.SIGINT)  # exit status
 _ERROR = "error: "
 _LOG_PREFIX = re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} [A-Z]+ \S+ ")
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import faust
 
 from infra.base.atomic_file import replacing
+from infra.base.exit_status import status_after
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Retryable
 from streams.page.server import Page
@@ -28,7 +29,6 @@ from streams.worker.step_pool import StepPool
 
 log = logging.getLogger(__name__)
 _STOP_TIMEOUT_S = 8.0
-_SHELL_STATUS = 128  # what shells add to the number of the signal that has ended a program
 _TOPIC_NAMES = [spec.name for spec in specs()]
 
 
@@ -167,4 +167,4 @@ def _request_stop(stopping: asyncio.Future[int], number: int) -> None:
     if not stopping.done():
         stopping.set_result(number)
     elif number == signal.SIGINT:
-        os._exit(_SHELL_STATUS + number)
+        os._exit(status_after(number))

@@ -40,18 +40,9 @@ from tests.quality.media_cases import ClipCase, Make, Refusal
 Pictures = Callable[[], Iterable[Timed]]
 _TEMPO = MoveAnnotation(move="basic_side", tempo_bpm=126.0)
 _X264_IN_ORDER = {"preset": "veryfast", "crf": "18", "g": "30", "bf": "0", "x264-params": "scenecut=0"}
-_MPEG2 = Video("mpeg2video", bit_rate=5_000_000, options={})
-_MJPEG = Video("mjpeg", "yuvj420p", bit_rate=9_000_000, options={}, full=True)
-_MPEG4 = Video("mpeg4", bit_rate=3_000_000, options={})
 _WMV = Video("wmv2", bit_rate=3_000_000, options={})
-_PRORES = Video("prores", "yuv422p10le", options={})
-_VP9 = Video("libvpx-vp9", bit_rate=2_000_000, options={"deadline": "realtime", "cpu-used": "8"})
 _AAC = Sound(np.zeros((2, 0), np.float32))
-_PCM, _MP2, _AC3, _WMA = (
-    replace(_AAC, codec=codec, bit_rate=192_000) for codec in ("pcm_s16le", "mp2", "ac3", "wmav2")
-)
-_AMR = replace(_AAC, codec="libopencore_amrnb", rate=8000, layout="mono", bit_rate=12_200)
-_OPUS = replace(_AAC, codec="libopus", rate=48_000, bit_rate=128_000)
+_MP2, _AC3, _WMA = (replace(_AAC, codec=codec, bit_rate=192_000) for codec in ("mp2", "ac3", "wmav2"))
 
 
 def _pictures() -> Iterable[Timed]:
@@ -80,7 +71,7 @@ def _clip(
     )
 
 
-def _heard(*tracks: Callable[[], Sound]) -> Make:
+def _with_sound(*tracks: Callable[[], Sound]) -> Make:
     return lambda path: write(path, original().pictures, [track() for track in tracks])
 
 
@@ -273,17 +264,17 @@ CLIPS = (
     ClipCase("2 s of picture in 8 s.mp4", _part(3, 5.2), refused=Refusal("no_whole_eight", "nine beats")),
     _long("nobody in the first eight.mp4", _nobody_until(3.0), eights=1, hole=(-1, 3.0), warns="nobody"),
     # How they are heard
-    ClipCase("music is the second track.mkv", _heard(_silent, _music)),
+    ClipCase("music is the second track.mkv", _with_sound(_silent, _music)),
     ClipCase(
         "speech is the default track.mp4",
-        _heard(lambda: _speech(is_default=True), lambda: _music(is_default=False)),
+        _with_sound(lambda: _speech(is_default=True), lambda: _music(is_default=False)),
     ),
     ClipCase("AC-3.mp4", _clip(sound=_AC3)),
-    ClipCase("one channel inverted.mp4", _heard(_inverted)),
-    ClipCase("no sound.mp4", _heard(), refused=Refusal("no_tempo", "no sound")),
-    ClipCase("no sound, tempo annotated.mp4", _heard(), annotation=_TEMPO, has_beats=False),
-    ClipCase("speech.mp4", _heard(_speech), refused=Refusal("no_tempo", "speech")),
-    ClipCase("silent.mp4", _heard(_silent), refused=Refusal("no_tempo", "silent")),
+    ClipCase("one channel inverted.mp4", _with_sound(_inverted)),
+    ClipCase("no sound.mp4", _with_sound(), refused=Refusal("no_tempo", "no sound")),
+    ClipCase("no sound, tempo annotated.mp4", _with_sound(), annotation=_TEMPO, has_beats=False),
+    ClipCase("speech.mp4", _with_sound(_speech), refused=Refusal("no_tempo", "speech")),
+    ClipCase("silent.mp4", _with_sound(_silent), refused=Refusal("no_tempo", "silent")),
     # What they are stored in
     *(_stored(name) for name in containers.CLIPS),
     ClipCase("mpeg-ts named.mp4", _clip(container="mpegts")),

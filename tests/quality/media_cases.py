@@ -117,6 +117,6 @@ def clip_beat_errors(
 ) -> tuple[float, int]:
     """Return the errors of a file's beats, as `beat_errors`: those in the window, without those in the hole."""
     start, end = case.window
-    seen = [beat for beat in original if start <= beat <= end and not case.is_in_hole(beat)]
+    expected = [beat for beat in original if start <= beat <= end and not case.is_in_hole(beat)]
     outside = [beat for beat in found if not case.is_in_hole(timeline.to_original(beat))]
-    return beat_errors(outside, list(map(timeline.to_file, seen)), timeline.to_file(end))
+    return beat_errors(outside, list(map(timeline.to_file, expected)), timeline.to_file(end))

@@ -28,8 +28,8 @@ from schemas.sequence_planned import Plan, Segment
 from tests.odd_media.marked import SOUND_HZ, Original, Samples, plain_sound
 from tests.quality.media_cases import ClipCase, Timeline, clip_beat_errors, timeline_of
 from tests.quality.media_measures import (
+    DisplayedPicture,
     Reference,
-    Shown,
     combing,
     in_box,
     lag_s,
@@ -117,16 +117,16 @@ class Clips:
             await asyncio.to_thread(self._check_frames, clip, plan, file, beats)
 
     def _check_frames(self, clip: _Measured, plan: Plan, video: Path, beats: Sequence[float]) -> None:
-        shown = list(pictures_of(video))
-        times = _times(clip, plan, shown)
-        by_picture = {picture.time_s: time_s for picture, time_s in zip(shown, times, strict=True)}
+        pictures = list(pictures_of(video))
+        times = _times(clip, plan, pictures)
+        by_picture = {picture.time_s: time_s for picture, time_s in zip(pictures, times, strict=True)}
         clip.row.check_look(
-            "video", clip.reference.look(shown[::3], lambda picture: by_picture[picture.time_s]), clip.case.brighter
+            "video", clip.reference.look(pictures[::3], lambda picture: by_picture[picture.time_s]), clip.case.brighter
         )
-        bars = max(clip.reference.bars(picture.luma) for picture in shown[::20])
+        bars = max(clip.reference.bars(picture.luma) for picture in pictures[::20])
         clip.row.check(f"bars {bars:.0f}", bars <= _MAX_BAR)
-        heard = lag_s(plain_sound(video), self._song.sound[:, round(plan.start_s * SOUND_HZ) :])
-        on_song = [picture.time_s + plan.start_s - heard for picture in shown]
+        sound_lag_s = lag_s(plain_sound(video), self._song.sound[:, round(plan.start_s * SOUND_HZ) :])
+        on_song = [picture.time_s + plan.start_s - sound_lag_s for picture in pictures]
         cuts_s = [segment.song_start_s for segment in plan.segments]
         found = beats, self._song.analysis.beats
         true = clip.case.shows().beats, self._song.true_beats
@@ -161,20 +161,20 @@ def _check_poses(clip: _Measured) -> None:
     frames = [
         (frame.time_s, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)) for frame in sample_frames(clip.path, _SAMPLED_HZ)
     ]
-    shown = [Shown(time_s, in_box(luma)) for time_s, luma in frames]
+    pictures = [DisplayedPicture(time_s, in_box(luma)) for time_s, luma in frames]
     clip.row.check_look(
         "poses",
-        clip.reference.look(shown, lambda picture: clip.timeline.to_original(picture.time_s)),
+        clip.reference.look(pictures, lambda picture: clip.timeline.to_original(picture.time_s)),
         clip.case.brighter,
     )
     if clip.case.is_marked:
-        _check_marks(clip, shown)
+        _check_marks(clip, pictures)
     ratio = combing([luma for _, luma in frames])
     clip.row.check(f"comb {ratio:.2f}", ratio <= _MAX_COMBING)
 
 
-def _check_marks(clip: _Measured, shown: Sequence[Shown]) -> None:
-    marks = [(clip.timeline.to_original(picture.time_s), clip.reference.marked_time(picture)) for picture in shown]
+def _check_marks(clip: _Measured, pictures: Sequence[DisplayedPicture]) -> None:
+    marks = [(clip.timeline.to_original(picture.time_s), clip.reference.marked_time(picture)) for picture in pictures]
     late = [abs(time_s - mark) for time_s, mark in marks if mark is not None]
     unread = 1 - len(late) / max(1, len(marks))
     right = unread <= _MAX_UNREAD and max(late) < 0.002
@@ -223,10 +223,10 @@ def _segment(move: IndexedMove, first: int, song_beats: Sequence[float]) -> Segm
     return Segment.model_validate(names | {"song_beats": song_beats, "clip_beats": clip_beats, "stretch": stretch})
 
 
-def _times(clip: _Measured, plan: Plan, shown: Sequence[Shown]) -> list[float]:
+def _times(clip: _Measured, plan: Plan, pictures: Sequence[DisplayedPicture]) -> list[float]:
     """Return the original's time of each picture: that of its mark, else that of the original's most like it."""
     times = []
-    for picture in shown:
+    for picture in pictures:
         expected = clip.timeline.to_original(_planned_s(plan, picture.time_s + plan.start_s))
         mark = clip.reference.marked_time(picture) if clip.case.is_marked else None
         times.append(clip.reference.nearest_time(picture, expected) if mark is None else mark)

@@ -37,7 +37,7 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Shown:
+class DisplayedPicture:
     """A picture that is displayed from `time_s` on, in the box, with bars where its shape is another one."""
 
     time_s: float
@@ -68,11 +68,11 @@ class Reference:
         bars[top : BOX[1] - top, left : BOX[0] - left] = False
         return float(luma[bars].mean()) if bars.any() else 0.0
 
-    def marked_time(self, picture: Shown) -> float | None:
+    def marked_time(self, picture: DisplayedPicture) -> float | None:
         """Return the original's time that a picture shows, or None."""
         return read_mark(self._flipped(self.inside(picture.luma)))
 
-    def nearest_time(self, picture: Shown, expected_s: float) -> float:
+    def nearest_time(self, picture: DisplayedPicture, expected_s: float) -> float:
         """Return the time of the original's picture that is most like a picture, around where it is expected."""
         first = max(0, round(expected_s * FPS) - _FAR_FRAMES)
         numbers = range(first, min(len(self._lumas), first + 2 * _FAR_FRAMES + 1))
@@ -84,15 +84,15 @@ class Reference:
 
         return max(numbers, key=likeness, default=0) / FPS
 
-    def look(self, shown: Iterable[Shown], time_of: Callable[[Shown], float]) -> Look:
+    def look(self, pictures: Iterable[DisplayedPicture], time_of: Callable[[DisplayedPicture], float]) -> Look:
         """Compare pictures with the original's; `time_of`: the original's time of a picture."""
-        rows = [self._differences(picture, time_of(picture)) for picture in shown]
+        rows = [self._differences(picture, time_of(picture)) for picture in pictures]
         if not rows:
             return Look(0.0, -255.0, -255.0)
         correlations, means, p95s = zip(*rows, strict=True)
         return Look(min(correlations), float(np.mean(means)), float(np.mean(p95s)))
 
-    def _differences(self, picture: Shown, time_s: float) -> tuple[float, float, float]:
+    def _differences(self, picture: DisplayedPicture, time_s: float) -> tuple[float, float, float]:
         number = min(len(self._lumas) - 1, max(0, round(time_s * FPS)))
         one, other = (self._compared(luma) for luma in (self.inside(picture.luma), self._lumas[number]))
         p95s = np.percentile(one, 95) - np.percentile(other, 95)
@@ -107,13 +107,13 @@ class Reference:
         return luma if self._flip is None else np.asarray(cv2.flip(luma, self._flip), np.uint8)
 
 
-def pictures_of(path: Path, step: int = 1) -> Iterator[Shown]:
+def pictures_of(path: Path, step: int = 1) -> Iterator[DisplayedPicture]:
     """Yield every `step`-th of a video's pictures as FFmpeg decodes them: not turned, and with square pixels."""
     with av.open(str(path)) as reader:
         start_s = (reader.start_time or 0) / av.time_base
         for number, frame in enumerate(reader.decode(video=0)):
             if frame.time is not None and number % step == 0:
-                yield Shown(float(frame.time) - start_s, in_box(_box_luma(frame)))
+                yield DisplayedPicture(float(frame.time) - start_s, in_box(_box_luma(frame)))
 
 
 def _box_luma(frame: av.VideoFrame) -> NDArray[Any]:
@@ -179,7 +179,7 @@ def beat_errors(found: Sequence[float], right: Sequence[float], end_s: float) ->
 
 
 def sync_errors(
-    shown_s: Sequence[float],
+    displayed_s: Sequence[float],
     clip_s: Sequence[float],
     clip_beats: Sequence[float],
     song_beats: Sequence[float],
@@ -187,15 +187,15 @@ def sync_errors(
 ) -> NDArray[Any]:
     """Return how much too late each picture is, song seconds.
 
-    `shown_s`: when pictures are displayed, on the song's clock; `clip_s`: their times in the original clip. Which
+    `displayed_s`: when pictures are displayed, on the song's clock; `clip_s`: their times in the original clip. Which
     beat falls on which does not matter. The first picture after one of `cuts_s` can be no nearer to its beat than the
     clip has pictures, so half the time between two of them is not counted.
     """
-    shown, clip = np.array(shown_s), np.array(clip_s)
-    ahead = _phase(shown, song_beats) - _phase(clip, clip_beats)
+    displayed, clip = np.array(displayed_s), np.array(clip_s)
+    ahead = _phase(displayed, song_beats) - _phase(clip, clip_beats)
     late = (ahead - np.round(ahead)) * float(np.median(np.diff(song_beats)))
     half = float(np.median(np.diff(clip))) / 2
-    is_cut = np.abs(np.subtract.outer(shown, np.array(cuts_s))).min(axis=1) < _CUT_S
+    is_cut = np.abs(np.subtract.outer(displayed, np.array(cuts_s))).min(axis=1) < _CUT_S
     return np.asarray(np.where(is_cut, np.sign(late) * np.maximum(0, np.abs(late) - half), late))
 
 

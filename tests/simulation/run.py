@@ -36,7 +36,6 @@ _QUIET_S = 3.0  # after everything is done, in which nothing may happen twice
 _POLL_S = 1.0
 _SMALL_BYTES = 4000  # the largest dead letter of topics that an operator has made small
 _AWAY_S = 8 * 24 * 3600.0
-_MAX_ROUNDS_PER_S = 3000
 _FEW_GIGABYTES = Path("/dev/shm")  # noqa: S108 - only empty folders and lock files
 
 

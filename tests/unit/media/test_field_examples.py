@@ -25,7 +25,7 @@ from tests.odd_media.marked import Original, plain_sound, song
 from tests.odd_media.writer import Sound, write
 from tests.quality.field_cases import CLIPS, FIELD, SONGS
 from tests.quality.media_cases import ClipCase, SongCase, clip_beat_errors, timeline_of
-from tests.quality.media_measures import Reference, Shown, beat_errors, combing, in_box, lag_s
+from tests.quality.media_measures import DisplayedPicture, Reference, beat_errors, combing, in_box, lag_s
 from tests.quality.song_cases import FIELD_START_S
 
 pytestmark = pytest.mark.skipif(not FIELD.is_dir(), reason=f"there are no example files in {FIELD}")
@@ -74,7 +74,7 @@ def test_the_pictures_of_a_clip_are_those_of_its_original(case: ClipCase, tmp_pa
     path, reference = _file(case, tmp_path), _reference(case.shows, case.flip)
     timeline = timeline_of(path, case)
     lumas = [(frame.time_s, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)) for frame in sample_frames(path, _SAMPLED_HZ)]
-    shown = [Shown(time_s, in_box(luma)) for time_s, luma in lumas]
+    shown = [DisplayedPicture(time_s, in_box(luma)) for time_s, luma in lumas]
     seen = [picture for picture in shown if not case.is_in_hole(timeline.to_original(picture.time_s))]
     look = reference.look(seen, lambda picture: timeline.to_original(picture.time_s))
     assert look.correlation > 0.95

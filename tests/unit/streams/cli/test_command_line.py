@@ -46,6 +46,13 @@ def test_an_error_is_one_line_and_one_json_object(arguments: tuple[str, ...]) ->
     assert completed.stderr.startswith("error: ")
 
 
+def _assert_one_error(completed: subprocess.CompletedProcess[str], status: int, reason: str, start: str) -> None:
+    assert completed.returncode == status
+    assert json.loads(completed.stdout)["reason"] == reason
+    assert completed.stderr.startswith(start)
+    assert len(completed.stderr.splitlines()) == 1
+
+
 @pytest.mark.parametrize("arguments", [("status",), ("worker",), ("dead-letters", "list")], ids=" ".join)
 def test_a_kafka_that_cannot_be_used_ends_a_command_at_once(
     arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -53,10 +60,7 @@ def test_a_kafka_that_cannot_be_used_ends_a_command_at_once(
     monkeypatch.setenv("BACHATA_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("BACHATA_KAFKA", "127.0.0.1:1")
     completed = run(*arguments, "--json")
-    assert completed.returncode == 1
-    assert json.loads(completed.stdout)["reason"] == "kafka"
-    assert completed.stderr.startswith("error: BACHATA_KAFKA is 127.0.0.1:1, which cannot be connected to")
-    assert len(completed.stderr.splitlines()) == 1
+    _assert_one_error(completed, 1, "kafka", "error: BACHATA_KAFKA is 127.0.0.1:1, which cannot be connected to")
 
 
 @pytest.mark.parametrize(
@@ -72,10 +76,7 @@ def test_a_data_folder_that_cannot_be_written_ends_a_command_at_once(
     monkeypatch.setenv("BACHATA_DATA_DIR", "/proc/data")
     song = [str(DEMO / "songs" / "luna_124.mp3")] if arguments in {"analyze", "generate"} else []
     completed = run(*arguments.split(), *song, "--json")
-    assert completed.returncode == 2
-    assert json.loads(completed.stdout)["reason"] == "settings"
-    assert completed.stderr.startswith("error: BACHATA_DATA_DIR is /proc/data, which cannot be written")
-    assert len(completed.stderr.splitlines()) == 1
+    _assert_one_error(completed, 2, "settings", "error: BACHATA_DATA_DIR is /proc/data, which cannot be written")
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("up",), ("worker",)], ids=" ".join)
@@ -84,10 +85,9 @@ def test_a_qdrant_that_cannot_be_used_ends_a_command_at_once(
 ) -> None:
     monkeypatch.setenv("BACHATA_QDRANT_URL", "http://127.0.0.1:1")
     completed = run(*arguments, "--json")
-    assert completed.returncode == 1
-    assert json.loads(completed.stdout)["reason"] == "qdrant_away"
-    assert completed.stderr.startswith("error: BACHATA_QDRANT_URL is http://127.0.0.1:1, which cannot be connected to")
-    assert len(completed.stderr.splitlines()) == 1
+    _assert_one_error(
+        completed, 1, "qdrant_away", "error: BACHATA_QDRANT_URL is http://127.0.0.1:1, which cannot be connected to"
+    )
 
 
 @pytest.mark.parametrize(

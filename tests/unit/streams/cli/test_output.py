@@ -90,7 +90,6 @@ def test_a_terminal_without_the_characters_gets_escapes(locale: dict[str, str], 
 
 _FULL = "exec {command} > /dev/full"
 _CLOSED = "exec {command} >&-"
-_CLOSED_PIPE = "{command} | true; exit ${{PIPESTATUS[0]}}"
 
 
 @pytest.mark.parametrize("arguments", ["settings", "settings --json", "topology --json", "doctor"])
