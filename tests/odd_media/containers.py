@@ -13,6 +13,7 @@ import numpy as np
 from tests.odd_media.marked import SOUND_HZ, marked, original, song
 from tests.odd_media.writer import Sound, Timed, Video, write
 
+_MP2_SAMPLES, _MP3_SAMPLES = 481, 1105  # of silence that the codec adds
 _SMALL, _CIF, _PAL = (320, 180), (352, 288), (720, 576)
 _H264 = Video(options={"preset": "ultrafast", "crf": "22", "g": "30"})
 _DISC = {"mpegts_m2ts_mode": "1"}
@@ -84,7 +85,10 @@ SONGS: Mapping[str, SongKind] = {
 
 @dataclass(frozen=True)
 class ClipKind:
-    """How a clip is written: its container's name at FFmpeg, its pictures and its sound, each with the codec's name."""
+    """How a clip is written: its container's name at FFmpeg, its pictures and its sound, each with the codec's name.
+
+    `late_s`: how late the sound is by its codec, which the container does not state.
+    """
 
     container: str
     video: Video
@@ -94,6 +98,7 @@ class ClipKind:
     layout: str = "stereo"
     size: tuple[int, int] = _SMALL
     options: Mapping[str, str] = field(default_factory=dict)
+    late_s: float = 0.0
 
 
 def _rated(codec: str, bit_rate: int = 1_500_000, pixel_format: str = "yuv420p", **options: str) -> Video:
@@ -102,7 +107,7 @@ def _rated(codec: str, bit_rate: int = 1_500_000, pixel_format: str = "yuv420p",
 
 _HEVC = Video("libx265", options={"preset": "ultrafast", "x265-params": "log-level=error"})
 _VP8, _VP9 = (Video(name, options={"deadline": "realtime", "cpu-used": "8"}) for name in ("libvpx", "libvpx-vp9"))
-_DV = Video("dvvideo", "yuv420p", Fraction(25))
+_DV = Video("dvvideo", "yuv420p", Fraction(25), aspect=Fraction(64, 45))  # 16:9: one of the two shapes that it has
 CLIPS: Mapping[str, ClipKind] = {
     "clip.mp4": ClipKind("mp4", _H264, "h264"),
     "hevc.mp4": ClipKind("mp4", _HEVC, "hevc"),
@@ -113,17 +118,17 @@ CLIPS: Mapping[str, ClipKind] = {
     "mjpeg.mov": ClipKind("mov", _rated("mjpeg", 4_000_000, "yuvj420p"), "mjpeg", "adpcm_ima_qt"),
     "dv.mov": ClipKind("mov", _DV, "dvvideo", "pcm_s16be", 48_000, size=_PAL),
     "mjpeg.avi": ClipKind("avi", _rated("mjpeg", 4_000_000, "yuvj420p"), "mjpeg", "pcm_u8", 8_000, "mono"),
-    "mpeg4.avi": ClipKind("avi", _rated("mpeg4", bf="2"), "mpeg4", "libmp3lame"),
+    "mpeg4.avi": ClipKind("avi", _rated("mpeg4", bf="2"), "mpeg4", "libmp3lame", late_s=_MP3_SAMPLES / 44_100),
     "dv.avi": ClipKind("avi", _DV, "dvvideo", "pcm_s16le", 48_000, size=_PAL),
     "clip.mkv": ClipKind("matroska", _H264, "h264", "flac"),
     "clip.webm": ClipKind("webm", _VP9, "vp9", "libopus", 48_000),
     "vp8.webm": ClipKind("webm", _VP8, "vp8", "libopus", 48_000),
     "clip.ts": ClipKind("mpegts", _H264, "h264"),
-    "broadcast.ts": ClipKind("mpegts", _rated("mpeg2video"), "mpeg2video", "mp2", 48_000),
+    "broadcast.ts": ClipKind("mpegts", _rated("mpeg2video"), "mpeg2video", "mp2", 48_000, late_s=_MP2_SAMPLES / 48_000),
     "hevc.ts": ClipKind("mpegts", _HEVC, "hevc", "ac3", 48_000),
     "camera.mts": ClipKind("mpegts", _H264, "h264", "ac3", 48_000, options=_DISC),
     "disc.m2ts": ClipKind("mpegts", _H264, "h264", "pcm_bluray", 48_000, options=_DISC),
-    "clip.mpg": ClipKind("mpeg", _rated("mpeg1video"), "mpeg1video", "mp2"),
+    "clip.mpg": ClipKind("mpeg", _rated("mpeg1video"), "mpeg1video", "mp2", late_s=_MP2_SAMPLES / 44_100),
     "disc.vob": ClipKind("vob", _rated("mpeg2video"), "mpeg2video", "ac3", 48_000),
     "phone.3gp": ClipKind("3gp", _rated("h263", 400_000), "h263", "libopencore_amrnb", 8_000, "mono", _CIF),
     "new.3gp": ClipKind("3gp", _H264, "h264"),

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import av
+from av.container import InputContainer
 
 from schemas.move_submitted import MoveAnnotation
 from tests.odd_media.marked import SHORT_S, Original, original
@@ -15,6 +17,7 @@ from tests.quality.media_measures import beat_errors
 Make = Callable[[Path], object]  # writes the file
 _EDGE_S = 0.05
 _TICK_S = 0.001
+MAX_BEAT_S = 0.010
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,8 @@ class ClipCase:
     `shows`: the pictures that a player shows, at their times in the original. `window`: the part of the original that
     can be used; `hole`: one that cannot. `eights`: how many are found. `first_s`: the original's time of the file's
     first picture. `pause`: where the file's clock jumps, and by how much. `flip`: how the file shows the original,
-    OpenCV's code. `brighter`: by how much the luma may be above the original's.
+    OpenCV's code. `brighter`: by how much the luma may be above the original's. `late_s`: how late the sound is by its
+    codec, where the container does not state it. `max_beat_s`: how far a beat may be off.
     """
 
     name: str
@@ -49,6 +53,8 @@ class ClipCase:
     pause: tuple[float, float] = (1e9, 0.0)
     flip: int | None = None
     brighter: float = 0.0
+    late_s: float = 0.0
+    max_beat_s: float = MAX_BEAT_S
     is_marked: bool = True
     has_beats: bool = True
 
@@ -80,7 +86,7 @@ class SongCase:
     seconds: float = 12.5
     start_s: float = 0.0
     late_s: float | None = None
-    max_beat_s: float = 0.010
+    max_beat_s: float = MAX_BEAT_S
 
     def __str__(self) -> str:
         return self.name
@@ -107,9 +113,14 @@ def timeline_of(path: Path, case: ClipCase) -> Timeline:
     """Return the times of a case's file, by the time stamp of its first picture."""
     with av.open(str(path)) as reader:
         stream = reader.streams.video[0]
-        first = min(packet.pts for packet in reader.demux(stream) if packet.pts is not None)
+        first = min(ticks for packet in reader.demux(stream) if (ticks := _ticks(reader, packet)) is not None)
         start_s = (reader.start_time or 0) / av.time_base
         return Timeline(float(first * (stream.time_base or 0)) - start_s - case.first_s, case.pause)
+
+
+def _ticks(reader: InputContainer, packet: av.Packet[Any]) -> int | None:
+    """Return the time of a packet; of an AVI that of its decoding: the first is that of the first picture."""
+    return packet.dts if reader.format.name == "avi" else packet.pts
 
 
 def clip_beat_errors(

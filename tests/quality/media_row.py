@@ -19,10 +19,9 @@ from streams.steps import JOB_BY_NAME
 from streams.worker.step_pool import StepPool
 from tests.odd_media.marked import plain_sound
 from tests.odd_media.writer import Sound, write
-from tests.quality.media_cases import Refusal
+from tests.quality.media_cases import MAX_BEAT_S, Refusal
 from tests.quality.media_measures import Look, beat_errors
 
-MAX_BEAT_S = 0.010
 _MIN_CORRELATION, _MAX_MEAN, _MAX_P95 = 0.95, 12.0, 20.0
 GOALS = f"beats {1000 * MAX_BEAT_S:.0f} ms, correlation {_MIN_CORRELATION}, luma {_MAX_MEAN:.0f} and {_MAX_P95:.0f}"
 _PROCESSES = 2
