@@ -208,7 +208,8 @@ def _stored(name: str) -> ClipCase:
     kind = containers.CLIPS[name]
 
     def shows() -> Original:
-        return original().changed(lambda rgb: np.asarray(cv2.resize(rgb, kind.size), np.uint8))
+        size = round(kind.size[0] * kind.video.aspect), kind.size[1]
+        return original().changed(lambda rgb: np.asarray(cv2.resize(rgb, size), np.uint8))
 
     def make(path: Path) -> None:
         containers.write_clip(path.parent, name).replace(path)
