@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 from tests.odd_media.marked import SOUND_HZ, Samples
 
 _FORMANTS_HZ = ((730, 1090, 2440), (270, 2290, 3010), (300, 870, 2240), (530, 1840, 2480), (570, 840, 2410))
-_BLOCK = 441  # samples over which a voice is constant
+_BLOCK = 441  # samples between two points of a voice's spectrum; between them it is interpolated
 
 
+@cache
 def speech(seconds: float, seed: int = 1) -> Samples:
     """Return speech-like sound: syllables of irregular length whose pitch glides, hisses between them, and pauses."""
     rng = np.random.default_rng(seed)
@@ -34,18 +36,26 @@ def _syllable(rng: np.random.Generator) -> NDArray[np.float64]:
     """Return a vowel with a gliding pitch, after a hiss in every third syllable."""
     samples = round(rng.uniform(0.09, 0.3) * SOUND_HZ)
     pitch = np.linspace(rng.uniform(95, 190), rng.uniform(85, 170), samples)
-    phase = 2 * np.pi * np.cumsum(pitch) / SOUND_HZ
     one, other = (np.array(_FORMANTS_HZ[rng.integers(len(_FORMANTS_HZ))], float) for _ in range(2))
-    formants = np.linspace(one, other, samples)
-    voice = np.zeros(samples)
-    for harmonic in range(1, 25):
-        distance = np.abs(harmonic * pitch[:, None] - formants) / 110
-        voice += np.sin(harmonic * phase) * (1 / (1 + distance**2)).sum(1) / harmonic**0.5
+    voice = _voice(pitch, np.linspace(one, other, samples))
     voice *= np.hanning(samples) ** 0.4
     hiss = rng.standard_normal(round(rng.uniform(0.03, 0.09) * SOUND_HZ)) * 0.4 if rng.random() < 0.35 else np.zeros(0)
     return np.concatenate([hiss, voice])
 
 
+def _voice(pitch: NDArray[np.float64], formants: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return 24 harmonics of a gliding pitch (samples,), each as loud as the formants (samples, 3) near it make it."""
+    turn = np.exp(2j * np.pi * np.cumsum(pitch) / SOUND_HZ)
+    voice, wave = np.zeros(len(pitch)), np.ones(len(pitch), complex)
+    at, points = np.arange(len(pitch)), np.arange(0, len(pitch) + _BLOCK, _BLOCK).clip(max=len(pitch) - 1)
+    for harmonic in range(1, 25):
+        wave *= turn
+        distance = np.abs(harmonic * pitch[points, None] - formants[points]) / 110
+        voice += wave.imag * np.interp(at, points, (1 / (1 + distance**2)).sum(1)) / harmonic**0.5
+    return voice
+
+
+@cache
 def noise(seconds: float, seed: int = 2) -> Samples:
     """Return white noise."""
     return _stereo(0.1 * np.random.default_rng(seed).standard_normal(round(seconds * SOUND_HZ)))

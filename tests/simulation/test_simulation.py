@@ -6,6 +6,7 @@ before anything else is imported, and the order of sets is fixed.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -22,14 +23,21 @@ def _simulate(*arguments: str, timeout: float) -> subprocess.CompletedProcess[st
     return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-def test_no_event_is_lost_doubled_or_stuck_in_a_few_runs() -> None:
-    completed = _simulate("--seeds", str(_FEW), timeout=120)
-    assert completed.returncode == 0, completed.stdout + completed.stderr
+@pytest.fixture(scope="module")
+def few_runs() -> subprocess.CompletedProcess[str]:
+    """Return the runs of the first seeds, one after another in one program."""
+    return _simulate("--seeds", str(_FEW), timeout=120)
 
 
-def test_a_seed_is_one_run() -> None:
-    lines = [_simulate("--seed", "3", timeout=60).stdout.splitlines() for _ in range(2)]
-    assert lines[0][0].split()[-2:] == lines[1][0].split()[-2:]
+def test_no_event_is_lost_doubled_or_stuck_in_a_few_runs(few_runs: subprocess.CompletedProcess[str]) -> None:
+    assert few_runs.returncode == 0, few_runs.stdout + few_runs.stderr
+
+
+def test_a_seed_is_one_run(few_runs: subprocess.CompletedProcess[str]) -> None:
+    alone, after_others = _simulate("--seed", "3", timeout=60).stdout, few_runs.stdout
+    traces = [re.findall(r"^seed 3: .* (\S+ \w+)$", printed, re.MULTILINE) for printed in (alone, after_others)]
+    assert len(traces[0]) == 1
+    assert traces[0] == traces[1]
 
 
 def test_mends_that_are_taken_out_are_found() -> None:

@@ -47,9 +47,20 @@ def waveform(song_file: Path, analysis: AudioAnalysis) -> Waveform:
     return waveform_of(song_file, analysis.duration_s)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def plotted(waveform: Waveform, analysis: AudioAnalysis) -> Figure:
     return figure(waveform, analysis, "Luna")
+
+
+@pytest.fixture(scope="module")
+def short_file(song: Song, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the first seconds of music of the song."""
+    return write(tmp_path_factory.mktemp("short") / "short.wav", song.excerpt(20, 2.3), "pcm_s16le")
+
+
+@pytest.fixture(scope="module")
+def short_analysis(short_file: Path) -> AudioAnalysis:
+    return analyze(short_file)
 
 
 def texts(picture: Figure) -> list[Text]:
@@ -91,9 +102,9 @@ def test_the_picture_is_a_png_of_full_width(song_file: Path, analysis: AudioAnal
     assert [path.name for path in target.parent.iterdir()] == ["song.png"]
 
 
-def test_the_same_song_gives_the_same_picture(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
+def test_the_same_song_gives_the_same_picture(short_file: Path, short_analysis: AudioAnalysis, tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
-        draw(song_file, analysis, "Luna", tmp_path / name)
+        draw(short_file, short_analysis, "Luna", tmp_path / name)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
@@ -181,10 +192,10 @@ def test_the_energy_is_a_line_from_0_to_1(waveform: Waveform, analysis: AudioAna
     assert (ys.min(), ys.max()) == (heights["1"], heights["0"])
 
 
-def test_different_analyses_give_different_pictures(waveform: Waveform, analysis: AudioAnalysis) -> None:
-    shifted = analysis.model_copy(update={"counts": tuple(n % 8 + 1 for n in analysis.counts)})
-    calmer = analysis.model_copy(update={"energy": tuple(value / 2 for value in analysis.energy)})
-    images = [pixels(figure(waveform, each, "Luna")) for each in (analysis, shifted, calmer)]
+def test_different_analyses_give_different_pictures(waveform: Waveform, short_analysis: AudioAnalysis) -> None:
+    shifted = short_analysis.model_copy(update={"counts": tuple(n % 8 + 1 for n in short_analysis.counts)})
+    calmer = short_analysis.model_copy(update={"energy": tuple(value / 2 for value in short_analysis.energy)})
+    images = [pixels(figure(waveform, each, "Luna")) for each in (short_analysis, shifted, calmer)]
     assert not any(np.array_equal(images[0], other) for other in images[1:])
 
 
@@ -209,8 +220,8 @@ def test_at_most_twelve_doubts_are_listed(waveform: Waveform, analysis: AudioAna
 
 
 @pytest.mark.parametrize("title", ODD_TITLES)
-def test_any_title_can_be_drawn(title: str, song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
-    draw(song_file, analysis, title, tmp_path / "song.png")
+def test_any_title_can_be_drawn(title: str, short_file: Path, short_analysis: AudioAnalysis, tmp_path: Path) -> None:
+    draw(short_file, short_analysis, title, tmp_path / "song.png")
     assert (tmp_path / "song.png").stat().st_size > 10_000
 
 
@@ -224,13 +235,11 @@ def test_a_long_title_is_shortened(waveform: Waveform, analysis: AudioAnalysis) 
     assert strings(figure(waveform, analysis, "W" * 500))[0].endswith("W…")
 
 
-def test_a_song_of_two_seconds_is_drawn(song: Song, tmp_path: Path) -> None:
-    path = write(tmp_path / "short.wav", song.excerpt(20, 2.3), "pcm_s16le")
-    analysis = analyze(path)
-    picture = figure(waveform_of(path, analysis.duration_s), analysis, "short")
-    assert len(lines_of(analysis)) == 1
-    assert {str(count) for count in analysis.counts} <= set(strings(picture))
-    draw(path, analysis, "short", tmp_path / "short.png")
+def test_a_song_of_two_seconds_is_drawn(short_file: Path, short_analysis: AudioAnalysis, tmp_path: Path) -> None:
+    picture = figure(waveform_of(short_file, short_analysis.duration_s), short_analysis, "short")
+    assert len(lines_of(short_analysis)) == 1
+    assert {str(count) for count in short_analysis.counts} <= set(strings(picture))
+    draw(short_file, short_analysis, "short", tmp_path / "short.png")
 
 
 @pytest.mark.parametrize("beats", [0, 1, 2])
@@ -317,8 +326,8 @@ def test_matplotlib_is_loaded_only_to_draw() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_pyplot_is_never_loaded(song_file: Path, analysis: AudioAnalysis, tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(analysis.model_dump_json())
+def test_pyplot_is_never_loaded(short_file: Path, short_analysis: AudioAnalysis, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(short_analysis.model_dump_json())
     code = (
         "import sys; from pathlib import Path; from agents.audio_analysis.plot.draw import draw;"
         "from schemas.audio_analyzed import AudioAnalysis; song, saved, target = map(Path, sys.argv[1:]);"
@@ -331,7 +340,7 @@ def test_pyplot_is_never_loaded(song_file: Path, analysis: AudioAnalysis, tmp_pa
         "error",
         "-c",
         code,
-        str(song_file),
+        str(short_file),
         str(tmp_path / "a.json"),
         str(tmp_path / "a.png"),
     ]

@@ -14,6 +14,7 @@ from infra.media_store import MediaStore
 from infra.settings import load_settings
 from tests.paths import DEMO, SHARED
 from tests.unit.media.media_builders import MakeClip, write_drawn_clip
+from tests.unit.move_indexing import odd_clips
 from tests.unit.move_indexing.bodies import RED, MakeBody, standing
 
 
@@ -32,7 +33,7 @@ def clip(tmp_path: Path) -> MakeClip:
     return lambda **options: write_drawn_clip(tmp_path / "clip.mp4", **options)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def pose_model() -> Path:
     model = load_settings().pose_model
     if not model.is_file():
@@ -48,6 +49,12 @@ def tools(tmp_path: Path, pose_model: Path) -> Tools:
 @pytest.fixture
 def rendered_clips() -> Path:
     return DEMO / "clips"
+
+
+@pytest.fixture(scope="session")
+def couple_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return two seconds of the demo couple, at ten pictures per second."""
+    return odd_clips.write(tmp_path_factory.mktemp("couple") / "couple.mp4", odd_clips.couple(), 2.0, 10)
 
 
 @pytest.fixture(scope="session")

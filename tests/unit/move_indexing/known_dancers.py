@@ -19,7 +19,7 @@ from tests.unit.media.media_builders import write_drawn_clip
 from tests.unit.move_indexing.bodies import BLUE, RED, standing
 
 SIZE = (640, 480)
-SECONDS, FPS, BPM = 4.0, 30, 150.0
+SECONDS, FPS, BPM = 4.0, 15, 150.0
 HIDDEN_S, GONE_S = (1.35, 1.75), 3.05  # the follow: hidden from and until, absent from
 
 

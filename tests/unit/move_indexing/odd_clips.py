@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ Pixels = npt.NDArray[np.integer[Any] | np.floating[Any]]  # (height, width, 3), 
 Picture = Callable[[float], Pixels]
 
 
+@cache
 def _couple_frames() -> list[Frame]:
     return list(sample_frames(_CLIPS / "basic_side.mp4", 15.0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import av
@@ -20,7 +21,7 @@ from schemas.move_indexed import Window
 from schemas.move_submitted import MoveAnnotation
 from tests.odd_media import sounds
 from tests.odd_media.marked import SHORT_S, original, plain_sound
-from tests.odd_media.writer import Sound, write
+from tests.odd_media.writer import Sound, Timed, write
 
 _WHAT_TO_DO = "give a clip with music, or annotate tempo_bpm, its beats per minute"
 
@@ -36,8 +37,14 @@ def _sounds(cause: str) -> list[Sound]:
     }[cause]
 
 
+@cache
+def _small_pictures() -> list[Timed]:
+    """Return every third picture of the demo clip, 160x90: what is tested is the sound."""
+    return [(time_s, rgb[::4, ::4]) for time_s, rgb in original().pictures[::3]]
+
+
 def _clip(folder: Path, tracks: Sequence[Sound]) -> Path:
-    return write(folder / "clip.mkv", original().pictures, tracks)
+    return write(folder / "clip.mkv", _small_pictures(), tracks)
 
 
 def _beats(path: Path, tempo_bpm: float | None = None) -> ClipBeats:
@@ -67,13 +74,20 @@ def test_each_cause_has_its_sentence_and_a_key_that_works(cause: str, sentence: 
     assert annotated.warnings == (f"{sentence}: the beats follow the annotated 126 bpm from the first frame on",)
 
 
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, ...]:
+    """Return the beats of a clip with the music alone."""
+    return _beats(_clip(tmp_path_factory.mktemp("plain"), [Sound(original().sound)])).beats
+
+
 @pytest.mark.parametrize("other", ["silent", "speech", "noise", "short", "codec"])
 @pytest.mark.parametrize("place", [0, 1])
-def test_the_track_with_music_is_heard_in_a_clip(other: str, place: int, tmp_path: Path) -> None:
+def test_the_track_with_music_is_heard_in_a_clip(
+    other: str, place: int, plain: tuple[float, ...], tmp_path: Path
+) -> None:
     tracks = _sounds(other) * 2
     tracks[place] = Sound(original().sound)
-    beats = _beats(_clip(tmp_path, tracks)).beats
-    assert np.array(beats) == pytest.approx(_beats(_clip(tmp_path, [Sound(original().sound)])).beats, abs=0.01)
+    assert _beats(_clip(tmp_path, tracks)).beats == pytest.approx(plain, abs=0.01)
 
 
 @pytest.mark.parametrize("codec", ["ac3", "eac3", "mp2", "libmp3lame", "flac", "libopus", "pcm_s16le"])

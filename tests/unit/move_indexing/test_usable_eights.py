@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from schemas.move_indexed import WINDOW_EDGE_S, Dancers, Eight, Window, window_a
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
 from streams.testing import work_of
 from tests.odd_media import windows as odd
-from tests.odd_media.marked import long_original, original, unmarked_long_original
+from tests.odd_media.marked import Original, long_original, original, unmarked_long_original
 from tests.odd_media.sounds import clicks
 from tests.odd_media.writer import Sound, write
 from tests.unit.move_scoring.builders import make_analysis
@@ -41,6 +42,11 @@ def _indexed(path: Path, tools: Tools, tempo_bpm: float | None = None) -> Indexe
     event = MoveSubmitted(source=Source(path=str(path)), clip="odd", request_id="r1", annotation=annotation)
     move: IndexedMove = work_of(STEP, event, tools)
     return move
+
+
+def _fewer(whole: Original) -> Original:
+    """Return an original with every second picture: 15 per second, of which 10 are looked at."""
+    return replace(whole, pictures=whole.pictures[::2])
 
 
 def _starts_s(move: IndexedMove) -> list[float]:
@@ -56,8 +62,8 @@ def _longest_freeze_s(path: Path) -> float:
 
 def _rendered(move: IndexedMove, tools: Tools, folder: Path) -> float:
     """Plan and render a dance of this move only, and return the longest time without a new picture."""
-    song = make_analysis([*range(1, 9)] * 4, first_s=0.3, tail_s=0.48)
-    sound = write(folder / "song.wav", [], [Sound(clicks(20.0), codec="pcm_s16le")])
+    song = make_analysis([*range(1, 9)] * 2, first_s=0.3, tail_s=0.48)
+    sound = write(folder / "song.wav", [], [Sound(clicks(10.0), codec="pcm_s16le")])
     planned = plan(PlanningInput(analysis=song, scores=make_scores(song, [move]), duration="30s", seed=0))
     for segment in planned.segments:
         inside = {window_at(move.windows, beat) for beat in (segment.clip_start_s, segment.clip_end_s)}
@@ -70,36 +76,36 @@ def _rendered(move: IndexedMove, tools: Tools, folder: Path) -> float:
 
 
 def test_a_clip_whose_picture_starts_after_its_sound_is_used_from_there(tools: Tools, tmp_path: Path) -> None:
-    whole = long_original()
-    move = _indexed(odd.with_pictures(tmp_path / "clip.mp4", whole, (1.5, 9)), tools)
-    assert move.windows[0].start_s == pytest.approx(1.5, abs=0.01)
-    assert move.beats == pytest.approx([beat for beat in whole.beats if beat > 1.5], abs=0.03)
+    whole = _fewer(long_original())
+    move = _indexed(odd.with_pictures(tmp_path / "clip.mp4", whole, (3.0, 9)), tools)
+    assert move.windows[0].start_s == pytest.approx(3.0, abs=0.01)
+    assert move.beats == pytest.approx([beat for beat in whole.beats if beat > 3.0], abs=0.03)
     assert _starts_s(move) == pytest.approx([whole.beats[8]], abs=0.03)
-    assert any("no picture from 0.0 to 1.5 s" in warning for warning in move.warnings)
+    assert any("no picture from 0.0 to 3.0 s" in warning for warning in move.warnings)
     assert _rendered(move, tools, tmp_path) < 0.2
 
 
 def test_a_clip_with_a_pause_is_used_on_one_side_of_it(tools: Tools, tmp_path: Path) -> None:
-    whole = long_original()
-    move = _indexed(odd.with_pictures(tmp_path / "clip.mkv", whole, (0, 2), (4, 9)), tools)
-    assert move.beats == pytest.approx([beat for beat in whole.beats if beat < 2 or beat > 4], abs=0.03)
+    whole = _fewer(long_original())
+    move = _indexed(odd.with_pictures(tmp_path / "clip.mkv", whole, (0, 1), (4, 9)), tools)
+    assert move.beats == pytest.approx([beat for beat in whole.beats if beat < 1 or beat > 4], abs=0.03)
     assert dict(zip(np.round(move.beats).tolist(), move.counts, strict=False))[4.0] == 1
     assert _starts_s(move) == pytest.approx([whole.beats[8]], abs=0.03)
-    assert any("no picture from 2.0 to 4.0 s" in warning for warning in move.warnings)
+    assert any("no picture from 1.0 to 4.0 s" in warning for warning in move.warnings)
     assert _rendered(move, tools, tmp_path) < 0.2
 
 
 def test_beats_at_an_annotated_tempo_begin_on_the_first_picture(tools: Tools, tmp_path: Path) -> None:
-    pictures = long_original().part(1.5, 9)
+    pictures = _fewer(long_original()).part(1.6, 6.6)
     path = write(tmp_path / "clip.mp4", pictures, [Sound(np.zeros((2, 200_000), np.float32))])
     move = _indexed(path, tools, 120.0)
-    assert move.beats[0] == pytest.approx(1.5, abs=0.01)
+    assert move.beats[0] == pytest.approx(1.6, abs=0.01)
     assert move.counts[0] == 1
 
 
 def test_a_clip_without_a_whole_eight_is_refused(tools: Tools, tmp_path: Path) -> None:
-    path = odd.with_pictures(tmp_path / "clip.mp4", original(), (0, 2), (3, 5.4))
-    with pytest.raises(Poison, match=r"from 0\.0 to 2\.0 s and from 3\.0 to 5\.4 s, are too short for nine") as fault:
+    path = odd.with_pictures(tmp_path / "clip.mp4", _fewer(original()), (0, 1.5), (3.9, 5.4))
+    with pytest.raises(Poison, match=r"from 0\.0 to 1\.5 s and from 3\.9 to 5\.4 s, are too short for nine") as fault:
         _indexed(path, tools)
     assert fault.value.reason == "no_whole_eight"
 
@@ -111,7 +117,7 @@ def test_a_clip_without_a_whole_eight_is_refused(tools: Tools, tmp_path: Path) -
 def test_an_eight_in_which_a_dancer_is_missing_is_not_used(
     change: odd.Change, warning: str, tools: Tools, tmp_path: Path
 ) -> None:
-    whole = unmarked_long_original()
+    whole = _fewer(unmarked_long_original())
     path = odd.write_with_sound(tmp_path / "clip.mp4", whole, odd.changed_until(whole, whole.beats[8], change))
     move = _indexed(path, tools)
     assert _starts_s(move) == pytest.approx([whole.beats[8]], abs=0.03)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ from tests.unit.media.known_media import Clip, click_samples, decoded_clicks, di
 from tests.unit.rendering.builders import FolderStore, make_tools, planned, result_of, segment
 
 BEATS_S = 0.5
+FOUR = ("24", "30", "60", "turned")
 NAMES = ["a" * 64, "b" * 64, "c" * 64, "d" * 64]
 
 
@@ -34,17 +36,30 @@ def song_beats(first: int, count: int = 4) -> list[float]:
 
 
 class Studio:
-    """Four clips of which one or more become bad after they were planned, and a song."""
+    """Four clips of which one or more become bad after they were planned, and a song.
 
-    def __init__(self, root: Path, clips: Sequence[Clip]) -> None:
-        self.root, self.clips, self.store = root, list(clips), FolderStore()
+    `made`: a cache with the mezzanines of good clips.
+    """
+
+    def __init__(self, root: Path, clips: Sequence[Clip], made: Path) -> None:
+        self.root, self.clips, self.store, self.made = root, list(clips), FolderStore(), made
+        self.damaged: set[str] = set()
         beats = [0.6 + BEATS_S * n for n in range(30)]
         self.song: MediaRef = self.store.add(write_wav(root / "song.wav", click_samples(beats, 16.0)), "audio")
         for clip in clips:
             self.store.add(clip.path, "video")
 
-    def tools(self, run: str = "run") -> Tools:
+    def new_tools(self, run: str = "new") -> Tools:
+        """Return tools whose cache is empty."""
         return make_tools(self.root / run, self.store)
+
+    def tools(self) -> Tools:
+        """Return tools whose cache has the mezzanines of the clips that are not damaged until now."""
+        tools = make_tools(self.root / "run", self.store)
+        for folder in (self.made / "mezzanines").iterdir():
+            if folder.name not in self.damaged:
+                shutil.copytree(folder, tools.cache_dir / "mezzanines" / folder.name)
+        return tools
 
     def event(self, *shown: tuple[int, Sequence[int]], first: int = 0) -> SequencePlanned:
         """Return the plan of clips in turn, each named by its index, and the indices of its runners-up."""
@@ -60,6 +75,7 @@ class Studio:
         damaged, content = self.root / f"damaged{clip}.mp4", bytearray(self.clips[clip].path.read_bytes())
         content[content.index(b"mdat") + 3000] ^= 255
         damaged.write_bytes(content)
+        self.damaged.add(self.clips[clip].sha)
         self.store.damage(self.clips[clip].sha, damaged)
 
     def cannot_decode(self, clip: int) -> None:
@@ -85,9 +101,18 @@ class Studio:
         return numbers
 
 
+@pytest.fixture(scope="module")
+def made(clips: dict[str, Clip], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache with the mezzanines of the four clips, as rendering makes them."""
+    folder = tmp_path_factory.mktemp("made")
+    for clip in (clips[name] for name in FOUR):
+        mezzanine.ensure(clip.path, clip.sha, clip.beats, "fast", folder)
+    return folder
+
+
 @pytest.fixture
-def studio(tmp_path: Path, clips: dict[str, Clip]) -> Studio:
-    return Studio(tmp_path, [clips[name] for name in ("24", "30", "60", "turned")])
+def studio(tmp_path: Path, clips: dict[str, Clip], made: Path) -> Studio:
+    return Studio(tmp_path, [clips[name] for name in FOUR], made)
 
 
 def test_a_clip_that_was_deleted_is_replaced_by_its_runner_up(studio: Studio) -> None:
@@ -117,8 +142,8 @@ def test_the_event_has_the_warning_and_what_is_shown(studio: Studio) -> None:
 
 
 def test_a_clip_of_which_a_byte_is_damaged_is_replaced(studio: Studio) -> None:
-    event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
     studio.damage(0)
+    event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
     result = result_of(event, tools)
     assert studio.displayed(tools, result.video.file, event) == [3, 6]
     assert result.warnings == (
@@ -151,7 +176,7 @@ def test_a_clip_that_is_no_media_is_replaced(studio: Studio, content: bytes) -> 
 def test_a_clip_that_is_cut_short_is_replaced_where_it_has_no_picture(studio: Studio, tmp_path: Path) -> None:
     clip = studio.clips[1]
     short = make_clip(tmp_path / "short.mp4", 9, [time for time in clip.times if time < 1.7], clip.beats)
-    studio = Studio(tmp_path, [studio.clips[0], short, *studio.clips[2:]])
+    studio = Studio(tmp_path, [studio.clips[0], short, *studio.clips[2:]], studio.made)
     event, tools = studio.event((1, [2]), (0, [2]), (1, [2])), studio.tools()
     late = event.plan.segments[2].model_copy(update={"clip_beats": clip.beats[1:5]})
     event = planned([*event.plan.segments[:2], late], studio.clips, studio.song)
@@ -175,7 +200,7 @@ def holed(studio: Studio, tmp_path: Path) -> Studio:
     """Return a studio whose first clip has no picture between 2.1 and 3.3 s."""
     times = [time for time in (n / 30 for n in range(180)) if not 2.1 < time < 3.3]
     clip = make_clip(tmp_path / "holed.mp4", 10, times, [round(0.2 + 0.5 * n, 3) for n in range(11)])
-    return Studio(tmp_path, [clip, *studio.clips[1:]])
+    return Studio(tmp_path, [clip, *studio.clips[1:]], studio.made)
 
 
 def test_a_part_with_a_hole_in_its_picture_is_replaced_and_others_of_the_clip_are_not(holed: Studio) -> None:
@@ -196,30 +221,30 @@ def test_a_part_with_a_hole_in_its_picture_is_replaced_and_others_of_the_clip_ar
 def test_single_frames_that_are_left_out_are_no_hole(studio: Studio, tmp_path: Path) -> None:
     times = [n / 30 for n in range(78) if n not in {20, 21, 40, 41, 42}]
     clip = make_clip(tmp_path / "gaps.mp4", 11, times, studio.clips[1].beats)
-    gaps = Studio(tmp_path, [clip, *studio.clips[1:]])
+    gaps = Studio(tmp_path, [clip, *studio.clips[1:]], studio.made)
     assert result_of(gaps.event((0, [1])), gaps.tools()).warnings == ()
 
 
 def test_two_bad_clips_and_a_bad_first_runner_up_are_passed_over(studio: Studio) -> None:
-    event, tools = studio.event((0, [1, 2]), (1, [0, 3]), (2, [0, 1])), studio.tools()
     studio.store.remove(studio.clips[0].sha)
     studio.damage(1)
+    event, tools = studio.event((0, [1, 2]), (1, [0, 3]), (2, [0, 1])), studio.tools()
     result = result_of(event, tools)
     assert studio.displayed(tools, result.video.file, event) == [5, 6, 5]
     assert [warning.split(" cannot")[0] for warning in result.warnings] == ["24.mp4", "30.mp4"]
 
 
 def test_without_a_good_runner_up_another_clip_of_the_plan_is_shown(studio: Studio) -> None:
-    event, tools = studio.event((0, [1]), (2, []), (0, []), first=1), studio.tools()
     studio.store.remove(studio.clips[0].sha)
     studio.damage(1)
+    event, tools = studio.event((0, [1]), (2, []), (0, []), first=1), studio.tools()
     result = result_of(event, tools)
     assert studio.displayed(tools, result.video.file, event) == [5, 5, 5]
     assert {part.clip_start_s for part in result.segments} == {studio.clips[2].beats[1]}
 
 
 def test_where_no_clip_can_be_shown_the_song_fails_with_their_names(studio: Studio) -> None:
-    event, tools = studio.event((0, [1, 2]), (1, [3])), studio.tools()
+    event, tools = studio.event((0, [1, 2]), (1, [3])), studio.new_tools()
     for clip in (0, 2, 3):
         studio.store.remove(studio.clips[clip].sha)
     studio.damage(1)
@@ -249,7 +274,7 @@ def test_a_clip_that_needs_too_much_memory_is_replaced(studio: Studio, monkeypat
 
 
 def test_a_fault_of_the_machine_is_not_taken_for_a_bad_clip(studio: Studio) -> None:
-    tools = studio.tools()
+    tools = studio.new_tools()
     tools.cache_dir.mkdir(parents=True)
     (tools.cache_dir / "mezzanines").write_bytes(b"")
     with pytest.raises(OSError, match="mezzanines"):
@@ -268,7 +293,7 @@ def test_a_media_store_that_is_away_is_not_taken_for_bad_clips(studio: Studio) -
 def test_a_video_with_a_replaced_clip_is_the_same_when_it_is_rendered_again(studio: Studio) -> None:
     event = studio.event((0, [1]), (3, [1]))
     studio.damage(0)
-    first, second = (result_of(event, studio.tools(run)) for run in ("first", "second"))
+    first, second = (result_of(event, tools) for tools in (studio.tools(), studio.new_tools()))
     assert first == second
 
 

@@ -11,8 +11,11 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from streams.cli import main
+from streams.cli.analyze import analyze
+from streams.cli.moves import moves
 from tests.paths import BACHATA, DEMO
 from tests.unit.streams.cli.bachata import run
 
@@ -28,12 +31,8 @@ from tests.unit.streams.cli.bachata import run
         ("analyze", "no-such-file.mp3"),
         ("index",),
         ("index", "x" * 300),
-        ("moves", "search", "--tempo", "fast"),
-        *(
-            ("moves", "search", "--tempo", text)
-            for text in ("nan-nan", "1-inf", "135-120", "1-2-3", "-1-5", "1e3-1e4", "0-9999")
-        ),
-        *(("moves", "search", "--top", text) for text in ("0", "-1", "1001", "1e3", "nan")),
+        *(("moves", "search", "--tempo", text) for text in ("fast", "-1-5")),
+        *(("moves", "search", "--top", text) for text in ("0", "-1", "1001", "nan")),
         ("no-such-command",),
     ],
     ids=" ".join,
@@ -42,6 +41,15 @@ def test_an_error_is_one_line_and_one_json_object(arguments: tuple[str, ...]) ->
     completed = run(*arguments, "--json")
     assert completed.returncode != 0
     assert set(json.loads(completed.stdout)) >= {"error", "reason"}
+    assert len(completed.stderr.splitlines()) == 1
+    assert completed.stderr.startswith("error: ")
+
+
+@pytest.mark.parametrize("text", ["nan-nan", "1-inf", "135-120", "1-2-3", "1e3-1e4", "0-9999"])
+def test_a_tempo_range_that_cannot_be_is_one_line(text: str) -> None:
+    completed = CliRunner().invoke(moves, ["search", "--tempo", text, "--json"])
+    assert completed.exit_code == 1
+    assert json.loads(completed.stdout)["reason"] == "invalid_query"
     assert len(completed.stderr.splitlines()) == 1
     assert completed.stderr.startswith("error: ")
 
@@ -159,7 +167,8 @@ def test_an_invalid_file_of_beats_is_one_line(content: str | None, expected: str
     file = tmp_path / "taps.json"
     if content is not None:
         file.write_text(content)
-    completed = run("analyze", "song.mp3", "--beats", file, "--json")
+    completed = CliRunner().invoke(analyze, ["song.mp3", "--beats", str(file), "--json"])
+    assert completed.exit_code != 0
     assert json.loads(completed.stdout)["reason"] == "bad_corrections"
     assert expected in completed.stderr
     assert len(completed.stderr.splitlines()) == 1

@@ -84,8 +84,8 @@ async def test_too_little_memory_after_other_jobs_is_tried_again_in_a_new_proces
     [first] = children()
     fault = await fault_of(pool, "python_objects")
     assert (type(fault), fault.reason) == (Retryable, "out_of_memory")
-    assert not first.is_running()
     assert isinstance(await fault_of(pool, "python_objects"), Poison)
+    assert not is_running(first)
 
 
 async def test_a_crash_with_enough_memory_is_no_lack_of_memory(pool: StepPool) -> None:
