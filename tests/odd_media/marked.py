@@ -93,6 +93,18 @@ def original() -> Original:
     return _short(long_original())
 
 
+@cache
+def small_long_original() -> Original:
+    """Return all 8.4 s of the demo clip, 160x90: for tests that read times and marks, and no poses."""
+    return unmarked_long_original().changed(lambda rgb: rgb[::4, ::4])
+
+
+@cache
+def small_original() -> Original:
+    """Return the first 5.4 s of the demo clip, 160x90."""
+    return _short(small_long_original())
+
+
 def _short(whole: Original) -> Original:
     beats = tuple(beat for beat in whole.beats if beat < SHORT_S)
     sound = whole.sound[:, : round(SHORT_S * SOUND_HZ)]

@@ -9,10 +9,11 @@ import pytest
 
 from agents.audio_analysis.analysis import analyze
 from agents.media.decode import open_video
-from tests.odd_media.marked import SOUND_HZ, long_original, read_mark, song
+from tests.odd_media.marked import SOUND_HZ, read_mark, small_long_original, song
 from tests.odd_media.patched import moved
 from tests.odd_media.writer import Sound, Video, write
 
+_H264 = Video(options={"preset": "ultrafast", "crf": "18"})
 _MP3_IN_AVI_S = 0.025  # AVI does not state the delay of the decoder
 
 
@@ -62,13 +63,13 @@ def test_beats_are_where_the_original_has_them(
 ) -> None:
     rate = 48_000 if codec == "libopus" else SOUND_HZ
     sound = Sound(_music(), codec, rate=rate, start_s=start_s)
-    path = write(tmp_path / name, long_original().pictures, [sound])
+    path = write(tmp_path / name, small_long_original().pictures, [sound], video=_H264)
     found = _beats_beside_the_pictures(path)
     assert _largest_error_s(found, [beat + start_s for beat in beats[1:-1]]) < 0.010
 
 
 def test_mp3_in_avi_is_late_by_the_delay_of_its_decoder(beats: tuple[float, ...], tmp_path: Path) -> None:
-    pictures, sound = long_original().pictures, Sound(_music(), "libmp3lame")
+    pictures, sound = small_long_original().pictures, Sound(_music(), "libmp3lame")
     path = write(tmp_path / "clip.avi", pictures, [sound], video=Video("mpeg4", options={}, bit_rate=4_000_000))
     found = _beats_beside_the_pictures(path)
     assert _largest_error_s(found, [beat + _MP3_IN_AVI_S for beat in beats[1:-1]]) < 0.010
@@ -77,6 +78,6 @@ def test_mp3_in_avi_is_late_by_the_delay_of_its_decoder(beats: tuple[float, ...]
 @pytest.mark.parametrize("cut_s", [0.5, 1.37])
 def test_what_an_edit_list_cuts_is_not_heard(cut_s: float, beats: tuple[float, ...], tmp_path: Path) -> None:
     """Phones trim a clip so: the start stays in the file and is not played."""
-    whole = write(tmp_path / "whole.mp4", long_original().pictures, [Sound(_music())])
+    whole = write(tmp_path / "whole.mp4", small_long_original().pictures, [Sound(_music())], video=_H264)
     found = list(analyze(moved(whole, tmp_path / "cut.mp4", -cut_s)).beats)
     assert _largest_error_s(found, [beat - cut_s for beat in beats[1:-1] if beat > cut_s + 0.1]) < 0.010

@@ -18,7 +18,7 @@ from agents.media.sampled_frames import sample_frames
 from agents.media.windows import mean_fps_of, windows_of
 from schemas.faults import Poison
 from tests.odd_media import windows as odd
-from tests.odd_media.marked import FPS, original, unmarked_original
+from tests.odd_media.marked import FPS, small_original
 from tests.odd_media.patched import moved
 from tests.odd_media.writer import Sound, Video, write
 from tests.unit.media.media_builders import write_clip
@@ -37,16 +37,16 @@ def spans_of(path: Path) -> Spans:
 @pytest.mark.parametrize(
     ("make", "spans"),
     [
-        (lambda path: odd.with_pictures(path, original(), (1.5, 5.4)), [(1.5, 5.4)]),
-        (lambda path: odd.with_pictures(path, original(), (0, 3.6)), [(0, 3.6)]),
-        (lambda path: odd.with_late_sound(path, original(), 1.2), [(0, 5.4)]),
-        (lambda path: odd.with_pictures(path, original(), (0, 2), (4, 5.4)), [(0, 2), (4, 5.4)]),
-        (lambda path: odd.with_pictures(path.with_suffix(".mkv"), original(), (0, 2), (4, 5.4)), [(0, 2), (4, 5.4)]),
-        (lambda path: odd.without_first_keyframe(path, original()), [(1, 5.4)]),
+        (lambda path: odd.with_pictures(path, small_original(), (1.5, 5.4)), [(1.5, 5.4)]),
+        (lambda path: odd.with_pictures(path, small_original(), (0, 3.6)), [(0, 3.6)]),
+        (lambda path: odd.with_late_sound(path, small_original(), 1.2), [(0, 5.4)]),
+        (lambda path: odd.with_pictures(path, small_original(), (0, 2), (4, 5.4)), [(0, 2), (4, 5.4)]),
+        (lambda path: odd.with_pictures(path.with_suffix(".mkv"), small_original(), (0, 2), (4, 5.4)), [(0, 2), (4, 5.4)]),
+        (lambda path: odd.without_first_keyframe(path, small_original()), [(1, 5.4)]),
         # The damage ends at 3.4 s, and the next keyframe is at 4 s.
-        (lambda path: odd.damaged(path, original(), 1.8, 3.4), [(0, 1.8), (4, 5.4)]),
+        (lambda path: odd.damaged(path, small_original(), 1.8, 3.4), [(0, 1.8), (4, 5.4)]),
         # The only keyframe is before the start.
-        (lambda path: moved(odd.with_pictures(path.with_stem("whole"), original(), (0, 9)), path, -1.0), [(0, 4.4)]),
+        (lambda path: moved(odd.with_pictures(path.with_stem("whole"), small_original(), (0, 9)), path, -1.0), [(0, 4.4)]),
     ],
     ids=["late picture", "early end", "late sound", "pause", "pause in mkv", "no first keyframe", "damage", "cut"],
 )
@@ -57,15 +57,14 @@ def test_a_window_is_where_pictures_decode(make: Callable[[Path], Path], spans: 
 
 
 def test_the_rate_of_a_clip_with_a_pause_is_that_of_its_pictures(tmp_path: Path) -> None:
-    facts = probe(odd.with_pictures(tmp_path / "clip.mp4", original(), (0, 2), (4, 5.4)), "video")
+    facts = probe(odd.with_pictures(tmp_path / "clip.mp4", small_original(), (0, 2), (4, 5.4)), "video")
     assert facts.fps == pytest.approx(FPS, rel=0.01)
     assert facts.duration_s == pytest.approx(5.4, abs=0.01)
 
 
 @pytest.mark.parametrize("fps", [240, 480])
 def test_clips_of_high_frame_rates_are_taken(fps: int, tmp_path: Path) -> None:
-    small = ((time_s, rgb[::4, ::4]) for time_s, rgb in unmarked_original().faster(fps))
-    path = write(tmp_path / "clip.mov", islice(small, 3 * fps), video=Video(rate=Fraction(fps)))
+    path = write(tmp_path / "clip.mov", islice(small_original().faster(fps), 3 * fps), video=Video(rate=Fraction(fps)))
     assert probe(path, "video").fps == pytest.approx(fps, rel=0.01)
     np.testing.assert_allclose(spans_of(path), [(0, 3)], atol=0.03)
 
@@ -74,7 +73,7 @@ def test_clips_of_high_frame_rates_are_taken(fps: int, tmp_path: Path) -> None:
 def test_a_measured_rate_may_be_a_little_below_the_limit(rate: float, is_taken: bool, tmp_path: Path) -> None:
     path = write(
         tmp_path / "clip.mp4",
-        [(n / rate, picture) for n, (_, picture) in enumerate(original().pictures[:40])],
+        [(n / rate, picture) for n, (_, picture) in enumerate(small_original().pictures[:40])],
         video=Video(rate=Fraction(3_000)),
     )
     if is_taken:
@@ -87,7 +86,7 @@ def test_a_measured_rate_may_be_a_little_below_the_limit(rate: float, is_taken: 
 @pytest.mark.parametrize(("codec", "options"), [("libx264", {"bf": "3"}), ("mpeg4", {"bf": "2"})])
 def test_pictures_of_an_avi_are_in_order_at_their_times(codec: str, options: dict[str, str], tmp_path: Path) -> None:
     video = Video(codec=codec, options=options, bit_rate=3_000_000)
-    path = write(tmp_path / "clip.avi", original().part(0, 3), [Sound(original().sound[:, :132_300])], video=video)
+    path = write(tmp_path / "clip.avi", small_original().part(0, 3), [Sound(small_original().sound[:, :132_300])], video=video)
     with open_video(path) as opened:
         times = [time_s for time_s, _ in opened.frames]
     assert times == pytest.approx([n / FPS for n in range(90)], abs=0.001)
@@ -95,7 +94,7 @@ def test_pictures_of_an_avi_are_in_order_at_their_times(codec: str, options: dic
 
 
 def test_a_clip_whose_picture_comes_minutes_after_its_sound_is_refused(tmp_path: Path) -> None:
-    whole = original()
+    whole = small_original()
     late = [(time_s + 700, rgb) for time_s, rgb in whole.part(0, 3)]
     with pytest.raises(Poison, match="lacks a picture for minutes") as fault:
         probe(write(tmp_path / "clip.mkv", late, [Sound(whole.sound)]), "video")
