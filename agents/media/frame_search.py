@@ -27,20 +27,26 @@ class _Kind(NamedTuple):
 
 def find_stream(data: bytes) -> tuple[Demuxer, int] | None:
     """Return the demuxer of the first stream in `data` and the offset of its first frame; `None` without one."""
-    found = [(at, kind.demuxer) for kind in _KINDS if (at := _first(kind, data)) is not None]
+    found: list[tuple[int, Demuxer]] = []
+    for kind in _KINDS:
+        last = min(found)[0] if found else len(data)
+        if (at := _first(kind, data, last)) is not None:
+            found.append((at, kind.demuxer))
     at, demuxer = min(found, default=(0, None))
     return None if demuxer is None else (demuxer, at)
 
 
-def _first(kind: _Kind, data: bytes) -> int | None:
-    return next((at for at in islice(_places(kind.sync, data), _MAX_PLACES) if _begins_stream(kind, data, at)), None)
+def _first(kind: _Kind, data: bytes, last: int) -> int | None:
+    places = islice(_places(kind.sync, data, last), _MAX_PLACES)
+    return next((at for at in places if _begins_stream(kind, data, at)), None)
 
 
-def _places(sync: bytes, data: bytes) -> Iterator[int]:
-    at = data.find(sync)
+def _places(sync: bytes, data: bytes, last: int) -> Iterator[int]:
+    """Yield the offsets of a sync code, up to `last`."""
+    at = data.find(sync, 0, last + len(sync))
     while at >= 0:
         yield at
-        at = data.find(sync, at + 1)
+        at = data.find(sync, at + 1, last + len(sync))
 
 
 def _begins_stream(kind: _Kind, data: bytes, at: int) -> bool:
@@ -149,11 +155,12 @@ def _program(data: bytes, at: int) -> _Frame | None:
     return (0, 12) if head[4] >> 4 == 2 else None
 
 
+# The longest sync codes first: where a stream is found early, those of one byte are searched up to there only.
 _KINDS = (
-    _Kind("mp3", b"\xff", _mpeg, 4),
-    _Kind("aac", b"\xff", _adts, 4),
+    _Kind("mpeg", b"\0\0\x01", _program, 5),
     _Kind("ac3", b"\x0b\x77", _ac3, 4),
     _Kind("eac3", b"\x0b\x77", _eac3, 4),
     *(_Kind("mpegts", b"\x47", _transport(size), 12) for size in (188, 192, 204)),
-    _Kind("mpeg", b"\0\0\x01", _program, 5),
+    _Kind("mp3", b"\xff", _mpeg, 4),
+    _Kind("aac", b"\xff", _adts, 4),
 )
