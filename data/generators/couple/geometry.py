@@ -5,6 +5,8 @@ Metres, radians; y points up. Rotations are (3, 3) arrays that turn column vecto
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ Rotation = NDArray[np.float64]  # (3, 3)
 Faces = NDArray[np.int32]  # (n, 3): triangles of vertex numbers
 
 UP: Vector = np.array([0.0, 1.0, 0.0])
+AHEAD: Vector = np.array([0.0, 0.0, 1.0])
 
 
 def vector(x: float, y: float, z: float) -> Vector:
@@ -22,9 +25,15 @@ def vector(x: float, y: float, z: float) -> Vector:
     return np.array([x, y, z], dtype=np.float64)
 
 
+def cross(a: Vector, b: Vector) -> Vector:
+    """Return the cross product of two vectors; `np.cross`, which takes arrays of them, needs ten times as long."""
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+
+
 def unit(v: Vector) -> Vector:
     """Return the same direction with length 1; a null vector stays null."""
-    direction: Vector = v / (np.linalg.norm(v) + 1e-12)
+    direction: Vector = v / (sqrt(v.dot(v)) + 1e-12)
     return direction
 
 
@@ -49,8 +58,8 @@ def about_z(angle: float) -> Rotation:
 def about(axis: Vector, angle: float) -> Rotation:
     """Return a rotation about any axis (Rodrigues' formula)."""
     x, y, z = unit(axis)
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turned: Rotation = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    product = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    turned: Rotation = np.eye(3) + np.sin(angle) * product + (1 - np.cos(angle)) * product @ product
     return turned
 
 
@@ -58,14 +67,14 @@ def axes(along: Vector, beside: Vector) -> Rotation:
     """Return the right-handed frame whose first axis is `along` and whose second is nearest to `beside`."""
     first = unit(along)
     second = unit(beside - first * np.dot(first, beside))
-    return np.stack([first, second, np.cross(first, second)], axis=1)
+    return np.stack([first, second, cross(first, second)], axis=1)
 
 
 def angle_about(axis: Vector, start: Vector, end: Vector) -> float:
     """Return the turn about `axis` that brings `start` nearest to `end`, within +-pi."""
     a = unit(axis)
     s, e = start - a * np.dot(a, start), end - a * np.dot(a, end)
-    return float(np.arctan2(np.dot(a, np.cross(s, e)), np.dot(s, e)))
+    return float(np.arctan2(np.dot(a, cross(s, e)), np.dot(s, e)))
 
 
 def within_pi(angle: float) -> float:

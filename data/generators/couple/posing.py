@@ -10,6 +10,7 @@ from itertools import pairwise
 import numpy as np
 
 from data.generators.couple.geometry import (
+    AHEAD,
     Rotation,
     Vector,
     about,
@@ -17,6 +18,7 @@ from data.generators.couple.geometry import (
     about_z,
     angle_about,
     axes,
+    cross,
     unit,
     within_angle,
     within_reach,
@@ -106,7 +108,7 @@ class Posing:
         pole = 0.5 * about_y(foot.yaw)[:, 2] + 0.5 * self.rotation("pelvis")[:, 2]
         upper, lower = two_bones(hip, ankle, skeleton.leg, pole)
         names = (f"thigh_{side}", f"calf_{side}", f"foot_{side}")
-        self.limb(names, (upper, lower), np.cross(pole, ankle - hip), np.cross([0.0, 0.0, 1.0], self.rest_span(names)))
+        self.limb(names, (upper, lower), cross(pole, ankle - hip), cross(AHEAD, self.rest_span(names)))
         toes_out = skeleton.toes_out[side]
         self.attach(names[2], foot_rotation(foot.yaw, foot.pitch, toes_out))
         self.attach(f"ball_{side}", foot_rotation(foot.yaw, 0.0, toes_out))
@@ -127,12 +129,12 @@ class Posing:
         """Pose shoulder blade, upper arm, forearm, hand and fingers."""
         skeleton = self.skeleton
         upper, lower, along = self.reaching(self.shoulder(side, hand.position), hand)
-        hinge = np.cross(upper, lower)
+        hinge = cross(upper, lower)
         if np.linalg.norm(hinge) < 1e-5:
-            hinge = np.cross(upper, -hand.elbow)
+            hinge = cross(upper, -hand.elbow)
         names = (f"upperarm_{side}", f"lowerarm_{side}", f"hand_{side}")
         first, second = (skeleton.at(b) - skeleton.at(a) for a, b in pairwise(names))
-        self.limb(names, (upper, lower), hinge, np.cross(first, second))
+        self.limb(names, (upper, lower), hinge, cross(first, second))
         self.wrist(side, (lower, along), hand)
 
     def reaching(self, shoulder: Vector, hand: Hand) -> tuple[Vector, Vector, Vector]:
@@ -177,7 +179,7 @@ class Posing:
         for finger in FINGERS:
             rotation = hand
             along = skeleton.at(f"{finger}_02_{side}") - skeleton.at(f"{finger}_01_{side}")
-            hinge = np.cross(along, skeleton.palms[side])
+            hinge = cross(along, skeleton.palms[side])
             for part in ("01", "02", "03"):
                 rotation = rotation @ about(hinge, curl)
                 self.attach(f"{finger}_{part}_{side}", rotation)
@@ -188,7 +190,7 @@ class Posing:
         skeleton, rotation = self.skeleton, self.rotation(f"hand_{side}")
         along = skeleton.at(f"thumb_03_{side}") - skeleton.at(f"thumb_01_{side}")
         across = skeleton.at(f"pinky_01_{side}") - skeleton.at(f"index_01_{side}")
-        to_palm, over_it = np.cross(along, skeleton.palms[side]), np.cross(skeleton.palms[side], across)
+        to_palm, over_it = cross(along, skeleton.palms[side]), cross(skeleton.palms[side], across)
         for part, hinge, share in zip(("01", "02", "03"), (to_palm, over_it, over_it), THUMB_SHARES, strict=True):
             rotation = rotation @ about(hinge, share * (curl + THUMB_BEND_RAD))
             self.attach(f"thumb_{part}_{side}", rotation)

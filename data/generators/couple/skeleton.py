@@ -15,6 +15,7 @@ from data.generators.couple.geometry import (
     about_x,
     about_y,
     about_z,
+    cross,
     unit,
     vector,
 )
@@ -159,7 +160,7 @@ class Skeleton:
 
     def _palm(self, side: str) -> Vector:
         wrist = self.at(f"hand_{side}")
-        across = np.cross(self.at(f"pinky_01_{side}") - wrist, self.at(f"index_01_{side}") - wrist)
+        across = cross(self.at(f"pinky_01_{side}") - wrist, self.at(f"index_01_{side}") - wrist)
         return unit(across) * SIDES[side]
 
     def _palm_middle(self, side: str) -> Vector:
