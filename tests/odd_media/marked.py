@@ -127,14 +127,15 @@ def plain_sound(path: Path, seconds: float = 1e9) -> Samples:
     resampler = av.AudioResampler(format="fltp", layout="stereo", rate=SOUND_HZ)
     with av.open(str(path)) as reader:
         stream, start_s = reader.streams.audio[0], (reader.start_time or 0) / av.time_base
-        first_s = 0.0
+        first_s, count = 0.0, 0
         blocks: list[NDArray[Any]] = []
         for frame in reader.decode(stream):
             if not blocks and frame.time is not None:
                 first_s = max(0.0, float(frame.time) - start_s)
             frame.pts = None
             blocks += [resampled.to_ndarray() for resampled in resampler.resample(frame)]
-            if sum(block.shape[1] for block in blocks) > seconds * SOUND_HZ:
+            count += sum(block.shape[1] for block in blocks[-1:])
+            if count > seconds * SOUND_HZ:
                 break
         blocks += [resampled.to_ndarray() for resampled in resampler.resample(None)]
     silence = np.zeros((2, round(first_s * SOUND_HZ)), np.float32)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache as cached
 from pathlib import Path
 
 import pytest
 
+from tests.odd_media.containers import write_clip, write_song
 from tests.unit.media.known_media import Clip, make_clips
-from tests.unit.media.media_builders import MakeClip, write_drawn_clip
+from tests.unit.media.media_builders import CLIP_S, MadeOnce, MakeClip, write_drawn_clip
 
 
 @pytest.fixture
@@ -25,3 +27,17 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Clip]:
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a cache folder that the tests of a session share."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def song_of(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Return a function that writes a song of `SONGS`, once for all tests of a session: they do not change it."""
+    folder = tmp_path_factory.mktemp("songs")
+    return cached(lambda name: write_song(folder, name))
+
+
+@pytest.fixture(scope="session")
+def clip_of(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Return a function that writes a clip of `CLIPS`, 3 s long, once for all tests of a session."""
+    folder = tmp_path_factory.mktemp("containers")
+    return cached(lambda name: write_clip(folder, name, CLIP_S))

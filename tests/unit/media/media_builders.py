@@ -16,6 +16,9 @@ from av.container import OutputContainer
 from numpy.typing import NDArray
 
 MakeClip = Callable[..., Path]
+MadeOnce = Callable[[str], Path]  # from a name to the file that was written for it
+
+CLIP_S = 3.0  # of the clips in every container
 
 RATE = 44_100
 

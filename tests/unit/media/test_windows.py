@@ -41,12 +41,18 @@ def spans_of(path: Path) -> Spans:
         (lambda path: odd.with_pictures(path, small_original(), (0, 3.6)), [(0, 3.6)]),
         (lambda path: odd.with_late_sound(path, small_original(), 1.2), [(0, 5.4)]),
         (lambda path: odd.with_pictures(path, small_original(), (0, 2), (4, 5.4)), [(0, 2), (4, 5.4)]),
-        (lambda path: odd.with_pictures(path.with_suffix(".mkv"), small_original(), (0, 2), (4, 5.4)), [(0, 2), (4, 5.4)]),
+        (
+            lambda path: odd.with_pictures(path.with_suffix(".mkv"), small_original(), (0, 2), (4, 5.4)),
+            [(0, 2), (4, 5.4)],
+        ),
         (lambda path: odd.without_first_keyframe(path, small_original()), [(1, 5.4)]),
         # The damage ends at 3.4 s, and the next keyframe is at 4 s.
         (lambda path: odd.damaged(path, small_original(), 1.8, 3.4), [(0, 1.8), (4, 5.4)]),
         # The only keyframe is before the start.
-        (lambda path: moved(odd.with_pictures(path.with_stem("whole"), small_original(), (0, 9)), path, -1.0), [(0, 4.4)]),
+        (
+            lambda path: moved(odd.with_pictures(path.with_stem("whole"), small_original(), (0, 9)), path, -1.0),
+            [(0, 4.4)],
+        ),
     ],
     ids=["late picture", "early end", "late sound", "pause", "pause in mkv", "no first keyframe", "damage", "cut"],
 )
@@ -86,7 +92,9 @@ def test_a_measured_rate_may_be_a_little_below_the_limit(rate: float, is_taken: 
 @pytest.mark.parametrize(("codec", "options"), [("libx264", {"bf": "3"}), ("mpeg4", {"bf": "2"})])
 def test_pictures_of_an_avi_are_in_order_at_their_times(codec: str, options: dict[str, str], tmp_path: Path) -> None:
     video = Video(codec=codec, options=options, bit_rate=3_000_000)
-    path = write(tmp_path / "clip.avi", small_original().part(0, 3), [Sound(small_original().sound[:, :132_300])], video=video)
+    path = write(
+        tmp_path / "clip.avi", small_original().part(0, 3), [Sound(small_original().sound[:, :132_300])], video=video
+    )
     with open_video(path) as opened:
         times = [time_s for time_s, _ in opened.frames]
     assert times == pytest.approx([n / FPS for n in range(90)], abs=0.001)
