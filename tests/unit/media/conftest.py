@@ -9,7 +9,7 @@ import pytest
 
 from tests.odd_media.containers import write_clip, write_song
 from tests.unit.media.known_media import Clip, make_clips
-from tests.unit.media.media_builders import CLIP_S, MadeOnce, MakeClip, write_drawn_clip
+from tests.unit.media.media_builders import FORMAT_CLIP_S, MadeOnce, MakeClip, write_drawn_clip
 
 
 @pytest.fixture
@@ -38,6 +38,6 @@ def song_of(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
 
 @pytest.fixture(scope="session")
 def clip_of(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
-    """Return a function that writes a clip of `CLIPS`, 3 s long, once for all tests of a session."""
+    """Return a function that writes a clip of `CLIPS` once for all tests of a session."""
     folder = tmp_path_factory.mktemp("containers")
-    return cached(lambda name: write_clip(folder, name, CLIP_S))
+    return cached(lambda name: write_clip(folder, name, FORMAT_CLIP_S))

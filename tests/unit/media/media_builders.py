@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 MakeClip = Callable[..., Path]
 MadeOnce = Callable[[str], Path]  # from a name to the file that was written for it
 
-CLIP_S = 3.0  # of the clips in every container
+FORMAT_CLIP_S = 4.0  # of the clips in every container and codec
 
 RATE = 44_100
 

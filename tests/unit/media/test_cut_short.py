@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from shutil import copy
 from typing import Literal
 
 import pytest
@@ -14,12 +15,11 @@ from agents.media.stated_length import lost_warnings
 from schemas.base import MediaFacts, ProbedMedia, Source
 from schemas.faults import Poison
 from schemas.song_submitted import SongSubmitted
-from tests.odd_media.containers import write_clip, write_song
 from tests.odd_media.marked import original, song
 from tests.odd_media.patched import cut_short
 from tests.odd_media.writer import Sound, Video, write
 from tests.paths import DEMO, SHARED
-from tests.unit.media.media_builders import tone, write_sound
+from tests.unit.media.media_builders import FORMAT_CLIP_S, MadeOnce, tone, write_sound
 from tests.unit.media.media_builders import write_clip as write_gradient
 
 _SONG_S = 12.5
@@ -31,9 +31,14 @@ _NOT_STATED = ("song.mp2", "song.opus", "song.aac", "song.ac3", "song.ts", "song
 _INDEX_AT_THE_END = ("song.m4a", "alac.m4a", "alac.caf", "s32.mov")
 
 
+def _cut(whole: Path, folder: Path, share: float) -> Path:
+    """Return a copy of the first part of a file."""
+    return cut_short(Path(copy(whole, folder)), share)
+
+
 @pytest.mark.parametrize("name", _STATED)
-def test_a_song_that_was_cut_says_how_much_is_missing(tmp_path: Path, name: str) -> None:
-    facts = probe(cut_short(write_song(tmp_path, name), 0.83), "audio")
+def test_a_song_that_was_cut_says_how_much_is_missing(tmp_path: Path, song_of: MadeOnce, name: str) -> None:
+    facts = probe(_cut(song_of(name), tmp_path, 0.83), "audio")
     assert facts.duration_s + facts.missing_s == pytest.approx(_SONG_S, abs=0.15)
     assert facts.missing_s == pytest.approx(0.17 * _SONG_S, abs=0.35)
     [warning] = lost_warnings(facts)
@@ -42,29 +47,29 @@ def test_a_song_that_was_cut_says_how_much_is_missing(tmp_path: Path, name: str)
 
 
 @pytest.mark.parametrize("name", _NOT_STATED)
-def test_nothing_is_invented_for_a_song_that_states_no_length(tmp_path: Path, name: str) -> None:
-    assert lost_warnings(probe(cut_short(write_song(tmp_path, name), 0.85), "audio")) == []
+def test_nothing_is_invented_for_a_song_that_states_no_length(tmp_path: Path, song_of: MadeOnce, name: str) -> None:
+    assert lost_warnings(probe(_cut(song_of(name), tmp_path, 0.85), "audio")) == []
 
 
 @pytest.mark.parametrize("name", _INDEX_AT_THE_END)
-def test_a_song_without_its_index_is_incomplete(tmp_path: Path, name: str) -> None:
-    path = cut_short(write_song(tmp_path, name), 0.83)
+def test_a_song_without_its_index_is_incomplete(tmp_path: Path, song_of: MadeOnce, name: str) -> None:
+    path = _cut(song_of(name), tmp_path, 0.83)
     with pytest.raises(Poison, match="incomplete: its index is missing; copy or download it again") as caught:
         probe(path, "audio")
     assert caught.value.reason == "not_media"
 
 
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mov", "phone.3gp"])
-def test_a_clip_without_its_index_is_incomplete(tmp_path: Path, name: str) -> None:
+def test_a_clip_without_its_index_is_incomplete(tmp_path: Path, clip_of: MadeOnce, name: str) -> None:
     with pytest.raises(Poison, match="incomplete: its index is missing; copy or download it again"):
-        probe(cut_short(write_clip(tmp_path, name), 0.6), "video")
+        probe(_cut(clip_of(name), tmp_path, 0.6), "video")
 
 
 @pytest.mark.parametrize("name", ["mjpeg.avi", "mpeg4.avi", "dv.avi", "clip.mkv", "clip.webm"])
-def test_a_clip_that_was_cut_says_how_much_is_missing(tmp_path: Path, name: str) -> None:
-    facts = probe(cut_short(write_clip(tmp_path, name), 0.6), "video")
-    assert facts.duration_s + facts.missing_s == pytest.approx(5.4, abs=0.1)
-    assert facts.missing_s == pytest.approx(0.4 * 5.4, abs=0.3)
+def test_a_clip_that_was_cut_says_how_much_is_missing(tmp_path: Path, clip_of: MadeOnce, name: str) -> None:
+    facts = probe(_cut(clip_of(name), tmp_path, 0.6), "video")
+    assert facts.duration_s + facts.missing_s == pytest.approx(FORMAT_CLIP_S, abs=0.1)
+    assert facts.missing_s == pytest.approx(0.4 * FORMAT_CLIP_S, abs=0.3)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.8])
@@ -91,9 +96,9 @@ def test_a_last_picture_that_stays_for_seconds_is_not_missing(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("name", ["song.mp3", "song.flac", "song.m4a", "song.ts", "song.m2ts", "song.vob"])
-def test_damage_in_the_middle_is_told_from_a_missing_end(tmp_path: Path, name: str) -> None:
-    path = write_song(tmp_path, name)
-    content = bytearray(path.read_bytes())
+def test_damage_in_the_middle_is_told_from_a_missing_end(tmp_path: Path, song_of: MadeOnce, name: str) -> None:
+    path = tmp_path / name
+    content = bytearray(song_of(name).read_bytes())
     middle, size = len(content) // 2, len(content) // 8
     content[middle : middle + size] = bytes(size)
     path.write_bytes(content)

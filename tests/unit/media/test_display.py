@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from fractions import Fraction
+from functools import cache
 from pathlib import Path
 
 import av
@@ -24,11 +25,17 @@ from tests.odd_media import hdr_interlaced
 from tests.odd_media.marked import FPS, Rgb, original
 from tests.odd_media.patched import aspect_in_container_only, set_display_matrix
 from tests.odd_media.pictures import DISPLAYED, after_preview, grey_jpegs, of_two_sizes, orientation_in_stream
-from tests.odd_media.writer import Video, write
+from tests.odd_media.writer import Timed, Video, write
 
 CONSUMERS = ("poses", "pictures", "mezzanine")
 HDR = {"arib-std-b67": hdr_interlaced.hlg, "smpte2084": hdr_interlaced.pq}
 FRAMES = 5
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of clips: each is written once for all consumers."""
+    return tmp_path_factory.mktemp("display")
 
 
 def timed(step: int = 1, start: int = 60) -> list[tuple[float, Rgb]]:
@@ -48,7 +55,7 @@ def shown(path: Path, consumer: str, number: int = 0) -> Rgb:
 def mezzanine_picture(path: Path, number: int) -> Rgb:
     target = path.with_suffix(".mezzanine.mp4")
     target.unlink(missing_ok=True)
-    encode(path, [0.0], PROFILES["high_quality"], target, lambda _: None)
+    encode(path, [0.0], PROFILES["fast"], target, lambda _: None)
     with av.open(str(target)) as reader:
         frame = list(reader.decode(video=0))[number]
         return np.asarray(frame.reformat(format="rgb24", src_colorspace=Colorspace.ITU709).to_ndarray(), np.uint8)
@@ -71,8 +78,11 @@ def resized(rgb: Rgb, size: tuple[int, int]) -> Rgb:
     return np.asarray(cv2.resize(np.ascontiguousarray(rgb), size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+_LUMA = 219 / 255 * np.array([0.2126, 0.7152, 0.0722], np.float32)
+
+
 def luma(rgb: Rgb) -> np.ndarray:
-    return np.asarray(16 + 219 * (rgb / 255.0 @ [0.2126, 0.7152, 0.0722]))
+    return np.asarray(16 + rgb.astype(np.float32) @ _LUMA)
 
 
 def likeness(rgb: Rgb, wanted: Rgb) -> float:
@@ -89,24 +99,34 @@ def colour_error(rgb: Rgb, wanted: Rgb) -> float:
     return float(np.abs(small[0] - small[1]).mean())
 
 
+@cache
+def turned(folder: Path, matrix: tuple[int, int, int, int]) -> Path:
+    path = folder / f"turned{matrix}.mp4"
+    return set_display_matrix(write(path, timed()[:2]), matrix)
+
+
 @pytest.mark.parametrize("matrix", DISPLAYED)
 @pytest.mark.parametrize("consumer", CONSUMERS)
 def test_frames_are_turned_and_mirrored_as_the_display_matrix_says(
-    tmp_path: Path, matrix: tuple[int, int, int, int], consumer: str
+    folder: Path, matrix: tuple[int, int, int, int], consumer: str
 ) -> None:
-    path = set_display_matrix(write(tmp_path / "turned.mp4", timed()[:2]), matrix)
     wanted = {other: display(timed()[0][1]) for other, display in DISPLAYED.items()}
     height, width = wanted[matrix].shape[:2]
-    found = without_bars(shown(path, consumer), width, height)
+    found = without_bars(shown(turned(folder, matrix), consumer), width, height)
     assert likeness(found, wanted[matrix]) > 0.99
-    assert max(wanted, key=lambda other: likeness(found, resized(wanted[other], (width, height)))) == matrix
+    small = {other: resized(rgb, (width // 4, height // 4)) for other, rgb in wanted.items()}
+    assert max(small, key=lambda other: likeness(found, small[other])) == matrix
+
+
+@cache
+def mirrored_in_stream(folder: Path) -> Path:
+    return orientation_in_stream(write(folder / "source.mp4", timed()[:3]), folder / "mirrored.mkv")
 
 
 @pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("consumer", CONSUMERS)
-def test_an_orientation_in_the_coded_stream_is_obeyed(tmp_path: Path, consumer: str, number: int) -> None:
-    path = orientation_in_stream(write(tmp_path / "source.mp4", timed()[:3]), tmp_path / "mirrored.mkv")
-    assert likeness(shown(path, consumer, number), np.fliplr(timed()[number][1])) > 0.98
+def test_an_orientation_in_the_coded_stream_is_obeyed(folder: Path, consumer: str, number: int) -> None:
+    assert likeness(shown(mirrored_in_stream(folder), consumer, number), np.fliplr(timed()[number][1])) > 0.98
 
 
 def test_displayed_frames_are_freed_without_garbage_collection(tmp_path: Path) -> None:
@@ -147,14 +167,20 @@ def test_an_absurd_shape_of_pixels_is_ignored(tmp_path: Path) -> None:
     assert shown(path, "poses").shape == (360, 640, 3)
 
 
+@cache
+def hdr(folder: Path, transfer: str) -> Path:
+    high = hdr_interlaced.converted(timed()[:2], HDR[transfer])
+    return write(folder / f"{transfer}.mkv", high, video=hdr_video(transfer))
+
+
 @pytest.mark.parametrize("consumer", CONSUMERS)
 @pytest.mark.parametrize("transfer", HDR)
-def test_hdr_is_shown_as_bright_as_its_original(tmp_path: Path, transfer: str, consumer: str) -> None:
-    path = write(tmp_path / "hdr.mkv", hdr_interlaced.converted(timed()[:2], HDR[transfer]), video=hdr_video(transfer))
-    found, wanted = (luma(rgb[len(rgb) // 8 :]) for rgb in (shown(path, consumer), timed()[0][1]))  # below the strip
+def test_hdr_is_shown_as_bright_as_its_original(folder: Path, transfer: str, consumer: str) -> None:
+    picture = shown(hdr(folder, transfer), consumer)
+    found, wanted = (luma(rgb[len(rgb) // 8 :]) for rgb in (picture, timed()[0][1]))  # below the strip
     assert found.mean() == pytest.approx(wanted.mean(), abs=6)
     assert np.percentile(found, 95) == pytest.approx(np.percentile(wanted, 95), abs=10)
-    assert likeness(shown(path, consumer), timed()[0][1]) > 0.98
+    assert likeness(picture, timed()[0][1]) > 0.98
 
 
 @pytest.mark.parametrize(("primaries", "red"), [(9, (0.6274, 0.0691, 0.0164)), (12, (0.8225, 0.0332, 0.0171))])
@@ -183,11 +209,15 @@ RANGES = {
 }
 
 
+@cache
+def in_range(folder: Path, name: str) -> Path:
+    return write(folder / name, timed()[:3], video=RANGES[name])
+
+
 @pytest.mark.parametrize("consumer", CONSUMERS)
 @pytest.mark.parametrize("name", RANGES)
-def test_colours_are_those_of_the_original_in_any_range_and_depth(tmp_path: Path, name: str, consumer: str) -> None:
-    path = write(tmp_path / name, timed()[:3], video=RANGES[name])
-    found, wanted = shown(path, consumer), timed()[0][1]
+def test_colours_are_those_of_the_original_in_any_range_and_depth(folder: Path, name: str, consumer: str) -> None:
+    found, wanted = shown(in_range(folder, name), consumer), timed()[0][1]
     assert luma(found).mean() == pytest.approx(luma(wanted).mean(), abs=3.5)
     assert colour_error(found, wanted) < 4
 
@@ -226,15 +256,23 @@ def test_pictures_of_another_size_are_shown_in_that_of_the_first(tmp_path: Path,
     assert likeness(without_bars(last, 360, 640), upright[-1][1]) > 0.95
 
 
+Woven = tuple[Path, list[Timed]]  # an interlaced clip and its frames
+
+
+@cache
+def interlaced(folder: Path, codec: str, first_field: int) -> Woven:
+    woven = list(hdr_interlaced.interlaced(timed(step=6), first_field))
+    path = folder / f"interlaced-{codec}-{first_field}.mkv"
+    return write(path, woven, video=hdr_interlaced.interlaced_video(codec)), woven
+
+
 @pytest.mark.parametrize("consumer", CONSUMERS)
 @pytest.mark.parametrize("first_field", [0, 1])
 @pytest.mark.parametrize("codec", ["libx264", "mpeg2video"])
 def test_interlaced_pictures_show_the_first_field_without_combs(
-    tmp_path: Path, codec: str, first_field: int, consumer: str
+    folder: Path, codec: str, first_field: int, consumer: str
 ) -> None:
-    moving = timed(step=6)
-    woven = list(hdr_interlaced.interlaced(moving, first_field))
-    path = write(tmp_path / "interlaced.mkv", woven, video=hdr_interlaced.interlaced_video(codec))
+    (path, woven), moving = interlaced(folder, codec, first_field), timed(step=6)
     found, wanted, later = shown(path, consumer, 2), moving[4][1], moving[5][1]
     combed = rgb_of(woven[2][1])
     assert combs(found) < 1.05 * combs(wanted) < 0.95 * combs(combed)

@@ -21,7 +21,7 @@ from schemas.base import ProbedMedia
 from schemas.faults import Poison
 from tests.odd_media.containers import CLIPS, SONGS
 from tests.odd_media.marked import SOUND_HZ, Samples, original, song
-from tests.unit.media.media_builders import CLIP_S, MadeOnce
+from tests.unit.media.media_builders import FORMAT_CLIP_S, MadeOnce
 from tests.unit.media.test_sniff import JUNK
 
 _SONG_S = 12.5
@@ -78,10 +78,10 @@ def test_a_clip_in_every_container_and_codec_is_taken_and_lacks_nothing(clip_of:
     facts = probe(path, "video")
     assert (facts.codec, facts.width, facts.height) == (kind.codec, *kind.size)
     assert (facts.sample_rate, facts.has_audio) == (kind.rate, True)
-    assert facts.duration_s == pytest.approx(CLIP_S, abs=0.02)
+    assert facts.duration_s == pytest.approx(FORMAT_CLIP_S, abs=0.02)
     assert facts.missing_s == 0
     assert facts.fps == pytest.approx(float(kind.video.rate), rel=0.001)
-    assert abs(lag_ms(path, CLIP_S)) < 35
+    assert abs(lag_ms(path, FORMAT_CLIP_S)) < 35
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_clip_that_begins_within_a_packet_is_taken(tmp_path: Path, clip_of: Ma
         return
     facts = probe(path, "video")
     assert (facts.codec, facts.width, facts.height) == (CLIPS[name].codec, *CLIPS[name].size)
-    assert CLIP_S - 2 < facts.duration_s < CLIP_S
+    assert FORMAT_CLIP_S - 2 < facts.duration_s < FORMAT_CLIP_S
 
 
 def test_every_demuxer_has_a_song_or_a_clip(song_of: MadeOnce) -> None:
