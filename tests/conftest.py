@@ -16,20 +16,37 @@ settings.register_profile("no_deadline", deadline=None)  # other tests may have 
 settings.load_profile("no_deadline")
 
 
+_BROKER = "tests/broker/"
 _LIBRARY_FILES = frozenset(
-    f"tests/broker/{name}.py" for name in ("test_bad_clip", "test_song_to_video", "test_written_commands")
-)  # they index all demo clips
+    f"{_BROKER}{name}.py" for name in ("test_bad_clip", "test_song_to_video", "test_written_commands")
+)  # they need the library of demo clips
+_OWN_KAFKA_FILES = frozenset(
+    f"{_BROKER}{name}.py"
+    for name in ("test_lifecycle", "test_unreadable_records", "test_two_steps_on_one_topic", "infra/test_local_kafka")
+)
 
 
 class _FileScheduling(LoadScopeScheduling):  # type: ignore[misc]
-    """Runs the tests of a file on one worker, and all tests that need the demo library on one worker.
+    """Runs the tests of a file on one worker, as far as possible.
 
-    Session fixtures exist once for each worker: so the demo clips are indexed once.
+    Session fixtures exist once for each worker. So all tests that need the library of demo clips are on one worker, and
+    all others that share a Kafka on another: each indexes its clips once, and while they wait, other tests compute.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.split("::", maxsplit=1)[0]
-        return "library" if file in _LIBRARY_FILES else file
+        return _scope_of(nodeid.split("::", maxsplit=1)[0])
+
+
+def _scope_of(file: str) -> str:
+    if file in _LIBRARY_FILES:
+        return "library"
+    return "shared Kafka" if file.startswith(_BROKER) and file not in _OWN_KAFKA_FILES else file
+
+
+def _place(item: pytest.Item) -> tuple[bool, bool, bool]:
+    """Return the place of a test: false sorts first."""
+    scope = _scope_of(item.location[0])
+    return scope != "library", scope != "shared Kafka", item.get_closest_marker("broker") is None
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -41,7 +58,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FileSchedul
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Order the tests by duration: those with the demo library, the others that need Kafka, the rest."""
-    items.sort(key=lambda item: (item.location[0] not in _LIBRARY_FILES, item.get_closest_marker("broker") is None))
+    items.sort(key=_place)
 
 
 @pytest.fixture(autouse=True)

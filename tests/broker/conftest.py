@@ -20,10 +20,13 @@ from infra.settings import Settings
 from streams.envelope import Record
 from streams.local.services import running_kafka, running_worker
 from streams.stage.dead_letters import dead_letter_id
+from tests.odd_media.windows import copy_start
 from tests.paths import BACHATA, DEMO
 
 pytestmark = pytest.mark.broker
 _OF_THE_USER = ("songs", "moves")
+_LIBRARY = ("basic_side", "body_roll", "hammerlock", "hip_roll")  # of each difficulty and energy
+_SHORT_CLIP_S = 4.5  # a whole eight of the demo clip
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
     deadline = monotonic() + timeout_s
     while not condition():
         assert monotonic() < deadline, "too late"
-        sleep(0.5)
+        sleep(0.1)
 
 
 @pytest.fixture(scope="session")
@@ -127,17 +130,51 @@ def open_to_others(folder: Path) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def one_move(data_folder: DataFolder) -> dict[str, Any]:
-    """Index one demo clip and return the JSON of `index`."""
-    result = data_folder.bachata("index", DEMO / "clips" / "basic_side.mp4", "--annotations", DEMO / "annotations.json")
+def empty_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
+    """Yield another data folder with a separate Kafka and worker; no clip is indexed in it."""
+    folder = DataFolder(tmp_path_factory.mktemp("empty_data_folder"))
+    with folder.up():
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the path of the first eight of a demo clip; `annotations.json` beside it has its annotation."""
+    clip = tmp_path_factory.mktemp("short_clip") / "basic_short.mp4"
+    copy_start(DEMO / "clips" / "basic_side.mp4", clip, _SHORT_CLIP_S)
+    annotations = json.loads((DEMO / "annotations.json").read_text())
+    [annotation] = [entry for entry in annotations["clips"] if entry["clip_id"] == "basic_side"]
+    named = annotation | {"clip_id": clip.stem, "video_path": clip.name}
+    (clip.parent / "annotations.json").write_text(json.dumps(annotations | {"clips": [named]}))
+    return clip
+
+
+@pytest.fixture(scope="session")
+def one_move(data_folder: DataFolder, short_clip: Path) -> dict[str, Any]:
+    """Index one clip and return the JSON of `index`."""
+    result = data_folder.bachata("index", short_clip, "--annotations", short_clip.parent / "annotations.json")
     assert result.exit_code == 0, result.stderr
     return result.json
 
 
 @pytest.fixture(scope="session")
-def library(data_folder: DataFolder) -> dict[str, Any]:
-    """Index all demo clips and return the JSON of `index`."""
-    result = data_folder.bachata("index", DEMO / "clips", "--annotations", DEMO / "annotations.json", timeout=500)
+def library_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder `clips` with some of the demo clips, a link to each; `annotations.json` is beside it."""
+    clips = tmp_path_factory.mktemp("library") / "clips"
+    clips.mkdir()
+    for name in _LIBRARY:
+        (clips / f"{name}.mp4").symlink_to(DEMO / "clips" / f"{name}.mp4")
+    annotations = json.loads((DEMO / "annotations.json").read_text())
+    found = [entry for entry in annotations["clips"] if entry["clip_id"] in _LIBRARY]
+    (clips.parent / "annotations.json").write_text(json.dumps(annotations | {"clips": found}))
+    return clips
+
+
+@pytest.fixture(scope="session")
+def library(data_folder: DataFolder, library_clips: Path) -> dict[str, Any]:
+    """Index some demo clips and return the JSON of `index`."""
+    annotations = library_clips.parent / "annotations.json"
+    result = data_folder.bachata("index", library_clips, "--annotations", annotations)
     assert result.exit_code == 0, result.stderr
     return result.json
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import wave
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -165,14 +164,6 @@ async def _dead_letter_and_outcome(consumer: AIOKafkaConsumer, dead_letter_id: s
         if dead_letter is not None and outcome is not None:
             return dead_letter, outcome
     raise AssertionError("the topic ended")
-
-
-@pytest.fixture(scope="module")
-def empty_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
-    """Yield another data folder with a separate Kafka and worker; no clip is indexed in it."""
-    folder = DataFolder(tmp_path_factory.mktemp("empty_data_folder"))
-    with folder.up():
-        yield folder
 
 
 def test_an_empty_library(empty_data_folder: DataFolder, demo_song: Path) -> None:

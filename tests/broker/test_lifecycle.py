@@ -101,7 +101,7 @@ def test_a_worker_follows_kafka_when_another_program_takes_its_port(new_data_fol
             deadline = monotonic() + 60
             while new_data_folder.bachata("status").json.get("kafka") in {None, up.ready["kafka"]}:
                 assert monotonic() < deadline
-                sleep(0.5)
+                sleep(0.1)
     _wait_until_nothing_runs(new_data_folder)
 
 
@@ -121,11 +121,12 @@ def test_kafka_runs_from_start_to_stop(new_data_folder: DataFolder) -> None:
     _wait_until_nothing_runs(new_data_folder)
 
 
-def test_after_a_kill_of_all_processes_nothing_is_recomputed(new_data_folder: DataFolder, demo_song: Path) -> None:
-    demo = demo_song.parents[1]
+def test_after_a_kill_of_all_processes_nothing_is_recomputed(
+    new_data_folder: DataFolder, short_clip: Path, demo_song: Path
+) -> None:
     with new_data_folder.up():
-        clip = demo / "clips" / "basic_side.mp4"
-        assert new_data_folder.bachata("index", clip, "--annotations", demo / "annotations.json").exit_code == 0
+        annotations = short_clip.parent / "annotations.json"
+        assert new_data_folder.bachata("index", short_clip, "--annotations", annotations).exit_code == 0
         first = new_data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
         assert first.exit_code == 0, first.stderr
         for process in _processes(new_data_folder):

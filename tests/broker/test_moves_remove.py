@@ -13,7 +13,6 @@ from schemas.move_indexed import MoveIndexed
 from streams.kafka import make_producer
 from streams.topics import MOVE_INDEXED
 from tests.broker.conftest import DataFolder
-from tests.paths import DEMO
 from tests.unit.infra.moves import make_move
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -33,14 +32,14 @@ async def _publish(data_folder: DataFolder, *events: dict[str, Any]) -> None:
 
 
 def test_a_removed_move_comes_back_when_its_clip_is_indexed_again(
-    data_folder: DataFolder, one_move: dict[str, Any]
+    data_folder: DataFolder, one_move: dict[str, Any], short_clip: Path
 ) -> None:
     clip = one_move["clips"][0]
     removed = data_folder.bachata("moves", "remove", clip["clip"])
     assert removed.json == {"removed": [{"clip": clip["clip"], "sha256": clip["sha256"]}]}
     assert clip["clip"] not in _clips(data_folder)
     assert data_folder.bachata("moves", "remove", clip["clip"]).json["reason"] == "unknown_move"
-    again = data_folder.bachata("index", DEMO / "clips" / "basic_side.mp4", "--annotations", DEMO / "annotations.json")
+    again = data_folder.bachata("index", short_clip, "--annotations", short_clip.parent / "annotations.json")
     assert [entry["status"] for entry in again.json["clips"]] == ["known"]
     assert clip["clip"] in _clips(data_folder)
 

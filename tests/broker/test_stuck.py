@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -19,14 +18,6 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _REPORTED_WITHIN_S = 30.0
 
 
-@pytest.fixture(scope="module")
-def own_data_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
-    """Yield a data folder whose Kafka may be stopped."""
-    folder = DataFolder(tmp_path_factory.mktemp("own_data_folder"))
-    with folder.up():
-        yield folder
-
-
 def _broker(folder: DataFolder) -> int:
     supervisor = json.loads((folder.path / "run" / "kafka.json").read_text())["pid"]
     [java] = [child for child in psutil.Process(supervisor).children(recursive=True) if "java" in child.name()]
@@ -38,15 +29,15 @@ def _log_lines(folder: DataFolder, beginning: str) -> list[str]:
     return [line for line in log.read_text().splitlines() if f"{beginning}: Kafka at" in line]
 
 
-def test_a_broker_that_hangs_is_reported_and_then_its_return(own_data_folder: DataFolder) -> None:
-    wait_until(lambda: own_data_folder.health()["ready"], 30)
-    broker = _broker(own_data_folder)
+def test_a_broker_that_hangs_is_reported_and_then_its_return(empty_data_folder: DataFolder) -> None:
+    wait_until(lambda: empty_data_folder.health()["ready"], 30)
+    broker = _broker(empty_data_folder)
     os.kill(broker, signal.SIGSTOP)
     try:
-        wait_until(lambda: bool(own_data_folder.health()["stuck"]), _REPORTED_WITHIN_S)
-        health = own_data_folder.health()
-        status = own_data_folder.bachata("status", timeout=30)
-        waits = waits_for(Settings(data_dir=own_data_folder.path))
+        wait_until(lambda: bool(empty_data_folder.health()["stuck"]), _REPORTED_WITHIN_S)
+        health = empty_data_folder.health()
+        status = empty_data_folder.bachata("status", timeout=30)
+        waits = waits_for(Settings(data_dir=empty_data_folder.path))
     finally:
         os.kill(broker, signal.SIGCONT)
     stuck = {problem["what"].partition(":")[0]: problem for problem in health["stuck"]}
@@ -57,8 +48,8 @@ def test_a_broker_that_hangs_is_reported_and_then_its_return(own_data_folder: Da
     assert status.exit_code == 0, status.stderr
     assert not status.json["ready"]
     assert [problem["what"] for problem in status.json["stuck"]]
-    assert len(_log_lines(own_data_folder, "stuck")) == 1
-    wait_until(lambda: bool(own_data_folder.health()["ready"]), 90)
-    assert own_data_folder.bachata("status").json["stuck"] == []
-    assert len(_log_lines(own_data_folder, "no longer stuck")) == 1
-    assert "a check for problems failed" not in (own_data_folder.path / "run" / "worker.log").read_text()
+    assert len(_log_lines(empty_data_folder, "stuck")) == 1
+    wait_until(lambda: bool(empty_data_folder.health()["ready"]), 90)
+    assert empty_data_folder.bachata("status").json["stuck"] == []
+    assert len(_log_lines(empty_data_folder, "no longer stuck")) == 1
+    assert "a check for problems failed" not in (empty_data_folder.path / "run" / "worker.log").read_text()

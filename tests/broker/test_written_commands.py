@@ -21,7 +21,7 @@ import pytest
 from infra.base.atomic_file import sha256_of
 from tests.broker.conftest import DataFolder
 from tests.documents import Block, blocks, shell_lines
-from tests.paths import BACHATA, DEMO, PROJECT
+from tests.paths import BACHATA, PROJECT
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _NOT_RUN = ("make ", "docker ", "bachata up", "bachata worker")  # the tests, containers, what runs until it is stopped
@@ -95,7 +95,11 @@ class _Workspace:
 
 @pytest.fixture(scope="module")
 def workspace(
-    data_folder: DataFolder, library: dict[str, Any], demo_song: Path, tmp_path_factory: pytest.TempPathFactory
+    data_folder: DataFolder,
+    library: dict[str, Any],
+    library_clips: Path,
+    demo_song: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> _Workspace:
     """Return a folder with the demo set under the names of the documents.
 
@@ -103,7 +107,7 @@ def workspace(
     """
     folder = tmp_path_factory.mktemp("workspace")
     for name in ("clips", "annotations.json"):
-        (folder / name).symlink_to(DEMO / name)
+        (folder / name).symlink_to(library_clips.parent / name)
     (folder / "data").symlink_to(data_folder.path)
     for target in (folder, folder / "songs", data_folder.path / "songs"):
         target.mkdir(exist_ok=True)
@@ -162,7 +166,7 @@ def _wait_until_done(data_folder: DataFolder, request_id: str) -> None:
     deadline = monotonic() + 120
     while (outcome := data_folder.bachata("status", request_id).json.get("outcome")) is None:
         assert monotonic() < deadline
-        sleep(0.5)
+        sleep(0.1)
     assert outcome == "done"
 
 

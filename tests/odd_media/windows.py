@@ -78,3 +78,14 @@ def lead_alone(rgb: Rgb) -> Rgb:
     alone = rgb.copy()
     alone[:, _PARTNER_FROM_PX:] = rgb[:, _WALL_PX : _WALL_PX + 1]
     return alone
+
+
+def copy_start(source: Path, path: Path, seconds: float) -> Path:
+    """Copy the first seconds of a file without encoding them again."""
+    with av.open(str(source)) as reader, av.open(str(path), "w") as writer:
+        streams = {stream.index: writer.add_stream_from_template(stream) for stream in reader.streams}
+        for packet in reader.demux():
+            if packet.dts is not None and float(packet.dts * packet.time_base) < seconds:
+                packet.stream = streams[packet.stream.index]
+                writer.mux(packet)
+    return path

@@ -53,6 +53,17 @@ def kafka(tmp_path: Path, class_path: str) -> Iterator[LocalKafka]:
     local.stop()
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, class_path: str) -> Iterator[LocalKafka]:
+    """Yield a broker that runs during all tests of this file; the thread that started it has ended."""
+    local = make(tmp_path_factory.mktemp("música, y más") / "kafka", class_path)
+    thread = threading.Thread(target=local.start)
+    thread.start()
+    thread.join()
+    yield local
+    local.stop()
+
+
 def with_admin(connection: KafkaConnection, act: Callable[[AIOKafkaAdminClient], Awaitable[T]]) -> T:
     async def run() -> T:
         admin = AIOKafkaAdminClient(**connection.client_options())
@@ -139,21 +150,27 @@ def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(
 
 
 def test_a_folder_without_a_password_gets_one_and_keeps_its_topics(kafka: LocalKafka) -> None:
-    """Folders of earlier versions have none."""
+    """Folders of earlier versions have none, and no version either. The broker's own files stay small."""
     first = kafka.start()
     make_topic(first)
     kafka.stop()
-    (kafka.folder / "password").unlink()
+    version = kafka.folder / "log" / "kafka.version"
+    for file in (kafka.folder / "password", version):
+        file.unlink()
     second = kafka.start()
     assert second.password != first.password
     assert topics(second) == {TOPIC}
+    assert version.read_text() == kafka_version()
     with pytest.raises(KafkaError):
         topics(first)
+    kafka.stop()
+    written = {file.name: file.stat().st_size for file in kafka.folder.iterdir() if file.is_file()}
+    assert sum(written.values()) < 50_000, written
 
 
-def test_it_listens_on_this_machine_only_and_accepts_the_largest_messages(kafka: LocalKafka) -> None:
-    connection = kafka.start()
-    listening = [c for c in psutil.Process(kafka.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
+def test_it_listens_on_this_machine_only_and_accepts_the_largest_messages(running: LocalKafka) -> None:
+    connection = running.start()
+    listening = [c for c in psutil.Process(running.pid).net_connections("inet") if c.status == psutil.CONN_LISTEN]
     assert len(listening) == 2
     assert {c.laddr.ip.removeprefix("::ffff:") for c in listening} == {"127.0.0.1"}
 
@@ -166,27 +183,20 @@ def test_it_listens_on_this_machine_only_and_accepts_the_largest_messages(kafka:
     assert topics(connection) == {TOPIC}, "a request for a topic must not create it"
 
 
-def test_one_broker_per_folder(kafka: LocalKafka, class_path: str) -> None:
-    connection = kafka.start()
+def test_one_broker_per_folder(running: LocalKafka, class_path: str) -> None:
+    connection = running.start()
     with pytest.raises(Retryable, match="already running") as refused:
-        make(kafka.folder, class_path).start()
+        make(running.folder, class_path).start()
     assert refused.value.reason == "kafka_running"
     assert "\n" not in str(refused.value)
-    assert kafka.start() == connection, "a second call of start must not start a second broker"
+    assert running.start() == connection, "a second call of start must not start a second broker"
 
 
-def test_a_cluster_id_may_begin_like_an_option(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(broker, "_new_cluster_id", lambda: "-3g3nShT-eMCtK--X86sw_")
-    assert topics(kafka.start()) == set()
-
-
-def test_it_survives_the_end_of_the_thread_that_started_it(kafka: LocalKafka) -> None:
-    thread = threading.Thread(target=kafka.start)
-    thread.start()
-    thread.join()
-    time.sleep(0.3)
-    assert kafka.pid is not None
-    assert topics(kafka.start()) == set()
+def test_it_survives_the_end_of_the_thread_that_started_it(running: LocalKafka) -> None:
+    pid = running.pid
+    assert pid is not None
+    assert not {name for name in topics(running.start()) if name != TOPIC}
+    assert running.pid == pid
 
 
 def test_it_ends_when_its_program_is_killed(tmp_path: Path, class_path: str) -> None:
@@ -240,23 +250,19 @@ def test_a_folder_of_a_newer_kafka_is_refused_and_not_changed(kafka: LocalKafka)
     version.write_text("3.9.1")
     assert topics(kafka.start()) == {TOPIC}
     assert version.read_text() == kafka_version(), "from now on older brokers are refused"
-    kafka.stop()
-
-    version.unlink()  # a folder from before versions were written
-    assert topics(kafka.start()) == {TOPIC}
-    assert version.read_text() == kafka_version()
 
 
-def test_a_format_that_was_killed_is_repeated(kafka: LocalKafka) -> None:
+def test_a_format_that_was_killed_is_repeated_also_with_an_id_that_begins_like_an_option(
+    kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(broker, "_new_cluster_id", lambda: "-3g3nShT-eMCtK--X86sw_")
     (kafka.folder / "log.fresh").mkdir(parents=True)
     (kafka.folder / "log.fresh" / "meta.properties").write_text("version=1\n")
-    kafka.start()
-    assert kafka.pid is not None
+    assert topics(kafka.start()) == set()
 
 
 def test_a_damaged_folder_is_named_in_one_line_and_unlocked(kafka: LocalKafka) -> None:
-    kafka.start()
-    kafka.stop()
+    (kafka.folder / "log").mkdir(parents=True)
     (kafka.folder / "log" / "meta.properties").write_text("version=1\nnode.id=7\ncluster.id=x\n")
     with pytest.raises(Retryable, match=r"failed to start: .*7") as failed:
         kafka.start()
@@ -272,11 +278,3 @@ def test_a_java_that_fails_is_reported(
 ) -> None:
     with pytest.raises(Retryable, match="failed to start"):
         LocalKafka(tmp_path, class_path_ or class_path, java or find_java()).start()
-
-
-def test_its_own_files_stay_small(kafka: LocalKafka) -> None:
-    for _ in range(2):
-        kafka.start()
-        kafka.stop()
-    written = {file.name: file.stat().st_size for file in kafka.folder.iterdir() if file.is_file()}
-    assert sum(written.values()) < 50_000, written
