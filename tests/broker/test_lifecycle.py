@@ -61,7 +61,8 @@ def test_a_command_starts_the_services_it_needs_and_they_stop_after_it(new_data_
     _wait_until_nothing_runs(new_data_folder)
 
 
-def test_commands_share_services_also_when_one_command_is_killed(new_data_folder: DataFolder) -> None:
+def test_commands_share_services_that_are_restarted_after_a_kill(new_data_folder: DataFolder) -> None:
+    """A killed command leaves the services as they are; a service ends with its killed supervisor."""
     with new_data_folder.up() as up:
         before = sorted(process.pid for process in _processes(new_data_folder))
         assert new_data_folder.bachata("status").json["kafka"] == up.ready["kafka"]
@@ -69,12 +70,6 @@ def test_commands_share_services_also_when_one_command_is_killed(new_data_folder
             assert other.ready == up.ready
             other.process.kill()
         assert sorted(process.pid for process in _processes(new_data_folder)) == before
-    assert up.process.returncode == 0
-    _wait_until_nothing_runs(new_data_folder)
-
-
-def test_a_service_ends_with_its_killed_supervisor_and_is_restarted(new_data_folder: DataFolder) -> None:
-    with new_data_folder.up() as up:
         for role in ("worker", "kafka"):  # not the reverse: the supervisor of the worker restarts Kafka
             _kill_supervisor(new_data_folder, role)
             assert new_data_folder.bachata("moves", "list").exit_code == 0
@@ -115,8 +110,9 @@ def test_kafka_runs_from_start_to_stop(new_data_folder: DataFolder) -> None:
     started = new_data_folder.bachata("kafka", "start").json
     assert started["running"]
     assert new_data_folder.bachata("kafka", "status").json == started
-    with new_data_folder.up():
+    with new_data_folder.up() as up:
         assert new_data_folder.bachata("kafka", "stop").json["reason"] == "kafka_in_use"
+    assert up.process.returncode == 0
     assert new_data_folder.bachata("kafka", "stop").json == {"running": False, "bootstrap": None}
     _wait_until_nothing_runs(new_data_folder)
 
