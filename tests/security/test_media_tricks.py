@@ -131,9 +131,9 @@ def test_a_subtitle_in_an_avi_is_not_opened_as_a_playlist(tmp_path: Path, listen
     assert listener.requested == []
 
 
-def test_the_same_playlist_is_followed_where_the_demuxer_is_not_forced(tmp_path: Path) -> None:
+def test_the_same_playlist_is_followed_where_the_demuxer_is_not_forced(song: Path, tmp_path: Path) -> None:
     """Check that the test above can fail: without a forced demuxer FFmpeg opens the sibling file."""
-    write_sound(tmp_path / "other.mp3", tone(11), "libmp3lame")
+    (tmp_path / "other.mp3").write_bytes(song.read_bytes())
     (tmp_path / "song.mp3").write_text("ffconcat version 1.0\nfile other.mp3\n")
     with av.open(str(tmp_path / "song.mp3"), options={"protocol_whitelist": "file"}) as container:
         assert container.format.name == "concat"
@@ -142,8 +142,8 @@ def test_the_same_playlist_is_followed_where_the_demuxer_is_not_forced(tmp_path:
 @pytest.mark.parametrize(
     "name", ["-i.mp3", "a:b.mp3", "http:song.mp3", "concat:a.mp3|b.mp3", "%d.mp3", "a?b#c.mp3", "ñ\n.mp3"]
 )
-def test_a_file_name_is_not_interpreted(tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    write_sound(tmp_path / "plain.mp3", tone(11), "libmp3lame").rename(tmp_path / name)
+def test_a_file_name_is_not_interpreted(song: Path, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / name).write_bytes(song.read_bytes())
     assert probe(tmp_path / name, "audio").codec == "mp3"
     monkeypatch.chdir(tmp_path)
     assert probe(Path(name), "audio").codec == "mp3"
@@ -180,9 +180,8 @@ def peak_mib(path: Path, kind: str) -> float:
     return float(process.stdout)
 
 
-def test_a_cover_of_256_megapixels_is_not_decompressed(tmp_path: Path) -> None:
-    song = write_sound(tmp_path / "a.mp3", tone(11), "libmp3lame").read_bytes()
-    (tmp_path / "b.mp3").write_bytes(with_cover(song, png(16_000, 16_000)))
+def test_a_cover_of_256_megapixels_is_not_decompressed(song: Path, tmp_path: Path) -> None:
+    (tmp_path / "b.mp3").write_bytes(with_cover(song.read_bytes(), png(16_000, 16_000)))
     assert probe(tmp_path / "b.mp3", "audio").duration_s == pytest.approx(11, abs=0.1)
     assert peak_mib(tmp_path / "b.mp3", "audio") < 60
 

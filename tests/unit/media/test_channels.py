@@ -64,22 +64,26 @@ def test_one_inverted_channel_of_several_cancels_nothing(layout: str, place: int
     assert np.std(mono) == pytest.approx(np.std(channels[0]), rel=0.1)
 
 
+_FILES = (
+    ("a.wav", "stereo", "pcm_s24le"),
+    ("a.wav", "5.1", "pcm_f32le"),
+    ("a.aiff", "4.0", "pcm_s16be"),
+    ("a.caf", "5.1", "pcm_s16be"),
+    ("a.avi", "4.0", "pcm_s16le"),
+    ("a.opus", "7.1", "libopus"),
+    ("a.flac", "7.1", "flac"),
+    ("a.m4a", "5.1", "aac"),
+    ("a.mkv", "5.1(side)", "ac3"),
+)
+
+
 @pytest.mark.parametrize(
-    ("name", "layout", "codec"),
+    ("name", "layout", "codec", "place"),
     [
-        ("a.wav", "mono", "pcm_s16le"),
-        ("a.wav", "stereo", "pcm_s24le"),
-        ("a.wav", "5.1", "pcm_f32le"),
-        ("a.aiff", "4.0", "pcm_s16be"),
-        ("a.caf", "5.1", "pcm_s16be"),
-        ("a.avi", "4.0", "pcm_s16le"),
-        ("a.opus", "7.1", "libopus"),
-        ("a.flac", "7.1", "flac"),
-        ("a.m4a", "5.1", "aac"),
-        ("a.mkv", "5.1(side)", "ac3"),
+        ("a.wav", "mono", "pcm_s16le", 0),
+        *((*row, place) for row in _FILES for place in (0, -1)),
     ],
 )
-@pytest.mark.parametrize("place", [0, -1])
 def test_music_in_one_channel_alone_is_heard(
     name: str, layout: str, codec: str, place: int, beats: tuple[float, ...], tmp_path: Path
 ) -> None:
