@@ -97,7 +97,8 @@ def write_channels(path: Path, channels: Samples, layout: str, codec: str = "pcm
     """Write channels, as many as the layout has, at 44100 Hz (Opus: 48000 Hz)."""
     with av.open(str(path), "w") as writer:
         rate = 48_000 if codec == "libopus" else SOUND_HZ
-        stream: Any = writer.add_stream(codec, rate=rate, layout=layout)
+        options = {"compression_level": "0"} if codec == "libopus" else {}  # fast
+        stream: Any = writer.add_stream(codec, rate=rate, layout=layout, options=options)
         packed = np.ascontiguousarray(channels.T.reshape(1, -1), np.float32)
         frame = av.AudioFrame.from_ndarray(packed, format="flt", layout=layout)
         frame.sample_rate, frame.pts, frame.time_base = SOUND_HZ, 0, Fraction(1, SOUND_HZ)

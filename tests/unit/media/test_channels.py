@@ -20,7 +20,7 @@ from tests.odd_media.marked import SOUND_HZ, Samples, plain_sound, song
 from tests.odd_media.writer import Sound, write
 from tests.unit.audio_analysis import band
 
-_MUSIC_S = 8.0
+_MUSIC_S = 6.0
 _SHORT = SOUND_HZ * 3
 
 
