@@ -269,7 +269,7 @@ def test_each_line_but_the_first_begins_on_a_one(analysis: AudioAnalysis) -> Non
 
 
 def test_half_an_hour_has_legible_lines(waveform: Waveform, analysis: AudioAnalysis) -> None:
-    picture = figure(waveform, analysis.model_copy(update=fields_of(3900, 1800.0, 300)), "long")
+    picture = figure(waveform, analysis.model_copy(update=fields_of(3900, 1800.0, 100)), "long")
     assert strings(picture).count("1") >= 3900 // 8
     assert "2" not in strings(picture)
     assert pixels(picture).shape[0] < 3000

@@ -20,7 +20,7 @@ from schemas.faults import Poison
 from schemas.move_indexed import Window
 from schemas.move_submitted import MoveAnnotation
 from tests.odd_media import sounds
-from tests.odd_media.marked import SHORT_S, original, plain_sound
+from tests.odd_media.marked import SHORT_S, plain_sound, unmarked_original
 from tests.odd_media.writer import Sound, Timed, write
 
 _WHAT_TO_DO = "give a clip with music, or annotate tempo_bpm, its beats per minute"
@@ -29,18 +29,18 @@ _WHAT_TO_DO = "give a clip with music, or annotate tempo_bpm, its beats per minu
 def _sounds(cause: str) -> list[Sound]:
     return {
         "no sound": [],
-        "codec": [Sound(original().sound, "wavpack")],
+        "codec": [Sound(unmarked_original().sound, "wavpack")],
         "silent": [Sound(sounds.silence(SHORT_S))],
         "speech": [Sound(sounds.speech(SHORT_S))],
         "noise": [Sound(sounds.noise(SHORT_S))],
-        "short": [Sound(original().sound[:, :50_000])],
+        "short": [Sound(unmarked_original().sound[:, :50_000])],
     }[cause]
 
 
 @cache
 def _small_pictures() -> list[Timed]:
     """Return every third picture of the demo clip, 160x90: what is tested is the sound."""
-    return [(time_s, rgb[::4, ::4]) for time_s, rgb in original().pictures[::3]]
+    return [(time_s, rgb[::4, ::4]) for time_s, rgb in unmarked_original().pictures[::3]]
 
 
 def _clip(folder: Path, tracks: Sequence[Sound]) -> Path:
@@ -77,7 +77,7 @@ def test_each_cause_has_its_sentence_and_a_key_that_works(cause: str, sentence: 
 @pytest.fixture(scope="module")
 def plain(tmp_path_factory: pytest.TempPathFactory) -> tuple[float, ...]:
     """Return the beats of a clip with the music alone."""
-    return _beats(_clip(tmp_path_factory.mktemp("plain"), [Sound(original().sound)])).beats
+    return _beats(_clip(tmp_path_factory.mktemp("plain"), [Sound(unmarked_original().sound)])).beats
 
 
 @pytest.mark.parametrize("other", ["silent", "speech", "noise", "short", "codec"])
@@ -86,22 +86,22 @@ def test_the_track_with_music_is_heard_in_a_clip(
     other: str, place: int, plain: tuple[float, ...], tmp_path: Path
 ) -> None:
     tracks = _sounds(other) * 2
-    tracks[place] = Sound(original().sound)
+    tracks[place] = Sound(unmarked_original().sound)
     assert _beats(_clip(tmp_path, tracks)).beats == pytest.approx(plain, abs=0.01)
 
 
 @pytest.mark.parametrize("codec", ["ac3", "eac3", "mp2", "libmp3lame", "flac", "libopus", "pcm_s16le"])
 def test_usual_codecs_are_heard(codec: str, tmp_path: Path) -> None:
     rate = 48_000 if codec == "libopus" else 44_100
-    beats = _beats(_clip(tmp_path, [Sound(original().sound, codec, rate=rate)])).beats
-    for beat in original().beats[1:-1]:
+    beats = _beats(_clip(tmp_path, [Sound(unmarked_original().sound, codec, rate=rate)])).beats
+    for beat in unmarked_original().beats[1:-1]:
         assert np.abs(np.array(beats) - beat).min() < 0.025
 
 
 def test_a_drawn_clip_has_the_track_with_music(tmp_path: Path) -> None:
-    path = _clip(tmp_path, [Sound(sounds.speech(SHORT_S)), Sound(original().sound)])
+    path = _clip(tmp_path, [Sound(sounds.speech(SHORT_S)), Sound(unmarked_original().sound)])
     redraw(path, tmp_path / "drawn.mp4", lambda _: None, no_report, track=1)
-    drawn, music = plain_sound(tmp_path / "drawn.mp4")[0], original().sound[0]
+    drawn, music = plain_sound(tmp_path / "drawn.mp4")[0], unmarked_original().sound[0]
     samples = min(len(drawn), len(music))
     assert np.corrcoef(drawn[:samples], music[:samples])[0, 1] > 0.95
 

@@ -35,7 +35,7 @@ def test_a_damaged_cache_file_is_replaced(clip: MakeClip, tmp_path: Path, pose_m
     first = cached_detections(path, _CLIP, "fast", pose_model, tmp_path)
     (file,) = tmp_path.rglob("*.npz")
     whole = file.read_bytes()
-    flipped = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(6, min(len(whole), 300), 3)]
+    flipped = [whole[:i] + bytes([whole[i] ^ 1]) + whole[i + 1 :] for i in range(6, min(len(whole), 300), 6)]
     for damage in (b"", b"PK nonsense", whole[:200], *flipped):
         file.write_bytes(damage)
         assert cached_detections(path, _CLIP, "fast", pose_model, tmp_path) == first

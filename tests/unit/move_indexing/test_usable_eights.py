@@ -30,7 +30,7 @@ from schemas.move_indexed import WINDOW_EDGE_S, Dancers, Eight, Window, window_a
 from schemas.move_submitted import MoveAnnotation, MoveSubmitted
 from streams.testing import work_of
 from tests.odd_media import windows as odd
-from tests.odd_media.marked import Original, long_original, original, unmarked_long_original
+from tests.odd_media.marked import Original, unmarked_long_original, unmarked_original
 from tests.odd_media.sounds import clicks
 from tests.odd_media.writer import Sound, write
 from tests.unit.move_scoring.builders import make_analysis
@@ -44,9 +44,9 @@ def _indexed(path: Path, tools: Tools, tempo_bpm: float | None = None) -> Indexe
     return move
 
 
-def _fewer(whole: Original) -> Original:
-    """Return an original with every second picture: 15 per second, of which 10 are looked at."""
-    return replace(whole, pictures=whole.pictures[::2])
+def _fewer(whole: Original, step: int = 2) -> Original:
+    """Return an original with every second picture, or fewer: of 30 per second only 10 are looked at."""
+    return replace(whole, pictures=whole.pictures[::step])
 
 
 def _starts_s(move: IndexedMove) -> list[float]:
@@ -76,7 +76,7 @@ def _rendered(move: IndexedMove, tools: Tools, folder: Path) -> float:
 
 
 def test_a_clip_whose_picture_starts_after_its_sound_is_used_from_there(tools: Tools, tmp_path: Path) -> None:
-    whole = _fewer(long_original())
+    whole = _fewer(unmarked_long_original())
     move = _indexed(odd.with_pictures(tmp_path / "clip.mp4", whole, (3.0, 9)), tools)
     assert move.windows[0].start_s == pytest.approx(3.0, abs=0.01)
     assert move.beats == pytest.approx([beat for beat in whole.beats if beat > 3.0], abs=0.03)
@@ -86,7 +86,7 @@ def test_a_clip_whose_picture_starts_after_its_sound_is_used_from_there(tools: T
 
 
 def test_a_clip_with_a_pause_is_used_on_one_side_of_it(tools: Tools, tmp_path: Path) -> None:
-    whole = _fewer(long_original())
+    whole = _fewer(unmarked_long_original())
     move = _indexed(odd.with_pictures(tmp_path / "clip.mkv", whole, (0, 1), (4, 9)), tools)
     assert move.beats == pytest.approx([beat for beat in whole.beats if beat < 1 or beat > 4], abs=0.03)
     assert dict(zip(np.round(move.beats).tolist(), move.counts, strict=False))[4.0] == 1
@@ -96,7 +96,7 @@ def test_a_clip_with_a_pause_is_used_on_one_side_of_it(tools: Tools, tmp_path: P
 
 
 def test_beats_at_an_annotated_tempo_begin_on_the_first_picture(tools: Tools, tmp_path: Path) -> None:
-    pictures = _fewer(long_original()).part(1.6, 6.6)
+    pictures = _fewer(unmarked_long_original(), 4).part(1.6, 6.6)
     path = write(tmp_path / "clip.mp4", pictures, [Sound(np.zeros((2, 200_000), np.float32))])
     move = _indexed(path, tools, 120.0)
     assert move.beats[0] == pytest.approx(1.6, abs=0.01)
@@ -104,7 +104,7 @@ def test_beats_at_an_annotated_tempo_begin_on_the_first_picture(tools: Tools, tm
 
 
 def test_a_clip_without_a_whole_eight_is_refused(tools: Tools, tmp_path: Path) -> None:
-    path = odd.with_pictures(tmp_path / "clip.mp4", _fewer(original()), (0, 1.5), (3.9, 5.4))
+    path = odd.with_pictures(tmp_path / "clip.mp4", _fewer(unmarked_original()), (0, 1.5), (3.9, 5.4))
     with pytest.raises(Poison, match=r"from 0\.0 to 1\.5 s and from 3\.9 to 5\.4 s, are too short for nine") as fault:
         _indexed(path, tools)
     assert fault.value.reason == "no_whole_eight"
@@ -117,7 +117,7 @@ def test_a_clip_without_a_whole_eight_is_refused(tools: Tools, tmp_path: Path) -
 def test_an_eight_in_which_a_dancer_is_missing_is_not_used(
     change: odd.Change, warning: str, tools: Tools, tmp_path: Path
 ) -> None:
-    whole = _fewer(unmarked_long_original())
+    whole = _fewer(unmarked_long_original(), 4)
     path = odd.write_with_sound(tmp_path / "clip.mp4", whole, odd.changed_until(whole, whole.beats[8], change))
     move = _indexed(path, tools)
     assert _starts_s(move) == pytest.approx([whole.beats[8]], abs=0.03)
@@ -182,7 +182,7 @@ def test_beats_and_eights_are_inside_windows(
 
 
 def test_the_mezzanine_of_a_clip_with_a_late_picture_has_a_keyframe_on_each_beat(tmp_path: Path) -> None:
-    path = odd.with_pictures(tmp_path / "clip.mp4", original(), (1.5, 5.4))
-    beats = [beat for beat in original().beats if beat > 1.5]
+    path = odd.with_pictures(tmp_path / "clip.mp4", unmarked_original(), (1.5, 5.4))
+    beats = [beat for beat in unmarked_original().beats if beat > 1.5]
     made = mezzanine.ensure(path, "0" * 64, beats, "fast", tmp_path)
     assert [pts / 90_000 for pts in made.keyframe_pts] == pytest.approx(beats, abs=0.017)

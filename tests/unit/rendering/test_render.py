@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from bisect import bisect_right
@@ -13,6 +14,7 @@ import pytest
 
 from agents.media.keyframe_encoder import thinning
 from agents.rendering.agent import STEP
+from agents.step import Tools
 from infra.base.atomic_file import sha256_of
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
@@ -175,6 +177,14 @@ def test_the_same_plan_gives_the_same_bytes_without_any_cache(scene: Scene, tmp_
     assert videos[0] == videos[1]
 
 
+def tools_with_mezzanines(scene: Scene, folder: Path, *clips: Clip) -> Tools:
+    """Return tools whose cache has the mezzanines of some clips."""
+    tools = make_tools(folder, _store_of(scene))
+    for place in (Path("mezzanines", clip.sha) for clip in clips):
+        shutil.copytree(scene.tools.cache_dir / place, tools.cache_dir / place)
+    return tools
+
+
 def _store_of(scene: Scene) -> FolderStore:
     store = scene.tools.media
     assert isinstance(store, FolderStore)
@@ -247,7 +257,8 @@ def test_a_start_off_the_clips_beats_is_moved_to_the_nearest(scene: Scene, tmp_p
     clip = scene.clips["24"]
     part = segment(clip, 0, [0.5, 1.0])
     off = part.model_copy(update={"clip_beats": (part.clip_beats[0] + 0.1, part.clip_beats[1])})
-    result = result_of(planned([off], [clip], scene.event.song), make_tools(tmp_path, _store_of(scene)))
+    event = planned([off], [clip], scene.event.song)
+    result = result_of(event, tools_with_mezzanines(scene, tmp_path, clip))
     assert result.segments[0].clip_beats == part.clip_beats
     assert "0.237 s, which is none of its beats" in result.warnings[0]
 
@@ -264,7 +275,7 @@ def test_a_clip_that_is_not_in_the_store_is_refused(scene: Scene, tmp_path: Path
 @pytest.mark.parametrize("pattern", ["*.mp4", "*.m4a"])
 def test_a_damaged_cached_file_is_encoded_again(scene: Scene, tmp_path: Path, pattern: str) -> None:
     clip = scene.clips["24"]
-    tools = make_tools(tmp_path, _store_of(scene))
+    tools = tools_with_mezzanines(scene, tmp_path, clip)
     event = planned([segment(clip, 0, [0.5, 1.0])], [clip], scene.event.song)
     video = render_event(event, tools)
     cached = next(tools.cache_dir.rglob(pattern))
@@ -278,7 +289,7 @@ def test_a_damaged_cached_file_is_encoded_again(scene: Scene, tmp_path: Path, pa
 
 def test_mezzanines_with_different_headers_are_encoded_again(scene: Scene, tmp_path: Path) -> None:
     clips = [scene.clips["24"], scene.clips["30"]]
-    tools = make_tools(tmp_path, _store_of(scene))
+    tools = tools_with_mezzanines(scene, tmp_path, *clips)
     event = planned([segment(clips[0], 0, [0.5, 1.0]), segment(clips[1], 0, [1.0, 1.5])], clips, scene.event.song)
     video = render_event(event, tools)
     cached = next((tools.cache_dir / "mezzanines" / clips[0].sha).glob("*.mp4"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click import UsageError
 
 from infra.settings import descriptions
 from tests.unit.streams.cli.bachata import run
@@ -72,7 +73,7 @@ def test_a_setting_that_is_not_valid_ends_each_command(
     monkeypatch.setenv("BACHATA_GRACE_S", "ten")
     done = run(*command, "--json")
     message = "BACHATA_GRACE_S is 'ten': it must be a number from 0 to 3600"
-    assert done.returncode == run("no-such-command").returncode == 2
+    assert done.returncode == UsageError.exit_code == 2
     assert json.loads(done.stdout) == {"error": message, "reason": "settings"}
     assert done.stderr == f"error: {message}\n"
 
