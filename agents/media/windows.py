@@ -14,6 +14,7 @@ from schemas.move_indexed import Window
 _MIN_HOLE_S = 0.2  # phones go down to ten pictures a second in the dark
 _MIN_HOLE_INTERVALS = 2.5  # of the usual time from one picture to the next
 _MIN_WINDOW_S = 1.0  # eight beats take longer
+_ROUNDING_S = 1e-5
 
 
 def windows_of(times_s: npt.ArrayLike) -> tuple[Window, ...]:
@@ -31,7 +32,7 @@ def windows_of(times_s: npt.ArrayLike) -> tuple[Window, ...]:
     spans = (times[first:end] for first, end in pairwise(edges))
     last_s = float(np.median(intervals))  # how long the last picture is shown
     windows = (Window(start_s=round(span[0], 6), end_s=round(span[-1] + last_s, 6)) for span in spans)
-    return tuple(window for window in windows if window.end_s - window.start_s >= _MIN_WINDOW_S)
+    return tuple(window for window in windows if window.end_s - window.start_s >= _MIN_WINDOW_S - _ROUNDING_S)
 
 
 def mean_fps_of(times_s: npt.ArrayLike) -> float:

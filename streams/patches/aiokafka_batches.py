@@ -139,6 +139,8 @@ def batches(raw: bytes, position: Callable[[], int], end: int | None) -> Iterato
     frames = _frames(raw, position, end)
     current, first_base = next(frames, None), 0  # only the first batch may begin before the position
     while current is not None:
+        if not current.is_intact and end is not None and position() >= end:
+            return  # nothing was written there, and what will be must not be passed over
         following = next(frames, None)
         yield _located(current, first_base, position(), None if following is None else following.base, end)
         current, first_base = following, position()

@@ -265,7 +265,9 @@ async def _ends(kafka: KafkaConnection, tp: TopicPartition) -> tuple[int, int]:
     try:
         consumer.assign([tp])
         await consumer.seek_to_end(tp)
-        await consumer.getmany(timeout_ms=1000)
+        async with asyncio.timeout(30):
+            while consumer.last_stable_offset(tp) is None:
+                await consumer.getmany(timeout_ms=200)
         return consumer.last_stable_offset(tp), consumer.highwater(tp)
     finally:
         await consumer.stop()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agents.media.decode import open_video
@@ -114,6 +114,7 @@ def test_a_slow_clip_has_no_holes(tmp_path: Path) -> None:
     np.testing.assert_allclose(spans_of(write_clip(tmp_path / "clip.mp4", 4, fps=5)), [(0, 4)], atol=0.01)
 
 
+@example(parts=[(2.0, 2), (4.41015625, 36), (5.0, 10)], fps=10.0)  # the last part is a second long, but for rounding
 @given(
     parts=st.lists(st.tuples(st.floats(0.25, 5), st.integers(2, 80)), max_size=5),
     fps=st.sampled_from([10.0, 24.0, 29.97, 240.0]),

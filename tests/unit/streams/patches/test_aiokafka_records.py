@@ -349,6 +349,13 @@ def _seal(raw: bytearray, start: int) -> None:
         raw[start + _CRC_AT : start + _CRC_AT + 4] = struct.pack(">I", checksum)
 
 
+def test_bytes_after_the_end_of_the_partition_are_no_record() -> None:
+    """The next record that is written has the offset of the end, and must not be passed over."""
+    reader = _reader(_values(0, 0, 3) + bytes(100), 0, 3)
+    assert [_content(message) for message in reader] == [b"0", b"1", b"2"]
+    assert reader.next_fetch_offset == 3
+
+
 @settings(max_examples=400, deadline=None)
 @given(_damaged())
 def test_damage_never_raises_and_hides_nothing_before_it(damaged: tuple[bytes, int, int]) -> None:
