@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from av.audio.fifo import AudioFifo
     from av.audio.frame import AudioFrame
 
+_LARGEST = 65_536.0  # of floats with the scale of 16 bit integers, as some programs write them
 _BLOCK_VALUES = 1 << 21  # of all channels; large, since each block costs new memory pages
 _CORRELATION_STEP = 8  # every eighth sample is compared
 _INVERTED, _NOT_INVERTED = -0.5, -0.2  # correlation with the loudest channel, to turn a channel and to stop turning it
@@ -162,11 +163,18 @@ def _block(fifo: AudioFifo) -> Block:
 
 def _scaled(values: npt.NDArray[Any]) -> Floats:
     """Return float32, integers scaled to -1..1 (unsigned 8 bit minus 128)."""
-    samples = np.array(values, np.float32, order="C")
+    samples = np.array(_possible(values), np.float32, order="C")
     if values.dtype.kind != "f":
         samples -= 128.0 if values.dtype.kind == "u" else 0.0
         samples /= 128.0 if values.dtype.kind == "u" else float(np.iinfo(values.dtype).max) + 1.0
     return samples
+
+
+def _possible(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return floats within +-65536, without NaN: damaged files have values whose squares overflow."""
+    if values.dtype.kind != "f" or (values.min() >= -_LARGEST and values.max() <= _LARGEST):  # false for NaN
+        return values
+    return np.asarray(np.clip(np.nan_to_num(values), -_LARGEST, _LARGEST))
 
 
 def _names(frame: AudioFrame) -> tuple[str, ...]:

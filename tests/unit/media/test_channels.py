@@ -185,3 +185,22 @@ def test_format_changes_in_mid_stream_are_followed(tmp_path: Path) -> None:
     assert encoded.shape[1] / SOUND_HZ == pytest.approx(length, abs=0.1)
     loud = [np.abs(encoded[:, round(a * SOUND_HZ) : round(b * SOUND_HZ)]).max() for a, b in pairwise((1, 5, 9, 11))]
     assert min(loud) > 0.3
+
+
+@pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
+def test_values_that_no_sound_has_do_not_reach_the_analysis(subtype: str, tmp_path: Path) -> None:
+    """A damaged file of floats has any value; its music is still finite, and so is what is found in it."""
+    samples = song(_MUSIC_S).T.astype(float)
+    samples[10_000:60_000:5_000] = np.array([3e38, -3e38])
+    samples[70_000:80_000:5_000] = np.array([np.nan, np.inf])
+    path = tmp_path / "a.wav"
+    soundfile.write(path, samples, SOUND_HZ, subtype=subtype)
+    assert all(np.isfinite(block).all() for block in decode_mono(path))
+    assert np.isfinite(analyze(path).count_confidence)
+    assert np.isfinite(_aac(path)).all()
+
+
+def test_floats_with_the_scale_of_integers_have_the_same_beats(beats: tuple[float, ...], tmp_path: Path) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, _mono_song().T * 32_768, SOUND_HZ, subtype="FLOAT")
+    assert analyze(path).beats == pytest.approx(beats, abs=0.01)
