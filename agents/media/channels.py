@@ -171,9 +171,9 @@ def _scaled(values: npt.NDArray[Any]) -> Floats:
 
 
 def _possible(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return floats within +-65536, or NaN where they are not finite: damaged files have values of any size.
+    """Return floats within +-65536, or NaN where they are not finite.
 
-    The squares of large ones overflow in the analysis, and an encoder takes hours for them.
+    Damaged files have values of any size, and the squares of large ones overflow in the analysis.
     """
     if values.dtype.kind != "f" or (values.min() >= -_LARGEST and values.max() <= _LARGEST):  # false for NaN
         return values

@@ -62,6 +62,7 @@ def _resampled(blocks: Iterable[Block], rate: int) -> Iterator[AudioFrame]:
 
 
 def _stereo_frame(block: Block) -> AudioFrame:
+    # The encoder takes very long for samples far above full scale, as damaged files of floats have.
     samples = np.clip(np.nan_to_num(block.stereo()), -_LOUDEST, _LOUDEST)
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(samples), format="fltp", layout="stereo")
     frame.sample_rate = block.rate

@@ -43,7 +43,7 @@ def timed(step: int = 1, start: int = 60) -> list[tuple[float, Rgb]]:
     return [(n / FPS, rgb) for n, (_, rgb) in enumerate(original().pictures[start : start + 2 * FRAMES * step : step])]
 
 
-def shown(path: Path, consumer: str, number: int = 0) -> Rgb:
+def displayed_by(path: Path, consumer: str, number: int = 0) -> Rgb:
     """Return a picture of a clip as one of its consumers gets it, without bars."""
     if consumer == "poses":
         return [frame.rgb for frame in sample_frames(path, 1000.0)][number]
@@ -112,7 +112,7 @@ def test_frames_are_turned_and_mirrored_as_the_display_matrix_says(
 ) -> None:
     wanted = {other: display(timed()[0][1]) for other, display in DISPLAYED.items()}
     height, width = wanted[matrix].shape[:2]
-    found = without_bars(shown(turned(folder, matrix), consumer), width, height)
+    found = without_bars(displayed_by(turned(folder, matrix), consumer), width, height)
     assert likeness(found, wanted[matrix]) > 0.99
     small = {other: resized(rgb, (width // 4, height // 4)) for other, rgb in wanted.items()}
     assert max(small, key=lambda other: likeness(found, small[other])) == matrix
@@ -126,7 +126,7 @@ def mirrored_in_stream(folder: Path) -> Path:
 @pytest.mark.parametrize("number", [0, 2])
 @pytest.mark.parametrize("consumer", CONSUMERS)
 def test_an_orientation_in_the_coded_stream_is_obeyed(folder: Path, consumer: str, number: int) -> None:
-    assert likeness(shown(mirrored_in_stream(folder), consumer, number), np.fliplr(timed()[number][1])) > 0.98
+    assert likeness(displayed_by(mirrored_in_stream(folder), consumer, number), np.fliplr(timed()[number][1])) > 0.98
 
 
 def test_displayed_frames_are_freed_without_garbage_collection(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_displayed_frames_are_freed_without_garbage_collection(tmp_path: Path) -
 def test_a_still_picture_before_the_moving_one_is_not_shown(tmp_path: Path, ending: str, consumer: str) -> None:
     still = resized(timed()[0][1][:, ::-1], (320, 180))
     path = after_preview(write(tmp_path / "source.mp4", timed()[:3]), tmp_path / f"clip.{ending}", still)
-    assert likeness(shown(path, consumer, 2), timed()[2][1]) > 0.98
+    assert likeness(displayed_by(path, consumer, 2), timed()[2][1]) > 0.98
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS)
@@ -157,14 +157,14 @@ def test_pixels_that_are_not_square_are_shown_in_their_shape(tmp_path: Path, pla
     path = write(tmp_path / "stream.mp4", squeezed, video=Video(aspect=Fraction(4, 3)))
     if place == "container":
         path = aspect_in_container_only(path, tmp_path / "container.mp4")
-    found = shown(path, consumer)
+    found = displayed_by(path, consumer)
     assert found.shape[1] / found.shape[0] == pytest.approx(16 / 9, abs=0.02)
     assert likeness(found, timed()[0][1]) > 0.98
 
 
 def test_an_absurd_shape_of_pixels_is_ignored(tmp_path: Path) -> None:
     path = write(tmp_path / "absurd.mkv", timed()[:2], video=Video(aspect=Fraction(400, 1)))
-    assert shown(path, "poses").shape == (360, 640, 3)
+    assert displayed_by(path, "poses").shape == (360, 640, 3)
 
 
 @cache
@@ -176,7 +176,7 @@ def hdr(folder: Path, transfer: str) -> Path:
 @pytest.mark.parametrize("consumer", CONSUMERS)
 @pytest.mark.parametrize("transfer", HDR)
 def test_hdr_is_shown_as_bright_as_its_original(folder: Path, transfer: str, consumer: str) -> None:
-    picture = shown(hdr(folder, transfer), consumer)
+    picture = displayed_by(hdr(folder, transfer), consumer)
     found, wanted = (luma(rgb[len(rgb) // 8 :]) for rgb in (picture, timed()[0][1]))  # below the strip
     assert found.mean() == pytest.approx(wanted.mean(), abs=6)
     assert np.percentile(found, 95) == pytest.approx(np.percentile(wanted, 95), abs=10)
@@ -217,7 +217,7 @@ def in_range(folder: Path, name: str) -> Path:
 @pytest.mark.parametrize("consumer", CONSUMERS)
 @pytest.mark.parametrize("name", RANGES)
 def test_colours_are_those_of_the_original_in_any_range_and_depth(folder: Path, name: str, consumer: str) -> None:
-    found, wanted = shown(in_range(folder, name), consumer), timed()[0][1]
+    found, wanted = displayed_by(in_range(folder, name), consumer), timed()[0][1]
     assert luma(found).mean() == pytest.approx(luma(wanted).mean(), abs=3.5)
     assert colour_error(found, wanted) < 4
 
@@ -229,13 +229,13 @@ def test_hd_that_does_not_state_its_matrix_has_that_of_bt_709(tmp_path: Path, co
         format="yuv420p", dst_colorspace=Colorspace.ITU709
     )
     frame.colorspace = 2  # unspecified
-    found = shown(write(tmp_path / "hd.mp4", [(0.0, frame)]), consumer)
+    found = displayed_by(write(tmp_path / "hd.mp4", [(0.0, frame)]), consumer)
     assert colour_error(found, timed()[0][1]) < 4
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS)
 def test_pictures_without_colour_are_as_bright_as_their_original(tmp_path: Path, consumer: str) -> None:
-    found = shown(grey_jpegs(tmp_path / "grey.avi", timed()[:2]), consumer)
+    found = displayed_by(grey_jpegs(tmp_path / "grey.avi", timed()[:2]), consumer)
     grey = cv2.cvtColor(timed()[0][1], cv2.COLOR_RGB2GRAY)
     assert found.mean() == pytest.approx(grey.mean(), abs=2.5)
 
@@ -244,14 +244,14 @@ def test_pictures_without_colour_are_as_bright_as_their_original(tmp_path: Path,
 def test_odd_sizes_are_shown_whole(tmp_path: Path, consumer: str) -> None:
     odd = [(time_s, resized(rgb, (641, 361))) for time_s, rgb in timed()[:2]]
     path = write(tmp_path / "odd.mov", odd, video=RANGES["jpeg.mov"])
-    assert likeness(shown(path, consumer), odd[0][1]) > 0.98
+    assert likeness(displayed_by(path, consumer), odd[0][1]) > 0.98
 
 
 @pytest.mark.parametrize("consumer", CONSUMERS)
 def test_pictures_of_another_size_are_shown_in_that_of_the_first(tmp_path: Path, consumer: str) -> None:
     upright = [(time_s + 1.0, np.ascontiguousarray(np.rot90(rgb))) for time_s, rgb in timed()[:2]]
     path = of_two_sizes(tmp_path / "change.ts", timed()[:2], upright)
-    first, last = shown(path, consumer, 0), shown(path, consumer, -1)
+    first, last = displayed_by(path, consumer, 0), displayed_by(path, consumer, -1)
     assert first.shape == last.shape
     assert likeness(without_bars(last, 360, 640), upright[-1][1]) > 0.95
 
@@ -273,7 +273,7 @@ def test_interlaced_pictures_show_the_first_field_without_combs(
     folder: Path, codec: str, first_field: int, consumer: str
 ) -> None:
     (path, woven), moving = interlaced(folder, codec, first_field), timed(step=6)
-    found, wanted, later = shown(path, consumer, 2), moving[4][1], moving[5][1]
+    found, wanted, later = displayed_by(path, consumer, 2), moving[4][1], moving[5][1]
     combed = rgb_of(woven[2][1])
     assert combs(found) < 1.05 * combs(wanted) < 0.95 * combs(combed)
     assert likeness(found, wanted) > max(0.96, likeness(found, later), likeness(combed, wanted))
