@@ -54,6 +54,18 @@ _MIN_BEATS_BETWEEN_ONES = 4
 Difficulty = Literal["beginner", "intermediate", "advanced"]
 Level = Literal["low", "medium", "high"]
 Quality = Literal["fast", "balanced", "high_quality"]
+Role = Literal["both", "lead_focus", "follow_focus"]
+Hold = Literal[
+    "closed",
+    "open_two_hands",
+    "open_one_hand",
+    "crossed_hands",
+    "hammerlock",
+    "wrap",
+    "shadow",
+    "side_by_side",
+    "none",
+]
 Duration = Literal["30s", "1min", "full"]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 

@@ -74,5 +74,6 @@ MAX_NAME_CHARACTERS: Final = 200
 MAX_CODE_CHARACTERS: Final = 100  # reason codes, ids of dead letters, versions of the library, names of terms
 MAX_LINE_CHARACTERS: Final = 1_000  # error messages and warnings
 MAX_NOTES_CHARACTERS: Final = 2_000
+MAX_TAGS: Final = 32  # of one move
 MAX_PATH_CHARACTERS: Final = 4_096
 MAX_WARNINGS: Final = 32  # of one event

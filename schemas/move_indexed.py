@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -29,6 +29,7 @@ from schemas.base import (
     check_beats,
     check_inside,
 )
+from schemas.move_annotated import MoveAnnotation
 
 BEATS_PER_EIGHT = 8
 WINDOW_EDGE_S = 0.02  # half a picture at 25 frames per second
@@ -144,9 +145,20 @@ class Eight(Model):
     end_pose: Pose = ()
 
 
+class Judgement(Model):
+    """What the program judged of a clip; it holds where a person's annotation says nothing."""
+
+    move: Name
+    category: Name
+    difficulty: Difficulty
+    energy: Level
+
+
 class MoveSummary(Model):
     """Facts of a clip that scoring, planning and rendering need.
 
+    `move`, `category`, `difficulty` and `energy` are those of `annotation` where it has them, else those of `judged`.
+    Older events have neither: their values count as judged.
     `clip.duration_s` is the length of its pictures: from the first one until the last one ends, holes included.
     `windows`: the spans that have pictures, in order. Like the beats, they are in seconds from the container's start,
     which may lie before the first picture. All beats are inside windows, and no eight spans a hole between two. Without
@@ -167,6 +179,8 @@ class MoveSummary(Model):
     dancers: Dancers
     motion: Motion | None = None
     embedding_version: int = Field(default=1, ge=1, le=limits.MAX_EMBEDDING_VERSION)
+    judged: Judgement | None = None
+    annotation: MoveAnnotation | None = None
 
     @model_validator(mode="after")
     def _is_of_a_clip(self) -> MoveSummary:
@@ -199,6 +213,18 @@ class MoveSummary(Model):
     def end_s(self) -> float:
         """Return when the last picture ends, seconds from the container's start."""
         return self.windows[-1].end_s if self.windows else self.clip.duration_s
+
+    def annotated(self, annotation: MoveAnnotation | None) -> Self:
+        """Return the move with an annotation in place of the one that it has; None: without any."""
+        judged = self.judged or Judgement.model_validate(self, from_attributes=True)
+        given = annotation or MoveAnnotation()
+        values = {
+            "move": given.move or judged.move,
+            "category": given.category or given.move or judged.category,
+            "difficulty": given.difficulty or judged.difficulty,
+            "energy": given.energy or judged.energy,
+        }
+        return self.model_copy(update=values | {"judged": judged, "annotation": annotation})
 
 
 class Move(MoveSummary):

@@ -18,14 +18,14 @@ def _work(clip: IndexingInput, tools: Tools) -> IndexedMove:
 
 STEP = Step(
     name="move_indexing",
-    version="4",
+    version="5",
     consumes=MoveSubmitted,
     depends_on=indexing_input,
     takes=IndexingInput,
     work=_work,
     result=IndexedMove,
     is_valid=lambda result, tools: tools.media.has(result.clip.sha256),
-    emit=lambda event, result: result.to_event(event.request_id),
+    emit=lambda event, result: result.to_event(event.request_id, event.annotation),
     produces=MoveIndexed,
     subject=lambda _, result: result.clip.sha256,
     writes=frozenset({"library"}),

@@ -12,7 +12,6 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.move_indexed import WINDOW_EDGE_S, Window, window_at
-from schemas.move_submitted import MoveAnnotation
 
 _MIN_BEAT_CONFIDENCE = 0.3
 _MAX_TEMPO_DEVIATION_TO_CONFIRM = 0.04  # relative: an annotation this near confirms uncertain beats
@@ -35,10 +34,9 @@ class ClipBeats:
 
 
 def clip_beats_of(
-    path: Path, facts: MediaFacts, annotation: MoveAnnotation | None, windows: Sequence[Window]
+    path: Path, facts: MediaFacts, annotated_tempo_bpm: float | None, windows: Sequence[Window]
 ) -> ClipBeats:
     """Return the beats inside a clip's windows, from its sound or its annotated tempo. Raises: as `choose_beats`."""
-    annotated_tempo_bpm = annotation.tempo_bpm if annotation else None
     analysis, problem = clip_sound(path, facts)
     return choose_beats(analysis, annotated_tempo_bpm, windows, problem or _NO_BEAT)
 

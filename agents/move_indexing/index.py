@@ -24,7 +24,6 @@ from agents.step import Tools, sub_progress
 from schemas.base import MediaFacts, Quality, joined_warnings
 from schemas.faults import Poison
 from schemas.move_indexed import Eight, Window
-from schemas.move_submitted import MoveAnnotation
 
 _DEFAULT_QUALITY: Quality = "balanced"
 _DETECTION_SHARE_OF_PROGRESS = 0.6
@@ -46,7 +45,7 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     encoding_progress = sub_progress(report, _DETECTION_SHARE_OF_PROGRESS, 1.0)
     detections = _detections(path, facts, clip.quality, tools, detection_progress)
     dance = analyze_dance(detections.frames)
-    clip_beats = clip_beats_of(path, facts, clip.annotation, detections.windows)
+    clip_beats = clip_beats_of(path, facts, clip.tempo_bpm, detections.windows)
     move = _move(clip, facts, clip_beats, dance, detections.windows)
     mezzanine.ensure(path, facts.sha256, move.beats, _DEFAULT_QUALITY, tools.cache_dir, report=encoding_progress)
     return move
@@ -63,16 +62,16 @@ def _detections(
 def _move(
     clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: Dance, windows: tuple[Window, ...]
 ) -> IndexedMove:
-    annotation = clip.annotation or MoveAnnotation(move=move_name(clip.clip))
+    name = move_name(clip.clip)
     whole_eights = _whole_eights(facts, clip_beats, dance, windows)
     usable_eights = eights_with_dancers(whole_eights)
     return IndexedMove(
         clip=facts,
         name=clip.clip,
-        move=annotation.move,
-        category=annotation.category or annotation.move,
-        difficulty=annotation.difficulty or difficulty(dance, clip_beats.tempo_bpm),
-        energy=annotation.energy or energy_level(dance),
+        move=name,
+        category=name,
+        difficulty=difficulty(dance, clip_beats.tempo_bpm),
+        energy=energy_level(dance),
         tempo_bpm=clip_beats.tempo_bpm,
         beats=clip_beats.beats,
         counts=clip_beats.counts,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.base import Warnings
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveIndexed
 
 
@@ -11,9 +12,9 @@ class IndexedMove(Move):
 
     warnings: Warnings = ()
 
-    def to_event(self, request_id: str | None) -> MoveIndexed:
-        """Return the event of the move."""
+    def to_event(self, request_id: str | None, annotation: MoveAnnotation | None) -> MoveIndexed:
+        """Return the event of the move, with an annotation."""
         if request_id is None:
             raise AssertionError("the step wrapper fills in request_id before a step works")
         move = Move.model_construct(**{name: getattr(self, name) for name in Move.model_fields})
-        return MoveIndexed(request_id=request_id, move=move, warnings=self.warnings)
+        return MoveIndexed(request_id=request_id, move=move.annotated(annotation), warnings=self.warnings)

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from schemas.faults import Poison
-from schemas.move_submitted import MoveAnnotation
+from schemas.move_annotated import MoveAnnotation
 from streams.cli.files import real_path
 from streams.cli.json_files import read_json
 

@@ -11,7 +11,8 @@ import click
 
 from infra.settings import Settings, load_settings
 from schemas.base import Quality
-from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+from schemas.move_annotated import MoveAnnotation
+from schemas.move_submitted import MoveSubmitted
 from streams.cli.annotations import Annotations
 from streams.cli.choices import field_option
 from streams.cli.clip_files import find_clips, store_clips

@@ -29,7 +29,6 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts, Model, Options
 from schemas.faults import Fault
 from schemas.limits import CLIP_S, SONG_S
-from schemas.move_submitted import MoveAnnotation
 from schemas.sequence_planned import Plan, Segment
 from streams.steps import JOB_BY_NAME
 from streams.worker.step_pool import StepPool
@@ -42,7 +41,6 @@ _SAMPLE_S = 0.05
 _CLIP_S, _LONG_CLIP_FPS = 4.0, 6  # the decoder is full after 16 pictures; what grows with time is measured apart
 _MOVES, _FASTEST_BPM = 1000, 200.0
 Song = tuple[str, AudioAnalysis]  # sha256 and analysis
-_ANNOTATION = MoveAnnotation(move="basic", tempo_bpm=180.0)
 
 
 class Measurement:
@@ -113,7 +111,7 @@ async def measure_clips(measurement: Measurement, clips: Sequence[Path], folder:
     """Measure all that is done with a clip alone; return the moves."""
     moves = []
     for path in clips:
-        clip = IndexingInput(file=submitted(path), clip=path.stem, annotation=_ANNOTATION, quality="high_quality")
+        clip = IndexingInput(file=submitted(path), clip=path.stem, tempo_bpm=180.0, quality="high_quality")
         result = await measurement.run("move_indexing", path.name, clip)
         if not result:
             continue

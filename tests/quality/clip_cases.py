@@ -12,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from schemas.move_submitted import MoveAnnotation
 from tests.odd_media import containers, sounds
 from tests.odd_media.hdr_interlaced import (
     BRIGHT_WHITE_NITS,
@@ -38,7 +37,6 @@ from tests.odd_media.writer import Sound, Timed, Video, write
 from tests.quality.media_cases import MAX_BEAT_S, ClipCase, Make, Refusal
 
 Pictures = Callable[[], Iterable[Timed]]
-_TEMPO = MoveAnnotation(move="basic_side", tempo_bpm=126.0)
 _X264_IN_ORDER = {"preset": "veryfast", "crf": "18", "g": "30", "bf": "0", "x264-params": "scenecut=0"}
 _WMV = Video("wmv2", bit_rate=3_000_000, options={})
 _AAC = Sound(np.zeros((2, 0), np.float32))
@@ -280,7 +278,7 @@ CLIPS = (
     ClipCase("AC-3.mp4", _clip(sound=_AC3)),
     ClipCase("one channel inverted.mp4", _with_sound(_inverted)),
     ClipCase("no sound.mp4", _with_sound(), refused=Refusal("no_tempo", "no sound")),
-    ClipCase("no sound, tempo annotated.mp4", _with_sound(), annotation=_TEMPO, has_beats=False),
+    ClipCase("no sound, tempo annotated.mp4", _with_sound(), tempo_bpm=126.0, has_beats=False),
     ClipCase("speech.mp4", _with_sound(_speech), refused=Refusal("no_tempo", "speech")),
     ClipCase("silent.mp4", _with_sound(_silent), refused=Refusal("no_tempo", "silent")),
     # What they are stored in

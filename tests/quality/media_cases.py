@@ -10,7 +10,6 @@ from typing import Any
 import av
 from av.container import InputContainer
 
-from schemas.move_submitted import MoveAnnotation
 from tests.odd_media.marked import SHORT_S, Original, original
 from tests.quality.media_measures import beat_errors
 
@@ -42,7 +41,7 @@ class ClipCase:
     name: str
     make: Make
     shows: Callable[[], Original] = original
-    annotation: MoveAnnotation | None = None
+    tempo_bpm: float | None = None
     refused: Refusal | None = None
     warns: str = ""
     window: tuple[float, float] = (0.0, SHORT_S)

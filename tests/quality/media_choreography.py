@@ -51,7 +51,7 @@ async def measure_choreography(
 def _scores(song: AnalyzedSong, moves: Sequence[IndexedMove], folder: Path) -> Scores:
     index = EdgeMoveIndex(folder / "moves")
     for move in moves:
-        index.upsert(move.to_event("odd").move)
+        index.upsert(move.to_event("odd", None).move)
     index.flush()
     try:
         return score_of(song.analysis, _OPTIONS, index)

@@ -78,7 +78,7 @@ class Clips:
         """Make a clip, index it, render it, and compare all with what is right."""
         row, path = Row(case.name), self._folder / case.name
         await asyncio.to_thread(case.make, path)
-        clip = IndexingInput(file=submitted(path), clip=path.stem, annotation=case.annotation, quality="fast")
+        clip = IndexingInput(file=submitted(path), clip=path.stem, tempo_bpm=case.tempo_bpm, quality="fast")
         try:
             move = IndexedMove.model_validate_json(await self._runner.run(row, "move_indexing", clip))
         except Fault as fault:

@@ -24,7 +24,6 @@ from agents.media.windows import windows_of
 from agents.move_indexing.clip_beats import clip_beats_of
 from agents.step import Tools, no_report
 from schemas.base import MediaFacts, ProbedMedia
-from schemas.move_submitted import MoveAnnotation
 from streams.steps import JOB_BY_NAME
 from streams.worker import step_process
 
@@ -53,7 +52,7 @@ def _use_clip(path: Path, facts: ProbedMedia, folder: Path) -> None:
     intact: list[float] = []
     deque(sample_frames(path, 10.0, intact.append), maxlen=0)
     clip = MediaFacts(sha256="0" * 64, size_bytes=1, kind="video", **dict(facts))
-    beats = clip_beats_of(path, clip, MoveAnnotation(move="a", tempo_bpm=120.0), windows_of(intact)).beats
+    beats = clip_beats_of(path, clip, 120.0, windows_of(intact)).beats
     mezzanine.ensure(path, "0" * 64, beats, "fast", folder)
     redraw(path, folder / "drawn.mp4", lambda _: None, no_report)
     pictures_at(path, np.arange(0, facts.duration_s, _MIN_BEAT_S).tolist())

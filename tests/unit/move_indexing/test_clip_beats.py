@@ -11,8 +11,8 @@ from agents.move_indexing.clip_beats import choose_beats, clip_beats_of, extend_
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts
 from schemas.faults import Poison
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import WINDOW_EDGE_S, Window
-from schemas.move_submitted import MoveAnnotation
 from tests.unit.media.media_builders import MakeClip
 
 
@@ -51,25 +51,22 @@ def test_beats_cover_the_clip_and_counts_continue(
 
 
 def test_a_silent_clip_has_beats_at_the_annotated_tempo(clip: MakeClip) -> None:
-    clip_beats = clip_beats_of(
-        clip(), _facts(has_audio=False), MoveAnnotation(move="basic", tempo_bpm=120), _whole(2.9)
-    )
+    clip_beats = clip_beats_of(clip(), _facts(has_audio=False), 120.0, _whole(2.9))
     assert clip_beats.beats == (0.0, 0.5, 1.0, 1.5, 2.0, 2.5)
     assert clip_beats.counts == (1, 2, 3, 4, 5, 6)
     assert clip_beats.audio is None
     assert "annotated 120 bpm" in clip_beats.warnings[0]
 
 
-@pytest.mark.parametrize("annotation", [None, MoveAnnotation(move="basic")])
-def test_without_sound_and_tempo_a_clip_is_refused(clip: MakeClip, annotation: MoveAnnotation | None) -> None:
+def test_without_sound_and_tempo_a_clip_is_refused(clip: MakeClip) -> None:
     with pytest.raises(Poison, match="annotate tempo_bpm") as fault:
-        clip_beats_of(clip(), _facts(has_audio=False), annotation, _whole(3.0))
+        clip_beats_of(clip(), _facts(has_audio=False), None, _whole(3.0))
     assert fault.value.reason == "no_tempo"
 
 
 def test_beats_come_from_the_sound(clip: MakeClip) -> None:
     path = clip(seconds=8.0, fps=10, click_bpm=120)
-    clip_beats = clip_beats_of(path, _facts(8.0), _annotated(90), _whole(8.0))
+    clip_beats = clip_beats_of(path, _facts(8.0), 90.0, _whole(8.0))
     assert clip_beats.tempo_bpm == pytest.approx(120, rel=0.02)
     errors_s = [min(abs(beat - k * 0.5) for k in range(17)) for beat in clip_beats.beats]
     assert np.median(errors_s) < 0.03

@@ -18,7 +18,6 @@ from agents.step import no_report
 from schemas.base import MediaFacts
 from schemas.faults import Poison
 from schemas.move_indexed import Window
-from schemas.move_submitted import MoveAnnotation
 from tests.odd_media import sounds
 from tests.odd_media.marked import SHORT_S, plain_sound, unmarked_original
 from tests.odd_media.writer import Sound, Timed, write
@@ -50,7 +49,7 @@ def _clip(folder: Path, tracks: Sequence[Sound]) -> Path:
 def _beats(path: Path, tempo_bpm: float | None = None) -> ClipBeats:
     facts = MediaFacts(sha256="0" * 64, size_bytes=1, kind="video", **dict(probe(path, "video", music_track)))
     windows = (Window(start_s=0.0, end_s=facts.duration_s),)
-    return clip_beats_of(path, facts, MoveAnnotation(move="basic", tempo_bpm=tempo_bpm), windows)
+    return clip_beats_of(path, facts, tempo_bpm, windows)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from agents.move_indexing.motion.embedding import VERSION
 from agents.step import Tools
 from schemas.base import Source
 from schemas.faults import Poison
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move
-from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+from schemas.move_submitted import MoveSubmitted
 from streams.testing import work_of
 from tests.unit.media.media_builders import MakeClip
 
@@ -29,8 +30,10 @@ def _event(path: Path, clip: str = "basic_side_1", **annotated: Any) -> MoveSubm
 def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Path) -> None:
     path = Path(shutil.copy(rendered_clips / "lady_right_turn.mp4", tmp_path))
     move = work_of(STEP, _event(path, tempo_bpm=125.0, category="turns"), tools)
-    event = STEP.event_after(_event(path), move)
+    event = STEP.event_after(_event(path, tempo_bpm=125.0, category="turns"), move)
     assert (event.move.move, event.move.category, event.request_id) == ("basic", "turns", "r1")
+    assert event.move.judged is not None
+    assert (event.move.judged.move, event.move.judged.category) == ("basic_side", "basic_side")
     assert type(event.move) is Move
     assert event.move.dancers.both >= 0.9
     assert event.move.embedding_version == VERSION
@@ -66,11 +69,12 @@ def test_an_audio_file_is_refused(tools: Tools, tmp_path: Path) -> None:
         work_of(STEP, _event(path), tools)
 
 
-def test_a_moves_input_depends_on_annotation_and_name(clip: MakeClip, tools: Tools) -> None:
+def test_a_moves_input_depends_on_annotated_tempo_and_name(clip: MakeClip, tools: Tools) -> None:
     path = clip(seconds=2.0, fps=10)
     plain = STEP.depends_on(_event(path), tools)
     assert plain != STEP.depends_on(_event(path, tempo_bpm=120.0), tools)
     assert plain != STEP.depends_on(_event(path, clip="other"), tools)
+    assert plain == STEP.depends_on(_event(path, difficulty="advanced", category="turns"), tools)
     assert plain == STEP.depends_on(_event(path), tools)
 
 

@@ -26,8 +26,9 @@ from agents.sequence_planning.plan import plan
 from agents.step import Tools
 from schemas.base import Source
 from schemas.faults import Poison
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import WINDOW_EDGE_S, Dancers, Eight, Window, window_at
-from schemas.move_submitted import MoveAnnotation, MoveSubmitted
+from schemas.move_submitted import MoveSubmitted
 from streams.testing import work_of
 from tests.odd_media import windows as odd
 from tests.odd_media.marked import Original, unmarked_long_original, unmarked_original

@@ -71,7 +71,7 @@ async def test_a_real_step_says_that_its_memory_is_too_little(
     monkeypatch.setitem(JOB_BY_NAME, "move_indexing", step)
     monkeypatch.setenv("BACHATA_ALLOWED_ROOTS", str(demo_dir))
     file = SubmittedFile(path=str(demo_dir / "clips" / "dip.mp4"))
-    clip = IndexingInput(file=file, clip="dip", annotation=None, quality="fast")
+    clip = IndexingInput(file=file, clip="dip", tempo_bpm=None, quality="fast")
     pool = StepPool(1)
     with pytest.raises(Poison) as raised:
         await pool.run(step.name, clip.model_dump_json(), 120.0, lambda _: None)
