@@ -7,6 +7,7 @@ from functools import cached_property
 
 from schemas.audio_analyzed import AudioAnalyzed
 from schemas.base import Model
+from schemas.move_annotated import MoveAnnotated
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
 from schemas.moves_scored import MovesScored
@@ -74,6 +75,7 @@ MOVES_SCORED = Topic("moves-scored", MovesScored, between_steps=True)
 SEQUENCE_PLANNED = Topic("sequence-planned", SequencePlanned, between_steps=True)
 RENDERED = Topic("rendered", Rendered, retention_days=None, dead_letters=False)
 MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None, source=True)
+MOVE_ANNOTATED = Topic("move-annotated", MoveAnnotated, compacted=True, dead_letters=False)
 MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False)
 PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False)
 REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False)
@@ -86,6 +88,7 @@ TOPICS: tuple[Topic, ...] = (
     SEQUENCE_PLANNED,
     RENDERED,
     MOVE_SUBMITTED,
+    MOVE_ANNOTATED,
     MOVE_INDEXED,
     PROGRESS,
     REQUEST_ENDED,

@@ -8,7 +8,15 @@ from pathlib import Path
 from infra.move_index.base import MoveHit, MoveIndex, MoveIndexError, MoveIndexLockedError
 from infra.settings import Settings
 
-__all__ = ["MoveHit", "MoveIndex", "MoveIndexError", "MoveIndexLockedError", "backend_id", "check_qdrant", "open_index"]
+__all__ = [
+    "MoveHit",
+    "MoveIndex",
+    "MoveIndexError",
+    "MoveIndexLockedError",
+    "check_qdrant",
+    "open_index",
+    "sink_folder",
+]
 
 
 def open_index(settings: Settings, folder: Path) -> MoveIndex:
@@ -35,6 +43,7 @@ def check_qdrant(settings: Settings) -> None:
         check_qdrant_server(settings, settings.qdrant_url)
 
 
-def backend_id(settings: Settings) -> str:
-    """Return a name for the configured index; positions stored for one index do not hold for another."""
-    return hashlib.sha256(settings.qdrant_url.encode()).hexdigest()[:8] if settings.qdrant_url else "embedded"
+def sink_folder(settings: Settings) -> str:
+    """Return the name of the folder, beside the index, of what is stored about the configured index; no other's."""
+    backend = hashlib.sha256(settings.qdrant_url.encode()).hexdigest()[:8] if settings.qdrant_url else "embedded"
+    return f"library-{backend}"

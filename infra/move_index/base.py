@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 import threading
 import uuid
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple, overload
+from typing import Any, Literal, NamedTuple, TypeVar, overload
 
 from pydantic import ValidationError
 
+from infra.move_index.digests import Digests, annotated_digest, move_digest, summary_json
 from schemas.faults import Poison, Unavailable, invalid_event
 from schemas.move_indexed import Move, MoveSummary
 from schemas.reasons import Reason
@@ -24,7 +24,9 @@ COLLECTION = "bachata_moves"
 KEYWORD_FIELDS = ("clip_sha256", "difficulty", "energy", "category", "move")
 RANGE_FIELDS = ("tempo_bpm",)
 _DIGEST_FIELDS = ("clip_sha256", "digest")
+M = TypeVar("M", bound=MoveSummary)
 _PAGE_SIZE = 512  # points
+_BATCH_SIZE = 256  # points of one write
 _MAX_SUM = 1e6  # of a query's vector, without signs; the squares of larger numbers overflow in the engine's 32 bits
 _MAX_VALUES = 100  # of a filter
 _MAX_CACHED_SUMMARIES = 4096
@@ -83,6 +85,14 @@ class StoredPoint(NamedTuple):
     score: float
 
 
+class NewPoint(NamedTuple):
+    """A point to write."""
+
+    id: str
+    payload: dict[str, Any]
+    vector: Sequence[float]
+
+
 class MoveIndex(ABC):
     """512-d cosine search over moves, filtered by tempo, difficulty and energy; a lock makes every method thread-safe.
 
@@ -92,24 +102,54 @@ class MoveIndex(ABC):
     soon as it can.
     """
 
-    _is_only_writer = True  # whether no other process writes, so that a digest in memory means a stored point
+    is_shared = False  # whether other processes write to it too, so that a digest in memory may be of an older point
 
     def __init__(self) -> None:
         self._lock = threading.RLock()
-        self._digests: dict[str, str] = {}
-        self._version: str | None = None
+        self._digests = Digests({})
         self._left_out: set[str] = set()  # ids of points
 
-    def upsert(self, move: Move) -> None:
-        """Store a move in place of an earlier one of the same clip; an unchanged move is not written again."""
-        text = move.model_dump_json()
-        digest = hashlib.sha256(text.encode()).hexdigest()
+    def upsert(self, *moves: Move) -> None:
+        """Store moves in place of earlier ones of the same clips; an unchanged move is not written again."""
+        digests = {move.clip.sha256: move_digest(move) for move in moves}
         with self._opened():
-            if self._digests.get(move.clip.sha256) == digest and self._is_only_writer:
-                return
-            self._put(point_id(move.clip.sha256), move.embedding, _payload(move, digest))
-            self._left_out.discard(point_id(move.clip.sha256))
-            self._add_digests({move.clip.sha256: digest})
+            stored = {} if self.is_shared else self._digests.by_clip
+            changed = [move for move in moves if stored.get(_clip(move)) != digests[_clip(move)]]
+            for part in _batches(changed):
+                self._put([_new_point(move, digests[_clip(move)]) for move in part])
+                self._left_out.difference_update(point_id(_clip(move)) for move in part)
+                self._digests.set({_clip(move): digests[_clip(move)] for move in part})
+
+    def summary(self, clip_sha256: str) -> MoveSummary | None:
+        """Return the move of a clip without its embedding, or None where it is not stored."""
+        with self._opened():
+            point = self._retrieve(point_id(clip_sha256), vector=False)
+        return _summary(point) if point else None
+
+    def replace_summaries(self, *summaries: MoveSummary) -> None:
+        """Replace the summaries of moves that are stored; their embeddings stay. Raises: `KeyError` for other moves."""
+        with self._opened():
+            digests = {_clip(summary): self._digest_of(summary) for summary in summaries}
+            for part in _batches(summaries):
+                self._put_payloads(
+                    {point_id(_clip(summary)): _payload(summary, digests[_clip(summary)]) for summary in part}
+                )
+                self._digests.set({_clip(summary): digests[_clip(summary)] for summary in part})
+
+    def digest_of(self, move: MoveSummary) -> str:
+        """Return the digest that a move has, or a summary that replaces that of a stored move. Raises: `KeyError`."""
+        with self._opened():
+            return self._digest_of(move)
+
+    def _digest_of(self, move: MoveSummary) -> str:
+        return (
+            move_digest(move) if isinstance(move, Move) else annotated_digest(move, self._digests.by_clip[_clip(move)])
+        )
+
+    def clear(self) -> None:
+        """Remove all moves."""
+        for clip in self.clips():
+            self.remove(clip)
 
     def remove(self, clip_sha256: str) -> bool:
         """Remove the move of a clip, also one that cannot be read; return whether it was there."""
@@ -117,14 +157,13 @@ class MoveIndex(ABC):
             self._catch_up()
             self._delete(point_id(clip_sha256))
             self._left_out.discard(point_id(clip_sha256))
-            self._version = None
-            return self._digests.pop(clip_sha256, None) is not None
+            return self._digests.remove(clip_sha256)
 
     def clips(self) -> list[str]:
         """Return the sha256 of every move's clip, sorted; also of moves that cannot be read."""
         with self._opened():
             self._catch_up()
-            return sorted(self._digests)
+            return sorted(self._digests.by_clip)
 
     def flush(self) -> None:
         """Make the stored moves durable against a power failure; a killed process loses nothing even without it."""
@@ -145,9 +184,17 @@ class MoveIndex(ABC):
         """Return a hash over every clip and its move, annotations included: 64 hex digits."""
         with self._opened():
             self._catch_up()
-            if self._version is None:
-                self._version = _version(self._digests)
-            return self._version
+            return self._digests.version()
+
+    def version_with(self, digests: Mapping[str, str | None]) -> str:
+        """Return the version with these digests in place of those of the same clips, None: without the clip."""
+        with self._opened():
+            return self._digests.version(digests)
+
+    def digest(self, clip_sha256: str) -> str | None:
+        """Return the digest of the move of a clip, or None where it is not stored."""
+        with self._opened():
+            return self._digests.by_clip.get(clip_sha256)
 
     def search(
         self,
@@ -232,15 +279,10 @@ class MoveIndex(ABC):
                 return points
             query_limit *= 4
 
-    def _add_digests(self, digests: dict[str, str]) -> None:
-        self._digests.update(digests)
-        self._version = None
-
     def _load_digests(self) -> None:
         """Replace the digests by those of the stored points. Raises: `KeyError` where a point has none."""
         points = self._scan(fields=_DIGEST_FIELDS)
-        self._digests = {point.payload["clip_sha256"]: point.payload["digest"] for point in points}
-        self._version = None
+        self._digests = Digests({point.payload["clip_sha256"]: point.payload["digest"] for point in points})
 
     def _scan(self, fields: Sequence[str] = (), vectors: bool = False) -> Iterator[StoredPoint]:
         offset: str | None = None
@@ -255,7 +297,11 @@ class MoveIndex(ABC):
         """Make the engine ready for a call, if it is not ready yet."""
 
     @abstractmethod
-    def _put(self, point_id: str, vector: Sequence[float], payload: dict[str, Any]) -> None: ...
+    def _put(self, points: Sequence[NewPoint]) -> None: ...
+
+    @abstractmethod
+    def _put_payloads(self, payloads: Mapping[str, dict[str, Any]]) -> None:
+        """Replace the payloads of stored points, by the points' ids."""
 
     @abstractmethod
     def _delete(self, point_id: str) -> None: ...
@@ -269,7 +315,7 @@ class MoveIndex(ABC):
     ) -> tuple[list[StoredPoint], str | None]: ...
 
     @abstractmethod
-    def _retrieve(self, point_id: str) -> StoredPoint | None: ...
+    def _retrieve(self, point_id: str, vector: bool = True) -> StoredPoint | None: ...
 
     @abstractmethod
     def _count(self) -> int: ...
@@ -290,6 +336,18 @@ def point_id(clip_sha256: str) -> str:
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"urn:sha256:{clip_sha256}"))
 
 
+def _batches(moves: Sequence[M]) -> Iterator[Sequence[M]]:
+    return (moves[start : start + _BATCH_SIZE] for start in range(0, len(moves), _BATCH_SIZE))
+
+
+def _clip(move: MoveSummary) -> str:
+    return move.clip.sha256
+
+
+def _new_point(move: Move, digest: str) -> NewPoint:
+    return NewPoint(point_id(_clip(move)), _payload(move, digest), move.embedding)
+
+
 def _is_range(values: tuple[float, float]) -> bool:
     return len(values) == 2 and -math.inf < values[0] <= values[1] < math.inf  # false for NaN
 
@@ -304,14 +362,9 @@ def _limit_problem(limit: int) -> str | None:
     return None if isinstance(limit, int) and limit >= 1 else "the limit is not a whole number from 1 on"
 
 
-def _payload(move: Move, digest: str) -> dict[str, Any]:
+def _payload(move: MoveSummary, digest: str) -> dict[str, Any]:
     fields = {name: getattr(move, name) for name in (*RANGE_FIELDS, "difficulty", "energy", "category", "move")}
-    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": move.summary().model_dump_json(), **fields}
-
-
-def _version(digests: dict[str, str]) -> str:
-    lines = "\n".join(f"{clip} {digest}" for clip, digest in sorted(digests.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": summary_json(move), **fields}
 
 
 def _summary(point: StoredPoint) -> MoveSummary | None:

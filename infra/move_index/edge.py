@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar, get_args
@@ -20,6 +20,7 @@ from infra.move_index.base import (
     MoveIndex,
     MoveIndexError,
     MoveIndexLockedError,
+    NewPoint,
     StoredPoint,
 )
 from infra.move_index.folder import ensure_writable, move_aside
@@ -116,11 +117,18 @@ class EdgeMoveIndex(MoveIndex):
             except MoveIndexError as fault:
                 log.warning("%s", fault)
 
-    def _put(self, point_id: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
-        points = [qe.Point(point_id, list(vector), payload)]
-        self._summary_cache.pop(point_id, None)
-        self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(points)))
-        self._cache_summaries({point_id: payload["card"]})
+    def _put(self, points: Sequence[NewPoint]) -> None:
+        for point in points:
+            self._summary_cache.pop(point.id, None)
+        new = [qe.Point(point.id, list(point.vector), point.payload) for point in points]
+        self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(new)))
+        self._cache_summaries({point.id: point.payload["card"] for point in points})
+
+    def _put_payloads(self, payloads: Mapping[str, dict[str, Any]]) -> None:
+        for point_id, payload in payloads.items():
+            self._summary_cache.pop(point_id, None)
+            self._write(lambda shard: shard.update(qe.UpdateOperation.overwrite_payload([point_id], payload)))  # noqa: B023
+            self._cache_summaries({point_id: payload["card"]})
 
     def _delete(self, point_id: str) -> None:
         self._summary_cache.pop(point_id, None)
@@ -166,8 +174,8 @@ class EdgeMoveIndex(MoveIndex):
         records, next_offset = self._read(lambda shard: shard.scroll(request))
         return [_stored_point(record) for record in records], None if next_offset is None else str(next_offset)
 
-    def _retrieve(self, point_id: str) -> StoredPoint | None:
-        records = self._read(lambda shard: shard.retrieve([point_id], with_payload=["card"], with_vector=True))
+    def _retrieve(self, point_id: str, vector: bool = True) -> StoredPoint | None:
+        records = self._read(lambda shard: shard.retrieve([point_id], with_payload=["card"], with_vector=vector))
         return _stored_point(records[0]) if records else None
 
     def _count(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -20,8 +20,10 @@ from infra.move_index.base import (
     VECTOR_SIZE,
     MoveFilter,
     MoveIndex,
+    NewPoint,
     StoredPoint,
 )
+from infra.move_index.digests import Digests
 from schemas.faults import Fault, Poison, Unavailable
 
 T = TypeVar("T")
@@ -45,7 +47,7 @@ class QdrantServerMoveIndex(MoveIndex):
     same error and send nothing, so that all waiting threads fail together.
     """
 
-    _is_only_writer = False
+    is_shared = True
 
     def __init__(self, url: str, api_key: str | None = None, *, client: QdrantClient | None = None) -> None:
         super().__init__()
@@ -71,9 +73,20 @@ class QdrantServerMoveIndex(MoveIndex):
         for field in kinds.keys() - indexed.keys():
             self._client.create_payload_index(COLLECTION, field, field_schema=kinds[field])
 
-    def _put(self, point_id: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
-        point = models.PointStruct(id=point_id, vector=list(vector), payload={**payload, _WRITTEN_FIELD: time.time()})
-        self._run(lambda: self._client.upsert(COLLECTION, [point], wait=True))
+    def _put(self, points: Sequence[NewPoint]) -> None:
+        written = {_WRITTEN_FIELD: time.time()}
+        new = [models.PointStruct(id=p.id, vector=list(p.vector), payload=p.payload | written) for p in points]
+        self._run(lambda: self._client.upsert(COLLECTION, new, wait=True))
+
+    def _put_payloads(self, payloads: Mapping[str, dict[str, Any]]) -> None:
+        written = {_WRITTEN_FIELD: time.time()}
+        operations = [
+            models.OverwritePayloadOperation(
+                overwrite_payload=models.SetPayload(payload=payload | written, points=[point_id])
+            )
+            for point_id, payload in payloads.items()
+        ]
+        self._run(lambda: self._client.batch_update_points(COLLECTION, operations, wait=True))
 
     def _delete(self, point_id: str) -> None:
         selector = models.PointIdsList(points=[point_id])
@@ -112,9 +125,9 @@ class QdrantServerMoveIndex(MoveIndex):
         )
         return [_stored_point(record) for record in records], None if next_offset is None else str(next_offset)
 
-    def _retrieve(self, point_id: str) -> StoredPoint | None:
+    def _retrieve(self, point_id: str, vector: bool = True) -> StoredPoint | None:
         records = self._run(
-            lambda: self._client.retrieve(COLLECTION, [point_id], with_payload=["card"], with_vectors=True)
+            lambda: self._client.retrieve(COLLECTION, [point_id], with_payload=["card"], with_vectors=vector)
         )
         return _stored_point(records[0]) if records else None
 
@@ -130,8 +143,7 @@ class QdrantServerMoveIndex(MoveIndex):
     def _catch_up(self) -> None:
         self._read_since(self._newest_written_s - _MAX_CLOCK_DIFFERENCE_S)
         if self._count() != len(self._digests):  # a point was deleted, or a clock is off by more than a minute
-            self._digests.clear()
-            self._version = None
+            self._digests = Digests({})
             self._read_since(0.0)
 
     def _read_since(self, since_s: float) -> None:
@@ -148,8 +160,7 @@ class QdrantServerMoveIndex(MoveIndex):
     def _add_points(self, payloads: list[dict[str, Any]]) -> None:
         digests = {payload["clip_sha256"]: payload["digest"] for payload in payloads}
         self._newest_written_s = max([self._newest_written_s, *(payload[_WRITTEN_FIELD] for payload in payloads)])
-        if digests.items() - self._digests.items():
-            self._add_digests(digests)
+        self._digests.set(digests)
 
     def _run(self, call: Callable[[], T]) -> T:
         if monotonic() < self._next_attempt_s:

@@ -22,7 +22,7 @@ from infra.data_folder import check_data_folder
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.local_kafka import local_connection
-from infra.move_index import backend_id, check_qdrant
+from infra.move_index import check_qdrant, sink_folder
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault, Poison, Retryable
 from streams.local.service_files import Role, ServiceFiles, is_locked
@@ -158,7 +158,7 @@ def check_move_index(settings: Settings) -> None:
     try:
         check_qdrant(settings)
     except Retryable as fault:
-        was_used = any(settings.state_dir.glob(f"worker-*/moves/positions-{backend_id(settings)}.json"))
+        was_used = any(settings.state_dir.glob(f"worker-*/moves/{sink_folder(settings)}"))
         if fault.reason != "qdrant_away" or not was_used:
             raise
 

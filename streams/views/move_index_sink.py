@@ -1,41 +1,49 @@
-"""The Qdrant sink: the view of `move-indexed` that updates this worker's move index. The topic is the source of truth.
+"""The Qdrant sink: the view of `move-indexed` and `move-annotated` that updates this worker's move index.
 
-A point is written before its offset, and writing it again changes nothing.
+The topics are the source of truth. A batch of points is written before its positions, and writing it again changes
+nothing.
 """
 
 from __future__ import annotations
 
-import json
 import logging
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-from aiokafka import TopicPartition
-
-from infra.base.atomic_file import replacing
-from schemas.faults import Poison, Unavailable
-from schemas.move_indexed import Move, MoveIndexed
-from streams.envelope import Record, payload_of
-from streams.log_position import Position
+from schemas.faults import Unavailable
+from schemas.move_indexed import Move, MoveSummary
+from streams.envelope import Record
+from streams.views.library_changes import LibraryChanges, library_changes
+from streams.views.library_store import Annotations, IndexState, LibraryStore
 from streams.views.topic_view import Positions
 
 log = logging.getLogger(__name__)
 _REMOVED_BY_OTHERS_S = 5.0  # until this worker has read that another one removed a move
-_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class MoveIndex(Protocol):
     """The methods of the index that the sink calls."""
 
-    def upsert(self, move: Move) -> None:
-        """Insert a move, or replace the one of the same clip."""
+    @property
+    def is_shared(self) -> bool:
+        """Return whether other workers write to it too."""
+
+    def summary(self, clip_sha256: str) -> MoveSummary | None:
+        """Return the move of a clip without its embedding, or None where it is not stored."""
+
+    def upsert(self, *moves: Move) -> None:
+        """Insert moves, or replace those of the same clips."""
+
+    def replace_summaries(self, *summaries: MoveSummary) -> None:
+        """Replace the summaries of moves that are stored; their embeddings stay."""
 
     def remove(self, clip_sha256: str) -> bool:
         """Remove the move of a clip; return whether it was there."""
+
+    def clear(self) -> None:
+        """Remove all moves."""
 
     def flush(self) -> None:
         """Make all inserted moves durable."""
@@ -43,61 +51,124 @@ class MoveIndex(Protocol):
     def count(self) -> int:
         """Return the number of moves."""
 
+    def version(self) -> str:
+        """Return a hash over all moves."""
 
-@dataclass(frozen=True)
-class _SavedState:
-    positions: Positions = field(default_factory=dict)
-    moves: int = 0
+    def digest(self, clip_sha256: str) -> str | None:
+        """Return the hash of a clip's move, or None where it is not stored."""
+
+    def digest_of(self, move: MoveSummary) -> str:
+        """Return the hash that a move has, or a summary that replaces that of a stored move."""
+
+    def version_with(self, digests: dict[str, str | None]) -> str:
+        """Return the version that the index would have with these digests in place of those of the same clips."""
 
 
 class MoveIndexSink:
-    """Implements `View`. `positions_file` stores the offsets that are applied and the number of moves at that point.
+    """Implements `View`. `folder` stores the positions, the annotations, and what the index must hold.
 
-    An index with fewer moves than stored there has lost some: an empty server, or a folder that was set aside. It is
-    rebuilt from the start of the topic. A record without a value removes the move of the clip in its key. Where workers
-    share a server, one of them may remove a move before another reads of it, so that one that is not empty counts as
-    incomplete only after some seconds.
+    An index of this worker that holds anything else than what was written is emptied and rebuilt from the topics: an
+    older copy of its folder, a folder that was set aside, or that of another library. A server's may hold what other
+    workers wrote: it is rebuilt when it has fewer moves than were written, an empty one at once, others after some
+    seconds: another worker may remove a move before this one reads of it.
     """
 
-    def __init__(self, index: MoveIndex, positions_file: Path) -> None:
+    def __init__(self, index: MoveIndex, folder: Path) -> None:
         self._index = index
-        self._file = positions_file
+        self._store = LibraryStore(folder)
         self._moves = 0
         self._fewer_since: float | None = None
 
+    def close(self) -> None:
+        """Close the store."""
+        self._store.close()
+
     def positions(self) -> Positions:
-        """Return the position to read on from, by partition, as saved for this index. Raises the index's faults."""
-        saved = _load(self._file)
-        count = self._index.count()
-        if count < saved.moves:
-            log.warning("the move index has %d moves and had %d: it is rebuilt from the topic", count, saved.moves)
-            self._file.unlink(missing_ok=True)
-            saved = _SavedState()
-        self._moves, self._fewer_since = saved.moves, None
-        return saved.positions
+        """Return the position to read on from, by partition, as stored for this index. Raises the index's faults."""
+        state = self._store.state()
+        difference = self._difference(state)
+        if difference:
+            log.warning("the move index %s: it is rebuilt from the topics", difference)
+            self._store.clear()
+            if not self._index.is_shared:
+                self._index.clear()
+            state = IndexState()
+        self._moves, self._fewer_since = state.moves, None
+        return self._store.positions()
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
-        """Insert and remove the records' moves and save the positions. Raises the index's faults."""
-        changes = [change for record in records if (change := _change(record))]
-        removals = [change for change in changes if isinstance(change, str)]
-        removed = sum([self._change_index(change) for change in changes])
-        if changes:
+        """Insert, annotate and remove the records' moves and store the positions. Raises the index's faults."""
+        self.check()
+        changes = library_changes(records)
+        annotations = {clip: self._annotations(clip, changes) for clip in changes.clips}
+        moves = dict(self._moves_after(changes, annotations))
+        removed = [clip for clip, move in moves.items() if move is None]
+        self._announce(moves)
+        self._index.upsert(*(move for move in moves.values() if isinstance(move, Move)))
+        self._index.replace_summaries(*(move for move in moves.values() if move and not isinstance(move, Move)))
+        were_there = sum([self._index.remove(clip) for clip in removed])
+        if moves:
             self._index.flush()
-        self._moves = max(0, self._moves - removed)
-        not_there = len(removals) - removed  # never, or another worker has removed them from a shared index
+        self._moves = max(0, self._moves - were_there)
+        not_there = len(removed) - were_there  # never, or another worker has removed them from a shared index
         self._moves = max(self._count(), self._moves - not_there)
-        _save(self._file, _SavedState(positions, self._moves))
-
-    def _change_index(self, change: Move | str) -> bool:
-        """Insert or remove a move; return whether one was removed."""
-        if isinstance(change, str):
-            return self._index.remove(change)
-        self._index.upsert(change)
-        return False
+        state = IndexState(version=self._index.version() if not self._index.is_shared else "", moves=self._moves)
+        self._store.save(state, annotations, positions)
 
     def check(self) -> None:
-        """Raise the index's faults, and `Unavailable` (`move_index`) if it lost moves."""
+        """Raise the index's faults, and `Unavailable` (`move_index`) if it does not hold what was written."""
         self._count()
+        difference = self._difference(self._store.state())
+        if difference and not self._index.is_shared:
+            raise Unavailable(f"it {difference}: it is rebuilt", reason="move_index")
+
+    def _difference(self, state: IndexState) -> str:
+        """Return what the index holds beside what it must hold, else nothing."""
+        count = self._index.count()
+        if self._index.is_shared:
+            return f"has {count} moves and had {state.moves}" if count < state.moves else ""
+        before = {clip: self._before(clip, state) for clip in state.pending}
+        same = self._index.version_with(before) == state.version if state.version else not count
+        return "" if same else f"has {count} moves, not the {state.moves} that were written"
+
+    def _announce(self, moves: dict[str, MoveSummary | None]) -> None:
+        """Store which points are going to be written, so that a half-written batch is no difference."""
+        if not moves or self._index.is_shared:
+            return
+        state = self._store.state()
+        pending = state.pending | {
+            clip: (self._before(clip, state), None if move is None else self._index.digest_of(move))
+            for clip, move in moves.items()
+        }
+        self._store.announce(state.model_copy(update={"pending": pending}))
+
+    def _before(self, clip: str, state: IndexState) -> str | None:
+        """Return the digest of a clip's point when the state was stored."""
+        now = self._index.digest(clip)
+        old, new = state.pending.get(clip, (now, None))
+        return old if now == new else now
+
+    def _annotations(self, clip: str, changes: LibraryChanges) -> Annotations:
+        """Return a clip's annotations after a batch."""
+        found = self._store.annotations(clip)
+        annotated = changes.annotations.get(clip, found.annotated)
+        move = changes.moves.get(clip)
+        return Annotations(annotated=annotated, submitted=move.annotation if move else found.submitted)
+
+    def _moves_after(
+        self, changes: LibraryChanges, annotations: dict[str, Annotations]
+    ) -> Iterator[tuple[str, MoveSummary | None]]:
+        """Yield each clip whose move changes, with its move after a batch, or with its summary where no more changes.
+
+        None: it is removed.
+        """
+        for clip, of_clip in annotations.items():
+            if clip in changes.moves and changes.moves[clip] is None:
+                yield clip, None
+                continue
+            move = changes.moves.get(clip) or self._index.summary(clip)
+            if move is not None:
+                yield clip, move.annotated(of_clip.valid)
 
     def _count(self) -> int:
         count = self._index.count()
@@ -108,42 +179,3 @@ class MoveIndexSink:
         if not count or monotonic() - self._fewer_since > _REMOVED_BY_OTHERS_S:
             raise Unavailable(f"it has {count} moves and had {self._moves}: it is rebuilt", reason="move_index")
         return count
-
-
-def _change(record: Record) -> Move | str | None:
-    """Return the move to insert, or the sha256 of the clip whose move is removed, or None for what is not valid."""
-    try:
-        return _valid_change(record)
-    except Poison as fault:
-        log.warning("%s[%d]@%d is not a move and is skipped: %s", record.topic, record.partition, record.offset, fault)
-        return None
-
-
-def _valid_change(record: Record) -> Move | str:
-    key = (record.key or b"").decode("ascii", "replace")
-    if record.value is None and _SHA256.fullmatch(key):
-        return key
-    move = payload_of(record, MoveIndexed).move
-    if move.clip.sha256 != key:  # the removal of the move, which has this key, would not replace the record
-        raise Poison("its key is not the sha256 of its clip", reason="invalid_event")
-    return move
-
-
-def _load(file: Path) -> _SavedState:
-    try:
-        saved = json.loads(file.read_text())
-        positions = {_parse_partition(name): Position.parse(text) for name, text in saved["positions"].items()}
-        return _SavedState(positions, int(saved["moves"]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return _SavedState()
-
-
-def _save(file: Path, saved: _SavedState) -> None:
-    positions = {f"{tp.topic}:{tp.partition}": str(position) for tp, position in saved.positions.items()}
-    with replacing(file, durable=False) as temporary:
-        temporary.write_text(json.dumps({"positions": positions, "moves": saved.moves}))
-
-
-def _parse_partition(name: str) -> TopicPartition:
-    topic, _, partition = name.rpartition(":")
-    return TopicPartition(topic, int(partition))

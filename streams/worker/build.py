@@ -15,7 +15,7 @@ from aiohttp import web
 from agents.step import View
 from infra.disk_space import DiskSpace
 from infra.kafka_connection import KafkaConnection
-from infra.move_index import MoveIndex, backend_id, open_index
+from infra.move_index import MoveIndex, open_index, sink_folder
 from infra.settings import Settings
 from schemas.base import Model
 from schemas.faults import Poison
@@ -33,7 +33,7 @@ from streams.stage.runners import AnyStep, CompletedWork, Report, Runner, Thread
 from streams.stage.stage import Stage
 from streams.steps import STEPS
 from streams.tools import make_tools
-from streams.topics import MOVE_INDEXED, specs, topic_of
+from streams.topics import MOVE_ANNOTATED, MOVE_INDEXED, specs, topic_of
 from streams.views import requests as requests_view
 from streams.views.move_index_sink import MoveIndexSink
 from streams.views.requests import Requests
@@ -104,7 +104,7 @@ def build_worker(
         page=Page(routes, read_token(settings.run_dir)),
         background=(state.library, state.request_updates, Retention(kafka), kafka_watch, problems),
         pool=pool,
-        stores=(state.index, state.requests, lock),
+        stores=(state.index, state.sink, state.requests, lock),
         exhausted=threads.exhausted,
     )
     return worker
@@ -167,6 +167,7 @@ class _State:
     """The state that a worker builds from topics, and the updaters of it."""
 
     index: MoveIndex
+    sink: MoveIndexSink
     has_clip: Callable[[str], bool]
     requests: Requests
     library: ViewUpdater
@@ -187,12 +188,13 @@ class _State:
 
 def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _State:
     index, requests = open_index(settings, folder / "moves"), Requests(folder / "requests")
-    sink = MoveIndexSink(index, folder / "moves" / f"positions-{backend_id(settings)}.json")
+    sink = MoveIndexSink(index, folder / "moves" / sink_folder(settings))
     return _State(
         index,
+        sink,
         make_tools(settings).media.has,
         requests,
-        library=ViewUpdater(kafka, [MOVE_INDEXED], sink),
+        library=ViewUpdater(kafka, [MOVE_INDEXED, MOVE_ANNOTATED], sink),
         request_updates=ViewUpdater(
             kafka,
             requests_view.TOPICS,

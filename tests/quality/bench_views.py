@@ -43,8 +43,9 @@ def main() -> None:
             _measure(f"{name}_{sizes.events}_events", make(sizes.events), lambda batch: requests.apply(batch, {}))  # noqa: B023
             requests.close()
         index = EdgeMoveIndex(Path(folder) / "edge")
-        sink = MoveIndexSink(index, Path(folder) / "positions.json")
+        sink = MoveIndexSink(index, Path(folder) / "library")
         _measure(f"library_{sizes.moves}_moves", _moves(sizes.moves), lambda batch: sink.apply(batch, {}))
+        sink.close()
         index.close()
 
 

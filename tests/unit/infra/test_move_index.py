@@ -17,7 +17,7 @@ import pytest
 from qdrant_client import QdrantClient
 
 from infra.move_index import MoveIndex, MoveIndexError, MoveIndexLockedError
-from infra.move_index.base import _payload, point_id
+from infra.move_index.base import NewPoint, _payload, point_id
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
@@ -167,9 +167,9 @@ def test_an_unchanged_move_is_not_written_again(tmp_path: Path, monkeypatch: pyt
     written: list[str] = []
     put = index._put
 
-    def recorded_put(point_id: str, vector: Sequence[float], payload: dict[str, Any]) -> None:
-        written.append(point_id)
-        put(point_id, vector, payload)
+    def recorded_put(points: Sequence[NewPoint]) -> None:
+        written.extend(point.id for point in points)
+        put(points)
 
     monkeypatch.setattr(index, "_put", recorded_put)
     fill(index)
@@ -319,7 +319,8 @@ def test_a_move_in_another_versions_format_is_left_out(tmp_path: Path, caplog: p
     index = EdgeMoveIndex(tmp_path / "edge")
     fill(index)
     old = make_move(77)
-    index._put(point_id(old.clip.sha256), old.embedding, {**_payload(old, "digest"), "card": '{"format": "other"}'})
+    payload = {**_payload(old, "digest"), "card": '{"format": "other"}'}
+    index._put([NewPoint(point_id(old.clip.sha256), payload, old.embedding)])
     assert len(index.all_moves()) == len(index.all_moves(embeddings=False)) == len(MOVES)
     assert len(index.search(vector=old.embedding, limit=1000)) == len(MOVES)
     assert index.get(old.clip.sha256) is None

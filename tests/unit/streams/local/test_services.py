@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.kafka_connection import KafkaConnection
-from infra.move_index import backend_id
+from infra.move_index import sink_folder
 from infra.settings import Settings, load_settings
 from schemas.faults import Retryable
 from streams.local import services
@@ -74,7 +74,7 @@ def test_a_qdrant_that_was_used_before_is_only_away(monkeypatch: pytest.MonkeyPa
         services.check_move_index(settings)
     moves = settings.state_dir / "worker-0" / "moves"
     moves.mkdir(parents=True)
-    (moves / f"positions-{backend_id(settings)}.json").touch()
+    (moves / sink_folder(settings)).mkdir()
     services.check_move_index(settings)
     monkeypatch.setenv("BACHATA_QDRANT_URL", "http://127.0.0.1:2")  # another address
     with pytest.raises(Retryable, match=r"BACHATA_QDRANT_URL is http://127\.0\.0\.1:2"):
