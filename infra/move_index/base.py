@@ -127,10 +127,12 @@ class MoveIndex(ABC):
         return _summary(point) if point else None
 
     def replace_summaries(self, *summaries: MoveSummary) -> None:
-        """Replace the summaries of moves that are stored; their embeddings stay. Raises: `KeyError` for other moves."""
+        """Replace the summaries of moves, except those that are no longer stored; their embeddings stay."""
         with self._opened():
-            digests = {_clip(summary): self._digest_of(summary) for summary in summaries}
-            for part in _batches(summaries):
+            self._catch_up()
+            stored = [summary for summary in summaries if _clip(summary) in self._digests.by_clip]
+            digests = {_clip(summary): self._digest_of(summary) for summary in stored}
+            for part in _batches(stored):
                 self._put_payloads(
                     {point_id(_clip(summary)): _payload(summary, digests[_clip(summary)]) for summary in part}
                 )
