@@ -11,7 +11,7 @@ _SECTIONS = {
     "Music and moves": {
         "analyze": ("analyze", "Show tempo, beats, counts, sections and energy of a song."),
         "index": ("index", "Add clips of dancing couples to the library."),
-        "moves": ("moves", "List, search and draw the moves of the library."),
+        "moves": ("moves", "List, search, draw, annotate and remove the moves of the library."),
     },
     "Requests": {
         "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),

@@ -8,12 +8,13 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from infra.base.atomic_file import temporary_file
 from infra.settings import Settings
 from schemas.faults import Retryable
+from schemas.move_annotated import MoveAnnotation
 from streams.cli.clip_files import StoredClip
 from streams.cli.files import title_of
 from streams.local.services import Endpoint
@@ -26,12 +27,19 @@ class NamedClip:
     """A clip and its name. `file` has this name, or is None where none of the clip's files has it.
 
     `copies`: its other files. `is_new`: a file has the name, or the library's move is of an older version.
+    `annotation`: that of the library's move.
     """
 
     clip: StoredClip
     name: str
     file: Path | None
     is_new: bool
+    annotation: MoveAnnotation | None = None
+
+    @property
+    def sha256(self) -> str:
+        """Return the hash of the clip's content."""
+        return self.clip.sha256
 
     @property
     def copies(self) -> tuple[Path, ...]:
@@ -59,7 +67,10 @@ def named_clips(settings: Settings, endpoint: Endpoint, clips: Sequence[StoredCl
             moves = _moves(endpoint, clips)
             names |= {sha256: str(move["name"]) for sha256, move in moves.items()}
             outdated = frozenset(sha256 for sha256, move in moves.items() if _is_outdated(move))
-            named = [named_clip(clip, names, outdated) for clip in clips]
+            named = [
+                replace(named_clip(clip, names, outdated), annotation=_annotation(moves.get(clip.sha256)))
+                for clip in clips
+            ]
             own.write_text(json.dumps({clip.clip.sha256: clip.name for clip in named}))
         yield named
 
@@ -91,6 +102,11 @@ def _moves(endpoint: Endpoint, clips: Sequence[StoredClip]) -> dict[str, Mapping
             with suppress(LookupError):
                 moves[clip.sha256] = endpoint.get(f"/moves/{clip.sha256}")
     return moves
+
+
+def _annotation(move: Mapping[str, object] | None) -> MoveAnnotation | None:
+    given = None if move is None else move["annotation"]
+    return None if given is None else MoveAnnotation.model_validate(given)
 
 
 def _is_outdated(move: Mapping[str, object]) -> bool:

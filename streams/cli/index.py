@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--annotations",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="A JSON file with the clips' moves, difficulty, energy and tempo.",
+    help="A JSON or CSV file with the clips' moves, difficulty, energy, tempo and more.",
 )
 @field_option(MoveSubmitted, "quality", "How many frames are sampled to detect the dancers: 10, 20 or 30 per second.")
 @command
@@ -75,9 +76,12 @@ def _index(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Index the clips that have to be, wait for all outcomes, and return their entries and warnings."""
     from streams.cli.follow_requests import follow
+    from streams.operations.library_events import annotate_moves
 
-    with_annotation = [(clip, annotated.of(clip.clip.files)) for clip in clips]
-    requests = [_request(clip, found, quality) for clip, found in with_annotation if clip.is_new or found]
+    rows = {clip: annotated.of(clip.clip.files) for clip in clips}
+    annotations = {clip: row.annotation(clip.annotation) for clip, row in rows.items() if row}
+    asyncio.run(annotate_moves(endpoint.kafka, {clip.sha256: given for clip, given in annotations.items()}))
+    requests = [_request(clip, annotations.get(clip), quality) for clip in clips if clip.is_new or clip in annotations]
     results = follow(endpoint, requests) if requests else {}
     entries, warnings = [], []
     for request in requests:
@@ -105,7 +109,7 @@ def _request(clip: NamedClip, annotation: MoveAnnotation | None, quality: Qualit
     from streams.ids import new_request_id
 
     return MoveSubmitted(
-        source=Source(sha256=clip.clip.sha256),
+        source=Source(sha256=clip.sha256),
         clip=clip.name,
         request_id=new_request_id(),
         annotation=annotation,
@@ -121,7 +125,7 @@ def _entry(clip: str, **fields: Any) -> dict[str, Any]:
 def _copies(clip: NamedClip) -> Iterator[dict[str, Any]]:
     for file in clip.copies:
         fields = {"status": "copy", "file": str(file), "copy_of": clip.file.name if clip.file else clip.name}
-        yield _entry(title_of(file), sha256=clip.clip.sha256, **fields)
+        yield _entry(title_of(file), sha256=clip.sha256, **fields)
 
 
 def _outcome(request: MoveSubmitted, result: RequestResult) -> dict[str, Any]:

@@ -159,4 +159,6 @@ def _summary(move: MoveSummary) -> dict[str, Any]:
         "eights": len(move.eights),
         "duration_s": move.clip.duration_s,
         "dancers": move.dancers.model_dump(),
+        "annotation": move.annotation and move.annotation.model_dump(mode="json", exclude_defaults=True),
+        "judged": move.judged and move.judged.model_dump(mode="json"),
     }

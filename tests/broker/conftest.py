@@ -71,6 +71,13 @@ class DataFolder:
         assert worker is not None
         return worker.health()
 
+    def library(self) -> dict[str, Any]:
+        """Return the version and the number of moves of the worker's library."""
+        worker = running_worker(Settings(data_dir=self.path))
+        assert worker is not None
+        found: dict[str, Any] = worker.get("/library")
+        return found
+
     @contextmanager
     def up(self) -> Iterator[Up]:
         """Start `bachata up` and yield it when it is ready; end it with SIGTERM afterwards, unless it ended before."""

@@ -34,7 +34,8 @@ def test_changelogs_and_the_library_are_compacted_only() -> None:
     policies = {spec.name: spec.config["cleanup.policy"] for spec in specs()}
     compacted = {name for name, policy in policies.items() if policy == "compact"}
     changelogs = {name for name in policies if name.endswith("-changelog")}
-    assert compacted == changelogs | {"bachata.move-indexed.v1", "bachata.request-ended.v1", REDRIVEN}
+    of_library = {"bachata.move-annotated.v1", "bachata.move-indexed.v1"}
+    assert compacted == changelogs | of_library | {"bachata.request-ended.v1", REDRIVEN}
 
 
 def test_every_topic_uses_the_clock_of_the_broker_also_if_it_exists_already() -> None:

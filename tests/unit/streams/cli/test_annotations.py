@@ -28,9 +28,9 @@ def _clip(folder: Path, name: str) -> Path:
 
 @pytest.mark.parametrize("field", ["estimated_tempo", "tempo_bpm"])
 def test_a_field_may_have_its_name_of_the_file_or_of_the_event(field: str, tmp_path: Path) -> None:
-    annotation = Annotations(_file(tmp_path, **{field: 126})).of([tmp_path / "a.mp4"])
-    assert annotation is not None
-    assert annotation.tempo_bpm == 126
+    found = Annotations(_file(tmp_path, **{field: 126})).of([tmp_path / "a.mp4"])
+    assert found is not None
+    assert found.annotation(None).tempo_bpm == 126
 
 
 def test_an_accent_matches_composed_and_not_composed(tmp_path: Path) -> None:
@@ -68,11 +68,11 @@ def test_missing_files_and_missing_annotations_are_warnings(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("entry", "message"),
     [
-        ({"move_label": None}, r"clips\.0 \(a\.mp4\): move_label: "),
-        ({"energy_level": "huge"}, r"clips\.0 \(a\.mp4\): energy_level: "),
-        ({"estimated_tempo": 1}, r"clips\.0 \(a\.mp4\): estimated_tempo: "),
-        ({"video_path": 5}, r'clips\.0: give an object with "video_path"'),
-        ({"video_path": "\ud800"}, r'clips\.0: give an object with "video_path"'),
+        ({"move_label": 5}, r"clips\.0 \(a\.mp4\), move_label: "),
+        ({"energy_level": "huge"}, r"clips\.0 \(a\.mp4\), energy_level: "),
+        ({"estimated_tempo": 1}, r"clips\.0 \(a\.mp4\), estimated_tempo: "),
+        ({"video_path": 5}, r'clips\.0: give an object with "clip_id" or "video_path"'),
+        ({"video_path": "\ud800"}, r'clips\.0: give an object with "clip_id" or "video_path"'),
     ],
 )
 def test_an_invalid_entry_is_named(entry: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -20,7 +20,9 @@ from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import Move, MoveSummary
 from schemas.safe_text import escaped
-from streams.cli import moves
+from streams.cli.moves import draw, edit, find, moves, remove
+from streams.cli.moves.group import resolve
+from streams.cli.moves.remove import removable
 from streams.local.services import Endpoint
 from streams.page import library
 from streams.page.server import Page
@@ -62,7 +64,8 @@ def page(monkeypatch: pytest.MonkeyPatch) -> FakePage:
     def stream(*_: object) -> Iterator[FakePage]:
         yield fake
 
-    monkeypatch.setattr(moves, "stream", stream)
+    for module in (draw, edit, find, remove):
+        monkeypatch.setattr(module, "stream", stream)
     return fake
 
 
@@ -79,7 +82,7 @@ def clip(tmp_path: Path, page: FakePage, monkeypatch: pytest.MonkeyPatch) -> Pat
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(moves.moves, [*map(str, arguments)])
+    return CliRunner().invoke(moves, [*map(str, arguments)])
 
 
 def run_failing(*arguments: str | Path) -> tuple[str, str]:
@@ -96,7 +99,7 @@ def run_failing(*arguments: str | Path) -> tuple[str, str]:
     ("name", "index"), [("basic_side", 0), ("ab" * 32, 0), ("ABABAB", 0), ("cdcd", 1), ("cece", 2), ("abab", 3)]
 )
 def test_a_move_is_found_by_its_clip_or_the_beginning_of_its_hash(name: str, index: int) -> None:
-    assert moves.resolve(name, ENTRIES) == ENTRIES[index]["sha256"]
+    assert resolve(name, ENTRIES) == ENTRIES[index]["sha256"]
 
 
 @pytest.mark.parametrize(
@@ -111,13 +114,13 @@ def test_a_move_is_found_by_its_clip_or_the_beginning_of_its_hash(name: str, ind
 )
 def test_an_unknown_or_ambiguous_name_is_an_error_with_a_suggestion(name: str, expected: str) -> None:
     with pytest.raises(Poison, match=expected) as raised:
-        moves.resolve(name, ENTRIES)
+        resolve(name, ENTRIES)
     assert raised.value.reason == "unknown_move"
 
 
 def test_an_empty_library_is_an_error(page: FakePage, tmp_path: Path) -> None:
     with pytest.raises(Poison, match="bachata index FOLDER"):
-        moves.resolve("dip", [])
+        resolve("dip", [])
     reason, line = run_failing("map", "--png", tmp_path / "a.png")
     assert reason == "no_moves"
     assert "bachata index FOLDER" in line
@@ -140,7 +143,7 @@ def test_an_invalid_output_file_is_an_error_before_anything_is_started(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(moves, "stream", None)
+    monkeypatch.setattr(draw, "stream", None)
     assert run_failing(*arguments)[0] == "bad_target"
 
 
@@ -218,15 +221,15 @@ async def test_the_workers_page_returns_the_summary_of_one_move(tmp_path: Path) 
 def test_a_move_with_an_odd_name_is_found_as_it_is_printed() -> None:
     entries = [{"clip": "a\x1b[31m b", "sha256": "ab" * 32}, {"clip": "other", "sha256": "cd" * 32}]
     for name in ("a\x1b[31m b", escaped("a\x1b[31m b"), "abab"):
-        assert moves.resolve(name, entries) == "ab" * 32
+        assert resolve(name, entries) == "ab" * 32
 
 
 def test_a_move_that_cannot_be_read_is_removed_by_its_hash() -> None:
-    entries = moves.removable(ENTRIES, ["ab" * 32, "12" * 32])
+    entries = removable(ENTRIES, ["ab" * 32, "12" * 32])
     assert entries[-1] == {"clip": "", "sha256": "12" * 32}
-    assert moves.resolve("1212", entries) == "12" * 32
+    assert resolve("1212", entries) == "12" * 32
     with pytest.raises(Poison):
-        moves.resolve("", entries)
+        resolve("", entries)
 
 
 class RemovingPage(FakePage):
@@ -256,10 +259,10 @@ def test_moves_are_removed_when_the_worker_has_read_of_it(monkeypatch: pytest.Mo
     def stream(*_: object) -> Iterator[Any]:
         yield Endpoint(KafkaConnection("unused:1"), "", _TOKEN)
 
-    monkeypatch.setattr(moves, "stream", stream)
+    monkeypatch.setattr(remove, "stream", stream)
     monkeypatch.setattr(Endpoint, "get", lambda _, path: page.get(path))
-    monkeypatch.setattr("streams.operations.removal.remove_moves", remove_moves)
-    result = CliRunner().invoke(moves.moves, ["remove", "clip_000", MOVES[1].clip.sha256[:8], "ff" * 32, "--json"])
+    monkeypatch.setattr("streams.operations.library_events.remove_moves", remove_moves)
+    result = CliRunner().invoke(moves, ["remove", "clip_000", MOVES[1].clip.sha256[:8], "ff" * 32, "--json"])
     assert result.exit_code == 0, result.output
     assert [move["clip"] for move in json.loads(result.stdout)["removed"]] == ["clip_000", "clip_001", None]
     assert page.removed == [MOVES[0].clip.sha256, MOVES[1].clip.sha256, "ff" * 32]

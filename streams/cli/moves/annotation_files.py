@@ -1,0 +1,84 @@
+"""`moves export` and `moves import`: annotations of the library as files for a spreadsheet or another program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from infra.settings import load_settings
+from schemas.faults import Poison
+from schemas.move_annotated import MoveAnnotation
+from streams.cli.files import check_targets, copy_out, title_of
+from streams.cli.moves.edit import annotate
+from streams.cli.moves.group import moves, resolve
+from streams.cli.output import command, print_json, print_line, print_output
+from streams.local.services import stream
+
+if TYPE_CHECKING:
+    from streams.operations.annotation_file import AnnotatedClip
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@moves.command(name="export")
+@click.argument("file", type=_FILE)
+@command
+def export_annotations(file: Path, as_json: bool) -> None:
+    """Write the annotations of all moves to FILE: CSV if it ends in .csv, else JSON. `moves import` reads it."""
+    from streams.operations.annotation_file import write_annotations
+
+    check_targets([file])
+    with stream(load_settings(), print_line) as endpoint:
+        entries = endpoint.get("/moves")["moves"]
+    with TemporaryDirectory(prefix="bachata-") as folder:
+        temporary = Path(folder, "annotations").with_suffix(file.suffix)
+        write_annotations(temporary, entries)
+        written = copy_out(temporary, file)
+    if as_json:
+        return print_json({"file": str(written), "moves": len(entries)})
+    return print_output(str(written))
+
+
+@moves.command(name="import")
+@click.argument("file", type=_FILE)
+@command
+def import_annotations(file: Path, as_json: bool) -> None:
+    """Annotate moves of the library from FILE, CSV or JSON: a column replaces a field, an empty cell clears it."""
+    from streams.operations.annotation_file import read_annotations
+
+    rows = read_annotations(file)
+    with stream(load_settings(), print_line) as endpoint:
+        changed = changed_annotations(rows, endpoint.get("/moves")["moves"])
+        annotate(endpoint, changed)
+    if as_json:
+        return print_json({"changed": len(changed), "unchanged": len(rows) - len(changed)})
+    return print_output(f"{len(changed)} moves are changed, {len(rows) - len(changed)} were so already")
+
+
+def changed_annotations(
+    rows: Iterable[AnnotatedClip], entries: Sequence[Mapping[str, Any]]
+) -> dict[str, MoveAnnotation]:
+    """Return the annotations that rows of a file change, by clip; `entries`: the moves of the library.
+
+    Raises: `Poison` (`invalid_annotations`) with all rows whose clip is not in the library.
+    """
+    from streams.operations.annotation_file import in_one_line
+
+    before = {entry["sha256"]: MoveAnnotation.model_validate(entry["annotation"] or {}) for entry in entries}
+    changed, errors = dict[str, MoveAnnotation](), list[str]()
+    for row in rows:
+        try:
+            clip = resolve(row.sha256 or row.clip or title_of(Path(row.path.replace("\\", "/"))), entries)
+        except Poison as fault:
+            errors.append(f"{row.place}: {fault}")
+            continue
+        after = row.annotation(before[clip])
+        if after != before[clip]:
+            changed[clip] = after
+    if errors:
+        raise Poison(f"nothing is changed: {in_one_line(errors)}", "invalid_annotations")
+    return changed

@@ -1,0 +1,100 @@
+"""`moves show` and `moves map`: draw moves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+
+from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DrawMap, DrawMove, MapPoint
+from agents.step import throttled
+from infra.settings import load_settings
+from schemas.faults import Poison
+from schemas.move_indexed import MoveSummary
+from streams.cli.files import check_targets, copy_out
+from streams.cli.moves.group import moves, resolve
+from streams.cli.output import command, print_json, print_line, print_output
+from streams.jobs import run_job
+from streams.local.services import stream
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_PROGRESS_INTERVAL_S = 3.0
+
+
+@moves.command()
+@click.argument("move", metavar="MOVE")
+@click.option("--png", type=_FILE, help="Draw the frames on its beats with both skeletons (PNG).")
+@click.option("--video", type=_FILE, help="Draw both skeletons and the counts on the clip (mp4).")
+@command
+def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None:
+    """Draw the dancers of MOVE: the name of its clip, or at least 4 digits of the clip's SHA-256."""
+    targets = {name: file for name, file in (("png", png), ("video", video)) if file}
+    if not targets:
+        raise Poison("nothing to draw: give --png FILE, --video FILE or both", reason="no_target")
+    check_targets(targets.values())
+    summary = _read_move(move)
+    _check_not_clip(targets.values(), summary)
+    with TemporaryDirectory(prefix="bachata-") as folder:
+        outputs = {name: Path(folder, name) for name in targets}
+        print_line(f"drawing {' and '.join(targets)} of {summary.name}")
+        report = throttled(lambda fraction: print_line(f"{summary.name}: {fraction:.0%}"), _PROGRESS_INTERVAL_S)
+        run_job(DRAW_MOVE, DrawMove(move=summary, png=outputs.get("png"), video=outputs.get("video")), report)
+        files = {name: str(copy_out(outputs[name], target)) for name, target in targets.items()}
+    _print_files({name: files.get(name) for name in ("png", "video")}, as_json)
+
+
+@moves.command(name="map")
+@click.option("--png", type=_FILE, required=True, help="The file to draw to (PNG).")
+@command
+def draw_map(png: Path, as_json: bool) -> None:
+    """Draw all moves as points, coloured by category; similar moves are near each other."""
+    check_targets([png])
+    with stream(load_settings(), print_line) as endpoint:
+        found = endpoint.get("/moves?embeddings=1")["moves"]
+    if not found:
+        raise Poison("no moves to draw; `bachata index FOLDER` adds clips to the library", reason="no_moves")
+    newest = max(move["embedding_version"] for move in found)
+    comparable = [move for move in found if move["embedding_version"] == newest]
+    if len(comparable) < len(found):
+        print_line(
+            f"{len(found) - len(comparable)} moves were indexed by an older version: index them again to draw them"
+        )
+    with TemporaryDirectory(prefix="bachata-") as folder:
+        _draw_map(comparable, Path(folder, "map"))
+        _print_files({"png": str(copy_out(Path(folder, "map"), png))}, as_json)
+
+
+def _draw_map(moves: Sequence[Mapping[str, Any]], target: Path) -> None:
+    print_line(f"drawing {len(moves)} moves")
+    points = [
+        MapPoint(name=move["clip"], category=move["category"], embedding=tuple(move["embedding"])) for move in moves
+    ]
+    run_job(DRAW_MAP, DrawMap(points=tuple(points), png=target))
+
+
+def _check_not_clip(targets: Iterable[Path], summary: MoveSummary) -> None:
+    """Raise `Poison` (`bad_target`) for an output file that is the clip itself, by its content."""
+    from infra.base.atomic_file import sha256_of
+
+    for target in targets:
+        same_size = target.is_file() and target.stat().st_size == summary.clip.size_bytes
+        if same_size and sha256_of(target) == summary.clip.sha256:
+            raise Poison(f"{target}: it is the clip itself; name another file", reason="bad_target")
+
+
+def _read_move(move: str) -> MoveSummary:
+    with stream(load_settings(), print_line) as endpoint:
+        sha256 = resolve(move, endpoint.get("/moves")["moves"])
+        return MoveSummary.model_validate(endpoint.get(f"/moves/{sha256}"))
+
+
+def _print_files(files: Mapping[str, str | None], as_json: bool) -> None:
+    if as_json:
+        return print_json(dict(files))
+    for file in files.values():
+        if file:
+            print_output(file)
+    return None

@@ -1,0 +1,123 @@
+"""`moves edit`: say what is right about moves, beside what was judged of them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+import click
+from pydantic import ValidationError
+
+from infra.settings import load_settings
+from schemas.faults import Poison, Retryable
+from schemas.move_annotated import MoveAnnotation
+from schemas.move_indexed import MoveSummary
+from streams.cli.choices import choices
+from streams.cli.moves.group import moves, resolve
+from streams.cli.output import command, print_json, print_line, print_output
+from streams.cli.wait_watch import kafka_watch
+from streams.local.services import Endpoint, stream
+
+F = TypeVar("F", bound=Callable[..., Any])
+_APPLIED_TIMEOUT_S, _POLL_INTERVAL_S = 30.0, 0.1
+_FIELDS = tuple(MoveAnnotation.model_fields)
+_TEXTS = {
+    "move": "The name of the move.",
+    "category": "The kind of move.",
+    "style": "The style, such as sensual or dominican.",
+    "couple": "A name for the two dancers.",
+    "notes": "Anything else.",
+}
+_CHOICES = {
+    "difficulty": "The difficulty.",
+    "energy": "The energy.",
+    "role": "The dancer whom the move is about.",
+    "entry_hold": "How the couple holds each other when the move begins.",
+    "exit_hold": "How the couple holds each other when the move ends.",
+}
+
+
+def _field_options(function: F) -> F:
+    """Add an option for each field of an annotation."""
+    for field, text in reversed(_TEXTS.items()):
+        function = click.option(f"--{field}", help=text)(function)
+    for field, text in reversed(_CHOICES.items()):
+        option = f"--{field.replace('_', '-')}"
+        function = click.option(option, type=choices(MoveAnnotation, field), help=text)(function)
+    return function
+
+
+@moves.command()
+@click.argument("names", metavar="MOVE...", nargs=-1, required=True)
+@_field_options
+@click.option("--tempo", "tempo_bpm", type=float, help="Beats per minute; used where the sound has no clear beat.")
+@click.option("--tag", "tags", multiple=True, help="A tag, in place of all earlier ones; may be given several times.")
+@click.option(
+    "--clear", "cleared", multiple=True, type=click.Choice(_FIELDS), help="Bring back what was judged of a field."
+)
+@command
+def edit(names: tuple[str, ...], cleared: tuple[str, ...], as_json: bool, **given: Any) -> None:
+    """Annotate each MOVE: the name of its clip, or at least 4 digits of the clip's SHA-256.
+
+    What is annotated holds in place of what was judged, at once and without another analysis.
+    """
+    changes = {field: value for field, value in given.items() if value not in {None, ()}}
+    if not changes and not cleared:
+        raise Poison("nothing to change: give a field, such as --difficulty advanced, or --clear FIELD", "no_change")
+    with stream(load_settings(), print_line) as endpoint:
+        entries = endpoint.get("/moves")["moves"]
+        clips = list(dict.fromkeys(resolve(name, entries) for name in names))
+        annotations = {clip: _edited(_summary(endpoint, clip), changes, cleared) for clip in clips}
+        edited = annotate(endpoint, annotations)
+    if as_json:
+        return print_json({"moves": [_entry(move) for move in edited]})
+    for move in edited:
+        print_output(f"{move.name}: {move.move}, {move.category}, {move.difficulty}, {move.energy} energy")
+    return None
+
+
+def annotate(endpoint: Endpoint, annotations: Mapping[str, MoveAnnotation]) -> list[MoveSummary]:
+    """Publish annotations by clip, and return the moves when the library has them. Raises: `Retryable`."""
+    from streams.operations.library_events import annotate_moves
+
+    with kafka_watch(endpoint.kafka, print_line):
+        asyncio.run(annotate_moves(endpoint.kafka, annotations))
+    deadline = monotonic() + _APPLIED_TIMEOUT_S
+    return [_applied(endpoint, clip, annotation, deadline) for clip, annotation in annotations.items()]
+
+
+def _applied(endpoint: Endpoint, clip: str, annotation: MoveAnnotation, deadline: float) -> MoveSummary:
+    while (move := _summary(endpoint, clip)).annotation != annotation:
+        if monotonic() > deadline:
+            raise Retryable("the moves will be changed, but the worker has not done so yet", reason="worker")
+        sleep(_POLL_INTERVAL_S)
+    return move
+
+
+def _summary(endpoint: Endpoint, clip: str) -> MoveSummary:
+    return MoveSummary.model_validate(endpoint.get(f"/moves/{clip}"))
+
+
+def _edited(move: MoveSummary, changes: Mapping[str, Any], cleared: Sequence[str]) -> MoveAnnotation:
+    """Return a move's annotation with some fields changed and others cleared. Raises: `Poison`."""
+    before = {} if move.annotation is None else move.annotation.model_dump(exclude_defaults=True)
+    values = {field: value for field, value in before.items() if field not in cleared} | dict(changes)
+    try:
+        return MoveAnnotation.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        option = str(first["loc"][0]).replace("_bpm", "").replace("_", "-").removesuffix("s")
+        raise Poison(f"--{option}: {first['msg']}", "invalid_annotations") from error
+
+
+def _entry(move: MoveSummary) -> dict[str, Any]:
+    fields = ("move", "category", "difficulty", "energy", "tempo_bpm")
+    return {
+        "clip": move.name,
+        "sha256": move.clip.sha256,
+        **{field: getattr(move, field) for field in fields},
+        "annotation": move.annotation and move.annotation.model_dump(mode="json", exclude_defaults=True),
+        "judged": move.judged and move.judged.model_dump(mode="json"),
+    }

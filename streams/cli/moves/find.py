@@ -1,0 +1,78 @@
+"""`moves list` and `moves search`."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+from infra.settings import load_settings
+from schemas.base import Options
+from schemas.faults import Poison
+from schemas.limits import MAX_SEARCHED_TEMPO_BPM
+from streams.cli.choices import choices
+from streams.cli.moves.group import moves
+from streams.cli.output import command, print_json, print_line, print_output
+from streams.local.services import stream
+
+_RANGE = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,4})?)-([0-9]{1,4}(?:\.[0-9]{1,4})?)")
+
+
+@moves.command(name="list")
+@click.option("--embeddings", is_flag=True, help="With --json: also each move's 512 values.")
+@command
+def list_moves(embeddings: bool, as_json: bool) -> None:
+    """List all moves."""
+    with stream(load_settings(), print_line) as endpoint:
+        found = endpoint.get("/moves" + ("?embeddings=1" if embeddings else ""))
+    _print_moves(found, as_json)
+
+
+@moves.command()
+@click.option("--like", metavar="MOVE", help="Order by similarity to this move: the name or SHA-256 of its clip.")
+@click.option("--tempo", metavar="LO-HI", help="Only moves in this range of beats per minute, such as 120-135.")
+@click.option("--difficulty", type=choices(Options, "difficulty"), help="Only moves of this difficulty.")
+@click.option("--energy", type=choices(Options, "energy"), help="Only moves with this energy.")
+@click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of moves to print.")
+@command
+def search(
+    like: str | None, tempo: str | None, difficulty: str | None, energy: str | None, top: int, as_json: bool
+) -> None:
+    """Search the library."""
+    query = {
+        "like": like,
+        "tempo_bpm": _parse_range(tempo) if tempo else None,
+        "difficulties": [difficulty] if difficulty else [],
+        "energies": [energy] if energy else [],
+        "limit": top,
+    }
+    with stream(load_settings(), print_line) as endpoint:
+        try:
+            found = endpoint.post("/moves/search", query)
+        except ValueError as error:
+            raise Poison(str(error), reason="invalid_query") from error
+    _print_moves(found, as_json)
+
+
+def _parse_range(text: str) -> tuple[float, float]:
+    found = _RANGE.fullmatch(text)
+    low, high = (float(part) for part in found.groups()) if found else (1.0, 0.0)
+    if not low <= high <= MAX_SEARCHED_TEMPO_BPM:
+        message = f"'{text}' is not a tempo range; write it as 120-135, at most {MAX_SEARCHED_TEMPO_BPM:.0f}"
+        raise Poison(message, reason="invalid_query")
+    return low, high
+
+
+def _print_moves(found: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        print_json(found)
+        return
+    if not found["moves"]:
+        print_line("no moves; `bachata index FOLDER` adds clips to the library")
+    for move in found["moves"]:
+        similarity = f"  {move['similarity']:.3f}" if "similarity" in move else ""
+        print_output(
+            f"{move['clip']:28} {move['move']:24} {move['difficulty']:12} {move['energy']:7} "
+            f"{move['tempo_bpm']:6.1f} BPM  {move['eights']} x 8{similarity}"
+        )

@@ -1,0 +1,45 @@
+"""The group of commands `moves`, and how they find a move by its name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+import click
+
+from schemas.faults import Poison
+from schemas.safe_text import escaped
+
+_MIN_HASH_DIGITS = 4
+_MAX_SUGGESTIONS = 3
+
+
+@click.group()
+def moves() -> None:
+    """List, search, draw, annotate and remove moves of the library."""
+
+
+def resolve(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    """Return the sha256 of the clip with this name, as it is or as it is printed, or with this beginning of its sha256.
+
+    Raises: `Poison` (`unknown_move`) if there is none, or several.
+    """
+    found = [entry["sha256"] for entry in entries if move and move in {entry["clip"], escaped(entry["clip"])}]
+    if not found and len(move) >= _MIN_HASH_DIGITS:
+        found = [entry["sha256"] for entry in entries if entry["sha256"].startswith(move.lower())]
+    if len(found) == 1:
+        return str(found[0])
+    if found:
+        hashes = ", ".join(sha256[:12] for sha256 in found[:5])
+        raise Poison(f"'{move}' is ambiguous: {len(found)} clips; give a hash: {hashes}", reason="unknown_move")
+    raise Poison(f"no move '{move}' in the library; {_suggestion(move, entries)}", reason="unknown_move")
+
+
+def _suggestion(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
+    similar = get_close_matches(move, [str(entry["clip"]) for entry in entries], n=_MAX_SUGGESTIONS, cutoff=0.5)
+    if similar:
+        return f"do you mean {' or '.join(similar)}?"
+    if entries:
+        return "`bachata moves list` lists all"
+    return "it is empty: `bachata index FOLDER` adds clips"

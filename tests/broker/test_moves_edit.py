@@ -1,0 +1,70 @@
+"""`bachata moves edit`, `export` and `import` on a real Kafka and worker: a person's word holds, and is taken back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.broker.conftest import DataFolder
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+_OF_THE_LIST = ("move", "category", "difficulty", "energy", "annotation", "judged")
+
+
+def _listed(data_folder: DataFolder, clip: str) -> dict[str, Any]:
+    [found] = [move for move in data_folder.bachata("moves", "list").json["moves"] if move["clip"] == clip]
+    return {name: found[name] for name in _OF_THE_LIST}
+
+
+def _version(data_folder: DataFolder) -> str:
+    return str(data_folder.library()["version"])
+
+
+def test_an_edit_holds_at_once_and_clearing_it_brings_back_the_judgement(
+    data_folder: DataFolder, one_move: dict[str, Any]
+) -> None:
+    clip = one_move["clips"][0]["clip"]
+    before, version = _listed(data_folder, clip), _version(data_folder)
+    edit = ("moves", "edit", clip, "--difficulty", "advanced", "--style", "sensual", "--tag", "x", "--tag", "y")
+    [edited] = data_folder.bachata(*edit).json["moves"]
+    assert edited["difficulty"] == "advanced"
+    assert edited["judged"] == before["judged"]
+    after = _listed(data_folder, clip)
+    assert (after["difficulty"], after["energy"]) == ("advanced", before["energy"])
+    assert after["annotation"] == before["annotation"] | {
+        "difficulty": "advanced",
+        "style": "sensual",
+        "tags": ["x", "y"],
+    }
+    assert _version(data_folder) != version
+    cleared = ("--clear", "difficulty", "--clear", "style", "--clear", "tags")
+    data_folder.bachata("moves", "edit", clip, *cleared)
+    assert _listed(data_folder, clip)["difficulty"] == before["judged"]["difficulty"]
+
+
+def test_an_export_is_imported_after_a_change(
+    data_folder: DataFolder, one_move: dict[str, Any], tmp_path: Path
+) -> None:
+    clip = one_move["clips"][0]["clip"]
+    file = tmp_path / "moves.csv"
+    assert data_folder.bachata("moves", "export", file).exit_code == 0
+    assert data_folder.bachata("moves", "import", file).json["changed"] == 0
+    file.write_text(f"clip,energy,notes\n{clip},high,by hand\n")
+    assert data_folder.bachata("moves", "import", file).json["changed"] == 1
+    after = _listed(data_folder, clip)
+    assert (after["energy"], after["annotation"]["notes"]) == ("high", "by hand")
+    file.write_text(f"clip,energy\n{clip},low\nno such clip,low\nneither,low\n")
+    failed = data_folder.bachata("moves", "import", file)
+    assert failed.json["reason"] == "invalid_annotations"
+    assert "row 3 (no such clip)" in failed.stderr
+    assert "row 4 (neither)" in failed.stderr
+    assert _listed(data_folder, clip)["energy"] == "high"
+
+
+def test_an_edit_without_a_change_or_a_move_is_one_line(data_folder: DataFolder, one_move: dict[str, Any]) -> None:
+    clip = one_move["clips"][0]["clip"]
+    assert data_folder.bachata("moves", "edit", clip).json["reason"] == "no_change"
+    assert data_folder.bachata("moves", "edit", "nothing", "--energy", "low").json["reason"] == "unknown_move"
+    assert data_folder.bachata("moves", "edit", clip, "--tempo", "7").json["reason"] == "invalid_annotations"
