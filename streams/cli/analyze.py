@@ -19,8 +19,8 @@ from schemas.audio_analyzed import AudioAnalyzed, Section, clock
 from schemas.base import Corrections, Model, Source
 from schemas.song_submitted import SongSubmitted
 from streams.cli.corrections import with_correction_options
-from streams.cli.files import check_targets, copy_out, store_file, title_of
 from streams.cli.output import command, print_json, print_line, print_output
+from streams.files.user_files import check_targets, copy_out, store_file, title_of
 from streams.jobs import Jobs
 from streams.tools import process_tools
 

@@ -13,10 +13,10 @@ import click
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.safe_text import escaped
-from streams.cli.files import check_targets, write_out
 from streams.cli.output import command, fail, print_json, print_line, print_lines, print_output
 from streams.cli.read_topics import read_topics, warn_without_worker
 from streams.cli.stored_bytes import escaped_bytes, parse_json
+from streams.files.user_files import check_targets, write_out
 
 if TYPE_CHECKING:
     from streams.envelope import Record

@@ -13,8 +13,8 @@ from schemas.faults import Poison
 from schemas.reasons import as_reason
 from streams.cli.choices import field_option
 from streams.cli.corrections import with_correction_options
-from streams.cli.files import check_targets, copy_out, video_file
 from streams.cli.output import command, fail, print_json, print_line, print_output
+from streams.files.user_files import check_targets, copy_out, video_file
 
 if TYPE_CHECKING:
     from schemas.rendered import Rendered
@@ -94,7 +94,7 @@ def _generate(
 def _request(settings: Settings, song: Path, options: Options, corrections: Corrections) -> SongSubmitted:
     from schemas.base import Source
     from schemas.song_submitted import SongSubmitted
-    from streams.cli.files import store_file, title_of
+    from streams.files.user_files import store_file, title_of
     from streams.ids import new_request_id
 
     return SongSubmitted(

@@ -14,15 +14,15 @@ from infra.settings import Settings, load_settings
 from schemas.base import Quality
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
-from streams.cli.annotations import Annotations
 from streams.cli.choices import field_option
-from streams.cli.clip_files import find_clips, store_clips
-from streams.cli.files import title_of
 from streams.cli.output import command, print_json, print_line, print_output
+from streams.files.annotations import Annotations
+from streams.files.clips import find_clips, store_clips
+from streams.files.user_files import title_of
 
 if TYPE_CHECKING:
-    from streams.cli.clip_names import NamedClip
     from streams.client import RequestResult
+    from streams.files.clip_names import NamedClip
     from streams.local.services import Endpoint
 
 
@@ -56,7 +56,7 @@ def index_clips(
     Raises: `Poison` if a path does not exist (`not_found`), if there are no clips (`no_clips`), or for an invalid file
     of annotations (`invalid_annotations`).
     """
-    from streams.cli.clip_names import named_clips
+    from streams.files.clip_names import named_clips
     from streams.local.services import stream
 
     found, annotated = find_clips(paths), Annotations(annotations)

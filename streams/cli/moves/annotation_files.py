@@ -12,10 +12,10 @@ import click
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
-from streams.cli.files import check_targets, copy_out, title_of
 from streams.cli.moves.edit import annotate
 from streams.cli.moves.group import moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
+from streams.files.user_files import check_targets, copy_out, title_of
 from streams.local.services import stream
 
 if TYPE_CHECKING:

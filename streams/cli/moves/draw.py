@@ -14,9 +14,9 @@ from agents.step import throttled
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
-from streams.cli.files import check_targets, copy_out
 from streams.cli.moves.group import moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
+from streams.files.user_files import check_targets, copy_out
 from streams.jobs import run_job
 from streams.local.services import stream
 

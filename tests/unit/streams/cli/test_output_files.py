@@ -17,7 +17,7 @@ from infra.settings import load_settings
 from schemas.base import MediaRef
 from schemas.faults import Poison
 from schemas.rendered import Video
-from streams.cli.files import check_targets, copy_out, video_file, write_out
+from streams.files.user_files import check_targets, copy_out, video_file, write_out
 from tests.paths import BACHATA, DEMO
 from tests.unit.streams.cli.bachata import run
 

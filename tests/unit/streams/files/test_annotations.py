@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from schemas.faults import Poison
-from streams.cli.annotations import Annotations
+from streams.files.annotations import Annotations
 from tests.paths import DEMO
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from schemas.safe_text import is_harmless
-from streams.cli.files import title_of
+from streams.files.user_files import title_of
 
 _PROGRAM = """
 import os, sys
 from pathlib import Path
 from infra.base.umask import make_files_private
-from streams.cli.files import copy_out
+from streams.files.user_files import copy_out
 os.umask(0o027)
 make_files_private()
 copy_out(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -15,8 +15,8 @@ from infra.base.atomic_file import temporary_file
 from infra.settings import Settings
 from schemas.faults import Retryable
 from schemas.move_annotated import MoveAnnotation
-from streams.cli.clip_files import StoredClip
-from streams.cli.files import title_of
+from streams.files.clips import StoredClip
+from streams.files.user_files import title_of
 from streams.local.services import Endpoint
 
 _PATTERN = "*.names"

@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-from streams.cli.files import real_path, title_of
+from streams.files.user_files import real_path, title_of
 from streams.operations.annotation_file import AnnotatedClip, read_annotations
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from agents.media.formats import CLIP_SUFFIXES
 from infra.settings import Settings
 from schemas.faults import Poison
-from streams.cli.files import store_file
+from streams.files.user_files import store_file
 
 # What systems and programs keep beside a user's files: Office, network storage, archives made on a Mac, Windows.
 _HIDDEN_PREFIXES = (".", "~$")

@@ -9,8 +9,8 @@ import pytest
 
 from infra.settings import Settings
 from schemas.faults import Poison
-from streams.cli.clip_files import find_clips, store_clips
-from streams.cli.clip_names import named_clip
+from streams.files.clip_names import named_clip
+from streams.files.clips import find_clips, store_clips
 from tests.paths import SHARED
 
 _HIDDEN = [

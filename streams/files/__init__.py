@@ -1,0 +1,1 @@
+"""The files that users name: sources are stored by content, clips get their names, results are copied out."""
