@@ -230,6 +230,28 @@ class Settings(BaseSettings):
         valid="printable ASCII characters without spaces",
         default_text="not set",
     )
+    qdrant_collection: str = _setting(
+        "Qdrant",
+        "Name of the collection of moves on the Qdrant server: an alias, so that a rebuilt one can take its place.",
+        "bachata_moves",
+        valid="letters, digits, '_' and '-'",
+        pattern=r"^[0-9A-Za-z_-]{1,128}$",
+    )
+    qdrant_grpc_port: int | None = _setting(
+        "Qdrant",
+        "gRPC port of the Qdrant server, such as 6334, to use gRPC for moves and searches.",
+        valid="a whole number",
+        limits=(1, 65535),
+        default_text="not set: HTTP is used",
+    )
+    qdrant_timeout_s: int = _setting(
+        "Qdrant",
+        "How long a request to the Qdrant server may take; a write that took longer is repeated with fewer moves.",
+        10,
+        valid="a whole number",
+        unit="s",
+        limits=(1, 600),
+    )
     step_processes: int = _setting(
         "Worker",
         "Number of processes in which a worker runs steps; move scoring runs in the worker itself.",

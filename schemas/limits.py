@@ -22,6 +22,7 @@ SOUND_RATES_HZ: Final = range(8_000, 192_001)  # sample rates of a sound
 MAX_CHANNELS: Final = 8  # of a sound
 MAX_SOUND_S: Final = 30 * 60.0  # of any file's sound that is decoded
 MAX_SEARCHED_TEMPO_BPM: Final = 1000.0  # of a search for moves; no music is that fast
+MAX_SEARCHED_DURATION_S: Final = 86_400.0  # of a search for moves; no clip is that long
 
 # Media in events. Clips' sounds are not limited like songs: rates and channels are what containers can state.
 MAX_MEDIA_S: Final = MAX_SOUND_S + 60.0  # duration, and time within a file: the longest sound, rounded up

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-from infra.move_index.base import MoveHit, MoveIndex, MoveIndexError, MoveIndexLockedError
+from infra.move_index.base import MoveHit, MoveIndex
+from infra.move_index.config import COLLECTION, QdrantConfig
+from infra.move_index.errors import MoveIndexError, MoveIndexLockedError
 from infra.settings import Settings
 
 __all__ = [
@@ -13,8 +15,11 @@ __all__ = [
     "MoveIndex",
     "MoveIndexError",
     "MoveIndexLockedError",
+    "QdrantConfig",
     "check_qdrant",
+    "edge_folder",
     "open_index",
+    "open_index_of",
     "sink_folder",
 ]
 
@@ -25,14 +30,23 @@ def open_index(settings: Settings, folder: Path) -> MoveIndex:
     It is opened on first use, so that an unreachable server does not prevent the start. Raises: `Poison` (`settings`)
     for an invalid address.
     """
-    if settings.qdrant_url:
+    return open_index_of(QdrantConfig.of_settings(settings) or QdrantConfig(folder=edge_folder(folder)))
+
+
+def open_index_of(config: QdrantConfig) -> MoveIndex:
+    """Return the index of a config, which is opened on first use. Raises: `Poison` (`settings`)."""
+    if config.folder is None:
         from infra.move_index.server import QdrantServerMoveIndex
 
-        secret = settings.qdrant_api_key
-        return QdrantServerMoveIndex(settings.qdrant_url, secret.get_secret_value() if secret else None)
+        return QdrantServerMoveIndex(config)
     from infra.move_index.edge import EdgeMoveIndex
 
-    return EdgeMoveIndex(folder / "edge")
+    return EdgeMoveIndex(config.folder)
+
+
+def edge_folder(folder: Path) -> Path:
+    """Return the folder of the embedded engine in a worker's folder of moves."""
+    return folder / "edge"
 
 
 def check_qdrant(settings: Settings) -> None:
@@ -45,5 +59,8 @@ def check_qdrant(settings: Settings) -> None:
 
 def sink_folder(settings: Settings) -> str:
     """Return the name of the folder, beside the index, of what is stored about the configured index; no other's."""
-    backend = hashlib.sha256(settings.qdrant_url.encode()).hexdigest()[:8] if settings.qdrant_url else "embedded"
-    return f"library-{backend}"
+    if not settings.qdrant_url:
+        return "library-embedded"
+    name = settings.qdrant_collection
+    server = settings.qdrant_url if name == COLLECTION else f"{settings.qdrant_url} {name}"
+    return f"library-{hashlib.sha256(server.encode()).hexdigest()[:8]}"

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from infra.move_index.base import COLLECTION
 from infra.settings import Settings
 from schemas.faults import Retryable
 from schemas.reasons import Reason
@@ -39,7 +38,11 @@ def _response(settings: Settings, url: str) -> httpx.Response:
     secret = settings.qdrant_api_key
     headers = {} if secret is None else {"api-key": secret.get_secret_value()}
     with httpx.Client(verify=ssl.create_default_context(), trust_env=False) as client:  # no proxy gets the key
-        return client.get(f"{address.rstrip('/')}/collections/{COLLECTION}/exists", headers=headers, timeout=_TIMEOUT_S)
+        return client.get(
+            f"{address.rstrip('/')}/collections/{settings.qdrant_collection}/exists",
+            headers=headers,
+            timeout=_TIMEOUT_S,
+        )
 
 
 def _is_answer(response: httpx.Response) -> bool:

@@ -5,25 +5,22 @@ from __future__ import annotations
 import errno
 import logging
 import re
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import qdrant_edge as qe
 
-from infra.move_index.base import (
-    KEYWORD_FIELDS,
-    RANGE_FIELDS,
-    VECTOR_SIZE,
-    MoveFilter,
-    MoveIndex,
-    MoveIndexError,
-    MoveIndexLockedError,
-    NewPoint,
-    StoredPoint,
-)
-from infra.move_index.folder import ensure_writable, move_aside
+from infra.move_index.base import MoveIndex
+from infra.move_index.config import VECTOR_SIZE
+from infra.move_index.engine import Diversity
+from infra.move_index.errors import MoveIndexError, MoveIndexLockedError
+from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS, MoveFilter
+from infra.move_index.folder import ensure_writable, move_aside, put_in_place, restore, size_of
+from infra.move_index.points import NewPoint, StoredPoint
 from schemas.base import Difficulty, Level
 from schemas.faults import Poison
 
@@ -43,7 +40,7 @@ _TEMPORARY_ERRNOS = {
     errno.ESTALE,
     errno.EDQUOT,
 }
-_ANY_MOVE = MoveFilter((0.0, 1e9), get_args(Difficulty), get_args(Level))
+_ANY_MOVE = MoveFilter((0.0, 1e9), get_args(Difficulty), get_args(Level), duration_s=(0.0, 1e9))
 _ANY_VECTOR = (1.0, *(0.0,) * (VECTOR_SIZE - 1))
 _ERRNO = re.compile(r"(?:os error |Os \{ code: )(\d+)")
 
@@ -67,6 +64,26 @@ class EdgeMoveIndex(MoveIndex):
         self._loading = False
         self._summary_cache: dict[str, str] = {}  # JSON texts by point id
 
+    def beside(self) -> EdgeMoveIndex:
+        """Return a new and empty index in a folder beside this one's."""
+        folder = self._folder.with_name(f"{self._folder.name}.new")
+        shutil.rmtree(folder, ignore_errors=True)  # of a rebuild that was killed
+        return EdgeMoveIndex(folder)
+
+    def replace_by(self, built: EdgeMoveIndex) -> None:
+        """Put the folder of `built` in the place of this one's; searches wait while it is opened."""
+        built.flush()
+        with self._lock:
+            built.close()
+            self._close_shard()
+            put_in_place(built._folder, self._folder)
+            self._open()
+
+    def description(self) -> dict[str, Any]:
+        """Return the engine, its version, its folder and the folder's size."""
+        engine = {"backend": "embedded", "engine": "Qdrant Edge", "version": version("qdrant-edge-py")}
+        return engine | {"folder": str(self._folder), "bytes": size_of(self._folder)}
+
     def _open(self) -> None:
         if self._closed:
             raise MoveIndexError(f"the move index {self._folder} is closed")
@@ -76,6 +93,7 @@ class EdgeMoveIndex(MoveIndex):
             self._reopen()
 
     def _reopen(self) -> None:
+        restore(self._folder)
         ensure_writable(self._folder)
         if self._unreadable is None:
             with suppress(_UnreadableError):
@@ -135,11 +153,17 @@ class EdgeMoveIndex(MoveIndex):
         self._write(lambda shard: shard.update(qe.UpdateOperation.delete_points([point_id])))
 
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
+        return self._query(qe.Query.Nearest(list(vector)), move_filter, limit)
+
+    def _varied(
+        self, vector: Sequence[float], move_filter: MoveFilter, limit: int, diversity: Diversity
+    ) -> list[StoredPoint]:
+        query = qe.Mmr(list(vector), 1.0 - diversity.weight, diversity.candidates)
+        return self._query(query, move_filter, limit)
+
+    def _query(self, query: Any, move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
         request = qe.QueryRequest(
-            limit=limit,
-            query=qe.Query.Nearest(list(vector)),
-            filter=_filter(move_filter),
-            params=qe.SearchParams(exact=True),
+            limit=limit, query=query, filter=_filter(move_filter), params=qe.SearchParams(exact=True)
         )
         scores = [(str(point.id), point.score) for point in self._read(lambda shard: shard.query(request))]
         summaries = self._summaries([point_id for point_id, _ in scores])
@@ -174,9 +198,10 @@ class EdgeMoveIndex(MoveIndex):
         records, next_offset = self._read(lambda shard: shard.scroll(request))
         return [_stored_point(record) for record in records], None if next_offset is None else str(next_offset)
 
-    def _retrieve(self, point_id: str, vector: bool = True) -> StoredPoint | None:
-        records = self._read(lambda shard: shard.retrieve([point_id], with_payload=["card"], with_vector=vector))
-        return _stored_point(records[0]) if records else None
+    def _retrieve(self, point_ids: Sequence[str], fields: Sequence[str], vectors: bool) -> list[StoredPoint]:
+        wanted: list[Any] = list(point_ids)
+        records = self._read(lambda shard: shard.retrieve(wanted, with_payload=list(fields), with_vector=vectors))
+        return [_stored_point(record) for record in records]
 
     def _count(self) -> int:
         return self._read(lambda shard: shard.count(qe.CountRequest()))
@@ -256,9 +281,8 @@ def _ensure_fields(shard: qe.EdgeShard) -> None:
 def _filter(move_filter: MoveFilter) -> qe.Filter | None:
     keywords = move_filter.keywords().items()
     must: list[Any] = [qe.FieldCondition(field, match=qe.MatchAny(values)) for field, values in keywords]
-    if move_filter.tempo_bpm:
-        low, high = move_filter.tempo_bpm
-        must.append(qe.FieldCondition("tempo_bpm", range=qe.RangeFloat(gte=low, lte=high)))
+    for field, (low, high) in move_filter.ranges().items():
+        must.append(qe.FieldCondition(field, range=qe.RangeFloat(gte=low, lte=high)))
     return qe.Filter(must=must) if must else None
 
 

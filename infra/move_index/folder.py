@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
-from infra.move_index.base import MoveIndexError
+from infra.move_index.errors import MoveIndexError
 
 log = logging.getLogger(__name__)
 _MIN_FREE_BYTES = 100 << 20  # opening takes up to 62 MB on a file system without sparse files, a move 8 kB
@@ -40,3 +41,39 @@ def move_aside(folder: Path, why: Exception) -> None:
     except OSError as error:
         raise MoveIndexError(f"the folder {folder} cannot be moved to {aside.name}: {error.strerror}") from error
     log.warning("%s; it is now %s, and a new one is built from the topic", why, aside)
+
+
+def put_in_place(built: Path, folder: Path) -> None:
+    """Put a built folder in the place of another one, which is removed. Raises: `MoveIndexError` where it fails.
+
+    Killed between its two steps, it leaves no folder: `restore` brings the old one back.
+    """
+    old = _old(folder)
+    try:
+        shutil.rmtree(old, ignore_errors=True)
+        if folder.exists():
+            folder.rename(old)
+        built.rename(folder)
+    except OSError as error:
+        raise MoveIndexError(f"the folder {folder} cannot be replaced: {error.strerror or error}") from error
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def restore(folder: Path) -> None:
+    """Bring back the folder that `put_in_place` was replacing when its process was killed."""
+    if not folder.exists() and _old(folder).is_dir():
+        with suppress(OSError):  # the index is then built anew
+            _old(folder).rename(folder)
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes on the disk of all files in a folder; its engine reserves more in sparse files."""
+    total = 0
+    for file in folder.rglob("*"):
+        with suppress(OSError):  # the engine has removed it
+            total += file.stat().st_blocks * 512
+    return total
+
+
+def _old(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.old")

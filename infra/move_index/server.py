@@ -2,102 +2,137 @@
 
 from __future__ import annotations
 
-import json
-import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic
+from dataclasses import replace
 from typing import Any, TypeVar
 
-from httpx import HTTPError
 from qdrant_client import QdrantClient, models
-from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from infra.move_index.base import (
-    COLLECTION,
-    KEYWORD_FIELDS,
-    RANGE_FIELDS,
-    VECTOR_SIZE,
-    MoveFilter,
-    MoveIndex,
-    NewPoint,
-    StoredPoint,
-)
+from infra.move_index.base import MoveIndex
+from infra.move_index.collections import WRITTEN_FIELD, Collections
+from infra.move_index.config import QdrantConfig
 from infra.move_index.digests import Digests
-from schemas.faults import Fault, Poison, Unavailable
+from infra.move_index.engine import Diversity
+from infra.move_index.filters import MoveFilter
+from infra.move_index.points import DIGEST_FIELDS, NewPoint, StoredPoint
+from infra.move_index.requests import NoCollectionError, Requests, SlowServerError, make_client
 
 T = TypeVar("T")
 
-_WRITTEN_FIELD = "written_s"
 _MAX_CLOCK_DIFFERENCE_S = 60.0
-_INVALID_REQUEST_STATUSES = (400, 422)
 _PAGE_SIZE = 4096  # points, each with three short fields
-_TIMEOUT_S = 10
-_RETRY_AFTER_S = 1.0
+_MAX_WRITTEN = 128  # points of one request
 
 
 class QdrantServerMoveIndex(MoveIndex):
-    """The collection `bachata_moves` at `url`, created if it does not exist; `client` replaces the default client.
+    """The moves of a Qdrant server, whose collection is created if it does not exist; `client` is for tests.
 
     Other workers write to the collection too. Each point has the time of its writing, and `version` first reads the
     points that are newer than the newest one read before, minus one minute for differences between clocks.
 
-    Every call raises `Unavailable` while the server does not answer within 10 s or denies access, and `Poison` where it
-    rejects the request itself (400, 422). After a request without an answer, all calls of the next second fail with the
-    same error and send nothing, so that all waiting threads fail together.
+    Every call raises `Unavailable` while the server does not answer in time or denies access, and `Poison` where it
+    rejects the request itself (400, 422). After a write without an answer in time, the next one has half as many
+    points: so it ends on a slow server, too.
     """
 
     is_shared = True
 
-    def __init__(self, url: str, api_key: str | None = None, *, client: QdrantClient | None = None) -> None:
+    def __init__(
+        self, server: QdrantConfig | str, api_key: str | None = None, *, client: QdrantClient | None = None
+    ) -> None:
         super().__init__()
-        self._url = url
-        self._client = client or _client(url, api_key)
+        self._config = server if isinstance(server, QdrantConfig) else QdrantConfig.of_url(server, api_key=api_key)
+        self._name = self._config.collection_name
+        self._client = client or make_client(self._config)
+        self._is_own_client = client is None
+        self._closes_client = True
+        self._collections = Collections(self._client, self._config)
+        self._requests = Requests(self._config.url)
         self._collection_exists = False
+        self._is_beside = False
+        self._max_written = _MAX_WRITTEN
         self._newest_written_s = 0.0
-        self._next_attempt_s = 0.0  # of the monotonic clock
-        self._last_error = ""
+
+    def beside(self) -> QdrantServerMoveIndex:
+        """Return an index over a new collection."""
+        with self._opened():
+            name = self._run(self._collections.add)
+        client = None if self._is_own_client else self._client
+        built = QdrantServerMoveIndex(replace(self._config, collection_name=name), client=client)
+        built._is_beside = built._collection_exists = True
+        built._closes_client = self._is_own_client
+        return built
+
+    def replace_by(self, built: QdrantServerMoveIndex) -> None:
+        """Let the alias point to the collection of `built`, and delete the old one."""
+        with self._opened():
+            self._run(lambda: self._collections.switch_to(built._name))
+            self._digests, self._newest_written_s = Digests({}), 0.0
+            self._left_out.clear()
+        built.close()
+
+    def description(self) -> dict[str, Any]:
+        """Return the server's address and version, and its collection."""
+        with self._opened():
+            version = self._run(self._client.info).version
+            used = self._run(self._collections.used)
+        protocol = "HTTP" if self._config.grpc_port is None else f"gRPC at port {self._config.grpc_port}"
+        server = {"backend": "server", "engine": "Qdrant", "version": version, "url": self._config.url}
+        return server | {"protocol": protocol, "alias": self._name, "collection": used}
 
     def _open(self) -> None:
         if not self._collection_exists:
-            self._run(self._ensure_collection)
+            self._run(self._collections.ensure)
             self._collection_exists = True
 
-    def _ensure_collection(self) -> None:
-        if not self._client.collection_exists(COLLECTION):
-            vectors = models.VectorParams(size=VECTOR_SIZE, distance=models.Distance.COSINE)
-            self._client.create_collection(COLLECTION, vectors_config=vectors)
-        indexed = self._client.get_collection(COLLECTION).payload_schema
-        kinds = dict.fromkeys(KEYWORD_FIELDS, models.PayloadSchemaType.KEYWORD)
-        kinds |= dict.fromkeys((*RANGE_FIELDS, _WRITTEN_FIELD), models.PayloadSchemaType.FLOAT)
-        for field in kinds.keys() - indexed.keys():
-            self._client.create_payload_index(COLLECTION, field, field_schema=kinds[field])
-
     def _put(self, points: Sequence[NewPoint]) -> None:
-        written = {_WRITTEN_FIELD: time.time()}
+        written = {WRITTEN_FIELD: time.time()}
         new = [models.PointStruct(id=p.id, vector=list(p.vector), payload=p.payload | written) for p in points]
-        self._run(lambda: self._client.upsert(COLLECTION, new, wait=True))
+        self._write(new, lambda part: self._client.upsert(self._name, part, wait=True))
 
     def _put_payloads(self, payloads: Mapping[str, dict[str, Any]]) -> None:
-        written = {_WRITTEN_FIELD: time.time()}
+        written = {WRITTEN_FIELD: time.time()}
         operations = [
             models.OverwritePayloadOperation(
                 overwrite_payload=models.SetPayload(payload=payload | written, points=[point_id])
             )
             for point_id, payload in payloads.items()
         ]
-        self._run(lambda: self._client.batch_update_points(COLLECTION, operations, wait=True))
+        self._write(operations, lambda part: self._client.batch_update_points(self._name, part, wait=True))
+
+    def _write(self, items: Sequence[T], send: Callable[[Sequence[T]], object]) -> None:
+        """Send items in parts, none of which takes the server too long. Raises: as `Requests.run`."""
+        done = 0
+        while done < len(items):
+            part = items[done : done + self._max_written]
+            try:
+                self._run(lambda: send(part))  # noqa: B023
+            except SlowServerError:
+                self._max_written = max(1, len(part) // 2)
+                raise
+            done += len(part)
+            self._max_written = min(_MAX_WRITTEN, max(self._max_written, 2 * len(part)))
 
     def _delete(self, point_id: str) -> None:
         selector = models.PointIdsList(points=[point_id])
-        self._run(lambda: self._client.delete(COLLECTION, selector, wait=True))
+        self._run(lambda: self._client.delete(self._name, selector, wait=True))
 
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
+        return self._query(list(vector), move_filter, limit)
+
+    def _varied(
+        self, vector: Sequence[float], move_filter: MoveFilter, limit: int, diversity: Diversity
+    ) -> list[StoredPoint]:
+        varied = models.Mmr(diversity=diversity.weight, candidates_limit=diversity.candidates)
+        return self._query(models.NearestQuery(nearest=list(vector), mmr=varied), move_filter, limit)
+
+    def _query(self, query: models.NearestQuery | list[float], filters: MoveFilter, limit: int) -> list[StoredPoint]:
         response = self._run(
             lambda: self._client.query_points(
-                COLLECTION,
-                query=list(vector),
-                query_filter=_filter(move_filter),
+                self._name,
+                query=query,
+                query_filter=_filter(filters),
                 limit=limit,
                 with_payload=["card"],
                 search_params=models.SearchParams(exact=True),
@@ -115,7 +150,7 @@ class QdrantServerMoveIndex(MoveIndex):
     ) -> tuple[list[StoredPoint], str | None]:
         records, next_offset = self._run(
             lambda: self._client.scroll(
-                COLLECTION,
+                self._name,
                 scroll_filter=scroll_filter,
                 limit=limit,
                 offset=offset,
@@ -125,20 +160,22 @@ class QdrantServerMoveIndex(MoveIndex):
         )
         return [_stored_point(record) for record in records], None if next_offset is None else str(next_offset)
 
-    def _retrieve(self, point_id: str, vector: bool = True) -> StoredPoint | None:
+    def _retrieve(self, point_ids: Sequence[str], fields: Sequence[str], vectors: bool) -> list[StoredPoint]:
+        ids: list[Any] = list(point_ids)
         records = self._run(
-            lambda: self._client.retrieve(COLLECTION, [point_id], with_payload=["card"], with_vectors=vector)
+            lambda: self._client.retrieve(self._name, ids, with_payload=list(fields), with_vectors=vectors)
         )
-        return _stored_point(records[0]) if records else None
+        return [_stored_point(record) for record in records]
 
     def _count(self) -> int:
-        return self._run(lambda: self._client.count(COLLECTION, exact=True)).count
+        return self._run(lambda: self._client.count(self._name, exact=True)).count
 
     def _flush(self) -> None:
         return  # each write waits until the server has applied it
 
     def _close(self) -> None:
-        self._client.close()
+        if self._closes_client:
+            self._client.close()
 
     def _catch_up(self) -> None:
         self._read_since(self._newest_written_s - _MAX_CLOCK_DIFFERENCE_S)
@@ -147,69 +184,26 @@ class QdrantServerMoveIndex(MoveIndex):
             self._read_since(0.0)
 
     def _read_since(self, since_s: float) -> None:
-        newer = models.Filter(must=[models.FieldCondition(key=_WRITTEN_FIELD, range=models.Range(gte=since_s))])
+        newer = models.Filter(must=[models.FieldCondition(key=WRITTEN_FIELD, range=models.Range(gte=since_s))])
         offset: str | None = None
         while True:
-            points, offset = self._page(
-                offset, _PAGE_SIZE, newer, ("clip_sha256", "digest", _WRITTEN_FIELD), vectors=False
-            )
+            points, offset = self._page(offset, _PAGE_SIZE, newer, (*DIGEST_FIELDS, WRITTEN_FIELD), vectors=False)
             self._add_points([point.payload for point in points])
             if offset is None:
                 return
 
     def _add_points(self, payloads: list[dict[str, Any]]) -> None:
         digests = {payload["clip_sha256"]: payload["digest"] for payload in payloads}
-        self._newest_written_s = max([self._newest_written_s, *(payload[_WRITTEN_FIELD] for payload in payloads)])
+        self._newest_written_s = max([self._newest_written_s, *(payload[WRITTEN_FIELD] for payload in payloads)])
         self._digests.set(digests)
 
     def _run(self, call: Callable[[], T]) -> T:
-        if monotonic() < self._next_attempt_s:
-            raise Unavailable(self._last_error, reason="qdrant_away")
         try:
-            return call()
-        except UnexpectedResponse as error:
-            raise self._status_fault(error) from error
-        except (ApiException, ResponseHandlingException, HTTPError, OSError) as error:
-            raise self._no_answer(str(error)) from error
-
-    def _status_fault(self, error: UnexpectedResponse) -> Fault:
-        status = error.status_code or 500
-        message = f"{status} {error.reason_phrase} {_server_message(error)}".rstrip()
-        if status == 429 or status >= 500:
-            return self._no_answer(message)
-        if status == 404:
-            self._collection_exists = False  # the server has lost the collection: the next call creates it
-        # A wrong key or address can be corrected, so it is waited for.
-        fault = Poison if status in _INVALID_REQUEST_STATUSES else Unavailable
-        return fault(f"Qdrant at {self._url} refuses the request: {message}", reason="qdrant_refuses")
-
-    def _no_answer(self, message: str) -> Unavailable:
-        fault = Unavailable(f"Qdrant at {self._url} does not answer: {message}", reason="qdrant_away")
-        self._next_attempt_s, self._last_error = monotonic() + _RETRY_AFTER_S, str(fault)
-        return fault
-
-
-def _client(url: str, api_key: str | None) -> QdrantClient:
-    try:
-        return QdrantClient(
-            url=url,
-            api_key=api_key,
-            timeout=_TIMEOUT_S,
-            check_compatibility=False,
-            trust_env=False,  # a proxy must not receive the key
-            verify=ssl.create_default_context(),  # what `trust_env` turns off too: SSL_CERT_FILE
-        )
-    except ValueError as error:
-        raise Poison(f"BACHATA_QDRANT_URL is '{url}', not a valid address: {error}", reason="settings") from error
-
-
-def _server_message(error: UnexpectedResponse) -> str:
-    """Return the error message in the response's body, in parentheses; empty without one."""
-    try:
-        message = json.loads(error.content)["status"]["error"]
-    except (ValueError, KeyError, TypeError):
-        return ""
-    return f"({message})"
+            return self._requests.run(call)
+        except NoCollectionError:
+            if not self._is_beside:  # the server has lost the collection: the next call creates it
+                self._collection_exists = False
+            raise
 
 
 def _filter(move_filter: MoveFilter) -> models.Filter | None:
@@ -217,9 +211,10 @@ def _filter(move_filter: MoveFilter) -> models.Filter | None:
         models.FieldCondition(key=field, match=models.MatchAny(any=values))
         for field, values in move_filter.keywords().items()
     ]
-    if move_filter.tempo_bpm:
-        low, high = move_filter.tempo_bpm
-        must.append(models.FieldCondition(key="tempo_bpm", range=models.Range(gte=low, lte=high)))
+    must += [
+        models.FieldCondition(key=field, range=models.Range(gte=low, lte=high))
+        for field, (low, high) in move_filter.ranges().items()
+    ]
     return models.Filter(must=must) if must else None
 
 

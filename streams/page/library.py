@@ -11,9 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from agents.playable import usable_eights
 from infra.move_index import MoveIndex
-from schemas.base import Difficulty, Level
+from schemas.base import Difficulty, Level, Name, Role
 from schemas.faults import Poison
-from schemas.limits import MAX_SEARCHED_TEMPO_BPM
+from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
 from schemas.move_indexed import Move, MoveSummary
 from streams.page.responses import error_response
 
@@ -22,10 +22,15 @@ _MAX_HITS = 1000
 _CAUGHT_UP_TIMEOUT_S = 5.0
 
 _Tempo = Annotated[float, Field(ge=0, le=MAX_SEARCHED_TEMPO_BPM)]
+_Duration = Annotated[float, Field(ge=0, le=MAX_SEARCHED_DURATION_S)]
+_Texts = Annotated[tuple[Name, ...], Field(max_length=10)]
 
 
 class MoveQuery(BaseModel):
-    """The body of `/moves/search`: filters, and the move (a clip's name or hash) whose similar ones are searched."""
+    """The body of `/moves/search`: filters, and the move (a clip's name or hash) whose similar ones are searched.
+
+    `diversity`, 0 to 1: how much the moves that are found differ from each other.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
 
@@ -33,14 +38,19 @@ class MoveQuery(BaseModel):
     tempo_bpm: tuple[_Tempo, _Tempo] | None = None
     difficulties: Annotated[tuple[Difficulty, ...], Field(max_length=10)] = ()
     energies: Annotated[tuple[Level, ...], Field(max_length=10)] = ()
+    categories: _Texts = ()
+    roles: Annotated[tuple[Role, ...], Field(max_length=10)] = ()
+    styles: _Texts = ()
+    duration_s: tuple[_Duration, _Duration] | None = None
+    diversity: float = Field(default=0.0, ge=0, le=1)
     limit: int = Field(default=10, ge=1, le=_MAX_HITS)
 
-    @field_validator("tempo_bpm")
+    @field_validator("tempo_bpm", "duration_s")
     @classmethod
-    def _rising(cls, tempo_bpm: tuple[float, float] | None) -> tuple[float, float] | None:
-        if tempo_bpm is not None and tempo_bpm[0] > tempo_bpm[1]:
-            raise ValueError("the lower tempo comes first")
-        return tempo_bpm
+    def _rising(cls, ends: tuple[float, float] | None) -> tuple[float, float] | None:
+        if ends is not None and ends[0] > ends[1]:
+            raise ValueError("the lower number comes first")
+        return ends
 
 
 def routes(index: MoveIndex) -> list[web.RouteDef]:
@@ -131,7 +141,12 @@ def _search(index: MoveIndex, query: MoveQuery) -> list[dict[str, Any]]:
         tempo_bpm=query.tempo_bpm,
         difficulties=query.difficulties,
         energies=query.energies,
+        categories=query.categories,
+        roles=query.roles,
+        styles=query.styles,
+        duration_s=query.duration_s,
         limit=query.limit,
+        diversity=query.diversity,
     )
     versions = {like.embedding_version} if like else {hit.move.embedding_version for hit in hits}
     comparable = [hit for hit in hits if hit.move.embedding_version in versions]

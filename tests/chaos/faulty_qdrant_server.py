@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import socket
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -20,48 +21,90 @@ T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Collection:
-    """One collection, in `folder`.
+class Collections:
+    """The collections and aliases, in `folder`; they are there again when another process opens it.
 
-    Its methods raise `KeyError` where it does not exist.
+    Its methods raise `KeyError` where a collection does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._shard: qe.EdgeShard | None = None
-        self.name = ""
-        self.size = 0
+        self._file = folder / "collections.json"
+        self._shards: dict[str, qe.EdgeShard] = {}
+        stored = json.loads(self._file.read_text()) if self._file.exists() else {"sizes": {}, "aliases": {}}
+        self.sizes: dict[str, int] = stored["sizes"]
+        self.aliases: dict[str, str] = stored["aliases"]
 
     def make(self, name: str, wanted: dict[str, Any]) -> bool:
-        """Create the collection; return False if it exists already."""
-        if self._shard is not None:
+        """Create a collection; return False if there is one of this name already."""
+        if name in self.sizes or name in self.aliases:
             return False
-        self._folder.mkdir(parents=True)
-        self.name, self.size = name, int(wanted["vectors"]["size"])
-        vectors = qe.EdgeVectorParams(size=self.size, distance=qe.Distance.Cosine)
-        self._shard = qe.EdgeShard.create(str(self._folder), qe.EdgeConfig(vectors=vectors))
+        (self._folder / name).mkdir(parents=True)
+        self.sizes[name] = int(wanted["vectors"]["size"])
+        vectors = qe.EdgeVectorParams(size=self.sizes[name], distance=qe.Distance.Cosine)
+        self._shards[name] = qe.EdgeShard.create(str(self._folder / name), qe.EdgeConfig(vectors=vectors))
+        self._save()
         return True
 
-    def drop(self) -> None:
-        """Delete the collection with all its points."""
-        shard, self._shard = self._shard, None
-        if shard is not None:
-            shard.close()
-            shutil.rmtree(self._folder)
+    def drop(self, name: str) -> None:
+        """Delete a collection with all its points and aliases."""
+        if self.sizes.pop(name, None) is not None:
+            self._close(name)
+            shutil.rmtree(self._folder / name)
+            self.aliases = {alias: used for alias, used in self.aliases.items() if used != name}
+            self._save()
+
+    def change_aliases(self, actions: list[dict[str, Any]]) -> None:
+        """Create and delete aliases, all at once."""
+        aliases = dict(self.aliases)
+        for action in actions:
+            if deleted := action.get("delete_alias"):
+                del aliases[deleted["alias_name"]]
+            else:
+                made = action["create_alias"]
+                if made["alias_name"] in self.sizes or made["collection_name"] not in self.sizes:
+                    raise KeyError(f"Collection `{made['collection_name']}` doesn't exist, or the alias has its name")
+                aliases[made["alias_name"]] = made["collection_name"]
+        self.aliases = aliases
+        self._save()
 
     def of(self, name: str) -> qe.EdgeShard:
-        """Return the engine of the collection."""
-        if self._shard is None or name != self.name:
+        """Return the engine of a collection, or of an alias."""
+        name = self.aliases.get(name, name)
+        if name not in self.sizes:
             raise KeyError(f"Collection `{name}` doesn't exist!")
-        return self._shard
+        if name not in self._shards:
+            self._shards[name] = qe.EdgeShard.load(str(self._folder / name))
+        return self._shards[name]
+
+    def close(self) -> None:
+        """Close all engines."""
+        for name in list(self._shards):
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        shard = self._shards.pop(name, None)
+        if shard is not None:
+            shard.close()
+
+    def _save(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        written = self._file.with_suffix(".new")
+        written.write_text(json.dumps({"sizes": self.sizes, "aliases": self.aliases}))
+        written.replace(self._file)
 
 
 class FaultyQdrantServer:
-    """A server on 127.0.0.1 in its own thread, without faults at first. `calls` counts the requests it received."""
+    """A server on 127.0.0.1 in its own thread, without faults at first. `calls` counts the requests it received.
 
-    def __init__(self, folder: Path) -> None:
-        self._collection = Collection(folder / "collection")
-        self._port_socket = _bound(0)  # reserves the port while the server does not listen
+    It denies access without the `api_key`, where it has one.
+    """
+
+    def __init__(self, folder: Path, port: int = 0, api_key: str | None = None) -> None:
+        self._collections = Collections(folder / "collections")
+        self._api_key = api_key
+        self._seconds_per_point = 0.0
+        self._port_socket = _bound(port)  # reserves the port while the server does not listen
         self._port = self._port_socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="faulty-qdrant")
@@ -89,7 +132,7 @@ class FaultyQdrantServer:
         self._thread.join()
         self._loop.close()
         self._port_socket.close()
-        self._collection.drop()
+        self._collections.close()
 
     def recover(self) -> None:
         """Answer requests correctly again."""
@@ -107,8 +150,20 @@ class FaultyQdrantServer:
         """Answer every request with status 500."""
         self._switch("fail")
 
+    def slow_down(self, seconds_per_point: float) -> None:
+        """Let each write take so long for each of its points; it is applied even if nobody waits for it any more."""
+        self._seconds_per_point = seconds_per_point
+
+    def collections(self) -> dict[str, int]:
+        """Return the number of points of each collection."""
+        return self._do(self._counts())
+
+    def add_plain_collection(self, name: str, size: int = 512) -> None:
+        """Create a collection without an alias, as an earlier version did."""
+        self._do(self._make_plain(name, size))
+
     def drop_collection(self) -> None:
-        """Delete the collection."""
+        """Delete all collections."""
         self._do(self._drop())
 
     def count(self) -> int:
@@ -149,22 +204,34 @@ class FaultyQdrantServer:
         await self._site.start()
 
     async def _drop(self) -> None:
-        self._collection.drop()
+        for name in list(self._collections.sizes):
+            self._collections.drop(name)
+
+    async def _counts(self) -> dict[str, int]:
+        return {name: self._collections.of(name).count(qe.CountRequest(exact=True)) for name in self._collections.sizes}
+
+    async def _make_plain(self, name: str, size: int) -> None:
+        self._collections.make(name, {"vectors": {"size": size}})
 
     async def _count(self) -> int:
-        with suppress(KeyError):
-            return self._collection.of(self._collection.name).count(qe.CountRequest(exact=True))
-        return 0
+        return sum((await self._counts()).values())
 
     def _routes(self) -> list[web.RouteDef]:
         path = "/collections/{name}"
         return [
+            web.get("/", self._version),
+            web.get("/aliases", self._aliases),
+            web.post("/collections/aliases", self._change_aliases),
+            web.get("/collections", self._all),
             web.get(f"{path}/exists", self._exists),
             web.put(path, self._make),
+            web.delete(path, self._remove),
             web.get(path, self._info),
             web.put(f"{path}/index", self._index_field),
             web.put(f"{path}/points", self._upsert),
             web.post(f"{path}/points", self._retrieve),
+            web.post(f"{path}/points/batch", self._batch),
+            web.post(f"{path}/points/delete", self._delete),
             web.post(f"{path}/points/scroll", self._scroll),
             web.post(f"{path}/points/query", self._query),
             web.post(f"{path}/points/count", self._counted),
@@ -176,13 +243,33 @@ class FaultyQdrantServer:
         await self._may_answer.wait()
         if self._mode != "answer":
             return _refusal(500, "Service internal error: set to fail")
+        if self._api_key is not None and request.headers.get("api-key") != self._api_key:
+            return _refusal(401, "Must provide an API key or an Authorization bearer token")
         try:
             return await handler(request)
         except KeyError as error:
             return _refusal(404, str(error))
 
     def _shard(self, request: web.Request) -> qe.EdgeShard:
-        return self._collection.of(request.match_info["name"])
+        return self._collections.of(request.match_info["name"])
+
+    async def _version(self, request: web.Request) -> web.Response:
+        return web.json_response({"title": "qdrant", "version": "0.0.0-test", "commit": None})
+
+    async def _aliases(self, request: web.Request) -> web.Response:
+        aliases = self._collections.aliases.items()
+        return _result({"aliases": [{"alias_name": alias, "collection_name": name} for alias, name in aliases]})
+
+    async def _change_aliases(self, request: web.Request) -> web.Response:
+        self._collections.change_aliases((await request.json())["actions"])
+        return _result(True)
+
+    async def _all(self, request: web.Request) -> web.Response:
+        return _result({"collections": [{"name": name} for name in self._collections.sizes]})
+
+    async def _remove(self, request: web.Request) -> web.Response:
+        self._collections.drop(request.match_info["name"])
+        return _result(True)
 
     async def _exists(self, request: web.Request) -> web.Response:
         try:
@@ -192,12 +279,12 @@ class FaultyQdrantServer:
         return _result({"exists": True})
 
     async def _make(self, request: web.Request) -> web.Response:
-        made = self._collection.make(request.match_info["name"], await request.json())
+        made = self._collections.make(request.match_info["name"], await request.json())
         return _result(True) if made else _refusal(409, "Collection already exists!")
 
     async def _info(self, request: web.Request) -> web.Response:
         fields = self._shard(request).info().payload_schema
-        return _result(_described(self._collection.size, list(fields)))
+        return _result(_described(512, list(fields)))
 
     async def _index_field(self, request: web.Request) -> web.Response:
         wanted = await request.json()
@@ -208,8 +295,25 @@ class FaultyQdrantServer:
     async def _upsert(self, request: web.Request) -> web.Response:
         wanted = await request.json()
         points = [qe.Point(point["id"], point["vector"], point["payload"]) for point in wanted["points"]]
+        await self._take_time(len(points))
         self._shard(request).update(qe.UpdateOperation.upsert_points(points))
         return _done()
+
+    async def _batch(self, request: web.Request) -> web.Response:
+        operations = (await request.json())["operations"]
+        await self._take_time(len(operations))
+        for operation in operations:
+            changed = operation["overwrite_payload"]
+            self._shard(request).update(qe.UpdateOperation.overwrite_payload(changed["points"], changed["payload"]))
+        return _result([{"operation_id": 0, "status": "completed"} for _ in operations])
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        wanted = await request.json()
+        self._shard(request).update(qe.UpdateOperation.delete_points(wanted["points"]))
+        return _done()
+
+    async def _take_time(self, points: int) -> None:
+        await asyncio.sleep(points * self._seconds_per_point)
 
     async def _retrieve(self, request: web.Request) -> web.Response:
         wanted = await request.json()
@@ -233,7 +337,7 @@ class FaultyQdrantServer:
         wanted = await request.json()
         request_to_engine = qe.QueryRequest(
             limit=wanted["limit"],
-            query=qe.Query.Nearest(wanted["query"]["nearest"]),
+            query=_engine_query(wanted["query"]),
             filter=_filter(wanted.get("filter")),
             params=qe.SearchParams(exact=True),
             with_payload=wanted["with_payload"],
@@ -253,6 +357,12 @@ def _bound(port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     listener.bind(("127.0.0.1", port))
     return listener
+
+
+def _engine_query(wanted: dict[str, Any]) -> Any:
+    if varied := wanted.get("mmr"):
+        return qe.Mmr(wanted["nearest"], 1.0 - varied["diversity"], varied["candidates_limit"])
+    return qe.Query.Nearest(wanted["nearest"])
 
 
 def _filter(wanted: dict[str, Any] | None) -> qe.Filter | None:
@@ -302,3 +412,14 @@ def _described(size: int, fields: list[str]) -> dict[str, Any]:
         "config": config,
         "payload_schema": schema,
     }
+
+
+def main(folder: str, port: str, api_key: str = "") -> None:
+    """Serve a folder until the process is killed."""
+    with FaultyQdrantServer(Path(folder), int(port), api_key or None) as server:
+        print(server.url, flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

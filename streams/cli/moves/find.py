@@ -10,13 +10,15 @@ import click
 from infra.settings import load_settings
 from schemas.base import Options
 from schemas.faults import Poison
-from schemas.limits import MAX_SEARCHED_TEMPO_BPM
+from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
+from schemas.move_annotated import MoveAnnotation
 from streams.cli.choices import choices
 from streams.cli.moves.group import moves
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.local.services import stream
 
-_RANGE = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,4})?)-([0-9]{1,4}(?:\.[0-9]{1,4})?)")
+_DIVERSITY = 0.5  # of --varied: the weight of the difference between the moves
+_RANGE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)-([0-9]{1,5}(?:\.[0-9]{1,4})?)")
 
 
 @moves.command(name="list")
@@ -34,17 +36,39 @@ def list_moves(embeddings: bool, as_json: bool) -> None:
 @click.option("--tempo", metavar="LO-HI", help="Only moves in this range of beats per minute, such as 120-135.")
 @click.option("--difficulty", type=choices(Options, "difficulty"), help="Only moves of this difficulty.")
 @click.option("--energy", type=choices(Options, "energy"), help="Only moves with this energy.")
+@click.option("--category", "categories", multiple=True, help="Only moves of this category; may be repeated.")
+@click.option("--role", "roles", multiple=True, type=choices(MoveAnnotation, "role"), help="Only moves of this role.")
+@click.option("--style", "styles", multiple=True, help="Only moves of this style; may be repeated.")
+@click.option("--duration", metavar="LO-HI", help="Only clips of this range of seconds, such as 5-12.")
+@click.option("--varied", is_flag=True, help="With --like: moves that also differ from each other.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of moves to print.")
 @command
 def search(
-    like: str | None, tempo: str | None, difficulty: str | None, energy: str | None, top: int, as_json: bool
+    like: str | None,
+    tempo: str | None,
+    difficulty: str | None,
+    energy: str | None,
+    categories: tuple[str, ...],
+    roles: tuple[str, ...],
+    styles: tuple[str, ...],
+    duration: str | None,
+    varied: bool,
+    top: int,
+    as_json: bool,
 ) -> None:
-    """Search the library."""
+    """Search the library. Categories and styles are compared without regard to case."""
+    if varied and not like:
+        raise Poison("--varied needs a move to be similar to: give --like MOVE", reason="invalid_query")
     query = {
         "like": like,
-        "tempo_bpm": _parse_range(tempo) if tempo else None,
+        "tempo_bpm": _parse_range(tempo, "tempo", MAX_SEARCHED_TEMPO_BPM) if tempo else None,
         "difficulties": [difficulty] if difficulty else [],
         "energies": [energy] if energy else [],
+        "categories": categories,
+        "roles": roles,
+        "styles": styles,
+        "duration_s": _parse_range(duration, "duration", MAX_SEARCHED_DURATION_S) if duration else None,
+        "diversity": _DIVERSITY if varied else 0.0,
         "limit": top,
     }
     with stream(load_settings(), print_line) as endpoint:
@@ -55,11 +79,12 @@ def search(
     _print_moves(found, as_json)
 
 
-def _parse_range(text: str) -> tuple[float, float]:
+def _parse_range(text: str, name: str, highest: float) -> tuple[float, float]:
     found = _RANGE.fullmatch(text)
     low, high = (float(part) for part in found.groups()) if found else (1.0, 0.0)
-    if not low <= high <= MAX_SEARCHED_TEMPO_BPM:
-        message = f"'{text}' is not a tempo range; write it as 120-135, at most {MAX_SEARCHED_TEMPO_BPM:.0f}"
+    if not low <= high <= highest:
+        example = "120-135" if name == "tempo" else "5-12"
+        message = f"'{text}' is not a {name} range; write it as {example}, at most {highest:.0f}"
         raise Poison(message, reason="invalid_query")
     return low, high
 

@@ -7,8 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,9 @@ import pytest
 from qdrant_client import QdrantClient
 
 from infra.move_index import MoveIndex, MoveIndexError, MoveIndexLockedError
-from infra.move_index.base import NewPoint, _payload, point_id
 from infra.move_index.edge import EdgeMoveIndex
+from infra.move_index.points import NewPoint, payload_of, point_id
 from infra.move_index.server import QdrantServerMoveIndex
-from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.paths import PROJECT
 from tests.unit.infra.moves import MOVES, fill, make_move
 
@@ -28,21 +26,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
     pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
 ]
-
-
-@pytest.fixture(params=["edge", "server", "http"])
-def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MoveIndex]:
-    """Yield each kind of index: embedded, on the client's local engine, and over HTTP."""
-    with ExitStack() as servers:
-        index: MoveIndex
-        if request.param == "edge":
-            index = EdgeMoveIndex(tmp_path / "edge")
-        elif request.param == "server":
-            index = QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
-        else:
-            index = QdrantServerMoveIndex(servers.enter_context(FaultyQdrantServer(tmp_path)).url)
-        yield index
-        index.close()
 
 
 def cosine(a: tuple[float, ...], b: tuple[float, ...]) -> float:
@@ -101,7 +84,10 @@ def test_the_tempo_range_includes_both_ends(index: MoveIndex) -> None:
 
 
 def test_a_search_without_a_vector_does_not_depend_on_the_order_of_writes(tmp_path: Path) -> None:
-    first, second = EdgeMoveIndex(tmp_path / "a"), QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
+    first, second = (
+        EdgeMoveIndex(tmp_path / "a"),
+        QdrantServerMoveIndex("http://local", client=QdrantClient(":memory:")),
+    )
     fill(first)
     fill(second, MOVES[::-1])
     for limit in (3, 50):
@@ -119,7 +105,7 @@ def test_ties_at_the_limit_do_not_depend_on_the_order_of_writes(tmp_path: Path, 
     indexes: list[MoveIndex] = [
         EdgeMoveIndex(tmp_path / "a"),
         EdgeMoveIndex(tmp_path / "b"),
-        QdrantServerMoveIndex("local", client=QdrantClient(":memory:")),
+        QdrantServerMoveIndex("http://local", client=QdrantClient(":memory:")),
     ]
     for index, order in zip(indexes, (moves, moves[::-1], moves[30:] + moves[:30]), strict=True):
         fill(index, order)
@@ -152,7 +138,7 @@ def test_a_search_after_a_change_returns_the_changed_move(index: MoveIndex) -> N
 
 
 def test_the_version_does_not_depend_on_order_or_engine(tmp_path: Path) -> None:
-    edge, server = EdgeMoveIndex(tmp_path / "a"), QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
+    edge, server = EdgeMoveIndex(tmp_path / "a"), QdrantServerMoveIndex("http://local", client=QdrantClient(":memory:"))
     fill(edge)
     fill(edge)
     fill(server, MOVES[15:] + MOVES[:15])
@@ -189,7 +175,7 @@ def test_all_moves_are_sorted_by_name_with_and_without_embeddings(index: MoveInd
     "reopen",
     [
         EdgeMoveIndex,
-        lambda folder: QdrantServerMoveIndex("local", client=QdrantClient(path=str(folder))),
+        lambda folder: QdrantServerMoveIndex("http://local", client=QdrantClient(path=str(folder))),
     ],
     ids=["edge", "server"],
 )
@@ -269,7 +255,7 @@ def test_threads_can_share_an_index(index: MoveIndex) -> None:
 
 def test_workers_on_one_server_read_each_others_moves() -> None:
     shared = QdrantClient(":memory:")
-    first, second = (QdrantServerMoveIndex("local", client=shared) for _ in range(2))
+    first, second = (QdrantServerMoveIndex("http://local", client=shared) for _ in range(2))
     fill(first, MOVES[:10])
     assert second.version() == first.version()
     changed = MOVES[2].model_copy(update={"move": "dip"})
@@ -284,7 +270,7 @@ def test_workers_on_one_server_read_each_others_moves() -> None:
 
 
 def test_the_version_reads_only_new_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    index = QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
+    index = QdrantServerMoveIndex("http://local", client=QdrantClient(":memory:"))
     clock = [1000.0]
     monkeypatch.setattr(time, "time", lambda: clock[0])
     fill(index, MOVES[:20])
@@ -307,7 +293,7 @@ def test_the_version_reads_only_new_points(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_an_emptied_collection_has_the_version_of_an_empty_index() -> None:
     shared = QdrantClient(":memory:")
-    index = QdrantServerMoveIndex("local", client=shared)
+    index = QdrantServerMoveIndex("http://local", client=shared)
     empty = index.version()
     fill(index, MOVES[:3])
     assert index.version() != empty
@@ -319,7 +305,7 @@ def test_a_move_in_another_versions_format_is_left_out(tmp_path: Path, caplog: p
     index = EdgeMoveIndex(tmp_path / "edge")
     fill(index)
     old = make_move(77)
-    payload = {**_payload(old, "digest"), "card": '{"format": "other"}'}
+    payload = {**payload_of(old, "digest"), "card": '{"format": "other"}'}
     index._put([NewPoint(point_id(old.clip.sha256), payload, old.embedding)])
     assert len(index.all_moves()) == len(index.all_moves(embeddings=False)) == len(MOVES)
     assert len(index.search(vector=old.embedding, limit=1000)) == len(MOVES)

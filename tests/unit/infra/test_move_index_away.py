@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.move_index import server
+from infra.move_index import requests
+from infra.move_index.config import QdrantConfig
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Fault, Poison, Unavailable
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
@@ -36,7 +37,7 @@ def index(qdrant: FaultyQdrantServer) -> Iterator[QdrantServerMoveIndex]:
 
 def wait_for_next_attempt() -> None:
     """Wait until the index sends requests again after a fault."""
-    time.sleep(server._RETRY_AFTER_S)
+    time.sleep(requests._RETRY_AFTER_S)
 
 
 FAULTS: list[tuple[Callable[[FaultyQdrantServer], None], str]] = [
@@ -49,12 +50,10 @@ FAULTS: list[tuple[Callable[[FaultyQdrantServer], None], str]] = [
 @pytest.mark.parametrize(("inject_fault", "message"), FAULTS, ids=["refuses", "hangs", "fails"])
 def test_an_index_recovers_with_its_server(
     qdrant: FaultyQdrantServer,
-    monkeypatch: pytest.MonkeyPatch,
     inject_fault: Callable[[FaultyQdrantServer], None],
     message: str,
 ) -> None:
-    monkeypatch.setattr(server, "_TIMEOUT_S", 1)
-    index = QdrantServerMoveIndex(qdrant.url)
+    index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=1))
     fill(index, MOVES[:3])
     version = index.version()
     inject_fault(qdrant)
@@ -82,11 +81,8 @@ def test_an_index_can_be_created_while_its_server_is_unavailable(qdrant: FaultyQ
     index.close()
 
 
-def test_threads_that_wait_for_a_hanging_server_fail_together(
-    qdrant: FaultyQdrantServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(server, "_TIMEOUT_S", 1)
-    index = QdrantServerMoveIndex(qdrant.url)
+def test_threads_that_wait_for_a_hanging_server_fail_together(qdrant: FaultyQdrantServer) -> None:
+    index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=1))
     qdrant.hang()
     messages: list[str] = []
 

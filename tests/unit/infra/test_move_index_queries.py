@@ -12,8 +12,8 @@ import qdrant_edge as qe
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from infra.move_index.base import MoveFilter
 from infra.move_index.edge import EdgeMoveIndex
+from infra.move_index.filters import MoveFilter
 from schemas.faults import Poison
 from tests.unit.infra.moves import MOVES, fill
 

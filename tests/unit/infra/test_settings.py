@@ -278,7 +278,11 @@ def test_each_setting_is_described() -> None:
         assert setting.valid
         assert setting.default_text != "None"
         assert "|" not in setting.description + setting.valid + setting.default_text
-    assert {s.variable: s.unit for s in described if s.unit} == {"BACHATA_GRACE_S": "s", "BACHATA_MIN_FREE_MB": "MiB"}
+    assert {s.variable: s.unit for s in described if s.unit} == {
+        "BACHATA_QDRANT_TIMEOUT_S": "s",
+        "BACHATA_GRACE_S": "s",
+        "BACHATA_MIN_FREE_MB": "MiB",
+    }
     assert [setting.variable for setting in described if setting.is_secret] == [
         "BACHATA_KAFKA_PASSWORD",
         "BACHATA_QDRANT_API_KEY",

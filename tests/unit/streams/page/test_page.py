@@ -124,6 +124,10 @@ _INVALID_BODIES = [
     ),
     *(f'{{"tempo_bpm": {tempo}}}' for tempo in ("[1e308, 1e309]", '["1", "2"]', "{}", "7", '"120-135"', "[true, 2]")),
     *(f'{{"difficulties": {values}}}' for values in ('["expert"]', '"beginner"', "[1]", "[null]", "{}", "[[]]")),
+    *(f'{{"roles": {values}}}' for values in ('["leader"]', '"both"', "[null]")),
+    *(f'{{"styles": {values}}}' for values in ('[""]', "[1]", '"sensual"', '["\\u001b]0;x"]', f'["{"x" * 999}"]')),
+    *(f'{{"duration_s": {ends}}}' for ends in ("[5, 2]", "[NaN, 2]", "[-1, 5]", "[1, 1e9]", "7")),
+    *(f'{{"diversity": {value}}}' for value in ("-0.1", "1.5", "NaN", "null", '"1"', "0.5")),
     *(f'{{"energies": {values}}}' for values in ('["loud"]', "7", '["low", 1]', '["\\ud800"]')),
     *(
         f'{{"like": {like}}}'
@@ -153,7 +157,7 @@ _JSON = st.recursive(
     lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(max_size=5), children, max_size=4),
     max_leaves=8,
 )
-_FIELDS = st.sampled_from(["like", "tempo_bpm", "difficulties", "energies", "limit"])
+_FIELDS = st.sampled_from(list(library.MoveQuery.model_fields))
 
 
 @given(query=st.dictionaries(_FIELDS, _JSON, max_size=3) | _JSON)
@@ -240,6 +244,11 @@ async def test_valid_requests_are_answered(page: Page) -> None:
     }
     status, found = await _post(page, json.dumps(query).encode())
     assert (status, found["moves"][0]["clip"], len(found["moves"])) == (200, MOVES[0].name, 2)
+    query |= {"categories": ["BASIC"], "duration_s": [8, 8.5], "diversity": 0.5}
+    status, found = await _post(page, json.dumps(query).encode())
+    assert (status, found["moves"][0]["clip"], len(found["moves"])) == (200, MOVES[0].name, 2)
+    for nothing in ({"categories": ["turns"]}, {"styles": ["sensual"]}, {"roles": ["both"]}, {"duration_s": [1, 8]}):
+        assert await _post(page, json.dumps(query | nothing).encode()) == (200, {"moves": []})
 
 
 async def test_an_unexpected_error_is_one_line_in_the_response_and_in_the_log(

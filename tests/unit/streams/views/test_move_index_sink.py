@@ -36,7 +36,7 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MoveIndex]
     if request.param == "edge":
         index = EdgeMoveIndex(tmp_path / "edge")
     else:
-        index = QdrantServerMoveIndex("local", client=QdrantClient(":memory:"))
+        index = QdrantServerMoveIndex("http://local", client=QdrantClient(":memory:"))
     yield index
     index.close()
 

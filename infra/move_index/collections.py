@@ -1,0 +1,96 @@
+"""The collections of moves on a Qdrant server: the one that is searched has an alias, so that it can be replaced."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+
+from qdrant_client import QdrantClient, models
+
+from infra.move_index.config import QdrantConfig
+from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS
+
+WRITTEN_FIELD = "written_s"
+_DISTANCES = {"Cosine": models.Distance.COSINE, "Dot": models.Distance.DOT}
+_UNFINISHED_S = 86_400.0  # after which a collection that never took the place of another one is left over
+
+
+class Collections:
+    """The collections for an alias. An earlier version made a collection of that name: it is used as it is.
+
+    Its methods raise what the client raises.
+    """
+
+    def __init__(self, client: QdrantClient, config: QdrantConfig) -> None:
+        self._client = client
+        self._alias = config.collection_name
+        self._distance = _DISTANCES[config.distance_metric]
+        self._size = config.vector_size
+
+    def ensure(self) -> None:
+        """Create a collection and its alias, unless there is one, and the fields that it lacks."""
+        if not self._client.collection_exists(self._alias):
+            first = f"{self._alias}_0"  # one name for all: workers that start together must not make two
+            if not self._client.collection_exists(first):
+                self._create(first)
+            self._point_alias_to(first)
+        self._ensure_fields(self.used())
+
+    def add(self) -> str:
+        """Return the name of a new, empty collection; collections that rebuilds left over are deleted."""
+        for name in self._left_over():
+            self._client.delete_collection(name)
+        name = f"{self._alias}_{time.time_ns() // 1_000_000}"
+        self._create(name)
+        self._ensure_fields(name)
+        return name
+
+    def switch_to(self, name: str) -> None:
+        """Search a collection from now on, and delete the one that was searched before.
+
+        A collection of an earlier version, which has no alias, must go first: for a moment there is none.
+        """
+        used = self.used()
+        if used == name:
+            return
+        if used == self._alias:
+            self._client.delete_collection(used)
+        self._point_alias_to(name)
+        if used not in {self._alias, None}:
+            self._client.delete_collection(used)
+
+    def used(self) -> str:
+        """Return the name of the collection that is searched."""
+        return next(
+            (found.collection_name for found in self._client.get_aliases().aliases if found.alias_name == self._alias),
+            self._alias,
+        )
+
+    def _create(self, name: str) -> None:
+        self._client.create_collection(
+            name, vectors_config=models.VectorParams(size=self._size, distance=self._distance)
+        )
+
+    def _point_alias_to(self, name: str) -> None:
+        changes: list[models.AliasOperations] = [
+            models.CreateAliasOperation(create_alias=models.CreateAlias(collection_name=name, alias_name=self._alias))
+        ]
+        if self.used() != self._alias:
+            old = models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=self._alias))
+            changes.insert(0, old)
+        self._client.update_collection_aliases(changes)
+
+    def _ensure_fields(self, name: str) -> None:
+        indexed = self._client.get_collection(name).payload_schema
+        kinds = dict.fromkeys(KEYWORD_FIELDS, models.PayloadSchemaType.KEYWORD)
+        kinds |= dict.fromkeys((*RANGE_FIELDS, WRITTEN_FIELD), models.PayloadSchemaType.FLOAT)
+        for field in kinds.keys() - indexed.keys():
+            self._client.create_payload_index(name, field, field_schema=kinds[field])
+
+    def _left_over(self) -> Iterator[str]:
+        used = self.used()
+        for found in self._client.get_collections().collections:
+            made = re.fullmatch(rf"{re.escape(self._alias)}_(\d{{13}})", found.name)
+            if made and found.name != used and time.time() - int(made[1]) / 1000 > _UNFINISHED_S:
+                yield found.name

@@ -1,0 +1,55 @@
+"""A real Qdrant server for tests: the one of BACHATA_TEST_QDRANT_URL, else a container where Docker is."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+
+from infra.move_index.config import QdrantConfig
+from infra.move_index.server import QdrantServerMoveIndex
+from tests.paths import PROJECT
+
+_API_KEY = "key-of-tests"
+_HTTP_PORT, _GRPC_PORT = 6333, 6334
+
+
+@contextmanager
+def real_server() -> Iterator[QdrantConfig]:
+    """Yield the config of a real server; skip the test, with the reason, where there is none."""
+    url = os.environ.get("BACHATA_TEST_QDRANT_URL")
+    if url:
+        yield QdrantConfig.of_url(url, api_key=os.environ.get("BACHATA_TEST_QDRANT_API_KEY"), timeout_s=30.0)
+        return
+    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
+        pytest.skip("no Docker engine runs on this machine, and BACHATA_TEST_QDRANT_URL is not set")
+    from testcontainers.core.container import DockerContainer
+    from testcontainers.core.waiting_utils import wait_for_logs
+
+    container = DockerContainer(image()).with_exposed_ports(_HTTP_PORT, _GRPC_PORT)
+    with container.with_env("QDRANT__SERVICE__API_KEY", _API_KEY) as running:
+        wait_for_logs(running, "Qdrant HTTP listening", timeout=60)
+        host, port = running.get_container_host_ip(), int(running.get_exposed_port(_HTTP_PORT))
+        yield QdrantConfig(host=host, port=port, api_key=_API_KEY, timeout_s=30.0)
+
+
+@contextmanager
+def real_index(server: QdrantConfig) -> Iterator[QdrantServerMoveIndex]:
+    """Yield an index over a collection of its own, which is deleted at the end."""
+    index = QdrantServerMoveIndex(replace(server, collection_name=f"test_{uuid.uuid4().hex}"))
+    try:
+        yield index
+    finally:
+        index._client.delete_collection(index._collections.used())
+        index.close()
+
+
+def image() -> str:
+    """Return the image of docker-compose.yml."""
+    return str(yaml.safe_load((PROJECT / "docker-compose.yml").read_text())["services"]["qdrant"]["image"])
