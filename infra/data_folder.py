@@ -23,7 +23,7 @@ def use_data_folder(settings: Settings) -> None:
     Every program that writes to the data folder calls it first. Earlier versions left the folders open.
     """
     make_files_private()
-    for folder in (settings.data_dir, *_folders_of_state(settings)):
+    for folder in (settings.data_dir, *folders_of_state(settings)):
         _close(folder)
 
 
@@ -48,7 +48,8 @@ def data_folder_problem(settings: Settings) -> str | None:
         return None if error.errno in _FULL else str(error.strerror or error)
 
 
-def _folders_of_state(settings: Settings) -> tuple[Path, ...]:
+def folders_of_state(settings: Settings) -> tuple[Path, ...]:
+    """Return the folders of the program's own files in the data folder."""
     return (
         settings.media_dir,
         settings.derived_dir,
@@ -56,6 +57,7 @@ def _folders_of_state(settings: Settings) -> tuple[Path, ...]:
         settings.kafka_dir,
         settings.state_dir,
         settings.run_dir,
+        settings.watch_dir,
     )
 
 

@@ -184,6 +184,34 @@ class Settings(BaseSettings):
         valid="paths of folders with ':' between them",
         default_text="`songs` and `moves` in the data folder, and `data/demo` of the project",
     )
+    watch: Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split)] = _setting(
+        "Watched folders",
+        "Folders that `bachata up` watches: clips in them become moves, and songs choreography videos.",
+        (),
+        valid="paths of folders with ':' between them",
+        default_text="not set: no folder is watched",
+    )
+    watch_results: Literal["beside", "move", "none"] = _setting(
+        "Watched folders",
+        "Where the outcome of a file can be seen: in a file beside it, after a move of both to the folder `done` or "
+        "`failed` of the watched folder, or nowhere.",
+        "beside",
+        valid="beside, move or none",
+    )
+    watch_songs_to: _Folder | None = _setting(
+        "Watched folders",
+        "Folder for the videos of songs in watched folders.",
+        valid="the path of a folder",
+        default_text="not set: they stay in `output` in the data folder",
+    )
+    watch_polling: bool = _setting(
+        "Watched folders",
+        "Whether watched folders are searched for changes all the time, instead of a notice by the system; network "
+        "folders always are.",
+        default=False,
+        valid="1 or 0 (or true, false, yes, no, on, off)",
+        default_text="0",
+    )
     kafka: str | None = _setting(
         "Kafka",
         "Address of the Kafka to use instead of a local one.",
@@ -315,6 +343,11 @@ class Settings(BaseSettings):
     def state_dir(self) -> Path:
         """Return the folder of the tables and the move index, which only the worker opens."""
         return self.data_dir / "state"
+
+    @property
+    def watch_dir(self) -> Path:
+        """Return the folder of what is known of watched folders, and their locks."""
+        return self.data_dir / "watch"
 
     @property
     def run_dir(self) -> Path:

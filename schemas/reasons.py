@@ -94,6 +94,7 @@ Reason = Literal[
     "unreadable_record",
     "unsupported_codec",
     "usage",
+    "watched",
     "worker",
 ]
 
@@ -183,6 +184,7 @@ REASONS: Mapping[Reason, str] = {
     "unreadable_record": "The record cannot be read: it is damaged, or unfolds to more than is accepted.",
     "unsupported_codec": "The codec is not one that is accepted.",
     "usage": "The command line is not valid.",
+    "watched": "Another process watches the folder already.",
     "worker": "The worker does not answer.",
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 from agents.audio_analysis.agent import STEP as AUDIO_ANALYSIS
 from agents.audio_analysis.draw_job import DRAW_SONG
 from agents.intake.agent import STEP as INTAKE
+from agents.media.look import LOOK
 from agents.move_indexing.agent import STEP as MOVE_INDEXING
 from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE
 from agents.move_scoring.agent import STEP as MOVE_SCORING
@@ -23,4 +24,4 @@ STEPS: tuple[Step[Any, Any, Any, Any], ...] = (
     MOVE_INDEXING,
 )
 STEP_BY_NAME = {step.name: step for step in STEPS}
-JOB_BY_NAME: dict[str, Job[Any, Any]] = {job.name: job for job in (*STEPS, DRAW_SONG, DRAW_MOVE, DRAW_MAP)}
+JOB_BY_NAME: dict[str, Job[Any, Any]] = {job.name: job for job in (*STEPS, DRAW_SONG, DRAW_MOVE, DRAW_MAP, LOOK)}

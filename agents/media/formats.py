@@ -63,6 +63,7 @@ FORMATS: Final = (
 )
 
 CLIP_SUFFIXES: Final = frozenset(f".{ending}" for format_ in FORMATS for ending in format_.clips)
+SONG_SUFFIXES: Final = frozenset(f".{ending}" for format_ in FORMATS for ending in format_.songs)
 _NAMES: Final = [name for format_ in FORMATS for name in format_.known_as]
 NAMES: Final = f"{', '.join(_NAMES[:-1])} or {_NAMES[-1]}"  # for sentences
 

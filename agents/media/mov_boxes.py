@@ -19,6 +19,12 @@ def lacks_index(path: Path, start: int = 0) -> bool:
     return next((not box.is_whole for box in _boxes(path, start) if box.name == b"moov"), True)
 
 
+def is_whole(path: Path, start: int = 0) -> bool:
+    """Return whether a file of boxes has an index, and all bytes of each box."""
+    boxes = list(_boxes(path, start))
+    return all(box.is_whole for box in boxes) and any(box.name == b"moov" for box in boxes)
+
+
 def _boxes(path: Path, start: int) -> Iterator[_Box]:
     """Yield the outermost boxes, the first at `start`; the last may end after the file."""
     end = path.stat().st_size

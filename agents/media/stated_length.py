@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from agents.media.chunks import data_chunk
 from agents.media.formats import Demuxer
 from agents.media.frame_search import mpeg_frame
+from agents.media.mov_boxes import is_whole
 from agents.media.sniff import Content, sniff
 from schemas.base import ProbedMedia
 from schemas.limits import MAX_MEDIA_S
@@ -51,6 +52,23 @@ def lost(path: Path, container: InputContainer, stream: Stream, decoded_s: float
         missing_s, damaged_s = 0.0, length_s - decoded_s
     least_s = max(_TOLERANCE_S, _TOLERANCE * length_s)
     return Lost(*(round(seconds, 3) if seconds > least_s else 0.0 for seconds in (missing_s, damaged_s)))
+
+
+def is_cut(path: Path) -> bool:
+    """Return whether a file ends before its stated size, as while it is copied; False where it states none.
+
+    Nothing is decoded. Raises: as `sniff`.
+    """
+    content = sniff(path)
+    if content.demuxer == "mov":
+        return not is_whole(path, content.offset)
+    header, size = _header(path, content), path.stat().st_size - content.offset
+    if content.demuxer == "matroska":
+        return _segment_end(header) > size
+    if content.demuxer == "avi":
+        return 8 + int.from_bytes(header[4:8], "little") > size
+    chunk = data_chunk(path, content)
+    return chunk is not None and chunk.stated > chunk.present
 
 
 def lost_warnings(facts: ProbedMedia) -> list[str]:

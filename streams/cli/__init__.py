@@ -17,6 +17,7 @@ _SECTIONS = {
         "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
         "generate": ("generate", "Make a choreography video of a song."),
         "status": ("services", "Show the state of a request, or of the stream."),
+        "watch": ("watch", "Take the clips and songs that are put into folders."),
     },
     "Operations": {
         "dead-letters": ("dead_letters", "List and show events that failed permanently, and send them again."),

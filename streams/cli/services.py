@@ -43,14 +43,20 @@ _HEALTH_FIELDS = ("ready", "problems", "stuck", "running")
 @click.command()
 @command
 def up(as_json: bool) -> None:
-    """Run Kafka and a worker until stopped (Ctrl-C or SIGTERM). With BACHATA_KAFKA, only a worker."""
+    """Run Kafka and a worker until stopped (Ctrl-C or SIGTERM). With BACHATA_KAFKA, only a worker.
+
+    With BACHATA_WATCH, also watch these folders.
+    """
+    from streams.cli.watch import watching
+
     settings = load_settings()
     with stream(settings, print_line) as endpoint:
         stop = _StopRequest()
         if as_json:
             print_json({"kafka": endpoint.kafka.bootstrap, "page": endpoint.page, "ready": True})
         print_line(f"ready: Kafka on {endpoint.kafka}, the worker's page on {endpoint.page}; Ctrl-C stops")
-        _supervise(settings, stop)
+        with watching(settings):
+            _supervise(settings, stop)
     print_line("stopped")
     sys.exit(stop.status)
 

@@ -10,14 +10,8 @@ from pathlib import Path
 from agents.media.formats import CLIP_SUFFIXES
 from infra.settings import Settings
 from schemas.faults import Poison
+from streams.files.hidden import is_hidden, is_hidden_folder
 from streams.files.user_files import store_file
-
-# What systems and programs keep beside a user's files: Office, network storage, archives made on a Mac, Windows.
-_HIDDEN_PREFIXES = (".", "~$")
-_HIDDEN_FOLDERS = {
-    *("@eadir", "#recycle", "#snapshot", "@recycle", "@recently-snapshot"),
-    *("__macosx", "$recycle.bin", "system volume information", "lost+found"),
-}
 
 
 @dataclass(frozen=True)
@@ -57,9 +51,9 @@ def _clips_at(path: Path, warnings: list[str]) -> Iterator[Path]:
         yield path
         return
     for folder, folders, names in os.walk(path, onerror=lambda error: warnings.append(_unreadable(error))):
-        folders[:] = [name for name in folders if not _is_hidden(name) and name.lower() not in _HIDDEN_FOLDERS]
+        folders[:] = [name for name in folders if not is_hidden_folder(name)]
         for name in names:
-            if Path(name).suffix.lower() in CLIP_SUFFIXES and not _is_hidden(name):
+            if Path(name).suffix.lower() in CLIP_SUFFIXES and not is_hidden(name):
                 yield from _target_of(Path(folder, name), warnings)
 
 
@@ -68,10 +62,6 @@ def _target_of(file: Path, warnings: list[str]) -> Iterator[Path]:
         warnings.append(f"{file} is a link to no file: left alone")
     else:
         yield file
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(_HIDDEN_PREFIXES)
 
 
 def _unreadable(error: OSError) -> str:

@@ -16,6 +16,7 @@ from streams.cli.choices import choices
 from streams.cli.moves.group import moves
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.local.services import stream
+from streams.watch.state import clips_without_source
 
 _DIVERSITY = 0.5  # of --varied: the weight of the difference between the moves
 _RANGE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)-([0-9]{1,5}(?:\.[0-9]{1,4})?)")
@@ -26,9 +27,11 @@ _RANGE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)-([0-9]{1,5}(?:\.[0-9]{1,4})?
 @command
 def list_moves(embeddings: bool, as_json: bool) -> None:
     """List all moves."""
-    with stream(load_settings(), print_line) as endpoint:
+    settings = load_settings()
+    with stream(settings, print_line) as endpoint:
         found = endpoint.get("/moves" + ("?embeddings=1" if embeddings else ""))
-    _print_moves(found, as_json)
+    gone = clips_without_source(settings)
+    _print_moves({"moves": [move | {"without_source": move["sha256"] in gone} for move in found["moves"]]}, as_json)
 
 
 @moves.command()
@@ -97,7 +100,8 @@ def _print_moves(found: dict[str, Any], as_json: bool) -> None:
         print_line("no moves; `bachata index FOLDER` adds clips to the library")
     for move in found["moves"]:
         similarity = f"  {move['similarity']:.3f}" if "similarity" in move else ""
+        gone = "  its file is gone" if move.get("without_source") else ""
         print_output(
             f"{move['clip']:28} {move['move']:24} {move['difficulty']:12} {move['energy']:7} "
-            f"{move['tempo_bpm']:6.1f} BPM  {move['eights']} x 8{similarity}"
+            f"{move['tempo_bpm']:6.1f} BPM  {move['eights']} x 8{similarity}{gone}"
         )

@@ -1,0 +1,256 @@
+"""What is known of watched folders, in SQLite: each file, and each content with its one request.
+
+A content whose move is in the library and of which no file is left has no source. One database is for all watched
+folders of a data folder, so that the same content in two of them is one move. Names of files are bytes: not all are
+text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from infra.settings import Settings
+from schemas.faults import storage_fault
+
+_FILE = "state.sqlite3"
+_BUSY_S = 30.0  # another process writes for milliseconds
+_TABLES = """
+CREATE TABLE IF NOT EXISTS files (
+    folder BLOB, path BLOB, name BLOB, size INTEGER, mtime_ns INTEGER, inode INTEGER,
+    sha256 TEXT, reason TEXT, error TEXT, reported INTEGER NOT NULL DEFAULT 0,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (folder, path));
+CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256);
+CREATE TABLE IF NOT EXISTS contents (
+    sha256 TEXT UNIQUE, kind TEXT, has_sound INTEGER, clip TEXT, request_id TEXT, state TEXT,
+    reason TEXT, error TEXT, result TEXT NOT NULL DEFAULT '{}', annotated TEXT NOT NULL DEFAULT '{}',
+    number INTEGER PRIMARY KEY AUTOINCREMENT);
+CREATE INDEX IF NOT EXISTS contents_by_state ON contents (state);
+"""
+
+Kind = Literal["clip", "song"]
+ContentState = Literal["queued", "submitted", "done", "failed"]
+OPEN: Sequence[ContentState] = ("queued", "submitted")
+
+
+@dataclass(frozen=True)
+class Stat:
+    """What tells that a file has changed, and, with the inode, that it was renamed."""
+
+    size: int
+    mtime_ns: int
+    inode: int
+
+    @staticmethod
+    def of(status: os.stat_result) -> Stat:
+        """Return what the system says about a file."""
+        return Stat(status.st_size, status.st_mtime_ns, status.st_ino)
+
+    def is_same(self, other: Stat) -> bool:
+        """Return whether a file of the same name has not changed; an inode may, on a network folder."""
+        return (self.size, self.mtime_ns) == (other.size, other.mtime_ns)
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """A file that was taken. `path`: where it is now, in its folder; `name`: where it was when it was taken.
+
+    `sha256` is None of a file that could not be stored, `reason` and `error` say why. `reported`: its outcome can be
+    seen.
+    """
+
+    folder: Path
+    path: str
+    name: str
+    stat: Stat
+    sha256: str | None = None
+    reason: str | None = None
+    error: str | None = None
+    reported: bool = False
+    number: int = 0
+
+    @property
+    def file(self) -> Path:
+        """Return the path of the file."""
+        return self.folder / self.path
+
+
+@dataclass(frozen=True)
+class Content:
+    """What files of one content have in common: a request, and its outcome.
+
+    `clip`: the name of the move, or the title of the song. `result`: facts of the outcome. `annotated`: what the
+    folder said about the clip when it was last published. `number`: contents are submitted in this order.
+    """
+
+    sha256: str
+    kind: Kind
+    has_sound: bool
+    clip: str
+    request_id: str
+    state: ContentState = "queued"
+    reason: str | None = None
+    error: str | None = None
+    result: Mapping[str, Any] = field(default_factory=dict)
+    annotated: Mapping[str, Any] = field(default_factory=dict)
+    number: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether the outcome is not known yet."""
+        return self.state in OPEN
+
+
+_JSON_FIELDS = ("result", "annotated")
+
+
+class WatchState:
+    """The state of all watched folders of a data folder. Each change is on the disk when its method returns."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open the state, or begin a new one in place of one that is damaged."""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._db = _opened(folder / _FILE)
+        except sqlite3.OperationalError as error:  # locked, a full disk: not damaged
+            raise storage_fault(f"the state of watched folders cannot be opened: {error}", None) from error
+        except sqlite3.DatabaseError:
+            for file in folder.glob(f"{_FILE}*"):
+                file.unlink()
+            self._db = _opened(folder / _FILE)
+
+    def close(self) -> None:
+        """Close the state."""
+        self._db.close()
+
+    def files(self, folder: Path) -> dict[str, KnownFile]:
+        """Return the known files of a folder, by their paths in it."""
+        found = self._files("folder = ?", os.fsencode(folder))
+        return {file.path: file for file in found}
+
+    def files_of(self, sha256: str) -> list[KnownFile]:
+        """Return the files of a content in all folders, the first one first."""
+        return list(self._files("sha256 = ?", sha256))
+
+    def unreported(self, folder: Path) -> list[KnownFile]:
+        """Return the files of a folder whose outcome is known and cannot be seen yet."""
+        condition = (
+            "folder = ? AND NOT reported AND (sha256 IS NULL OR sha256 IN"
+            " (SELECT sha256 FROM contents WHERE state IN ('done', 'failed')))"
+        )
+        return list(self._files(condition, os.fsencode(folder)))
+
+    def put_file(self, file: KnownFile) -> None:
+        """Store a file, in place of what was known under its path."""
+        values = (
+            *(os.fsencode(part) for part in (file.folder, file.path, file.name)),
+            *(file.stat.size, file.stat.mtime_ns, file.stat.inode),
+            *(file.sha256, file.reason, file.error, file.reported),
+        )
+        columns = "folder, path, name, size, mtime_ns, inode, sha256, reason, error, reported"
+        self._write(f"INSERT OR REPLACE INTO files ({columns}) VALUES ({_marks(values)})", values)  # noqa: S608 - ours
+
+    def move_file(self, file: KnownFile, path: str, name: str | None = None) -> None:
+        """Note that a file is under another path, with `name` also that this is its name from now on."""
+        values = (os.fsencode(path), os.fsencode(name or file.name), os.fsencode(file.folder), os.fsencode(path))
+        self._write("DELETE FROM files WHERE folder = ? AND path = ? AND number != ?", (*values[2:], file.number))
+        self._write("UPDATE files SET path = ?, name = ? WHERE number = ?", (*values[:2], file.number))
+
+    def set_reported(self, file: KnownFile, reported: bool) -> None:
+        """Note whether a file's outcome can be seen."""
+        self._write("UPDATE files SET reported = ? WHERE number = ?", (reported, file.number))
+
+    def forget(self, file: KnownFile) -> None:
+        """Note that a file is gone."""
+        self._write("DELETE FROM files WHERE number = ?", (file.number,))
+
+    def content(self, sha256: str) -> Content | None:
+        """Return a content, or None if it is not known."""
+        return next(self._contents("sha256 = ?", sha256), None)
+
+    def contents_in(self, *states: ContentState) -> list[Content]:
+        """Return the contents in these states, in their order."""
+        return list(self._contents(f"state IN ({_marks(states)})", *states))
+
+    def clips_of(self, folder: Path) -> list[Content]:
+        """Return the clips of a folder that are moves, or are becoming moves."""
+        condition = "kind = 'clip' AND state != 'failed' AND sha256 IN (SELECT sha256 FROM files WHERE folder = ?)"
+        return list(self._contents(condition, os.fsencode(folder)))
+
+    def without_source(self) -> list[Content]:
+        """Return the clips that became moves and of which no file is left."""
+        condition = (
+            "kind = 'clip' AND state = 'done' AND sha256 NOT IN (SELECT sha256 FROM files WHERE sha256 IS NOT NULL)"
+        )
+        return list(self._contents(condition))
+
+    def put_content(self, content: Content) -> None:
+        """Store a content, in place of what was known of it; one with the number 0 becomes the last."""
+        names = [part.name for part in fields(Content) if part.name != "number" or content.number]
+        values = [_stored(name, getattr(content, name)) for name in names]
+        statement = f"INSERT OR REPLACE INTO contents ({', '.join(names)}) VALUES ({_marks(values)})"  # noqa: S608 - ours
+        self._write(statement, values)
+
+    def _files(self, condition: str, *values: object) -> Iterator[KnownFile]:
+        for row in self._read(f"SELECT * FROM files WHERE {condition} ORDER BY number", values):  # noqa: S608 - ours
+            folder, path, name = (os.fsdecode(row[column]) for column in ("folder", "path", "name"))
+            stat = Stat(row["size"], row["mtime_ns"], row["inode"])
+            rest = {column: row[column] for column in ("sha256", "reason", "error", "number")}
+            yield KnownFile(Path(folder), path, name, stat, reported=bool(row["reported"]), **rest)
+
+    def _contents(self, condition: str, *values: object) -> Iterator[Content]:
+        for row in self._read(f"SELECT * FROM contents WHERE {condition} ORDER BY number", values):  # noqa: S608 - ours
+            read = {name: json.loads(row[name]) if name in _JSON_FIELDS else row[name] for name in row.keys()}  # noqa: SIM118 - of sqlite3
+            yield Content(**read | {"has_sound": bool(row["has_sound"])})
+
+    def _read(self, statement: str, values: Iterable[object]) -> list[sqlite3.Row]:
+        with _faults():
+            return self._db.execute(statement, tuple(values)).fetchall()
+
+    def _write(self, statement: str, values: Iterable[object]) -> None:
+        with _faults(), self._db:
+            self._db.execute(statement, tuple(values))
+
+
+def clips_without_source(settings: Settings) -> frozenset[str]:
+    """Return the SHA-256 of the clips that came from watched folders and of which no file is left."""
+    if not (settings.watch_dir / _FILE).is_file():
+        return frozenset()
+    state = WatchState(settings.watch_dir)
+    try:
+        return frozenset(content.sha256 for content in state.without_source())
+    finally:
+        state.close()
+
+
+def _opened(file: Path) -> sqlite3.Connection:
+    db = sqlite3.connect(file, timeout=_BUSY_S, check_same_thread=False)
+    db.row_factory = sqlite3.Row
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    with db:
+        db.executescript(_TABLES)
+    return db
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    """Raise `Retryable` (`storage`) where the database cannot be read or written now."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise storage_fault(f"the state of watched folders cannot be used now: {error}", None) from error
+
+
+def _stored(name: str, value: object) -> object:
+    return json.dumps(value) if name in _JSON_FIELDS else value
+
+
+def _marks(values: Sequence[object]) -> str:
+    return ", ".join("?" * len(values))

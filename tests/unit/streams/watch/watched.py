@@ -1,0 +1,195 @@
+"""A watched folder with real files and the real state, and a stream whose worker is the test itself."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from agents.media.look import Contents, NamedFile, look
+from agents.move_indexing.motion.embedding import VERSION
+from infra.settings import Settings
+from schemas.faults import Retryable
+from schemas.move_annotated import MoveAnnotation
+from schemas.move_submitted import MoveSubmitted
+from schemas.song_submitted import SongSubmitted
+from streams.envelope import Message
+from streams.files.clip_names import NamedClip, named_clip
+from streams.files.clips import StoredClip
+from streams.testing import InMemoryBroker, tools_below
+from streams.topics import MOVE_SUBMITTED, SONG_SUBMITTED, topic_of
+from streams.watch.state import WatchState
+from streams.watch.stream import Request
+from streams.watch.watcher import Watcher, WatchOptions
+from tests.paths import DEMO
+
+SETTLE_S, PATIENCE_S = 2.0, 60.0
+CLIP = (DEMO / "clips" / "basic_side.mp4").read_bytes()
+SONG = min((DEMO / "songs").glob("*.mp3")).read_bytes()
+
+
+def clip(number: int) -> bytes:
+    """Return a clip whose content differs from the others' only behind its last box."""
+    return CLIP + b"\x00\x00\x00\x10free" + number.to_bytes(8, "big")
+
+
+class WorkerInTest:
+    """Implements `Stream`: the requests are on an in-memory broker, and a test says how they end."""
+
+    def __init__(self, folder: Path, output_dir: Path) -> None:
+        self.output_dir = output_dir
+        self.broker = InMemoryBroker()
+        self.library: dict[str, dict[str, Any]] = {}
+        self.annotated: list[dict[str, MoveAnnotation]] = []
+        self.is_away = False
+        self.opened: list[str] = []
+        self._outcomes: dict[str, dict[str, Any]] = {}
+        self._tools = tools_below(folder)
+
+    @property
+    def clips(self) -> list[MoveSubmitted]:
+        """Return the submitted clips."""
+        return self.broker.payloads(MOVE_SUBMITTED)
+
+    @property
+    def songs(self) -> list[SongSubmitted]:
+        """Return the submitted songs."""
+        return self.broker.payloads(SONG_SUBMITTED)
+
+    def end(self, request: Request, **fields: Any) -> None:
+        """End a request; a clip that is done is a move of the library."""
+        outcome = {"outcome": "done", "reason": None, "error": None} | fields
+        if isinstance(request, SongSubmitted) and outcome["outcome"] == "done":
+            outcome["video"] = self._video(str(request.title))
+        self._outcomes[str(request.request_id)] = outcome
+        if isinstance(request, MoveSubmitted) and outcome["outcome"] == "done":
+            self.library[str(request.source.sha256)] = _move(request)
+
+    def end_all(self) -> None:
+        """End all requests that are not."""
+        requests: list[Request] = [*self.clips, *self.songs]
+        for request in requests:
+            if str(request.request_id) not in self._outcomes:
+                self.end(request)
+
+    def _video(self, title: str) -> dict[str, Any]:
+        self.output_dir.mkdir(parents=True, exist_ok=True)
+        (self.output_dir / f"{title}.mp4").write_bytes(title.encode())
+        media = {"sha256": hashlib.sha256(title.encode()).hexdigest(), "size_bytes": len(title), "kind": "video"}
+        facts = {"duration_s": 30.0, "width": 640, "height": 360, "frames": 900, "max_cut_error_ms": 1.0}
+        return facts | {"file": f"{title}.mp4", "media": media}
+
+    def fail(self, request: Request, reason: str, error: str = "it is bad") -> None:
+        """End a request as failed."""
+        self.end(request, outcome="failed", reason=reason, error=error)
+
+    def look(self, file: Path) -> Contents:
+        self.opened.append(file.name)
+        return look(NamedFile(path=str(file)), self._tools)
+
+    def rest(self) -> None:
+        pass
+
+    @contextmanager
+    def named(self, clip: StoredClip) -> Iterator[NamedClip]:
+        self._check()
+        move = self.library.get(clip.sha256)
+        names = {} if move is None else {clip.sha256: str(move["clip"])}
+        found = named_clip(clip, names, frozenset())
+        given = move and move["annotation"]
+        annotation = MoveAnnotation.model_validate(given) if given else None
+        yield NamedClip(found.clip, found.name, found.file, found.is_new, annotation)
+
+    def submit(self, request: Request) -> None:
+        self._check()
+        message = Message(topic_of(type(request)).full_name, b"", request.model_dump_json().encode(), [])
+        asyncio.run(self.broker.publish(message))
+
+    def outcome(self, request_id: str) -> Mapping[str, Any] | None:
+        self._check()
+        return self._outcomes.get(request_id)
+
+    def move(self, sha256: str) -> Mapping[str, Any] | None:
+        self._check()
+        return self.library.get(sha256)
+
+    def moves(self) -> list[Mapping[str, Any]]:
+        self._check()
+        return list(self.library.values())
+
+    def is_usable(self) -> bool:
+        self._check()
+        return bool(self.library)
+
+    def annotate(self, annotations: Mapping[str, MoveAnnotation]) -> None:
+        self._check()
+        self.annotated.append(dict(annotations))
+        for sha256, annotation in annotations.items():
+            if sha256 in self.library:
+                self.library[sha256]["annotation"] = annotation.model_dump(mode="json", exclude_defaults=True)
+
+    def _check(self) -> None:
+        if self.is_away:
+            raise Retryable("Kafka is away", "kafka")
+
+
+def _move(request: MoveSubmitted) -> dict[str, Any]:
+    annotation = request.annotation and request.annotation.model_dump(mode="json", exclude_defaults=True)
+    facts = {"category": "", "tempo_bpm": 128.0, "duration_s": 8.0, "eights": 2, "difficulty": "beginner"}
+    names = {"sha256": request.source.sha256, "clip": request.clip, "move": request.clip}
+    return facts | names | {"energy": "low", "embedding_version": VERSION, "annotation": annotation}
+
+
+class Watched:
+    """A watched folder. `watcher` is a new one after `restart`, as after a kill."""
+
+    def __init__(self, tmp_path: Path, **options: Any) -> None:
+        self.folder = tmp_path / "watched"
+        self.folder.mkdir(exist_ok=True)
+        self.settings = Settings(data_dir=tmp_path / "data")
+        self.worker = WorkerInTest(tmp_path, self.settings.output_dir)
+        self.lines: list[str] = []
+        self.now = 0.0
+        defaults: dict[str, Any] = {"settle_s": SETTLE_S, "patience_s": PATIENCE_S, "results": "none"}
+        self.options = WatchOptions((self.folder,), **defaults | options)
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with a new watcher, as after a kill: the old one ends without any clean-up."""
+        self.state = WatchState(self.settings.watch_dir)
+        self.watcher = Watcher(self.settings, self.options, self.state, self.worker, self.lines.append)
+
+    def put(self, name: str, content: bytes) -> Path:
+        """Write a file into the folder."""
+        file = self.folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return file
+
+    def cycle(self, seconds: float = 0.0) -> None:
+        """Let the watcher look after so many seconds."""
+        self.now += seconds
+        self.watcher.cycle(self.now, rescan=True)
+
+    def settle(self) -> None:
+        """Let the watcher find what is there, take it, and act on what followed."""
+        self.cycle()
+        for _ in range(3):
+            self.cycle(SETTLE_S)
+
+    def finish(self) -> None:
+        """Let the watcher take what is there, and end all requests."""
+        while True:
+            self.settle()
+            self.worker.end_all()
+            self.cycle()
+            if self.watcher.is_finished:
+                return
+
+    @property
+    def outcomes(self) -> dict[str, str]:
+        """Return the status of each file whose outcome was reported, by its name."""
+        return {outcome.file.name: outcome.status for outcome in self.watcher.outcomes.all}
