@@ -1,4 +1,4 @@
-"""Jobs that draw a move's key frames, its clip with both skeletons, and a map of the library."""
+"""Jobs that draw a move's key frames, its clip with both skeletons, a still picture, and a map of the library."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agents.step import Job, Tools, sub_progress
-from schemas.base import Model, Quality
+from schemas.base import Model, Name, Quality, Seconds, Sha256
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 
@@ -23,6 +23,20 @@ class DrawMove(Model):
     quality: Quality = "fast"
     png: Path | None = None
     video: Path | None = None
+
+
+class DrawStill(Model):
+    """The clip of which a small picture is wanted, and its time in seconds."""
+
+    clip_sha256: Sha256
+    name: Name
+    time_s: Seconds
+
+
+class Still(Model):
+    """The JPEG file, in the cache."""
+
+    file: Path
 
 
 class MapPoint(Model):
@@ -47,7 +61,7 @@ class Drawn(Model):
 def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
     from agents.move_indexing.move_pictures.bodies import couple
 
-    path = _path(request.move, tools)
+    path = _path(request.move.clip.sha256, request.move.name, tools)
     dancers = couple(_detections(path, request, tools))
     if request.png:
         from agents.move_indexing.move_pictures.key_frames import draw_key_frames
@@ -60,6 +74,17 @@ def _draw_move(request: DrawMove, tools: Tools) -> Drawn:
     return Drawn()
 
 
+def _draw_still(request: DrawStill, tools: Tools) -> Still:
+    path = _path(request.clip_sha256, request.name, tools)
+    file = tools.cache_dir / "stills" / f"{request.clip_sha256}-{round(1000 * request.time_s)}.jpg"
+    if not file.exists():
+        from agents.move_indexing.move_pictures.still import write_still
+
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_still(path, request.time_s, file)
+    return Still(file=file)
+
+
 def _draw_map(request: DrawMap, tools: Tools) -> Drawn:
     del tools
     from agents.move_indexing.move_pictures.library_map import draw_map
@@ -68,11 +93,11 @@ def _draw_map(request: DrawMap, tools: Tools) -> Drawn:
     return Drawn()
 
 
-def _path(move: MoveSummary, tools: Tools) -> Path:
+def _path(clip_sha256: str, name: str, tools: Tools) -> Path:
     """Return the clip's file. Raises: `Poison` (`unknown_media`)."""
-    if not tools.media.has(move.clip.sha256):
-        raise Poison(f"the clip of '{move.name}' is no longer in the media store; index it again", "unknown_media")
-    return tools.media.path(move.clip.sha256)
+    if not tools.media.has(clip_sha256):
+        raise Poison(f"the clip of '{name}' is no longer in the media store; index it again", "unknown_media")
+    return tools.media.path(clip_sha256)
 
 
 def _detections(path: Path, request: DrawMove, tools: Tools) -> ClipDetections:
@@ -94,4 +119,5 @@ DRAW_MOVE = Job(
     timeout_for=lambda request: 120.0 + 20.0 * request.move.clip.duration_s,
     memory_mb=2048,
 )
+DRAW_STILL = Job(name="draw_still", takes=DrawStill, result=Still, work=_draw_still, timeout_s=60.0, memory_mb=1024)
 DRAW_MAP = Job(name="draw_map", takes=DrawMap, result=Drawn, work=_draw_map, timeout_s=120.0, memory_mb=768)

@@ -172,6 +172,7 @@ def _summary(move: MoveSummary) -> dict[str, Any]:
         "energy": move.energy,
         "tempo_bpm": move.tempo_bpm,
         "eights": len(move.eights),
+        "first_eight_s": move.beats[move.eights[0].start_beat] if move.eights else 0.0,
         "duration_s": move.clip.duration_s,
         "dancers": move.dancers.model_dump(),
         "annotation": move.annotation and move.annotation.model_dump(mode="json", exclude_defaults=True),

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
 
+from agents.move_indexing.library_gaps import LibraryMove, library_gaps
 from infra.settings import load_settings
 from schemas.base import Options
 from schemas.faults import Poison
@@ -15,23 +20,63 @@ from schemas.move_annotated import MoveAnnotation
 from streams.cli.choices import choices
 from streams.cli.moves.group import moves
 from streams.cli.output import command, print_json, print_line, print_output
+from streams.files.user_files import check_targets, copy_out
 from streams.local.services import stream
 from streams.watch.state import clips_without_source
 
+_FILE = click.Path(path_type=Path, dir_okay=False)
 _DIVERSITY = 0.5  # of --varied: the weight of the difference between the moves
 _RANGE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)-([0-9]{1,5}(?:\.[0-9]{1,4})?)")
 
 
 @moves.command(name="list")
 @click.option("--embeddings", is_flag=True, help="With --json: also each move's 512 values.")
+@click.option("--html", "page", type=_FILE, help="Write a page with a picture of each move, to open in a browser.")
 @command
-def list_moves(embeddings: bool, as_json: bool) -> None:
-    """List all moves."""
+def list_moves(embeddings: bool, page: Path | None, as_json: bool) -> None:
+    """List all moves, how many there are of each category, and what the library lacks."""
+    if page is not None:
+        check_targets([page])
     settings = load_settings()
     with stream(settings, print_line) as endpoint:
         found = endpoint.get("/moves" + ("?embeddings=1" if embeddings else ""))
     gone = clips_without_source(settings)
-    _print_moves({"moves": [move | {"without_source": move["sha256"] in gone} for move in found["moves"]]}, as_json)
+    found["moves"] = [move | {"without_source": move["sha256"] in gone} for move in found["moves"]]
+    found |= {"categories": _categories(found["moves"]), "gaps": library_gaps(list(map(_library_move, found["moves"])))}
+    if page is not None:
+        found["html"] = str(_write_page(found, page))
+    _print_moves(found, as_json)
+    if not as_json:
+        _print_summary(found)
+
+
+def _library_move(move: Mapping[str, Any]) -> LibraryMove:
+    return LibraryMove(*(move[name] for name in LibraryMove._fields))
+
+
+def _categories(moves: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return the number of moves of each category, the largest first."""
+    return dict(Counter(move["category"] for move in moves).most_common())
+
+
+def _write_page(found: Mapping[str, Any], page: Path) -> Path:
+    from streams.cli.moves.library_page import library_page, stills
+
+    content = library_page(found, stills(found["moves"]))
+    with TemporaryDirectory(prefix="bachata-") as folder:
+        temporary = Path(folder, "page")
+        temporary.write_text(content, encoding="utf-8")
+        return copy_out(temporary, page)
+
+
+def _print_summary(found: Mapping[str, Any]) -> None:
+    if found["moves"]:
+        counts = ", ".join(f"{category} {count}" for category, count in found["categories"].items())
+        print_line(f"{len(found['moves'])} moves: {counts}")
+        for gap in found["gaps"]:
+            print_line(f"missing: {gap}")
+    if "html" in found:
+        print_output(found["html"])
 
 
 @moves.command()

@@ -1,0 +1,124 @@
+"""The library as one page of HTML, with a picture of each move; it needs no other file and no network."""
+
+from __future__ import annotations
+
+import asyncio
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any
+
+from agents.move_indexing.draw_job import DRAW_STILL, DrawStill
+from agents.step import throttled
+from schemas.faults import Fault
+from streams.cli.output import print_line
+from streams.jobs import Jobs
+
+_PROGRESS_INTERVAL_S = 3.0
+_COLUMNS = ("", "Clip", "Move", "Category", "Difficulty", "Energy", "BPM", "Eights", "Annotated")
+_ANNOTATED = ("role", "style", "entry_hold", "exit_hold", "couple", "tags", "notes")
+_STYLE = """
+:root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
+body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
+table { border-collapse: collapse; width: 100%; }
+th, td { padding: .4rem .6rem; text-align: left; border-bottom: 1px solid #8884; }
+th { position: sticky; top: 0; background: Canvas; cursor: pointer; }
+td img { display: block; height: 90px; border-radius: 4px; }
+td.number { text-align: right; font-variant-numeric: tabular-nums; }
+small { opacity: .65; }
+input { font: inherit; padding: .4rem .6rem; width: 18rem; }
+"""
+_SCRIPT = """
+const rows = [...document.querySelectorAll("tbody tr")];
+document.querySelector("input").addEventListener("input", event => {
+  const words = event.target.value.toLowerCase().split(/\\s+/);
+  for (const row of rows) row.hidden = !words.every(word => row.textContent.toLowerCase().includes(word));
+});
+document.querySelectorAll("th").forEach((head, column) => head.addEventListener("click", () => {
+  const text = row => row.cells[column].textContent;
+  rows.sort((a, b) => text(a).localeCompare(text(b), undefined, {numeric: true}));
+  document.querySelector("tbody").append(...rows);
+}));
+"""
+
+
+def stills(moves: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    """Return a small JPEG picture of each move by its clip's sha256; a warning names those without one."""
+    return asyncio.run(_stills(moves))
+
+
+async def _stills(moves: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
+    report = throttled(lambda fraction: print_line(f"pictures of the moves: {fraction:.0%}"), _PROGRESS_INTERVAL_S)
+    found = {}
+    async with Jobs() as jobs:
+        for number, move in enumerate(moves):
+            request = DrawStill(clip_sha256=move["sha256"], name=move["clip"], time_s=move["first_eight_s"])
+            try:
+                found[move["sha256"]] = (await jobs.run(DRAW_STILL, request)).file.read_bytes()
+            except Fault as fault:
+                print_line(f"warning: no picture of {move['clip']}: {fault}")
+            report((number + 1) / len(moves))
+    return found
+
+
+def library_page(library: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
+    """Return the page. `library`: `moves`, `categories` and `gaps`, as `moves list --json` prints them."""
+    counts = "".join(f"<li>{escape(name)}: {count}</li>" for name, count in library["categories"].items())
+    gaps = "".join(f"<li>{escape(gap)}</li>" for gap in library["gaps"]) or "<li>Nothing.</li>"
+    heads = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+    rows = "\n".join(_row(move, pictures.get(move["sha256"])) for move in library["moves"])
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<title>Library of moves</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<h1>{len(library["moves"])} moves</h1>
+<h2>Categories</h2>
+<ul>{counts}</ul>
+<h2>What is missing</h2>
+<ul>{gaps}</ul>
+<p><input type="search" placeholder="Show moves with these words" aria-label="Show moves with these words"></p>
+<table>
+<thead><tr>{heads}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+<script>{_SCRIPT}</script>
+</body>
+</html>
+"""
+
+
+def _row(move: Mapping[str, Any], picture: bytes | None) -> str:
+    cells = [_picture(move, picture), f"{escape(move['clip'])}<br><small>{move['sha256'][:12]}</small>"]
+    cells += [_value(move, name) for name in ("move", "category", "difficulty", "energy")]
+    numbers = f"<td class=number>{move['tempo_bpm']:.0f}</td><td class=number>{move['eights']}</td>"
+    texts = "".join(f"<td>{cell}</td>" for cell in cells)
+    return f"<tr>{texts}{numbers}<td>{'<br>'.join(_annotated(move))}</td></tr>"
+
+
+def _picture(move: Mapping[str, Any], picture: bytes | None) -> str:
+    if picture is None:
+        return ""
+    return (
+        f'<img loading="lazy" alt="{escape(move["clip"])}" src="data:image/jpeg;base64,{b64encode(picture).decode()}">'
+    )
+
+
+def _value(move: Mapping[str, Any], name: str) -> str:
+    """Return a value; where a person's is another than the judgement, with the latter."""
+    judged = (move["judged"] or {}).get(name, move[name])
+    note = "" if judged == move[name] else f"<br><small>judged: {escape(judged)}</small>"
+    return escape(move[name]) + note
+
+
+def _annotated(move: Mapping[str, Any]) -> Iterator[str]:
+    for name in _ANNOTATED:
+        value = (move["annotation"] or {}).get(name)
+        if value:
+            text = ", ".join(value) if isinstance(value, list) else value
+            yield f"<small>{name.replace('_', ' ')}</small> {escape(text)}"
