@@ -14,6 +14,7 @@ import click
 from infra.settings import Settings, load_settings
 from schemas.faults import Fault
 from streams.cli.output import command, print_json, print_line, print_output
+from streams.cli.stopping import exit_stopped
 from streams.watch.results import Results
 
 if TYPE_CHECKING:
@@ -50,9 +51,16 @@ def watch(folders: tuple[Path, ...], songs_to: Path | None, results: Results | N
         options, songs_to=_folder(songs_to) or options.songs_to, results=results or options.results, once=once
     )
     check_folders(options.folders)
-    ready = _ready(options, as_json and not once)
-    with stream(settings, print_line):
-        outcomes, gone = watch_folders(settings, options, print_line, threading.Event(), ready)
+    is_endless = as_json and not once
+    try:
+        with stream(settings, print_line):
+            ready = _ready(options, is_endless)
+            outcomes, gone = watch_folders(settings, options, print_line, threading.Event(), ready)
+    except KeyboardInterrupt:
+        if is_endless:  # the one JSON object is printed already
+            print_line("stopped")
+            exit_stopped()
+        raise
     if as_json:
         print_json(_report(outcomes, gone))
     else:

@@ -66,7 +66,7 @@ def named_clips(settings: Settings, endpoint: Endpoint, clips: Sequence[StoredCl
             names = _names_of_others(folder, own)
             moves = _moves(endpoint, clips)
             names |= {sha256: str(move["name"]) for sha256, move in moves.items()}
-            outdated = frozenset(sha256 for sha256, move in moves.items() if is_outdated(move))
+            outdated = frozenset(sha256 for sha256, move in moves.items() if is_outdated(move["embedding_version"]))
             named = [
                 replace(named_clip(clip, names, outdated), annotation=_annotation(moves.get(clip.sha256)))
                 for clip in clips
@@ -109,8 +109,8 @@ def _annotation(move: Mapping[str, object] | None) -> MoveAnnotation | None:
     return None if given is None else MoveAnnotation.model_validate(given)
 
 
-def is_outdated(move: Mapping[str, object]) -> bool:
-    """Return whether a move of the library is of an older version, so that its clip has to be indexed again."""
+def is_outdated(embedding_version: object) -> bool:
+    """Return whether a move of the library with this version has to be indexed again."""
     from agents.move_indexing.motion.embedding import VERSION
 
-    return move["embedding_version"] != VERSION
+    return embedding_version != VERSION

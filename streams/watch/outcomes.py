@@ -13,12 +13,13 @@ from typing import Any
 from infra.base.atomic_file import sha256_of
 from infra.settings import Settings
 from schemas.faults import Fault
+from schemas.move_indexed import MoveSummary
 from schemas.rendered import Video
 from streams.files.user_files import copy_out, video_file
 from streams.watch.results import Results, move_to_outcome, write_result
 from streams.watch.state import Content, KnownFile, WatchState
 
-_OF_A_MOVE = ("move", "category", "tempo_bpm", "duration_s", "eights", "difficulty", "energy")
+_OF_A_MOVE = ("move", "category", "tempo_bpm", "difficulty", "energy")
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,21 @@ class Outcome:
         if self.error is not None:
             return f"failed: {self.error}"
         facts = self.result or {}
-        return str(facts.get("video") or f"{facts.get('move', self.clip)}, {facts.get('tempo_bpm', 0):.1f} BPM")
+        return f"done: {facts.get('video') or self._move}"
+
+    @property
+    def _move(self) -> str:
+        facts = self.result or {}
+        return f"{facts['move']}, {facts['tempo_bpm']:.1f} BPM" if "move" in facts else f"{self.clip}, removed since"
 
 
-def ended(content: Content, outcome: Mapping[str, Any], move: Mapping[str, Any] | None) -> Content:
+def ended(content: Content, outcome: Mapping[str, Any], move: MoveSummary | None) -> Content:
     """Return a content with its outcome, as the worker's page has it, and that of its move in the library."""
     is_done = outcome["outcome"] == "done"
-    result = {name: move[name] for name in _OF_A_MOVE} if move is not None else {}
-    if is_done and content.kind == "song":
-        result = {"video": outcome["video"]}
+    result = {"video": outcome["video"]} if is_done and content.kind == "song" else {}
+    if move is not None:
+        result = {name: getattr(move, name) for name in _OF_A_MOVE}
+        result |= {"duration_s": move.clip.duration_s, "eights": len(move.eights)}
     error = None if is_done else str(outcome.get("error") or f"the request was {outcome['outcome']}")
     return replace(
         content,

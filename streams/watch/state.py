@@ -174,9 +174,12 @@ class WatchState:
         """Return a content, or None if it is not known."""
         return next(self._contents("sha256 = ?", sha256), None)
 
-    def contents_in(self, *states: ContentState) -> list[Content]:
-        """Return the contents in these states, in their order."""
-        return list(self._contents(f"state IN ({_marks(states)})", *states))
+    def contents_in(self, folders: Sequence[Path], *states: ContentState) -> list[Content]:
+        """Return the contents of these folders in these states, in their order; also those of which no file is left."""
+        has_file = f"sha256 IN (SELECT sha256 FROM files WHERE folder IN ({_marks(folders)}))"  # noqa: S608 - marks only
+        has_none = "sha256 NOT IN (SELECT sha256 FROM files WHERE sha256 IS NOT NULL)"
+        condition = f"state IN ({_marks(states)}) AND ({has_file} OR {has_none})"
+        return list(self._contents(condition, *states, *map(os.fsencode, folders)))
 
     def clips_of(self, folder: Path) -> list[Content]:
         """Return the clips of a folder that are moves, or are becoming moves."""

@@ -12,8 +12,9 @@ from urllib.parse import quote
 
 from agents.media.look import LOOK, Contents, NamedFile
 from infra.settings import Settings
-from schemas.faults import Retryable
+from schemas.faults import Poison, Retryable
 from schemas.move_annotated import MoveAnnotation
+from schemas.move_indexed import MoveSummary
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
 from streams.client import Client
@@ -46,11 +47,11 @@ class Stream(Protocol):
     def outcome(self, request_id: str) -> Mapping[str, Any] | None:
         """Return the state of a request, or None if the worker does not know it."""
 
-    def move(self, sha256: str) -> Mapping[str, Any] | None:
+    def move(self, sha256: str) -> MoveSummary | None:
         """Return a move of the library, or None."""
 
-    def moves(self) -> list[Mapping[str, Any]]:
-        """Return all moves of the library."""
+    def annotations(self) -> dict[str, MoveAnnotation]:
+        """Return the annotations of all moves of the library, by SHA-256; empty ones, too."""
 
     def is_usable(self) -> bool:
         """Return whether the library has a move to dance."""
@@ -66,6 +67,7 @@ class LocalStream:
         self._settings = settings
         self._runner = asyncio.Runner()
         self._jobs: Jobs | None = None
+        self._last_worker: Endpoint | None = None
 
     def __enter__(self) -> LocalStream:
         return self
@@ -84,55 +86,77 @@ class LocalStream:
 
     def look(self, file: Path) -> Contents:
         """Return what a file has, found out in a process with limits. Raises: `Poison`, `Retryable`."""
+        path = str(real_path(file))
+        if not _is_utf8(path):
+            raise Poison("its name is no text in UTF-8: rename it", "not_a_file")
         self._jobs = self._jobs or Jobs()
-        return self._runner.run(self._jobs.run(LOOK, NamedFile(path=str(real_path(file)))))
+        return self._runner.run(self._jobs.run(LOOK, NamedFile(path=path)))
 
     @contextmanager
     def named(self, clip: StoredClip) -> Iterator[NamedClip]:
         """Yield the clip under its name."""
-        with named_clips(self._settings, self._worker(), [clip]) as [named]:
+        with self._worker() as worker:
+            names = named_clips(self._settings, worker, [clip])
+        with names as [named]:
             yield named
 
     def submit(self, request: Request) -> None:
         """Publish a request."""
-        kafka = self._worker().kafka
-
-        async def publish() -> None:
-            with kafka_faults(kafka):
-                async with Client(kafka, source="/watch") as client:
-                    await client.submit(request)
-
-        self._runner.run(publish())
+        with self._worker() as worker:
+            self._runner.run(_submit(worker, request))
 
     def outcome(self, request_id: str) -> Mapping[str, Any] | None:
         """Return the state of a request."""
         return self._found(f"/requests/{quote(request_id, safe='')}")
 
-    def move(self, sha256: str) -> Mapping[str, Any] | None:
+    def move(self, sha256: str) -> MoveSummary | None:
         """Return a move of the library."""
-        return self._found(f"/moves/{sha256}")
+        found = self._found(f"/moves/{sha256}")
+        return None if found is None else MoveSummary.model_validate(found)
 
-    def moves(self) -> list[Mapping[str, Any]]:
-        """Return all moves of the library."""
-        found: list[Mapping[str, Any]] = self._worker().get("/moves")["moves"]
-        return found
+    def annotations(self) -> dict[str, MoveAnnotation]:
+        """Return the annotations of all moves."""
+        with self._worker() as worker:
+            moves = worker.get("/moves")["moves"]
+        return {move["sha256"]: MoveAnnotation.model_validate(move["annotation"] or {}) for move in moves}
 
     def is_usable(self) -> bool:
         """Return whether the library has a move to dance."""
-        return bool(self._worker().get("/library/usable")["usable"])
+        with self._worker() as worker:
+            return bool(worker.get("/library/usable")["usable"])
 
     def annotate(self, annotations: Mapping[str, MoveAnnotation]) -> None:
         """Publish annotations of clips."""
-        self._runner.run(annotate_moves(self._worker().kafka, annotations))
+        with self._worker() as worker:
+            self._runner.run(annotate_moves(worker.kafka, annotations))
 
     def _found(self, path: str) -> dict[str, Any] | None:
-        try:
-            return self._worker().get(path)
-        except LookupError:
-            return None
+        with self._worker() as worker:
+            try:
+                return worker.get(path)
+            except LookupError:
+                return None
 
-    def _worker(self) -> Endpoint:
-        worker = running_worker(self._settings)
+    @contextmanager
+    def _worker(self) -> Iterator[Endpoint]:
+        """Yield the worker; after a fault, the next call searches for one that runs."""
+        worker = self._last_worker or running_worker(self._settings)
+        self._last_worker = None
         if worker is None:
             raise Retryable(f"no worker runs on {self._settings.data_dir}", "worker")
-        return worker
+        yield worker
+        self._last_worker = worker
+
+
+async def _submit(worker: Endpoint, request: Request) -> None:
+    with kafka_faults(worker.kafka):
+        async with Client(worker.kafka, source="/watch") as client:
+            await client.submit(request)
+
+
+def _is_utf8(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -30,7 +30,7 @@ from streams.watch.annotations import Given
 from streams.watch.arrivals import Arrival, WatchedFolder, is_gone
 from streams.watch.outcomes import Outcomes, ended
 from streams.watch.results import Results
-from streams.watch.state import OPEN, Content, Kind, KnownFile, Stat, WatchState
+from streams.watch.state import OPEN, Content, ContentState, Kind, KnownFile, Stat, WatchState
 from streams.watch.stream import Stream
 
 _MAX_SUBMITTED = 8  # requests at the same time: others of the stream get their turn
@@ -84,13 +84,13 @@ class Watcher:
             WatchedFolder(folder, state, left_out, options.settle_s, 0.0 if options.once else options.patience_s)
             for folder in options.folders
         ]
-        for content in state.contents_in("submitted"):  # perhaps it was not published
+        for content in self._contents("submitted"):  # perhaps it was not published
             state.put_content(replace(content, state="queued"))
 
     @property
     def is_finished(self) -> bool:
         """Return whether all files are known and all outcomes too."""
-        return all(watched.is_quiet for watched in self._folders) and not self._state.contents_in(*OPEN)
+        return all(watched.is_quiet for watched in self._folders) and not self._contents(*OPEN)
 
     def close(self) -> None:
         """Release the names of clips."""
@@ -110,6 +110,9 @@ class Watcher:
             for watched in self._folders:
                 self._try(lambda watched=watched: self.outcomes.report(watched.folder))  # type: ignore[misc]
                 self._try(lambda watched=watched: self._annotate(watched))  # type: ignore[misc]
+
+    def _contents(self, *states: ContentState) -> list[Content]:
+        return self._state.contents_in([watched.folder for watched in self._folders], *states)
 
     def _try(self, part: Callable[[], None]) -> None:
         try:
@@ -166,6 +169,8 @@ class Watcher:
         except Retryable as fault:
             if not watched.try_again(arrival, now, without_limit=fault.reason == "storage"):
                 self._refuse(watched, arrival, fault)
+        except (OSError, ValueError) as error:
+            self._refuse(watched, arrival, Poison(f"{type(error).__name__}: {error}", "unexpected"))
         else:
             if _is_unchanged(file, arrival.stat):
                 return _Stored(media.sha256, kind, contents.has_sound)
@@ -173,6 +178,9 @@ class Watcher:
 
     def _refuse(self, watched: WatchedFolder, arrival: Arrival, fault: Fault) -> None:
         """Note why a file is not taken, unless more of it may come; of files that are no media nothing is shown."""
+        if is_gone(watched.folder / arrival.path):
+            watched.taken(arrival)
+            return
         is_media = os.path.splitext(arrival.path)[1].lower() in _KNOWN_SUFFIXES  # noqa: PTH122 - of any name
         may_be_incomplete = fault.reason in _MAY_BE_INCOMPLETE
         if is_media and may_be_incomplete and watched.wait_for_end(arrival):
@@ -201,8 +209,9 @@ class Watcher:
         if content is None or self._is_wanted_again(content, others):
             title = title_of(file.file)
             self._state.put_content(Content(stored.sha256, stored.kind, stored.has_sound, title, new_request_id()))
+        else:
+            watched.has_new_names = True
         self._state.put_file(file)
-        watched.has_new_names = True
 
     def _is_wanted_again(self, content: Content, others: Sequence[KnownFile]) -> bool:
         """Return whether a file that arrives asks for another attempt, or brings back a move that was removed."""
@@ -213,8 +222,8 @@ class Watcher:
     # Requests
 
     def _submit_queued(self) -> None:
-        waiting = self._state.contents_in("queued")
-        free = _MAX_SUBMITTED - len(self._state.contents_in("submitted"))
+        waiting = self._contents("queued")
+        free = _MAX_SUBMITTED - len(self._contents("submitted"))
         for content in self._in_order(waiting):
             if free <= 0:
                 break
@@ -225,7 +234,7 @@ class Watcher:
 
         A song waits for the clips that arrived before it, and while there is no move for all clips that arrive.
         """
-        clips = [content.number for content in self._state.contents_in(*OPEN) if content.kind == "clip"]
+        clips = [content.number for content in self._contents(*OPEN) if content.kind == "clip"]
         arrive = bool(clips) or any(watched.has_arrivals for watched in self._folders)
         for content in waiting:
             is_early = content.kind == "song" and arrive
@@ -266,7 +275,7 @@ class Watcher:
         content = replace(content, clip=named.name, annotated=given.as_json())
         self._state.put_content(content)
         move = self._stream.move(content.sha256)
-        if move is not None and not is_outdated(move):
+        if move is not None and not is_outdated(move.embedding_version):
             self._release(content)
             return ended(content, {"outcome": "done"}, move)
         self._stream.submit(
@@ -280,7 +289,7 @@ class Watcher:
         return content
 
     def _follow(self) -> None:
-        for content in self._state.contents_in("submitted"):
+        for content in self._contents("submitted"):
             outcome = self._stream.outcome(content.request_id)
             if outcome is not None and outcome["outcome"] is not None:
                 self._release(content)
@@ -318,10 +327,10 @@ class Watcher:
         watched.has_new_names = False
 
     def _publish(self, changed: Sequence[tuple[Content, Given]]) -> None:
-        moves = {move["sha256"]: move["annotation"] for move in self._stream.moves()}
+        present = self._stream.annotations()
         annotations = {}
         for content, given in changed:
-            before = MoveAnnotation.model_validate(moves.get(content.sha256) or {})
+            before = present.get(content.sha256, MoveAnnotation())
             after = given.annotation(before, Given.of(content.annotated))
             if after != before:
                 annotations[content.sha256] = after

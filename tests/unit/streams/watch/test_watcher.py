@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -194,7 +193,7 @@ def test_a_restart_before_the_broker_has_acknowledged_publishes_under_the_same_i
     watched.put("a.mp4", CLIP)
     watched.worker.is_away = True
     watched.settle()
-    [queued] = watched.state.contents_in("queued")
+    [queued] = watched.state.contents_in([watched.folder], "queued")
     assert [line for line in watched.lines if line.startswith("waiting")] == ["waiting: Kafka is away"]
     watched.restart()
     watched.worker.is_away = False
@@ -295,10 +294,10 @@ def test_what_a_person_has_edited_is_not_undone(watched: Watched) -> None:
     watched.put("turns/a.mp4", CLIP)
     watched.finish()
     [sha256] = watched.worker.library
-    watched.worker.library[sha256]["annotation"] = {"category": "mine", "notes": "by hand"}
+    edited = MoveAnnotation(category="mine", notes="by hand")
+    watched.worker.annotate({sha256: edited})
     watched.worker.annotated.clear()
     watched.restart()
     watched.put("annotations.csv", b"clip,energy\na,high\n")
     watched.settle()
-    after: dict[str, Any] = watched.worker.library[sha256]["annotation"]
-    assert after == {"category": "mine", "notes": "by hand", "energy": "high"}
+    assert watched.worker.library[sha256].annotation == edited.model_copy(update={"energy": "high"})

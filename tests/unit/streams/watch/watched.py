@@ -14,6 +14,7 @@ from agents.move_indexing.motion.embedding import VERSION
 from infra.settings import Settings
 from schemas.faults import Retryable
 from schemas.move_annotated import MoveAnnotation
+from schemas.move_indexed import MoveSummary
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
@@ -25,6 +26,7 @@ from streams.watch.state import WatchState
 from streams.watch.stream import Request
 from streams.watch.watcher import Watcher, WatchOptions
 from tests.paths import DEMO
+from tests.unit.infra.moves import make_move
 
 SETTLE_S, PATIENCE_S = 2.0, 60.0
 CLIP = (DEMO / "clips" / "basic_side.mp4").read_bytes()
@@ -42,7 +44,7 @@ class WorkerInTest:
     def __init__(self, folder: Path, output_dir: Path) -> None:
         self.output_dir = output_dir
         self.broker = InMemoryBroker()
-        self.library: dict[str, dict[str, Any]] = {}
+        self.library: dict[str, MoveSummary] = {}
         self.annotated: list[dict[str, MoveAnnotation]] = []
         self.is_away = False
         self.opened: list[str] = []
@@ -97,11 +99,9 @@ class WorkerInTest:
     def named(self, clip: StoredClip) -> Iterator[NamedClip]:
         self._check()
         move = self.library.get(clip.sha256)
-        names = {} if move is None else {clip.sha256: str(move["clip"])}
+        names = {} if move is None else {clip.sha256: move.name}
         found = named_clip(clip, names, frozenset())
-        given = move and move["annotation"]
-        annotation = MoveAnnotation.model_validate(given) if given else None
-        yield NamedClip(found.clip, found.name, found.file, found.is_new, annotation)
+        yield NamedClip(found.clip, found.name, found.file, found.is_new, None if move is None else move.annotation)
 
     def submit(self, request: Request) -> None:
         self._check()
@@ -112,13 +112,13 @@ class WorkerInTest:
         self._check()
         return self._outcomes.get(request_id)
 
-    def move(self, sha256: str) -> Mapping[str, Any] | None:
+    def move(self, sha256: str) -> MoveSummary | None:
         self._check()
         return self.library.get(sha256)
 
-    def moves(self) -> list[Mapping[str, Any]]:
+    def annotations(self) -> dict[str, MoveAnnotation]:
         self._check()
-        return list(self.library.values())
+        return {sha256: move.annotation or MoveAnnotation() for sha256, move in self.library.items()}
 
     def is_usable(self) -> bool:
         self._check()
@@ -129,18 +129,18 @@ class WorkerInTest:
         self.annotated.append(dict(annotations))
         for sha256, annotation in annotations.items():
             if sha256 in self.library:
-                self.library[sha256]["annotation"] = annotation.model_dump(mode="json", exclude_defaults=True)
+                self.library[sha256] = self.library[sha256].annotated(annotation)
 
     def _check(self) -> None:
         if self.is_away:
             raise Retryable("Kafka is away", "kafka")
 
 
-def _move(request: MoveSubmitted) -> dict[str, Any]:
-    annotation = request.annotation and request.annotation.model_dump(mode="json", exclude_defaults=True)
-    facts = {"category": "", "tempo_bpm": 128.0, "duration_s": 8.0, "eights": 2, "difficulty": "beginner"}
-    names = {"sha256": request.source.sha256, "clip": request.clip, "move": request.clip}
-    return facts | names | {"energy": "low", "embedding_version": VERSION, "annotation": annotation}
+def _move(request: MoveSubmitted) -> MoveSummary:
+    move = make_move(28).summary()
+    clip = move.clip.model_copy(update={"sha256": request.source.sha256})
+    facts = {"name": request.clip, "clip": clip, "embedding_version": VERSION}
+    return move.model_copy(update=facts).annotated(request.annotation)
 
 
 class Watched:

@@ -1,0 +1,118 @@
+"""`bachata watch` on a real Kafka and worker: clips become moves, each content once, and a second run does nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.base.umask import PRIVATE
+from infra.settings import Settings
+from streams.cli.watch import watching
+from streams.local.services import Endpoint, running_worker
+from streams.watch.run import watch_folders
+from streams.watch.watcher import WatchOptions
+from tests.broker.conftest import DataFolder, wait_until
+from tests.paths import BACHATA, DEMO
+
+pytestmark = [pytest.mark.broker, pytest.mark.slow]
+_CLIP = (DEMO / "clips" / "basic_side.mp4").read_bytes()
+
+
+@pytest.fixture(autouse=True)
+def _private_files() -> Iterator[None]:
+    """Create files as the program does, which this process takes the place of."""
+    before = os.umask(PRIVATE)
+    yield
+    os.umask(before)
+
+
+def _clip(file: Path, number: int) -> Path:
+    """Write a demo clip whose content differs from that of other tests only behind its last box."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(_CLIP + b"\x00\x00\x00\x10free" + (7000 + number).to_bytes(8, "big"))
+    return file
+
+
+def _worker(data_folder: DataFolder) -> Endpoint:
+    worker = running_worker(Settings(data_dir=data_folder.path))
+    assert worker is not None
+    return worker
+
+
+def _moves(data_folder: DataFolder, clip: str) -> list[dict[str, Any]]:
+    return [move for move in _worker(data_folder).get("/moves")["moves"] if move["clip"] == clip]
+
+
+def _watch_once(data_folder: DataFolder, folder: Path) -> list[str]:
+    """Watch in this process, and return the clips whose files are gone."""
+    lines: list[str] = []
+    options = WatchOptions((folder,), once=True)
+    _, gone = watch_folders(Settings(data_dir=data_folder.path), options, lines.append, threading.Event())
+    return [content.clip for content in gone]
+
+
+def test_clips_become_moves_once_and_bad_files_say_why(data_folder: DataFolder, tmp_path: Path) -> None:
+    folder = tmp_path / "watched"
+    file = _clip(folder / "turns" / "watched_one.mp4", 1)
+    _clip(folder / "watched_one_copy.mp4", 1)
+    (folder / "watched_bad.mp4").write_bytes(_CLIP[:1000])
+    (folder / "watched_later.mp4.part").write_bytes(_CLIP)
+    result = data_folder.bachata("watch", folder, "--once")
+    status = {Path(outcome["file"]).name: outcome["status"] for outcome in result.json["files"]}
+    assert status == {"watched_one.mp4": "done", "watched_one_copy.mp4": "copy", "watched_bad.mp4": "failed"}
+    assert result.exit_code == 1
+    beside = json.loads((folder / "turns" / "watched_one.mp4.bachata.json").read_text())
+    assert (beside["status"], beside["category"]) == ("done", "turns")
+    file.rename(folder / "watched_renamed.mp4")
+    (folder / "watched_one_copy.mp4").unlink()
+    (folder / "annotations.csv").write_text("file,difficulty\nwatched_renamed.mp4,advanced\n")
+    assert _watch_once(data_folder, folder) == []
+    wait_until(lambda: [move["difficulty"] for move in _moves(data_folder, "watched_one")] == ["advanced"], 30)
+    assert [move["category"] for move in _moves(data_folder, "watched_one")] != ["turns"]
+    (folder / "watched_renamed.mp4").unlink()
+    assert _watch_once(data_folder, folder) == ["watched_one"]
+    listed = data_folder.bachata("moves", "list").json["moves"]
+    assert [move["clip"] for move in listed if move["without_source"]] == ["watched_one"]
+
+
+def test_a_watcher_runs_until_ctrl_c_and_one_that_was_killed_is_continued(
+    data_folder: DataFolder, tmp_path: Path
+) -> None:
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    command = [str(BACHATA), "watch", str(folder), "--results", "move", "--json"]
+    with subprocess.Popen(command, env=data_folder.env, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        assert json.loads(killed.stdout.readline())["ready"]
+        refused = data_folder.bachata("watch", folder, "--once")
+        assert (refused.exit_code, refused.json["reason"]) == (1, "watched")
+        _clip(folder / "watched_two.mp4", 2)
+        wait_until(lambda: _has_request(data_folder, "watched_two"), 60)
+        killed.kill()
+    with subprocess.Popen(command, env=data_folder.env, stdout=subprocess.DEVNULL) as process:
+        wait_until((folder / "done" / "watched_two.mp4.bachata.json").exists, 120)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    assert len(_moves(data_folder, "watched_two")) == 1
+
+
+def _has_request(data_folder: DataFolder, clip: str) -> bool:
+    return any(request["subject"] == clip for request in _worker(data_folder).get("/requests")["requests"])
+
+
+def test_the_folders_of_the_setting_are_watched_beside_the_services(data_folder: DataFolder, tmp_path: Path) -> None:
+    folder = tmp_path / "watched"
+    folder.mkdir()
+    settings = Settings(data_dir=data_folder.path, watch=(folder,), watch_results="none", watch_polling=True)
+    with watching(settings):
+        _clip(folder / "watched_three.mp4", 3)
+        wait_until(lambda: len(_moves(data_folder, "watched_three")) == 1, 120)
+    assert [file.name for file in folder.iterdir()] == ["watched_three.mp4"]
