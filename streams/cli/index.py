@@ -81,7 +81,11 @@ def _index(
     rows = {clip: annotated.of(clip.clip.files) for clip in clips}
     annotations = {clip: row.annotation(clip.annotation) for clip, row in rows.items() if row}
     asyncio.run(annotate_moves(endpoint.kafka, {clip.sha256: given for clip, given in annotations.items()}))
-    requests = [_request(clip, annotations.get(clip), quality) for clip in clips if clip.is_new or clip in annotations]
+    requests = [
+        _request(clip, annotations.get(clip, clip.annotation), quality)
+        for clip in clips
+        if clip.is_new or clip in annotations
+    ]
     results = follow(endpoint, requests) if requests else {}
     entries, warnings = [], []
     for request in requests:

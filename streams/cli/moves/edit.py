@@ -21,6 +21,7 @@ from streams.cli.wait_watch import kafka_watch
 from streams.local.services import Endpoint, stream
 
 F = TypeVar("F", bound=Callable[..., Any])
+_MAX_TEMPO_DEVIATION = 0.04  # relative
 _APPLIED_TIMEOUT_S, _POLL_INTERVAL_S = 30.0, 0.1
 _FIELDS = tuple(MoveAnnotation.model_fields)
 _TEXTS = {
@@ -79,13 +80,28 @@ def edit(names: tuple[str, ...], cleared: tuple[str, ...], as_json: bool, **give
 
 
 def annotate(endpoint: Endpoint, annotations: Mapping[str, MoveAnnotation]) -> list[MoveSummary]:
-    """Publish annotations by clip, and return the moves when the library has them. Raises: `Retryable`."""
+    """Publish annotations by clip, and return the moves when the library has them. Raises: `Retryable`.
+
+    A line names those whose beats have another tempo than the annotated one.
+    """
     from streams.operations.library_events import annotate_moves
 
     with kafka_watch(endpoint.kafka, print_line):
         asyncio.run(annotate_moves(endpoint.kafka, annotations))
     deadline = monotonic() + _APPLIED_TIMEOUT_S
-    return [_applied(endpoint, clip, annotation, deadline) for clip, annotation in annotations.items()]
+    moves = [_applied(endpoint, clip, annotation, deadline) for clip, annotation in annotations.items()]
+    for move in moves:
+        _warn_of_tempo(move)
+    return moves
+
+
+def _warn_of_tempo(move: MoveSummary) -> None:
+    annotated_bpm = move.annotation.tempo_bpm if move.annotation else None
+    if annotated_bpm and abs(move.tempo_bpm / annotated_bpm - 1) > _MAX_TEMPO_DEVIATION:
+        print_line(
+            f"{move.name}: its beats have {move.tempo_bpm:.0f} bpm, not {annotated_bpm:g}: index its clip again to "
+            "find them anew; where its sound has a clear beat, they stay"
+        )
 
 
 def _applied(endpoint: Endpoint, clip: str, annotation: MoveAnnotation, deadline: float) -> MoveSummary:
