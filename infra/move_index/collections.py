@@ -10,6 +10,7 @@ from qdrant_client import QdrantClient, models
 
 from infra.move_index.config import QdrantConfig
 from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS
+from schemas.faults import Unavailable
 
 WRITTEN_FIELD = "written_s"
 _DISTANCES = {"Cosine": models.Distance.COSINE, "Dot": models.Distance.DOT}
@@ -54,10 +55,11 @@ class Collections:
         used = self.used()
         if used == name:
             return
-        if used == self._alias:
+        has_alias = used != self._alias
+        if not has_alias:
             self._client.delete_collection(used)
         self._point_alias_to(name)
-        if used not in {self._alias, None}:
+        if has_alias:
             self._client.delete_collection(used)
 
     def used(self) -> str:
@@ -82,11 +84,21 @@ class Collections:
         self._client.update_collection_aliases(changes)
 
     def _ensure_fields(self, name: str) -> None:
-        indexed = self._client.get_collection(name).payload_schema
+        """Index the fields of filters. Raises: `Unavailable` (`qdrant_refuses`) where the vectors are not of moves."""
+        found = self._client.get_collection(name)
+        self._check_vectors(name, found.config.params.vectors)
+        indexed = found.payload_schema
         kinds = dict.fromkeys(KEYWORD_FIELDS, models.PayloadSchemaType.KEYWORD)
         kinds |= dict.fromkeys((*RANGE_FIELDS, WRITTEN_FIELD), models.PayloadSchemaType.FLOAT)
         for field in kinds.keys() - indexed.keys():
             self._client.create_payload_index(name, field, field_schema=kinds[field])
+
+    def _check_vectors(self, name: str, vectors: object) -> None:
+        size, distance = getattr(vectors, "size", None), getattr(vectors, "distance", None)
+        if (size, distance) != (self._size, self._distance):
+            wanted = f"{self._size} values and {self._distance.value}"
+            problem = f"the collection {name} has vectors of {size} values and {distance}, not of {wanted}"
+            raise Unavailable(f"{problem}: choose another BACHATA_QDRANT_COLLECTION", reason="qdrant_refuses")
 
     def _left_over(self) -> Iterator[str]:
         used = self.used()

@@ -42,13 +42,13 @@ class QdrantServerMoveIndex(MoveIndex):
         self, server: QdrantConfig | str, api_key: str | None = None, *, client: QdrantClient | None = None
     ) -> None:
         super().__init__()
-        self._config = server if isinstance(server, QdrantConfig) else QdrantConfig.of_url(server, api_key=api_key)
-        self._name = self._config.collection_name
-        self._client = client or make_client(self._config)
+        self.config = server if isinstance(server, QdrantConfig) else QdrantConfig.of_url(server, api_key=api_key)
+        self._name = self.config.collection_name
+        self._client = client or make_client(self.config)
         self._is_own_client = client is None
         self._closes_client = True
-        self._collections = Collections(self._client, self._config)
-        self._requests = Requests(self._config.url)
+        self._collections = Collections(self._client, self.config)
+        self._requests = Requests(self.config.url)
         self._collection_exists = False
         self._is_beside = False
         self._max_written = _MAX_WRITTEN
@@ -59,7 +59,7 @@ class QdrantServerMoveIndex(MoveIndex):
         with self._opened():
             name = self._run(self._collections.add)
         client = None if self._is_own_client else self._client
-        built = QdrantServerMoveIndex(replace(self._config, collection_name=name), client=client)
+        built = QdrantServerMoveIndex(replace(self.config, collection_name=name), client=client)
         built._is_beside = built._collection_exists = True
         built._closes_client = self._is_own_client
         return built
@@ -77,8 +77,8 @@ class QdrantServerMoveIndex(MoveIndex):
         with self._opened():
             version = self._run(self._client.info).version
             used = self._run(self._collections.used)
-        protocol = "HTTP" if self._config.grpc_port is None else f"gRPC at port {self._config.grpc_port}"
-        server = {"backend": "server", "engine": "Qdrant", "version": version, "url": self._config.url}
+        protocol = "HTTP" if self.config.grpc_port is None else f"gRPC at port {self.config.grpc_port}"
+        server = {"backend": "server", "engine": "Qdrant", "version": version, "url": self.config.url}
         return server | {"protocol": protocol, "alias": self._name, "collection": used}
 
     def _open(self) -> None:

@@ -22,6 +22,7 @@ from streams.patches.rocksdb import open_or_recreate
 from streams.views.topic_view import Positions
 
 _POSITION_PREFIX, _ANNOTATION_PREFIX, _STATE_KEY = b"p", b"a", b"s"
+_PREFIXES = (_POSITION_PREFIX, _ANNOTATION_PREFIX, _STATE_KEY)
 _WRITE_BUFFER_BYTES = 1 << 20
 
 
@@ -95,10 +96,22 @@ class LibraryStore:
     def clear(self) -> None:
         """Forget everything."""
         batch = WriteBatch(raw_mode=True)
-        for prefix in (_POSITION_PREFIX, _ANNOTATION_PREFIX, _STATE_KEY):
+        self._forget(batch)
+        self._db.write(batch)
+
+    def copy(self, other: LibraryStore) -> None:
+        """Store what another store has, in place of everything, at once."""
+        batch = WriteBatch(raw_mode=True)
+        self._forget(batch)
+        for prefix in _PREFIXES:
+            for key in other._keys(prefix):
+                batch.put(key, other._db[key])
+        self._db.write(batch)
+
+    def _forget(self, batch: WriteBatch) -> None:
+        for prefix in _PREFIXES:
             for key in self._keys(prefix):
                 batch.delete(key)
-        self._db.write(batch)
 
     def _keys(self, prefix: bytes) -> Iterator[bytes]:
         keys = cast("Iterator[bytes]", self._db.keys(from_key=prefix))

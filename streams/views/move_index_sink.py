@@ -7,10 +7,11 @@ nothing.
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Protocol, Self
 
 from schemas.faults import Unavailable
 from schemas.move_indexed import Move, MoveSummary
@@ -29,6 +30,15 @@ class MoveIndex(Protocol):
     @property
     def is_shared(self) -> bool:
         """Return whether other workers write to it too."""
+
+    def beside(self) -> Self:
+        """Return a new and empty index, to be filled while this one is used."""
+
+    def replace_by(self, built: Self) -> None:
+        """Put an index of `beside` in the place of this one, in one go; it is closed by this."""
+
+    def close(self) -> None:
+        """Close the index."""
 
     def summary(self, clip_sha256: str) -> MoveSummary | None:
         """Return the move of a clip without its embedding, or None where it is not stored."""
@@ -67,15 +77,17 @@ class MoveIndex(Protocol):
 class MoveIndexSink:
     """Implements `View`. `folder` stores the positions, the annotations, and what the index must hold.
 
-    An index of this worker that holds anything else than what was written is emptied and rebuilt from the topics: an
-    older copy of its folder, a folder that was set aside, or that of another library. A server's may hold what other
-    workers wrote: it is rebuilt when it has fewer moves than were written, an empty one at once, others after some
-    seconds: another worker may remove a move before this one reads of it.
+    An index of this worker that holds anything else than what was written needs a rebuild from the topics, and is
+    searched as it is until then: an older copy of its folder, or that of another library; an empty one is filled again.
+    A server's may hold what other workers wrote: it is filled again when it has fewer moves than were written, an empty
+    one at once, others after some seconds: another worker may remove a move before this one reads of it.
     """
 
     def __init__(self, index: MoveIndex, folder: Path) -> None:
         self._index = index
+        self._folder = folder
         self._store = LibraryStore(folder)
+        self.needs_rebuild = False
         self._moves = 0
         self._fewer_since: float | None = None
 
@@ -83,15 +95,58 @@ class MoveIndexSink:
         """Close the store."""
         self._store.close()
 
+    def beside(self) -> MoveIndexSink:
+        """Return a sink over a new and empty index, to be filled while this one is used."""
+        folder = self._folder.with_name(f"{self._folder.name}.new")
+        shutil.rmtree(folder, ignore_errors=True)  # of a rebuild that was killed
+        return MoveIndexSink(self._index.beside(), folder)
+
+    def is_covered_by(self, built: MoveIndexSink) -> bool:
+        """Return whether a built sink has read all that this one has read; one that needs a rebuild has read nothing.
+
+        What this one reads again does not matter: the last record of a clip holds.
+        """
+        built_positions = built._store.positions()
+        return self.needs_rebuild or all(
+            position.offset == 0 or (tp in built_positions and built_positions[tp].offset >= position.offset)
+            for tp, position in self._store.positions().items()
+        )
+
+    def replace_by(self, built: MoveIndexSink) -> None:
+        """Put a built index and what is stored about it in the place of this one's, in one go.
+
+        A process that is killed between the two finds an index that needs a rebuild, or one that is equal. Raises:
+        `Unavailable` where the built index does not hold what was written.
+        """
+        built.check()
+        self._index.replace_by(built._index)
+        self._store.copy(built._store)
+        self._moves, self._fewer_since = self._store.state().moves, None
+        self.needs_rebuild = False
+
+    def discard(self) -> None:
+        """Close a sink of `beside` and remove its store."""
+        self.close()
+        self._index.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def moves(self) -> int:
+        """Return the number of moves in the index. Raises the index's faults."""
+        return self._index.count()
+
     def positions(self) -> Positions:
-        """Return the position to read on from, by partition, as stored for this index. Raises the index's faults."""
+        """Return the position to read on from, by partition, as stored for this index.
+
+        Raises the index's faults, and `Unavailable` (`move_index`) while it needs a rebuild.
+        """
         state = self._store.state()
         difference = self._difference(state)
+        self.needs_rebuild = bool(difference) and not self._index.is_shared and self._index.count() > 0
+        if self.needs_rebuild:
+            raise Unavailable(f"it {difference}: it is rebuilt", reason="move_index")
         if difference:
-            log.warning("the move index %s: it is rebuilt from the topics", difference)
+            log.warning("the move index %s: it is filled from the topics", difference)
             self._store.clear()
-            if not self._index.is_shared:
-                self._index.clear()
             state = IndexState()
         self._moves, self._fewer_since = state.moves, None
         return self._store.positions()

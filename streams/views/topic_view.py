@@ -71,6 +71,7 @@ class ViewUpdater(BackgroundTask):
         self._connections = ConnectionWatch()
         self._next_check_at = 0.0
         self._healthy_at = monotonic()
+        self.turn = asyncio.Lock()  # held while the view is called; who holds it may replace what the view is built of
         self.error: str | None = None
 
     def problem(self) -> str | None:
@@ -95,7 +96,8 @@ class ViewUpdater(BackgroundTask):
         ends = await self._consumer.end_offsets(self._partitions)
         async with self._progressed:
             await self._progressed.wait_for(lambda: all(self._is_applied(tp, end) for tp, end in ends.items()))
-        await asyncio.to_thread(self._view.check)
+        async with self.turn:
+            await asyncio.to_thread(self._view.check)
 
     def _is_applied(self, tp: TopicPartition, end: int) -> bool:
         return end == 0 or (tp in self._next and self._next[tp].offset >= end)
@@ -125,7 +127,8 @@ class ViewUpdater(BackgroundTask):
 
     async def _seek(self, consumer: Any) -> None:
         self._partitions = await partitions_of(consumer._client, self._topics)
-        stored = await asyncio.to_thread(self._view.positions)
+        async with self.turn:
+            stored = await asyncio.to_thread(self._view.positions)
         self._next = await resume_positions(consumer, {tp: stored.get(tp) for tp in self._partitions})
         consumer.assign(self._partitions)
         for tp, position in self._next.items():
@@ -138,11 +141,13 @@ class ViewUpdater(BackgroundTask):
             records = [record_of(message) for batch in batches.values() for message in batch]
             positions = await self._positions_after(consumer, batches)
             if positions != self._next:
-                await asyncio.to_thread(self._view.apply, records, positions)
+                async with self.turn:
+                    await asyncio.to_thread(self._view.apply, records, positions)
                 self._next.update(positions)
                 await self._mark_healthy()
             elif monotonic() >= self._next_check_at or self.error is not None:
-                await asyncio.to_thread(self._view.check)
+                async with self.turn:
+                    await asyncio.to_thread(self._view.check)
                 await self._mark_healthy()
             await asyncio.sleep(self._poll_interval_s)
 

@@ -20,6 +20,7 @@ from infra.settings import Settings
 from schemas.base import Model
 from schemas.faults import Poison
 from streams.page import health, library
+from streams.page import rebuild as rebuild_page
 from streams.page import requests as requests_page
 from streams.page.server import Page
 from streams.page.token import read_token
@@ -35,6 +36,7 @@ from streams.steps import STEPS
 from streams.tools import make_tools
 from streams.topics import MOVE_ANNOTATED, MOVE_INDEXED, specs, topic_of
 from streams.views import requests as requests_view
+from streams.views.library_rebuild import LibraryRebuild
 from streams.views.move_index_sink import MoveIndexSink
 from streams.views.requests import Requests
 from streams.views.topic_view import ViewUpdater
@@ -102,7 +104,7 @@ def build_worker(
         in_flight=in_flight,
         publisher=publisher,
         page=Page(routes, read_token(settings.run_dir)),
-        background=(state.library, state.request_updates, Retention(kafka), kafka_watch, problems),
+        background=(state.library, state.rebuild, state.request_updates, Retention(kafka), kafka_watch, problems),
         pool=pool,
         stores=(state.index, state.sink, state.requests, lock),
         exhausted=threads.exhausted,
@@ -171,6 +173,7 @@ class _State:
     has_clip: Callable[[str], bool]
     requests: Requests
     library: ViewUpdater
+    rebuild: LibraryRebuild
     request_updates: ViewUpdater
 
     @property
@@ -183,18 +186,22 @@ class _State:
 
     def routes(self) -> list[web.RouteDef]:
         usable = library.usable_route(self.index, self.has_clip, self.library.caught_up)
-        return [*requests_page.routes(self.requests), *library.routes(self.index), usable]
+        routes = [*library.routes(self.index), *rebuild_page.routes(self.index, self.rebuild), usable]
+        return [*requests_page.routes(self.requests), *routes]
 
 
 def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _State:
     index, requests = open_index(settings, folder / "moves"), Requests(folder / "requests")
     sink = MoveIndexSink(index, folder / "moves" / sink_folder(settings))
+    updater_of = partial(ViewUpdater, kafka, [MOVE_INDEXED, MOVE_ANNOTATED])
+    updater = updater_of(sink)
     return _State(
         index,
         sink,
         make_tools(settings).media.has,
         requests,
-        library=ViewUpdater(kafka, [MOVE_INDEXED, MOVE_ANNOTATED], sink),
+        library=updater,
+        rebuild=LibraryRebuild(sink, updater, updater_of),
         request_updates=ViewUpdater(
             kafka,
             requests_view.TOPICS,

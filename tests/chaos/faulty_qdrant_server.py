@@ -284,7 +284,8 @@ class FaultyQdrantServer:
 
     async def _info(self, request: web.Request) -> web.Response:
         fields = self._shard(request).info().payload_schema
-        return _result(_described(512, list(fields)))
+        name = request.match_info["name"]
+        return _result(_described(self._collections.sizes[self._collections.aliases.get(name, name)], list(fields)))
 
     async def _index_field(self, request: web.Request) -> web.Response:
         wanted = await request.json()

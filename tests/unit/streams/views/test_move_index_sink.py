@@ -248,12 +248,8 @@ def test_a_kill_within_a_batch_is_no_difference(tmp_path: Path, monkeypatch: pyt
     index.close()
 
 
-@pytest.mark.parametrize("kind", ["an older copy", "a move of another library", "another move of the same clip"])
-def test_an_index_that_holds_anything_else_is_rebuilt(tmp_path: Path, kind: str) -> None:
-    index = EdgeMoveIndex(tmp_path / "edge")
-    sink = _opened(index, tmp_path)
-    records = [_indexed(move) for move in MOVES[:3]]
-    sink.apply(records, _POSITIONS)
+def _tampered(index: MoveIndex, kind: str) -> None:
+    """Let an index hold anything else than its first three moves."""
     if kind == "an older copy":
         index.remove(MOVES[0].clip.sha256)
         index.upsert(MOVES[8])  # as many as before
@@ -261,11 +257,68 @@ def test_an_index_that_holds_anything_else_is_rebuilt(tmp_path: Path, kind: str)
         index.upsert(MOVES[8])
     else:
         index.upsert(MOVES[0].model_copy(update={"move": "another"}))
+
+
+@pytest.mark.parametrize("kind", ["an older copy", "a move of another library", "another move of the same clip"])
+def test_an_index_that_holds_anything_else_is_searched_until_it_is_replaced(tmp_path: Path, kind: str) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    sink = _opened(index, tmp_path)
+    records = [_indexed(move) for move in MOVES[:3]]
+    sink.apply(records, _POSITIONS)
+    _tampered(index, kind)
+    found = index.clips()
     with pytest.raises(Unavailable, match="rebuilt"):
         sink.check()
     sink = _again(sink, index, tmp_path)
-    assert sink.positions() == {}
-    assert index.count() == 0
-    sink.apply(records, _POSITIONS)
+    with pytest.raises(Unavailable, match="rebuilt"):
+        sink.positions()
+    assert sink.needs_rebuild
+    built = sink.beside()
+    assert built.positions() == {}
+    built.apply(records, _POSITIONS)
+    assert index.clips() == found
+    assert sink.is_covered_by(built)
+    sink.replace_by(built)
+    built.discard()
+    assert sink.positions() == _POSITIONS
+    assert not sink.needs_rebuild
     assert index.clips() == sorted(move.clip.sha256 for move in MOVES[:3])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["edge", "library"]
+    index.close()
+
+
+def test_a_rebuilt_index_takes_the_place_of_the_old_one(index: MoveIndex, sink: MoveIndexSink, tmp_path: Path) -> None:
+    sink.apply([_indexed(move) for move in MOVES[:3]], _POSITIONS)
+    sink.apply([_annotated(MOVES[0], style="sensual"), _removed(MOVES[2].clip.sha256)], _POSITIONS)
+    version, old_hits = index.version(), index.search(vector=MOVES[0].embedding)
+    built = sink.beside()
+    assert built.positions() == {}
+    built.apply([_indexed(MOVES[0]), _indexed(MOVES[1])], {})
+    assert not sink.is_covered_by(built)
+    assert index.search(vector=MOVES[0].embedding) == old_hits
+    built.apply([_annotated(MOVES[0], style="sensual")], _POSITIONS)
+    assert sink.is_covered_by(built)
+    sink.replace_by(built)
+    built.discard()
+    sink.check()
+    assert index.version() == version
+    assert [hit.move.name for hit in index.search(styles=["SENSUAL"])] == [MOVES[0].name]
+    sink.apply([_indexed(MOVES[4])], _POSITIONS)
+    assert index.count() == 3
+    assert _again(sink, index, tmp_path).positions() == _POSITIONS
+
+
+def test_an_index_that_was_not_written_as_it_should_takes_no_place(tmp_path: Path) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    sink = _opened(index, tmp_path)
+    sink.apply([_indexed(MOVES[0])], _POSITIONS)
+    built = sink.beside()
+    built.positions()
+    built.apply([_indexed(MOVES[0])], _POSITIONS)
+    built._index.remove(MOVES[0].clip.sha256)
+    with pytest.raises(Unavailable):
+        sink.replace_by(built)
+    built.discard()
+    sink.check()
+    assert index.count() == 1
     index.close()

@@ -1,0 +1,130 @@
+"""An index that is built beside another one takes its place in one go."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+
+from infra.move_index import MoveIndex
+from infra.move_index.edge import EdgeMoveIndex
+from infra.move_index.server import QdrantServerMoveIndex
+from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
+from tests.unit.infra.moves import MOVES, fill
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
+
+
+def test_the_old_index_is_searched_until_the_new_one_takes_its_place(index: MoveIndex) -> None:
+    index.upsert(*MOVES[:10])
+    before = index.version()
+    built = index.beside()
+    built.upsert(*MOVES[5:])
+    assert (index.version(), index.count()) == (before, 10)
+    expected = built.version()
+    index.replace_by(built)
+    assert (index.version(), index.count()) == (expected, 25)
+    assert index.get(MOVES[0].clip.sha256) is None
+    assert index.search(vector=MOVES[20].embedding, limit=1)[0].move == MOVES[20].summary()
+    index.upsert(MOVES[0])
+    assert index.count() == 26
+
+
+def test_searches_find_one_or_the_other_while_it_is_replaced(tmp_path: Path) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    index.upsert(*MOVES[:10])
+    built = index.beside()
+    built.upsert(*MOVES)
+    found: set[int] = set()
+    ends = threading.Event()
+
+    def search() -> None:
+        while not ends.is_set():
+            found.add(len(index.search(limit=100)))
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    index.replace_by(built)
+    ends.set()
+    thread.join()
+    assert found <= {10, len(MOVES)}
+    assert len(index.search(limit=100)) == len(MOVES)
+    index.close()
+
+
+def test_a_swap_that_was_killed_between_its_steps_brings_back_the_old_folder(tmp_path: Path) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    index.upsert(*MOVES[:10])
+    index.close()
+    (tmp_path / "edge").rename(tmp_path / "edge.old")
+    index = EdgeMoveIndex(tmp_path / "edge")
+    assert index.count() == 10
+    index.close()
+
+
+def test_what_a_killed_rebuild_left_is_removed(tmp_path: Path) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    index.upsert(*MOVES[:10])
+    killed = index.beside()
+    killed.upsert(*MOVES[:5])
+    killed.close()
+    built = index.beside()
+    assert built.count() == 0
+    index.replace_by(built)
+    assert index.count() == 0
+    index.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["edge"]
+    shutil.rmtree(tmp_path / "edge")
+
+
+def test_workers_on_one_server_go_on_with_the_new_collection(tmp_path: Path) -> None:
+    with FaultyQdrantServer(tmp_path) as server:
+        first, second = QdrantServerMoveIndex(server.url), QdrantServerMoveIndex(server.url)
+        fill(first, MOVES[:5])
+        assert second.version() == first.version()
+        built = first.beside()
+        fill(built, MOVES[3:8])
+        second.upsert(MOVES[20])  # into the old collection
+        first.replace_by(built)
+        assert len(server.collections()) == 1
+        assert second.count() == 5
+        assert second.version() == first.version()
+        second.upsert(MOVES[20])
+        assert first.count() == 6
+        for index in (first, second):
+            index.close()
+
+
+def test_a_collection_of_an_earlier_version_is_used_and_a_rebuild_gives_it_an_alias(tmp_path: Path) -> None:
+    with FaultyQdrantServer(tmp_path) as server:
+        server.add_plain_collection("bachata_moves")
+        index = QdrantServerMoveIndex(server.url)
+        fill(index, MOVES[:3])
+        assert server.collections() == {"bachata_moves": 3}
+        assert index.description()["collection"] == "bachata_moves"
+        built = index.beside()
+        fill(built, MOVES[:4])
+        index.replace_by(built)
+        assert list(server.collections().values()) == [4]
+        assert index.description()["collection"] != "bachata_moves"
+        assert index.count() == 4
+        index.close()
+
+
+def test_a_lost_new_collection_is_not_created_again_without_its_moves(tmp_path: Path) -> None:
+    with FaultyQdrantServer(tmp_path) as server:
+        index = QdrantServerMoveIndex(server.url)
+        fill(index, MOVES[:3])
+        built = index.beside()
+        fill(built, MOVES[:4])
+        server.drop_collection()
+        for _ in range(2):
+            with pytest.raises(Exception, match="doesn't exist"):
+                fill(built, MOVES[4:5])
+        index.close()
+        built.close()
