@@ -66,6 +66,14 @@ class MoveIndex(Engine):
         """Put an index of `beside`, which is closed by this, in the place of what this one holds, in one go."""
 
     @abstractmethod
+    def exists(self) -> bool:
+        """Return whether there is something to open; an index that is used is created first."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Remove the index with all its moves, and close it."""
+
+    @abstractmethod
     def description(self) -> dict[str, Any]:
         """Return which engine this is and where it stores its points. Raises: `Unavailable`."""
 

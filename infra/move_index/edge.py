@@ -79,6 +79,15 @@ class EdgeMoveIndex(MoveIndex):
             put_in_place(built._folder, self._folder)
             self._open()
 
+    def exists(self) -> bool:
+        """Return whether the folder is there already."""
+        return self._folder.exists()
+
+    def discard(self) -> None:
+        """Close the engine and remove the folder with all its points."""
+        self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
     def description(self) -> dict[str, Any]:
         """Return the engine, its version, its folder and the folder's size."""
         engine = {"backend": "embedded", "engine": "Qdrant Edge", "version": version("qdrant-edge-py")}

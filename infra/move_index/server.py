@@ -72,11 +72,19 @@ class QdrantServerMoveIndex(MoveIndex):
             self._left_out.clear()
         built.close()
 
+    def exists(self) -> bool:
+        """Return whether the server has the collection already."""
+        return self._run(lambda: self._client.collection_exists(self._name))
+
+    def discard(self) -> None:
+        """Delete the collection with all its points."""
+        self._run(lambda: self._client.delete_collection(self._collections.used()))
+        self.close()
+
     def description(self) -> dict[str, Any]:
         """Return the server's address and version, and its collection."""
-        with self._opened():
-            version = self._run(self._client.info).version
-            used = self._run(self._collections.used)
+        version = self._run(self._client.info).version
+        used = self._run(self._collections.used)
         protocol = "HTTP" if self.config.grpc_port is None else f"gRPC at port {self.config.grpc_port}"
         server = {"backend": "server", "engine": "Qdrant", "version": version, "url": self.config.url}
         return server | {"protocol": protocol, "alias": self._name, "collection": used}

@@ -31,6 +31,7 @@ _SECTIONS = {
         "up": ("services", "Keep Kafka and a worker running until stopped."),
         "worker": ("services", "Run a worker in the foreground."),
         "kafka": ("services", "Start or stop the local Kafka, or show whether it runs."),
+        "qdrant": ("qdrant", "Start, stop, fill, rebuild, measure the vector index of moves, or show its state."),
     },
 }
 _COMMANDS = {name: command for commands in _SECTIONS.values() for name, command in commands.items()}

@@ -270,6 +270,11 @@ def find_kafka(settings: Settings | None = None) -> KafkaConnection:
 
 def running_worker(settings: Settings) -> Endpoint | None:
     """Return a started worker of this data folder, or None; a worker that is not ready accepts requests, too."""
+    return next(running_workers(settings), None)
+
+
+def running_workers(settings: Settings) -> Iterator[Endpoint]:
+    """Yield all started workers of this data folder."""
     for file in sorted(settings.run_dir.glob("worker-*.json")):
         lock = settings.state_dir / f"{file.stem}.lock"
         if not is_locked(lock):
@@ -278,10 +283,10 @@ def running_worker(settings: Settings) -> Endpoint | None:
             address = json.loads(file.read_text())
             token = (settings.run_dir / TOKEN_FILE).read_text()
             with _OPENER.open(address["url"] + "/livez", timeout=_HTTP_TIMEOUT_S):
-                return Endpoint(_kafka_of(settings, str(address["bootstrap"])), address["url"], token, lock)
+                pass
+            yield Endpoint(_kafka_of(settings, str(address["bootstrap"])), address["url"], token, lock)
         except (OSError, ValueError, KeyError):
             continue
-    return None
 
 
 def _kafka_of(settings: Settings, bootstrap: str) -> KafkaConnection:

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic
 from typing import Protocol, Self
 
-from schemas.faults import Unavailable
+from schemas.faults import Fault, Unavailable
 from schemas.move_indexed import Move, MoveSummary
 from streams.envelope import Record
 from streams.views.library_changes import LibraryChanges, library_changes
@@ -37,8 +38,8 @@ class MoveIndex(Protocol):
     def replace_by(self, built: Self) -> None:
         """Put an index of `beside` in the place of this one, in one go; it is closed by this."""
 
-    def close(self) -> None:
-        """Close the index."""
+    def discard(self) -> None:
+        """Remove the index with all its moves, and close it."""
 
     def summary(self, clip_sha256: str) -> MoveSummary | None:
         """Return the move of a clip without its embedding, or None where it is not stored."""
@@ -88,6 +89,7 @@ class MoveIndexSink:
         self._folder = folder
         self._store = LibraryStore(folder)
         self.needs_rebuild = False
+        self._is_used = False  # in the place of another one's
         self._moves = 0
         self._fewer_since: float | None = None
 
@@ -119,15 +121,18 @@ class MoveIndexSink:
         `Unavailable` where the built index does not hold what was written.
         """
         built.check()
+        built._is_used = True
         self._index.replace_by(built._index)
         self._store.copy(built._store)
         self._moves, self._fewer_since = self._store.state().moves, None
         self.needs_rebuild = False
 
     def discard(self) -> None:
-        """Close a sink of `beside` and remove its store."""
+        """Remove the store of a sink of `beside`, and its index unless it is used in the place of another one."""
         self.close()
-        self._index.close()
+        if not self._is_used:
+            with suppress(Fault):  # a server that is away: the next rebuild removes it
+                self._index.discard()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def moves(self) -> int:

@@ -220,6 +220,7 @@ class FaultyQdrantServer:
         path = "/collections/{name}"
         return [
             web.get("/", self._version),
+            web.get("/readyz", self._version),
             web.get("/aliases", self._aliases),
             web.post("/collections/aliases", self._change_aliases),
             web.get("/collections", self._all),

@@ -32,7 +32,7 @@ def make_move(number: int, name: str = "") -> Move:
         category="basic",
         difficulty=DIFFICULTIES[number % 3],
         energy=ENERGIES[number // 3 % 3],
-        tempo_bpm=100.0 + number,
+        tempo_bpm=100.0 + number % 400,
         beats=beats,
         counts=tuple(beat % 8 + 1 for beat in range(17)),
         eights=(Eight(start_beat=0, start_pose=pose, end_pose=pose), Eight(start_beat=8)),
