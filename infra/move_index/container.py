@@ -111,17 +111,13 @@ def key_file(settings: Settings) -> Path:
 
 def _check_docker() -> None:
     """Raise `Retryable` (`docker`) where no container can be run."""
-    if shutil.which("docker") is None:
-        raise _no_docker("the command `docker` is not installed")
-    try:
-        _docker("version", "--format", "{{.Server.Version}}")
-    except Retryable as fault:
-        raise _no_docker(str(fault)) from fault
-
-
-def _no_docker(problem: str) -> Retryable:
-    advice = "start Docker, or run a Qdrant server yourself and set BACHATA_QDRANT_URL"
-    return Retryable(f"{problem}: {advice}; without, the engine inside the worker is used", reason="docker")
+    problem = "Docker is not installed"
+    if shutil.which("docker") is not None:
+        if _docker("version", "--format", "{{.Server.Version}}", check=False):
+            return
+        problem = "Docker does not run on this machine, or not for you"
+    advice = "start it, or run a Qdrant server yourself and set BACHATA_QDRANT_URL"
+    raise Retryable(f"{problem}: {advice}; without one, the engine inside the worker has the moves", reason="docker")
 
 
 def _docker(*arguments: str, check: bool = True, key: str | None = None) -> str:

@@ -179,6 +179,8 @@ def _request_id(text: str) -> str:
 @pytest.mark.parametrize("block", blocks("python"), ids=lambda block: block.document)
 def test_a_documented_program_runs(workspace: _Workspace, data_folder: DataFolder, block: Block) -> None:
     printed = workspace.run(sys.executable, "-c", block.text)
+    if "request_id" not in block.text:  # it prints what it found, and submits nothing
+        return
     request_id = _request_id(block.text)
     assert request_id in printed
     assert "done" in printed
