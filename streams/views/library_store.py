@@ -6,23 +6,19 @@ Keys: `p` + partition name holds the position to read on from; `a` + clip holds 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from itertools import takewhile
+from collections.abc import Mapping
 from pathlib import Path
-from typing import cast
 
-from aiokafka import TopicPartition
 from pydantic import Field
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import WriteBatch
 
 from schemas.base import Model
 from schemas.move_annotated import MoveAnnotation
-from streams.log_position import Position
-from streams.patches.rocksdb import open_or_recreate
 from streams.views.topic_view import Positions
+from streams.views.view_store import POSITION_PREFIX, ViewStore, store_options
 
-_POSITION_PREFIX, _ANNOTATION_PREFIX, _STATE_KEY = b"p", b"a", b"s"
-_PREFIXES = (_POSITION_PREFIX, _ANNOTATION_PREFIX, _STATE_KEY)
+_ANNOTATION_PREFIX, _STATE_KEY = b"a", b"s"
+_PREFIXES = (POSITION_PREFIX, _ANNOTATION_PREFIX, _STATE_KEY)
 _WRITE_BUFFER_BYTES = 1 << 20
 
 
@@ -50,77 +46,50 @@ class IndexState(Model):
     pending: dict[str, tuple[str | None, str | None]] = Field(default_factory=dict)
 
 
-class LibraryStore:
+class LibraryStore(ViewStore):
     """The store of one index."""
 
     def __init__(self, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._db = open_or_recreate(folder, lambda: Rdict(str(folder), _options()))
-
-    def close(self) -> None:
-        """Close the store."""
-        self._db.close()
-
-    def positions(self) -> Positions:
-        """Return the position to read on from, by partition."""
-        found = {}
-        for key in self._keys(_POSITION_PREFIX):
-            topic, _, partition = key[1:].decode().rpartition(":")
-            found[TopicPartition(topic, int(partition))] = Position.parse((self._db[key] or b"0").decode())
-        return found
+        super().__init__(folder, store_options(_WRITE_BUFFER_BYTES))
 
     def state(self) -> IndexState:
         """Return what the index must hold."""
-        stored = self._db.get(_STATE_KEY)
+        stored = self.db.get(_STATE_KEY)
         return IndexState() if stored is None else IndexState.model_validate_json(stored)
 
     def annotations(self, clip: str) -> Annotations:
         """Return a clip's annotations."""
-        stored = self._db.get(_ANNOTATION_PREFIX + clip.encode())
+        stored = self.db.get(_ANNOTATION_PREFIX + clip.encode())
         return Annotations() if stored is None else Annotations.model_validate_json(stored)
 
     def announce(self, state: IndexState) -> None:
         """Store the state with the points that are going to be written."""
-        self._db[_STATE_KEY] = state.model_dump_json().encode()
+        self.db[_STATE_KEY] = state.model_dump_json().encode()
 
     def save(self, state: IndexState, annotations: Mapping[str, Annotations], positions: Positions) -> None:
         """Store all that follows from a batch of records, at once."""
         batch = WriteBatch(raw_mode=True)
         for clip, of_clip in annotations.items():
             batch.put(_ANNOTATION_PREFIX + clip.encode(), of_clip.model_dump_json().encode())
-        for tp, position in positions.items():
-            batch.put(_POSITION_PREFIX + f"{tp.topic}:{tp.partition}".encode(), str(position).encode())
         batch.put(_STATE_KEY, state.model_dump_json().encode())
-        self._db.write(batch)
+        self.write(batch, positions)
 
     def clear(self) -> None:
         """Forget everything."""
         batch = WriteBatch(raw_mode=True)
         self._forget(batch)
-        self._db.write(batch)
+        self.db.write(batch)
 
     def copy(self, other: LibraryStore) -> None:
         """Store what another store has, in place of everything, at once."""
         batch = WriteBatch(raw_mode=True)
         self._forget(batch)
         for prefix in _PREFIXES:
-            for key in other._keys(prefix):
-                batch.put(key, other._db[key])
-        self._db.write(batch)
+            for key in other.keys(prefix):
+                batch.put(key, other.db[key])
+        self.db.write(batch)
 
     def _forget(self, batch: WriteBatch) -> None:
         for prefix in _PREFIXES:
-            for key in self._keys(prefix):
+            for key in self.keys(prefix):
                 batch.delete(key)
-
-    def _keys(self, prefix: bytes) -> Iterator[bytes]:
-        keys = cast("Iterator[bytes]", self._db.keys(from_key=prefix))
-        return takewhile(lambda key: key.startswith(prefix), keys)
-
-
-def _options() -> Options:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-    options.set_max_write_buffer_number(2)
-    return options

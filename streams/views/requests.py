@@ -13,23 +13,21 @@ from pathlib import Path
 from time import time_ns
 from typing import Any, cast
 
-from aiokafka import TopicPartition
 from pydantic import TypeAdapter
-from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, Options, WriteBatch
 
 from schemas.faults import Poison
 from schemas.progress import Progress
 from schemas.request_ended import RequestEnded
 from streams.envelope import Record, payload_of
-from streams.log_position import Position
-from streams.patches.rocksdb import open_or_recreate
 from streams.topics import PROGRESS, REQUEST_ENDED
 from streams.views.topic_view import Positions
+from streams.views.view_store import ViewStore, store_options
 
 log = logging.getLogger(__name__)
 TOPICS = (PROGRESS, REQUEST_ENDED)
 
-_REQUEST_PREFIX, _FIRST_TIME_PREFIX, _POSITION_PREFIX = b"r", b"t", b"p"
+_REQUEST_PREFIX, _FIRST_TIME_PREFIX = b"r", b"t"
 _AFTER_FIRST_TIMES = bytes([_FIRST_TIME_PREFIX[0] + 1])  # greater than every key with that prefix
 _TIME_DIGITS = 16  # of a time in nanoseconds, as hex
 _CACHE_BYTES = 8 << 20
@@ -53,40 +51,25 @@ _Message = Progress | RequestEnded
 _JSON = TypeAdapter(dict[str, Any])  # a third of the cost of the standard library's json
 
 
-class Requests:
+class Requests(ViewStore):
     """Implements `View`. Reads may come from any thread. Of a request's steps the first 32 names are stored."""
 
     def __init__(self, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        self._db = open_or_recreate(folder, lambda: Rdict(str(folder), _options()))
-
-    def close(self) -> None:
-        """Close the store."""
-        self._db.close()
-
-    def positions(self) -> Positions:
-        """Return the position to read on from, by partition."""
-        found = {}
-        for key in self._keys(_POSITION_PREFIX):
-            topic, _, partition = key[1:].decode().rpartition(":")
-            found[TopicPartition(topic, int(partition))] = Position.parse((self._db[key] or b"0").decode())
-        return found
+        super().__init__(folder, _options())
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Merge the messages into their requests; they and the positions are written in one atomic batch."""
         batch = WriteBatch(raw_mode=True)
         for request_id, messages in _by_request(records).items():
             self._put_merged(batch, request_id, messages)
-        for tp, position in positions.items():
-            batch.put(_POSITION_PREFIX + f"{tp.topic}:{tp.partition}".encode(), str(position).encode())
-        self._db.write(batch)
+        self.write(batch, positions)
 
     def check(self) -> None:
         """Raise nothing: the store is local to this worker and always usable."""
 
     def get(self, request_id: str) -> dict[str, Any] | None:
         """Return the state of a request, or None if it is unknown."""
-        stored = self._db.get(_REQUEST_PREFIX + request_id.encode())
+        stored = self.db.get(_REQUEST_PREFIX + request_id.encode())
         return None if stored is None else _JSON.validate_json(stored)
 
     def recent(self, limit: int = 50) -> list[dict[str, Any]]:
@@ -103,12 +86,8 @@ class Requests:
             _merge(request, message)
         batch.put(_REQUEST_PREFIX + request_id.encode(), _JSON.dump_json(request))
 
-    def _keys(self, prefix: bytes) -> Iterator[bytes]:
-        keys = cast("Iterator[bytes]", self._db.keys(from_key=prefix))
-        return takewhile(lambda key: key.startswith(prefix), keys)
-
     def _newest(self) -> Iterator[bytes]:
-        keys = cast("Iterator[bytes]", self._db.keys(backwards=True, from_key=_AFTER_FIRST_TIMES))
+        keys = cast("Iterator[bytes]", self.db.keys(backwards=True, from_key=_AFTER_FIRST_TIMES))
         return (key[1 + _TIME_DIGITS :] for key in takewhile(lambda key: key.startswith(_FIRST_TIME_PREFIX), keys))
 
 
@@ -142,10 +121,7 @@ def _merge(request: dict[str, Any], message: _Message) -> None:
 
 
 def _options() -> Options:
-    options = Options(raw_mode=True)
-    options.create_if_missing(True)
-    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
-    options.set_max_write_buffer_number(2)
+    options = store_options(_WRITE_BUFFER_BYTES)
     tables = BlockBasedOptions()
     tables.set_block_cache(Cache(_CACHE_BYTES))
     tables.set_bloom_filter(_BLOOM_BITS, block_based=False)  # most lookups are of new requests
