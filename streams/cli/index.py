@@ -78,7 +78,7 @@ def _index(
     from streams.cli.follow_requests import follow
     from streams.operations.library_events import annotate_moves
 
-    rows = {clip: annotated.of(clip.clip.files) for clip in clips}
+    rows = {clip: annotated.of(clip.clip.files, clip.sha256) for clip in clips}
     annotations = {clip: row.annotation(clip.annotation) for clip, row in rows.items() if row}
     asyncio.run(annotate_moves(endpoint.kafka, {clip.sha256: given for clip, given in annotations.items()}))
     requests = [

@@ -20,11 +20,13 @@ class Annotations:
         folder = Path() if file is None else file.parent
         by_path = [(_path_of(folder, entry.path), entry) for entry in entries if entry.path]
         self._by_path = {_key(path): (path, entry) for path, entry in by_path}
-        self._by_name = {_composed(entry.clip): entry for entry in entries if not entry.path}
+        self._by_name = {_composed(entry.clip): entry for entry in entries if entry.clip and not entry.path}
+        self._by_content = {entry.sha256.lower(): entry for entry in entries if entry.sha256}
 
-    def of(self, clips: Iterable[Path]) -> AnnotatedClip | None:
-        """Return the annotation of a clip that has these names: that of the first name with one."""
-        return next((found for clip in clips if (found := self._of(clip)) is not None), None)
+    def of(self, clips: Iterable[Path], sha256: str | None = None) -> AnnotatedClip | None:
+        """Return the annotation of a clip with this content, or else of the first of its names that has one."""
+        by_content = self._by_content.get(sha256 or "")
+        return by_content or next((found for clip in clips if (found := self._of(clip)) is not None), None)
 
     def _of(self, clip: Path) -> AnnotatedClip | None:
         _, of_path = self._by_path.get(_key(clip), (clip, None))

@@ -82,9 +82,9 @@ class FolderAnnotations:
                 continue
         return None
 
-    def given(self, names: Sequence[str]) -> Given:
-        """Return what the folder says about a clip with these names in it."""
-        row = self._annotations.of(self._folder / name for name in names)
+    def given(self, sha256: str, names: Sequence[str]) -> Given:
+        """Return what the folder says about a clip with this content and these names in it."""
+        row = self._annotations.of((self._folder / name for name in names), sha256)
         return Given(dict(row.changes) if row else {}, next(filter(None, map(_category, names)), None))
 
 

@@ -52,11 +52,13 @@ class WatchedFolder:
         self._arrivals: dict[str, Arrival] = {}
         self._gone: dict[str, float] = {}
         self._unreadable: tuple[str, ...] = ()
+        self._is_searched = False
 
     @property
     def is_quiet(self) -> bool:
-        """Return whether nothing has arrived, changed or gone that is not known."""
-        return not self._arrivals and not self._gone and self.annotations.is_settled
+        """Return whether the folder was searched, and nothing has arrived, changed or gone that is not acted on."""
+        is_known = not self._arrivals and not self._gone and not self.has_new_names
+        return self._is_searched and is_known and self.annotations.is_settled
 
     @property
     def has_arrivals(self) -> bool:
@@ -68,11 +70,12 @@ class WatchedFolder:
 
         Raises: `Retryable` (`storage`) where the folder is not there: nothing in it counts as gone.
         """
+        self._is_searched = False
         try:
             found = scan(self.folder, self._left_out)
         except OSError as error:
             raise Retryable(f"{self.folder} cannot be read: {error.strerror}", "storage") from error
-        self._unreadable = found.unreadable
+        self._unreadable, self._is_searched = found.unreadable, True
         known = self._state.files(self.folder)
         missing = {path: file for path, file in known.items() if path not in found.files and is_gone(file.file)}
         renamed = {file.stat: file for file in missing.values() if file.sha256 is not None}

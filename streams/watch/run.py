@@ -13,9 +13,10 @@ from schemas.faults import Poison
 from streams.watch.locks import locked_folders
 from streams.watch.network import is_on_network
 from streams.watch.outcomes import Outcome
+from streams.watch.requests import PrintLine
 from streams.watch.state import Content, WatchState
 from streams.watch.stream import LocalStream
-from streams.watch.watcher import PrintLine, Watcher, WatchOptions
+from streams.watch.watcher import Watcher, WatchOptions
 
 _TICK_MS = 500
 _RESCAN_S, _POLL_S = 30.0, 2.0

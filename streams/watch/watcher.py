@@ -7,37 +7,27 @@ that was killed asks for its outcome, or publishes it again under the same id, w
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from agents.media.formats import CLIP_SUFFIXES, SONG_SUFFIXES
 from agents.media.look import Contents
 from infra.data_folder import folders_of_state
 from infra.settings import Settings
-from schemas.base import Source
 from schemas.faults import Fault, Poison, Retryable, Unavailable
-from schemas.move_annotated import MoveAnnotation
-from schemas.move_submitted import MoveSubmitted
-from schemas.song_submitted import SongSubmitted
-from streams.files.clip_names import is_outdated
-from streams.files.clips import StoredClip
 from streams.files.user_files import real_path, store_file, title_of
 from streams.ids import new_request_id
-from streams.watch.annotations import Given
 from streams.watch.arrivals import Arrival, WatchedFolder, is_gone
-from streams.watch.outcomes import Outcomes, ended
+from streams.watch.outcomes import Outcomes
+from streams.watch.requests import PrintLine, Requests
 from streams.watch.results import Results
-from streams.watch.state import OPEN, Content, ContentState, Kind, KnownFile, Stat, WatchState
+from streams.watch.state import Content, Kind, KnownFile, Stat, WatchState
 from streams.watch.stream import Stream
 
-_MAX_SUBMITTED = 8  # requests at the same time: others of the stream get their turn
 _KNOWN_SUFFIXES = CLIP_SUFFIXES | SONG_SUFFIXES
 _MAY_BE_INCOMPLETE = frozenset({"not_media", "empty"})
-
-PrintLine = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -79,40 +69,34 @@ class Watcher:
         self._print_line = print_line
         self._waits = _Waits(print_line)
         self._warned: set[str] = set()
-        self._names: dict[str, ExitStack] = {}
         self._folders = [
             WatchedFolder(folder, state, left_out, options.settle_s, 0.0 if options.once else options.patience_s)
             for folder in options.folders
         ]
-        for content in self._contents("submitted"):  # perhaps it was not published
-            state.put_content(replace(content, state="queued"))
+        self._requests = Requests(self._folders, state, stream, self.outcomes, print_line)
 
     @property
     def is_finished(self) -> bool:
-        """Return whether all files are known and all outcomes too."""
-        return all(watched.is_quiet for watched in self._folders) and not self._contents(*OPEN)
+        """Return whether all files are known, and all outcomes too."""
+        return all(watched.is_quiet for watched in self._folders) and not self._requests.are_open
 
     def close(self) -> None:
-        """Release the names of clips."""
-        for names in self._names.values():
-            names.close()
+        """Release what other commands wait for."""
+        self._requests.close()
 
     def cycle(self, now: float, *, rescan: bool) -> None:
         """Do all that can be done now. `now`: seconds of any clock; `rescan`: search the folders."""
         with self._waits:
             for watched in self._folders:
                 if rescan:
-                    self._try(lambda watched=watched: self._rescan(watched, now))  # type: ignore[misc]
-                self._try(lambda watched=watched: self._read_annotations(watched))  # type: ignore[misc]
-            self._try(lambda: self._take(now))
-            self._try(self._submit_queued)
-            self._try(self._follow)
+                    self._try(partial(self._rescan, watched, now))
+                self._read_annotations(watched)
+            self._try(partial(self._take, now))
+            self._try(self._requests.submit)
+            self._try(self._requests.follow)
             for watched in self._folders:
-                self._try(lambda watched=watched: self.outcomes.report(watched.folder))  # type: ignore[misc]
-                self._try(lambda watched=watched: self._annotate(watched))  # type: ignore[misc]
-
-    def _contents(self, *states: ContentState) -> list[Content]:
-        return self._state.contents_in([watched.folder for watched in self._folders], *states)
+                self._try(partial(self.outcomes.report, watched.folder))
+                self._try(partial(self._requests.annotate, watched))
 
     def _try(self, part: Callable[[], None]) -> None:
         try:
@@ -142,8 +126,6 @@ class Watcher:
                 watched.has_new_names = True
         except Poison as fault:
             self._print_line(f"warning: the annotations stay as they were: {fault}")
-
-    # Files
 
     def _take(self, now: float) -> None:
         """Store the files that are complete; songs are queued after the clips that arrived with them."""
@@ -219,132 +201,6 @@ class Watcher:
             return False
         return content.state == "failed" or (content.kind == "clip" and self._stream.move(content.sha256) is None)
 
-    # Requests
-
-    def _submit_queued(self) -> None:
-        waiting = self._contents("queued")
-        free = _MAX_SUBMITTED - len(self._contents("submitted"))
-        for content in self._in_order(waiting):
-            if free <= 0:
-                break
-            free -= self._submit(content)
-
-    def _in_order(self, waiting: Sequence[Content]) -> Iterator[Content]:
-        """Yield the contents that can be submitted now.
-
-        A song waits for the clips that arrived before it, and while there is no move for all clips that arrive.
-        """
-        clips = [content.number for content in self._contents(*OPEN) if content.kind == "clip"]
-        arrive = bool(clips) or any(watched.has_arrivals for watched in self._folders)
-        for content in waiting:
-            is_early = content.kind == "song" and arrive
-            if not is_early or (min(clips, default=content.number) >= content.number and self._stream.is_usable()):
-                yield content
-
-    def _submit(self, content: Content) -> bool:
-        """Publish a content's request if it is needed and not published; return whether an outcome will follow."""
-        if self._stream.outcome(content.request_id) is None:
-            if content.kind == "song":
-                self._stream.submit(
-                    SongSubmitted(
-                        source=Source(sha256=content.sha256), request_id=content.request_id, title=content.clip
-                    )
-                )
-            else:
-                ready = self._submit_clip(content)
-                if ready is None:
-                    return False
-                content = ready
-        self._state.put_content(content if content.state == "done" else replace(content, state="submitted"))
-        return content.state != "done"
-
-    def _submit_clip(self, content: Content) -> Content | None:
-        """Publish a clip's request and annotation; return it under its name, None while its annotations are written."""
-        files = self._state.files_of(content.sha256)
-        watched = self._folder_of(files)
-        if watched is not None and not watched.annotations.is_settled:
-            return None
-        given = Given() if watched is None else watched.annotations.given(_names_in(watched, files))
-        names = tuple(file.folder / file.name for file in files) or (Path(content.clip),)
-        self._release(content)
-        claim = self._names[content.sha256] = ExitStack()
-        named = claim.enter_context(self._stream.named(StoredClip(content.sha256, names)))
-        annotation = given.annotation(named.annotation, Given.of(content.annotated))
-        if annotation != (named.annotation or MoveAnnotation()):
-            self._stream.annotate({content.sha256: annotation})
-        content = replace(content, clip=named.name, annotated=given.as_json())
-        self._state.put_content(content)
-        move = self._stream.move(content.sha256)
-        if move is not None and not is_outdated(move.embedding_version):
-            self._release(content)
-            return ended(content, {"outcome": "done"}, move)
-        self._stream.submit(
-            MoveSubmitted(
-                source=Source(sha256=content.sha256),
-                clip=content.clip,
-                request_id=content.request_id,
-                annotation=annotation if annotation != MoveAnnotation() else None,
-            )
-        )
-        return content
-
-    def _follow(self) -> None:
-        for content in self._contents("submitted"):
-            outcome = self._stream.outcome(content.request_id)
-            if outcome is not None and outcome["outcome"] is not None:
-                self._release(content)
-                self._end(content, outcome)
-
-    def _end(self, content: Content, outcome: Mapping[str, Any]) -> None:
-        if content.kind == "clip" and content.has_sound and outcome["reason"] == "nobody":
-            self._print_line(f"{content.clip}: nobody dances in it: it is taken as a song")
-            song = replace(content, kind="song", state="queued", request_id=new_request_id(), annotated={})
-            self._state.put_content(song)
-            return
-        move = self._stream.move(content.sha256) if content.kind == "clip" else None
-        self._state.put_content(self.outcomes.delivered(ended(content, outcome, move)))
-
-    def _release(self, content: Content) -> None:
-        names = self._names.pop(content.sha256, None)
-        if names is not None:
-            names.close()
-
-    # Annotations
-
-    def _annotate(self, watched: WatchedFolder) -> None:
-        """Publish the annotations that the folder has changed, of the clips that were submitted."""
-        if not watched.has_new_names or not watched.annotations.is_settled:
-            return
-        changed: list[tuple[Content, Given]] = []
-        for content in self._state.clips_of(watched.folder):
-            files = self._state.files_of(content.sha256)
-            if content.state != "queued" and self._folder_of(files) is watched:
-                given = watched.annotations.given(_names_in(watched, files))
-                if given.as_json() != content.annotated:
-                    changed.append((content, given))
-        if changed:
-            self._publish(changed)
-        watched.has_new_names = False
-
-    def _publish(self, changed: Sequence[tuple[Content, Given]]) -> None:
-        present = self._stream.annotations()
-        annotations = {}
-        for content, given in changed:
-            before = present.get(content.sha256, MoveAnnotation())
-            after = given.annotation(before, Given.of(content.annotated))
-            if after != before:
-                annotations[content.sha256] = after
-        self._stream.annotate(annotations)
-        for content, given in changed:
-            self._state.put_content(replace(content, annotated=given.as_json()))
-        if annotations:
-            self._print_line(f"{len(annotations)} moves are annotated anew")
-
-    def _folder_of(self, files: Sequence[KnownFile]) -> WatchedFolder | None:
-        """Return the folder that says more about a clip: that of its first file."""
-        folder = files[0].folder if files else None
-        return next((watched for watched in self._folders if watched.folder == folder), None)
-
 
 class _Waits:
     """Prints what is waited for, once, and when nothing is any more. A context is one cycle."""
@@ -381,10 +237,6 @@ def _kind(contents: Contents) -> Kind:
     if not (contents.has_pictures or contents.has_sound):
         raise Poison("it has neither pictures nor sound", "no_audio")
     return "clip" if contents.has_pictures else "song"
-
-
-def _names_in(watched: WatchedFolder, files: Iterable[KnownFile]) -> list[str]:
-    return [file.name for file in files if file.folder == watched.folder]
 
 
 def _is_unchanged(file: Path, stat: Stat) -> bool:

@@ -95,3 +95,13 @@ def test_without_a_file_there_are_no_annotations_and_no_warnings(tmp_path: Path)
 def test_the_annotations_of_the_demo_clips_are_valid() -> None:
     clips = sorted((DEMO / "clips").glob("*.mp4"))
     assert Annotations(DEMO / "annotations.json").warnings([(clip,) for clip in clips]) == []
+
+
+def test_an_entry_that_names_its_clip_by_content_is_found_under_any_name(tmp_path: Path) -> None:
+    file = tmp_path / "annotations.csv"
+    file.write_text(f"sha256,energy\n{'A' * 64},high\n", encoding="utf-8")
+    annotations = Annotations(file)
+    found = annotations.of([tmp_path / "any name.mp4"], "a" * 64)
+    assert found is not None
+    assert found.annotation(None).energy == "high"
+    assert annotations.of([tmp_path / "any name.mp4"], "b" * 64) is None

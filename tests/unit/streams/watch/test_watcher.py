@@ -166,6 +166,7 @@ def test_nothing_counts_as_gone_while_the_folder_is_away(watched: Watched) -> No
     watched.settle()
     assert any(line.startswith("waiting: ") and "cannot be read" in line for line in watched.lines)
     assert watched.state.without_source() == []
+    assert not watched.watcher.is_finished
     away.rename(watched.folder)
     watched.finish()
     assert len(watched.worker.clips) == 1
