@@ -330,6 +330,11 @@ class Settings(BaseSettings):
         return self.data_dir / "cache"
 
     @property
+    def recordings_dir(self) -> Path:
+        """Return the folder of the recordings that were cut into parts, with what was decided of the parts."""
+        return self.data_dir / "recordings"
+
+    @property
     def output_dir(self) -> Path:
         """Return the folder of the finished videos."""
         return self.data_dir / "output"

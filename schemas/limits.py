@@ -13,6 +13,7 @@ MediaKind = Literal["audio", "video"]
 MAX_BYTES: Final[dict[MediaKind, int]] = {"audio": 500 << 20, "video": 2 << 30}  # size of a stored file
 SONG_S: Final = (10.0, 20 * 60.0)  # shortest and longest song
 CLIP_S: Final = (2.0, 10 * 60.0)  # shortest and longest clip
+RECORDING_S: Final = (4.0, 30 * 60.0)  # shortest and longest recording that is cut into moves
 CLIP_FPS: Final = (5.0, 1_000.0)  # lowest and highest mean frame rate of a clip; phones record up to 960
 MAX_PIXELS: Final = 4096 * 2304  # of one picture; a small file can hold one that decodes to gigabytes
 MAX_SIDE_PX: Final = 4096  # longer side of one picture

@@ -10,6 +10,7 @@ from agents.intake.agent import STEP as INTAKE
 from agents.media.look import LOOK
 from agents.move_indexing.agent import STEP as MOVE_INDEXING
 from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DRAW_STILL
+from agents.move_indexing.split.jobs import CUT_CLIP, SPLIT_RECORDING
 from agents.move_scoring.agent import STEP as MOVE_SCORING
 from agents.rendering.agent import STEP as RENDERING
 from agents.sequence_planning.agent import STEP as SEQUENCE_PLANNING
@@ -24,5 +25,5 @@ STEPS: tuple[Step[Any, Any, Any, Any], ...] = (
     MOVE_INDEXING,
 )
 STEP_BY_NAME = {step.name: step for step in STEPS}
-_JOBS: tuple[Job[Any, Any], ...] = (DRAW_SONG, DRAW_MOVE, DRAW_STILL, DRAW_MAP, LOOK)
+_JOBS: tuple[Job[Any, Any], ...] = (DRAW_SONG, DRAW_MOVE, DRAW_STILL, DRAW_MAP, SPLIT_RECORDING, CUT_CLIP, LOOK)
 JOB_BY_NAME: dict[str, Job[Any, Any]] = {job.name: job for job in (*STEPS, *_JOBS)}

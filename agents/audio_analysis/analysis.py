@@ -22,6 +22,7 @@ from agents.audio_analysis.form import Form, form_of
 from agents.audio_analysis.music_likeness import MusicLikeness, music_likeness_of
 from agents.audio_analysis.music_span import music_span
 from agents.audio_analysis.onsets import Onsets, onsets_of
+from agents.audio_analysis.pieces import piece_spans
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
 from agents.step import no_report
 from schemas.audio_analyzed import AudioAnalysis, Section
@@ -56,6 +57,38 @@ def analyze_music(
     return analysis
 
 
+def analyze_pieces(
+    path: Path, report: Callable[[float], None] = no_report, track: int = 0
+) -> tuple[AudioAnalysis, ...]:
+    """Return the analysis of each piece of music in a recording, in order, without the talk and the quiet between.
+
+    Times are as for `analyze`: `music_start_s` and `music_end_s` are a piece's ends. Raises: as `analyze`.
+    """
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(1, user_api="blas"):
+        recording = spectrum_of(decode_mono(path, track))
+        _check(recording)
+        report(0.5)
+        spans = piece_spans(onsets_of(recording), recording)
+        pieces = []
+        for number, (first, end) in enumerate(spans):
+            pieces += _piece(recording, first, end)
+            report(0.5 + 0.5 * (number + 1) / len(spans))
+    return tuple(pieces)
+
+
+def _piece(recording: Spectrum, first: int, end: int) -> list[AudioAnalysis]:
+    """Return the analysis of a part of a recording; none of one without a beat, and of speech or noise."""
+    part = recording.part(first, end)
+    music = _Music(first, part, onsets_of(part))
+    grid = beat_grid_of(music.onsets, part)
+    if grid is None:
+        return []
+    analysis = _analysis(music, grid, recording.duration_s)
+    return [] if music_likeness_of(part, analysis.beat_confidence).is_speech_or_noise() else [analysis]
+
+
 def music_score(blocks: Iterable[Floats]) -> float:
     """Return how much a recording sounds like music, 0-1: as `MusicLikeness.score`; -1 for what cannot be analyzed."""
     try:
@@ -67,7 +100,7 @@ def music_score(blocks: Iterable[Floats]) -> float:
 def _analyzed(
     blocks: Iterable[Floats], report: Callable[[float], None], *, finds_ends: bool = False
 ) -> tuple[AudioAnalysis, MusicLikeness]:
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1, user_api="blas"):  # on matrices this small, more threads cost twice the work they do
         return _analysis_and_likeness(blocks, report, finds_ends)

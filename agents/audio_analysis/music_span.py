@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from agents.arrays import Floats, Ints
+from agents.arrays import Bools, Floats, Ints
 from agents.audio_analysis.meter import unit
 from agents.audio_analysis.onsets import Onsets, moving_mean
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, chroma_of_noise
@@ -31,7 +31,7 @@ def music_span(onsets: Onsets, spectrum: Spectrum) -> tuple[int, int]:
     an end of the recording is the part whose frames, all together, speak against music most: a gap in the music does
     not end it, and a quiet beginning is kept.
     """
-    evidence = _music(onsets, spectrum) - 0.5
+    evidence = music_frames(onsets, spectrum) - 0.5
     count = len(evidence)
     first = _left_out(evidence)
     last = count - _left_out(evidence[::-1])
@@ -46,20 +46,21 @@ def _left_out(evidence: Floats) -> int:
     return least if total[least] < -0.5 * _MIN_LEFT_OUT_S * FRAME_RATE else 0
 
 
-def _music(onsets: Onsets, spectrum: Spectrum) -> Floats:
+def music_frames(onsets: Onsets, spectrum: Spectrum) -> Floats:
     """Return how much each frame is like music, (frames,), 0-1."""
     notes_or_rhythm = np.maximum(_notes(spectrum), _risen(_rhythm(onsets), _RHYTHM))
-    return np.minimum(_risen(_contrast(spectrum), _CONTRAST), notes_or_rhythm) * _is_audible(spectrum)
+    return np.minimum(_risen(_contrast(spectrum), _CONTRAST), notes_or_rhythm) * audible_frames(spectrum)
 
 
 def _risen(values: Floats, span: tuple[float, float]) -> Floats:
     return np.asarray(np.clip((values - span[0]) / (span[1] - span[0]), 0, 1))
 
 
-def _is_audible(spectrum: Spectrum) -> Floats:
+def audible_frames(spectrum: Spectrum) -> Bools:
+    """Return which frames are not much quieter than the recording's sound, (frames,)."""
     loudness = _mean(spectrum.loudness(), _LEVEL_WINDOW_S)
     sounding = loudness[loudness > 1e-3 * loudness.max()]
-    return np.asarray(loudness > _MIN_LEVEL * np.median(sounding)) if len(sounding) else np.ones(len(loudness))
+    return np.asarray(loudness > _MIN_LEVEL * np.median(sounding)) if len(sounding) else np.ones(len(loudness), bool)
 
 
 def _contrast(spectrum: Spectrum) -> Floats:

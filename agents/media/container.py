@@ -99,16 +99,21 @@ def start_s(container: InputContainer) -> float:
 
 def packets(container: InputContainer, stream: AudioStream | VideoStream) -> Iterator[Packet[Any]]:
     """Yield a stream's packets, up to where the file is truncated; the last one is empty and drains the decoder."""
+    yield from packets_of(container, stream)
+
+
+def packets_of(container: InputContainer, *streams: AudioStream | VideoStream) -> Iterator[Packet[Any]]:
+    """Yield the packets of some streams as they are stored; otherwise as `packets`."""
     import av
 
-    demuxed, again = container.demux(stream), 0
+    demuxed, again = container.demux(*streams), 0
     while again < _MAX_AGAIN:
         try:
             packet = next(demuxed)
         except (StopIteration, av.error.EOFError, av.error.InvalidDataError):
             return
         except av.error.BlockingIOError:  # FFmpeg skips damaged parts of some streams in several calls
-            demuxed, again = container.demux(stream), again + 1
+            demuxed, again = container.demux(*streams), again + 1
         else:
             again = 0
             yield packet

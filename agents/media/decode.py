@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +31,7 @@ _OUTPUT_RATES_HZ = (44_100, 48_000)
 _MAX_PACKETS_HZ = 1000.0  # of sound; the shortest that are usual last 2.5 ms
 _MAX_TINY_PACKETS = 10_000
 _MAX_PIXEL_ASPECT = 5.0  # a damaged file can state any
+_SEEK_MARGIN_S = 1.0  # streams of MPEG have no index: FFmpeg may go to a packet a little after the keyframe
 _MAX_DECODER_THREADS = 4  # each holds pictures
 
 
@@ -63,11 +64,35 @@ class OpenAudio:
 
 
 @contextmanager
-def open_video(path: Path) -> Iterator[OpenVideo]:
-    """Open a file's video for display. Raises: as `sniff`; `Poison` (`no_video`)."""
+def open_video(path: Path, from_s: float = 0.0) -> Iterator[OpenVideo]:
+    """Open a file's video for display, from the picture that is shown at a time on.
+
+    Raises: as `sniff`; `Poison` (`no_video`).
+    """
     with open_container(path) as container, media_errors():
         stream = _picture_to_show(container, path)
-        yield OpenVideo(timed_pictures(container, stream), pixel_aspect(stream), container.duration or 0)
+        go_to(container, from_s)
+        frames = shown_from(from_s, timed_pictures(container, stream)) if from_s else timed_pictures(container, stream)
+        yield OpenVideo(frames, pixel_aspect(stream), container.duration or 0)
+
+
+def go_to(container: InputContainer, time_s: float) -> None:
+    """Go to a keyframe before a time, seconds from the container's start, if the container has an index."""
+    if time_s > _SEEK_MARGIN_S:
+        container.seek(round((time_s - _SEEK_MARGIN_S + start_s(container)) * 1_000_000))
+
+
+def shown_from(from_s: float, timed: Iterable[tuple[float, VideoFrame]]) -> Iterator[tuple[float, VideoFrame]]:
+    """Yield the frames from the one that is shown at a time on; it begins at that time at the earliest."""
+    before: VideoFrame | None = None
+    for time_s, frame in timed:
+        if time_s < from_s:
+            before = frame
+            continue
+        if before is not None and time_s > from_s:
+            yield from_s, before
+        before = None
+        yield time_s, frame
 
 
 @contextmanager

@@ -13,13 +13,19 @@ from agents.media.stated_length import lost
 from schemas.base import ProbedMedia
 from schemas.digits import distinct_text
 from schemas.faults import Poison
-from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, SONG_S, MediaKind
+from schemas.limits import CLIP_FPS, CLIP_S, MAX_BYTES, RECORDING_S, SONG_S, MediaKind
 
 if TYPE_CHECKING:
     from av.container import InputContainer
 
 _TOLERANCE_S = 0.05  # of a song or clip that was cut to the shortest length that is accepted
 _FPS_TOLERANCE = 0.02  # a mean over some seconds is not exact
+
+_SHORTER = {
+    "song": "give a single song",
+    "clip": "give a single clip, or cut the recording into moves: `bachata index --split`",
+    "recording": "cut it in two",
+}
 
 ChooseTrack = Callable[[Path, Sequence[int]], int]  # of the given audio streams of a file, the one to hear
 
@@ -43,6 +49,11 @@ def probe(path: Path, kind: MediaKind, choose_track: ChooseTrack = first_track) 
     if path.stat().st_size > MAX_BYTES[kind]:
         raise Poison(f"larger than {MAX_BYTES[kind] >> 20} MiB; make it smaller", reason="too_large")
     return _probe_song(path, choose_track) if kind == "audio" else _probe_clip(path, choose_track)
+
+
+def probe_recording(path: Path, choose_track: ChooseTrack = first_track) -> ProbedMedia:
+    """Return the facts of a recording that is to be cut into clips. Raises: as `probe` for clips."""
+    return _probe_clip(path, choose_track, RECORDING_S, "recording")
 
 
 def _probe_song(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
@@ -71,13 +82,16 @@ def _track(container: InputContainer, path: Path, choose_track: ChooseTrack) -> 
     return tracks[0] if len(tracks) == 1 else choose_track(path, tracks)
 
 
-def _probe_clip(path: Path, choose_track: ChooseTrack) -> ProbedMedia:
+def _probe_clip(
+    path: Path, choose_track: ChooseTrack, lengths_s: tuple[float, float] = CLIP_S, what: str = "clip"
+) -> ProbedMedia:
     with open_container(path) as container, media_errors():
         stream = accepted_picture(container)
         picture = probe_picture(container, stream)
         name = container.format.name
         missing = lost(path, container, stream, picture.duration_s, picture.duration_s)
-    _check_clip(picture)
+    _check_length(picture.duration_s, lengths_s, what)
+    _check_rate(picture)
     track, sound = _clip_sound(path, choose_track)
     return ProbedMedia(
         format=name,
@@ -103,8 +117,7 @@ def _clip_sound(path: Path, choose_track: ChooseTrack) -> tuple[int, ProbedSound
         return track, first_sound(container, track)
 
 
-def _check_clip(picture: ProbedPicture) -> None:
-    _check_length(picture.duration_s, CLIP_S, "clip")
+def _check_rate(picture: ProbedPicture) -> None:
     slowest, fastest = CLIP_FPS[0] * (1 - _FPS_TOLERANCE), CLIP_FPS[1] * (1 + _FPS_TOLERANCE)
     if not slowest <= picture.fps <= fastest:
         message = f"{picture.fps:.1f} frames a second; give a clip of {CLIP_FPS[0]:.0f} to {CLIP_FPS[1]:.0f}"
@@ -117,4 +130,4 @@ def _check_length(seconds: float, limits: tuple[float, float], what: str) -> Non
         found = distinct_text(seconds, shortest)
         raise Poison(f"only {found} s of it decode; a {what} has {shortest:.0f} s or more", reason="too_short")
     if seconds > longest:
-        raise Poison(f"longer than {longest / 60:.0f} minutes; give a single {what}", reason="too_long")
+        raise Poison(f"longer than {longest / 60:.0f} minutes; {_SHORTER[what]}", reason="too_long")

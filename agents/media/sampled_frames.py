@@ -11,7 +11,7 @@ import numpy as np
 
 from agents.arrays import Image
 from agents.media.container import media_errors, open_container
-from agents.media.decode import decode_to_measure, moving_picture, pixel_aspect, timed_pictures
+from agents.media.decode import decode_to_measure, go_to, moving_picture, pixel_aspect, timed_pictures
 from agents.media.decoded_frames import is_timed_by_decoding
 from agents.media.display import Display, displayed_size, fit_size
 from schemas.faults import Poison
@@ -34,8 +34,10 @@ class Frame:
     rgb: Image
 
 
-def sample_frames(path: Path, rate_hz: float, intact: Callable[[float], None] = lambda _: None) -> Iterator[Frame]:
-    """Yield the frames nearest to each of `rate_hz` times per second; all frames of a slower clip.
+def sample_frames(
+    path: Path, rate_hz: float, intact: Callable[[float], None] = lambda _: None, from_s: float = 0.0
+) -> Iterator[Frame]:
+    """Yield the frames nearest to each of `rate_hz` times per second, from a time on; all frames of a slower clip.
 
     All have one size, at most as many pixels as 640x360. `intact` as for `timed_pictures`; at a high frame rate, only
     frames to which others refer are decoded. Raises: `Poison`: `no_video`, `not_media`, `empty`.
@@ -43,7 +45,8 @@ def sample_frames(path: Path, rate_hz: float, intact: Callable[[float], None] = 
     with open_container(path) as container, media_errors():
         stream = _stream(container, rate_hz)
         small = _Small(pixel_aspect(stream))
-        due_s = 0.0
+        due_s = from_s
+        go_to(container, from_s)
         for clock_s, frame in timed_pictures(container, stream, intact):
             time_s = max(0.0, clock_s)
             if time_s >= due_s - _half_frame_s(stream, rate_hz):

@@ -12,6 +12,7 @@ import click
 
 from infra.settings import Settings, load_settings
 from schemas.base import Quality
+from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
 from streams.cli.choices import field_option
@@ -34,9 +35,14 @@ if TYPE_CHECKING:
     help="A JSON or CSV file with the clips' moves, difficulty, energy, tempo and more.",
 )
 @field_option(MoveSubmitted, "quality", "How many frames are sampled to detect the dancers: 10, 20 or 30 per second.")
+@click.option(
+    "--split", is_flag=True, help="Cut long recordings into parts for `bachata moves review`; add nothing yet."
+)
 @command
-def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, as_json: bool) -> None:
+def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, split: bool, as_json: bool) -> None:
     """Add clips to the library. PATH is a video file, or a folder: all videos below it are added."""
+    if split:
+        return _split(paths, annotations, quality, as_json)
     report = index_clips(load_settings(), paths, annotations, quality)
     failed = [clip for clip in report["clips"] if clip["status"] == "failed"]
     if as_json:
@@ -44,6 +50,26 @@ def index(paths: tuple[Path, ...], annotations: Path | None, quality: Quality, a
     else:
         _print_report(report, failed)
     if failed:
+        raise SystemExit(1)
+    return None
+
+
+def _split(paths: Sequence[Path], annotations: Path | None, quality: Quality, as_json: bool) -> None:
+    """Cut recordings into parts, and print these with proposals for their names."""
+    from streams.cli.moves.review import print_recordings
+    from streams.cli.split_recordings import split_recordings
+    from streams.local.services import stream
+
+    if annotations is not None:
+        raise Poison("--split takes no --annotations: name the parts with `bachata moves review`", "usage")
+    settings = load_settings()
+    recordings, faults = split_recordings(settings, paths, quality)
+    for name, fault in faults.items():
+        print_line(f"error: {name}: {fault}")
+    failed = {name: {"error": str(fault), "reason": fault.reason} for name, fault in faults.items()}
+    with stream(settings, print_line) as endpoint:
+        print_recordings(settings, endpoint, recordings, None, as_json, failed=failed)
+    if faults:
         raise SystemExit(1)
 
 

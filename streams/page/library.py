@@ -9,9 +9,10 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
+from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.playable import usable_eights
 from infra.move_index import MoveIndex
-from schemas.base import Difficulty, Level, Name, Role
+from schemas.base import Difficulty, EmbeddingValue, Level, Name, Role
 from schemas.faults import Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
 from schemas.move_indexed import Move, MoveSummary
@@ -30,6 +31,7 @@ class MoveQuery(BaseModel):
     """The body of `/moves/search`: filters, and the move (a clip's name or hash) whose similar ones are searched.
 
     `diversity`, 0 to 1: how much the moves that are found differ from each other.
+    `vector`: an embedding of this version, in place of a move's.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
@@ -44,6 +46,7 @@ class MoveQuery(BaseModel):
     duration_s: tuple[_Duration, _Duration] | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
     limit: int = Field(default=10, ge=1, le=_MAX_HITS)
+    vector: Annotated[tuple[EmbeddingValue, ...], Field(min_length=512, max_length=512, fail_fast=True)] | None = None
 
     @field_validator("tempo_bpm", "duration_s")
     @classmethod
@@ -137,7 +140,7 @@ def _search(index: MoveIndex, query: MoveQuery) -> list[dict[str, Any]]:
     """Return the moves that pass the filters, most similar to `like` first."""
     like = None if query.like is None else _move(index, query.like)
     hits = index.search(
-        vector=like.embedding if like else None,
+        vector=like.embedding if like else query.vector,
         tempo_bpm=query.tempo_bpm,
         difficulties=query.difficulties,
         energies=query.energies,
@@ -148,8 +151,8 @@ def _search(index: MoveIndex, query: MoveQuery) -> list[dict[str, Any]]:
         limit=query.limit,
         diversity=query.diversity,
     )
-    versions = {like.embedding_version} if like else {hit.move.embedding_version for hit in hits}
-    comparable = [hit for hit in hits if hit.move.embedding_version in versions]
+    version = like.embedding_version if like else EMBEDDING_VERSION if query.vector else None
+    comparable = [hit for hit in hits if version in {None, hit.move.embedding_version}]
     return [_summary(hit.move) | {"similarity": round(float(hit.similarity), 6)} for hit in comparable]
 
 

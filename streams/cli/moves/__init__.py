@@ -1,8 +1,8 @@
-"""`moves`: list, search, draw, annotate and remove moves of the library."""
+"""`moves`: list, search, draw, annotate, review and remove moves of the library."""
 
 from __future__ import annotations
 
-from streams.cli.moves import annotation_files, draw, edit, find, remove
+from streams.cli.moves import annotation_files, draw, edit, find, remove, review
 from streams.cli.moves.group import moves
 
-__all__ = ["annotation_files", "draw", "edit", "find", "moves", "remove"]
+__all__ = ["annotation_files", "draw", "edit", "find", "moves", "remove", "review"]

@@ -1,0 +1,98 @@
+"""Analyze a long recording: its music, its dancers, the parts that may be moves, and what each part shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from agents.audio_analysis.analysis import analyze_pieces
+from agents.audio_analysis.music_track import music_track
+from agents.media.probe import probe_recording
+from agents.move_indexing.dancers.dance import Dance, analyze_dance
+from agents.move_indexing.dancers.detection_cache import cached_detections
+from agents.move_indexing.dancers.detections import FrameDetections
+from agents.move_indexing.motion.embedding import embed
+from agents.move_indexing.split.movement import movement_of
+from agents.move_indexing.split.parts import MusicPiece, Part, counts_between, parts_of
+from agents.step import Tools, sub_progress
+from schemas.audio_analyzed import AudioAnalysis
+from schemas.base import MediaFacts, MediaRef, Quality
+from schemas.faults import Poison
+
+_SOUND_SHARE = 0.1  # of the progress
+
+
+@dataclass(frozen=True)
+class Analyzed:
+    """A recording, its pieces of music and the detections in its sampled frames."""
+
+    facts: MediaFacts
+    music: tuple[AudioAnalysis, ...]
+    frames: tuple[FrameDetections, ...]
+
+    @cached_property
+    def pieces(self) -> list[MusicPiece]:
+        """Return the pieces of music as arrays."""
+        return [_piece(analysis) for analysis in self.music]
+
+    def parts(self) -> list[Part]:
+        """Return the parts that may be moves, in order."""
+        return parts_of(movement_of(self.frames), self.pieces) if len(self.frames) > 1 else []
+
+    def part(self, start_s: float, end_s: float) -> Part:
+        """Return a given part, danced to the piece of music that is heard for the most of it."""
+        heard_s = [min(end_s, piece.end_s) - max(start_s, piece.start_s) for piece in self.pieces]
+        number = int(np.argmax(heard_s))
+        return Part(start_s, end_s, counts_between(start_s, end_s, self.pieces[number]), number)
+
+    def described(self, part: Part) -> tuple[Dance, tuple[float, ...]] | None:
+        """Return the dance of a part and its embedding; None where hardly anybody is detected."""
+        try:
+            dance = analyze_dance(_between(self.frames, part.start_s, part.end_s))
+        except Poison:
+            return None
+        music = self.music[part.piece]
+        return dance, embed(dance, music.tempo_bpm, music.embedding)
+
+
+def analyze_recording(
+    path: Path, sha256: str, quality: Quality, tools: Tools, report: Callable[[float], None]
+) -> Analyzed:
+    """Return the recording at `path`, analyzed. Raises: `Poison`: as `probe_recording`; `no_audio`, `no_beats`."""
+    found = probe_recording(path, music_track)
+    if not found.has_audio:
+        raise Poison("it has no sound that decodes; moves are cut between the eights of music", "no_audio")
+    media = MediaRef(sha256=sha256, size_bytes=path.stat().st_size, kind="video")
+    music = analyze_pieces(path, sub_progress(report, 0.0, _SOUND_SHARE), found.sound_track)
+    if not music:
+        raise Poison("no music with a beat is found in it; moves are cut between the eights of music", "no_beats")
+    detections = cached_detections(
+        path,
+        sha256,
+        quality,
+        tools.pose_model,
+        tools.cache_dir,
+        report=sub_progress(report, _SOUND_SHARE, 1.0),
+        duration_s=found.duration_s,
+    )
+    return Analyzed(MediaFacts(**dict(media), **dict(found)), music, detections.frames)
+
+
+def _piece(analysis: AudioAnalysis) -> MusicPiece:
+    return MusicPiece(
+        start_s=analysis.music_start_s,
+        end_s=analysis.duration_s if analysis.music_end_s is None else analysis.music_end_s,
+        beats=np.array(analysis.beats),
+        counts=np.array(analysis.counts, np.int64),
+        tempo_bpm=analysis.tempo_bpm,
+    )
+
+
+def _between(frames: Sequence[FrameDetections], start_s: float, end_s: float) -> list[FrameDetections]:
+    return [
+        FrameDetections(frame.time_s - start_s, frame.dancers) for frame in frames if start_s <= frame.time_s <= end_s
+    ]

@@ -1,0 +1,76 @@
+"""Cut long recordings into parts that may be moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from agents.move_indexing.split.jobs import SPLIT_RECORDING, PartSpan, SplitRecording, SplitResult, strip_file
+from agents.step import throttled
+from infra.settings import Settings
+from schemas.base import Quality
+from schemas.faults import Poison
+from streams.cli.clip_files import find_clips
+from streams.cli.files import store_file, title_of
+from streams.cli.output import print_line
+from streams.jobs import run_job
+from streams.operations.recordings import Recording, Recordings, ReviewedPart, split_again
+
+_PROGRESS_INTERVAL_S = 5.0
+
+
+def split_recordings(
+    settings: Settings, paths: Sequence[Path], quality: Quality
+) -> tuple[list[Recording], dict[str, Poison]]:
+    """Cut each recording below `paths` into parts; return the recordings, and the faults by the name of the file.
+
+    A recording that was cut by this version before is returned as it is, with what was decided of its parts. Raises:
+    as `find_clips`.
+    """
+    found, faults = find_clips(paths), dict[str, Poison]()
+    recordings: dict[str, Recording] = {}
+    for warning in found.warnings:
+        print_line(f"warning: {warning}")
+    for file in found.files:
+        try:
+            recording = _split(settings, file, quality)
+            recordings[recording.media.sha256] = recording
+        except Poison as fault:
+            faults[file.name] = fault
+    return list(recordings.values()), faults
+
+
+def _split(settings: Settings, file: Path, quality: Quality) -> Recording:
+    store, sha256 = Recordings(settings.recordings_dir), store_file(settings, file, "video").sha256
+    with store.locked(sha256):
+        before = store.get(sha256)
+        if before and before.is_current and before.quality == quality:
+            return before
+        result = describe(sha256, quality, title_of(file))
+        recording = split_again(title_of(file), quality, result, before)
+        store.put(recording)
+    return recording
+
+
+def describe(sha256: str, quality: Quality, name: str, spans: Sequence[PartSpan] = ()) -> SplitResult:
+    """Return the parts of a stored recording, or what these spans of it show, and draw their pictures.
+
+    Raises: as the job does.
+    """
+    print_line(f"{name}: looking for {'moves' if not spans else 'the dancers'}")
+    report = throttled(lambda fraction: print_line(f"{name}: {fraction:.0%}"), _PROGRESS_INTERVAL_S)
+    return run_job(SPLIT_RECORDING, SplitRecording(sha256=sha256, quality=quality, spans=tuple(spans)), report)
+
+
+def strips(settings: Settings, recording: Recording) -> dict[int, Path]:
+    """Return the file with the pictures of each part, by its number; those that are missing are drawn again."""
+    files = {part.number: _strip(settings, recording, part) for part in recording.parts}
+    missing = [part for part in recording.parts if not files[part.number].is_file()]
+    if missing:
+        spans = [PartSpan(start_s=part.start_s, end_s=part.end_s) for part in missing]
+        describe(recording.media.sha256, recording.quality, recording.name, spans)
+    return files
+
+
+def _strip(settings: Settings, recording: Recording, part: ReviewedPart) -> Path:
+    return strip_file(settings.derived_dir, recording.media.sha256, part)

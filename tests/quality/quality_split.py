@@ -1,0 +1,168 @@
+"""Measure where a long recording is cut into moves, beside cuts at silence and cuts every ten seconds.
+
+python -m tests.quality.quality_split [FOLDER] [--folder-for-recordings FOLDER]
+
+FOLDER: clips below it; without it, the clips of BACHATA_SHARED or of `shared` next to the project. Each recording is
+joined from six clips with pauses between. In the first kind it is silent or quiet in the pauses, or somebody talks; in
+the second, one song goes on through dances and pauses. A cut counts as right within a beat of a dance's start or end,
+each of which counts once. Exits with 0 when every goal is met.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from agents.arrays import Floats
+from agents.move_indexing.split.recording import Analyzed, analyze_recording
+from infra.base.atomic_file import sha256_of
+from infra.settings import load_settings
+from streams.tools import make_tools
+from tests.odd_media.marked import SOUND_HZ, plain_sound
+from tests.odd_media.recordings import Pause, Recording, write_recording
+from tests.paths import DEMO, SHARED
+from tests.quality.clip_audio import tempo_and_embedding
+from tests.quality.report import Goal, figure
+
+GOAL = Goal(0.9, at_least=True)
+SETS = (
+    ("basic_step_1", "body_roll_4", "cross_body_lead_1", "dip_1", "hammerlock_2", "lady_right_turn_1"),
+    ("arm_styling_1", "combination_1", "double_cross_body_lead_2", "basic_step_3", "forward_backward_3", "dip_3"),
+)
+PAUSES = (
+    Pause(2.0, "empty", "quiet"),
+    Pause(1.5, "still", "silence"),
+    Pause(2.5, "empty", "silence"),
+    Pause(3.0, "still", "quiet"),
+    Pause(2.0, "still", "talk"),
+    Pause(2.5, "empty", "talk"),
+    Pause(2.0, "still", "quiet"),
+)
+FIXED_S = 10.0
+SILENCE_DB, SILENCE_S, LEVEL_S = -40.0, 0.7, 0.05
+
+
+@dataclass(frozen=True)
+class Score:
+    """Numbers of cuts: found, true, and those of them that agree."""
+
+    found: int
+    true: int
+    right: int
+
+    @property
+    def precision(self) -> float:
+        return self.right / max(1, self.found)
+
+    @property
+    def recall(self) -> float:
+        return self.right / max(1, self.true)
+
+    def __add__(self, other: Score) -> Score:
+        return Score(self.found + other.found, self.true + other.true, self.right + other.right)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=SHARED / "clips")
+    parser.add_argument("--folder-for-recordings", type=Path)
+    arguments = parser.parse_args()
+    clips = {path.stem: path for path in arguments.folder.rglob("*.mp4")}
+    missing = sorted({name for names in SETS for name in names} - clips.keys())
+    if missing:
+        sys.exit(f"no clips {', '.join(missing)} below {arguments.folder}: set BACHATA_SHARED")
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = arguments.folder_for_recordings or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        return 0 if all(_measure([[clips[name] for name in names] for names in SETS], folder)) else 1
+
+
+def _measure(sets: Sequence[Sequence[Path]], folder: Path) -> Iterator[bool]:
+    print(f"{'recording':34} {'method':16} {'found':>5} {'true':>5} {'right':>5} {'precision':>9} {'recall':>6}")
+    for kind in ("pauses in the music", "music goes on"):
+        totals = {"ours": Score(0, 0, 0), "at silence": Score(0, 0, 0), f"every {FIXED_S:g} s": Score(0, 0, 0)}
+        for number, clips in enumerate(sets, 1):
+            for method, score in _scores(clips, folder / f"{kind} {number}.mp4", goes_on=kind == "music goes on"):
+                totals[method] += score
+                print(_row(f"{kind} {number}", method, score), flush=True)
+        for method, score in totals.items():
+            print(_row(f"all, {kind}", method, score), flush=True)
+        name = "split" if kind == "pauses in the music" else "split_music_goes_on"
+        yield figure(f"{name}_precision", totals["ours"].precision, GOAL)
+        yield figure(f"{name}_recall", totals["ours"].recall, GOAL)
+
+
+def _row(recording: str, method: str, score: Score) -> str:
+    counts = f"{score.found:5} {score.true:5} {score.right:5}"
+    return f"{recording:34} {method:16} {counts} {score.precision:9.2f} {score.recall:6.2f}"
+
+
+def _scores(clips: Sequence[Path], path: Path, *, goes_on: bool) -> Iterator[tuple[str, Score]]:
+    music = plain_sound(DEMO / "songs" / "luna_124.mp3") if goes_on else None
+    recording = write_recording(path, clips, PAUSES, music)
+    analyzed = _analyzed(recording)
+    beats_s = [60 / tempo_and_embedding(clip)[0] for clip in clips]
+    true = [(edge_s, beat_s) for dance, beat_s in zip(recording.dances, beats_s, strict=True) for edge_s in dance]
+    ours = sorted({edge_s for part in analyzed.parts() for edge_s in (part.start_s, part.end_s)})
+    end_s = analyzed.facts.duration_s
+    yield "ours", score(ours, true)
+    yield "at silence", score(_silence_cuts(path), true)
+    yield f"every {FIXED_S:g} s", score(np.arange(FIXED_S, end_s, FIXED_S).tolist(), true)
+    _print_wrong(ours, true)
+
+
+def _print_wrong(found: Sequence[float], true: Sequence[tuple[float, float]]) -> None:
+    pairs = matched(found, true)
+    wrong = [f"{cut:.1f}" for n, cut in enumerate(found) if n not in pairs]
+    missed = [f"{cut:.1f}" for n, (cut, _) in enumerate(true) if n not in pairs.values()]
+    print(f"  wrong at {', '.join(wrong) or 'none'} s; missed at {', '.join(missed) or 'none'} s")
+
+
+def _analyzed(recording: Recording) -> Analyzed:
+    return analyze_recording(
+        recording.path, sha256_of(recording.path), "fast", make_tools(load_settings()), lambda _: None
+    )
+
+
+def score(found: Sequence[float], true: Sequence[tuple[float, float]]) -> Score:
+    """Return how many cuts agree with true ones, each (seconds, tolerance)."""
+    return Score(len(found), len(true), len(matched(found, true)))
+
+
+def matched(found: Sequence[float], true: Sequence[tuple[float, float]]) -> dict[int, int]:
+    """Return the true cut of each found one within the tolerance, each at most once, the nearest pairs first."""
+    distances = sorted(
+        (abs(cut - edge_s), n, k)
+        for n, cut in enumerate(found)
+        for k, (edge_s, tolerance_s) in enumerate(true)
+        if abs(cut - edge_s) <= tolerance_s
+    )
+    pairs: dict[int, int] = {}
+    for _, n, k in distances:
+        if n not in pairs and k not in pairs.values():
+            pairs[n] = k
+    return pairs
+
+
+def _silence_cuts(path: Path) -> list[float]:
+    """Return where the sound becomes quieter than 40 dB below its loudest for 0.7 s, and where it ends to be."""
+    sound = plain_sound(path).mean(axis=0)
+    step = round(LEVEL_S * SOUND_HZ)
+    level = np.sqrt(np.mean(sound[: len(sound) // step * step].reshape(-1, step) ** 2, axis=1))
+    quiet = level < level.max() * 10 ** (SILENCE_DB / 20)
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], quiet, [False]]).astype(int))).reshape(-1, 2) * LEVEL_S
+    return _inner(edges[edges[:, 1] - edges[:, 0] >= SILENCE_S], len(sound) / SOUND_HZ)
+
+
+def _inner(edges: Floats, end_s: float) -> list[float]:
+    return [edge for edge in edges.ravel().tolist() if LEVEL_S < edge < end_s - 2 * LEVEL_S]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
