@@ -8,11 +8,13 @@ import numpy as np
 
 from agents.arrays import Bools, Floats
 from agents.audio_analysis.music_span import audible_frames, music_frames
-from agents.audio_analysis.onsets import Onsets
+from agents.audio_analysis.onsets import Onsets, moving_mean
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
 from agents.viterbi import best_path
 
 _BLOCK = 10  # frames, 0.1 s
+# Within music the measure falls to 0 for a second where a chord is held or a voice is alone; in talk it stays near 0.
+_SMOOTHED_S, _LEAST = 3.0, 0.25
 _CHANGE_S = 1.0  # of clear evidence that a change costs: a pause of less is part of the music
 _MAX_EXTENSION_S = 1.5  # at an end: the tones of a moment tell music from talk, so its first and last second are unsure
 _MIN_PIECE_S = 4.0  # eight beats at 120 BPM
@@ -24,13 +26,19 @@ def piece_spans(onsets: Onsets, spectrum: Spectrum) -> list[tuple[int, int]]:
     The most likely sequence of music and no music, where each change has a cost (Viterbi, 1967); then each end is moved
     to where the sound begins or ends, if that is near.
     """
-    evidence = _by_block(music_frames(onsets, spectrum) - 0.5)
+    evidence = _by_block(_evidence(onsets, spectrum))
     cost = 0.5 * _CHANGE_S * FRAME_RATE
     is_music = best_path(np.column_stack([-evidence, evidence]), np.array([[0.0, -cost], [-cost, 0.0]])) == 1
     count = len(spectrum.mel)
     spans = [(first * _BLOCK, min(last * _BLOCK, count)) for first, last in _runs(is_music)]
     extended = _extended(spans, audible_frames(spectrum))
     return [(first, last) for first, last in extended if last - first >= _MIN_PIECE_S * FRAME_RATE]
+
+
+def _evidence(onsets: Onsets, spectrum: Spectrum) -> Floats:
+    """Return how much each frame speaks for music, (frames,), -0.5 to 0.5."""
+    smooth = moving_mean(music_frames(onsets, spectrum), round(_SMOOTHED_S * FRAME_RATE))
+    return np.where(audible_frames(spectrum), np.clip((smooth - _LEAST) / (2 * _LEAST), -0.5, 0.5), -0.5)
 
 
 def _by_block(values: Floats) -> Floats:

@@ -10,9 +10,9 @@ from agents.step import throttled
 from infra.settings import Settings
 from schemas.base import Quality
 from schemas.faults import Poison
-from streams.cli.clip_files import find_clips
-from streams.cli.files import store_file, title_of
 from streams.cli.output import print_line
+from streams.files.clips import find_clips
+from streams.files.user_files import store_file, title_of
 from streams.jobs import run_job
 from streams.operations.recordings import Recording, Recordings, ReviewedPart, split_again
 

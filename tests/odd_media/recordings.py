@@ -40,18 +40,14 @@ class Recording:
     dances: tuple[tuple[float, float], ...]
 
 
-def write_recording(
-    path: Path, clips: Sequence[Path], pauses: Sequence[Pause], music: Samples | None = None
-) -> Recording:
-    """Write a recording of clips, a pause before each and one at the end; `music` is heard instead of their sounds."""
+def write_recording(path: Path, clips: Sequence[Path], pauses: Sequence[Pause]) -> Recording:
+    """Write a recording of clips, a pause before each and one at the end."""
     dances = _dances([sum(1 for _ in _resampled(clip)) for clip in clips], pauses)
     tracks: list[Samples] = []
     for clip, pause, (start_s, end_s) in zip(clips, pauses, dances, strict=False):
         tracks += [_pause_sound(pause), _fitted(plain_sound(clip), end_s - start_s)]
     tracks.append(_pause_sound(pauses[-1]))
     heard = np.concatenate(tracks, axis=1)
-    if music is not None:
-        heard = _fitted(music, heard.shape[1] / SOUND_HZ)
     write(path, _pictures(clips, pauses), [Sound(heard)], video=Video(rate=Fraction(FPS), options=_CODING))
     return Recording(path, tuple(dances))
 

@@ -25,7 +25,6 @@ from agents.move_indexing.dancers.tracks import MAX_GAP_S
 from agents.move_indexing.motion.posture import joint_angles
 
 _MAX_SPEED = 1.5  # body heights per second: more is another person, or another camera
-_MAX_PARTNERS = 2
 _ANGLES = 14
 
 
@@ -33,7 +32,8 @@ _ANGLES = 14
 class Movement:
     """The dancers at `times` (n,), seconds.
 
-    `speed` (n,): mean speed of 13 joints of the dancer who moves more, body heights per second, 0 where nobody is.
+    `speed` (n,): mean speed of 13 joints of the dancer who moves less, body heights per second, 0 where nobody is: a
+    false detection beside a dancer who stands still jumps about.
     `present` (n,): a dancer is detected, or is before and after at most 0.7 s apart. `postures` (n, 16): the dancers'
     mean joint angles and leans, radians, their distance in body heights and the cosine between them; the last known
     ones where nobody is detected.
@@ -80,11 +80,11 @@ def _speeds(frames: Sequence[FrameDetections], times: Floats) -> Floats:
 
 
 def _speed(before: Sequence[Detection], after: Sequence[Detection], seconds: float) -> float:
-    """Return the mean speed of the joints of the dancer who moves more; each is the nearest one of the time before."""
+    """Return the mean speed of the joints of the dancer who moves less; each is the nearest one of the time before."""
     if not before or not after:
         return 0.0
-    paths = [min(_path(one, other) for one in before) for other in after[:_MAX_PARTNERS]]
-    return min(_MAX_SPEED, max(paths) / max(seconds, 1e-3))
+    paths = [min(_path(one, other) for one in before) for other in after]
+    return min(_MAX_SPEED, min(paths) / max(seconds, 1e-3))
 
 
 def _path(one: Detection, other: Detection) -> float:

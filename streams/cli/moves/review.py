@@ -13,11 +13,11 @@ from infra.base.atomic_file import sha256_of
 from infra.settings import Settings, load_settings
 from schemas.audio_analyzed import clock
 from schemas.faults import Poison
-from streams.cli.files import check_targets, write_out
 from streams.cli.moves.group import moves
 from streams.cli.moves.proposals import Proposal, proposals
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.cli.split_recordings import describe, strips
+from streams.files.user_files import check_targets, write_out
 from streams.local.services import Endpoint, stream
 from streams.operations.recordings import Recording, Recordings, ReviewedPart, named
 

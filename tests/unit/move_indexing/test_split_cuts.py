@@ -46,15 +46,13 @@ def _dancing(*seconds: float) -> Floats:
 
 def test_a_pause_of_the_dancers_divides_the_dance() -> None:
     parts = parts_of(_movement(_dancing(8, 2, 8)), [_piece(0, 18)])
-    assert [(part.start_s, part.end_s) for part in parts] == [
-        (pytest.approx(0, abs=0.3), pytest.approx(8, abs=0.3)),
-        (pytest.approx(10, abs=0.3), pytest.approx(18, abs=0.3)),
-    ]
+    edges = [edge for part in parts for edge in (part.start_s, part.end_s)]
+    assert edges == pytest.approx([0, 8, 10, 18], abs=0.3)
 
 
 def test_a_pose_held_for_two_beats_is_part_of_the_dance() -> None:
     spans = dancing_spans(_movement(_dancing(8, 0.8, 8)), [(0, 17)])
-    assert spans == [(0.0, pytest.approx(16.8, abs=0.2))]
+    assert np.array(spans).ravel() == pytest.approx([0.0, 16.8], abs=0.2)
 
 
 def test_an_empty_room_and_a_stop_of_the_music_are_pauses() -> None:
