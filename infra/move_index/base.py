@@ -74,6 +74,10 @@ class MoveIndex(Engine):
         """Remove the index with all its moves, and close it."""
 
     @abstractmethod
+    def place(self) -> dict[str, Any]:
+        """Return the backend and where its points are, without asking it."""
+
+    @abstractmethod
     def description(self) -> dict[str, Any]:
         """Return which engine this is and where it stores its points. Raises: `Unavailable`."""
 

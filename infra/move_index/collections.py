@@ -6,7 +6,9 @@ import re
 import time
 from collections.abc import Iterator
 
+import grpc
 from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from infra.move_index.config import QdrantConfig
 from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS
@@ -31,12 +33,15 @@ class Collections:
 
     def ensure(self) -> None:
         """Create a collection and its alias, unless there is one, and the fields that it lacks."""
-        if not self._client.collection_exists(self._alias):
+        if not self.exists():
             first = f"{self._alias}_0"  # one name for all: workers that start together must not make two
-            if not self._client.collection_exists(first):
-                self._create(first)
+            self._create_unless_there(first)
             self._point_alias_to(first)
         self._ensure_fields(self.used())
+
+    def exists(self) -> bool:
+        """Return whether there is a collection to search."""
+        return self._client.collection_exists(self.used())
 
     def add(self) -> str:
         """Return the name of a new, empty collection; collections that rebuilds left over are deleted."""
@@ -68,6 +73,15 @@ class Collections:
             (found.collection_name for found in self._client.get_aliases().aliases if found.alias_name == self._alias),
             self._alias,
         )
+
+    def _create_unless_there(self, name: str) -> None:
+        if self._client.collection_exists(name):
+            return
+        try:
+            self._create(name)
+        except (UnexpectedResponse, grpc.RpcError):
+            if not self._client.collection_exists(name):  # otherwise another worker has created it
+                raise
 
     def _create(self, name: str) -> None:
         self._client.create_collection(

@@ -88,10 +88,14 @@ class EdgeMoveIndex(MoveIndex):
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def place(self) -> dict[str, Any]:
+        """Return the backend and its folder."""
+        return {"backend": "embedded", "folder": str(self._folder)}
+
     def description(self) -> dict[str, Any]:
         """Return the engine, its version, its folder and the folder's size."""
-        engine = {"backend": "embedded", "engine": "Qdrant Edge", "version": version("qdrant-edge-py")}
-        return engine | {"folder": str(self._folder), "bytes": size_of(self._folder)}
+        engine = {"engine": "Qdrant Edge", "version": version("qdrant-edge-py")}
+        return self.place() | engine | {"bytes": size_of(self._folder)}
 
     def _open(self) -> None:
         if self._closed:

@@ -53,6 +53,7 @@ class QdrantServerMoveIndex(MoveIndex):
         self._is_beside = False
         self._max_written = _MAX_WRITTEN
         self._newest_written_s = 0.0
+        self._digests_of = ""  # name of a collection
 
     def beside(self) -> QdrantServerMoveIndex:
         """Return an index over a new collection."""
@@ -68,26 +69,29 @@ class QdrantServerMoveIndex(MoveIndex):
         """Let the alias point to the collection of `built`, and delete the old one."""
         with self._opened():
             self._run(lambda: self._collections.switch_to(built._name))
-            self._digests, self._newest_written_s = Digests({}), 0.0
             self._left_out.clear()
         built.close()
 
     def exists(self) -> bool:
         """Return whether the server has the collection already."""
-        return self._run(lambda: self._client.collection_exists(self._name))
+        return self._run(self._collections.exists)
 
     def discard(self) -> None:
         """Delete the collection with all its points."""
         self._run(lambda: self._client.delete_collection(self._collections.used()))
         self.close()
 
+    def place(self) -> dict[str, Any]:
+        """Return the backend and the server's address."""
+        return {"backend": "server", "url": self.config.url, "collection": self._name}
+
     def description(self) -> dict[str, Any]:
         """Return the server's address and version, and its collection."""
         version = self._run(self._client.info).version
         used = self._run(self._collections.used)
         protocol = "HTTP" if self.config.grpc_port is None else f"gRPC at port {self.config.grpc_port}"
-        server = {"backend": "server", "engine": "Qdrant", "version": version, "url": self.config.url}
-        return server | {"protocol": protocol, "alias": self._name, "collection": used}
+        server = {"engine": "Qdrant", "version": version, "protocol": protocol}
+        return self.place() | server | {"alias": self._name, "collection": used}
 
     def _open(self) -> None:
         if not self._collection_exists:
@@ -186,6 +190,9 @@ class QdrantServerMoveIndex(MoveIndex):
             self._client.close()
 
     def _catch_up(self) -> None:
+        used = self._run(self._collections.used)
+        if used != self._digests_of:  # a worker has put a rebuilt collection in place
+            self._digests, self._newest_written_s, self._digests_of = Digests({}), 0.0, used
         self._read_since(self._newest_written_s - _MAX_CLOCK_DIFFERENCE_S)
         if self._count() != len(self._digests):  # a point was deleted, or a clock is off by more than a minute
             self._digests = Digests({})

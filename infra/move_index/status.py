@@ -16,21 +16,17 @@ def index_status(settings: Settings, moves_folder: Path) -> dict[str, Any]:
     `moves_folder`: of the worker whose embedded index is meant; it must not be open.
     """
     config = QdrantConfig.of_settings(settings) or QdrantConfig(folder=edge_folder(moves_folder))
-    place = (
-        {"folder": str(config.folder)} if config.folder else {"url": config.url, "collection": config.collection_name}
-    )
-    status = {"backend": "embedded" if config.folder else "server", "reachable": False, "moves": None, **place}
+    index = open_index_of(config)
+    status = {**index.place(), "reachable": False, "moves": None}
     if config.folder is not None and not config.folder.exists():
         return status | {"reachable": True, "moves": 0, "error": ""}
     try:
         check_qdrant(settings)
-        index = open_index_of(config)
-        try:
-            return status | _described(index) | {"reachable": True, "error": ""}
-        finally:
-            index.close()
+        return status | _described(index) | {"reachable": True, "error": ""}
     except Fault as fault:
         return status | {"error": str(fault)}
+    finally:
+        index.close()
 
 
 def _described(index: MoveIndex) -> dict[str, Any]:

@@ -52,4 +52,4 @@ def _described(index: MoveIndex) -> dict[str, Any]:
     try:
         return {"reachable": True, "moves": index.count(), **index.description(), "error": ""}
     except Fault as fault:
-        return {"reachable": False, "error": str(fault)}
+        return {**index.place(), "reachable": False, "moves": None, "error": str(fault)}

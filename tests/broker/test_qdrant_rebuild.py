@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.move_index.edge import EdgeMoveIndex
+from infra.move_index.server import QdrantServerMoveIndex
 from infra.settings import Settings
+from schemas.move_indexed import Move, MoveIndexed
 from streams.local.services import running_worker
+from streams.operations import library_events
+from streams.topics import MOVE_INDEXED
 from tests.broker.conftest import DataFolder, wait_until
+from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.paths import DEMO
-from tests.unit.infra.moves import MOVES
+from tests.unit.infra.moves import MOVES, make_move
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -46,6 +54,50 @@ def test_a_rebuild_gives_the_same_library_and_never_an_empty_one(
     assert data_folder.health()["ready"]
     status = data_folder.bachata("qdrant", "status").json
     assert (status["backend"], status["reachable"], status["moves"]) == ("embedded", True, before["moves"])
+
+
+@dataclass(frozen=True)
+class _QdrantFolder(DataFolder):
+    """A data folder whose moves are on a Qdrant server."""
+
+    qdrant_url: str
+
+    @property
+    def env(self) -> dict[str, str]:
+        return super().env | {"BACHATA_QDRANT_URL": self.qdrant_url, "BACHATA_QDRANT_API_KEY": "key"}
+
+
+def _publish(folder: DataFolder, moves: Sequence[Move]) -> None:
+    events = [MoveIndexed(request_id="r", move=move).model_dump_json().encode() for move in moves]
+    values = zip([move.clip.sha256 for move in moves], events, strict=True)
+    asyncio.run(library_events._publish(folder.kafka, MOVE_INDEXED, "indexed", values))
+
+
+def test_a_collection_on_a_server_is_replaced_by_one_without_what_does_not_belong_there(tmp_path: Path) -> None:
+    with FaultyQdrantServer(tmp_path / "server", api_key="key") as server:
+        server.add_plain_collection("bachata_moves")  # as an earlier version made it
+        folder = _QdrantFolder(tmp_path / "data_folder", server.url)
+        with folder.up():
+            _publish(folder, MOVES)
+            wait_until(lambda: folder.library()["moves"] == len(MOVES), 60)
+            version = folder.library()["version"]
+            stray = QdrantServerMoveIndex(server.url, "key")
+            stray.upsert(make_move(300), MOVES[0].model_copy(update={"move": "another"}))
+            assert folder.library()["moves"] == len(MOVES) + 1
+            server.slow_down(0.02)
+            rebuilt = folder.bachata("qdrant", "rebuild")
+            assert rebuilt.exit_code == 0, rebuilt.stderr
+            assert folder.library() == {"version": version, "moves": len(MOVES)}
+            assert list(server.collections().values()) == [len(MOVES)]
+            assert stray.version() == version
+            stray.close()
+            _publish(folder, [make_move(301)])
+            wait_until(lambda: folder.library()["moves"] == len(MOVES) + 1, 60)
+            server.refuse()
+            away = folder.bachata("qdrant", "status").json
+            assert (away["backend"], away["reachable"]) == ("server", False)
+            assert "does not answer" in away["error"]
+            server.recover()
 
 
 def test_an_index_with_other_moves_is_searched_until_it_is_replaced(tmp_path: Path) -> None:

@@ -1,75 +1,95 @@
-"""The move index on a real Qdrant server, where a Docker engine can run one."""
+"""The move index on a real Qdrant server, that of BACHATA_TEST_QDRANT_URL or a container: what only a server can show.
+
+The contract that both backends keep is in tests/unit/infra: its tests run on this server, too.
+"""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import yaml
 
+from infra.move_index import QdrantConfig
 from infra.move_index.edge import EdgeMoveIndex
+from infra.move_index.migrate import migrate
 from infra.move_index.server import QdrantServerMoveIndex
-from schemas.base import MediaFacts
-from schemas.move_indexed import Dancers, Eight, Move
-from tests.paths import PROJECT
+from schemas.faults import Unavailable
+from tests.qdrant_servers import real_index, real_server
+from tests.unit.infra.moves import MOVES, make_move
 
 pytestmark = [pytest.mark.broker, pytest.mark.filterwarnings("ignore::DeprecationWarning")]
-_COMPOSE = PROJECT / "docker-compose.yml"
-
-
-def _move(number: int) -> Move:
-    vector = [0.0] * 512
-    vector[number] = 1.0
-    clip = MediaFacts(
-        sha256=f"{number:064x}", size_bytes=1, kind="video", format="mov", codec="h264", duration_s=8.0, fps=30.0
-    )
-    return Move(
-        clip=clip,
-        name=f"clip_{number}",
-        move="basic",
-        category="basic",
-        difficulty="beginner",
-        energy=("low", "medium", "high")[number % 3],
-        tempo_bpm=100.0 + number,
-        beats=tuple(0.5 * beat for beat in range(9)),
-        counts=tuple(beat % 8 + 1 for beat in range(9)),
-        eights=(Eight(start_beat=0),),
-        dancers=Dancers(one=1.0, both=1.0),
-        embedding=tuple(vector),
-    )
 
 
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """Yield the URL of a server of the image in docker-compose.yml."""
-    if not os.environ.get("DOCKER_HOST") and not Path("/var/run/docker.sock").exists():
-        pytest.skip("no Docker engine runs on this machine")
-    from testcontainers.core.container import DockerContainer
-    from testcontainers.core.waiting_utils import wait_for_logs
-
-    image = yaml.safe_load(_COMPOSE.read_text())["services"]["qdrant"]["image"]
-    with DockerContainer(image).with_exposed_ports(6333) as container:
-        wait_for_logs(container, "Qdrant HTTP listening", timeout=60)
-        yield f"http://{container.get_container_host_ip()}:{container.get_exposed_port(6333)}"
+def server() -> Iterator[QdrantConfig]:
+    """Yield a real server."""
+    with real_server() as server:
+        yield server
 
 
-def test_the_server_finds_what_the_embedded_engine_finds(url: str, tmp_path: Path) -> None:
-    server, embedded = QdrantServerMoveIndex(url), EdgeMoveIndex(tmp_path / "edge")
-    for index in (server, embedded):
-        for number in range(30):
-            index.upsert(_move(number))
-        index.flush()
-    assert server.count() == embedded.count() == 30
-    assert server.version() == embedded.version()
-    server_names, embedded_names = (
-        [
-            hit.move.name
-            for hit in index.search(vector=_move(7).embedding, tempo_bpm=(104.0, 112.0), energies=("medium",), limit=5)
+@pytest.fixture
+def index(server: QdrantConfig) -> Iterator[QdrantServerMoveIndex]:
+    """Yield an index over a collection of its own."""
+    with real_index(server) as index:
+        yield index
+
+
+def test_the_server_finds_what_the_embedded_engine_finds(index: QdrantServerMoveIndex, tmp_path: Path) -> None:
+    embedded = EdgeMoveIndex(tmp_path / "edge")
+    for each in (index, embedded):
+        each.upsert(*MOVES)
+        each.flush()
+    assert index.count() == embedded.count() == len(MOVES)
+    assert index.version() == embedded.version()
+    for diversity in (0.0, 0.5):
+        found = [
+            [
+                hit.move.name
+                for hit in each.search(
+                    vector=MOVES[7].embedding, tempo_bpm=(104.0, 122.0), energies=("medium",), diversity=diversity
+                )
+            ]
+            for each in (index, embedded)
         ]
-        for index in (server, embedded)
-    )
-    assert server_names == embedded_names
+        assert found[0] == found[1]
     embedded.close()
-    server.close()
+
+
+def test_a_wrong_key_is_refused(server: QdrantConfig) -> None:
+    if server.api_key is None:
+        pytest.skip("this server has no API key")
+    index = QdrantServerMoveIndex(replace(server, api_key="wrong"))
+    with pytest.raises(Unavailable) as caught:
+        index.count()
+    assert caught.value.reason == "qdrant_refuses"
+    index.close()
+
+
+def test_a_write_that_takes_too_long_is_repeated_with_fewer_moves(index: QdrantServerMoveIndex) -> None:
+    hurried = QdrantServerMoveIndex(replace(index.config, timeout_s=1.0))
+    moves = [make_move(number) for number in range(400)]
+    for _ in range(20):
+        try:
+            hurried.upsert(*moves)
+            break
+        except Unavailable:
+            continue
+    assert hurried.count() == len(moves)
+    hurried.close()
+
+
+def test_moves_are_migrated_and_rebuilt(index: QdrantServerMoveIndex, tmp_path: Path) -> None:
+    embedded = EdgeMoveIndex(tmp_path / "edge")
+    embedded.upsert(*MOVES)
+    assert migrate(embedded, index, lambda done, total: None).written == len(MOVES)
+    other = QdrantServerMoveIndex(index.config)
+    assert other.version() == embedded.version()
+    built = index.beside()
+    built.upsert(*MOVES[:4])
+    index.replace_by(built)
+    assert (other.count(), other.version()) == (4, index.version())
+    assert other.description()["collection"] == index.description()["collection"]
+    other.close()
+    embedded.close()
