@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-search bench-stream bench-views demo-set docs frame
+.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -91,8 +91,8 @@ bench-render: $(VENV)/.synced ## Measure rendering beside an ffmpeg filter graph
 bench-views: $(VENV)/.synced ## Measure what an event costs in the views after 100,000 others
 	$(RUN) python -m tests.quality.bench_views
 
-bench-search: $(VENV)/.synced ## Measure filtered search beside qdrant-client's local mode
-	$(RUN) python -m tests.quality.bench_search
+bench-library: $(VENV)/.synced ## Measure the move index at 150 to 100,000 moves, beside other engines (SIZES=numbers)
+	$(RUN) python -m tests.quality.bench_library $(if $(SIZES),--sizes $(SIZES))
 
 bench-stream: setup ## Measure an event through four steps, beside Faust with its defaults
 	$(RUN) python -m tests.quality.bench_stream

@@ -22,7 +22,7 @@ from streams.envelope import Record
 from streams.topics import MOVE_INDEXED, PROGRESS
 from streams.views.move_index_sink import MoveIndexSink
 from streams.views.requests import Requests
-from tests.quality.bench_search import library
+from tests.quality.bench_library import library
 from tests.quality.report import Goal, figure
 
 MAX_RATIO = 1.5
