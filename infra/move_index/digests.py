@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 
 from schemas.move_indexed import Move, MoveSummary
@@ -18,16 +19,16 @@ def summary_json(move: MoveSummary) -> str:
 
 def move_digest(move: Move) -> str:
     """Return a hash of all fields of a move: 32 hex digits of its summary, and 32 of its embedding."""
-    return _hash(summary_json(move)) + _hash(repr(move.embedding))
+    return _hash(summary_json(move).encode()) + _hash(array("d", move.embedding).tobytes())
 
 
 def annotated_digest(summary: MoveSummary, digest: str) -> str:
     """Return the digest of the move that has `digest`, with another summary."""
-    return _hash(summary_json(summary)) + digest[_PART:]
+    return _hash(summary_json(summary).encode()) + digest[_PART:]
 
 
-def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:_PART]
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_PART]
 
 
 class Digests:
