@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -20,8 +17,9 @@ from infra.move_index import requests
 from infra.move_index.config import QdrantConfig
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Fault, Poison, Unavailable
+from schemas.move_indexed import Move
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
-from tests.paths import PROJECT
+from tests.chaos.qdrant_process import API_KEY, QdrantProcess
 from tests.unit.infra.moves import MOVES, faults_of_all_calls, fill, make_move
 
 
@@ -203,39 +201,31 @@ def test_searches_are_answered_between_the_parts_of_a_slow_write(tmp_path: Path)
         index.close()
 
 
-def _serve(folder: Path, port: int) -> subprocess.Popen[str]:
-    """Start a server on a folder in a process of its own, and return when it answers."""
-    command = [sys.executable, "-m", "tests.chaos.faulty_qdrant_server", str(folder), str(port), "key"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT)
-    assert process.stdout is not None
-    process.stdout.readline()
-    process.stdout.close()
-    return process
-
-
 def test_a_server_that_is_killed_while_moves_arrive_has_all_of_them_once(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    process = _serve(tmp_path, port)
-    index = QdrantServerMoveIndex(QdrantConfig(host="127.0.0.1", port=port, api_key="key", timeout_s=5))
-    moves, kills = [make_move(number) for number in range(60)], 0
-    for number, move in enumerate(moves):
-        if number in {7, 23, 41}:
-            threading.Timer(0.005, process.kill).start()
-        while True:
-            try:
-                index.upsert(move)
-                break
-            except Unavailable:
-                if process.poll() is not None or process.wait(5) is not None:
-                    kills, process = kills + 1, _serve(tmp_path, port)
+    moves = [make_move(number) for number in range(60)]
+    with QdrantProcess(tmp_path) as server:
+        index = QdrantServerMoveIndex(QdrantConfig.of_url(server.url, api_key=API_KEY, timeout_s=5))
+        kills = 0
+        for number, move in enumerate(moves):
+            if number in {7, 23, 41}:
+                threading.Timer(0.005, server.process.kill).start()
+            while not _is_stored(index, move):
+                if server.process.wait(5) is not None:
+                    kills += 1
+                    server.start()
                 wait_for_next_attempt()
-    assert kills == 3
-    assert sorted(move.name for move in index.all_moves()) == [move.name for move in moves]
-    index.close()
-    process.kill()
-    process.wait()
+        assert kills == 3
+        assert sorted(move.name for move in index.all_moves()) == [move.name for move in moves]
+        index.close()
+
+
+def _is_stored(index: QdrantServerMoveIndex, move: Move) -> bool:
+    """Store a move; return whether the server has it."""
+    try:
+        index.upsert(move)
+    except Unavailable:
+        return False
+    return True
 
 
 class _GrpcServer(grpc.GenericRpcHandler):  # type: ignore[misc]
