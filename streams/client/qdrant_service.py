@@ -94,7 +94,7 @@ class QdrantEmbeddingService:
 
     def search_similar_moves(  # noqa: PLR0913 - the conditions of a search
         self,
-        query_embedding: Sequence[float] | None = None,
+        query_embedding: Iterable[float] | None = None,
         limit: int = 10,
         *,
         tempo_range: tuple[float, float] | None = None,
@@ -125,9 +125,10 @@ class QdrantEmbeddingService:
             styles=_texts(style),
             duration_s=duration_range,
         )
+        vector = None if query_embedding is None else [float(value) for value in query_embedding]  # also of numpy
         if soften:
-            return _similar(search_softly(self._index, wanted, query_embedding, limit, diversity))
-        return _similar(SoftenedHits(self._index.find(wanted, query_embedding, limit, diversity), wanted))
+            return _similar(search_softly(self._index, wanted, vector, limit, diversity))
+        return _similar(SoftenedHits(self._index.find(wanted, vector, limit, diversity), wanted))
 
     def search_by_move(self, move: Move | str, limit: int = 10, **conditions: Any) -> SimilarMoves:
         """Return the moves that are nearest to a move, or to the stored move of a clip's SHA-256, without itself.

@@ -69,6 +69,8 @@ def test_a_search_as_the_earlier_documentation_has_it(service: QdrantEmbeddingSe
     assert {move.difficulty for move, _ in results} == {"intermediate"}
     assert len(results) == len([move for move in _MOVES if move.difficulty == "intermediate"])
     assert results.softened == ()
+    as_array = service.search_similar_moves(np.array(_MOVES[4].embedding, np.float32), difficulty="intermediate")
+    assert as_array[0].move == _MOVES[4].summary()
 
 
 def _names(moves: list[Move]) -> list[str]:
