@@ -67,8 +67,11 @@ def _split(paths: Sequence[Path], annotations: Path | None, quality: Quality, as
     for name, fault in faults.items():
         print_line(f"error: {name}: {fault}")
     failed = {name: {"error": str(fault), "reason": fault.reason} for name, fault in faults.items()}
-    with stream(settings, print_line) as endpoint:
-        print_recordings(settings, endpoint, recordings, None, as_json, failed=failed)
+    if recordings:
+        with stream(settings, print_line) as endpoint:
+            print_recordings(settings, endpoint, recordings, None, as_json, failed=failed)
+    elif as_json:
+        print_json({"recordings": [], "failed": failed})
     if faults:
         raise SystemExit(1)
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from agents.arrays import Bools, Floats
-from agents.move_indexing.dancers.tracks import intervals_of
 from agents.move_indexing.split.movement import Movement
 from agents.viterbi import best_path
 
@@ -28,7 +27,13 @@ def dancing_spans(movement: Movement, music: Sequence[Span]) -> list[Span]:
     evidence = np.where(with_music & movement.present, _evidence(movement.speed, with_music & movement.present), -1.0)
     cost = _CHANGE_S / _interval_s(movement.times)
     path = best_path(np.column_stack([-evidence, evidence]), np.array([[0.0, -cost], [-cost, 0.0]]))
-    return intervals_of(movement.times, path == 1)
+    return _spans(movement.times, path == 1)
+
+
+def _spans(times: Floats, is_dancing: Bools) -> list[Span]:
+    """Return the times of the first and the last sample of each run: pictures beside it are of a pause."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_dancing, [False]]).astype(int)))
+    return [(float(times[first]), float(times[end - 1])) for first, end in edges.reshape(-1, 2).tolist()]
 
 
 def _evidence(speed: Floats, is_used: Bools) -> Floats:

@@ -25,6 +25,7 @@ from agents.move_indexing.dancers.tracks import MAX_GAP_S
 from agents.move_indexing.motion.posture import joint_angles
 
 _MAX_SPEED = 1.5  # body heights per second: more is another person, or another camera
+_STEP = 2  # frames
 _ANGLES = 14
 
 
@@ -46,10 +47,10 @@ class Movement:
 
 
 def movement_of(frames: Sequence[FrameDetections]) -> Movement:
-    """Return the movement in a recording, from the detections in its frames, at least two."""
+    """Return the movement in a recording, from the detections in its frames, at least three."""
     times = np.array([frame.time_s for frame in frames])
     present = _gaps_filled(times, np.array([bool(frame.dancers) for frame in frames]))
-    speed = np.where(present, _without_outliers(_speeds(frames, times)), 0.0)
+    speed = np.where(present, _without_outliers(_speeds(frames)), 0.0)
     return Movement(times, speed, present, _postures(frames))
 
 
@@ -69,22 +70,23 @@ def _without_outliers(values: Floats) -> Floats:
     return filtered
 
 
-def _speeds(frames: Sequence[FrameDetections], times: Floats) -> Floats:
-    """Return the dancers' speed at each frame, between the frames before and after it, (n,)."""
-    last = len(frames) - 1
-    pairs = [(max(0, n - 1), min(last, n + 1)) for n in range(len(frames))]
-    return np.array([
-        _speed(frames[before].dancers, frames[after].dancers, float(times[after] - times[before]))
-        for before, after in pairs
-    ])  # fmt: skip
+def _speeds(frames: Sequence[FrameDetections]) -> Floats:
+    """Return the dancers' speed at each frame, (n,): that from two frames before or to two frames after, the lower.
+
+    So the jump from one camera, or one couple, to another is no movement of either.
+    """
+    steps = [_speed(frames[n], frames[n + _STEP]) for n in range(len(frames) - _STEP)]
+    before = np.array([*steps[:1] * _STEP, *steps])
+    after = np.array([*steps, *steps[-1:] * _STEP])
+    return np.asarray(np.minimum(before, after))
 
 
-def _speed(before: Sequence[Detection], after: Sequence[Detection], seconds: float) -> float:
+def _speed(before: FrameDetections, after: FrameDetections) -> float:
     """Return the mean speed of the joints of the dancer who moves less; each is the nearest one of the time before."""
-    if not before or not after:
+    if not before.dancers or not after.dancers:
         return 0.0
-    paths = [min(_path(one, other) for one in before) for other in after]
-    return min(_MAX_SPEED, min(paths) / max(seconds, 1e-3))
+    paths = [min(_path(one, other) for one in before.dancers) for other in after.dancers]
+    return min(_MAX_SPEED, min(paths) / max(after.time_s - before.time_s, 1e-3))
 
 
 def _path(one: Detection, other: Detection) -> float:

@@ -41,7 +41,7 @@ class Analyzed:
 
     def parts(self) -> list[Part]:
         """Return the parts that may be moves, in order."""
-        return parts_of(movement_of(self.frames), self.pieces) if len(self.frames) > 1 else []
+        return parts_of(movement_of(self.frames), self.pieces) if len(self.frames) > 2 else []
 
     def part(self, start_s: float, end_s: float) -> Part:
         """Return a given part, danced to the piece of music that is heard for the most of it."""

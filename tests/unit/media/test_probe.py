@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from agents.media.probe import probe
+from agents.media.probe import probe, probe_recording
 from schemas.faults import Poison
 from tests.unit.media.media_builders import png, tone, with_cover, write_clip, write_sound
 
@@ -102,6 +102,14 @@ def test_a_cover_picture_does_not_disturb_a_song_and_is_not_a_clip(tmp_path: Pat
     (tmp_path / "b.mp3").write_bytes(with_cover(song, png(64, 64)))
     assert probe(tmp_path / "b.mp3", "audio").codec == "mp3"
     assert refusal(tmp_path / "b.mp3", "video") == "no_video"
+
+
+def test_a_clip_of_more_than_ten_minutes_is_a_recording(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", 605, fps=5, sound=False)
+    with pytest.raises(Poison, match="index --split") as fault:
+        probe(path, "video")
+    assert fault.value.reason == "too_long"
+    assert probe_recording(path).duration_s == pytest.approx(605, abs=0.5)
 
 
 def test_a_video_without_audio_is_refused_as_a_song(tmp_path: Path) -> None:
