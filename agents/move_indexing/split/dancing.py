@@ -10,7 +10,7 @@ from agents.arrays import Bools, Floats
 from agents.move_indexing.split.movement import Movement
 from agents.viterbi import best_path
 
-_STILL_SHARE = 0.4  # of the usual speed of the recording's dancing: between dancing and standing
+_STILL_SHARE = 0.3  # of the usual speed of the recording's dancing: between dancing and standing
 _MIN_STILL_SPEED = 0.02  # body heights per second: how far landmarks of a person who stands still move
 _CHANGE_S = 1.0  # of clear evidence that a change costs: a pose held for less is part of the dance
 
