@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.media.container import media_errors, open_container
-from agents.media.decode import moving_picture
-from agents.media.stated_length import is_cut
 from agents.step import Job, Tools
 from schemas.base import Model
 
@@ -29,6 +26,10 @@ class Contents(Model):
 
 def look(file: NamedFile, tools: Tools) -> Contents:
     """Return what a file has; little of it is decoded. Raises: `Poison`: as `open_container`."""
+    from agents.media.container import media_errors, open_container
+    from agents.media.decode import moving_picture
+    from agents.media.stated_length import is_cut
+
     del tools
     path = Path(file.path)
     with open_container(path) as container, media_errors():

@@ -14,10 +14,10 @@ from agents.move_indexing.dancers.detection_cache import ClipDetections, cached_
 from agents.move_indexing.eights import eights
 from agents.move_indexing.indexed_move import IndexedMove
 from agents.move_indexing.inputs import IndexingInput
-from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.estimate_level import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
+from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.presence import absence_warnings, eights_with_dancers, hole_warnings, presence
 from agents.playable import runs_in
 from agents.step import Tools, sub_progress

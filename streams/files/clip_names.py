@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from agents.move_indexing.motion.version import VERSION
 from infra.base.atomic_file import temporary_file
 from infra.settings import Settings
 from schemas.faults import Retryable
@@ -111,6 +112,4 @@ def _annotation(move: Mapping[str, object] | None) -> MoveAnnotation | None:
 
 def is_outdated(embedding_version: object) -> bool:
     """Return whether a move of the library with this version has to be indexed again."""
-    from agents.move_indexing.motion.embedding import VERSION
-
     return embedding_version != VERSION

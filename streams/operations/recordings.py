@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
+from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.split.jobs import MAX_PARTS, VERSION, Candidate, PartSpan, SplitResult
 from infra.base.atomic_file import replacing
 from schemas.base import MediaFacts, Model, Name, Quality, Sha256

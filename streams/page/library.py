@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 
-from agents.move_indexing.motion.embedding import VERSION as EMBEDDING_VERSION
+from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
 from agents.playable import usable_eights
 from infra.move_index import MoveIndex
 from schemas.base import Difficulty, EmbeddingValue, Level, Name, Role

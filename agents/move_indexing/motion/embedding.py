@@ -20,7 +20,6 @@ from agents.move_indexing.motion.couple import couple_features
 from agents.move_indexing.motion.rhythm import MIN_TRACKED_SAMPLES, autocorrelations, body_rhythm
 from agents.move_indexing.motion.turns import facing, turns
 
-VERSION = 2
 MOTION_VALUES, AUDIO_VALUES = 384, 128
 # The cosine of two clips is 0.8 times that of their motion plus 0.2 times that of their sound: a move can be danced to
 # many songs.

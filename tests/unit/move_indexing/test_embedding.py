@@ -10,6 +10,7 @@ from agents.move_indexing.dancers.dance import Dance, analyze_dance
 from agents.move_indexing.dancers.detections import FrameDetections
 from agents.move_indexing.motion import embedding
 from agents.move_indexing.motion.embedding import AUDIO_VALUES, MOTION_VALUES, embed, feature_groups, standardized
+from agents.move_indexing.motion.version import VERSION
 from schemas.faults import Poison
 from tests.unit.move_indexing.bodies import BLUE, MakeBody
 
@@ -74,4 +75,4 @@ def test_too_few_detections_are_refused(body: MakeBody, count: int, detected: in
 def test_changed_constants_need_a_new_version() -> None:
     constants = Path(embedding.__file__).with_name("scales.json").read_bytes()
     sha256_of_version = {2: "12c8d7ddb58829d1b0b092ac68c0919bb272b4db36a5e628e3ed32e783d26be9"}
-    assert hashlib.sha256(constants).hexdigest() == sha256_of_version[embedding.VERSION]
+    assert hashlib.sha256(constants).hexdigest() == sha256_of_version[VERSION]

@@ -11,7 +11,7 @@ import pytest
 
 from agents.move_indexing.agent import STEP
 from agents.move_indexing.index import move_name
-from agents.move_indexing.motion.embedding import VERSION
+from agents.move_indexing.motion.version import VERSION
 from agents.step import Tools
 from schemas.base import Source
 from schemas.faults import Poison

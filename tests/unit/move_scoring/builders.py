@@ -149,7 +149,7 @@ def make_song(seconds: float, tempo_bpm: float = 125.0) -> AudioAnalysis:
 
 def make_index(moves: Sequence[Move]) -> MoveIndex:
     """Return the real index, in memory, with these moves."""
-    index = QdrantServerMoveIndex("memory", client=QdrantClient(":memory:"))
+    index = QdrantServerMoveIndex("http://memory", client=QdrantClient(":memory:"))
     for move in moves:
         index.upsert(move)
     return index

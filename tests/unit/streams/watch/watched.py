@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.media.look import Contents, NamedFile, look
-from agents.move_indexing.motion.embedding import VERSION
+from agents.move_indexing.motion.version import VERSION
 from infra.settings import Settings
 from schemas.faults import Retryable
 from schemas.move_annotated import MoveAnnotation
