@@ -17,6 +17,7 @@ from agents.move_indexing.split.jobs import MAX_PARTS, VERSION, Candidate, PartS
 from infra.base.atomic_file import replacing
 from schemas.base import MediaFacts, Model, Name, Quality, Sha256
 from schemas.faults import Poison
+from schemas.limits import CLIP_S
 
 State = Literal["open", "accepted", "dropped"]
 _MAX_SHARED = 0.5  # of a new candidate's time: what is decided of the rest of it holds for it too
@@ -60,7 +61,10 @@ class Recording(Model):
         return self.model_copy(update={"parts": tuple(sorted([*others, part], key=lambda each: each.start_s))})
 
     def merged_span(self, one: int, other: int) -> PartSpan:
-        """Return the span of two parts and what is between them. Raises: `Poison` (`unknown_move`, `usage`)."""
+        """Return the span of two parts and what is between them.
+
+        Raises: `Poison` (`unknown_move`, `usage`); `too_long` for what is too long for a clip.
+        """
         parts = [self.part(number) for number in (one, other)]
         start_s, end_s = min(part.start_s for part in parts), max(part.end_s for part in parts)
         between = [each for each in self.parts if each not in parts and start_s < each.end_s and each.start_s < end_s]
@@ -68,6 +72,8 @@ class Recording(Model):
             raise Poison(f"parts {one} and {other} do not follow each other; merge two that do", "usage")
         if any(part.state == "accepted" for part in parts):
             raise Poison(f"part {one} or {other} is a move already; remove the move, then drop the part", "usage")
+        if end_s - start_s > CLIP_S[1]:
+            raise Poison(f"parts {one} and {other} are longer than {CLIP_S[1] / 60:.0f} minutes together", "too_long")
         return PartSpan(start_s=start_s, end_s=end_s)
 
 

@@ -13,7 +13,7 @@ MEDIA = MediaFacts(sha256=SHA256, size_bytes=1, kind="video", format="mov", code
 
 def candidate(start_s: float, end_s: float) -> Candidate:
     """Return a part that may be a move; its embedding tells its start."""
-    embedding = tuple(1.0 if n == int(start_s) else 0.0 for n in range(512))
+    embedding = tuple(1.0 if n == int(start_s) % 512 else 0.0 for n in range(512))
     dancers = Dancers(one=1.0, both=0.9)
     return Candidate(
         start_s=start_s,

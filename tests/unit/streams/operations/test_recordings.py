@@ -60,6 +60,12 @@ def test_a_move_is_not_merged() -> None:
         _with(recording((0, 10), (12, 20)), 1, state="accepted").merged_span(1, 2)
 
 
+def test_parts_that_make_more_than_a_clip_are_not_merged() -> None:
+    with pytest.raises(Poison, match="longer than 10 minutes") as fault:
+        recording((0, 30), (580, 610)).merged_span(1, 2)
+    assert fault.value.reason == "too_long"
+
+
 def test_an_unknown_part_is_an_error_that_lists_the_others() -> None:
     with pytest.raises(Poison, match="has no part 7; it has 1, 2"):
         recording((0, 10), (12, 20)).part(7)
