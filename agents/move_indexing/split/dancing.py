@@ -10,7 +10,8 @@ from agents.arrays import Bools, Floats
 from agents.move_indexing.split.movement import Movement
 from agents.viterbi import best_path
 
-_STILL_SHARE = 0.3  # of the usual speed of the recording's dancing: between dancing and standing
+_STILL_SHARE = 0.35  # of the usual speed of the recording's dancing: between dancing and standing
+_STEEPNESS = 3.0  # landmarks of a still picture move by up to two thirds of the speed in between
 _MIN_STILL_SPEED = 0.02  # body heights per second: how far landmarks of a person who stands still move
 _CHANGE_S = 1.0  # of clear evidence that a change costs: a pose held for less is part of the dance
 
@@ -39,7 +40,7 @@ def _spans(times: Floats, is_dancing: Bools) -> list[Span]:
 def _evidence(speed: Floats, is_used: Bools) -> Floats:
     usual = float(np.median(speed[is_used])) if is_used.any() else 0.0
     still = max(_MIN_STILL_SPEED, _STILL_SHARE * usual)
-    return np.asarray(np.clip(speed / still - 1, -1.0, 1.0))
+    return np.asarray(np.clip(_STEEPNESS * (speed / still - 1), -1.0, 1.0))
 
 
 def _inside(times: Floats, spans: Sequence[Span]) -> Bools:
