@@ -54,7 +54,7 @@ def _moves(data_folder: DataFolder, clip: str) -> list[dict[str, Any]]:
 def _watch_once(data_folder: DataFolder, folder: Path) -> list[str]:
     """Watch in this process, and return the clips whose files are gone."""
     lines: list[str] = []
-    options = WatchOptions((folder,), once=True)
+    options = WatchOptions((folder,), once=True, settle_s=0.3)
     _, gone = watch_folders(Settings(data_dir=data_folder.path), options, lines.append, threading.Event())
     return [content.clip for content in gone]
 
