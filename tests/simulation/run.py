@@ -294,7 +294,7 @@ def views_behind(world: World) -> list[str]:
             found.append(f"{machine.name} does not run")
             continue
         for request, outcomes in world.model.outcomes.items():
-            state = machine.worker.stores[1].get(request)  # type: ignore[attr-defined]
+            state = machine.worker.stores[2].get(request)  # type: ignore[attr-defined]
             if state is None or state["outcome"] is None:
                 found.append(f"{machine.name}: the view of requests lacks the outcome of {request}: {outcomes.keys()}")
                 break

@@ -28,7 +28,7 @@ from infra.settings import Settings
 from schemas.move_indexed import Move
 from streams.patches import faust_consumer, faust_tables
 from streams.stage import dead_letters
-from streams.views import requests
+from streams.views import library_store, requests, view_store
 from streams.worker import build, worker
 from tests.simulation import disk
 from tests.simulation.clock import NO_PROCESS, Process, VirtualLoop, current_process
@@ -119,13 +119,24 @@ def _machine() -> Machine:
 
 
 class _Index:
-    """The vector engine: a dictionary on the machine."""
+    """The vector engine: a dictionary on the machine. No simulated event changes the library."""
+
+    is_shared = False
 
     def __init__(self) -> None:
         self.moves = _machine().moves
 
-    def upsert(self, move: Move) -> None:
-        self.moves[move.clip.sha256] = move
+    def upsert(self, *moves: Move) -> None:
+        self.moves.update({move.clip.sha256: move for move in moves})
+
+    def replace_summaries(self, *_: Any) -> None:
+        pass
+
+    def version(self) -> str:
+        return "simulated"
+
+    def version_with(self, _: Any) -> str:
+        return "simulated"
 
     def flush(self) -> None:
         pass
@@ -207,11 +218,11 @@ def replaced(network: Network) -> Iterator[None]:
         patch.setattr(faust.stores.rocksdb, "gc", SimpleNamespace(collect=lambda: None))
         patch.setattr(rocksdict, "WriteBatch", disk.WriteBatch)
         patch.setattr(faust_tables, "WriteBatch", disk.WriteBatch)
-        patch.setattr(requests, "WriteBatch", disk.WriteBatch)
-        patch.setattr(requests, "Rdict", _Rocks)
+        for module in (requests, library_store):
+            patch.setattr(module, "WriteBatch", disk.WriteBatch)
+        patch.setattr(view_store, "Rdict", _Rocks)
         patch.setattr(dead_letters, "datetime", _Clock)
         patch.setattr(build, "open_index", lambda *_: _Index())
-        patch.setattr(build, "backend_id", lambda *_: "simulated")
         patch.setattr(build, "Page", _Page)
         patch.setattr(worker, "gc", SimpleNamespace(collect=int, freeze=int, set_threshold=lambda *_: None))
         gc.disable()
