@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
 from agents.playable import usable_eights
 from infra.move_index import MoveIndex
-from schemas.base import Difficulty, EmbeddingValue, Level, Name, Role
+from schemas.base import Difficulty, EmbeddingValue, Level, Name, Role, UnitLength
 from schemas.faults import Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
 from schemas.move_indexed import Move, MoveSummary
@@ -25,6 +25,7 @@ _CAUGHT_UP_TIMEOUT_S = 5.0
 _Tempo = Annotated[float, Field(ge=0, le=MAX_SEARCHED_TEMPO_BPM)]
 _Duration = Annotated[float, Field(ge=0, le=MAX_SEARCHED_DURATION_S)]
 _Texts = Annotated[tuple[Name, ...], Field(max_length=10)]
+_Vector = Annotated[tuple[EmbeddingValue, ...], Field(min_length=512, max_length=512, fail_fast=True), UnitLength]
 
 
 class MoveQuery(BaseModel):
@@ -46,7 +47,7 @@ class MoveQuery(BaseModel):
     duration_s: tuple[_Duration, _Duration] | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
     limit: int = Field(default=10, ge=1, le=_MAX_HITS)
-    vector: Annotated[tuple[EmbeddingValue, ...], Field(min_length=512, max_length=512, fail_fast=True)] | None = None
+    vector: _Vector | None = None
 
     @field_validator("tempo_bpm", "duration_s")
     @classmethod

@@ -128,6 +128,10 @@ _INVALID_BODIES = [
     *(f'{{"styles": {values}}}' for values in ('[""]', "[1]", '"sensual"', '["\\u001b]0;x"]', f'["{"x" * 999}"]')),
     *(f'{{"duration_s": {ends}}}' for ends in ("[5, 2]", "[NaN, 2]", "[-1, 5]", "[1, 1e9]", "7")),
     *(f'{{"diversity": {value}}}' for value in ("-0.1", "1.5", "NaN", "null", '"1"', "0.5")),
+    *(
+        f'{{"vector": {values}}}'
+        for values in ("[1, 0]", json.dumps([0.0] * 512), json.dumps(["1"] * 512), '"x"', "{}")
+    ),
     *(f'{{"energies": {values}}}' for values in ('["loud"]', "7", '["low", 1]', '["\\ud800"]')),
     *(
         f'{{"like": {like}}}'
@@ -136,6 +140,16 @@ _INVALID_BODIES = [
     *("[]", "[1, 2]", '"text"', "7", "null", "true", "", "{", "{} {}", '{"unknown": 1}', "NaN", "\ufeff{}"),
     *("[" * 100_000, '{"like":' * 100_000, '{"a":' * 500 + "1" + "}" * 500),
 ]
+
+
+async def test_moves_are_searched_by_an_embedding_of_this_version(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    move = MOVES[3]
+    assert (await _post(page, json.dumps({"vector": list(move.embedding)}).encode()))[1] == {"moves": []}
+    monkeypatch.setattr(library, "EMBEDDING_VERSION", move.embedding_version)
+    status, content = await _post(page, json.dumps({"vector": list(move.embedding), "limit": 2}).encode())
+    assert status == 200
+    assert content["moves"][0]["sha256"] == move.clip.sha256
+    assert content["moves"][0]["similarity"] == pytest.approx(1, abs=0.001)
 
 
 @pytest.mark.parametrize("body", _INVALID_BODIES, ids=lambda body: body[:30])
