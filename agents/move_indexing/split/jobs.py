@@ -144,7 +144,7 @@ SPLIT_RECORDING = Job(
     takes=SplitRecording,
     result=SplitResult,
     work=_split,
-    timeout_s=4 * 3600.0,
+    timeout_s=3600.0,
     memory_mb=2048,
 )
 CUT_CLIP = Job(name="cut_clip", takes=CutClip, result=StoredClip, work=_cut, timeout_s=900.0, memory_mb=2048)
