@@ -93,6 +93,7 @@ bench-views: $(VENV)/.synced ## Measure what an event costs in the views after 1
 
 bench-library: $(VENV)/.synced ## Measure the move index at 150 to 100,000 moves, beside other engines (SIZES=numbers)
 	$(RUN) python -m tests.quality.bench_library $(if $(SIZES),--sizes $(SIZES))
+	$(RUN) python -m tests.quality.bench_library_start
 
 bench-stream: setup ## Measure an event through four steps, beside Faust with its defaults
 	$(RUN) python -m tests.quality.bench_stream

@@ -1,4 +1,4 @@
-"""Create many short, different songs quickly: excerpts of the demo songs."""
+"""Create many different songs and clips quickly."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tests.chaos.schedule import seed
-from tests.paths import DEMO
+from tests.paths import DEMO, SHARED
 
 RATE = 22_050
 _SHORTEST_S, _LONGEST_S = 10.0, 13.0
@@ -29,6 +29,15 @@ class Song:
 
     path: Path
     sha256: str
+
+
+def clip_contents(count: int) -> list[bytes]:
+    """Return the contents of different clips: the shared ones, or demo clips that differ behind their last box."""
+    shared = sorted((SHARED / "clips").rglob("*.mp4"))
+    files = shared if len(shared) >= count else sorted((DEMO / "clips").glob("*.mp4"))
+    found = [file.read_bytes() for file in files[:count]]
+    box = b"\x00\x00\x00\x10free"
+    return found + [found[number % len(found)] + box + number.to_bytes(8, "big") for number in range(len(found), count)]
 
 
 def make_songs(folder: Path, count: int) -> list[Song]:

@@ -17,12 +17,15 @@ from schemas.moves_scored import MovesScored
 from streams.topics import TOPICS
 from tests.chaos.cluster import REAL_STEPS, Cluster
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
+from tests.chaos.media import clip_contents
+from tests.chaos.schedule import scaled
 from tests.chaos.topic_reader import name_of, read_all
 from tests.chaos.worker_api import call_api, submitted, wait_until
 from tests.paths import DEMO
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 _CLIPS = sorted((DEMO / "clips").glob("*.mp4"))[:6]
+_CLIPS_OF_A_MINUTE = 37
 _SONG = min((DEMO / "songs").glob("*.mp3"))
 
 
@@ -40,6 +43,14 @@ class IndexCluster(Cluster):
 def edge_of(cluster: Cluster) -> Path:
     """Return the embedded engine's folder."""
     return cluster.data / "state" / "worker-0" / "moves" / "edge"
+
+
+def written_clips(folder: Path, count: int) -> Iterator[Path]:
+    """Write so many different clips and yield their paths."""
+    for number, content in enumerate(clip_contents(count)):
+        file = folder / f"clip_{number:02d}.mp4"
+        file.write_bytes(content)
+        yield file
 
 
 async def wait_for_problem(cluster: Cluster, text: str) -> None:
@@ -72,11 +83,12 @@ async def test_a_server_that_refuses_hangs_and_fails_loses_nothing(tmp_path: Pat
         server.refuse()
         cluster.start(0)
         await wait_for_problem(cluster, "refused")  # it starts nevertheless
-        async with submitted(cluster, _CLIPS) as outcomes:
+        clips = list(written_clips(cluster.songs, scaled(_CLIPS_OF_A_MINUTE, minimum=6)))
+        async with submitted(cluster, clips) as outcomes:
             for misbehave, seconds, problem in (
-                (server.refuse, 10, "refused"),
-                (server.hang, 15, "timed out"),
-                (server.fail, 10, "500 Internal Server Error"),
+                (server.refuse, 20, "refused"),
+                (server.hang, 20, "timed out"),
+                (server.fail, 20, "500 Internal Server Error"),
             ):
                 misbehave()
                 await asyncio.gather(asyncio.sleep(seconds), wait_for_problem(cluster, problem))
@@ -84,12 +96,12 @@ async def test_a_server_that_refuses_hangs_and_fails_loses_nothing(tmp_path: Pat
                 assert (status, problem in answer["error"]) == (503, True), answer
             assert not outcomes.ended, "a clip is done only when it can be found"
             server.recover()
-        await check_nothing_lost(cluster, server.count(), len(_CLIPS))
+        await check_nothing_lost(cluster, server.count(), len(clips))
         await check_song_waits(cluster, server)
         server.drop_collection()
         await wait_for_problem(cluster, "")
-        await wait_until(lambda: server.count() == len(_CLIPS))
-        await check_nothing_lost(cluster, server.count(), len(_CLIPS))
+        await wait_until(lambda: server.count() == len(clips))
+        await check_nothing_lost(cluster, server.count(), len(clips))
 
 
 async def check_song_waits(cluster: Cluster, server: FaultyQdrantServer) -> None:

@@ -20,25 +20,17 @@ from infra.move_index.edge import EdgeMoveIndex
 from schemas.move_indexed import MoveIndexed
 from streams.topics import TOPICS
 from tests.chaos.cluster import REAL_STEPS, Cluster
+from tests.chaos.media import clip_contents
 from tests.chaos.schedule import print_schedule, scaled, seed
 from tests.chaos.topic_reader import name_of, read_all
 from tests.chaos.worker_api import call_api
-from tests.paths import BACHATA, DEMO, SHARED
+from tests.paths import BACHATA
 
 pytestmark = [pytest.mark.chaos, pytest.mark.broker]
 _CLIPS, _KILLS, _WATCHER_KILLS = 37, 3, 2
 _PARTS = 4
 _PAUSE_S = 3.0  # of a slow copy: longer than a file must not change
 _TIMEOUT_S = 1500.0
-
-
-def _contents(count: int) -> list[bytes]:
-    """Return different clips: the shared ones, or demo clips that differ behind their last box."""
-    shared = sorted((SHARED / "clips").rglob("*.mp4"))
-    files = shared if len(shared) >= count else sorted((DEMO / "clips").glob("*.mp4"))
-    found = [file.read_bytes() for file in files[:count]]
-    box = b"\x00\x00\x00\x10free"
-    return found + [found[number % len(found)] + box + number.to_bytes(8, "big") for number in range(len(found), count)]
 
 
 def _plain(file: Path, content: bytes) -> None:
@@ -136,7 +128,7 @@ def _drop(folder: Path, contents: Sequence[bytes], rng: random.Random) -> None:
 
 async def test_clips_become_moves_once_each_whatever_is_killed(tmp_path: Path) -> None:
     count = scaled(_CLIPS, minimum=6)
-    contents = _contents(count)
+    contents = clip_contents(count)
     rng = random.Random(seed())  # noqa: S311 - a plan, no secret
     victims = ["worker"] * _KILLS + ["watcher"] * _WATCHER_KILLS
     rng.shuffle(victims)

@@ -42,11 +42,11 @@ def call_api(cluster: Cluster, path: str, body: dict[str, Any] | None = None) ->
         return 0, {}
 
 
-async def wait_until(condition: Callable[[], bool]) -> None:
-    """Return when the condition is true; it is checked every 0.1 s for at most 30 s."""
-    deadline = time.monotonic() + _WAIT_TIMEOUT_S
+async def wait_until(condition: Callable[[], bool], timeout_s: float = _WAIT_TIMEOUT_S) -> None:
+    """Return when the condition is true; it is checked every 0.1 s."""
+    deadline = time.monotonic() + timeout_s
     while not await asyncio.to_thread(condition):
-        assert time.monotonic() < deadline, f"not the case within {_WAIT_TIMEOUT_S:.0f} s"
+        assert time.monotonic() < deadline, f"not the case within {timeout_s:.0f} s"
         await asyncio.sleep(0.1)
 
 
