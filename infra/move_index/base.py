@@ -25,7 +25,7 @@ from infra.move_index.points import (
 from schemas.faults import Poison
 from schemas.move_indexed import Move, MoveSummary
 
-M = TypeVar("M", bound=MoveSummary)
+T = TypeVar("T")
 _ALL_FIELDS = tuple(dict.fromkeys((*DIGEST_FIELDS, "card", *KEYWORD_FIELDS, *RANGE_FIELDS)))
 _CARD = ("card",)
 _PAGE_SIZE = 512  # points
@@ -138,16 +138,31 @@ class MoveIndex(Engine):
 
     def clear(self) -> None:
         """Remove all moves."""
-        for clip in self.clips():
-            self.remove(clip)
+        self.remove(*self.clips())
 
-    def remove(self, clip_sha256: str) -> bool:
-        """Remove the move of a clip, also one that cannot be read; return whether it was there."""
+    def remove(self, *clips: str) -> int:
+        """Remove the moves of clips, by sha256, also those that cannot be read; return how many of them were there."""
+        return sum(self._remove({point_id(clip): clip for clip in part}) for part in _batches(clips))
+
+    def _remove(self, clips: Mapping[str, str]) -> int:
+        """Remove the moves of some clips, by the ids of their points."""
+        with self._opened():
+            stored = len(self._retrieve(list(clips), DIGEST_FIELDS, vectors=False))
+            if stored:
+                self._delete(list(clips))
+            self._left_out.difference_update(clips)
+            for clip in clips.values():
+                self._digests.remove(clip)
+            return stored
+
+    def digests(self) -> Mapping[str, str]:
+        """Return the digest of each clip's move, by the clip's sha256; those that other processes wrote are read first.
+
+        It is a copy, which later writes do not change.
+        """
         with self._opened():
             self._catch_up()
-            self._delete(point_id(clip_sha256))
-            self._left_out.discard(point_id(clip_sha256))
-            return self._digests.remove(clip_sha256)
+            return dict(self._digests.by_clip)
 
     def clips(self) -> list[str]:
         """Return the sha256 of every move's clip, sorted; also of moves that cannot be read."""
@@ -302,8 +317,8 @@ class MoveIndex(Engine):
         self._digests = Digests({point.payload["clip_sha256"]: point.payload["digest"] for point in points})
 
 
-def _batches(moves: Sequence[M]) -> Iterator[Sequence[M]]:
-    return (moves[start : start + _BATCH_SIZE] for start in range(0, len(moves), _BATCH_SIZE))
+def _batches(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _BATCH_SIZE] for start in range(0, len(items), _BATCH_SIZE))
 
 
 def _clip(move: MoveSummary) -> str:

@@ -161,9 +161,11 @@ class EdgeMoveIndex(MoveIndex):
             self._write(lambda shard: shard.update(qe.UpdateOperation.overwrite_payload([point_id], payload)))  # noqa: B023
             self._cache_summaries({point_id: payload["card"]})
 
-    def _delete(self, point_id: str) -> None:
-        self._summary_cache.pop(point_id, None)
-        self._write(lambda shard: shard.update(qe.UpdateOperation.delete_points([point_id])))
+    def _delete(self, point_ids: Sequence[str]) -> None:
+        for point_id in point_ids:
+            self._summary_cache.pop(point_id, None)
+        removed: list[Any] = list(point_ids)
+        self._write(lambda shard: shard.update(qe.UpdateOperation.delete_points(removed)))
 
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
         return self._query(qe.Query.Nearest(list(vector)), move_filter, limit)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from time import monotonic
+from typing import Any, NamedTuple, TypeVar
 
 from qdrant_client import QdrantClient, models
 
@@ -15,21 +16,25 @@ from infra.move_index.config import QdrantConfig
 from infra.move_index.digests import Digests
 from infra.move_index.engine import Diversity
 from infra.move_index.filters import MoveFilter
-from infra.move_index.points import DIGEST_FIELDS, NewPoint, StoredPoint
+from infra.move_index.points import DIGEST_FIELDS, NewPoint, StoredPoint, point_id
 from infra.move_index.requests import NoCollectionError, Requests, SlowServerError, make_client
+from schemas.faults import Fault
 
 T = TypeVar("T")
 
 _MAX_CLOCK_DIFFERENCE_S = 60.0
-_PAGE_SIZE = 4096  # points, each with three short fields
+_COMPARED_EVERY_S = 300.0  # with all points: a restored snapshot has older ones
+_PAGE_SIZE = 512  # points
 _MAX_WRITTEN = 128  # points of one request
 
 
 class QdrantServerMoveIndex(MoveIndex):
     """The moves of a Qdrant server, whose collection is created if it does not exist; `client` is for tests.
 
-    Other workers write to the collection too. Each point has the time of its writing, and `version` first reads the
-    points that are newer than the newest one read before, minus one minute for differences between clocks.
+    Other workers write to the collection too. Each point has the time of its writing, and `version` and `digests` first
+    read the points that are newer than the newest one read before, minus one minute for differences between clocks. All
+    points are read again when their number is another one, after a request that failed, and every five minutes: a
+    server can have lost points, or can have older ones of a snapshot. Points of other programs are left alone.
 
     Every call raises `Unavailable` while the server does not answer in time or denies access, and `Poison` where it
     rejects the request itself (400, 422). After a write without an answer in time, the next one has half as many
@@ -53,7 +58,9 @@ class QdrantServerMoveIndex(MoveIndex):
         self._is_beside = False
         self._max_written = _MAX_WRITTEN
         self._newest_written_s = 0.0
-        self._digests_of = ""  # name of a collection
+        self._digests_of = ""  # name of a collection; empty: all points must be read
+        self._others: set[str] = set()  # ids of points that are no moves
+        self._compare_at_s = 0.0  # of the monotonic clock
 
     def beside(self) -> QdrantServerMoveIndex:
         """Return an index over a new collection."""
@@ -126,8 +133,8 @@ class QdrantServerMoveIndex(MoveIndex):
             done += len(part)
             self._max_written = min(_MAX_WRITTEN, max(self._max_written, 2 * len(part)))
 
-    def _delete(self, point_id: str) -> None:
-        selector = models.PointIdsList(points=[point_id])
+    def _delete(self, point_ids: Sequence[str]) -> None:
+        selector = models.PointIdsList(points=list(point_ids))
         self._run(lambda: self._client.delete(self._name, selector, wait=True))
 
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
@@ -191,26 +198,42 @@ class QdrantServerMoveIndex(MoveIndex):
 
     def _catch_up(self) -> None:
         used = self._run(self._collections.used)
-        if used != self._digests_of:  # a worker has put a rebuilt collection in place
-            self._digests, self._newest_written_s, self._digests_of = Digests({}), 0.0, used
-        self._read_since(self._newest_written_s - _MAX_CLOCK_DIFFERENCE_S)
-        if self._count() != len(self._digests):  # a point was deleted, or a clock is off by more than a minute
-            self._digests = Digests({})
-            self._read_since(0.0)
+        if used != self._digests_of or monotonic() > self._compare_at_s:
+            self._read_all(used)  # of a collection that a worker has put in place, too
+            return
+        self._read_newer()
+        if self._count() != len(self._digests) + len(self._others):  # one was deleted, or a clock is not right
+            self._read_all(used)
 
-    def _read_since(self, since_s: float) -> None:
-        newer = models.Filter(must=[models.FieldCondition(key=WRITTEN_FIELD, range=models.Range(gte=since_s))])
+    def _read_all(self, used: str) -> None:
+        """Read the digests of all points, in place of those that were read before."""
+        self._digests_of = ""
+        read = [_Point.of(point) for point in self._pages(None)]
+        self._others = {point.id for point in read if point.clip is None}
+        self._digests = Digests({point.clip: point.digest for point in read if point.clip is not None})
+        self._newest_written_s = max((point.written_s for point in read), default=0.0)
+        self._digests_of, self._compare_at_s = used, monotonic() + _COMPARED_EVERY_S
+
+    def _read_newer(self) -> None:
+        since = models.Range(gte=self._newest_written_s - _MAX_CLOCK_DIFFERENCE_S)
+        newer = models.Filter(must=[models.FieldCondition(key=WRITTEN_FIELD, range=since)])
+        read = [_Point.of(point) for point in self._pages(newer)]
+        self._digests.set({point.clip: point.digest for point in read if point.clip is not None})
+        self._newest_written_s = max([self._newest_written_s, *(point.written_s for point in read)])
+
+    def _pages(self, scroll_filter: models.Filter | None) -> Iterator[StoredPoint]:
         offset: str | None = None
         while True:
-            points, offset = self._page(offset, _PAGE_SIZE, newer, (*DIGEST_FIELDS, WRITTEN_FIELD), vectors=False)
-            self._add_points([point.payload for point in points])
+            fields = (*DIGEST_FIELDS, WRITTEN_FIELD)
+            points, offset = self._page(offset, _PAGE_SIZE, scroll_filter, fields, vectors=False)
+            yield from points
             if offset is None:
                 return
 
-    def _add_points(self, payloads: list[dict[str, Any]]) -> None:
-        digests = {payload["clip_sha256"]: payload["digest"] for payload in payloads}
-        self._newest_written_s = max([self._newest_written_s, *(payload[WRITTEN_FIELD] for payload in payloads)])
-        self._digests.set(digests)
+    def unreadable(self) -> int:
+        """Return the number of moves that searches have left out, and of points that another program has stored."""
+        with self._lock:
+            return len(self._left_out | self._others)
 
     def _run(self, call: Callable[[], T]) -> T:
         try:
@@ -218,7 +241,30 @@ class QdrantServerMoveIndex(MoveIndex):
         except NoCollectionError:
             if not self._is_beside:  # the server has lost the collection: the next call creates it
                 self._collection_exists = False
+            self._digests_of = ""
             raise
+        except Fault:
+            self._digests_of = ""  # it can be another server, or have other points, when it answers again
+            raise
+
+
+class _Point(NamedTuple):
+    """What is read of a point to compare it. `clip` is None for a point of another program."""
+
+    id: str
+    clip: str | None
+    digest: str
+    written_s: float
+
+    @classmethod
+    def of(cls, point: StoredPoint) -> _Point:
+        """Return what is compared of a stored point. A time in the future, of a wrong clock, counts as now."""
+        clip, digest = (point.payload.get(field) for field in DIGEST_FIELDS)
+        written_s = point.payload.get(WRITTEN_FIELD)
+        known_s = min(float(written_s), time.time()) if isinstance(written_s, int | float) else 0.0
+        if isinstance(clip, str) and isinstance(digest, str) and point_id(clip) == point.id:
+            return cls(point.id, clip, digest, known_s)
+        return cls(point.id, None, "", known_s)
 
 
 def _filter(move_filter: MoveFilter) -> models.Filter | None:

@@ -158,7 +158,7 @@ class QdrantEmbeddingService:
 
     def delete_move(self, clip_sha256: str) -> bool:
         """Delete the move of a clip; return whether it was there."""
-        return self._index.remove(clip_sha256)
+        return self._index.remove(clip_sha256) > 0
 
     def stats(self) -> dict[str, Any]:
         """Return the number of moves, how many there are of each kind, their tempos, and which Qdrant has them."""

@@ -50,8 +50,8 @@ class MoveIndex(Protocol):
     def replace_summaries(self, *summaries: MoveSummary) -> None:
         """Replace the summaries of moves that are stored; their embeddings stay."""
 
-    def remove(self, clip_sha256: str) -> bool:
-        """Remove the move of a clip; return whether it was there."""
+    def remove(self, *clips: str) -> int:
+        """Remove the moves of clips; return how many of them were there."""
 
     def clear(self) -> None:
         """Remove all moves."""
@@ -166,7 +166,7 @@ class MoveIndexSink:
         self._announce(moves)
         self._index.upsert(*(move for move in moves.values() if isinstance(move, Move)))
         self._index.replace_summaries(*(move for move in moves.values() if move and not isinstance(move, Move)))
-        were_there = sum([self._index.remove(clip) for clip in removed])
+        were_there = self._index.remove(*removed)
         if moves:
             self._index.flush()
         self._moves = max(0, self._moves - were_there)

@@ -17,7 +17,7 @@ from qdrant_client import QdrantClient
 
 from infra.move_index import MoveIndex, MoveIndexError, MoveIndexLockedError
 from infra.move_index.edge import EdgeMoveIndex
-from infra.move_index.points import NewPoint, payload_of, point_id
+from infra.move_index.points import NewPoint, StoredPoint, payload_of, point_id
 from infra.move_index.server import QdrantServerMoveIndex
 from tests.paths import PROJECT
 from tests.unit.infra.moves import MOVES, fill, make_move
@@ -279,13 +279,14 @@ def test_the_version_reads_only_new_points(monkeypatch: pytest.MonkeyPatch) -> N
     fill(index, MOVES[20:])
     index.version()
     read_counts: list[int] = []
-    add_points = index._add_points
+    page = index._page
 
-    def recorded_add_points(payloads: list[dict[str, Any]]) -> None:
-        read_counts.append(len(payloads))
-        add_points(payloads)
+    def recorded_page(*arguments: Any, **options: Any) -> tuple[list[StoredPoint], str | None]:
+        points, offset = page(*arguments, **options)
+        read_counts.append(len(points))
+        return points, offset
 
-    monkeypatch.setattr(index, "_add_points", recorded_add_points)
+    monkeypatch.setattr(index, "_page", recorded_page)
     index.version()
     assert sum(read_counts) == 10
     index.close()
