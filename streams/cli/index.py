@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,16 +86,21 @@ def index_clips(
     Raises: `Poison` if a path does not exist (`not_found`), if there are no clips (`no_clips`), or for an invalid file
     of annotations (`invalid_annotations`).
     """
+    from streams.cli.wait_watch import WaitWatch
     from streams.files.clip_names import named_clips
-    from streams.local.services import stream
+    from streams.local.library import wait_for_library
+    from streams.local.services import stream, waits_for
 
     found, annotated = find_clips(paths), Annotations(annotations)
     clips, refused = store_clips(settings, found.files)
     entries = [_entry(title_of(file), status="failed", error=str(fault)) for file, fault in refused.items()]
     warnings = [*found.warnings, *annotated.warnings([*(clip.files for clip in clips), *((file,) for file in refused)])]
     if clips:
-        with stream(settings, print_line) as endpoint, named_clips(settings, endpoint, clips) as named:
-            indexed, more = _index(endpoint, named, annotated, quality)
+        with stream(settings, print_line) as endpoint:
+            with WaitWatch(partial(waits_for, settings), print_line):
+                wait_for_library(endpoint)
+            with named_clips(settings, endpoint, clips) as named:
+                indexed, more = _index(endpoint, named, annotated, quality)
         entries += [*indexed, *(entry for clip in named for entry in _copies(clip))]
         warnings += more
     return {"clips": sorted(entries, key=lambda entry: str(entry["clip"])), "warnings": list(dict.fromkeys(warnings))}

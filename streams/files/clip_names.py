@@ -14,10 +14,10 @@ from pathlib import Path
 from agents.move_indexing.motion.version import VERSION
 from infra.base.atomic_file import temporary_file
 from infra.settings import Settings
-from schemas.faults import Retryable
 from schemas.move_annotated import MoveAnnotation
 from streams.files.clips import StoredClip
 from streams.files.user_files import title_of
+from streams.local.library import library_annotations
 from streams.local.services import Endpoint
 
 _PATTERN = "*.names"
@@ -28,7 +28,7 @@ class NamedClip:
     """A clip and its name. `file` has this name, or is None where none of the clip's files has it.
 
     `copies`: its other files. `is_new`: a file has the name, or the library's move is of an older version.
-    `annotation`: that of the library's move.
+    `annotation`: the one that holds, also where the library has no move of the clip now.
     """
 
     clip: StoredClip
@@ -59,18 +59,19 @@ def named_clip(clip: StoredClip, names: Mapping[str, str], outdated: frozenset[s
 def named_clips(settings: Settings, endpoint: Endpoint, clips: Sequence[StoredClip]) -> Iterator[list[NamedClip]]:
     """Yield the clips under their names in the library, or those that another command is indexing them under now.
 
-    Other commands of this data folder use the yielded names until the context ends.
+    Other commands of this data folder use the yielded names until the context ends. Raises: `Retryable` (`worker`)
+    while the worker has not read all moves and annotations.
     """
     folder = settings.run_dir / "indexing"
     with temporary_file(folder, lambda: f"{uuid.uuid4().hex}.names", _PATTERN) as (own, _):
         with _locked(folder):
             names = _names_of_others(folder, own)
+            annotations = library_annotations(endpoint)  # when it is complete, so are the moves
             moves = _moves(endpoint, clips)
             names |= {sha256: str(move["name"]) for sha256, move in moves.items()}
             outdated = frozenset(sha256 for sha256, move in moves.items() if is_outdated(move["embedding_version"]))
             named = [
-                replace(named_clip(clip, names, outdated), annotation=_annotation(moves.get(clip.sha256)))
-                for clip in clips
+                replace(named_clip(clip, names, outdated), annotation=annotations.get(clip.sha256)) for clip in clips
             ]
             own.write_text(json.dumps({clip.clip.sha256: clip.name for clip in named}))
         yield named
@@ -96,18 +97,12 @@ def _names_of_others(folder: Path, own: Path) -> dict[str, str]:
 
 
 def _moves(endpoint: Endpoint, clips: Sequence[StoredClip]) -> dict[str, Mapping[str, object]]:
-    """Return the library's moves of these clips; none while it cannot be read: indexing itself waits for it."""
+    """Return the library's moves of these clips."""
     moves: dict[str, Mapping[str, object]] = {}
-    with suppress(Retryable):
-        for clip in clips:
-            with suppress(LookupError):
-                moves[clip.sha256] = endpoint.get(f"/moves/{clip.sha256}")
+    for clip in clips:
+        with suppress(LookupError):
+            moves[clip.sha256] = endpoint.get(f"/moves/{clip.sha256}")
     return moves
-
-
-def _annotation(move: Mapping[str, object] | None) -> MoveAnnotation | None:
-    given = None if move is None else move["annotation"]
-    return None if given is None else MoveAnnotation.model_validate(given)
 
 
 def is_outdated(embedding_version: object) -> bool:

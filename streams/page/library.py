@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from aiohttp import web
@@ -15,6 +15,7 @@ from infra.move_index import MoveIndex
 from schemas.base import Difficulty, EmbeddingValue, Level, Name, Role, UnitLength
 from schemas.faults import Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
 from streams.page.responses import error_response
 
@@ -22,6 +23,7 @@ _BODY_TIMEOUT_S = 10.0
 _MAX_HITS = 1000
 _CAUGHT_UP_TIMEOUT_S = 5.0
 
+_Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Tempo = Annotated[float, Field(ge=0, le=MAX_SEARCHED_TEMPO_BPM)]
 _Duration = Annotated[float, Field(ge=0, le=MAX_SEARCHED_DURATION_S)]
 _Texts = Annotated[tuple[Name, ...], Field(max_length=10)]
@@ -99,13 +101,40 @@ def usable_route(
     """
 
     async def usable(_: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(_usable, index, has_clip))
+
+    return web.get("/library/usable", _complete(caught_up, usable))
+
+
+def annotations_route(
+    annotations: Callable[[], Mapping[str, MoveAnnotation]], caught_up: Callable[[], Awaitable[None]]
+) -> web.RouteDef:
+    """Return the route of the annotations that hold, by the SHA-256 of the clip, also of clips without a move.
+
+    It is answered when all annotations that are published are read, or with 503 if that takes long.
+    """
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response({"annotations": await asyncio.to_thread(_dumped, annotations)})
+
+    return web.get("/library/annotations", _complete(caught_up, answer))
+
+
+def _complete(caught_up: Callable[[], Awaitable[None]], handler: _Handler) -> _Handler:
+    """Return a handler that answers when the library is complete, or with 503."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
         try:
             await asyncio.wait_for(caught_up(), _CAUGHT_UP_TIMEOUT_S)
         except TimeoutError:
             return error_response(503, "the move index is being built")
-        return web.json_response(await asyncio.to_thread(_usable, index, has_clip))
+        return await handler(request)
 
-    return web.get("/library/usable", usable)
+    return answer
+
+
+def _dumped(annotations: Callable[[], Mapping[str, MoveAnnotation]]) -> dict[str, dict[str, Any]]:
+    return {clip: found.model_dump(mode="json", exclude_defaults=True) for clip, found in annotations().items()}
 
 
 def _usable(index: MoveIndex, has_clip: Callable[[str], bool]) -> dict[str, Any]:

@@ -62,6 +62,11 @@ class LibraryStore(ViewStore):
         stored = self.db.get(_ANNOTATION_PREFIX + clip.encode())
         return Annotations() if stored is None else Annotations.model_validate_json(stored)
 
+    def valid_annotations(self) -> dict[str, MoveAnnotation]:
+        """Return the annotation that holds of each clip that has one, by clip, also of clips without a move."""
+        clips = (key[len(_ANNOTATION_PREFIX) :].decode() for key in self.keys(_ANNOTATION_PREFIX))
+        return {clip: valid for clip in clips if (valid := self.annotations(clip).valid) is not None}
+
     def announce(self, state: IndexState) -> None:
         """Store the state with the points that are going to be written."""
         self.db[_STATE_KEY] = state.model_dump_json().encode()

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import Protocol, Self
 
 from schemas.faults import Fault, Unavailable
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
 from streams.envelope import Record
 from streams.views.library_changes import LibraryChanges, library_changes
@@ -138,6 +139,10 @@ class MoveIndexSink:
     def moves(self) -> int:
         """Return the number of moves in the index. Raises the index's faults."""
         return self._index.count()
+
+    def annotations(self) -> dict[str, MoveAnnotation]:
+        """Return the annotation that holds of each clip that has one, by clip, also of clips without a move."""
+        return self._store.valid_annotations()
 
     def positions(self) -> Positions:
         """Return the position to read on from, by partition, as stored for this index.

@@ -186,7 +186,8 @@ class _State:
 
     def routes(self) -> list[web.RouteDef]:
         usable = library.usable_route(self.index, self.has_clip, self.library.caught_up)
-        routes = [*library.routes(self.index), *rebuild_page.routes(self.index, self.rebuild), usable]
+        annotations = library.annotations_route(self.sink.annotations, self.library.caught_up)
+        routes = [*library.routes(self.index), *rebuild_page.routes(self.index, self.rebuild), usable, annotations]
         return [*requests_page.routes(self.requests), *routes]
 
 

@@ -44,6 +44,21 @@ def test_a_removed_move_comes_back_when_its_clip_is_indexed_again(
     assert clip["clip"] in _clips(data_folder)
 
 
+def test_an_edit_outlives_the_removal_of_the_move(
+    data_folder: DataFolder, one_move: dict[str, Any], short_clip: Path, tmp_path: Path
+) -> None:
+    clip = one_move["clips"][0]["clip"]
+    edit = ("moves", "edit", clip, "--style", "sensual", "--notes", "by hand")
+    assert data_folder.bachata(*edit).exit_code == 0
+    data_folder.bachata("moves", "remove", clip)
+    rows = tmp_path / "rows.csv"
+    rows.write_text(f"clip,notes\n{clip},of the file\n")
+    assert data_folder.bachata("index", short_clip, "--annotations", rows).exit_code == 0
+    [move] = [move for move in data_folder.bachata("moves", "list").json["moves"] if move["clip"] == clip]
+    assert (move["annotation"]["style"], move["annotation"]["notes"]) == ("sensual", "of the file")
+    data_folder.bachata("moves", "edit", clip, "--clear", "style", "--clear", "notes")
+
+
 def test_forged_moves_fail_no_song_and_can_be_removed(
     data_folder: DataFolder, one_move: dict[str, Any], demo_song: Path
 ) -> None:

@@ -9,11 +9,12 @@ from agents.move_indexing.split.jobs import CUT_CLIP, CutClip
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
-from schemas.move_indexed import MoveIndexed, MoveSummary
+from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
 from streams.cli.moves.proposals import Proposal
 from streams.cli.output import print_line
 from streams.jobs import run_job
+from streams.local.library import library_annotations
 from streams.local.services import Endpoint
 from streams.operations.recordings import Recording, ReviewedPart
 
@@ -72,21 +73,13 @@ def _annotate(endpoint: Endpoint, parts: Sequence[ReviewedPart]) -> None:
     """Publish the names of parts whose clips may be in the library already, beside what else is annotated of them."""
     from streams.operations.library_events import annotate_moves
 
+    before = library_annotations(endpoint)
     annotations = {
-        part.clip_sha256: _annotation(endpoint, part.clip_sha256).model_copy(update={"move": part.name})
+        part.clip_sha256: before.get(part.clip_sha256, MoveAnnotation()).model_copy(update={"move": part.name})
         for part in parts
         if part.name and part.clip_sha256
     }
     asyncio.run(annotate_moves(endpoint.kafka, annotations))
-
-
-def _annotation(endpoint: Endpoint, clip_sha256: str) -> MoveAnnotation:
-    """Return what is annotated of a clip; nothing of one that the library does not have."""
-    try:
-        move = MoveSummary.model_validate(endpoint.get(f"/moves/{clip_sha256}"))
-    except LookupError:
-        return MoveAnnotation()
-    return move.annotation or MoveAnnotation()
 
 
 def _indexed(endpoint: Endpoint, recording: Recording, requests: Mapping[int, MoveSubmitted]) -> tuple[Recording, int]:

@@ -16,6 +16,7 @@ from streams.cli.moves.edit import annotate
 from streams.cli.moves.group import moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.files.user_files import check_targets, copy_out, title_of
+from streams.local.library import library_annotations
 from streams.local.services import stream
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def import_annotations(file: Path, as_json: bool) -> None:
 
     rows = read_annotations(file)
     with stream(load_settings(), print_line) as endpoint:
-        changed = changed_annotations(rows, endpoint.get("/moves")["moves"])
+        before = library_annotations(endpoint)
+        changed = changed_annotations(rows, endpoint.get("/moves")["moves"], before)
         annotate(endpoint, changed)
     if as_json:
         return print_json({"changed": len(changed), "unchanged": len(rows) - len(changed)})
@@ -60,15 +62,16 @@ def import_annotations(file: Path, as_json: bool) -> None:
 
 
 def changed_annotations(
-    rows: Iterable[AnnotatedClip], entries: Sequence[Mapping[str, Any]]
+    rows: Iterable[AnnotatedClip], entries: Sequence[Mapping[str, Any]], before: Mapping[str, MoveAnnotation]
 ) -> dict[str, MoveAnnotation]:
-    """Return the annotations that rows of a file change, by clip; `entries`: the moves of the library.
+    """Return the annotations that rows of a file change, by clip.
+
+    `entries`: the moves of the library; `before`: the annotations that hold, by clip.
 
     Raises: `Poison` (`invalid_annotations`) with all rows whose clip is not in the library.
     """
     from streams.operations.annotation_file import in_one_line
 
-    before = {entry["sha256"]: MoveAnnotation.model_validate(entry["annotation"] or {}) for entry in entries}
     changed, errors = dict[str, MoveAnnotation](), list[str]()
     for row in rows:
         try:
@@ -76,8 +79,8 @@ def changed_annotations(
         except Poison as fault:
             errors.append(f"{row.place}: {fault}")
             continue
-        after = row.annotation(before[clip])
-        if after != before[clip]:
+        after = row.annotation(before.get(clip))
+        if after != before.get(clip, MoveAnnotation()):
             changed[clip] = after
     if errors:
         raise Poison(f"nothing is changed: {in_one_line(errors)}", "invalid_annotations")

@@ -18,6 +18,7 @@ from streams.cli.choices import choices
 from streams.cli.moves.group import moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.cli.wait_watch import kafka_watch
+from streams.local.library import library_annotations
 from streams.local.services import Endpoint, stream
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -70,7 +71,8 @@ def edit(names: tuple[str, ...], cleared: tuple[str, ...], as_json: bool, **give
     with stream(load_settings(), print_line) as endpoint:
         entries = endpoint.get("/moves")["moves"]
         clips = list(dict.fromkeys(resolve(name, entries) for name in names))
-        annotations = {clip: _edited(_summary(endpoint, clip), changes, cleared) for clip in clips}
+        before = library_annotations(endpoint)
+        annotations = {clip: _edited(before.get(clip), changes, cleared) for clip in clips}
         edited = annotate(endpoint, annotations)
     if as_json:
         return print_json({"moves": [_entry(move) for move in edited]})
@@ -116,10 +118,10 @@ def _summary(endpoint: Endpoint, clip: str) -> MoveSummary:
     return MoveSummary.model_validate(endpoint.get(f"/moves/{clip}"))
 
 
-def _edited(move: MoveSummary, changes: Mapping[str, Any], cleared: Sequence[str]) -> MoveAnnotation:
-    """Return a move's annotation with some fields changed and others cleared. Raises: `Poison`."""
-    before = {} if move.annotation is None else move.annotation.model_dump(exclude_defaults=True)
-    values = {field: value for field, value in before.items() if field not in cleared} | dict(changes)
+def _edited(before: MoveAnnotation | None, changes: Mapping[str, Any], cleared: Sequence[str]) -> MoveAnnotation:
+    """Return an annotation with some fields changed and others cleared. Raises: `Poison`."""
+    unchanged = {} if before is None else before.model_dump(exclude=set(cleared), exclude_defaults=True)
+    values = unchanged | dict(changes)
     try:
         return MoveAnnotation.model_validate(values)
     except ValidationError as error:

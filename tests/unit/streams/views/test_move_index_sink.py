@@ -94,6 +94,16 @@ def test_a_record_without_a_value_removes_the_move_and_the_same_move_can_come_ba
     assert index.version() == version
 
 
+def test_annotations_outlive_the_move(sink: MoveIndexSink) -> None:
+    first, second = MOVES[0], MOVES[1].model_copy(update={"annotation": MoveAnnotation(move="of the request")})
+    sink.apply([_indexed(first), _annotated(first, difficulty="advanced"), _indexed(second)], _POSITIONS)
+    sink.apply([_removed(first.clip.sha256)], _POSITIONS)
+    assert sink.annotations() == {
+        first.clip.sha256: MoveAnnotation(difficulty="advanced"),
+        second.clip.sha256: MoveAnnotation(move="of the request"),
+    }
+
+
 def test_the_last_move_can_be_removed(index: MoveIndex, sink: MoveIndexSink, tmp_path: Path) -> None:
     sink.apply([_indexed(MOVES[0])], _POSITIONS)
     sink.apply([_removed(MOVES[0].clip.sha256), _removed("ab" * 32)], _POSITIONS)
