@@ -173,7 +173,7 @@ def test_an_empty_library(empty_data_folder: DataFolder, demo_song: Path) -> Non
 
 
 def test_two_data_folders_work_side_by_side(empty_data_folder: DataFolder, data_folder: DataFolder) -> None:
-    assert empty_data_folder.bachata("moves", "list").json == {"moves": []}
+    assert empty_data_folder.bachata("moves", "list").json["moves"] == []
     assert empty_data_folder.bachata("status").json["kafka"] != data_folder.bachata("status").json["kafka"]
 
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic, sleep
@@ -18,15 +19,20 @@ from typing import Any
 
 import pytest
 
+from agents.media.cut import CutPart, cut
 from infra.base.atomic_file import sha256_of
+from infra.settings import Settings
 from tests.broker.conftest import DataFolder
 from tests.documents import Block, blocks, shell_lines
+from tests.odd_media.marked import song
 from tests.paths import BACHATA, PROJECT
+from tests.unit.move_indexing.drawn_recording import cache_dancers, write_drawn_recording
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _NOT_RUN = ("make ", "docker ", "bachata up", "bachata worker")  # the tests, containers, what runs until it is stopped
 _LINES = [line for line in shell_lines() if not line.startswith(_NOT_RUN)]
 _SHA256_PREFIX = "3f2a91c0"
+_DANCES = tuple((6.0 * number + 1, 6.0 * number + 5.5) for number in range(5))  # of class.mp4, seconds
 _BACHATA = """#!/bin/sh
 case "$1" in
     generate | index) exec {bachata} "$@" --quality fast ;;
@@ -148,12 +154,32 @@ def test_there_are_commands_to_run() -> None:
     }
 
 
+@pytest.fixture(scope="module")
+def class_recording(workspace: _Workspace, data_folder: DataFolder) -> Iterator[None]:
+    """Cut a recording of five dances into parts; the dancers of all clips that the documents make of it are cached."""
+    file = write_drawn_recording(workspace.folder / "class.mp4", song(_DANCES[-1][1] + 1, 20.0), _DANCES[-1][1] + 1)
+    cache_dancers(file, Settings(data_dir=data_folder.path).derived_dir, dances=_DANCES)
+    [recording] = data_folder.bachata("index", "--split", file).json["recordings"]
+    assert len(recording["parts"]) == len(_DANCES)
+    spans = [(part["start_s"], part["end_s"]) for part in recording["parts"]]
+    clip = workspace.folder / "part.mp4"
+    for start_s, end_s in (*spans, (spans[2][0], spans[3][1])):
+        cut(file, CutPart(start_s, end_s, 0), clip)
+        cache_dancers(clip, Settings(data_dir=data_folder.path).derived_dir, start_s, _DANCES)
+    yield
+    parts = data_folder.bachata("moves", "review", file).json["recordings"][0]["parts"]
+    clips = [part["clip_sha256"] for part in parts if part["state"] == "accepted"]
+    assert not clips or data_folder.bachata("moves", "remove", *clips).exit_code == 0
+
+
 @pytest.mark.parametrize("line", _LINES)
-def test_a_documented_command_runs(workspace: _Workspace, line: str) -> None:
+def test_a_documented_command_runs(workspace: _Workspace, line: str, request: pytest.FixtureRequest) -> None:
+    if "class.mp4" in line:
+        request.getfixturevalue("class_recording")
     printed = workspace.run_line(line)
     if "--json" in line:
         assert isinstance(json.loads(printed), dict)
-    for name in re.findall(r"--(?:out|plot|click|png|video) (\S+)", line):
+    for name in re.findall(r"--(?:out|plot|click|png|video|html) (\S+)", line):
         assert (workspace.folder / name).stat().st_size > 0
 
 
