@@ -15,7 +15,7 @@ from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS
 from schemas.faults import Unavailable
 
 WRITTEN_FIELD = "written_s"
-_DISTANCES = {"Cosine": models.Distance.COSINE, "Dot": models.Distance.DOT}
+_DISTANCE = models.Distance.COSINE
 _UNFINISHED_S = 86_400.0  # after which a collection that never took the place of another one is left over
 
 
@@ -28,7 +28,6 @@ class Collections:
     def __init__(self, client: QdrantClient, config: QdrantConfig) -> None:
         self._client = client
         self._alias = config.collection_name
-        self._distance = _DISTANCES[config.distance_metric]
         self._size = config.vector_size
 
     def ensure(self) -> None:
@@ -84,9 +83,7 @@ class Collections:
                 raise
 
     def _create(self, name: str) -> None:
-        self._client.create_collection(
-            name, vectors_config=models.VectorParams(size=self._size, distance=self._distance)
-        )
+        self._client.create_collection(name, vectors_config=models.VectorParams(size=self._size, distance=_DISTANCE))
 
     def _point_alias_to(self, name: str) -> None:
         changes: list[models.AliasOperations] = [
@@ -109,8 +106,8 @@ class Collections:
 
     def _check_vectors(self, name: str, vectors: object) -> None:
         size, distance = getattr(vectors, "size", None), getattr(vectors, "distance", None)
-        if (size, distance) != (self._size, self._distance):
-            wanted = f"{self._size} values and {self._distance.value}"
+        if (size, distance) != (self._size, _DISTANCE):
+            wanted = f"{self._size} values and {_DISTANCE.value}"
             problem = f"the collection {name} has vectors of {size} values and {distance}, not of {wanted}"
             raise Unavailable(f"{problem}: choose another BACHATA_QDRANT_COLLECTION", reason="qdrant_refuses")
 

@@ -13,7 +13,7 @@ from schemas.faults import Poison
 COLLECTION = "bachata_moves"
 VECTOR_SIZE = 512
 _PORT = 6333  # of Qdrant, for both schemes
-_DISTANCES = ("Cosine", "Dot")
+_DISTANCE = "Cosine"
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class QdrantConfig:
     """A collection of moves on a Qdrant server, or in a folder of this machine.
 
     `collection_name`: an alias of the collection that is searched, so that a rebuilt one can take its place.
-    `vector_size`: of the embedding of a move, 512. `distance_metric`: Cosine or Dot; embeddings have the length 1, so
-    that both give the same. `tls`: whether to use https, or a file of the certificates to trust. `path`: a path before
+    `vector_size`: of the embedding of a move, 512. `distance_metric`: Cosine; the length of a vector counts for
+    nothing. `tls`: whether to use https, or a file of the certificates to trust. `path`: a path before
     the server's own ones. `grpc_port`: gRPC instead of HTTP for points and searches. `timeout_s`: of a request.
     `folder`: of the embedded engine, which takes the place of the server; one process at a time can use it.
 
@@ -33,7 +33,7 @@ class QdrantConfig:
     port: int = _PORT
     collection_name: str = COLLECTION
     vector_size: int = VECTOR_SIZE
-    distance_metric: str = "Cosine"
+    distance_metric: str = _DISTANCE
     api_key: str | None = field(default=None, repr=False)
     tls: bool | Path = False
     path: str = ""
@@ -44,9 +44,8 @@ class QdrantConfig:
     def __post_init__(self) -> None:
         if self.vector_size != VECTOR_SIZE:
             raise Poison(f"vector_size is {self.vector_size}: a move's embedding has {VECTOR_SIZE} values", "settings")
-        if self.distance_metric not in _DISTANCES:
-            problem = f"distance_metric is '{self.distance_metric}': it must be {' or '.join(_DISTANCES)}"
-            raise Poison(f"{problem}, which give the same for embeddings of the length 1", "settings")
+        if self.distance_metric != _DISTANCE:
+            raise Poison(f"distance_metric is '{self.distance_metric}': moves are compared by {_DISTANCE}", "settings")
         if not self.timeout_s > 0:
             raise Poison(f"timeout_s is {self.timeout_s}: it must be more than 0", "settings")
 

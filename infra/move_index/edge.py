@@ -298,7 +298,10 @@ def _filter(move_filter: MoveFilter) -> qe.Filter | None:
     must: list[Any] = [qe.FieldCondition(field, match=qe.MatchAny(values)) for field, values in keywords]
     for field, (low, high) in move_filter.ranges().items():
         must.append(qe.FieldCondition(field, range=qe.RangeFloat(gte=low, lte=high)))
-    return qe.Filter(must=must) if must else None
+    must_not: list[Any] = [
+        qe.FieldCondition(field, match=qe.MatchAny(values)) for field, values in move_filter.excluded().items()
+    ]
+    return qe.Filter(must=must, must_not=must_not) if must or must_not else None
 
 
 def _stored_point(record: qe.Record) -> StoredPoint:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
 
-KEYWORD_FIELDS = ("clip_sha256", "difficulty", "energy", "category", "role", "style", "move")
-RANGE_FIELDS = ("tempo_bpm", "duration_s")
+KEYWORD_FIELDS = ("clip_sha256", "name", "difficulty", "energy", "category", "role", "style")
+RANGE_FIELDS = ("tempo_bpm", "duration_s", "embedding_version")
+_TEXTS = ("difficulties", "energies", "categories", "roles", "styles", "without_clips")
 _MAX_VALUES = 100  # of a condition
 
 
@@ -19,7 +20,8 @@ class MoveFilter(NamedTuple):
 
     A condition on texts is met by any of its values; categories and styles are compared without regard to case. Only a
     person's annotation gives a move a role and a style. Ranges, of beats per minute and seconds, include both of their
-    ends, which are finite.
+    ends, which are finite. `names`: of clips. `without_clips`: SHA-256 of clips whose moves are left out.
+    `embedding_version`: of the moves, since embeddings of different versions cannot be compared.
     """
 
     tempo_bpm: tuple[float, float] | None = None
@@ -29,6 +31,9 @@ class MoveFilter(NamedTuple):
     roles: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     duration_s: tuple[float, float] | None = None
+    names: tuple[str, ...] = ()
+    without_clips: tuple[str, ...] = ()
+    embedding_version: int | None = None
 
     def keywords(self) -> dict[str, list[str]]:
         """Return the restricted keyword fields of a point, each with its allowed values."""
@@ -38,13 +43,19 @@ class MoveFilter(NamedTuple):
             "category": [folded(value) for value in self.categories],
             "role": list(self.roles),
             "style": [folded(value) for value in self.styles],
+            "name": list(self.names),
         }
         return {field: values for field, values in allowed.items() if values}
 
     def ranges(self) -> dict[str, tuple[float, float]]:
         """Return the restricted number fields of a point, each with its lowest and highest value."""
-        allowed = {"tempo_bpm": self.tempo_bpm, "duration_s": self.duration_s}
+        version = None if self.embedding_version is None else (self.embedding_version, self.embedding_version)
+        allowed = {"tempo_bpm": self.tempo_bpm, "duration_s": self.duration_s, "embedding_version": version}
         return {field: ends for field, ends in allowed.items() if ends is not None}
+
+    def excluded(self) -> dict[str, list[str]]:
+        """Return the keyword fields of a point that must not have some values, each with these values."""
+        return {"clip_sha256": list(self.without_clips)} if self.without_clips else {}
 
     def problem(self) -> str | None:
         """Return what is not valid, else None: the engine may panic on such a filter."""
@@ -52,10 +63,12 @@ class MoveFilter(NamedTuple):
             ends = self.tempo_bpm if name == "tempo" else self.duration_s
             if ends is not None and not _is_range(ends):
                 return f"the {name} range is not two finite numbers, the lower one first"
-        for name in ("difficulties", "energies", "categories", "roles", "styles"):
+        for name in _TEXTS:
             values = getattr(self, name)
             if len(values) > _MAX_VALUES or not all(isinstance(value, str) and value.isprintable() for value in values):
                 return f"{name}: more than {_MAX_VALUES} values, or one that is no printable text"
+        if len(self.names) > _MAX_VALUES or not all(map(_is_unicode, self.names)):  # a file's name may be unprintable
+            return f"names: more than {_MAX_VALUES} values, or one that is no text"
         return None
 
 
@@ -70,7 +83,8 @@ def filter_fields(move: MoveSummary) -> dict[str, Any]:
         "category": folded(move.category),
         "role": annotation.role,
         "style": None if annotation.style is None else folded(annotation.style),
-        "move": move.move,
+        "name": move.name,
+        "embedding_version": move.embedding_version,
     }
     return {field: value for field, value in fields.items() if value is not None}
 
@@ -78,6 +92,10 @@ def filter_fields(move: MoveSummary) -> dict[str, Any]:
 def folded(text: str) -> str:
     """Return a text in the form in which texts are compared: without differences of case, width and spaces."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)  # halves of a UTF-16 pair
 
 
 def _is_range(values: tuple[float, float]) -> bool:

@@ -268,15 +268,17 @@ class _Point(NamedTuple):
 
 
 def _filter(move_filter: MoveFilter) -> models.Filter | None:
-    must: list[models.Condition] = [
-        models.FieldCondition(key=field, match=models.MatchAny(any=values))
-        for field, values in move_filter.keywords().items()
-    ]
+    must = _any_of(move_filter.keywords())
     must += [
         models.FieldCondition(key=field, range=models.Range(gte=low, lte=high))
         for field, (low, high) in move_filter.ranges().items()
     ]
-    return models.Filter(must=must) if must else None
+    must_not = _any_of(move_filter.excluded())
+    return models.Filter(must=must or None, must_not=must_not or None) if must or must_not else None
+
+
+def _any_of(values: Mapping[str, list[str]]) -> list[models.Condition]:
+    return [models.FieldCondition(key=field, match=models.MatchAny(any=some)) for field, some in values.items()]
 
 
 def _stored_point(record: models.Record) -> StoredPoint:

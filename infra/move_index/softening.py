@@ -1,4 +1,4 @@
-"""Search with filters that give way, one after another, rather than find nothing."""
+"""Search with filters that are softened, one condition after another, rather than find nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import NamedTuple
 from infra.move_index.base import MoveHit, MoveIndex
 from infra.move_index.filters import MoveFilter
 
-# What a person would miss least gives way first; a tempo is widened before it gives way: a dance depends on it most.
+# What a person would miss least is softened first; the tempo at last, and by a wider range before it is dropped: a
+# dance depends on it most. Conditions that are not named here are never softened.
 ORDER = ("styles", "roles", "categories", "duration_s", "energies", "difficulties", "tempo_bpm")
 _WIDER = 0.15  # of a tempo
 _NO_FILTER = MoveFilter()
@@ -22,17 +23,25 @@ class SoftenedHits(NamedTuple):
     softened: tuple[str, ...] = ()
 
 
-def search_softly(
+def strict_search(
     index: MoveIndex, wanted: MoveFilter, vector: Sequence[float] | None, limit: int, diversity: float = 0.0
 ) -> SoftenedHits:
-    """Return the hits of a search; where there are none, its conditions give way in the order of `ORDER`.
+    """Return the hits of a search, even where there are none. Raises: `Poison` (`invalid_query`)."""
+    return SoftenedHits(index.find(wanted, vector, limit, diversity), wanted)
 
-    No condition gives way that the others allow. In an empty index none does. Raises: `Poison` (`invalid_query`).
+
+def softened_search(
+    index: MoveIndex, wanted: MoveFilter, vector: Sequence[float] | None, limit: int, diversity: float = 0.0
+) -> SoftenedHits:
+    """Return the hits of a search; where there are none, its conditions are softened in the order of `ORDER`.
+
+    No condition is softened that the others allow, and none where no move is left even then. Raises: `Poison`
+    (`invalid_query`).
     """
     hits = index.find(wanted, vector, limit, diversity)
     if hits:
         return SoftenedHits(hits, wanted)
-    applied = next((softer for softer in _softer(wanted) if _finds(index, softer)), None)
+    applied = next((softer for softer in _softened(wanted) if _finds(index, softer)), None)
     if applied is None:
         return SoftenedHits([], wanted)
     for field in reversed(ORDER):
@@ -43,7 +52,7 @@ def search_softly(
     return SoftenedHits(index.find(applied, vector, limit, diversity), applied, softened)
 
 
-def _softer(wanted: MoveFilter) -> Iterator[MoveFilter]:
+def _softened(wanted: MoveFilter) -> Iterator[MoveFilter]:
     """Yield the filter without its first condition in the order, then without the second too, and so on."""
     for field in ORDER:
         if field == "tempo_bpm" and wanted.tempo_bpm is not None:

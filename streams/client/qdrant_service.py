@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, overload
 
+from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
 from infra.move_index import MoveHit, QdrantConfig, open_index_of
 from infra.move_index.filters import MoveFilter
 from infra.move_index.points import point_id
-from infra.move_index.softening import SoftenedHits, search_softly
-from infra.settings import load_settings
+from infra.move_index.softening import SoftenedHits, softened_search, strict_search
+from infra.settings import Settings, load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 
@@ -36,8 +37,8 @@ Texts = str | Sequence[str] | None
 class SimilarMoves(Sequence[MoveHit]):
     """The moves that a search found, best first: `for move, similarity in results`.
 
-    `softened`: the conditions that gave way, since no move met all of them; a tempo range may be wider only. `applied`:
-    the conditions that all of these moves meet.
+    `softened`: the conditions that were softened, since no move met all of them; a tempo range may be wider only.
+    `applied`: the conditions that all of these moves meet.
     """
 
     hits: tuple[MoveHit, ...]
@@ -58,7 +59,9 @@ class SimilarMoves(Sequence[MoveHit]):
 
 
 class QdrantEmbeddingService:
-    """The moves of one collection. Without a config, that of the settings (`BACHATA_QDRANT_URL`), else of localhost.
+    """The moves of one collection. Without a config, that of the settings (`BACHATA_QDRANT_URL`), if they name one.
+
+    Else the moves are in `embeddings` in the data folder, not in the folder of a worker, which it alone can open.
 
     Every method raises `Unavailable` while Qdrant cannot be used: call it again later. A search raises `Poison`
     (`invalid_query`) for values that no search can have. A move that is stored here is not on `move-indexed`: a rebuild
@@ -66,7 +69,7 @@ class QdrantEmbeddingService:
     """
 
     def __init__(self, config: QdrantConfig | None = None) -> None:
-        self.config = config or QdrantConfig.of_settings(load_settings()) or QdrantConfig()
+        self.config = config or _default_config(load_settings())
         self._index = open_index_of(self.config)
 
     def __enter__(self) -> Self:
@@ -104,6 +107,8 @@ class QdrantEmbeddingService:
         role: Texts = None,
         style: Texts = None,
         duration_range: tuple[float, float] | None = None,
+        without: Texts = None,
+        embedding_version: int | None = None,
         diversity: float = 0.0,
         soften: bool = True,
     ) -> SimilarMoves:
@@ -111,10 +116,13 @@ class QdrantEmbeddingService:
 
         A condition on texts may have several values, of which a move meets one; categories and styles are compared
         without regard to case. `tempo_range`: lowest and highest beats per minute. `duration_range`: of the clip, in
-        seconds. `diversity`, 0 to 1: the weight of the difference between the moves (maximal marginal relevance).
+        seconds. `without`: the SHA-256 of clips whose moves are left out. `embedding_version`: of `query_embedding`;
+        moves of other versions cannot be compared and are left out. Without it, this program's version is meant, as
+        long as any move has it. `diversity`, 0 to 1: the weight of the difference between the moves (maximal marginal
+        relevance).
 
-        With `soften`, conditions give way where no move meets all of them: style, role, category, duration, energy,
-        difficulty, and at last the tempo, which is widened by 15 % first. No one gives way that the others allow.
+        With `soften`, conditions are softened where no move meets all of them: style, role, category, duration, energy,
+        difficulty, and at last the tempo, which is widened by 15 % first. None is softened that the others allow.
         """
         wanted = MoveFilter(
             tempo_bpm=tempo_range,
@@ -124,23 +132,28 @@ class QdrantEmbeddingService:
             roles=_texts(role),
             styles=_texts(style),
             duration_s=duration_range,
+            without_clips=_texts(without),
+            embedding_version=embedding_version,
         )
         vector = None if query_embedding is None else [float(value) for value in query_embedding]  # also of numpy
-        if soften:
-            return _similar(search_softly(self._index, wanted, vector, limit, diversity))
-        return _similar(SoftenedHits(self._index.find(wanted, vector, limit, diversity), wanted))
+        search = softened_search if soften else strict_search
+        if vector is None or embedding_version is not None:
+            return _similar(search(self._index, wanted, vector, limit, diversity))
+        comparable = wanted._replace(embedding_version=EMBEDDING_VERSION)
+        found = search(self._index, comparable, vector, limit, diversity)
+        if not found.hits and not self._index.find(MoveFilter(embedding_version=EMBEDDING_VERSION), None, 1):
+            found = search(self._index, wanted, vector, limit, diversity)
+        return _similar(found)
 
     def search_by_move(self, move: Move | str, limit: int = 10, **conditions: Any) -> SimilarMoves:
         """Return the moves that are nearest to a move, or to the stored move of a clip's SHA-256, without itself.
 
-        `conditions`: those of `search_similar_moves`. Moves that another version embedded are left out. Raises:
-        `Poison` (`unknown_move`).
+        `conditions`: those of `search_similar_moves`. Raises: `Poison` (`unknown_move`).
         """
         known = move if isinstance(move, Move) else self._stored(move)
-        found = self.search_similar_moves(known.embedding, limit + 1, **conditions)
-        hits = [hit for hit in found.hits if hit.move.clip.sha256 != known.clip.sha256]
-        comparable = [hit for hit in hits if hit.move.embedding_version == known.embedding_version]
-        return SimilarMoves(tuple(comparable[:limit]), found.softened, found.applied)
+        conditions["without"] = (known.clip.sha256, *_texts(conditions.get("without")))
+        conditions["embedding_version"] = known.embedding_version
+        return self.search_similar_moves(known.embedding, limit, **conditions)
 
     def search_by_song(self, audio_embedding: Sequence[float], limit: int = 10, **conditions: Any) -> SimilarMoves:
         """Return the moves whose own music is nearest to a song's: the 128 values of its `audio-analyzed` event.
@@ -174,6 +187,10 @@ class QdrantEmbeddingService:
         if move is None:
             raise Poison(f"no move of the clip '{clip_sha256}' is stored", reason="unknown_move")
         return move
+
+
+def _default_config(settings: Settings) -> QdrantConfig:
+    return QdrantConfig.of_settings(settings) or QdrantConfig(folder=settings.data_dir / "embeddings")
 
 
 def _texts(values: Texts) -> tuple[str, ...]:

@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
 from agents.playable import usable_eights
 from infra.move_index import MoveIndex
+from infra.move_index.filters import MoveFilter
+from infra.move_index.softening import softened_search, strict_search
 from schemas.base import Difficulty, EmbeddingValue, Level, Name, Role, UnitLength
 from schemas.faults import Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
@@ -21,6 +23,7 @@ from streams.page.responses import error_response
 
 _BODY_TIMEOUT_S = 10.0
 _MAX_HITS = 1000
+_CONDITIONS = ("tempo_bpm", "difficulties", "energies", "categories", "roles", "styles", "duration_s")
 _CAUGHT_UP_TIMEOUT_S = 5.0
 
 _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -34,6 +37,7 @@ class MoveQuery(BaseModel):
     """The body of `/moves/search`: filters, and the move (a clip's name or hash) whose similar ones are searched.
 
     `diversity`, 0 to 1: how much the moves that are found differ from each other.
+    `soften`: whether filters are softened where no move passes all of them; the answer names those that were.
     `vector`: an embedding of this version, in place of a move's.
     """
 
@@ -48,6 +52,7 @@ class MoveQuery(BaseModel):
     styles: _Texts = ()
     duration_s: tuple[_Duration, _Duration] | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
+    soften: bool = False
     limit: int = Field(default=10, ge=1, le=_MAX_HITS)
     vector: _Vector | None = None
 
@@ -81,7 +86,7 @@ def routes(index: MoveIndex) -> list[web.RouteDef]:
     async def search(request: web.Request) -> web.Response:
         async with asyncio.timeout(_BODY_TIMEOUT_S):
             body = await request.read()
-        return web.json_response({"moves": await asyncio.to_thread(_search, index, _query(body))})
+        return web.json_response(await asyncio.to_thread(_search, index, _query(body)))
 
     return [
         web.get("/library", library),
@@ -153,7 +158,7 @@ def _library(index: MoveIndex) -> dict[str, Any]:
 def _moves(index: MoveIndex, embeddings: bool) -> list[dict[str, Any]]:
     if embeddings:
         return [_summary(move) | {"embedding": list(move.embedding)} for move in index.all_moves()]
-    return [_summary(card) for card in index.all_moves(embeddings=False)]
+    return [_summary(move) for move in index.all_moves(embeddings=False)]
 
 
 def _query(body: bytes) -> MoveQuery:
@@ -166,28 +171,20 @@ def _query(body: bytes) -> MoveQuery:
         raise Poison(f"{place}: {first['msg']}", reason="invalid_query") from None
 
 
-def _search(index: MoveIndex, query: MoveQuery) -> list[dict[str, Any]]:
-    """Return the moves that pass the filters, most similar to `like` first."""
+def _search(index: MoveIndex, query: MoveQuery) -> dict[str, Any]:
+    """Return the moves that pass the filters, most similar to `like` first, and the names of softened filters."""
     like = None if query.like is None else _move(index, query.like)
-    hits = index.search(
-        vector=like.embedding if like else query.vector,
-        tempo_bpm=query.tempo_bpm,
-        difficulties=query.difficulties,
-        energies=query.energies,
-        categories=query.categories,
-        roles=query.roles,
-        styles=query.styles,
-        duration_s=query.duration_s,
-        limit=query.limit,
-        diversity=query.diversity,
-    )
     version = like.embedding_version if like else EMBEDDING_VERSION if query.vector else None
-    comparable = [hit for hit in hits if version in {None, hit.move.embedding_version}]
-    return [_summary(hit.move) | {"similarity": round(float(hit.similarity), 6)} for hit in comparable]
+    conditions = {name: getattr(query, name) for name in _CONDITIONS}
+    wanted = MoveFilter(**conditions, embedding_version=version)
+    search = softened_search if query.soften else strict_search
+    found = search(index, wanted, like.embedding if like else query.vector, query.limit, query.diversity)
+    moves = [_summary(hit.move) | {"similarity": round(float(hit.similarity), 6)} for hit in found.hits]
+    return {"moves": moves, "softened": found.softened}
 
 
 def _move(index: MoveIndex, like: str) -> Move:
-    sha256 = next((card.clip.sha256 for card in index.all_moves(embeddings=False) if card.name == like), like)
+    sha256 = next((hit.move.clip.sha256 for hit in index.find(MoveFilter(names=(like,)), None, 1)), like)
     move = index.get(sha256)
     if move is not None:
         return move

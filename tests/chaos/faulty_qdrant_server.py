@@ -369,7 +369,12 @@ def _engine_query(wanted: dict[str, Any]) -> Any:
 
 
 def _filter(wanted: dict[str, Any] | None) -> qe.Filter | None:
-    return qe.Filter(must=[_condition(part) for part in wanted["must"]]) if wanted else None
+    if not wanted:
+        return None
+    return qe.Filter(
+        must=[_condition(part) for part in wanted.get("must") or ()],
+        must_not=[_condition(part) for part in wanted.get("must_not") or ()],
+    )
 
 
 def _condition(wanted: dict[str, Any]) -> qe.FieldCondition:

@@ -26,6 +26,15 @@ from streams.watch.state import clips_without_source
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIVERSITY = 0.5  # of --varied: the weight of the difference between the moves
+_OPTIONS = {  # of the conditions of a query
+    "tempo_bpm": "tempo",
+    "difficulties": "difficulty",
+    "energies": "energy",
+    "categories": "category",
+    "roles": "role",
+    "styles": "style",
+    "duration_s": "duration",
+}
 _RANGE = re.compile(r"([0-9]{1,5}(?:\.[0-9]{1,4})?)-([0-9]{1,5}(?:\.[0-9]{1,4})?)")
 
 
@@ -89,6 +98,7 @@ def _print_summary(found: Mapping[str, Any]) -> None:
 @click.option("--style", "styles", multiple=True, help="Only moves of this style; may be repeated.")
 @click.option("--duration", metavar="LO-HI", help="Only clips of this range of seconds, such as 5-12.")
 @click.option("--varied", is_flag=True, help="With --like: moves that also differ from each other.")
+@click.option("--strict", is_flag=True, help="Soften no condition: print nothing where no move meets all of them.")
 @click.option("--top", type=click.IntRange(1, 1000), default=10, show_default=True, help="Number of moves to print.")
 @command
 def search(
@@ -101,10 +111,14 @@ def search(
     styles: tuple[str, ...],
     duration: str | None,
     varied: bool,
+    strict: bool,
     top: int,
     as_json: bool,
 ) -> None:
-    """Search the library. Categories and styles are compared without regard to case."""
+    """Search the library. Categories and styles are compared without regard to case.
+
+    Where no move meets all conditions, some are softened: style, role, category, duration, energy, difficulty, tempo.
+    """
     if varied and not like:
         raise Poison("--varied needs a move to be similar to: give --like MOVE", reason="invalid_query")
     query = {
@@ -117,6 +131,7 @@ def search(
         "styles": styles,
         "duration_s": _parse_range(duration, "duration", MAX_SEARCHED_DURATION_S) if duration else None,
         "diversity": _DIVERSITY if varied else 0.0,
+        "soften": not strict,
         "limit": top,
     }
     with stream(load_settings(), print_line) as endpoint:
@@ -124,6 +139,9 @@ def search(
             found = endpoint.post("/moves/search", query)
         except ValueError as error:
             raise Poison(str(error), reason="invalid_query") from error
+    found["softened"] = [_OPTIONS[name] for name in found["softened"]]
+    if found["softened"]:
+        print_line(f"no move meets all conditions; softened: {', '.join(found['softened'])}")
     _print_moves(found, as_json)
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from infra.move_index import MoveIndex
 from infra.move_index.filters import MoveFilter
 from infra.move_index.points import point_id
+from infra.move_index.softening import ORDER, softened_search
 from schemas.base import Role
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
@@ -42,7 +43,14 @@ def _move(number: int) -> Move:
     )
     sha256 = make_move(number).clip.sha256
     clip = move.clip.model_copy(update={"sha256": sha256, "duration_s": 8.2 + number % 9 / 3})
-    return move.model_copy(update={"clip": clip, "tempo_bpm": 100.0 + number % 20 / 3, "name": f"clip_{number:03d}"})
+    return move.model_copy(
+        update={
+            "clip": clip,
+            "tempo_bpm": 100.0 + number % 20 / 3,
+            "name": f"clip_{number:03d}",
+            "embedding_version": 1 + number % 3 // 2,
+        }
+    )
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +70,14 @@ def _passes(move: MoveSummary, wanted: MoveFilter) -> bool:
     for ends, value in ((wanted.tempo_bpm, move.tempo_bpm), (wanted.duration_s, move.clip.duration_s)):
         if ends is not None and not ends[0] <= value <= ends[1]:
             return False
-    exact = ((wanted.difficulties, move.difficulty), (wanted.energies, move.energy), (wanted.roles, annotation.role))
+    if move.clip.sha256 in wanted.without_clips or wanted.embedding_version not in {None, move.embedding_version}:
+        return False
+    exact = (
+        (wanted.difficulties, move.difficulty),
+        (wanted.energies, move.energy),
+        (wanted.roles, annotation.role),
+        (wanted.names, move.name),
+    )
     loose = ((wanted.categories, move.category), (wanted.styles, annotation.style))
     return all(not allowed or value in allowed for allowed, value in exact) and all(
         not allowed or (value is not None and _folded(value) in map(_folded, allowed)) for allowed, value in loose
@@ -87,6 +102,9 @@ _FILTERS = st.builds(
     roles=_some(_ROLES),
     styles=_some((*_STYLES, "SENSUAL", "Dominicana")),
     duration_s=_ends([move.clip.duration_s for move in _moves()]),
+    names=st.just(()) | st.lists(st.sampled_from([move.name for move in _moves()]), max_size=30).map(tuple),
+    without_clips=st.lists(st.sampled_from([move.clip.sha256 for move in _moves()]), max_size=40).map(tuple),
+    embedding_version=st.sampled_from([None, 1, 2, 3]),
 )
 
 
@@ -96,11 +114,39 @@ def test_a_filtered_search_finds_what_a_plain_scan_finds(
     filled: MoveIndex, wanted: MoveFilter, number: int | None, limit: int
 ) -> None:
     vector = None if number is None else make_move(number).embedding
-    found = [hit.move.name for hit in filled.search(vector=vector, limit=limit, **wanted._asdict())]
+    found = [hit.move.name for hit in filled.find(wanted, vector, limit)]
     passing = [move for move in _moves() if _passes(move, wanted)]
     similarity = {move.name: 0.0 if vector is None else float(np.dot(vector, move.embedding)) for move in passing}
     passing.sort(key=lambda move: (-round(similarity[move.name], 5), point_id(move.clip.sha256)))
     assert found == [move.name for move in passing[:limit]]
+
+
+def test_the_length_of_a_query_counts_for_nothing(filled: MoveIndex) -> None:
+    query = np.array(make_move(7).embedding)
+    hits = filled.search(vector=query.tolist())
+    for length in (0.1, 3.0):
+        others = filled.search(vector=(length * query).tolist())
+        assert [hit.move.name for hit in others] == [hit.move.name for hit in hits]
+        np.testing.assert_allclose([hit.similarity for hit in others], [hit.similarity for hit in hits], atol=1e-5)
+
+
+@given(wanted=_FILTERS, number=st.integers(0, 59))
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_softened_search_finds_what_its_conditions_allow_and_softens_no_more_than_it_must(
+    filled: MoveIndex, wanted: MoveFilter, number: int
+) -> None:
+    found = softened_search(filled, wanted, make_move(number).embedding, 100)
+    assert {hit.move.name for hit in found.hits} == {move.name for move in _moves() if _passes(move, found.applied)}
+    for kept in ("names", "without_clips", "embedding_version"):
+        assert getattr(found.applied, kept) == getattr(wanted, kept)
+    assert {field for field in ORDER if getattr(found.applied, field) != getattr(wanted, field)} == set(found.softened)
+    for field in found.softened:  # without the softening of it, there would be no move
+        stricter = found.applied._replace(**{field: getattr(wanted, field)})
+        assert not any(_passes(move, stricter) for move in _moves())
+    everything = MoveFilter(
+        names=wanted.names, without_clips=wanted.without_clips, embedding_version=wanted.embedding_version
+    )
+    assert bool(found.hits) == any(_passes(move, everything) for move in _moves())
 
 
 def _most_relevant(query: Sequence[float], moves: Sequence[Move], limit: int, diversity: float) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -74,10 +74,10 @@ def clip(tmp_path: Path, page: FakePage, monkeypatch: pytest.MonkeyPatch) -> Pat
     """A clip in the media store and in the library, with cached detections."""
     path = known_dancers.clip(tmp_path / "clip.mp4")
     MediaStore(load_settings().media_dir).add(path, "video")
-    card = known_dancers.move(path)
-    page.moves.append(Move(**card.model_dump(), embedding=MOVES[0].embedding))
+    summary = known_dancers.move(path)
+    page.moves.append(Move(**summary.model_dump(), embedding=MOVES[0].embedding))
     monkeypatch.setattr(detection_cache, "DancerFinder", known_dancers.Finder)
-    detection_cache.cached_detections(path, card.clip.sha256, "fast", Path("none"), load_settings().derived_dir)
+    detection_cache.cached_detections(path, summary.clip.sha256, "fast", Path("none"), load_settings().derived_dir)
     return path
 
 
@@ -198,6 +198,29 @@ async def test_only_embeddings_of_one_version_are_compared(tmp_path: Path) -> No
     found = (await asyncio.to_thread(endpoint.post, "/moves/search", {"like": query.clip.sha256}))["moves"]
     assert {move["sha256"] for move in found} == {query.clip.sha256, similar.clip.sha256}
     assert len((await asyncio.to_thread(endpoint.post, "/moves/search", {}))["moves"]) == 3
+    await page.stop()
+    index.close()
+
+
+async def test_a_search_softens_its_conditions_says_which_and_can_be_strict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    index.upsert(*MOVES)
+    page = Page(library.routes(index), _TOKEN)
+    await page.start()
+    endpoint = Endpoint(KafkaConnection(""), page.url, _TOKEN)
+    monkeypatch.setattr(find, "stream", lambda *_: nullcontext(endpoint))
+    conditions = ("search", "--style", "nothing", "--difficulty", "beginner", "--tempo", "300-400", "--top", "3")
+    found = await asyncio.to_thread(run, *conditions)
+    assert "no move meets all conditions; softened: style, tempo" in found.stderr
+    assert len(found.stdout.splitlines()) == 3
+    as_json = json.loads((await asyncio.to_thread(run, *conditions, "--json")).stdout)
+    assert as_json["softened"] == ["style", "tempo"]
+    assert {move["difficulty"] for move in as_json["moves"]} == {"beginner"}
+    strict = await asyncio.to_thread(run, *conditions, "--strict", "--json")
+    assert json.loads(strict.stdout) == {"moves": [], "softened": []}
+    assert "softened" not in strict.stderr
     await page.stop()
     index.close()
 

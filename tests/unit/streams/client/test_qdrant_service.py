@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
+from infra.move_index import edge_folder
+from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.points import point_id
+from infra.settings import load_settings
 from schemas.faults import Poison, Unavailable
 from schemas.move_annotated import MoveAnnotation
-from schemas.move_indexed import Move
+from schemas.move_indexed import MoveSummary
 from streams.client.qdrant_service import QdrantConfig, QdrantEmbeddingService
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.qdrant_servers import real_index, real_server
@@ -73,7 +77,7 @@ def test_a_search_as_the_earlier_documentation_has_it(service: QdrantEmbeddingSe
     assert as_array[0].move == _MOVES[4].summary()
 
 
-def _names(moves: list[Move]) -> list[str]:
+def _names(moves: Sequence[MoveSummary]) -> list[str]:
     return sorted(move.name for move in moves)
 
 
@@ -91,7 +95,7 @@ def _names(moves: list[Move]) -> list[str]:
     ],
     ids=str,
 )
-def test_conditions_give_way_in_their_order_and_the_answer_says_which(
+def test_conditions_are_softened_in_their_order_and_the_answer_says_which(
     service: QdrantEmbeddingService, conditions: dict[str, Any], softened: tuple[str, ...]
 ) -> None:
     results = service.search_similar_moves(_MOVES[0].embedding, limit=100, **conditions)
@@ -104,7 +108,7 @@ def test_conditions_give_way_in_their_order_and_the_answer_says_which(
     assert len(strict) == (0 if softened else len(results))
 
 
-def test_a_tempo_is_widened_before_it_gives_way(service: QdrantEmbeddingService) -> None:
+def test_a_tempo_is_widened_before_it_is_dropped(service: QdrantEmbeddingService) -> None:
     results = service.search_similar_moves(limit=100, tempo_range=(121, 125))
     assert results.applied.tempo_bpm == pytest.approx((121 * 0.85, 125 * 1.15))
     assert {move.tempo_bpm for move, _ in results} == {
@@ -120,6 +124,48 @@ def test_a_move_finds_similar_ones_without_itself(service: QdrantEmbeddingServic
     assert [hit.move.name for hit in by_move] == [move.name for move in expected]
     with pytest.raises(Poison, match="no move of the clip"):
         service.search_by_move("ab" * 32)
+
+
+def test_a_move_is_left_out_before_its_conditions_are_softened(service: QdrantEmbeddingService) -> None:
+    only = make_move(50).annotated(MoveAnnotation(category="dips", style="Sensual"))
+    service.store_move_embedding(only)
+    try:
+        others = service.search_by_move(only, 5, category="dips", style="sensual")
+        assert len(others) == 5
+        assert others.softened == ("category",)
+        assert {move.annotation.style for move, _ in others if move.annotation} == {"Sensual"}
+        assert only.name not in {move.name for move, _ in others}
+        assert len(service.search_by_move(only, 5, category="dips", soften=False)) == 0
+        without = [only.clip.sha256, *(move.clip.sha256 for move in _MOVES[:15])]
+        found = service.search_similar_moves(only.embedding, 20, without=without, category="dips")
+        assert _names([hit.move for hit in found]) == _names(_MOVES[15:])
+    finally:
+        service.delete_move(only.clip.sha256)
+
+
+def test_moves_of_other_embedding_versions_are_left_out_and_none_is_missing_for_them(
+    service: QdrantEmbeddingService,
+) -> None:
+    assert _MOVES[0].embedding_version != EMBEDDING_VERSION
+    new = [make_move(number).model_copy(update={"embedding_version": EMBEDDING_VERSION}) for number in range(60, 64)]
+    before = service.search_similar_moves(_MOVES[0].embedding, 5)
+    assert before[0].move == _MOVES[0].summary(), "without any move of this version, others are compared"
+    service.store_move_embeddings(new)
+    try:
+        for found in (
+            service.search_similar_moves(_MOVES[0].embedding, 5),
+            service.search_by_song(_MOVES[0].embedding[384:], 5),
+            service.search_by_song(_MOVES[0].embedding[384:], 5, tempo_range=(300, 400)),
+        ):
+            assert _names([hit.move for hit in found]) == _names(new)
+        assert len(service.search_similar_moves(_MOVES[0].embedding, 5, tempo_range=(300, 400), soften=False)) == 0
+        old = service.search_similar_moves(_MOVES[0].embedding, 5, embedding_version=1)
+        assert old.hits == before.hits
+        assert service.search_by_move(_MOVES[0], 4).hits == before.hits[1:]
+        assert len(service.search_similar_moves(limit=100)) == len(_MOVES) + len(new), "no vector, no comparison"
+    finally:
+        for move in new:
+            service.delete_move(move.clip.sha256)
 
 
 def test_a_song_finds_moves_by_their_music(service: QdrantEmbeddingService) -> None:
@@ -140,7 +186,7 @@ def test_varied_moves_are_other_ones(service: QdrantEmbeddingService) -> None:
     near = service.search_similar_moves(_MOVES[0].embedding, 8)
     varied = service.search_similar_moves(_MOVES[0].embedding, 8, diversity=0.7)
     assert near[0] == varied[0]
-    assert _names([hit.move for hit in near]) != _names([hit.move for hit in varied])  # type: ignore[misc]
+    assert _names([hit.move for hit in near]) != _names([hit.move for hit in varied])
 
 
 def test_stats_count_the_moves(service: QdrantEmbeddingService) -> None:
@@ -155,7 +201,7 @@ def test_stats_count_the_moves(service: QdrantEmbeddingService) -> None:
     ("values", "problem"),
     [
         ({"vector_size": 128}, "vector_size is 128"),
-        ({"distance_metric": "Euclid"}, "it must be Cosine or Dot"),
+        ({"distance_metric": "Dot"}, "moves are compared by Cosine"),
         ({"timeout_s": 0}, "more than 0"),
     ],
 )
@@ -171,6 +217,26 @@ def test_the_config_of_the_earlier_documentation_is_valid_and_hides_its_key() ->
     assert config == QdrantConfig()
     assert QdrantConfig(host="db", tls=True).url == "https://db:6333"
     assert "secret" not in repr(QdrantConfig(api_key="secret"))
+
+
+def test_without_a_config_and_a_server_the_moves_are_in_a_folder_of_their_own() -> None:
+    with QdrantEmbeddingService() as service:
+        service.store_move_embedding(_MOVES[0])
+        assert service.stats()["qdrant"]["folder"] == str(load_settings().data_dir / "embeddings")
+    worker = EdgeMoveIndex(edge_folder(load_settings().state_dir / "worker-0" / "moves"))
+    with closing(worker), QdrantEmbeddingService() as service:
+        assert worker.count() == 0
+        assert service.search_similar_moves(_MOVES[0].embedding)[0].move == _MOVES[0].summary()
+
+
+def test_without_a_config_the_server_of_the_settings_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with FaultyQdrantServer(tmp_path, api_key="key") as server:
+        monkeypatch.setenv("BACHATA_QDRANT_URL", server.url)
+        monkeypatch.setenv("BACHATA_QDRANT_API_KEY", "key")
+        with QdrantEmbeddingService() as service:
+            service.store_move_embedding(_MOVES[0])
+            assert service.stats()["qdrant"]["url"] == server.url
+    assert not (load_settings().data_dir / "embeddings").exists()
 
 
 def test_a_wrong_key_is_reported_and_can_be_corrected(tmp_path: Path) -> None:

@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.move_index.edge import EdgeMoveIndex
+from infra.move_index.engine import Engine
 from schemas.faults import Poison
 from schemas.safe_text import is_harmless
 from streams.page import connections, health, library, requests
 from streams.page.server import Page
 from streams.views.requests import Requests
-from tests.unit.infra.moves import MOVES, fill
+from tests.unit.infra.moves import MOVES, fill, make_move
 
 _TOKEN = "t" * 43
 
@@ -144,12 +145,38 @@ _INVALID_BODIES = [
 
 async def test_moves_are_searched_by_an_embedding_of_this_version(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     move = MOVES[3]
-    assert (await _post(page, json.dumps({"vector": list(move.embedding)}).encode()))[1] == {"moves": []}
+    assert (await _post(page, json.dumps({"vector": list(move.embedding)}).encode()))[1] == {
+        "moves": [],
+        "softened": [],
+    }
     monkeypatch.setattr(library, "EMBEDDING_VERSION", move.embedding_version)
     status, content = await _post(page, json.dumps({"vector": list(move.embedding), "limit": 2}).encode())
     assert status == 200
     assert content["moves"][0]["sha256"] == move.clip.sha256
     assert content["moves"][0]["similarity"] == pytest.approx(1, abs=0.001)
+
+
+async def test_a_move_is_found_by_the_name_of_its_clip_without_reading_all(
+    page: Page, index: EdgeMoveIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index.count()  # opened, which reads all digests
+    monkeypatch.delattr(Engine, "_scan")  # what reads all moves
+    named = make_move(70).model_copy(update={"name": "Vuelta\u00a0doble \u00ad ⟨1⟩"})  # not all of it is printable
+    index.upsert(named)
+    try:
+        for like in (named.name, named.clip.sha256):
+            content = (await _post(page, json.dumps({"like": like, "limit": 1}).encode()))[1]
+            assert content["moves"][0]["sha256"] == named.clip.sha256
+    finally:
+        index.remove(named.clip.sha256)
+
+
+async def test_filters_are_softened_on_request_only(page: Page) -> None:
+    query = {"styles": ["nothing"], "difficulties": ["beginner"], "tempo_bpm": [300, 400]}
+    assert (await _post(page, json.dumps(query).encode()))[1] == {"moves": [], "softened": []}
+    content = (await _post(page, json.dumps(query | {"soften": True}).encode()))[1]
+    assert content["softened"] == ["styles", "tempo_bpm"]
+    assert {move["difficulty"] for move in content["moves"]} == {"beginner"}
 
 
 @pytest.mark.parametrize("body", _INVALID_BODIES, ids=lambda body: body[:30])
@@ -178,7 +205,7 @@ _FIELDS = st.sampled_from(list(library.MoveQuery.model_fields))
 @settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_json_makes_the_search_fail(index: EdgeMoveIndex, query: object) -> None:
     with suppress(Poison):
-        assert len(library._search(index, library._query(json.dumps(query).encode()))) <= 1000
+        assert len(library._search(index, library._query(json.dumps(query).encode()))["moves"]) <= 1000
 
 
 def _requests_of_strangers(page: Page) -> dict[str, bytes]:
@@ -262,7 +289,7 @@ async def test_valid_requests_are_answered(page: Page) -> None:
     status, found = await _post(page, json.dumps(query).encode())
     assert (status, found["moves"][0]["clip"], len(found["moves"])) == (200, MOVES[0].name, 2)
     for nothing in ({"categories": ["turns"]}, {"styles": ["sensual"]}, {"roles": ["both"]}, {"duration_s": [1, 8]}):
-        assert await _post(page, json.dumps(query | nothing).encode()) == (200, {"moves": []})
+        assert await _post(page, json.dumps(query | nothing).encode()) == (200, {"moves": [], "softened": []})
 
 
 async def test_an_unexpected_error_is_one_line_in_the_response_and_in_the_log(
