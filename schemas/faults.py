@@ -10,6 +10,7 @@ Exception
 from __future__ import annotations
 
 import errno
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -37,7 +38,12 @@ class Fault(Exception):  # noqa: N818
 
 
 class Poison(Fault):
-    """The event can never succeed."""
+    """The event can never succeed. `errors`: all that is wrong with a user's file; the message has only the first."""
+
+    def __init__(self, message: str, reason: Reason, errors: Sequence[str] = ()) -> None:
+        """Put the message on one line."""
+        super().__init__(message, reason)
+        self.errors = tuple(errors)
 
 
 class Retryable(Fault):

@@ -94,7 +94,9 @@ def index_clips(
     found, annotated = find_clips(paths), Annotations(annotations)
     clips, refused = store_clips(settings, found.files)
     entries = [_entry(title_of(file), status="failed", error=str(fault)) for file, fault in refused.items()]
-    warnings = [*found.warnings, *annotated.warnings([*(clip.files for clip in clips), *((file,) for file in refused)])]
+    contents = {clip.files: clip.sha256 for clip in clips}
+    annotated.check(contents)
+    warnings = [*found.warnings, *annotated.warnings(contents | {(file,): "" for file in refused})]
     if clips:
         with stream(settings, print_line) as endpoint:
             with WaitWatch(partial(waits_for, settings), print_line):

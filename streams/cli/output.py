@@ -104,7 +104,9 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         except Fault as fault:
             _print_traceback(debug)
-            fail(str(fault), bool(kwargs["as_json"]), fault.reason, _USAGE if fault.reason == "settings" else 1)
+            errors = _print_errors(fault)
+            status = _USAGE if fault.reason == "settings" else 1
+            fail(str(fault), bool(kwargs["as_json"]), fault.reason, status, **errors)
         except KeyboardInterrupt as stopped:
             _exit_stopped(stopped, bool(kwargs["as_json"]))
         except (click.ClickException, click.exceptions.Exit):
@@ -116,6 +118,14 @@ def command(function: Callable[P, R]) -> Callable[P, R]:
             fail(f"{type(error).__name__}: {error}", bool(kwargs["as_json"]), "unexpected")
 
     return run
+
+
+def _print_errors(fault: Fault) -> dict[str, Any]:
+    """Print each error of a file, and return all of them for the JSON object; nothing where the message has all."""
+    errors = fault.errors if isinstance(fault, Poison) else ()
+    for error in errors:
+        print_line(error)
+    return {"errors": list(errors)} if errors else {}
 
 
 def run_program(program: Callable[[], Any]) -> NoReturn:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from streams.files.user_files import real_path, title_of
-from streams.operations.annotation_file import AnnotatedClip, read_annotations
+from streams.operations.annotation_file import AnnotatedClip, composed, invalid_annotations, read_annotations
 
 
 class Annotations:
@@ -18,10 +17,12 @@ class Annotations:
         """Read the file, if there is one. Raises: `Poison` (`invalid_annotations`)."""
         entries = [] if file is None else read_annotations(file)
         folder = Path() if file is None else file.parent
-        by_path = [(_path_of(folder, entry.path), entry) for entry in entries if entry.path]
+        named = [entry for entry in entries if not entry.sha256]  # a content of this name may be another clip's
+        by_path = [(_path_of(folder, entry.path), entry) for entry in named if entry.path]
         self._by_path = {_key(path): (path, entry) for path, entry in by_path}
-        self._by_name = {_composed(entry.clip): entry for entry in entries if entry.clip and not entry.path}
+        self._by_name = {composed(entry.clip): entry for entry in named if entry.clip and not entry.path}
         self._by_content = {entry.sha256.lower(): entry for entry in entries if entry.sha256}
+        self._file = file
 
     def of(self, clips: Iterable[Path], sha256: str | None = None) -> AnnotatedClip | None:
         """Return the annotation of a clip with this content, or else of the first of its names that has one."""
@@ -30,25 +31,39 @@ class Annotations:
 
     def _of(self, clip: Path) -> AnnotatedClip | None:
         _, of_path = self._by_path.get(_key(clip), (clip, None))
-        return self._by_name.get(_composed(title_of(clip))) if of_path is None else of_path
+        return self._by_name.get(composed(title_of(clip))) if of_path is None else of_path
 
-    def warnings(self, clips: Iterable[tuple[Path, ...]]) -> list[str]:
-        """Return a warning for each annotated file that does not exist, and for each clip without annotation."""
-        if not self._by_path and not self._by_name:
+    def check(self, clips: Mapping[tuple[Path, ...], str]) -> None:
+        """Raise `Poison` (`invalid_annotations`) for clips about which several entries differ.
+
+        `clips`: the SHA-256 of each clip by its names.
+        """
+        errors = [error for names, sha256 in clips.items() for error in self._differences(names, sha256)]
+        if errors:
+            raise invalid_annotations(f"{self._file}: nothing is annotated", errors)
+
+    def _differences(self, names: tuple[Path, ...], sha256: str) -> Iterator[str]:
+        first = self.of(names, sha256)
+        for other in filter(None, map(self._of, names)):
+            if first and other.changes != first.changes:
+                yield f"{other.place} is about the same clip as {first.place}"
+
+    def warnings(self, clips: Mapping[tuple[Path, ...], str]) -> list[str]:
+        """Return a warning for each annotated file that does not exist, and for each clip without annotation.
+
+        `clips`: the SHA-256 of each clip by its names, empty where it is not known.
+        """
+        if not self._by_path and not self._by_name and not self._by_content:
             return []
-        names = list(clips)
-        found = {_key(name) for of_clip in names for name in of_clip}
+        found = {_key(name) for names in clips for name in names}
         missing = [path for key, (path, _) in self._by_path.items() if key not in found and not _exists(path)]
         warnings = [f"{path.name} is annotated but does not exist" for path in missing]
-        return warnings + [f"{of_clip[0].name} has no annotation" for of_clip in names if self.of(of_clip) is None]
+        without = [names[0] for names, sha256 in clips.items() if self.of(names, sha256) is None]
+        return warnings + [f"{name.name} has no annotation" for name in without]
 
 
 def _key(path: Path) -> str:
-    return _composed(str(real_path(path)))
-
-
-def _composed(name: str) -> str:
-    return unicodedata.normalize("NFC", name)
+    return composed(str(real_path(path)))
 
 
 def _exists(path: Path) -> bool:

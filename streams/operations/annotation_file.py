@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -31,7 +33,10 @@ _OTHER_NAMES = {
 _CLIP_FIELDS = {"sha256": "sha256", "clip_id": "clip", "clip": "clip", "video_path": "path", "file": "path"}
 _JUDGED = "judged"  # its columns are for people, and not read
 _DELIMITERS = ",;\t"
-_MAX_ERRORS = 10  # in one message
+_MAX_ERRORS = 10  # in the message; a command prints all
+# A table's program calculates cells that begin so. In their place, an apostrophe before them makes them text.
+_FORMULA_STARTS = ("=", "+", "-", "@", "'")
+_TAG = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^,;]*))\s*(?:[,;]|$)')
 
 
 @dataclass(frozen=True)
@@ -59,10 +64,11 @@ def read_annotations(file: Path) -> list[AnnotatedClip]:
 
     Raises: `Poison` (`invalid_annotations`) with all errors, each with its row and column.
     """
+    errors: list[str] = []
     try:
         text = read_text(file)
         is_json = text.lstrip()[:1] in {"{", "["}
-        rows = list(_json_rows(text) if is_json else _csv_rows(text))
+        rows = list(_json_rows(text, errors) if is_json else _csv_rows(text, errors))
     except json.JSONDecodeError as error:
         raise _invalid(file, [f"line {error.lineno}, column {error.colno} is not JSON: {error.msg}"]) from error
     except OSError as error:
@@ -70,8 +76,7 @@ def read_annotations(file: Path) -> list[AnnotatedClip]:
     except RecursionError as error:
         raise _invalid(file, ["it is nested too deeply"]) from error
     except (ValueError, csv.Error) as error:
-        raise _invalid(file, [str(error)]) from error
-    errors: list[str] = []
+        raise _invalid(file, [*errors, str(error)]) from error
     entries = [entry for place, row in rows if (entry := _entry(place, row, errors)) is not None]
     errors += _repeated(entries)
     if errors:
@@ -79,30 +84,50 @@ def read_annotations(file: Path) -> list[AnnotatedClip]:
     return entries
 
 
-def _json_rows(text: str) -> Iterator[tuple[str, Any]]:
+def _json_rows(text: str, errors: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the entries, each with its place; add the errors of fields that are given twice."""
     content = json.loads(text)
     clips = content.get("clips") if isinstance(content, dict) else None
     if not isinstance(clips, list):
         raise ValueError('give an object with "clips", a list')  # noqa: TRY004 - of the file
     for number, entry in enumerate(clips):
+        errors += [f"clips.{number}: {error}" for error in _same_fields(entry if isinstance(entry, dict) else ())]
         yield f"clips.{number}", entry
 
 
-def _csv_rows(text: str) -> Iterator[tuple[str, Any]]:
+def _csv_rows(text: str, errors: list[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the rows, each with its number in a table's program; add the errors of columns and of rows too long."""
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
     columns = [name.strip().lower().replace(" ", "_") for name in next(reader, [])]
     if not set(columns) & _CLIP_FIELDS.keys():
         raise ValueError("row 1 names no column for the clip: give clip, video_path or sha256")
-    for unknown in (name for name in columns if name and not _is_known(name)):
-        raise ValueError(f"row 1: there is no column '{unknown}'; {_suggestion(unknown)}")
-    for cells in reader:
-        if any(cell.strip() for cell in cells):
-            place = f"row {reader.line_num}"
-            if len(cells) > len(columns):
-                raise ValueError(f"{place} has {len(cells)} cells, row 1 has {len(columns)}")
-            yield place, dict(zip(columns, (cell.strip() for cell in cells), strict=False))
+    errors += [
+        f"row 1: there is no column '{name}'; {_suggestion(name)}" for name in columns if name and not _is_known(name)
+    ]
+    errors += [f"row 1: {error}" for error in _same_fields(columns)]
+    for number, cells in enumerate(reader, 2):
+        if len(cells) > len(columns) and any(cells):
+            errors.append(f"row {number} has {len(cells)} cells, row 1 has {len(columns)}")
+        elif any(cell.strip() for cell in cells):
+            yield f"row {number}", dict(zip(columns, map(_plain, cells), strict=False))
+
+
+def _plain(cell: str) -> str:
+    """Return a cell's text, without the apostrophe that `write_annotations` puts before what may be a formula."""
+    text = cell.strip()
+    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_STARTS) else text
+
+
+def _same_fields(columns: Iterable[str]) -> Iterator[str]:
+    """Yield an error for each column that is the same field as an earlier one."""
+    earlier: dict[str, str] = {}
+    for column in filter(None, columns):
+        name = _CLIP_FIELDS.get(column) or _OTHER_NAMES.get(column, column)
+        if name in earlier:
+            yield f"'{column}' is the same field as '{earlier[name]}'; leave one of them out"
+        earlier[name] = column
 
 
 def _is_known(column: str) -> bool:
@@ -141,16 +166,24 @@ def _value(name: str, value: Any) -> Any:
     if not isinstance(value, str):
         return value
     if name == "tags":
-        return [tag for part in value.replace(",", ";").split(";") if (tag := part.strip())]
+        return list(_tags(value))
     if name == "tempo_bpm":
         return value.replace(",", ".")
     return value.lower().replace(" ", "_").replace("-", "_") if name in _CHOICES else value
 
 
+def _tags(text: str) -> Iterator[str]:
+    """Yield the tags of a cell, separated by semicolons or commas; one that contains these is in quotation marks."""
+    for found in _TAG.finditer(text):
+        tag = found[2].strip() if found[1] is None else found[1].replace('""', '"')
+        if tag:
+            yield tag
+
+
 def _repeated(entries: Iterable[AnnotatedClip]) -> Iterator[str]:
     places: dict[tuple[str, str, str], str] = {}
     for entry in entries:
-        before = places.setdefault((entry.sha256, entry.clip, entry.path), entry.place)
+        before = places.setdefault((entry.sha256.lower(), composed(entry.clip), composed(entry.path)), entry.place)
         if before != entry.place:
             yield f"{entry.place} is about the same clip as {before}"
 
@@ -163,14 +196,20 @@ def _is_text(name: str) -> bool:
         return False
 
 
+def composed(name: str) -> str:
+    """Return a name with composed accents, whether they were so before or not, as on a Mac."""
+    return unicodedata.normalize("NFC", name)
+
+
 def _invalid(file: Path, errors: Sequence[str]) -> Poison:
-    return Poison(f"{file} is not a valid file of annotations: {in_one_line(errors)}", "invalid_annotations")
+    return invalid_annotations(f"{file} is not a valid file of annotations", errors)
 
 
-def in_one_line(errors: Sequence[str]) -> str:
-    """Return the errors of a file in one line, the first ten."""
+def invalid_annotations(what: str, errors: Sequence[str]) -> Poison:
+    """Return the fault for a file's errors: the first ten in its message, all in its `errors` if there are more."""
     more = f"; and {len(errors) - _MAX_ERRORS} more" if len(errors) > _MAX_ERRORS else ""
-    return "; ".join(errors[:_MAX_ERRORS]) + more
+    message = f"{what}: {'; '.join(errors[:_MAX_ERRORS])}{more}"
+    return Poison(message, "invalid_annotations", errors if more else ())
 
 
 def write_annotations(file: Path, moves: Iterable[Mapping[str, Any]]) -> None:
@@ -196,4 +235,9 @@ def _row(move: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _cell(value: Any) -> Any:
-    return "; ".join(value) if isinstance(value, list) else value
+    text = "; ".join(map(_tag_cell, value)) if isinstance(value, list) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA_STARTS) else text
+
+
+def _tag_cell(tag: str) -> str:
+    return '"' + tag.replace('"', '""') + '"' if set(tag) & set(',;"') else tag

@@ -68,20 +68,23 @@ def changed_annotations(
 
     `entries`: the moves of the library; `before`: the annotations that hold, by clip.
 
-    Raises: `Poison` (`invalid_annotations`) with all rows whose clip is not in the library.
+    Raises: `Poison` (`invalid_annotations`) with all rows whose clip is not in the library, or has another row.
     """
-    from streams.operations.annotation_file import in_one_line
+    from streams.operations.annotation_file import invalid_annotations
 
-    changed, errors = dict[str, MoveAnnotation](), list[str]()
+    changed, errors, places = dict[str, MoveAnnotation](), list[str](), dict[str, str]()
     for row in rows:
         try:
             clip = resolve(row.sha256 or row.clip or title_of(Path(row.path.replace("\\", "/"))), entries)
         except Poison as fault:
             errors.append(f"{row.place}: {fault}")
             continue
+        if clip in places:
+            errors.append(f"{row.place} is about the same clip as {places[clip]}")
+        places.setdefault(clip, row.place)
         after = row.annotation(before.get(clip))
         if after != before.get(clip, MoveAnnotation()):
             changed[clip] = after
     if errors:
-        raise Poison(f"nothing is changed: {in_one_line(errors)}", "invalid_annotations")
+        raise invalid_annotations("nothing is changed", errors)
     return changed

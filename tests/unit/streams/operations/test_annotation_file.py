@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +78,52 @@ def test_a_clip_has_one_row(tmp_path: Path) -> None:
     assert "row 3 (a) is about the same clip as row 2 (a)" in _errors(tmp_path, "clip,move\na,b\na,c\n")
 
 
-def test_many_errors_are_counted(tmp_path: Path) -> None:
-    assert _errors(tmp_path, "clip,energy\n" + "".join(f"c{n},x\n" for n in range(25))).endswith("; and 15 more")
+def test_names_of_one_clip_may_have_composed_accents_or_not(tmp_path: Path) -> None:
+    names = [unicodedata.normalize(form, "niño") for form in ("NFC", "NFD")]
+    assert "is about the same clip as row 2" in _errors(tmp_path, f"clip,move\n{names[0]},b\n{names[1]},c\n")
+
+
+def test_many_errors_are_counted_and_none_is_lost(tmp_path: Path) -> None:
+    with pytest.raises(Poison, match=r"; and 15 more$") as fault:
+        _read(tmp_path, "clip,energy\n" + "".join(f"c{n},x\n" for n in range(25)))
+    assert [error.partition(",")[0] for error in fault.value.errors] == [f"row {n + 2} (c{n})" for n in range(25)]
+
+
+def test_errors_of_columns_and_of_rows_too_long_hide_no_others(tmp_path: Path) -> None:
+    message = _errors(tmp_path, "clip,dificulty,colour of the shirt,energy\na,,,,,\nb,,,huge\n")
+    for error in ("'difficulty'?", "no column 'colour_of_the_shirt'", "row 2 has 6 cells", "row 3 (b), energy"):
+        assert error in message
+
+
+def test_a_row_is_counted_as_a_tables_program_counts_it(tmp_path: Path) -> None:
+    assert "row 4 (b), energy" in _errors(tmp_path, 'clip,notes,energy\na,"two\nlines",low\n\nb,,huge\n')
+
+
+@pytest.mark.parametrize(
+    ("content", "error"),
+    [
+        ("clip,tempo,estimated_tempo\na,120,130\n", "row 1: 'estimated_tempo' is the same field as 'tempo'"),
+        ("clip,clip_id\na,b\n", "row 1: 'clip_id' is the same field as 'clip'"),
+        ("clip,move,move\na,b,c\n", "row 1: 'move' is the same field as 'move'"),
+        ('{"clips": [{"clip": "a", "tempo": 120, "tempo_bpm": 130}]}', "clips.0: 'tempo_bpm' is the same field"),
+    ],
+)
+def test_a_field_is_given_once(content: str, error: str, tmp_path: Path) -> None:
+    assert error in _errors(tmp_path, content)
+
+
+def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
+    texts = ["=1+1", "+1", "-1", "@x", "'=1", "'", "plain", "'quoted'"]
+    moves = [
+        {"clip": text, "sha256": f"{n:064x}", "annotation": {"notes": text, "tags": [text, "b"]}, "judged": None}
+        for n, text in enumerate(texts)
+    ]
+    write_annotations(tmp_path / "a.csv", moves)
+    with (tmp_path / "a.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert not [cell for row in csv.reader(file) for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    rows = read_annotations(tmp_path / "a.csv")
+    assert [(row.clip, row.annotation(None).notes) for row in rows] == [(text, text) for text in texts]
+    assert [row.annotation(None).tags for row in rows] == [(text, "b") for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -100,7 +146,12 @@ def test_what_is_no_table_of_annotations_is_refused(content: str, words: str, tm
 @pytest.mark.parametrize("name", ["a.csv", "a.json"])
 def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
     annotations: list[dict[str, Any]] = [
-        {"move": "a; b", "tags": ["x", "y z"], "notes": 'two\nlines, "quoted"', "tempo_bpm": 126.0},
+        {
+            "move": "a; b",
+            "tags": ["x", "y z", "a, b; c", 'd "e"', ", f"],
+            "notes": 'two\nlines, "quoted"',
+            "tempo_bpm": 126.0,
+        },
         {"difficulty": "advanced", "exit_hold": "none", "style": "señorita"},
         {},
     ]
