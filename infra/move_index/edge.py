@@ -50,13 +50,15 @@ class EdgeMoveIndex(MoveIndex):
 
     Every call raises `MoveIndexLockedError` while another process has the folder open, and `MoveIndexError` while the
     folder cannot be used. After a failed write the engine is reopened, since it accepts no further write. A folder that
-    the engine cannot read is moved aside, and a new, empty index is created: `count` then returns 0. A call that fails
-    while the engine answers all others raises `Poison` (`invalid_query`), and the folder stays.
+    the engine cannot read is moved aside, and a new, empty index is created: `count` then returns 0. Without
+    `replaces_unreadable`, it stays, and each call raises `MoveIndexError`. A call that fails while the engine answers
+    all others raises `Poison` (`invalid_query`), and the folder stays.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, replaces_unreadable: bool = True) -> None:
         super().__init__()
         self._folder = folder
+        self._replaces_unreadable = replaces_unreadable
         self._segments = folder / "segments"
         self._shard: qe.EdgeShard | None = None
         self._unreadable: _UnreadableError | None = None
@@ -80,8 +82,8 @@ class EdgeMoveIndex(MoveIndex):
             self._open()
 
     def exists(self) -> bool:
-        """Return whether the folder is there already."""
-        return self._folder.exists()
+        """Return whether the folder has an index already."""
+        return self._segments.is_dir()
 
     def discard(self) -> None:
         """Close the engine and remove the folder with all its points."""
@@ -112,9 +114,14 @@ class EdgeMoveIndex(MoveIndex):
             with suppress(_UnreadableError):
                 self._load()
         if self._unreadable is not None:
-            move_aside(self._folder, self._unreadable)
-            self._unreadable = None
-            self._load()
+            self._replace_unreadable(self._unreadable)
+
+    def _replace_unreadable(self, why: _UnreadableError) -> None:
+        self._unreadable = None
+        if not self._replaces_unreadable:
+            raise why
+        move_aside(self._folder, why)
+        self._load()
 
     def _load(self, *, check: bool = False) -> None:
         """Open the folder; with `check`, also read all that it contains."""

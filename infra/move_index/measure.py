@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -52,19 +52,34 @@ class _Query:
 def measure(index: MoveIndex, moves: int, searches: int, seed: int = 0) -> Measurement:
     """Fill an empty index with generated moves and search it: nearest ten in a tempo range with two difficulties."""
     generator = np.random.default_rng(seed)
-    generated = [_generated(number, generator) for number in range(moves)]
-    started = perf_counter()
-    for start in range(0, moves, _WRITTEN_TOGETHER):
-        index.upsert(*generated[start : start + _WRITTEN_TOGETHER])
-    index.flush()
-    writes_per_second = moves / (perf_counter() - started)
+    exact = _Exact(moves)
+    seconds = sum(_written(index, exact, batch) for batch in _batches(moves, generator))
+    writes_per_second = moves / (seconds + _duration_s(index.flush))
     queries = [_query(generator) for _ in range(searches)]
-    exact = _Exact(generated)
     index_latencies, found = _timed(lambda query: _search(index, query), queries)
     exact_latencies, expected = _timed(exact.search, queries)
     hits = sum(len(set(one) & set(other)) for one, other in zip(found, expected, strict=True))
     recall = hits / max(1, sum(map(len, expected)))
     return Measurement(moves, searches, writes_per_second, index_latencies, exact_latencies, recall)
+
+
+def _batches(moves: int, generator: np.random.Generator) -> Iterator[list[Move]]:
+    """Yield the moves in batches: a move takes 20 kB, and not all are in memory at once."""
+    for start in range(0, moves, _WRITTEN_TOGETHER):
+        yield [_generated(number, generator) for number in range(start, min(moves, start + _WRITTEN_TOGETHER))]
+
+
+def _written(index: MoveIndex, exact: _Exact, batch: Sequence[Move]) -> float:
+    """Store moves in both; return the seconds that the index took."""
+    for move in batch:
+        exact.add(move)
+    return _duration_s(lambda: index.upsert(*batch))
+
+
+def _duration_s(call: Callable[[], None]) -> float:
+    started = perf_counter()
+    call()
+    return perf_counter() - started
 
 
 def _search(index: MoveIndex, query: _Query) -> list[str]:
@@ -78,19 +93,26 @@ def _search(index: MoveIndex, query: _Query) -> list[str]:
 
 
 class _Exact:
-    """The moves in arrays; every search compares all of them."""
+    """The moves in arrays, 2 kB each; every search compares all of them."""
 
-    def __init__(self, moves: Sequence[Move]) -> None:
-        self._names = np.array([move.name for move in moves])
-        self._tempos = np.array([move.tempo_bpm for move in moves])
-        self._difficulties = np.array([move.difficulty for move in moves])
-        self._vectors = np.array([move.embedding for move in moves], np.float32)
+    def __init__(self, moves: int) -> None:
+        self._names: list[str] = []
+        self._tempos = np.empty(moves)
+        self._difficulties = np.empty(moves, f"<U{max(map(len, _DIFFICULTIES))}")
+        self._vectors = np.empty((moves, VECTOR_SIZE), np.float32)
+
+    def add(self, move: Move) -> None:
+        """Add a move."""
+        number = len(self._names)
+        self._names.append(move.name)
+        self._tempos[number], self._difficulties[number] = move.tempo_bpm, move.difficulty
+        self._vectors[number] = move.embedding
 
     def search(self, query: _Query) -> list[str]:
         in_range = (self._tempos >= query.low_bpm) & (self._tempos <= query.low_bpm + _TEMPO_WIDTH_BPM)
         passing = np.flatnonzero(in_range & np.isin(self._difficulties, query.difficulties))
         similarity = self._vectors[passing] @ query.vector
-        return [str(name) for name in self._names[passing[np.argsort(-similarity)[:_HITS]]]]
+        return [self._names[number] for number in passing[np.argsort(-similarity)[:_HITS]]]
 
 
 def _timed(search: Callable[[_Query], list[str]], queries: Sequence[_Query]) -> tuple[Latencies, list[list[str]]]:

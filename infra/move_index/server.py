@@ -64,7 +64,7 @@ class QdrantServerMoveIndex(MoveIndex):
 
     def beside(self) -> QdrantServerMoveIndex:
         """Return an index over a new collection."""
-        with self._opened():
+        with self._lock:  # not opened: a measurement needs nothing but the new collection
             name = self._run(self._collections.add)
         client = None if self._is_own_client else self._client
         built = QdrantServerMoveIndex(replace(self.config, collection_name=name), client=client)

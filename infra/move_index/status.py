@@ -1,4 +1,4 @@
-"""Say which Qdrant has the moves, and whether it can be used, without creating anything in it."""
+"""Say which Qdrant has the moves, and whether it can be used, without changing anything in it."""
 
 from __future__ import annotations
 
@@ -15,11 +15,8 @@ def index_status(settings: Settings, moves_folder: Path) -> dict[str, Any]:
 
     `moves_folder`: of the worker whose embedded index is meant; it must not be open.
     """
-    config = QdrantConfig.of_settings(settings) or QdrantConfig(folder=edge_folder(moves_folder))
-    index = open_index_of(config)
+    index = _index(settings, moves_folder)
     status = {**index.place(), "reachable": False, "moves": None}
-    if config.folder is not None and not config.folder.exists():
-        return status | {"reachable": True, "moves": 0, "error": ""}
     try:
         check_qdrant(settings)
         return status | _described(index) | {"reachable": True, "error": ""}
@@ -27,6 +24,15 @@ def index_status(settings: Settings, moves_folder: Path) -> dict[str, Any]:
         return status | {"error": str(fault)}
     finally:
         index.close()
+
+
+def _index(settings: Settings, moves_folder: Path) -> MoveIndex:
+    server = QdrantConfig.of_settings(settings)
+    if server is not None:
+        return open_index_of(server)
+    from infra.move_index.edge import EdgeMoveIndex
+
+    return EdgeMoveIndex(edge_folder(moves_folder), replaces_unreadable=False)
 
 
 def _described(index: MoveIndex) -> dict[str, Any]:
