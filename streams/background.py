@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class BackgroundTask:
@@ -22,3 +26,16 @@ class BackgroundTask:
 
     async def _run(self) -> None:
         raise NotImplementedError
+
+
+async def to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Return what `work` returns; if this is cancelled, `work` ends nevertheless before `CancelledError` is raised.
+
+    For work on a thread, which cannot be cancelled: a lock around it must be held until it has ended.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise

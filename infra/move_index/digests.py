@@ -22,6 +22,11 @@ def move_digest(move: Move) -> str:
     return _hash(summary_json(move).encode()) + _hash(array("d", move.embedding).tobytes())
 
 
+def is_same_embedding(digest: str, other: str) -> bool:
+    """Return whether two digests are of moves with the same embedding."""
+    return digest[_PART:] == other[_PART:]
+
+
 def annotated_digest(summary: MoveSummary, digest: str) -> str:
     """Return the digest of the move that has `digest`, with another summary."""
     return _hash(summary_json(summary).encode()) + digest[_PART:]

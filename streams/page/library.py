@@ -15,7 +15,7 @@ from infra.move_index import MoveIndex
 from infra.move_index.filters import MoveFilter
 from infra.move_index.softening import softened_search, strict_search
 from schemas.base import Difficulty, EmbeddingValue, Level, Name, Role, UnitLength
-from schemas.faults import Poison
+from schemas.faults import Fault, Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
@@ -64,11 +64,17 @@ class MoveQuery(BaseModel):
         return ends
 
 
-def routes(index: MoveIndex) -> list[web.RouteDef]:
-    """Return the routes over the move index, which is called on a thread: it may be a remote server."""
+def routes(index: MoveIndex, unknown: Callable[[], list[str]] = list) -> list[web.RouteDef]:
+    """Return the routes over the move index, which is called on a thread: it may be a remote server.
+
+    `unknown`: returns the clips of its moves of which no event tells.
+    """
 
     async def library(_: web.Request) -> web.Response:
         return web.json_response(await asyncio.to_thread(_library, index))
+
+    async def describe(_: web.Request) -> web.Response:
+        return web.json_response(await asyncio.to_thread(_described, index) | {"unknown": unknown()})
 
     async def clips(_: web.Request) -> web.Response:
         return web.json_response({"clips": await asyncio.to_thread(index.clips)})
@@ -90,6 +96,7 @@ def routes(index: MoveIndex) -> list[web.RouteDef]:
 
     return [
         web.get("/library", library),
+        web.get("/library/index", describe),
         web.get("/library/clips", clips),
         web.get("/moves", list_moves),
         web.get("/moves/{sha256}", get_move),
@@ -153,6 +160,13 @@ def _usable(index: MoveIndex, has_clip: Callable[[str], bool]) -> dict[str, Any]
 
 def _library(index: MoveIndex) -> dict[str, Any]:
     return {"version": index.version(), "moves": index.count()}
+
+
+def _described(index: MoveIndex) -> dict[str, Any]:
+    try:
+        return {"reachable": True, "moves": index.count(), **index.description(), "error": ""}
+    except Fault as fault:
+        return {**index.place(), "reachable": False, "moves": None, "error": str(fault)}
 
 
 def _moves(index: MoveIndex, embeddings: bool) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""What is stored beside the move index, in RocksDB: positions, annotations, and what the index must hold.
+"""The library as both topics describe it, in RocksDB: all moves with their annotations, and the positions.
 
-Keys: `p` + partition name holds the position to read on from; `a` + clip holds a clip's two annotations: that of its
-`move-annotated` event and that of its `move-indexed` event; `s` holds what the index must hold.
+Keys: `v` holds the version of this layout; `p` + partition name the position to read on from; `a` + clip a clip's two
+annotations; `d` + clip the digest of its move, empty if the move is removed; `m` + clip the move as JSON.
 """
 
 from __future__ import annotations
@@ -9,17 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import Field
-from rocksdict import WriteBatch
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, WriteBatch
 
 from schemas.base import Model
 from schemas.move_annotated import MoveAnnotation
+from schemas.move_indexed import Move
 from streams.views.topic_view import Positions
 from streams.views.view_store import POSITION_PREFIX, ViewStore, store_options
 
-_ANNOTATION_PREFIX, _STATE_KEY = b"a", b"s"
-_PREFIXES = (POSITION_PREFIX, _ANNOTATION_PREFIX, _STATE_KEY)
-_WRITE_BUFFER_BYTES = 1 << 20
+_VERSION_KEY, _VERSION = b"v", b"2"
+_ANNOTATION_PREFIX, _DIGEST_PREFIX, _MOVE_PREFIX = b"a", b"d", b"m"
+_WRITE_BUFFER_BYTES = 4 << 20
+_CACHE_BYTES = 4 << 20
 
 
 class Annotations(Model):
@@ -29,72 +30,73 @@ class Annotations(Model):
     submitted: MoveAnnotation | None = None
 
     @property
-    def valid(self) -> MoveAnnotation | None:
-        """Return the annotation that holds."""
+    def in_force(self) -> MoveAnnotation | None:
+        """Return the annotation that is in force."""
         return self.submitted if self.annotated is None else self.annotated
 
 
-class IndexState(Model):
-    """What the index must hold: `moves` points with the hash `version`.
+class LibraryChange(Model):
+    """A clip after a batch of records. `move`: None without a move, then `digest` is empty."""
 
-    `pending`: the points that are being written, by clip, each with its digest before and after, None without a point.
-    Some of them may be written already when a worker is killed.
-    """
-
-    version: str = ""
-    moves: int = 0
-    pending: dict[str, tuple[str | None, str | None]] = Field(default_factory=dict)
+    annotations: Annotations
+    move: Move | None
+    digest: str
 
 
 class LibraryStore(ViewStore):
-    """The store of one index."""
+    """The store of one library; one of another layout is emptied, so that the topics are read again."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, store_options(_WRITE_BUFFER_BYTES))
+        super().__init__(folder, _options())
+        if self.db.get(_VERSION_KEY) != _VERSION:
+            self._clear()
 
-    def state(self) -> IndexState:
-        """Return what the index must hold."""
-        stored = self.db.get(_STATE_KEY)
-        return IndexState() if stored is None else IndexState.model_validate_json(stored)
+    def digests(self) -> dict[str, str]:
+        """Return the digest of each clip's move, empty for one that is removed."""
+        return {key[1:].decode(): (self.db[key] or b"").decode() for key in self.keys(_DIGEST_PREFIX)}
+
+    def move(self, clip: str) -> Move | None:
+        """Return the move of a clip, with the annotation in force, or None without one."""
+        stored = self.db.get(_MOVE_PREFIX + clip.encode())
+        return None if stored is None else Move.model_validate_json(stored)
 
     def annotations(self, clip: str) -> Annotations:
         """Return a clip's annotations."""
         stored = self.db.get(_ANNOTATION_PREFIX + clip.encode())
         return Annotations() if stored is None else Annotations.model_validate_json(stored)
 
-    def valid_annotations(self) -> dict[str, MoveAnnotation]:
-        """Return the annotation that holds of each clip that has one, by clip, also of clips without a move."""
-        clips = (key[len(_ANNOTATION_PREFIX) :].decode() for key in self.keys(_ANNOTATION_PREFIX))
-        return {clip: valid for clip in clips if (valid := self.annotations(clip).valid) is not None}
+    def annotations_in_force(self) -> dict[str, MoveAnnotation]:
+        """Return the annotation in force of each clip that has one, also of clips without a move."""
+        clips = [key[1:].decode() for key in self.keys(_ANNOTATION_PREFIX)]
+        found = {clip: self.annotations(clip).in_force for clip in clips}
+        return {clip: annotation for clip, annotation in found.items() if annotation is not None}
 
-    def announce(self, state: IndexState) -> None:
-        """Store the state with the points that are going to be written."""
-        self.db[_STATE_KEY] = state.model_dump_json().encode()
-
-    def save(self, state: IndexState, annotations: Mapping[str, Annotations], positions: Positions) -> None:
-        """Store all that follows from a batch of records, at once."""
+    def save(self, changes: Mapping[str, LibraryChange], positions: Positions) -> None:
+        """Store changes, by clip, and positions at once."""
         batch = WriteBatch(raw_mode=True)
-        for clip, of_clip in annotations.items():
-            batch.put(_ANNOTATION_PREFIX + clip.encode(), of_clip.model_dump_json().encode())
-        batch.put(_STATE_KEY, state.model_dump_json().encode())
+        for clip, change in changes.items():
+            key = clip.encode()
+            batch.put(_ANNOTATION_PREFIX + key, change.annotations.model_dump_json().encode())
+            batch.put(_DIGEST_PREFIX + key, change.digest.encode())
+            if change.move is None:
+                batch.delete(_MOVE_PREFIX + key)
+            else:
+                batch.put(_MOVE_PREFIX + key, change.move.model_dump_json().encode())
         self.write(batch, positions)
 
-    def clear(self) -> None:
-        """Forget everything."""
+    def _clear(self) -> None:
         batch = WriteBatch(raw_mode=True)
-        self._forget(batch)
-        self.db.write(batch)
-
-    def copy(self, other: LibraryStore) -> None:
-        """Store what another store has, in place of everything, at once."""
-        batch = WriteBatch(raw_mode=True)
-        self._forget(batch)
-        for prefix in _PREFIXES:
-            for key in other.keys(prefix):
-                batch.put(key, other.db[key])
-        self.db.write(batch)
-
-    def _forget(self, batch: WriteBatch) -> None:
-        for prefix in _PREFIXES:
+        for prefix in (POSITION_PREFIX, _ANNOTATION_PREFIX, _DIGEST_PREFIX, _MOVE_PREFIX):
             for key in self.keys(prefix):
                 batch.delete(key)
+        batch.put(_VERSION_KEY, _VERSION)
+        self.db.write(batch)
+
+
+def _options() -> Options:
+    options = store_options(_WRITE_BUFFER_BYTES)
+    options.set_compression_type(DBCompressionType.zstd())  # a move is 10 kB of text, 3 kB with it
+    tables = BlockBasedOptions()
+    tables.set_block_cache(Cache(_CACHE_BYTES))
+    options.set_block_based_table_factory(tables)
+    return options

@@ -1,139 +1,102 @@
-"""The Qdrant sink: the view of `move-indexed` and `move-annotated` that updates this worker's move index.
+"""The Qdrant sink: the view of `move-indexed` and `move-annotated` that updates the move index.
 
-The topics are the source of truth. A batch of points is written before its positions, and writing it again changes
-nothing.
+The topics are the source of truth. What they say of each clip is stored in RocksDB with the positions; the index is
+compared with it, clip by clip, and gets what it lacks. So position and index cannot disagree unnoticed: an index that
+was lost, is an older copy, or was altered differs from the store, and is corrected.
 """
 
 from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
-from typing import Protocol, Self
+from typing import NamedTuple
 
-from schemas.faults import Fault, Unavailable
+from infra.move_index import MoveIndex
+from infra.move_index.digests import Digests, is_same_embedding, move_digest
+from schemas.faults import Fault
 from schemas.move_annotated import MoveAnnotation
-from schemas.move_indexed import Move, MoveSummary
+from schemas.move_indexed import Move
 from streams.envelope import Record
 from streams.views.library_changes import LibraryChanges, library_changes
-from streams.views.library_store import Annotations, IndexState, LibraryStore
+from streams.views.library_store import Annotations, LibraryChange, LibraryStore
 from streams.views.topic_view import Positions
 
 log = logging.getLogger(__name__)
-_REMOVED_BY_OTHERS_S = 5.0  # until this worker has read that another one removed a move
+_PART = 64  # moves of one write
+_MAX_COMPLETION_S = 2.0  # of one call of `complete`
 
 
-class MoveIndex(Protocol):
-    """The methods of the index that the sink calls."""
+class _Difference(NamedTuple):
+    """Clips by what the index has of them in place of what it must have."""
+
+    annotation: list[str]  # another annotation: the embedding is right
+    point: list[str]  # another move, or none
+    removed: list[str]  # a move that is removed
+    unknown: list[str]  # a move of which no event tells
 
     @property
-    def is_shared(self) -> bool:
-        """Return whether other workers write to it too."""
-
-    def beside(self) -> Self:
-        """Return a new and empty index, to be filled while this one is used."""
-
-    def replace_by(self, built: Self) -> None:
-        """Put an index of `beside` in the place of this one, in one go; it is closed by this."""
-
-    def discard(self) -> None:
-        """Remove the index with all its moves, and close it."""
-
-    def summary(self, clip_sha256: str) -> MoveSummary | None:
-        """Return the move of a clip without its embedding, or None where it is not stored."""
-
-    def upsert(self, *moves: Move) -> None:
-        """Insert moves, or replace those of the same clips."""
-
-    def replace_summaries(self, *summaries: MoveSummary) -> None:
-        """Replace the summaries of moves that are stored; their embeddings stay."""
-
-    def remove(self, *clips: str) -> int:
-        """Remove the moves of clips; return how many of them were there."""
-
-    def clear(self) -> None:
-        """Remove all moves."""
-
-    def flush(self) -> None:
-        """Make all inserted moves durable."""
-
-    def count(self) -> int:
-        """Return the number of moves."""
-
-    def version(self) -> str:
-        """Return a hash over all moves."""
-
-    def digest(self, clip_sha256: str) -> str | None:
-        """Return the hash of a clip's move, or None where it is not stored."""
-
-    def digest_of(self, move: MoveSummary) -> str:
-        """Return the hash that a move has, or a summary that replaces that of a stored move."""
-
-    def version_with(self, digests: dict[str, str | None]) -> str:
-        """Return the version that the index would have with these digests in place of those of the same clips."""
+    def to_write(self) -> int:
+        return len(self.annotation) + len(self.point) + len(self.removed)
 
 
 class MoveIndexSink:
-    """Implements `View`. `folder` stores the positions, the annotations, and what the index must hold.
+    """Implements `View`. `folder` stores the library as the topics describe it.
 
-    An index of this worker that holds anything else than what was written needs a rebuild from the topics, and is
-    searched as it is until then: an older copy of its folder, or that of another library; an empty one is filled again.
-    A server's may hold what other workers wrote: it is filled again when it has fewer moves than were written, an empty
-    one at once, others after some seconds: another worker may remove a move before this one reads of it.
+    Moves of which no event tells are removed from an index of this worker. On a server they stay until the index is
+    rebuilt, and a warning names them: another library may use the same collection by mistake.
     """
 
     def __init__(self, index: MoveIndex, folder: Path) -> None:
         self._index = index
         self._folder = folder
-        self._store = LibraryStore(folder)
-        self.needs_rebuild = False
-        self._is_used = False  # in the place of another one's
-        self._moves = 0
-        self._fewer_since: float | None = None
+        self._lock = threading.Lock()  # the page reads the store
+        self._is_in_use = False  # the index is that of the sink that it has replaced
+        self._unknown: list[str] = []
+        self._open()
+
+    def _open(self) -> None:
+        self._store = LibraryStore(self._folder)
+        stored = self._store.digests()
+        self._removed = {clip for clip, digest in stored.items() if not digest}
+        self._digests = Digests({clip: digest for clip, digest in stored.items() if digest})
 
     def close(self) -> None:
         """Close the store."""
         self._store.close()
 
-    def beside(self) -> MoveIndexSink:
-        """Return a sink over a new and empty index, to be filled while this one is used."""
+    def replacement(self) -> MoveIndexSink:
+        """Return a sink with an empty store and an empty index, to be filled while this one is used."""
         folder = self._folder.with_name(f"{self._folder.name}.new")
         shutil.rmtree(folder, ignore_errors=True)  # of a rebuild that was killed
         return MoveIndexSink(self._index.beside(), folder)
 
-    def is_covered_by(self, built: MoveIndexSink) -> bool:
-        """Return whether a built sink has read all that this one has read; one that needs a rebuild has read nothing.
-
-        What this one reads again does not matter: the last record of a clip holds.
-        """
-        built_positions = built._store.positions()
-        return self.needs_rebuild or all(
-            position.offset == 0 or (tp in built_positions and built_positions[tp].offset >= position.offset)
-            for tp, position in self._store.positions().items()
-        )
-
     def replace_by(self, built: MoveIndexSink) -> None:
-        """Put a built index and what is stored about it in the place of this one's, in one go.
+        """Put the index and the store of a replacement in the place of this sink's; searches see one or the other.
 
-        A process that is killed between the two finds an index that needs a rebuild, or one that is equal. Raises:
-        `Unavailable` where the built index does not hold what was written.
+        A process that is killed in between finds a difference, which is corrected, or no store: the topics are read
+        again.
         """
-        built.check()
-        built._is_used = True
+        built._is_in_use = True
         self._index.replace_by(built._index)
-        self._store.copy(built._store)
-        self._moves, self._fewer_since = self._store.state().moves, None
-        self.needs_rebuild = False
+        with self._lock:
+            built.close()
+            self.close()
+            shutil.rmtree(self._folder)
+            built._folder.rename(self._folder)
+            self._open()
 
     def discard(self) -> None:
-        """Remove the store of a sink of `beside`, and its index unless it is used in the place of another one."""
+        """Remove the store of a replacement, and its index unless it is in use."""
+        if self._is_in_use:
+            return
         self.close()
-        if not self._is_used:
-            with suppress(Fault):  # a server that is away: the next rebuild removes it
-                self._index.discard()
+        with suppress(Fault):  # a server that is away: the next rebuild removes it
+            self._index.discard()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def moves(self) -> int:
@@ -141,77 +104,96 @@ class MoveIndexSink:
         return self._index.count()
 
     def annotations(self) -> dict[str, MoveAnnotation]:
-        """Return the annotation that holds of each clip that has one, by clip, also of clips without a move."""
-        return self._store.valid_annotations()
+        """Return the annotation in force of each clip that has one, also of clips without a move."""
+        with self._lock:
+            return self._store.annotations_in_force()
+
+    def unknown(self) -> list[str]:
+        """Return the clips of a server's moves of which no event tells, as of the last comparison."""
+        return self._unknown
 
     def positions(self) -> Positions:
-        """Return the position to read on from, by partition, as stored for this index.
-
-        Raises the index's faults, and `Unavailable` (`move_index`) while it needs a rebuild.
-        """
-        state = self._store.state()
-        difference = self._difference(state)
-        self.needs_rebuild = bool(difference) and not self._index.is_shared and self._index.count() > 0
-        if self.needs_rebuild:
-            raise Unavailable(f"it {difference}: it is rebuilt", reason="move_index")
-        if difference:
-            log.warning("the move index %s: it is filled from the topics", difference)
-            self._store.clear()
-            state = IndexState()
-        self._moves, self._fewer_since = state.moves, None
+        """Return the position to read on from, by partition."""
         return self._store.positions()
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
-        """Insert, annotate and remove the records' moves and store the positions. Raises the index's faults."""
-        self.check()
-        changes = library_changes(records)
-        annotations = {clip: self._annotations(clip, changes) for clip in changes.clips}
-        moves = dict(self._moves_after(changes, annotations))
-        removed = [clip for clip, move in moves.items() if move is None]
-        self._announce(moves)
-        self._index.upsert(*(move for move in moves.values() if isinstance(move, Move)))
-        self._index.replace_summaries(*(move for move in moves.values() if move and not isinstance(move, Move)))
-        were_there = self._index.remove(*removed)
-        if moves:
+        """Store what the records change, and the positions, at once; the index gets it by `complete`."""
+        changes = dict(self._changes(library_changes(records)))
+        self._store.save(changes, positions)
+        removed = {clip for clip, change in changes.items() if change.move is None}
+        for clip in removed:
+            self._digests.remove(clip)
+        self._digests.set({clip: change.digest for clip, change in changes.items() if clip not in removed})
+        self._removed = (self._removed - changes.keys()) | removed
+
+    def is_complete(self) -> bool:
+        """Return whether the index has all moves of the store, with their annotations, and no removed one.
+
+        Raises the index's faults.
+        """
+        return self._index.version() == self._digests.version() or not self._difference().to_write
+
+    def complete(self) -> str:
+        """Write what the index lacks, for some seconds; return what it has by then, or nothing when it is complete.
+
+        Raises the index's faults.
+        """
+        difference = self._difference()
+        deadline = monotonic() + _MAX_COMPLETION_S
+        left = difference.to_write
+        for part in self._writes(difference):
+            left -= part
+            if left and monotonic() > deadline:
+                break
+        if difference.to_write:
             self._index.flush()
-        self._moves = max(0, self._moves - were_there)
-        not_there = len(removed) - were_there  # never, or another worker has removed them from a shared index
-        self._moves = max(self._count(), self._moves - not_there)
-        state = IndexState(version=self._index.version() if not self._index.is_shared else "", moves=self._moves)
-        self._store.save(state, annotations, positions)
+        wanted = len(self._digests)
+        return f"{left} of {wanted} moves and removals are not in it yet: it is being filled" if left else ""
 
-    def check(self) -> None:
-        """Raise the index's faults, and `Unavailable` (`move_index`) if it does not hold what was written."""
-        self._count()
-        difference = self._difference(self._store.state())
-        if difference and not self._index.is_shared:
-            raise Unavailable(f"it {difference}: it is rebuilt", reason="move_index")
+    def _writes(self, difference: _Difference) -> Iterator[int]:
+        """Write a difference in parts, and yield the number of clips of each."""
+        for clips in _parts(difference.removed):
+            self._index.remove(*clips)
+            yield len(clips)
+        for clips in _parts(difference.annotation):
+            self._index.replace_summaries(*self._moves(clips))
+            yield len(clips)
+        for clips in _parts(difference.point):
+            self._index.upsert(*self._moves(clips))
+            yield len(clips)
 
-    def _difference(self, state: IndexState) -> str:
-        """Return what the index holds beside what it must hold, else nothing."""
-        count = self._index.count()
-        if self._index.is_shared:
-            return f"has {count} moves and had {state.moves}" if count < state.moves else ""
-        before = {clip: self._before(clip, state) for clip in state.pending}
-        same = self._index.version_with(before) == state.version if state.version else not count
-        return "" if same else f"has {count} moves, not the {state.moves} that were written"
+    def _moves(self, clips: Iterable[str]) -> Iterator[Move]:
+        return (move for clip in clips if (move := self._store.move(clip)) is not None)
 
-    def _announce(self, moves: dict[str, MoveSummary | None]) -> None:
-        """Store which points are going to be written, so that a half-written batch is no difference."""
-        if not moves or self._index.is_shared:
-            return
-        state = self._store.state()
-        pending = state.pending | {
-            clip: (self._before(clip, state), None if move is None else self._index.digest_of(move))
-            for clip, move in moves.items()
-        }
-        self._store.announce(state.model_copy(update={"pending": pending}))
+    def _difference(self) -> _Difference:
+        found = self._index.digests()
+        wanted = self._digests.by_clip
+        other = [clip for clip, digest in wanted.items() if found.get(clip) != digest]
+        point = [clip for clip in other if not is_same_embedding(found.get(clip, ""), wanted[clip])]
+        too_many = found.keys() - wanted.keys()
+        unknown = too_many - self._removed if self._index.is_shared else set()
+        self._note_unknown(sorted(unknown))
+        annotation = sorted(set(other) - set(point))
+        return _Difference(annotation, point, sorted(too_many - unknown), self._unknown)
 
-    def _before(self, clip: str, state: IndexState) -> str | None:
-        """Return the digest of a clip's point when the state was stored."""
-        now = self._index.digest(clip)
-        old, new = state.pending.get(clip, (now, None))
-        return old if now == new else now
+    def _note_unknown(self, clips: list[str]) -> None:
+        if clips and clips != self._unknown:
+            log.warning(
+                "the move index has %d moves of which no event tells (%s, ...): `bachata qdrant rebuild` removes them;"
+                " another library must use another BACHATA_QDRANT_COLLECTION",
+                len(clips),
+                clips[0][:12],
+            )
+        self._unknown = clips
+
+    def _changes(self, changes: LibraryChanges) -> Iterator[tuple[str, LibraryChange]]:
+        """Yield each clip with what it is after a batch."""
+        for clip in changes.clips:
+            annotations = self._annotations(clip, changes)
+            move = changes.moves[clip] if clip in changes.moves else self._store.move(clip)
+            move = move and move.annotated(annotations.in_force)
+            digest = move_digest(move) if move else ""
+            yield clip, LibraryChange.model_construct(annotations=annotations, move=move, digest=digest)
 
     def _annotations(self, clip: str, changes: LibraryChanges) -> Annotations:
         """Return a clip's annotations after a batch."""
@@ -220,27 +202,6 @@ class MoveIndexSink:
         move = changes.moves.get(clip)
         return Annotations(annotated=annotated, submitted=move.annotation if move else found.submitted)
 
-    def _moves_after(
-        self, changes: LibraryChanges, annotations: dict[str, Annotations]
-    ) -> Iterator[tuple[str, MoveSummary | None]]:
-        """Yield each clip whose move changes, with its move after a batch, or with its summary where no more changes.
 
-        None: it is removed.
-        """
-        for clip, of_clip in annotations.items():
-            if clip in changes.moves and changes.moves[clip] is None:
-                yield clip, None
-                continue
-            move = changes.moves.get(clip) or self._index.summary(clip)
-            if move is not None:
-                yield clip, move.annotated(of_clip.valid)
-
-    def _count(self) -> int:
-        count = self._index.count()
-        if count >= self._moves:
-            self._fewer_since = None
-            return count
-        self._fewer_since = self._fewer_since or monotonic()
-        if not count or monotonic() - self._fewer_since > _REMOVED_BY_OTHERS_S:
-            raise Unavailable(f"it has {count} moves and had {self._moves}: it is rebuilt", reason="move_index")
-        return count
+def _parts(clips: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (clips[start : start + _PART] for start in range(0, len(clips), _PART))

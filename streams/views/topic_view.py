@@ -8,20 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from aiokafka import TopicPartition
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Fault
-from streams.background import BackgroundTask
+from streams.background import BackgroundTask, to_its_end
 from streams.envelope import Record
 from streams.kafka import make_consumer, partitions_of, record_of
 from streams.log_position import ConnectionWatch, LogChangedError, Position, resume_positions
 from streams.topics import MAX_MESSAGE_BYTES, Topic
 
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 _RETRY_S = 1.0
 _CHECK_INTERVAL_S = 2.0
@@ -39,8 +40,18 @@ class View(Protocol):
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Apply records and store the positions, durably."""
 
-    def check(self) -> None:
-        """Raise a fault if the view is unusable or incomplete."""
+    def is_complete(self) -> bool:
+        """Return whether what is made of the view elsewhere has all that was applied. Raises a fault if it is unusable.
+
+        What it has in addition may come from workers that have read more.
+        """
+
+    def complete(self) -> str:
+        """Make it equal to the view, for some seconds at most; return what is left to do, or nothing.
+
+        Called only if all records were applied that were published before `is_complete` said no: otherwise what other
+        workers wrote could be replaced by something older. Raises a fault if it is unusable.
+        """
 
 
 class ViewUpdater(BackgroundTask):
@@ -71,7 +82,7 @@ class ViewUpdater(BackgroundTask):
         self._connections = ConnectionWatch()
         self._next_check_at = 0.0
         self._healthy_at = monotonic()
-        self.turn = asyncio.Lock()  # held while the view is called; who holds it may replace what the view is built of
+        self.lock = asyncio.Lock()  # held while the view is called; who holds it may replace what the view is built of
         self.error: str | None = None
 
     def problem(self) -> str | None:
@@ -87,17 +98,23 @@ class ViewUpdater(BackgroundTask):
         await super().start()
 
     async def caught_up(self) -> None:
-        """Return when all records published before this call are applied. Raises a fault if the view is unusable.
+        """Return when all records published before this call are applied and the view is complete.
 
-        Records behind an open transaction of another program are not waited for: it may last for minutes.
+        Records behind an open transaction of another program are not waited for: it may last for minutes. Raises a
+        fault if the view is unusable.
         """
-        async with self._progressed:
-            await self._progressed.wait_for(lambda: self._consumer is not None)
-        ends = await self._consumer.end_offsets(self._partitions)
-        async with self._progressed:
-            await self._progressed.wait_for(lambda: all(self._is_applied(tp, end) for tp, end in ends.items()))
-        async with self.turn:
-            await asyncio.to_thread(self._view.check)
+        while True:
+            async with self._progressed:
+                await self._progressed.wait_for(lambda: self._consumer is not None)
+            consumer = self._consumer
+            ends = await consumer.end_offsets(self._partitions)
+            async with self._progressed:
+                await self._progressed.wait_for(lambda: self._are_applied(ends))  # noqa: B023
+            if await self._completed(consumer):
+                return
+
+    def _are_applied(self, ends: Mapping[TopicPartition, int]) -> bool:
+        return all(self._is_applied(tp, end) for tp, end in ends.items())
 
     def _is_applied(self, tp: TopicPartition, end: int) -> bool:
         return end == 0 or (tp in self._next and self._next[tp].offset >= end)
@@ -109,8 +126,7 @@ class ViewUpdater(BackgroundTask):
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001 - any cause may be temporary
-                self.error = str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}"
-                log.warning("%s is behind and retries: %s", type(self._view).__name__, self.error)
+                self._note(str(error) if isinstance(error, Fault) else f"{type(error).__name__}: {error}")
                 await asyncio.sleep(_RETRY_S)
 
     async def _read(self) -> None:
@@ -127,8 +143,8 @@ class ViewUpdater(BackgroundTask):
 
     async def _seek(self, consumer: Any) -> None:
         self._partitions = await partitions_of(consumer._client, self._topics)
-        async with self.turn:
-            stored = await asyncio.to_thread(self._view.positions)
+        async with self.lock:
+            stored = await self._call(self._view.positions)
         self._next = await resume_positions(consumer, {tp: stored.get(tp) for tp in self._partitions})
         consumer.assign(self._partitions)
         for tp, position in self._next.items():
@@ -140,16 +156,57 @@ class ViewUpdater(BackgroundTask):
             await self._check_logs(consumer)
             records = [record_of(message) for batch in batches.values() for message in batch]
             positions = await self._positions_after(consumer, batches)
-            if positions != self._next:
-                async with self.turn:
-                    await asyncio.to_thread(self._view.apply, records, positions)
+            is_new = positions != self._next
+            if is_new:
+                async with self.lock:
+                    await self._call(self._view.apply, records, positions)
                 self._next.update(positions)
-                await self._mark_healthy()
-            elif monotonic() >= self._next_check_at or self.error is not None:
-                async with self.turn:
-                    await asyncio.to_thread(self._view.check)
-                await self._mark_healthy()
+                self._healthy_at = monotonic()
+                await self._notify()
+            if (is_new and not self._has_more(consumer)) or monotonic() >= self._next_check_at:
+                await self._check(consumer)
             await asyncio.sleep(self._poll_interval_s)
+
+    def _has_more(self, consumer: Any) -> bool:
+        """Return whether the broker had more records than are applied when it last answered."""
+        ends = {tp: consumer.last_stable_offset(tp) for tp in self._partitions}
+        return not self._are_applied({tp: end for tp, end in ends.items() if end is not None})
+
+    async def _check(self, consumer: Any) -> None:
+        """Complete the view for some seconds, or note why it is behind."""
+        try:
+            is_done = await self._completed(consumer)
+        except Fault as fault:
+            self._note(str(fault))
+            await asyncio.sleep(_RETRY_S)
+            is_done = False
+        self._healthy_at = monotonic()
+        self._next_check_at = monotonic() + (_CHECK_INTERVAL_S if is_done else 0.0)
+        await self._notify()
+
+    async def _completed(self, consumer: Any) -> bool:
+        """Return whether the view is complete, after some seconds of completing it where all records are applied.
+
+        The order matters: see `View.complete`. Raises the view's faults.
+        """
+        left = ""
+        async with self.lock:
+            if not await self._call(self._view.is_complete):
+                if not self._are_applied(await consumer.end_offsets(self._partitions)):
+                    return False
+                left = await self._call(self._view.complete)
+        self._note(left)
+        return not left
+
+    async def _call(self, method: Callable[..., T], *arguments: object) -> T:
+        """Return what a method of the view returns, called on a thread, which ends before this does."""
+        return await to_its_end(asyncio.to_thread(method, *arguments))
+
+    def _note(self, error: str) -> None:
+        """Note why the view is behind, or that it is not."""
+        if error and not self.error:
+            log.warning("%s is behind and retries: %s", type(self._view).__name__, error)
+        self.error = error or None
 
     async def _check_logs(self, consumer: Any) -> None:
         """Raise `LogChangedError`, after which all positions are sought again, if records that were read are lost."""
@@ -159,12 +216,6 @@ class ViewUpdater(BackgroundTask):
     async def _positions_after(self, consumer: Any, batches: Mapping[TopicPartition, Any]) -> Positions:
         after = self._next | {tp: self._next[tp].after(batch[-1]) for tp, batch in batches.items()}
         return {tp: position._replace(offset=await consumer.position(tp)) for tp, position in after.items()}
-
-    async def _mark_healthy(self) -> None:
-        self.error = None
-        self._healthy_at = monotonic()
-        self._next_check_at = monotonic() + _CHECK_INTERVAL_S
-        await self._notify()
 
     async def _notify(self) -> None:
         async with self._progressed:

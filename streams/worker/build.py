@@ -187,7 +187,8 @@ class _State:
     def routes(self) -> list[web.RouteDef]:
         usable = library.usable_route(self.index, self.has_clip, self.library.caught_up)
         annotations = library.annotations_route(self.sink.annotations, self.library.caught_up)
-        routes = [*library.routes(self.index), *rebuild_page.routes(self.index, self.rebuild), usable, annotations]
+        of_the_index = library.routes(self.index, self.sink.unknown)
+        routes = [*of_the_index, *rebuild_page.routes(self.rebuild), usable, annotations]
         return [*requests_page.routes(self.requests), *routes]
 
 

@@ -14,7 +14,6 @@ from qdrant_client import QdrantClient
 from infra.move_index import MoveIndex
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
-from schemas.faults import Unavailable
 from schemas.move_annotated import MoveAnnotated, MoveAnnotation
 from schemas.move_indexed import Move, MoveIndexed
 from streams.envelope import Record
@@ -43,14 +42,14 @@ def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MoveIndex]
 
 @pytest.fixture
 def sink(index: MoveIndex, tmp_path: Path) -> MoveIndexSink:
-    return _opened(index, tmp_path)
+    return MoveIndexSink(index, tmp_path / "library")
 
 
-def _opened(index: MoveIndex, folder: Path) -> MoveIndexSink:
-    """Return a sink that has asked for its positions, as a view is started."""
-    sink = MoveIndexSink(index, folder / "library")
-    sink.positions()
-    return sink
+def _update(sink: MoveIndexSink, *records: Record) -> None:
+    """Apply records as a worker does that has read all others."""
+    sink.apply(records, _POSITIONS)
+    assert not sink.complete()
+    assert sink.is_complete()
 
 
 def _again(sink: MoveIndexSink, index: MoveIndex, folder: Path) -> MoveIndexSink:
@@ -80,16 +79,15 @@ def test_a_record_without_a_value_removes_the_move_and_the_same_move_can_come_ba
     index: MoveIndex, sink: MoveIndexSink
 ) -> None:
     first, second = MOVES[:2]
-    sink.apply([_indexed(first), _indexed(second)], _POSITIONS)
+    _update(sink, _indexed(first), _indexed(second))
     version = index.version()
     for _ in range(2):
-        sink.apply([_removed(first.clip.sha256)], _POSITIONS)
-        sink.check()
+        _update(sink, _removed(first.clip.sha256))
         assert [move.name for move in index.all_moves()] == [second.name]
         assert index.get(first.clip.sha256) is None
         assert index.clips() == [second.clip.sha256]
     assert index.version() != version
-    sink.apply([_indexed(first)], _POSITIONS)
+    _update(sink, _indexed(first))
     assert index.count() == 2
     assert index.version() == version
 
@@ -105,9 +103,8 @@ def test_annotations_outlive_the_move(sink: MoveIndexSink) -> None:
 
 
 def test_the_last_move_can_be_removed(index: MoveIndex, sink: MoveIndexSink, tmp_path: Path) -> None:
-    sink.apply([_indexed(MOVES[0])], _POSITIONS)
-    sink.apply([_removed(MOVES[0].clip.sha256), _removed("ab" * 32)], _POSITIONS)
-    sink.check()
+    _update(sink, _indexed(MOVES[0]))
+    _update(sink, _removed(MOVES[0].clip.sha256), _removed("ab" * 32))
     assert _again(sink, index, tmp_path).positions() == _POSITIONS
     assert index.search() == []
 
@@ -129,47 +126,9 @@ def test_a_record_that_is_no_valid_move_is_skipped(
         Record(MOVE_INDEXED.full_name, 0, 0, bad.clip.sha256.encode(), b""),
         Record(MOVE_INDEXED.full_name, 0, 0, bad.clip.sha256.encode(), b"\xff"),
     ]
-    sink.apply([*forged, _indexed(good)], _POSITIONS)
+    _update(sink, *forged, _indexed(good))
     assert [move.name for move in index.all_moves()] == [good.name]
     assert len(caplog.records) == len(forged)
-
-
-def test_an_index_that_lost_all_its_moves_is_rebuilt(sink: MoveIndexSink, index: MoveIndex, tmp_path: Path) -> None:
-    sink.apply([_indexed(move) for move in MOVES[:3]], _POSITIONS)
-    for move in MOVES[:3]:
-        index.remove(move.clip.sha256)
-    with pytest.raises(Unavailable):
-        sink.check()
-    assert sink.positions() == {}
-
-
-@pytest.mark.parametrize("index", ["server"], indirect=True)
-def test_an_index_that_lost_some_moves_is_rebuilt_unless_another_worker_removed_them(
-    sink: MoveIndexSink, index: MoveIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 100.0
-    monkeypatch.setattr("streams.views.move_index_sink.monotonic", lambda: now)
-    sink.apply([_indexed(move) for move in MOVES[:3]], _POSITIONS)
-    index.remove(MOVES[0].clip.sha256)
-    sink.check()
-    now = 110.0
-    with pytest.raises(Unavailable):
-        sink.check()
-
-
-@pytest.mark.parametrize("index", ["server"], indirect=True)
-def test_what_another_worker_removed_is_no_loss_once_it_is_read(
-    sink: MoveIndexSink, index: MoveIndex, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 100.0
-    monkeypatch.setattr("streams.views.move_index_sink.monotonic", lambda: now)
-    sink.apply([_indexed(move) for move in MOVES[:3]], _POSITIONS)
-    index.remove(MOVES[0].clip.sha256)
-    sink.check()
-    sink.apply([_removed(MOVES[0].clip.sha256)], _POSITIONS)
-    now = 200.0
-    sink.check()
-    assert sink.positions() == _POSITIONS
 
 
 @pytest.mark.parametrize("in_one_batch", [True, False])
@@ -181,7 +140,7 @@ def test_an_annotation_holds_whenever_it_arrives(
     records = [_indexed(move), _annotated(move, difficulty="advanced", tags=["for shows"])]
     records = records[::-1] if annotation_first else records
     for batch in [records] if in_one_batch else [[record] for record in records]:
-        sink.apply(batch, _POSITIONS)
+        _update(sink, *batch)
     found = index.get(move.clip.sha256)
     assert found is not None
     assert (found.difficulty, found.energy, found.move) == ("advanced", move.energy, move.move)
@@ -193,11 +152,11 @@ def test_an_annotation_holds_whenever_it_arrives(
 
 def test_a_cleared_field_brings_back_the_judgement_and_the_version(index: MoveIndex, sink: MoveIndexSink) -> None:
     move = MOVES[0]
-    sink.apply([_indexed(move), _annotated(move)], _POSITIONS)
+    _update(sink, _indexed(move), _annotated(move))
     version = index.version()
-    sink.apply([_annotated(move, difficulty="advanced", move="my move")], _POSITIONS)
+    _update(sink, _annotated(move, difficulty="advanced", move="my move"))
     assert index.version() != version
-    sink.apply([_annotated(move)], _POSITIONS)
+    _update(sink, _annotated(move))
     assert index.version() == version
     found = index.get(move.clip.sha256)
     assert found is not None
@@ -206,11 +165,11 @@ def test_a_cleared_field_brings_back_the_judgement_and_the_version(index: MoveIn
 
 def test_an_annotation_outlives_its_move(index: MoveIndex, sink: MoveIndexSink, tmp_path: Path) -> None:
     move = MOVES[0]
-    sink.apply([_indexed(move), _annotated(move, style="sensual")], _POSITIONS)
-    sink.apply([_removed(move.clip.sha256)], _POSITIONS)
+    _update(sink, _indexed(move), _annotated(move, style="sensual"))
+    _update(sink, _removed(move.clip.sha256))
     sink = _again(sink, index, tmp_path)
     assert sink.positions() == _POSITIONS
-    sink.apply([_indexed(move)], _POSITIONS)
+    _update(sink, _indexed(move))
     found = index.get(move.clip.sha256)
     assert found is not None
     assert found.annotation == MoveAnnotation(style="sensual")
@@ -222,113 +181,185 @@ def test_the_annotation_of_a_submission_holds_where_there_is_no_other(index: Mov
     other = Record(MOVE_ANNOTATED.full_name, 0, 0, sha256.encode(), None)
     categories = []
     for record in (_indexed(move), _annotated(move, category="dips"), _indexed(move), other):
-        sink.apply([record], _POSITIONS)
+        _update(sink, record)
         found = index.get(sha256)
         assert found is not None
         categories.append(found.category)
     assert categories == ["turns", "dips", "dips", "turns"]
 
 
-@pytest.mark.parametrize("lost", [0, 1, 2, 3])
-def test_a_kill_within_a_batch_is_no_difference(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lost: int) -> None:
+@pytest.mark.parametrize("lost", [0, 2, 4])
+def test_a_kill_while_the_index_is_written_loses_nothing(tmp_path: Path, lost: int) -> None:
     index = EdgeMoveIndex(tmp_path / "edge")
-    sink = _opened(index, tmp_path)
-    sink.apply([_indexed(move) for move in MOVES[:3]], _POSITIONS)
+    sink = MoveIndexSink(index, tmp_path / "library")
+    _update(sink, *map(_indexed, MOVES[:3]))
     batch = [_indexed(MOVES[3]), _annotated(MOVES[0], style="sensual"), _removed(MOVES[1].clip.sha256)]
-
-    class Killed(BaseException):
-        pass
-
-    def kill(*_: object) -> None:
-        raise Killed
-
-    monkeypatch.setattr(sink._store, "save", kill)
-    with pytest.raises(Killed):
-        sink.apply(batch, {})
-    before = MOVES[0], MOVES[1]  # as if some of the batch's points had not been written
-    for move in before[:lost]:
-        index.upsert(move.annotated(None))
-    if lost == 3:
-        index.remove(MOVES[3].clip.sha256)
+    sink.apply(batch, _POSITIONS)
+    writes = [
+        lambda: index.upsert(MOVES[3].annotated(None)),
+        lambda: index.replace_summaries(MOVES[0].annotated(MoveAnnotation(style="sensual"))),
+        lambda: index.remove(MOVES[1].clip.sha256),
+        lambda: index.remove("ab" * 32),
+    ]
+    for write in writes[lost:]:  # the others had not been made when the worker was killed
+        write()
     sink = _again(sink, index, tmp_path)
     assert sink.positions() == _POSITIONS
-    sink.apply(batch, _POSITIONS)
-    sink.check()
+    assert sink.is_complete() == (lost == 0)
+    assert not sink.complete()
     assert index.clips() == sorted(move.clip.sha256 for move in (MOVES[0], MOVES[2], MOVES[3]))
+    assert [hit.move.name for hit in index.search(styles=["sensual"])] == [MOVES[0].name]
     index.close()
 
 
-def _tampered(index: MoveIndex, kind: str) -> None:
+def _tamper(index: MoveIndex, kind: str) -> None:
     """Let an index hold anything else than its first three moves."""
-    if kind == "an older copy":
+    if kind == "all are lost":
+        index.remove(*index.clips())
+    elif kind == "an older copy":
         index.remove(MOVES[0].clip.sha256)
         index.upsert(MOVES[8])  # as many as before
-    elif kind == "a move of another library":
+    elif kind == "an older annotation":
+        index.replace_summaries(MOVES[0].annotated(MoveAnnotation(style="moderna")))
+    elif kind == "a removed move":
         index.upsert(MOVES[8])
     else:
         index.upsert(MOVES[0].model_copy(update={"move": "another"}))
 
 
-@pytest.mark.parametrize("kind", ["an older copy", "a move of another library", "another move of the same clip"])
-def test_an_index_that_holds_anything_else_is_searched_until_it_is_replaced(tmp_path: Path, kind: str) -> None:
-    index = EdgeMoveIndex(tmp_path / "edge")
-    sink = _opened(index, tmp_path)
-    records = [_indexed(move) for move in MOVES[:3]]
-    sink.apply(records, _POSITIONS)
-    _tampered(index, kind)
-    found = index.clips()
-    with pytest.raises(Unavailable, match="rebuilt"):
-        sink.check()
+@pytest.mark.parametrize(
+    "kind",
+    ["all are lost", "an older copy", "an older annotation", "a removed move", "another move of the same clip"],
+)
+def test_an_index_that_holds_anything_else_is_corrected(
+    index: MoveIndex, sink: MoveIndexSink, kind: str, tmp_path: Path
+) -> None:
+    _update(sink, *map(_indexed, [*MOVES[:3], MOVES[8]]))
+    _update(sink, _removed(MOVES[8].clip.sha256))
+    version = index.version()
+    _tamper(index, kind)
+    assert not sink.is_complete()
     sink = _again(sink, index, tmp_path)
-    with pytest.raises(Unavailable, match="rebuilt"):
-        sink.positions()
-    assert sink.needs_rebuild
-    built = sink.beside()
-    assert built.positions() == {}
-    built.apply(records, _POSITIONS)
-    assert index.clips() == found
-    assert sink.is_covered_by(built)
-    sink.replace_by(built)
-    built.discard()
-    assert sink.positions() == _POSITIONS
-    assert not sink.needs_rebuild
-    assert index.clips() == sorted(move.clip.sha256 for move in MOVES[:3])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["edge", "library"]
-    index.close()
+    assert not sink.is_complete()
+    assert not sink.complete()
+    assert index.version() == version
+    assert sink.is_complete()
+
+
+def test_only_what_differs_is_written(sink: MoveIndexSink, index: MoveIndex, monkeypatch: pytest.MonkeyPatch) -> None:
+    _update(sink, *map(_indexed, MOVES[:3]))
+    upserted: list[Move] = []
+    monkeypatch.setattr(index, "upsert", lambda *moves: upserted.extend(moves))
+    _update(sink, _annotated(MOVES[0], style="sensual"), *map(_indexed, MOVES[:3]))
+    assert not upserted, "the embedding of an annotated move is not written again"
+
+
+def test_a_large_difference_is_written_in_parts_of_some_seconds(
+    sink: MoveIndexSink, index: MoveIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.views.move_index_sink._PART", 2)
+    monkeypatch.setattr("streams.views.move_index_sink._MAX_COMPLETION_S", -1.0)
+    sink.apply([*map(_indexed, MOVES[:5])], _POSITIONS)
+    left = []
+    while not sink.is_complete():
+        left.append(sink.complete())
+    assert left == [
+        "3 of 5 moves and removals are not in it yet: it is being filled",
+        "1 of 5 moves and removals are not in it yet: it is being filled",
+        "",
+    ]
+    assert index.count() == 5
+
+
+@pytest.fixture
+def server() -> QdrantServerMoveIndex:
+    return QdrantServerMoveIndex("http://local", client=QdrantClient(":memory:"))
+
+
+def test_a_worker_that_starts_late_leaves_a_servers_newer_moves(server: QdrantServerMoveIndex, tmp_path: Path) -> None:
+    records = [*map(_indexed, MOVES[:3]), _annotated(MOVES[0], style="sensual"), _removed(MOVES[1].clip.sha256)]
+    _update(MoveIndexSink(server, tmp_path / "first"), *records)
+    version = server.version()
+    late = MoveIndexSink(server, tmp_path / "late")
+    for record in records:
+        late.apply([record], _POSITIONS)
+        assert server.version() == version
+    assert late.is_complete()
+
+
+def test_what_a_worker_wrote_that_was_behind_is_corrected_by_another(
+    server: QdrantServerMoveIndex, tmp_path: Path
+) -> None:
+    first, second = (MoveIndexSink(server, tmp_path / name) for name in ("first", "second"))
+    old, new = _annotated(MOVES[0], style="moderna"), _annotated(MOVES[0], style="sensual")
+    for worker in (first, second):
+        _update(worker, _indexed(MOVES[0]), old)
+    _update(first, new)
+    assert not second.complete(), "it writes its older state and ends for good"
+    assert [hit.move.name for hit in server.search(styles=["sensual"])] == []
+    assert not first.is_complete()
+    assert not first.complete()
+    assert [hit.move.name for hit in server.search(styles=["sensual"])] == [MOVES[0].name]
+
+
+def test_moves_on_a_server_of_which_no_event_tells_stay_and_are_named(
+    server: QdrantServerMoveIndex, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = MoveIndexSink(server, tmp_path / "library")
+    _update(sink, _indexed(MOVES[0]))
+    server.upsert(MOVES[1])
+    for _ in range(3):
+        assert sink.is_complete()
+    assert not sink.complete()
+    assert sink.unknown() == [MOVES[1].clip.sha256]
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    _update(sink, _removed(MOVES[1].clip.sha256))
+    assert (server.count(), sink.unknown()) == (1, [])
+
+
+def test_a_store_of_an_earlier_version_is_filled_again(index: MoveIndex, sink: MoveIndexSink, tmp_path: Path) -> None:
+    _update(sink, _indexed(MOVES[0]))
+    sink._store.db.delete(b"v")
+    sink = _again(sink, index, tmp_path)
+    assert sink.positions() == {}
+    _update(sink, _indexed(MOVES[0]))
+
+
+def test_annotations_are_returned_also_of_clips_without_a_move(sink: MoveIndexSink) -> None:
+    _update(sink, *map(_indexed, MOVES[:2]), _annotated(MOVES[0], style="sensual"), _annotated(MOVES[2], notes="later"))
+    _update(sink, _removed(MOVES[0].clip.sha256))
+    assert sink.annotations() == {
+        MOVES[0].clip.sha256: MoveAnnotation(style="sensual"),
+        MOVES[2].clip.sha256: MoveAnnotation(notes="later"),
+    }
 
 
 def test_a_rebuilt_index_takes_the_place_of_the_old_one(index: MoveIndex, sink: MoveIndexSink, tmp_path: Path) -> None:
-    sink.apply([_indexed(move) for move in MOVES[:3]], _POSITIONS)
-    sink.apply([_annotated(MOVES[0], style="sensual"), _removed(MOVES[2].clip.sha256)], _POSITIONS)
+    _update(sink, *map(_indexed, MOVES[:3]))
+    _update(sink, _annotated(MOVES[0], style="sensual"), _removed(MOVES[2].clip.sha256))
     version, old_hits = index.version(), index.search(vector=MOVES[0].embedding)
-    built = sink.beside()
+    built = sink.replacement()
     assert built.positions() == {}
-    built.apply([_indexed(MOVES[0]), _indexed(MOVES[1])], {})
-    assert not sink.is_covered_by(built)
+    _update(built, _indexed(MOVES[0]), _indexed(MOVES[1]))
     assert index.search(vector=MOVES[0].embedding) == old_hits
-    built.apply([_annotated(MOVES[0], style="sensual")], _POSITIONS)
-    assert sink.is_covered_by(built)
+    _update(built, _annotated(MOVES[0], style="sensual"))
     sink.replace_by(built)
     built.discard()
-    sink.check()
+    assert sink.is_complete()
     assert index.version() == version
     assert [hit.move.name for hit in index.search(styles=["SENSUAL"])] == [MOVES[0].name]
-    sink.apply([_indexed(MOVES[4])], _POSITIONS)
+    _update(sink, _indexed(MOVES[4]))
     assert index.count() == 3
     assert _again(sink, index, tmp_path).positions() == _POSITIONS
+    assert not list(tmp_path.glob("*.new"))
 
 
-def test_an_index_that_was_not_written_as_it_should_takes_no_place(tmp_path: Path) -> None:
-    index = EdgeMoveIndex(tmp_path / "edge")
-    sink = _opened(index, tmp_path)
-    sink.apply([_indexed(MOVES[0])], _POSITIONS)
-    built = sink.beside()
-    built.positions()
-    built.apply([_indexed(MOVES[0])], _POSITIONS)
-    built._index.remove(MOVES[0].clip.sha256)
-    with pytest.raises(Unavailable):
-        sink.replace_by(built)
+def test_a_replacement_that_is_not_used_leaves_nothing(index: MoveIndex, sink: MoveIndexSink, tmp_path: Path) -> None:
+    _update(sink, _indexed(MOVES[0]))
+    before = sorted(path.name for path in tmp_path.iterdir())
+    built = sink.replacement()
+    _update(built, _indexed(MOVES[1]))
     built.discard()
-    sink.check()
-    assert index.count() == 1
-    index.close()
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert sink.is_complete()
+    assert index.clips() == [MOVES[0].clip.sha256]
