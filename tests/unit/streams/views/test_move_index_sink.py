@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -195,7 +195,7 @@ def test_a_kill_while_the_index_is_written_loses_nothing(tmp_path: Path, lost: i
     _update(sink, *map(_indexed, MOVES[:3]))
     batch = [_indexed(MOVES[3]), _annotated(MOVES[0], style="sensual"), _removed(MOVES[1].clip.sha256)]
     sink.apply(batch, _POSITIONS)
-    writes = [
+    writes: list[Callable[[], object]] = [
         lambda: index.upsert(MOVES[3].annotated(None)),
         lambda: index.replace_summaries(MOVES[0].annotated(MoveAnnotation(style="sensual"))),
         lambda: index.remove(MOVES[1].clip.sha256),
