@@ -12,7 +12,7 @@ import pytest
 from schemas.move_indexed import MoveIndexed
 from streams.kafka import make_producer
 from streams.topics import MOVE_INDEXED
-from tests.broker.conftest import DataFolder
+from tests.broker.conftest import DataFolder, wait_until
 from tests.unit.infra.moves import make_move
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -68,7 +68,7 @@ def test_forged_moves_fail_no_song_and_can_be_removed(
     backwards["move"]["beats"].reverse()
     event["move"]["name"] = "\x1b]0;no clip\x07"
     asyncio.run(_publish(data_folder, event, backwards))
-    assert event["move"]["name"] in _clips(data_folder)
+    wait_until(lambda: event["move"]["name"] in _clips(data_folder), 30)
     result = data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast", "--seed", "5")
     assert result.exit_code == 0, result.stderr
     assert any("lacks the clips" in warning for warning in result.json["warnings"])

@@ -30,6 +30,8 @@ def qdrant_status(as_json: bool) -> None:
         print_output(f"version: {found['engine']} {found['version']}")
     moves = "" if found["moves"] is None else f", {found['moves']} moves"
     print_output(f"reachable: {'yes' if found['reachable'] else 'no'}{moves}")
+    if found.get("unknown"):
+        print_output(f"{len(found['unknown'])} of them of which no event tells: `bachata qdrant rebuild` removes them")
     if found["error"]:
         print_output(f"last error: {found['error']}")
     return None
