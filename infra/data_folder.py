@@ -58,6 +58,7 @@ def folders_of_state(settings: Settings) -> tuple[Path, ...]:
         settings.state_dir,
         settings.run_dir,
         settings.watch_dir,
+        settings.embeddings_dir,
     )
 
 

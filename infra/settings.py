@@ -335,6 +335,11 @@ class Settings(BaseSettings):
         return self.data_dir / "recordings"
 
     @property
+    def embeddings_dir(self) -> Path:
+        """Return the folder of the moves that other programs store without a Qdrant server."""
+        return self.data_dir / "embeddings"
+
+    @property
     def output_dir(self) -> Path:
         """Return the folder of the finished videos."""
         return self.data_dir / "output"

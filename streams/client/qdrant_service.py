@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self, overload
 
 from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
+from infra.data_folder import check_data_folder
 from infra.move_index import MoveHit, QdrantConfig, open_index_of
 from infra.move_index.filters import MoveFilter
 from infra.move_index.points import point_id
@@ -61,7 +62,7 @@ class SimilarMoves(Sequence[MoveHit]):
 class QdrantEmbeddingService:
     """The moves of one collection. Without a config, that of the settings (`BACHATA_QDRANT_URL`), if they name one.
 
-    Else the moves are in `embeddings` in the data folder, not in the folder of a worker, which it alone can open.
+    Else the moves are in `embeddings` in the data folder: the folder of a worker can be opened by the worker only.
 
     Every method raises `Unavailable` while Qdrant cannot be used: call it again later. A search raises `Poison`
     (`invalid_query`) for values that no search can have. A move that is stored here is not on `move-indexed`: a rebuild
@@ -190,7 +191,12 @@ class QdrantEmbeddingService:
 
 
 def _default_config(settings: Settings) -> QdrantConfig:
-    return QdrantConfig.of_settings(settings) or QdrantConfig(folder=settings.data_dir / "embeddings")
+    server = QdrantConfig.of_settings(settings)
+    if server is not None:
+        return server
+    check_data_folder(settings)
+    settings.embeddings_dir.mkdir(mode=0o700, exist_ok=True)
+    return QdrantConfig(folder=settings.embeddings_dir)
 
 
 def _texts(values: Texts) -> tuple[str, ...]:

@@ -220,9 +220,13 @@ def test_the_config_of_the_earlier_documentation_is_valid_and_hides_its_key() ->
 
 
 def test_without_a_config_and_a_server_the_moves_are_in_a_folder_of_their_own() -> None:
+    folder = load_settings().data_dir / "embeddings"
     with QdrantEmbeddingService() as service:
         service.store_move_embedding(_MOVES[0])
-        assert service.stats()["qdrant"]["folder"] == str(load_settings().data_dir / "embeddings")
+        assert folder.stat().st_mode & 0o777 == 0o700
+        with QdrantEmbeddingService() as second, pytest.raises(Unavailable, match="another process has the move index"):
+            second.stats()
+        assert service.stats()["qdrant"]["folder"] == str(folder)
     worker = EdgeMoveIndex(edge_folder(load_settings().state_dir / "worker-0" / "moves"))
     with closing(worker), QdrantEmbeddingService() as service:
         assert worker.count() == 0
