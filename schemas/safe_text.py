@@ -16,6 +16,11 @@ def is_harmless(text: str) -> bool:
     return text.isprintable() and (text.isascii() or not _INVISIBLE.search(text))
 
 
+def harmless_part(text: str, max_characters: int) -> str:
+    """Return the visible characters and plain spaces of a text, at most so many, without spaces at its ends."""
+    return "".join(filter(is_harmless, text))[:max_characters].strip()
+
+
 def escaped(text: str) -> str:
     """Return the text on one line, with each character that is not visible as an escape such as `\\x1b`.
 

@@ -7,7 +7,7 @@ from typing import Any
 from agents.audio_analysis.agent import STEP as AUDIO_ANALYSIS
 from agents.audio_analysis.draw_job import DRAW_SONG
 from agents.intake.agent import STEP as INTAKE
-from agents.media.look import LOOK
+from agents.media.probe_file import PROBE_FILE
 from agents.move_indexing.agent import STEP as MOVE_INDEXING
 from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DRAW_STILL
 from agents.move_indexing.split.jobs import CUT_CLIP, SPLIT_RECORDING
@@ -25,5 +25,5 @@ STEPS: tuple[Step[Any, Any, Any, Any], ...] = (
     MOVE_INDEXING,
 )
 STEP_BY_NAME = {step.name: step for step in STEPS}
-_JOBS: tuple[Job[Any, Any], ...] = (DRAW_SONG, DRAW_MOVE, DRAW_STILL, DRAW_MAP, SPLIT_RECORDING, CUT_CLIP, LOOK)
+_JOBS: tuple[Job[Any, Any], ...] = (DRAW_SONG, DRAW_MOVE, DRAW_STILL, DRAW_MAP, SPLIT_RECORDING, CUT_CLIP, PROBE_FILE)
 JOB_BY_NAME: dict[str, Job[Any, Any]] = {job.name: job for job in (*STEPS, *_JOBS)}

@@ -47,7 +47,7 @@ def up(as_json: bool) -> None:
 
     With BACHATA_WATCH, also watch these folders.
     """
-    from streams.cli.watch import watching
+    from streams.watch.background import watching
 
     settings = load_settings()
     with stream(settings, print_line) as endpoint:
@@ -55,7 +55,7 @@ def up(as_json: bool) -> None:
         if as_json:
             print_json({"kafka": endpoint.kafka.bootstrap, "page": endpoint.page, "ready": True})
         print_line(f"ready: Kafka on {endpoint.kafka}, the worker's page on {endpoint.page}; Ctrl-C stops")
-        with watching(settings):
+        with watching(settings, print_line):
             _supervise(settings, stop)
     print_line("stopped")
     sys.exit(stop.status)

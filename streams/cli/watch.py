@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 import click
 
-from infra.settings import Settings, load_settings
+from infra.settings import load_settings
 from schemas.faults import Fault
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.cli.stopping import exit_stopped
-from streams.watch.results import Results
+from streams.watch.results import ResultPlace
 
 if TYPE_CHECKING:
     from streams.watch.outcomes import Outcome
     from streams.watch.state import Content
-    from streams.watch.watcher import WatchOptions
-
-_RETRY_S = 10.0
 
 
 @click.command()
@@ -34,32 +30,31 @@ _RETRY_S = 10.0
 )
 @click.option(
     "--results",
-    type=click.Choice(get_args(Results)),
+    type=click.Choice(get_args(ResultPlace)),
     help="Show the outcome of NAME in NAME.bachata.json beside it, move it to the folder done or failed, or show "
     "nothing. Default: BACHATA_WATCH_RESULTS.",
 )
 @click.option("--once", is_flag=True, help="End when each file that is there has its outcome; 1 if one failed.")
 @command
-def watch(folders: tuple[Path, ...], songs_to: Path | None, results: Results | None, once: bool, as_json: bool) -> None:
+def watch(
+    folders: tuple[Path, ...], songs_to: Path | None, results: ResultPlace | None, once: bool, as_json: bool
+) -> None:
     """Add clips that are put into FOLDER to the library, and make choreography videos of songs. Ctrl-C stops."""
+    from streams.files.user_files import real_path
     from streams.local.services import stream
-    from streams.watch.run import check_folders, watch_folders
+    from streams.watch.run import check_folders, watch_folders, watch_options
 
     settings = load_settings()
-    options = _options(settings, folders)
-    options = replace(
-        options, songs_to=_folder(songs_to) or options.songs_to, results=results or options.results, once=once
-    )
+    options = watch_options(settings, folders)
+    to = real_path(songs_to) if songs_to is not None else options.songs_to
+    options = replace(options, songs_to=to, results=results or options.results, once=once)
     check_folders(options.folders)
-    is_endless = as_json and not once
+    ready = _Ready(options.folders, as_json and not once)
     try:
         with stream(settings, print_line):
-            ready = _ready(options, is_endless)
             outcomes, gone = watch_folders(settings, options, print_line, threading.Event(), ready)
-    except KeyboardInterrupt:
-        if is_endless:  # the one JSON object is printed already
-            print_line("stopped")
-            exit_stopped()
+    except (KeyboardInterrupt, Fault) as error:
+        ready.end(error)
         raise
     if as_json:
         print_json(_report(outcomes, gone))
@@ -69,27 +64,28 @@ def watch(folders: tuple[Path, ...], songs_to: Path | None, results: Results | N
         raise SystemExit(1)
 
 
-def _ready(options: WatchOptions, as_json: bool) -> Callable[[], None]:
-    def ready() -> None:
-        if as_json:
-            print_json({"folders": [str(folder) for folder in options.folders], "ready": True})
-        print_line(f"watching {', '.join(map(str, options.folders))}; Ctrl-C stops")
+class _Ready:
+    """Prints that the folders are watched, with `as_json` as the one JSON object of a command without end."""
 
-    return ready
+    def __init__(self, folders: Sequence[Path], as_json: bool) -> None:
+        self._folders = list(map(str, folders))
+        self._as_json = as_json
+        self._is_printed = False
 
+    def __call__(self) -> None:
+        print_line(f"watching {', '.join(self._folders)}; Ctrl-C stops")
+        if self._as_json:
+            print_json({"folders": self._folders, "ready": True})
+            self._is_printed = True
 
-def _options(settings: Settings, folders: Sequence[Path]) -> WatchOptions:
-    from streams.files.user_files import real_path
-    from streams.watch.watcher import WatchOptions
-
-    names = tuple(dict.fromkeys(map(real_path, folders)))
-    return WatchOptions(names, settings.watch_songs_to, settings.watch_results)
-
-
-def _folder(folder: Path | None) -> Path | None:
-    from streams.files.user_files import real_path
-
-    return None if folder is None else real_path(folder)
+    def end(self, error: BaseException) -> None:
+        """Exit without another JSON object, if there was one."""
+        if self._is_printed and isinstance(error, Fault):
+            print_line(f"error: {error}")
+            raise SystemExit(1) from error
+        if self._is_printed:
+            print_line("stopped")
+            exit_stopped()
 
 
 def _report(outcomes: Sequence[Outcome], gone: Sequence[Content]) -> dict[str, object]:
@@ -104,41 +100,3 @@ def _print_table(outcomes: Sequence[Outcome], gone: Sequence[Content]) -> None:
         print_output(f"{content.clip:32} clip  its file is gone; the move stays")
     failed = sum(outcome.error is not None for outcome in outcomes)
     print_output(f"{len(outcomes)} files, {failed} failed")
-
-
-@contextmanager
-def watching(settings: Settings) -> Iterator[None]:
-    """Watch the folders of BACHATA_WATCH, if there are any, on a thread until the context ends."""
-    if not settings.watch:
-        yield
-        return
-    ended = threading.Event()
-    thread = threading.Thread(target=_watch_until, args=(settings, ended), name="watch", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join(_RETRY_S)
-
-
-def _watch_until(settings: Settings, ended: threading.Event) -> None:
-    """Watch until the event; what stops the watcher before is printed, and it is started again."""
-    from streams.watch.run import watch_folders
-
-    options = _options(settings, settings.watch)
-    printed = None
-    while not ended.is_set():
-        try:
-            watch_folders(settings, options, print_line, ended, _ready(options, as_json=False))
-        except Fault as fault:
-            printed = _print_once(str(fault), printed)
-        except Exception as error:  # noqa: BLE001 - the services go on
-            printed = _print_once(f"{type(error).__name__}: {error}", printed)
-        ended.wait(_RETRY_S)
-
-
-def _print_once(problem: str, printed: str | None) -> str:
-    if problem != printed:
-        print_line(f"error: the folders are not watched: {problem}")
-    return problem

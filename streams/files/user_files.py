@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -18,12 +19,18 @@ from infra.base.umask import user_umask
 from infra.data_folder import check_data_folder
 from infra.settings import Settings, load_settings
 from schemas.base import MediaRef
-from schemas.faults import Poison
-from schemas.limits import MediaKind
+from schemas.faults import Poison, storage_fault
+from schemas.limits import MAX_NAME_CHARACTERS, MediaKind
 from schemas.rendered import Video
-from schemas.safe_text import is_harmless
+from schemas.safe_text import harmless_part
 from streams.tools import make_tools
 
+_PASSING = frozenset(  # a full disk, or a share that does not answer
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.ESTALE, errno.ENODEV, errno.ENOTCONN),
+        *(errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH),
+    }
+)
 _PLAIN_NAME = re.compile(r"[^/\0]*[^/\0.][^/\0]*")
 _FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -40,7 +47,7 @@ def store_file(settings: Settings, file: Path, kind: MediaKind) -> MediaRef:
 
 def title_of(file: Path) -> str:
     """Return a file's title: the visible characters of its stem, at most 200, or "untitled"."""
-    return "".join(filter(is_harmless, file.stem))[:200].strip() or "untitled"
+    return harmless_part(file.stem, MAX_NAME_CHARACTERS) or "untitled"
 
 
 def check_targets(targets: Iterable[Path], *sources: Path) -> None:
@@ -179,10 +186,15 @@ def real_path(file: Path) -> Path:
 
 @contextmanager
 def _naming(target: Path) -> Iterator[None]:
-    """Raise errors as `Poison` with the target's name in the message."""
+    """Raise errors as `Poison` with the target's name in the message.
+
+    Raises: `Unavailable` (`disk_full`), `Retryable` (`storage`) for errors that pass.
+    """
     try:
         yield
     except OSError as error:
+        if error.errno in _PASSING:
+            raise storage_fault(f"{target}: {error.strerror}", error.errno) from error
         raise Poison(f"{target}: {error.strerror}", "bad_target") from error
     except Poison as fault:
         raise Poison(f"{target}: {fault}", fault.reason) from fault

@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from infra.base.atomic_file import sha256_of
 from infra.settings import Settings
-from schemas.faults import Fault
+from schemas.faults import Fault, Poison
 from schemas.move_indexed import MoveSummary
 from schemas.rendered import Video
 from streams.files.user_files import copy_out, video_file
-from streams.watch.results import Results, move_to_outcome, write_result
-from streams.watch.state import Content, KnownFile, WatchState
+from streams.watch.results import (
+    ResultPlace,
+    move_to_outcome,
+    numbered_names,
+    outcome_path,
+    remove_result,
+    write_result,
+)
+from streams.watch.state import Content, Stat, TrackedFile, WatchState
 
+PrintLine = Callable[[str], None]
+MAY_BE_INCOMPLETE = frozenset({"not_media", "empty"})  # reasons of files of which more may come
 _OF_A_MOVE = ("move", "category", "tempo_bpm", "difficulty", "energy")
 
 
@@ -46,10 +54,11 @@ class Outcome:
 
     def __str__(self) -> str:
         """Return what became of the file, in a few words."""
+        failure = None if self.error is None else f"failed: {self.error}"
         if self.status == "copy":
-            return f"copy of {self.copy_of}"
-        if self.error is not None:
-            return f"failed: {self.error}"
+            return f"copy of {self.copy_of}" + (f", {failure}" if failure else "")
+        if failure is not None:
+            return failure
         facts = self.result or {}
         return f"done: {facts.get('video') or self._move}"
 
@@ -77,26 +86,28 @@ def ended(content: Content, outcome: Mapping[str, Any], move: MoveSummary | None
 
 
 class Outcomes:
-    """Makes outcomes visible. `all`: those of the files since the start."""
+    """Makes outcomes visible."""
 
     def __init__(
         self,
         settings: Settings,
-        results: Results,
+        place: ResultPlace,
         songs_to: Path | None,
         state: WatchState,
-        print_line: Callable[[str], None],
+        print_line: PrintLine,
     ) -> None:
-        self.all: list[Outcome] = []
         self._settings = settings
-        self._results = results
+        self._place = place
         self._songs_to = songs_to
         self._state = state
         self._print_line = print_line
         self._unwritable: set[Path] = set()
 
     def delivered(self, content: Content) -> Content:
-        """Return a content whose video is where it is wanted; failed where it cannot be written there."""
+        """Return a content whose video is where it is wanted; failed where it cannot be written there.
+
+        Raises: `Retryable`, `Unavailable` while the disk is full or away.
+        """
         if content.state != "done" or content.kind != "song":
             return content
         try:
@@ -104,24 +115,36 @@ class Outcomes:
             file = video_file(self._settings, video)
             if self._songs_to is not None:
                 file = _delivered(file, self._songs_to, video.media.sha256)
-        except Fault as fault:
+        except Poison as fault:
             return replace(content, state="failed", reason=fault.reason, error=str(fault), result={})
         return replace(content, result={"video": str(file), "duration_s": video.duration_s})
 
-    def report(self, folder: Path) -> None:
-        """Make the outcomes of a folder's files visible that are not yet."""
-        for file in self._state.unreported(folder):
-            outcome = self._outcome(file)
-            outcome = self._shown(file, outcome)
-            self._state.set_reported(file, reported=True)
-            self.all.append(outcome)
-            self._print_line(f"{file.name}: {outcome}")
+    def has_video(self, content: Content) -> bool:
+        """Return whether a song's video is where it is wanted."""
+        video = Path(str(content.result.get("video", "")))
+        return video.is_file() and self._songs_to in {None, video.parent}
 
-    def _outcome(self, file: KnownFile) -> Outcome:
+    def report(self, folder: Path) -> Iterator[Outcome]:
+        """Make the outcomes of a folder's files visible that are not yet, and yield them.
+
+        Those of files that have changed since are left out: they are taken again.
+        """
+        for file in self._state.unreported(folder):
+            is_same = _is_same(file)
+            if is_same is False:
+                continue
+            outcome = self._outcome(file)
+            if is_same and self._place != "none":
+                outcome = self._publish_outcome(file, outcome)
+            self._state.set_reported(file, reported=True)
+            self._print_line(f"{file.name}: {outcome}")
+            yield outcome
+
+    def _outcome(self, file: TrackedFile) -> Outcome:
         content = None if file.sha256 is None else self._state.content(file.sha256)
         if content is None:
             return Outcome(file.file, None, "failed", file.sha256, reason=file.reason, error=file.error)
-        first = self._state.files_of(content.sha256)[0]
+        first = _first(file, self._state.files_of(content.sha256))
         is_copy = first.number != file.number
         return Outcome(
             file.file,
@@ -135,40 +158,71 @@ class Outcomes:
             content.result,
         )
 
-    def _shown(self, file: KnownFile, outcome: Outcome) -> Outcome:
-        """Show an outcome as it is configured; return it with the place where its file is then."""
-        if self._results == "none":
-            return outcome
-        try:
-            if self._results == "move" and not file.file.is_symlink():
+    def _publish_outcome(self, file: TrackedFile, outcome: Outcome) -> Outcome:
+        """Make an outcome visible as it is configured; return it with the place where its file is then."""
+        with self._warning_of(file):
+            if self._place == "move":
                 path = self._moved(file, failed=outcome.error is not None)
                 outcome = replace(outcome, file=file.folder / path)
+        with self._warning_of(file):
             write_result(outcome.file, outcome.as_json())
+            if outcome.file != file.file:
+                remove_result(file.file)
+        return outcome
+
+    @contextmanager
+    def _warning_of(self, file: TrackedFile) -> Iterator[None]:
+        """Print why an outcome is not visible, once for each folder that cannot be written."""
+        try:
+            yield
         except FileExistsError as error:
             self._print_line(f"warning: the outcome of {file.name} is not written: {error.strerror}: {error.filename}")
         except OSError as error:
             if file.folder not in self._unwritable:
                 self._unwritable.add(file.folder)
                 self._print_line(f"warning: outcomes cannot be written in {file.folder}: {error.strerror}")
-        return outcome
 
-    def _moved(self, file: KnownFile, *, failed: bool) -> str:
+    def _moved(self, file: TrackedFile, *, failed: bool) -> str:
+        """Move a file to the folder of its outcome and return its path there; one that may still grow stays."""
+        target = outcome_path(file.name, failed=failed)
+        is_there = PurePath(file.path).parts[0] == target.parts[0]
+        if is_there or file.is_cut or file.reason in MAY_BE_INCOMPLETE or file.file.is_symlink():
+            return file.path
         try:
-            return move_to_outcome(
-                file.folder, file.path, failed=failed, on_name=lambda path: self._state.move_file(file, path)
-            )
+            return move_to_outcome(file.folder, file.path, target, lambda path: self._state.move_file(file, path))
         except OSError:
             with suppress(Fault):
                 self._state.move_file(file, file.path)
             raise
 
 
+def _is_same(file: TrackedFile) -> bool | None:
+    """Return whether a file is as it was when it was taken, None if it cannot be reached."""
+    try:
+        return file.stat.is_same(Stat.of(file.file.stat()))
+    except OSError:
+        return None
+
+
+def _first(file: TrackedFile, files: Sequence[TrackedFile]) -> TrackedFile:
+    """Return the file of which others of the same content are copies."""
+    asked = [other for other in files if other.asked]
+    return file if file in asked or not asked else asked[-1]
+
+
 def _delivered(video: Path, folder: Path, sha256: str) -> Path:
     """Copy a video into a folder and return its path there; a file of another content is not replaced."""
-    for number in count(1):
-        target = folder / (video.name if number == 1 else f"{video.stem} ({number}){video.suffix}")
+    for target in map(Path, numbered_names(folder / video.name)):
         if not os.path.lexists(target):
             return copy_out(video, target, sha256)
-        if target.is_file() and sha256_of(target) == sha256:
+        if _has_content(target, sha256):
             return target
     raise AssertionError("there is always a free name")
+
+
+def _has_content(file: Path, sha256: str) -> bool:
+    """Return whether a file has this content; one that cannot be read is taken for another."""
+    try:
+        return file.is_file() and sha256_of(file) == sha256
+    except OSError:
+        return False

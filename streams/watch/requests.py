@@ -1,43 +1,43 @@
-"""Submit what watched folders brought, follow the requests, and publish what the folders say about their clips."""
+"""Submit the contents of watched folders, follow the requests, and publish the folders' annotations of clips."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from schemas.base import Source
+from schemas.faults import Fault, Retryable, Unavailable
 from schemas.move_annotated import MoveAnnotation
+from schemas.move_indexed import MoveSummary
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
 from streams.files.clip_names import is_outdated
 from streams.files.clips import StoredClip
 from streams.ids import new_request_id
-from streams.watch.annotations import Given
+from streams.watch.annotations import FolderAnnotation
 from streams.watch.arrivals import WatchedFolder
-from streams.watch.outcomes import Outcomes, ended
-from streams.watch.state import OPEN, Content, ContentState, KnownFile, WatchState
-from streams.watch.stream import Stream
+from streams.watch.outcomes import Outcomes, PrintLine, ended
+from streams.watch.state import OPEN, Content, ContentState, TrackedFile, WatchState
+from streams.watch.stream import StreamAccess
 
 _MAX_SUBMITTED = 8  # requests at the same time: others of the stream get their turn
 
-PrintLine = Callable[[str], None]
 
-
-class Requests:
+class FolderRequests:
     """The requests of watched folders. Each method does what can be done now, and raises `Retryable` to be continued.
 
-    A content is in one state at a time, which is stored before and after each request, so that a new `Requests` goes on
-    where one that was killed has stopped.
+    A content is in one state at a time, which is stored before and after each request, so that new `FolderRequests` go
+    on where those of a process that was killed have stopped.
     """
 
     def __init__(
         self,
         folders: Sequence[WatchedFolder],
         state: WatchState,
-        stream: Stream,
+        stream: StreamAccess,
         outcomes: Outcomes,
         print_line: PrintLine,
     ) -> None:
@@ -104,15 +104,16 @@ class Requests:
         watched = self._folder_of(files)
         if watched is not None and not watched.annotations.is_settled:
             return None
-        given = Given() if watched is None else watched.annotations.given(content.sha256, _names_in(watched, files))
+        names_in = () if watched is None else _names_in(watched, files)
+        own = FolderAnnotation() if watched is None else watched.annotations.annotation_of(content.sha256, names_in)
         names = tuple(file.folder / file.name for file in files) or (Path(content.clip),)
         self._release(content)
         claim = self._names[content.sha256] = ExitStack()
         named = claim.enter_context(self._stream.named(StoredClip(content.sha256, names)))
-        annotation = given.annotation(named.annotation, Given.of(content.annotated))
+        annotation = own.annotation(named.annotation, FolderAnnotation.from_json(content.annotated))
         if annotation != (named.annotation or MoveAnnotation()):
             self._stream.annotate({content.sha256: annotation})
-        content = replace(content, clip=named.name, annotated=given.as_json())
+        content = replace(content, clip=named.name, annotated=own.as_json())
         self._state.put_content(content)
         move = self._stream.move(content.sha256)
         if move is not None and not is_outdated(move.embedding_version):
@@ -129,21 +130,39 @@ class Requests:
         return content
 
     def follow(self) -> None:
-        """Store the outcomes that are known by now."""
+        """Store the outcomes that are known by now. An outcome that cannot be used yet does not delay others."""
+        unused: Fault | None = None
         for content in self._contents("submitted"):
             outcome = self._stream.outcome(content.request_id)
             if outcome is not None and outcome["outcome"] is not None:
-                self._release(content)
-                self._end(content, outcome)
+                try:
+                    self._end(content, outcome)
+                except (Retryable, Unavailable) as fault:
+                    unused = fault
+        if unused is not None:
+            raise unused
 
     def _end(self, content: Content, outcome: Mapping[str, Any]) -> None:
+        self._release(content)
         if content.kind == "clip" and content.has_sound and outcome["reason"] == "nobody":
             self._print_line(f"{content.clip}: nobody dances in it: it is taken as a song")
             song = replace(content, kind="song", state="queued", request_id=new_request_id(), annotated={})
             self._state.put_content(song)
             return
-        move = self._stream.move(content.sha256) if content.kind == "clip" else None
+        is_move = content.kind == "clip" and outcome["outcome"] == "done"
+        move = self._new_move(content.sha256) if is_move else None
         self._state.put_content(self._outcomes.delivered(ended(content, outcome, move)))
+
+    def _new_move(self, sha256: str) -> MoveSummary | None:
+        """Return the move of a clip that was indexed, None if it was removed since.
+
+        The library may be behind the outcome. Raises: `Retryable` while it is.
+        """
+        move = self._stream.move(sha256)
+        if move is not None and not is_outdated(move.embedding_version):
+            return move
+        self._stream.check_caught_up()
+        return self._stream.move(sha256)
 
     def _release(self, content: Content) -> None:
         names = self._names.pop(content.sha256, None)
@@ -154,34 +173,34 @@ class Requests:
         """Publish the annotations that the folder has changed, of the clips that were submitted."""
         if not watched.has_new_names or not watched.annotations.is_settled:
             return
-        changed: list[tuple[Content, Given]] = []
+        changed: list[tuple[Content, FolderAnnotation]] = []
         for content in self._state.clips_of(watched.folder):
             files = self._state.files_of(content.sha256)
             if content.state != "queued" and self._folder_of(files) is watched:
-                given = watched.annotations.given(content.sha256, _names_in(watched, files))
-                if given.as_json() != content.annotated:
-                    changed.append((content, given))
+                own = watched.annotations.annotation_of(content.sha256, _names_in(watched, files))
+                if own.as_json() != content.annotated:
+                    changed.append((content, own))
         if changed:
             self._publish(changed)
         watched.has_new_names = False
 
-    def _publish(self, changed: Sequence[tuple[Content, Given]]) -> None:
+    def _publish(self, changed: Sequence[tuple[Content, FolderAnnotation]]) -> None:
         present = self._stream.annotations()
         annotations = {}
-        for content, given in changed:
+        for content, own in changed:
             before = present.get(content.sha256, MoveAnnotation())
-            after = given.annotation(before, Given.of(content.annotated))
+            after = own.annotation(before, FolderAnnotation.from_json(content.annotated))
             if after != before:
                 annotations[content.sha256] = after
         if annotations:
             self._stream.annotate(annotations)
-        for content, given in changed:
-            self._state.put_content(replace(content, annotated=given.as_json()))
+        for content, own in changed:
+            self._state.put_content(replace(content, annotated=own.as_json()))
         if annotations:
             self._print_line(f"{len(annotations)} moves are annotated anew")
 
-    def _folder_of(self, files: Sequence[KnownFile]) -> WatchedFolder | None:
-        """Return the folder that says more about a clip: that of its first file."""
+    def _folder_of(self, files: Sequence[TrackedFile]) -> WatchedFolder | None:
+        """Return the folder that annotates a clip: that of its first file."""
         folder = files[0].folder if files else None
         return next((watched for watched in self._folders if watched.folder == folder), None)
 
@@ -189,5 +208,5 @@ class Requests:
         return self._state.contents_in([watched.folder for watched in self._folders], *states)
 
 
-def _names_in(watched: WatchedFolder, files: Iterable[KnownFile]) -> list[str]:
+def _names_in(watched: WatchedFolder, files: Iterable[TrackedFile]) -> list[str]:
     return [file.name for file in files if file.folder == watched.folder]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from agents.media.look import LOOK, Contents, NamedFile
+from agents.media.probe_file import PROBE_FILE, Contents, NamedFile
 from infra.settings import Settings
 from schemas.faults import Poison, Retryable
 from schemas.move_annotated import MoveAnnotation
@@ -23,20 +23,23 @@ from streams.files.clips import StoredClip
 from streams.files.user_files import real_path
 from streams.jobs import Jobs
 from streams.kafka import kafka_faults
+from streams.local.library import library_annotations
 from streams.local.services import Endpoint, running_worker
 from streams.operations.library_events import annotate_moves
+
+_SOURCE = "/watch"  # of the events
 
 Request = MoveSubmitted | SongSubmitted
 
 
-class Stream(Protocol):
+class StreamAccess(Protocol):
     """The stream. Each method raises `Retryable` while Kafka or the worker does not answer."""
 
-    def look(self, file: Path) -> Contents:
+    def probe(self, file: Path) -> Contents:
         """Return what a file has. Raises: `Poison` for one that does not open."""
 
-    def rest(self) -> None:
-        """End what `look` has started: there is nothing to look at for now."""
+    def stop_probing(self) -> None:
+        """End the process that `probe` has started."""
 
     def named(self, clip: StoredClip) -> AbstractContextManager[NamedClip]:
         """Return a context that yields the clip under its name, which other commands use until it ends."""
@@ -50,8 +53,14 @@ class Stream(Protocol):
     def move(self, sha256: str) -> MoveSummary | None:
         """Return a move of the library, or None."""
 
+    def check_caught_up(self) -> None:
+        """Return if the library has all moves that were published before. Raises: `Retryable` if it has not yet."""
+
+    def library_clips(self) -> Set[str]:
+        """Return the SHA-256 of all clips of the library, which has caught up."""
+
     def annotations(self) -> dict[str, MoveAnnotation]:
-        """Return the annotations of all moves of the library, by SHA-256; empty ones, too."""
+        """Return the annotations that hold, by the SHA-256 of the clip, also of clips without a move now."""
 
     def is_usable(self) -> bool:
         """Return whether the library has a move to dance."""
@@ -60,8 +69,8 @@ class Stream(Protocol):
         """Publish annotations of clips, by SHA-256."""
 
 
-class LocalStream:
-    """Implements `Stream` with the worker of this data folder."""
+class LocalStreamAccess:
+    """Implements `StreamAccess` with the worker of this data folder."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -69,28 +78,28 @@ class LocalStream:
         self._jobs: Jobs | None = None
         self._last_worker: Endpoint | None = None
 
-    def __enter__(self) -> LocalStream:
+    def __enter__(self) -> LocalStreamAccess:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.rest()
+        self.stop_probing()
         self._runner.close()
 
-    def rest(self) -> None:
-        """End the process that opens media: there is nothing to open for now."""
+    def stop_probing(self) -> None:
+        """End the process that opens media."""
         if self._jobs is not None:
             jobs, self._jobs = self._jobs, None
             self._runner.run(jobs.__aexit__())
 
-    def look(self, file: Path) -> Contents:
+    def probe(self, file: Path) -> Contents:
         """Return what a file has, found out in a process with limits. Raises: `Poison`, `Retryable`."""
         path = str(real_path(file))
         if not _is_utf8(path):
             raise Poison("its name is no text in UTF-8: rename it", "not_a_file")
         self._jobs = self._jobs or Jobs()
-        return self._runner.run(self._jobs.run(LOOK, NamedFile(path=path)))
+        return self._runner.run(self._jobs.run(PROBE_FILE, NamedFile(path=path)))
 
     @contextmanager
     def named(self, clip: StoredClip) -> Iterator[NamedClip]:
@@ -114,11 +123,20 @@ class LocalStream:
         found = self._found(f"/moves/{sha256}")
         return None if found is None else MoveSummary.model_validate(found)
 
-    def annotations(self) -> dict[str, MoveAnnotation]:
-        """Return the annotations of all moves."""
+    def check_caught_up(self) -> None:
+        """Return if the library has caught up."""
+        self.is_usable()  # the page answers when it has
+
+    def library_clips(self) -> Set[str]:
+        """Return the SHA-256 of all clips."""
+        self.check_caught_up()
         with self._worker() as worker:
-            moves = worker.get("/moves")["moves"]
-        return {move["sha256"]: MoveAnnotation.model_validate(move["annotation"] or {}) for move in moves}
+            return frozenset(worker.get("/library/clips")["clips"])
+
+    def annotations(self) -> dict[str, MoveAnnotation]:
+        """Return the annotations that hold."""
+        with self._worker() as worker:
+            return library_annotations(worker)
 
     def is_usable(self) -> bool:
         """Return whether the library has a move to dance."""
@@ -128,7 +146,7 @@ class LocalStream:
     def annotate(self, annotations: Mapping[str, MoveAnnotation]) -> None:
         """Publish annotations of clips."""
         with self._worker() as worker:
-            self._runner.run(annotate_moves(worker.kafka, annotations))
+            self._runner.run(annotate_moves(worker.kafka, annotations, _SOURCE))
 
     def _found(self, path: str) -> dict[str, Any] | None:
         with self._worker() as worker:
@@ -150,7 +168,7 @@ class LocalStream:
 
 async def _submit(worker: Endpoint, request: Request) -> None:
     with kafka_faults(worker.kafka):
-        async with Client(worker.kafka, source="/watch") as client:
+        async with Client(worker.kafka, source=_SOURCE) as client:
             await client.submit(request)
 
 

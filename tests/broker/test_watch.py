@@ -15,8 +15,8 @@ import pytest
 
 from infra.base.umask import PRIVATE
 from infra.settings import Settings
-from streams.cli.watch import watching
 from streams.local.services import Endpoint, running_worker
+from streams.watch.background import watching
 from streams.watch.run import watch_folders
 from streams.watch.watcher import WatchOptions
 from tests.broker.conftest import DataFolder, wait_until
@@ -112,7 +112,7 @@ def test_the_folders_of_the_setting_are_watched_beside_the_services(data_folder:
     folder = tmp_path / "watched"
     folder.mkdir()
     settings = Settings(data_dir=data_folder.path, watch=(folder,), watch_results="none", watch_polling=True)
-    with watching(settings):
+    with watching(settings, print):
         _clip(folder / "watched_three.mp4", 3)
         wait_until(lambda: len(_moves(data_folder, "watched_three")) == 1, 120)
     assert [file.name for file in folder.iterdir()] == ["watched_three.mp4"]

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from av.bitstream import BitStreamFilterContext
 
-from tests.odd_media.marked import FPS, SIZE, Rgb
-from tests.odd_media.writer import Timed, write
+from tests.odd_media.marked import FPS, SIZE, Rgb, song
+from tests.odd_media.writer import Sound, Timed, Video, write
 
 # How a picture is displayed, by a, b, c, d of the display matrix: a pixel at (x, y) goes to (a x + c y, b x + d y).
 DISPLAYED: Mapping[tuple[int, int, int, int], Callable[[Rgb], Rgb]] = {
@@ -75,3 +75,10 @@ def grey_jpegs(target: Path, pictures: Iterable[tuple[float, Rgb]]) -> Path:
             packet.pts = packet.dts = number
             writer.mux(packet)
     return target
+
+
+def still_video(target: Path, fps: int, *, has_sound: bool = True, seconds: int = 4) -> Path:
+    """Write one picture again and again, beside a part of a song: how songs are published on pages for videos."""
+    picture = np.full((90, 160, 3), fps, np.uint8)
+    pictures = ((number / fps, picture) for number in range(seconds * fps))
+    return write(target, pictures, [Sound(song(seconds))] if has_sound else [], video=Video(rate=Fraction(fps)))

@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing, suppress
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from infra.settings import Settings
+from schemas.base import MediaRef
+from schemas.faults import Retryable, Unavailable
+from schemas.limits import MediaKind
 from schemas.move_annotated import MoveAnnotation
-from streams.watch.state import clips_without_source
+from streams.files.user_files import store_file
+from streams.watch import watcher
+from streams.watch.state import WatchState, clips_without_source
+from tests.odd_media.pictures import still_video
 from tests.unit.streams.watch.watched import CLIP, PATIENCE_S, SETTLE_S, SONG, Watched, clip
 
 
@@ -106,7 +118,7 @@ def test_the_same_content_under_two_names_is_one_move_of_the_first_name(watched:
     watched.finish()
     assert [request.clip for request in watched.worker.clips] == ["a"]
     assert watched.outcomes == {"a.mp4": "done", "b.mp4": "copy", "later.mp4": "copy"}
-    assert {outcome.copy_of for outcome in watched.watcher.outcomes.all} == {None, "a.mp4"}
+    assert {outcome.copy_of for outcome in watched.reported} == {None, "a.mp4"}
 
 
 @pytest.mark.parametrize("is_down", [False, True])
@@ -213,14 +225,46 @@ def test_a_lost_state_costs_no_analysis(watched: Watched) -> None:
     assert watched.outcomes == {"a.mp4": "done"}
 
 
-def test_a_damaged_state_is_begun_anew(watched: Watched) -> None:
-    watched.state.close()
-    for file in watched.settings.watch_dir.iterdir():
-        file.write_bytes(b"no database" * 1000)
-    watched.restart()
+def _no_database(file: Path) -> None:
+    file.write_bytes(b"no database" * 1000)
+
+
+def _bad_page(file: Path) -> None:
+    with file.open("r+b") as writer:
+        writer.seek(4096)
+        writer.write(b"\xff" * (file.stat().st_size - 4096))
+
+
+def _other_tables(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute("PRAGMA user_version = 1")
+        db.execute("ALTER TABLE files DROP COLUMN asked")
+
+
+@pytest.mark.parametrize("damage", [_no_database, _bad_page, _other_tables])
+def test_a_damaged_state_is_begun_anew_by_a_watcher_only(watched: Watched, damage: Callable[[Path], None]) -> None:
     watched.put("a.mp4", CLIP)
     watched.finish()
+    watched.state.close()
+    file = watched.settings.watch_dir / "state.sqlite3"
+    damage(file)
+    content = file.read_bytes()
+    assert clips_without_source(watched.settings) == frozenset()
+    assert file.read_bytes() == content
+    watched.restart()
+    watched.finish()
     assert watched.outcomes == {"a.mp4": "done"}
+    assert len(watched.worker.clips) == 1
+
+
+def test_a_state_that_a_watcher_uses_is_not_replaced(watched: Watched) -> None:
+    watched.put("a.mp4", CLIP)
+    watched.finish()
+    _bad_page(watched.settings.watch_dir / "state.sqlite3")
+    inode = (watched.settings.watch_dir / "state.sqlite3").stat().st_ino
+    with suppress(Retryable):
+        WatchState(watched.settings.watch_dir).close()
+    assert (watched.settings.watch_dir / "state.sqlite3").stat().st_ino == inode
 
 
 def test_a_bad_file_stops_no_other_and_is_tried_again_when_it_is_put_there_again(watched: Watched) -> None:
@@ -291,6 +335,73 @@ def test_a_changed_file_of_annotations_annotates_without_an_analysis(watched: Wa
     assert len(watched.worker.clips) == 2
 
 
+def _edit(watched: Watched, **fields: Any) -> MoveAnnotation:
+    """Annotate the one move of the library as a person does, and return its annotation."""
+    [sha256] = watched.worker.library
+    edited = (watched.worker.library[sha256].annotation or MoveAnnotation()).model_copy(update=fields)
+    watched.worker.annotate({sha256: edited})
+    return edited
+
+
+def test_a_row_changes_only_the_fields_in_which_it_has_changed(watched: Watched) -> None:
+    watched.put("a.mp4", CLIP)
+    file = watched.put("annotations.csv", b"clip,difficulty,energy\na,advanced,low\n")
+    watched.finish()
+    edited = _edit(watched, difficulty="beginner")
+    file.write_bytes(b"clip,difficulty,energy,notes\na,advanced,high,slow down\n")
+    watched.settle()
+    [move] = watched.worker.library.values()
+    assert move.annotation == edited.model_copy(update={"energy": "high", "notes": "slow down"})
+
+
+@pytest.mark.parametrize("is_move_removed", [False, True])
+@pytest.mark.parametrize("is_state_lost", [False, True])
+def test_an_edit_outlives_a_lost_state_and_a_removed_move(
+    watched: Watched, is_state_lost: bool, is_move_removed: bool
+) -> None:
+    file = watched.put("turns/a.mp4", CLIP)
+    watched.put("annotations.csv", b"clip,difficulty,energy\na,advanced,low\n")
+    watched.finish()
+    edited = _edit(watched, difficulty="beginner", category="mine")
+    if is_move_removed:
+        watched.worker.library.clear()
+    if is_state_lost:
+        watched.state.close()
+        shutil.rmtree(watched.settings.watch_dir)
+        watched.restart()
+    os.utime(file)
+    watched.finish()
+    [move] = watched.worker.library.values()
+    assert move.annotation == edited
+    assert len(watched.worker.clips) == 1 + is_move_removed
+
+
+def test_a_row_that_was_corrected_holds_at_the_next_attempt(watched: Watched) -> None:
+    file = watched.put("a.mp4", CLIP)
+    rows = watched.put("annotations.csv", b"clip,tempo\na,100\n")
+    watched.settle()
+    watched.worker.fail(watched.worker.clips[0], "no_beats")
+    watched.finish()
+    rows.write_bytes(b"clip,tempo\na,130\n")
+    os.utime(file)
+    watched.settle()
+    assert watched.worker.clips[1].annotation == MoveAnnotation(tempo_bpm=130.0)
+
+
+def test_annotations_wait_for_a_library_that_is_behind(watched: Watched) -> None:
+    watched.put("turns/a.mp4", CLIP)
+    watched.finish()
+    edited = _edit(watched, difficulty="beginner")
+    watched.worker.is_behind = True
+    watched.put("annotations.csv", b"clip,energy\na,high\n")
+    watched.settle()
+    assert [line for line in watched.lines if line.startswith("waiting")] == ["waiting: the move index is being built"]
+    watched.worker.catch_up()
+    watched.finish()
+    [move] = watched.worker.library.values()
+    assert move.annotation == edited.model_copy(update={"energy": "high"})
+
+
 def test_what_a_person_has_edited_is_not_undone(watched: Watched) -> None:
     watched.put("turns/a.mp4", CLIP)
     watched.finish()
@@ -302,3 +413,147 @@ def test_what_a_person_has_edited_is_not_undone(watched: Watched) -> None:
     watched.put("annotations.csv", b"clip,energy\na,high\n")
     watched.settle()
     assert watched.worker.library[sha256].annotation == edited.model_copy(update={"energy": "high"})
+
+
+def test_an_outcome_waits_for_a_library_that_is_behind(watched: Watched) -> None:
+    watched.put("turns/a.mp4", CLIP)
+    watched.put("song.mp3", SONG)
+    watched.settle()
+    watched.worker.is_behind = True
+    watched.worker.end_all()
+    watched.settle()
+    assert watched.outcomes == {}
+    watched.worker.catch_up()
+    watched.finish()
+    [clip_outcome] = [outcome for outcome in watched.reported if outcome.kind == "clip"]
+    assert clip_outcome.result is not None
+    assert (clip_outcome.result["category"], clip_outcome.result["tempo_bpm"]) == ("turns", 128.0)
+    assert watched.outcomes == {"a.mp4": "done", "song.mp3": "done"}
+
+
+def test_the_outcome_of_a_move_that_was_removed_meanwhile_says_so(watched: Watched) -> None:
+    watched.put("a.mp4", CLIP)
+    watched.settle()
+    watched.worker.end_all()
+    watched.worker.library.clear()
+    watched.finish()
+    assert watched.lines[-1] == "a.mp4: done: a, removed since"
+
+
+def test_files_are_stored_some_at_a_time_and_each_is_known_at_once(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[str] = []
+
+    def store(settings: Settings, file: Path, kind: MediaKind) -> MediaRef:
+        if len(stored) == 20 and not is_free:
+            raise Unavailable("the disk is full", "disk_full")
+        stored.append(file.name)
+        return store_file(settings, file, kind)
+
+    is_free = False
+    monkeypatch.setattr(watcher, "store_file", store)
+    watched.put("00.mp3", SONG)
+    for number in range(1, 40):
+        watched.put(f"{number:02d}.mp4", clip(number))
+    watched.cycle()
+    watched.cycle(SETTLE_S)
+    assert len(stored) == len(watched.state.files(watched.folder)) == 16
+    assert len(watched.worker.clips) == 8
+    for _ in range(20):
+        watched.cycle(0.1)
+    assert len(stored) == len(watched.state.files(watched.folder)) == 20
+    assert [line for line in watched.lines if "disk" in line] == ["waiting: the disk is full"]
+    is_free = True
+    watched.finish()
+    assert len(stored) == len(set(stored)) == 40, "no file is copied twice"
+    assert stored[-1] == "00.mp3", "the song comes after the clips that arrived with it"
+    assert set(watched.outcomes.values()) == {"done"}
+
+
+def test_a_file_that_the_disk_does_not_read_delays_no_other(watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts: list[float] = []
+
+    def store(settings: Settings, file: Path, kind: MediaKind) -> MediaRef:
+        if file.name == "a.mp4" and len(attempts) < 5:
+            attempts.append(watched.now)
+            raise Retryable("Input/output error", "storage")
+        return store_file(settings, file, kind)
+
+    monkeypatch.setattr(watcher, "store_file", store)
+    watched.put("a.mp4", CLIP)
+    watched.put("b.mp4", clip(1))
+    watched.settle()
+    assert [request.clip for request in watched.worker.clips] == ["b"]
+    assert sum("Input/output error; it is tried again" in line for line in watched.lines) == 1
+    watched.finish()
+    assert watched.outcomes == {"a.mp4": "done", "b.mp4": "done"}
+    pauses = [later - earlier for earlier, later in pairwise(attempts)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] > 4 * SETTLE_S
+
+
+def test_the_disk_of_a_folder_that_was_unmounted_is_away_and_nothing_is_gone(watched: Watched) -> None:
+    files = [watched.put("a.mp4", CLIP), watched.put("b/b.mp4", clip(1))]
+    watched.finish()
+    moved = [file.rename(watched.folder.parent / file.name) for file in files]
+    watched.state.put_device(watched.folder, -1)
+    watched.restart()
+    for _ in range(3):
+        watched.settle()
+    assert any("is empty and on another disk than before" in line for line in watched.lines)
+    assert len(watched.state.files(watched.folder)) == 2
+    assert watched.state.without_source() == []
+    for file, original in zip(moved, files, strict=True):
+        file.rename(original)
+    watched.finish()
+    assert len(watched.worker.clips) == 2
+    assert watched.outcomes == {}
+    for file in files:
+        file.unlink()
+    watched.finish()
+    assert len(watched.state.without_source()) == 2, "on the same disk, they are gone"
+
+
+def test_a_clip_whose_move_was_removed_has_no_move_that_stays(watched: Watched) -> None:
+    file = watched.put("a.mp4", CLIP)
+    watched.put("b.mp4", clip(1)).with_name("link.mp4").symlink_to(watched.folder / "b.mp4")
+    watched.finish()
+    watched.worker.library.pop(str(watched.worker.clips[0].source.sha256))
+    file.unlink()
+    (watched.folder / "b.mp4").unlink()
+    watched.finish()
+    watched.settle()
+    assert not any("a.mp4 is gone" in line for line in watched.lines)
+    assert [content.clip for content in watched.watcher.without_source()] == ["b"], "a link to nothing is no source"
+    assert watched.state.content(str(watched.worker.clips[0].source.sha256)) is None
+
+
+def test_the_same_content_in_two_folders_is_one_move(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    watched = Watched(tmp_path, other, results="beside")
+    watched.put("a.mp4", CLIP)
+    watched.put("../other/turns/b.mp4", CLIP)
+    watched.put("../other/c.mp4", clip(1))
+    watched.finish()
+    assert [request.clip for request in watched.worker.clips] == ["a", "c"]
+    assert watched.outcomes == {"a.mp4": "done", "b.mp4": "copy", "c.mp4": "done"}
+    assert (other / "turns" / "b.mp4.bachata.json").is_file()
+    (watched.folder / "a.mp4").unlink()
+    watched.finish()
+    assert watched.state.without_source() == []
+    (other / "turns" / "b.mp4").unlink()
+    watched.finish()
+    assert [content.clip for content in watched.state.without_source()] == ["a"]
+
+
+def test_a_still_image_with_sound_is_a_song(watched: Watched) -> None:
+    still_video(watched.folder / "song.mp4", fps=1)
+    still_video(watched.folder / "clip.mp4", fps=10)
+    still_video(watched.folder / "silent.mp4", fps=1, has_sound=False)
+    watched.settle()
+    watched.worker.end_all()
+    watched.settle()
+    assert {request.clip for request in watched.worker.clips} == {"clip", "silent"}
+    assert [request.title for request in watched.worker.songs] == ["song"]

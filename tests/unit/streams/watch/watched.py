@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from agents.media.look import Contents, NamedFile, look
+from agents.media.probe_file import Contents, NamedFile, probe_file
 from agents.move_indexing.motion.version import VERSION
 from infra.settings import Settings
 from schemas.faults import Retryable
@@ -22,6 +22,7 @@ from streams.files.clip_names import NamedClip, named_clip
 from streams.files.clips import StoredClip
 from streams.testing import InMemoryBroker, tools_below
 from streams.topics import MOVE_SUBMITTED, SONG_SUBMITTED, topic_of
+from streams.watch.outcomes import Outcome
 from streams.watch.state import WatchState
 from streams.watch.stream import Request
 from streams.watch.watcher import Watcher, WatchOptions
@@ -29,6 +30,7 @@ from tests.paths import DEMO
 from tests.unit.infra.moves import make_move
 
 SETTLE_S, PATIENCE_S = 2.0, 60.0
+_MAX_ROUNDS = 50
 CLIP = (DEMO / "clips" / "basic_side.mp4").read_bytes()
 SONG = min((DEMO / "songs").glob("*.mp3")).read_bytes()
 
@@ -39,7 +41,10 @@ def clip(number: int) -> bytes:
 
 
 class WorkerInTest:
-    """Implements `Stream`: the requests are on an in-memory broker, and a test says how they end."""
+    """Implements `StreamAccess`: the requests are on an in-memory broker, and a test says how they end.
+
+    `is_away`: nothing answers. `is_behind`: the library has read nothing since; `catch_up` lets it read all.
+    """
 
     def __init__(self, folder: Path, output_dir: Path) -> None:
         self.output_dir = output_dir
@@ -47,7 +52,10 @@ class WorkerInTest:
         self.library: dict[str, MoveSummary] = {}
         self.annotated: list[dict[str, MoveAnnotation]] = []
         self.is_away = False
+        self.is_behind = False
         self.opened: list[str] = []
+        self._unread: list[MoveSummary] = []
+        self._annotations: dict[str, MoveAnnotation] = {}
         self._outcomes: dict[str, dict[str, Any]] = {}
         self._tools = tools_below(folder)
 
@@ -68,7 +76,17 @@ class WorkerInTest:
             outcome["video"] = self._video(str(request.title))
         self._outcomes[str(request.request_id)] = outcome
         if isinstance(request, MoveSubmitted) and outcome["outcome"] == "done":
-            self.library[str(request.source.sha256)] = _move(request)
+            self._unread.append(_move(request))
+        if not self.is_behind:
+            self.catch_up()
+
+    def catch_up(self) -> None:
+        """Let the library read all moves and annotations that were published."""
+        self.is_behind = False
+        for move in self._unread:
+            sha256 = move.clip.sha256
+            self.library[sha256] = move.annotated(self._annotations.get(sha256, move.annotation))
+        self._unread.clear()
 
     def end_all(self) -> None:
         """End all requests that are not."""
@@ -88,20 +106,21 @@ class WorkerInTest:
         """End a request as failed."""
         self.end(request, outcome="failed", reason=reason, error=error)
 
-    def look(self, file: Path) -> Contents:
+    def probe(self, file: Path) -> Contents:
         self.opened.append(file.name)
-        return look(NamedFile(path=str(file)), self._tools)
+        return probe_file(NamedFile(path=str(file)), self._tools)
 
-    def rest(self) -> None:
+    def stop_probing(self) -> None:
         pass
 
     @contextmanager
     def named(self, clip: StoredClip) -> Iterator[NamedClip]:
-        self._check()
+        self.check_caught_up()
         move = self.library.get(clip.sha256)
         names = {} if move is None else {clip.sha256: move.name}
         found = named_clip(clip, names, frozenset())
-        yield NamedClip(found.clip, found.name, found.file, found.is_new, None if move is None else move.annotation)
+        annotation = self._annotations.get(clip.sha256)
+        yield NamedClip(found.clip, found.name, found.file, found.is_new, annotation)
 
     def submit(self, request: Request) -> None:
         self._check()
@@ -116,17 +135,27 @@ class WorkerInTest:
         self._check()
         return self.library.get(sha256)
 
-    def annotations(self) -> dict[str, MoveAnnotation]:
+    def check_caught_up(self) -> None:
         self._check()
-        return {sha256: move.annotation or MoveAnnotation() for sha256, move in self.library.items()}
+        if self.is_behind:
+            raise Retryable("the move index is being built", "worker")
+
+    def library_clips(self) -> Set[str]:
+        self.check_caught_up()
+        return self.library.keys()
+
+    def annotations(self) -> dict[str, MoveAnnotation]:
+        self.check_caught_up()
+        return dict(self._annotations)
 
     def is_usable(self) -> bool:
-        self._check()
+        self.check_caught_up()
         return bool(self.library)
 
     def annotate(self, annotations: Mapping[str, MoveAnnotation]) -> None:
         self._check()
         self.annotated.append(dict(annotations))
+        self._annotations |= annotations
         for sha256, annotation in annotations.items():
             if sha256 in self.library:
                 self.library[sha256] = self.library[sha256].annotated(annotation)
@@ -146,21 +175,24 @@ def _move(request: MoveSubmitted) -> MoveSummary:
 class Watched:
     """A watched folder. `watcher` is a new one after `restart`, as after a kill."""
 
-    def __init__(self, tmp_path: Path, **options: Any) -> None:
+    def __init__(self, tmp_path: Path, *more: Path, **options: Any) -> None:
+        """Watch a folder and `more`."""
         self.folder = tmp_path / "watched"
         self.folder.mkdir(exist_ok=True)
         self.settings = Settings(data_dir=tmp_path / "data")
         self.worker = WorkerInTest(tmp_path, self.settings.output_dir)
         self.lines: list[str] = []
+        self.reported: list[Outcome] = []
         self.now = 0.0
         defaults: dict[str, Any] = {"settle_s": SETTLE_S, "patience_s": PATIENCE_S, "results": "none"}
-        self.options = WatchOptions((self.folder,), **defaults | options)
+        self.options = WatchOptions((self.folder, *more), **defaults | options)
         self.restart()
 
     def restart(self) -> None:
         """Begin with a new watcher, as after a kill: the old one ends without any clean-up."""
         self.state = WatchState(self.settings.watch_dir)
         self.watcher = Watcher(self.settings, self.options, self.state, self.worker, self.lines.append)
+        self.reported.clear()
 
     def put(self, name: str, content: bytes) -> Path:
         """Write a file into the folder."""
@@ -172,7 +204,7 @@ class Watched:
     def cycle(self, seconds: float = 0.0) -> None:
         """Let the watcher look after so many seconds."""
         self.now += seconds
-        self.watcher.cycle(self.now, rescan=True)
+        self.reported += self.watcher.cycle(self.now, rescan=True)
 
     def settle(self) -> None:
         """Let the watcher find what is there, take it, and act on what followed."""
@@ -182,14 +214,15 @@ class Watched:
 
     def finish(self) -> None:
         """Let the watcher take what is there, and end all requests."""
-        while True:
+        for _ in range(_MAX_ROUNDS):
             self.settle()
             self.worker.end_all()
             self.cycle()
             if self.watcher.is_finished:
                 return
+        raise AssertionError(f"not finished after {_MAX_ROUNDS} rounds: {self.lines}")
 
     @property
     def outcomes(self) -> dict[str, str]:
         """Return the status of each file whose outcome was reported, by its name."""
-        return {outcome.file.name: outcome.status for outcome in self.watcher.outcomes.all}
+        return {outcome.file.name: outcome.status for outcome in self.reported}
