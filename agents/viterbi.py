@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from agents.arrays import Floats, Ints
@@ -24,3 +26,15 @@ def best_path(support: Floats, change: Floats) -> Ints:
     for step in range(len(support) - 1, 0, -1):
         path.append(int(previous[step, path[-1]]))
     return np.array(path[::-1])
+
+
+def most_likely_runs(evidence: Floats, change_cost: float) -> list[tuple[int, int]]:
+    """Return where something is the case: the first index of each run and the one after its last, in order.
+
+    `evidence` (n,): how much each sample speaks for it, below 0 against it. The most likely sequence of yes and no,
+    where each change has a cost (Viterbi, 1967).
+    """
+    change = np.array([[0.0, -change_cost], [-change_cost, 0.0]])
+    path = best_path(np.column_stack([-evidence, evidence]), change)
+    edges = np.flatnonzero(np.diff(path, prepend=0, append=0))
+    return list(pairwise(edges.tolist()))[::2]

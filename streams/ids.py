@@ -6,6 +6,8 @@ import hashlib
 import secrets
 import time
 
+_MIN_HASH_DIGITS = 4
+
 
 def digest(*parts: str) -> str:
     """Return the first 128 bits of the SHA-256 of the parts, as hex; "ab", "c" differs from "a", "bc"."""
@@ -29,3 +31,8 @@ def new_request_id() -> str:
     number = milliseconds << 80 | 7 << 76 | (random_bits >> 62) << 64 | 2 << 62 | random_bits & (1 << 62) - 1
     text = f"{number:032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
+
+
+def begins_hash(digits: str, sha256: str) -> bool:
+    """Return whether a user's digits, at least four, are the beginning of a SHA-256."""
+    return len(digits) >= _MIN_HASH_DIGITS and sha256.startswith(digits.lower())

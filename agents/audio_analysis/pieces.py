@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 import numpy as np
 
 from agents.arrays import Bools, Floats
 from agents.audio_analysis.music_span import audible_frames, music_frames
 from agents.audio_analysis.onsets import Onsets, moving_mean
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum
-from agents.viterbi import best_path
+from agents.viterbi import most_likely_runs
 
 _BLOCK = 10  # frames, 0.1 s
 # Within music the measure falls to 0 for a second where a chord is held or a voice is alone; in talk it stays near 0.
@@ -23,14 +21,13 @@ _MIN_PIECE_S = 4.0  # eight beats at 120 BPM
 def piece_spans(onsets: Onsets, spectrum: Spectrum) -> list[tuple[int, int]]:
     """Return the first frame of each piece of music and the one after its last, in order.
 
-    The most likely sequence of music and no music, where each change has a cost (Viterbi, 1967); then each end is moved
-    to where the sound begins or ends, if that is near.
+    The most likely sequence of music and no music, where each change has a cost; then each end is moved to where the
+    sound begins or ends, if that is near.
     """
     evidence = _by_block(_evidence(onsets, spectrum))
     cost = 0.5 * _CHANGE_S * FRAME_RATE
-    is_music = best_path(np.column_stack([-evidence, evidence]), np.array([[0.0, -cost], [-cost, 0.0]])) == 1
     count = len(spectrum.mel)
-    spans = [(first * _BLOCK, min(last * _BLOCK, count)) for first, last in _runs(is_music)]
+    spans = [(first * _BLOCK, min(last * _BLOCK, count)) for first, last in most_likely_runs(evidence, cost)]
     extended = _extended(spans, audible_frames(spectrum))
     return [(first, last) for first, last in extended if last - first >= _MIN_PIECE_S * FRAME_RATE]
 
@@ -44,11 +41,6 @@ def _evidence(onsets: Onsets, spectrum: Spectrum) -> Floats:
 def _by_block(values: Floats) -> Floats:
     """Return the sum of each ten values."""
     return np.asarray(np.add.reduceat(values, np.arange(0, len(values), _BLOCK)))
-
-
-def _runs(flags: Bools) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(int)))
-    return list(pairwise(edges.tolist()))[::2]
 
 
 def _extended(spans: list[tuple[int, int]], audible: Bools) -> list[tuple[int, int]]:

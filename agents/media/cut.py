@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _PICTURES = frozenset({"h264", "hevc", "av1", "vp9", "mpeg4"})
 _SOUNDS = frozenset({"aac", "mp3", "ac3", "eac3", "alac", "flac", "opus"})
 _PREROLL_S = 0.1  # of sound, from which a decoder finds its state
-_REORDERED_S = 1.0  # within which pictures are decoded before those that are shown earlier
+_REORDERED_S = 1.0  # within which pictures are decoded before those of an earlier time
 _MAX_DEVIATION_S = 0.5  # of a copy's length from that of the part
 _BOX, _CRF, _BITRATE = (1920, 1080), "17", 192_000
 # The number of threads is fixed, because x264's output depends on it.
@@ -57,13 +57,13 @@ class _Timed(NamedTuple):
     dts: int
 
     @property
-    def shown(self) -> Fraction:
-        """Return when it is shown or heard, seconds."""
+    def pts_s(self) -> Fraction:
+        """Return when its presentation begins, seconds."""
         return self.pts * self.packet.time_base
 
     @property
-    def ends(self) -> Fraction:
-        """Return when it is no longer heard, seconds."""
+    def end_s(self) -> Fraction:
+        """Return when its presentation ends, seconds."""
         return (self.pts + (self.packet.duration or 0)) * self.packet.time_base
 
 
@@ -149,19 +149,19 @@ def _chosen_pictures(timed: Sequence[_Timed], start_s: float, end_s: float) -> l
 
     Raises: `Poison` (`not_media`) where there is no such keyframe, or no picture.
     """
-    keys = [n for n, each in enumerate(timed) if each.packet.is_keyframe and each.shown <= start_s]
-    inside = [n for n, each in enumerate(timed) if each.shown < end_s]
+    keys = [n for n, each in enumerate(timed) if each.packet.is_keyframe and each.pts_s <= start_s]
+    inside = [n for n, each in enumerate(timed) if each.pts_s < end_s]
     if not keys or inside[-1] < keys[-1]:
         raise Poison("its packets cannot be cut", "not_media")
     first, last = keys[-1], inside[-1]
-    latest = max(each.shown for each in timed[first : last + 1])
-    after = [each for each in timed[last + 1 :] if each.shown <= latest]
+    latest = max(each.pts_s for each in timed[first : last + 1])
+    after = [each for each in timed[last + 1 :] if each.pts_s <= latest]
     # Pictures before the keyframe that are decoded after it need a keyframe that is left out.
-    return [each for each in (*timed[first : last + 1], *after) if each.shown >= timed[first].shown]
+    return [each for each in (*timed[first : last + 1], *after) if each.pts_s >= timed[first].pts_s]
 
 
 def _chosen_sounds(timed: Sequence[_Timed], start_s: float, end_s: float) -> list[_Timed]:
-    return [each for each in timed if each.ends > start_s - _PREROLL_S and each.shown < end_s]
+    return [each for each in timed if each.end_s > start_s - _PREROLL_S and each.pts_s < end_s]
 
 
 def _encode(recording: Path, part: CutPart, target: Path) -> None:
@@ -180,9 +180,9 @@ def _encode_pictures(recording: Path, part: CutPart, writer: OutputContainer) ->
                 continue
             if encoder is None:
                 display, encoder = _opened(frame, video.pixel_aspect, writer)
-            shown = display(frame)
-            shown.pts, shown.time_base, last = ticks, TIME_BASE, ticks
-            writer.mux(encoder.encode(shown))
+            picture = display(frame)
+            picture.pts, picture.time_base, last = ticks, TIME_BASE, ticks
+            writer.mux(encoder.encode(picture))
     if encoder is None:
         raise Poison("no picture of this part decodes", "no_video")
     writer.mux(encoder.encode(None))

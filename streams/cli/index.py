@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,10 +85,9 @@ def index_clips(
     Raises: `Poison` if a path does not exist (`not_found`), if there are no clips (`no_clips`), or for an invalid file
     of annotations (`invalid_annotations`).
     """
-    from streams.cli.wait_watch import WaitWatch
+    from streams.cli.wait_watch import wait_for_complete_library
     from streams.files.clip_names import named_clips
-    from streams.local.library import wait_for_library
-    from streams.local.services import stream, waits_for
+    from streams.local.services import stream
 
     found, annotated = find_clips(paths), Annotations(annotations)
     clips, refused = store_clips(settings, found.files)
@@ -99,8 +97,7 @@ def index_clips(
     warnings = [*found.warnings, *annotated.warnings(contents | {(file,): "" for file in refused})]
     if clips:
         with stream(settings, print_line) as endpoint:
-            with WaitWatch(partial(waits_for, settings), print_line):
-                wait_for_library(endpoint)
+            wait_for_complete_library(settings, endpoint, print_line)
             with named_clips(settings, endpoint, clips) as named:
                 indexed, more = _index(endpoint, named, annotated, quality)
         entries += [*indexed, *(entry for clip in named for entry in _copies(clip))]

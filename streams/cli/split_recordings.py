@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from agents.move_indexing.split.jobs import SPLIT_RECORDING, PartSpan, SplitRecording, SplitResult, strip_file
+from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
+from agents.move_indexing.split.jobs import (
+    SPLIT_RECORDING,
+    DescribedPart,
+    PartSpan,
+    SplitRecording,
+    SplitResult,
+    strip_file,
+)
 from agents.step import throttled
 from infra.settings import Settings
 from schemas.base import Quality
-from schemas.faults import Poison
+from schemas.faults import Fault, Poison, Retryable
 from streams.cli.output import print_line
 from streams.files.clips import find_clips
 from streams.files.user_files import store_file, title_of
@@ -21,13 +29,13 @@ _PROGRESS_INTERVAL_S = 5.0
 
 def split_recordings(
     settings: Settings, paths: Sequence[Path], quality: Quality
-) -> tuple[list[Recording], dict[str, Poison]]:
+) -> tuple[list[Recording], dict[str, Fault]]:
     """Cut each recording below `paths` into parts; return the recordings, and the faults by the name of the file.
 
     A recording that was cut by this version before is returned as it is, with what was decided of its parts. Raises:
     as `find_clips`.
     """
-    found, faults = find_clips(paths), dict[str, Poison]()
+    found, faults = find_clips(paths), dict[str, Fault]()
     recordings: dict[str, Recording] = {}
     for warning in found.warnings:
         print_line(f"warning: {warning}")
@@ -35,7 +43,7 @@ def split_recordings(
         try:
             recording = _split(settings, file, quality)
             recordings[recording.media.sha256] = recording
-        except Poison as fault:
+        except (Poison, Retryable) as fault:  # of this one: the others may be cut all the same
             faults[file.name] = fault
     return list(recordings.values()), faults
 
@@ -47,9 +55,26 @@ def _split(settings: Settings, file: Path, quality: Quality) -> Recording:
         if before and before.is_current and before.quality == quality:
             return before
         result = describe(sha256, quality, title_of(file))
-        recording = split_again(title_of(file), quality, result, before)
+        recording = split_again(title_of(file), quality, result, before, _described_again(before, quality))
         store.put(recording)
     return recording
+
+
+def _described_again(before: Recording | None, quality: Quality) -> Sequence[DescribedPart]:
+    """Return the parts of which something was decided, where another version has described them before."""
+    decided = [part for part in before.parts if part.is_decided] if before else []
+    if before is None or not decided or before.embedding_version == EMBEDDING_VERSION:
+        return ()
+    try:
+        return describe(before.media.sha256, quality, before.name, _spans(decided)).parts
+    except Poison as fault:
+        if fault.reason != "nobody":
+            raise
+        return ()
+
+
+def _spans(parts: Sequence[PartSpan]) -> list[PartSpan]:
+    return [PartSpan(start_s=part.start_s, end_s=part.end_s) for part in parts]
 
 
 def describe(sha256: str, quality: Quality, name: str, spans: Sequence[PartSpan] = ()) -> SplitResult:
@@ -67,8 +92,7 @@ def strips(settings: Settings, recording: Recording) -> dict[int, Path]:
     files = {part.number: _strip(settings, recording, part) for part in recording.parts}
     missing = [part for part in recording.parts if not files[part.number].is_file()]
     if missing:
-        spans = [PartSpan(start_s=part.start_s, end_s=part.end_s) for part in missing]
-        describe(recording.media.sha256, recording.quality, recording.name, spans)
+        describe(recording.media.sha256, recording.quality, recording.name, _spans(missing))
     return files
 
 

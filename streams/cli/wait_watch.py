@@ -10,7 +10,10 @@ from time import monotonic
 
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection
+from infra.settings import Settings
 from schemas.faults import Retryable
+from streams.local.library import wait_for_library
+from streams.local.services import Endpoint, waits_for
 
 _QUIET_S = 5.0  # without progress; work of a step mostly reports more often
 _INTERVAL_S = 2.0
@@ -61,6 +64,12 @@ class WaitWatch:
 def kafka_watch(kafka: KafkaConnection, print_line: Callable[[str], None]) -> WaitWatch:
     """Return a watch that says when Kafka does not answer, for a command that works with Kafka itself."""
     return WaitWatch(partial(_waits_for_kafka, kafka), print_line)
+
+
+def wait_for_complete_library(settings: Settings, endpoint: Endpoint, print_line: Callable[[str], None]) -> None:
+    """Return when the worker has read all that is published; a line says what it waits for. Raises: `Retryable`."""
+    with WaitWatch(partial(waits_for, settings), print_line):
+        wait_for_library(endpoint)
 
 
 def _waits_for_kafka(kafka: KafkaConnection) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from time import monotonic, sleep
 
 from schemas.faults import Retryable
@@ -9,6 +10,7 @@ from schemas.move_annotated import MoveAnnotation
 from streams.local.services import Endpoint
 
 _COMPLETE_TIMEOUT_S, _POLL_INTERVAL_S = 60.0, 0.5
+_APPLIED_TIMEOUT_S, _APPLIED_INTERVAL_S = 30.0, 0.1
 
 
 def library_annotations(endpoint: Endpoint) -> dict[str, MoveAnnotation]:
@@ -19,6 +21,14 @@ def library_annotations(endpoint: Endpoint) -> dict[str, MoveAnnotation]:
     """
     found = endpoint.get("/library/annotations")["annotations"]
     return {clip: MoveAnnotation.model_validate(annotation) for clip, annotation in found.items()}
+
+
+def library_clips(endpoint: Endpoint) -> frozenset[str]:
+    """Return the SHA-256 of all clips of which the library has a move, also one that cannot be read.
+
+    Raises: `Retryable` (`worker`).
+    """
+    return frozenset(endpoint.get("/library/clips")["clips"])
 
 
 def wait_for_library(endpoint: Endpoint) -> None:
@@ -33,3 +43,12 @@ def wait_for_library(endpoint: Endpoint) -> None:
             sleep(_POLL_INTERVAL_S)
         else:
             return
+
+
+def wait_until_applied(is_applied: Callable[[], bool], change: str) -> None:
+    """Return when the worker's library has a change that is published. Raises: `Retryable` (`worker`) after 30 s."""
+    deadline = monotonic() + _APPLIED_TIMEOUT_S
+    while not is_applied():
+        if monotonic() > deadline:
+            raise Retryable(f"the moves will be {change}, but the worker has not done so yet", reason="worker")
+        sleep(_APPLIED_INTERVAL_S)

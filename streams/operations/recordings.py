@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,23 +13,34 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
-from agents.move_indexing.split.jobs import MAX_PARTS, VERSION, Candidate, PartSpan, SplitResult
+from agents.move_indexing.split.jobs import MAX_PARTS, VERSION, DescribedPart, PartSpan, SplitResult
 from infra.base.atomic_file import replacing
 from schemas.base import MediaFacts, Model, Name, Quality, Sha256
 from schemas.faults import Poison
 from schemas.limits import CLIP_S
+from streams.ids import begins_hash
 
 State = Literal["open", "accepted", "dropped"]
-_MAX_SHARED = 0.5  # of a new candidate's time: what is decided of the rest of it holds for it too
+_MAX_SHARED = 0.5  # of a new part's time: what is decided of the rest of it holds for it too
 
 
-class ReviewedPart(Candidate):
-    """A part of a recording and what was decided of it. `name`: of the move; `clip_sha256`: its clip, once accepted."""
+class ReviewedPart(DescribedPart):
+    """A part of a recording and what was decided of it.
+
+    `name`: of the move; `clip_sha256`: its clip, once accepted. `has_old_embedding`: an older version described it, and
+    this one detects hardly anybody in it.
+    """
 
     number: int = Field(ge=1)
     state: State = "open"
     name: Name | None = None
     clip_sha256: Sha256 | None = None
+    has_old_embedding: bool = False
+
+    @property
+    def is_decided(self) -> bool:
+        """Return whether something was decided of it."""
+        return self.state != "open" or self.name is not None
 
 
 class Recording(Model):
@@ -60,6 +71,16 @@ class Recording(Model):
         others = [each for each in self.parts if each.number not in {part.number, *replaced}]
         return self.model_copy(update={"parts": tuple(sorted([*others, part], key=lambda each: each.start_s))})
 
+    def reopened(self, clips: Collection[str]) -> Recording:
+        """Return the recording with those accepted parts open again of whose clips the library has no move any more."""
+        parts = (
+            part.model_copy(update={"state": "open"})
+            if part.state == "accepted" and part.clip_sha256 not in clips
+            else part
+            for part in self.parts
+        )
+        return self.model_copy(update={"parts": tuple(parts)})
+
     def merged_span(self, one: int, other: int) -> PartSpan:
         """Return the span of two parts and what is between them.
 
@@ -71,23 +92,42 @@ class Recording(Model):
         if one == other or between:
             raise Poison(f"parts {one} and {other} do not follow each other; merge two that do", "usage")
         if any(part.state == "accepted" for part in parts):
-            raise Poison(f"part {one} or {other} is a move already; remove the move, then drop the part", "usage")
+            raise Poison(f"part {one} or {other} is a move already; `bachata moves remove` its clip first", "usage")
         if end_s - start_s > CLIP_S[1]:
             raise Poison(f"parts {one} and {other} are longer than {CLIP_S[1] / 60:.0f} minutes together", "too_long")
         return PartSpan(start_s=start_s, end_s=end_s)
 
 
-def split_again(name: str, quality: Quality, result: SplitResult, before: Recording | None) -> Recording:
-    """Return the recording with new parts; those of which something was decided stay in place of what they overlap."""
-    decided = [part for part in before.parts if part.state != "open" or part.name] if before else []
+def split_again(
+    name: str,
+    quality: Quality,
+    result: SplitResult,
+    before: Recording | None,
+    described_again: Sequence[DescribedPart] = (),
+) -> Recording:
+    """Return the recording with new parts; those of which something was decided stay in place of what they overlap.
+
+    `described_again`: these, as this version describes them, where another one did before.
+    """
+    decided = [_compared(part, before, described_again) for part in before.parts if part.is_decided] if before else []
     number = max((part.number for part in decided), default=0)
     parts = list(decided)
-    for candidate in result.candidates:
-        if not any(_shared(candidate, part) > _MAX_SHARED for part in decided):
+    for found in result.parts:
+        if not any(_shared(found, part) > _MAX_SHARED for part in decided):
             number += 1
-            parts.append(ReviewedPart(number=number, **dict(candidate)))
+            parts.append(ReviewedPart(number=number, **dict(found)))
     ordered = tuple(sorted(parts, key=lambda part: part.start_s))
     return Recording(media=result.recording, name=before.name if before else name, quality=quality, parts=ordered)
+
+
+def _compared(part: ReviewedPart, before: Recording, described_again: Sequence[DescribedPart]) -> ReviewedPart:
+    """Return a part with the embedding of this version, or with the note that it has none."""
+    same = (each for each in described_again if (each.start_s, each.end_s) == (part.start_s, part.end_s))
+    found = next(same, None)
+    if found is not None:
+        return part.model_copy(update={**dict(found), "has_old_embedding": False})
+    is_old = part.has_old_embedding or before.embedding_version != EMBEDDING_VERSION
+    return part.model_copy(update={"has_old_embedding": is_old})
 
 
 def _shared(one: PartSpan, other: PartSpan) -> float:
@@ -140,4 +180,4 @@ class Recordings:
 def named(recordings: Sequence[Recording], name: str) -> list[Recording]:
     """Return the recordings with this name, or whose SHA-256 begins so (at least four digits)."""
     by_name = [each for each in recordings if each.name == name]
-    return by_name or [each for each in recordings if len(name) >= 4 and each.media.sha256.startswith(name.lower())]
+    return by_name or [each for each in recordings if begins_hash(name, each.media.sha256)]

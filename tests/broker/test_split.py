@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from agents.media.cut import CutPart, cut
+from infra.base.atomic_file import sha256_of
 from infra.settings import Settings
+from streams.tools import make_tools
 from tests.broker.conftest import DataFolder
 from tests.odd_media.marked import song
 from tests.unit.move_indexing.drawn_recording import END_S, cache_dancers, write_drawn_recording
@@ -46,9 +48,12 @@ def test_parts_of_a_recording_become_moves_once(data_folder: DataFolder, recordi
         accepted = _parts(data_folder, "moves", "review", recording, "--accept", "1", "--name", "swing")[0]
         assert (accepted["state"], accepted["clip_sha256"]) == ("accepted", clip_sha256)
     assert data_folder.library()["moves"] == before + 1
+    media = make_tools(Settings(data_dir=data_folder.path)).media
+    media.path(sha256_of(recording)).unlink()  # a move is renamed without it
     _parts(data_folder, "moves", "review", "lesson", "--rename", "1", "side swing", "--drop", "2")
     states = [(part["name"], part["state"]) for part in _parts(data_folder, "index", "--split", recording)]
     assert states == [("side swing", "accepted"), (None, "dropped")]
     [move] = [move for move in data_folder.bachata("moves", "list").json["moves"] if move["sha256"] == clip_sha256]
     assert (move["clip"], move["move"]) == ("lesson_1", "side swing")
     assert data_folder.bachata("moves", "remove", clip_sha256).exit_code == 0
+    assert _parts(data_folder, "moves", "review", "lesson", "--drop", "1")[0]["state"] == "dropped"

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.viterbi import best_path
+from agents.viterbi import best_path, most_likely_runs
 
 
 @given(seed=st.integers(0, 10_000))
@@ -37,6 +37,13 @@ def test_transition_scores_may_differ_from_step_to_step(seed: int) -> None:
 
     best = max(product(range(2), repeat=6), key=total)
     assert tuple(best_path(support, change).tolist()) == best
+
+
+def test_runs_begin_and_end_where_the_evidence_changes_for_long_enough() -> None:
+    evidence = np.array([1.0, 1, 1, -1, 1, 1, -1, -1, -1, -1, 1, -1, -1, 1, 1, 1])
+    assert most_likely_runs(evidence, 1.5) == [(0, 6), (13, 16)]
+    assert most_likely_runs(-evidence, 1.5) == [(6, 13)]
+    assert most_likely_runs(np.array([-1.0]), 1.5) == []
 
 
 def test_a_single_step_is_a_path() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from agents.arrays import Bools, Floats
 from agents.move_indexing.split.movement import Movement
-from agents.viterbi import best_path
+from agents.viterbi import most_likely_runs
 
 _STILL_SHARE = 0.35  # of the usual speed of the recording's dancing: between dancing and standing
 _STEEPNESS = 3.0  # landmarks of a still picture move by up to two thirds of the speed in between
@@ -21,20 +21,15 @@ Span = tuple[float, float]  # start and end, seconds
 def dancing_spans(movement: Movement, music: Sequence[Span]) -> list[Span]:
     """Return the spans of dancing, in order. `music`: the spans with music.
 
-    The most likely sequence of dancing and pauses, where each change has a cost (Viterbi, 1967). A sample speaks for
-    dancing by its speed, relative to that between dancing and standing, from -1 to 1; it is -1 without music or dancer.
+    The most likely sequence of dancing and pauses, where each change has a cost. A sample speaks for dancing by its
+    speed, relative to that between dancing and standing, from -1 to 1; it is -1 without music or dancer. A span is from
+    its first to its last sample: pictures beside it are of a pause.
     """
     with_music = _inside(movement.times, music)
     evidence = np.where(with_music & movement.present, _evidence(movement.speed, with_music & movement.present), -1.0)
     cost = _CHANGE_S / _interval_s(movement.times)
-    path = best_path(np.column_stack([-evidence, evidence]), np.array([[0.0, -cost], [-cost, 0.0]]))
-    return _spans(movement.times, path == 1)
-
-
-def _spans(times: Floats, is_dancing: Bools) -> list[Span]:
-    """Return the times of the first and the last sample of each run: pictures beside it are of a pause."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], is_dancing, [False]]).astype(int)))
-    return [(float(times[first]), float(times[end - 1])) for first, end in edges.reshape(-1, 2).tolist()]
+    times = movement.times.tolist()
+    return [(times[first], times[end - 1]) for first, end in most_likely_runs(evidence, cost)]
 
 
 def _evidence(speed: Floats, is_used: Bools) -> Floats:

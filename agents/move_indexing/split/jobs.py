@@ -41,7 +41,7 @@ class PartSpan(Model):
     end_s: Seconds
 
 
-class Candidate(PartSpan):
+class DescribedPart(PartSpan):
     """A part that may be a move. `counts`: its length in counts; `embedding`: as that of a move."""
 
     counts: float = Field(ge=0, le=limits.MAX_BEATS)
@@ -59,10 +59,10 @@ class SplitRecording(Model):
 
 
 class SplitResult(Model):
-    """The facts of a recording, and its candidates in order; parts in which hardly anybody is detected are none."""
+    """The facts of a recording, and its parts in order, without those in which hardly anybody is detected."""
 
     recording: MediaFacts
-    candidates: tuple[Candidate, ...] = Field(max_length=MAX_PARTS)
+    parts: tuple[DescribedPart, ...] = Field(max_length=MAX_PARTS)
 
 
 class CutClip(PartSpan):
@@ -72,7 +72,7 @@ class CutClip(PartSpan):
     sound_track: SoundTrack | None = 0
 
 
-class StoredClip(Model):
+class CutResult(Model):
     """The clip that was cut out, in the media store."""
 
     clip: MediaRef
@@ -93,19 +93,19 @@ def _split(request: SplitRecording, tools: Tools) -> SplitResult:
         path, request.sha256, request.quality, tools, sub_progress(tools.report, 0.0, _ANALYSIS_SHARE)
     )
     parts = [analyzed.part(span.start_s, span.end_s) for span in request.spans] or analyzed.parts()
-    candidates = [found for part in parts[:MAX_PARTS] if (found := _candidate(analyzed, part))]
-    if not candidates:
+    described = [found for part in parts[:MAX_PARTS] if (found := _described(analyzed, part))]
+    if not described:
         raise Poison("no eight counts in it show dancers who move to music; give a recording of dancing", "nobody")
-    _draw_strips(path, request.sha256, candidates, tools)
-    return SplitResult(recording=analyzed.facts, candidates=tuple(candidates))
+    _draw_strips(path, request.sha256, described, tools)
+    return SplitResult(recording=analyzed.facts, parts=tuple(described))
 
 
-def _candidate(analyzed: Analyzed, part: Part) -> Candidate | None:
+def _described(analyzed: Analyzed, part: Part) -> DescribedPart | None:
     described = analyzed.described(part)
     if described is None:
         return None
     dance, embedding = described
-    return Candidate(
+    return DescribedPart(
         start_s=part.start_s,
         end_s=part.end_s,
         counts=part.counts,
@@ -115,18 +115,18 @@ def _candidate(analyzed: Analyzed, part: Part) -> Candidate | None:
     )
 
 
-def _draw_strips(path: Path, sha256: str, candidates: Sequence[Candidate], tools: Tools) -> None:
+def _draw_strips(path: Path, sha256: str, parts: Sequence[PartSpan], tools: Tools) -> None:
     from agents.move_indexing.move_pictures.contact_strip import draw_contact_strip
 
     report = sub_progress(tools.report, _ANALYSIS_SHARE, 1.0)
-    for number, candidate in enumerate(candidates, 1):
-        target = strip_file(tools.cache_dir, sha256, candidate)
+    for number, part in enumerate(parts, 1):
+        target = strip_file(tools.cache_dir, sha256, part)
         if not target.is_file():
-            draw_contact_strip(path, candidate.start_s, candidate.end_s, target)
-        report(number / len(candidates))
+            draw_contact_strip(path, part.start_s, part.end_s, target)
+        report(number / len(parts))
 
 
-def _cut(request: CutClip, tools: Tools) -> StoredClip:
+def _cut(request: CutClip, tools: Tools) -> CutResult:
     """Cut out a part as a clip of the media store. Raises: as `cut` and `MediaStore.add`."""
     from uuid import uuid4
 
@@ -136,7 +136,7 @@ def _cut(request: CutClip, tools: Tools) -> StoredClip:
     part = CutPart(request.start_s, request.end_s, request.sound_track)
     with temporary_file(tools.cache_dir / "cuts", lambda: f"{uuid4().hex}.mp4", "*.mp4") as (file, _):
         cut(tools.media.path(request.sha256), part, file)
-        return StoredClip(clip=tools.media.add(file.resolve(), "video"))
+        return CutResult(clip=tools.media.add(file.resolve(), "video"))
 
 
 SPLIT_RECORDING = Job(
@@ -147,4 +147,4 @@ SPLIT_RECORDING = Job(
     timeout_s=3600.0,
     memory_mb=2048,
 )
-CUT_CLIP = Job(name="cut_clip", takes=CutClip, result=StoredClip, work=_cut, timeout_s=900.0, memory_mb=2048)
+CUT_CLIP = Job(name="cut_clip", takes=CutClip, result=CutResult, work=_cut, timeout_s=900.0, memory_mb=2048)

@@ -44,9 +44,9 @@ class Analyzed:
         return parts_of(movement_of(self.frames), self.pieces) if len(self.frames) > 2 else []
 
     def part(self, start_s: float, end_s: float) -> Part:
-        """Return a given part, danced to the piece of music that is heard for the most of it."""
-        heard_s = [min(end_s, piece.end_s) - max(start_s, piece.start_s) for piece in self.pieces]
-        number = int(np.argmax(heard_s))
+        """Return a given part, danced to the piece of music that lasts for the most of it."""
+        overlap_s = [min(end_s, piece.end_s) - max(start_s, piece.start_s) for piece in self.pieces]
+        number = int(np.argmax(overlap_s))
         return Part(start_s, end_s, counts_between(start_s, end_s, self.pieces[number]), number)
 
     def described(self, part: Part) -> tuple[Dance, tuple[float, ...]] | None:

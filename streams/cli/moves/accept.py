@@ -6,38 +6,48 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from agents.move_indexing.split.jobs import CUT_CLIP, CutClip
+from infra.settings import Settings
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
+from streams.cli.moves.edit import annotate
 from streams.cli.moves.proposals import Proposal
 from streams.cli.output import print_line
 from streams.jobs import run_job
 from streams.local.library import library_annotations
 from streams.local.services import Endpoint
 from streams.operations.recordings import Recording, ReviewedPart
+from streams.tools import make_tools
 
 
 def accept(
-    endpoint: Endpoint, recording: Recording, numbers: Sequence[int], proposed: Mapping[int, Proposal]
+    settings: Settings,
+    endpoint: Endpoint,
+    recording: Recording,
+    numbers: Sequence[int],
+    proposed: Mapping[int, Proposal],
 ) -> tuple[Recording, int]:
     """Return the recording with moves made of these parts, and how many of them failed, each with a printed line.
 
-    A part without a name gets the proposed one. The same part gives the same clip, and so one move.
+    A part without a name gets the proposed one. A part that was a move before has the same clip again.
     """
+    from streams.operations.library_events import annotate_moves
+
     requests: dict[int, MoveSubmitted] = {}
     failed = 0
     for number in numbers:
         try:
-            part = _cut(recording, _named(recording.part(number), proposed))
+            part = _with_clip(settings, recording, _named(recording.part(number), proposed))
             recording = recording.with_part(part)
             requests[number] = _request(recording, part)
         except Poison as fault:
             failed += 1
             print_line(f"error: part {number}: {fault}")
     if requests:
-        _annotate(endpoint, [recording.part(number) for number in requests])
+        parts = [recording.part(number) for number in requests]
+        asyncio.run(annotate_moves(endpoint.kafka, _annotations(endpoint, [part for part in parts if part.name])))
         recording, more = _indexed(endpoint, recording, requests)
         failed += more
     return recording, failed
@@ -48,8 +58,19 @@ def _named(part: ReviewedPart, proposed: Mapping[int, Proposal]) -> ReviewedPart
     return part if part.name or found is None else part.model_copy(update={"name": found.name})
 
 
-def _cut(recording: Recording, part: ReviewedPart) -> ReviewedPart:
-    """Return the part with its clip, which is in the media store."""
+def rename_moves(endpoint: Endpoint, recording: Recording, numbers: Sequence[int]) -> None:
+    """Annotate the moves of these parts with their names, and return when the library has them."""
+    if numbers:
+        annotate(endpoint, _annotations(endpoint, [recording.part(number) for number in numbers]))
+
+
+def _with_clip(settings: Settings, recording: Recording, part: ReviewedPart) -> ReviewedPart:
+    """Return the part with its clip, which is in the media store.
+
+    It is cut once: another version of the encoder would make another clip, and so a second move.
+    """
+    if part.clip_sha256 and make_tools(settings).media.has(part.clip_sha256):
+        return part
     media = recording.media
     track = media.sound_track if media.has_audio else None
     request = CutClip(sha256=media.sha256, start_s=part.start_s, end_s=part.end_s, sound_track=track)
@@ -69,17 +90,14 @@ def _request(recording: Recording, part: ReviewedPart) -> MoveSubmitted:
     )
 
 
-def _annotate(endpoint: Endpoint, parts: Sequence[ReviewedPart]) -> None:
-    """Publish the names of parts whose clips may be in the library already, beside what else is annotated of them."""
-    from streams.operations.library_events import annotate_moves
-
+def _annotations(endpoint: Endpoint, parts: Sequence[ReviewedPart]) -> dict[str, MoveAnnotation]:
+    """Return the annotations of the parts' clips: their names, beside what else is annotated of these clips."""
     before = library_annotations(endpoint)
-    annotations = {
+    return {
         part.clip_sha256: before.get(part.clip_sha256, MoveAnnotation()).model_copy(update={"move": part.name})
         for part in parts
-        if part.name and part.clip_sha256
+        if part.clip_sha256
     }
-    asyncio.run(annotate_moves(endpoint.kafka, annotations))
 
 
 def _indexed(endpoint: Endpoint, recording: Recording, requests: Mapping[int, MoveSubmitted]) -> tuple[Recording, int]:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from time import monotonic, sleep
 from typing import Any, TypeVar
 
 import click
 from pydantic import ValidationError
 
 from infra.settings import load_settings
-from schemas.faults import Poison, Retryable
+from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
 from streams.cli.choices import choices
 from streams.cli.moves.group import moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.cli.wait_watch import kafka_watch
-from streams.local.library import library_annotations
+from streams.local.library import library_annotations, wait_until_applied
 from streams.local.services import Endpoint, stream
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_TEMPO_DEVIATION = 0.04  # relative
-_APPLIED_TIMEOUT_S, _POLL_INTERVAL_S = 30.0, 0.1
 _FIELDS = tuple(MoveAnnotation.model_fields)
 _TEXTS = {
     "move": "The name of the move.",
@@ -41,13 +39,17 @@ _CHOICES = {
 }
 
 
+def _option(field: str) -> str:
+    """Return the option for a field of an annotation."""
+    return "--" + {"tempo_bpm": "tempo", "tags": "tag"}.get(field, field).replace("_", "-")
+
+
 def _field_options(function: F) -> F:
     """Add an option for each field of an annotation."""
     for field, text in reversed(_TEXTS.items()):
         function = click.option(f"--{field}", help=text)(function)
     for field, text in reversed(_CHOICES.items()):
-        option = f"--{field.replace('_', '-')}"
-        function = click.option(option, type=choices(MoveAnnotation, field), help=text)(function)
+        function = click.option(_option(field), type=choices(MoveAnnotation, field), help=text)(function)
     return function
 
 
@@ -90,11 +92,20 @@ def annotate(endpoint: Endpoint, annotations: Mapping[str, MoveAnnotation]) -> l
 
     with kafka_watch(endpoint.kafka, print_line):
         asyncio.run(annotate_moves(endpoint.kafka, annotations))
-    deadline = monotonic() + _APPLIED_TIMEOUT_S
-    moves = [_applied(endpoint, clip, annotation, deadline) for clip, annotation in annotations.items()]
-    for move in moves:
+    waiting, edited = dict(annotations), dict[str, MoveSummary]()
+
+    def is_applied() -> bool:
+        for clip in list(waiting):
+            edited[clip] = MoveSummary.model_validate(endpoint.get(f"/moves/{clip}"))
+            if edited[clip].annotation != waiting[clip]:
+                return False
+            del waiting[clip]
+        return True
+
+    wait_until_applied(is_applied, "changed")
+    for move in edited.values():
         _warn_of_tempo(move)
-    return moves
+    return list(edited.values())
 
 
 def _warn_of_tempo(move: MoveSummary) -> None:
@@ -106,18 +117,6 @@ def _warn_of_tempo(move: MoveSummary) -> None:
         )
 
 
-def _applied(endpoint: Endpoint, clip: str, annotation: MoveAnnotation, deadline: float) -> MoveSummary:
-    while (move := _summary(endpoint, clip)).annotation != annotation:
-        if monotonic() > deadline:
-            raise Retryable("the moves will be changed, but the worker has not done so yet", reason="worker")
-        sleep(_POLL_INTERVAL_S)
-    return move
-
-
-def _summary(endpoint: Endpoint, clip: str) -> MoveSummary:
-    return MoveSummary.model_validate(endpoint.get(f"/moves/{clip}"))
-
-
 def _edited(before: MoveAnnotation | None, changes: Mapping[str, Any], cleared: Sequence[str]) -> MoveAnnotation:
     """Return an annotation with some fields changed and others cleared. Raises: `Poison`."""
     unchanged = {} if before is None else before.model_dump(exclude=set(cleared), exclude_defaults=True)
@@ -126,8 +125,7 @@ def _edited(before: MoveAnnotation | None, changes: Mapping[str, Any], cleared: 
         return MoveAnnotation.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        option = str(first["loc"][0]).replace("_bpm", "").replace("_", "-").removesuffix("s")
-        raise Poison(f"--{option}: {first['msg']}", "invalid_annotations") from error
+        raise Poison(f"{_option(str(first['loc'][0]))}: {first['msg']}", "invalid_annotations") from error
 
 
 def _entry(move: MoveSummary) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import click
 
 from schemas.faults import Poison
 from schemas.safe_text import escaped
+from streams.ids import begins_hash
 
-_MIN_HASH_DIGITS = 4
 _MAX_SUGGESTIONS = 3
 
 
@@ -26,8 +26,8 @@ def resolve(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
     Raises: `Poison` (`unknown_move`) if there is none, or several.
     """
     found = [entry["sha256"] for entry in entries if move and move in {entry["clip"], escaped(entry["clip"])}]
-    if not found and len(move) >= _MIN_HASH_DIGITS:
-        found = [entry["sha256"] for entry in entries if entry["sha256"].startswith(move.lower())]
+    if not found:
+        found = [entry["sha256"] for entry in entries if begins_hash(move, entry["sha256"])]
     if len(found) == 1:
         return str(found[0])
     if found:

@@ -39,7 +39,7 @@ def proposals(endpoint: Endpoint, recording: Recording) -> dict[int, Proposal]:
 
 def _nearest(endpoint: Endpoint, recording: Recording, part: ReviewedPart) -> list[Neighbour]:
     """Return the moves that are nearest to a part, without the move that was made of it."""
-    if not recording.is_current:
+    if not recording.is_current or part.has_old_embedding:
         return []
     found: list[dict[str, Any]] = endpoint.post(
         "/moves/search", {"vector": list(part.embedding), "limit": _NEAREST + 1}

@@ -5,20 +5,18 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from time import monotonic, sleep
 from typing import Any
 
 import click
 
 from infra.settings import load_settings
-from schemas.faults import Retryable
 from streams.cli.moves.group import moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.cli.wait_watch import kafka_watch
-from streams.local.services import Endpoint, stream
+from streams.local.library import library_clips, wait_until_applied
+from streams.local.services import stream
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_REMOVAL_TIMEOUT_S, _POLL_INTERVAL_S = 30.0, 0.1
 
 
 @moves.command()
@@ -32,11 +30,11 @@ def remove(names: tuple[str, ...], as_json: bool) -> None:
     from streams.operations.library_events import remove_moves
 
     with stream(load_settings(), print_line) as endpoint:
-        entries = removable(endpoint.get("/moves")["moves"], endpoint.get("/library/clips")["clips"])
+        entries = removable(endpoint.get("/moves")["moves"], sorted(library_clips(endpoint)))
         removed = {clip: _name_of(clip, entries) for clip in (_removed_clip(name, entries) for name in names)}
         with kafka_watch(endpoint.kafka, print_line):
             asyncio.run(remove_moves(endpoint.kafka, list(removed)))
-        _wait_until_removed(endpoint, set(removed))
+        wait_until_applied(lambda: library_clips(endpoint).isdisjoint(removed), "removed")
     if as_json:
         return print_json({"removed": [{"clip": name, "sha256": clip} for clip, name in removed.items()]})
     for clip, name in removed.items():
@@ -57,12 +55,3 @@ def _removed_clip(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
 
 def _name_of(clip: str, entries: Sequence[Mapping[str, Any]]) -> str | None:
     return next((str(entry["clip"]) for entry in entries if entry["sha256"] == clip and entry["clip"]), None)
-
-
-def _wait_until_removed(endpoint: Endpoint, clips: set[str]) -> None:
-    """Return when the worker's library has none of the clips. Raises: `Retryable` (`worker`) after 30 s."""
-    deadline = monotonic() + _REMOVAL_TIMEOUT_S
-    while not clips.isdisjoint(endpoint.get("/library/clips")["clips"]):
-        if monotonic() > deadline:
-            raise Retryable("the moves will be removed, but the worker has not done so yet", reason="worker")
-        sleep(_POLL_INTERVAL_S)

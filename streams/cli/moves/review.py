@@ -17,12 +17,15 @@ from streams.cli.moves.group import moves
 from streams.cli.moves.proposals import Proposal, proposals
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.cli.split_recordings import describe, strips
+from streams.cli.wait_watch import wait_for_complete_library
 from streams.files.user_files import check_targets, write_out
+from streams.local.library import library_clips
 from streams.local.services import Endpoint, stream
 from streams.operations.recordings import Recording, Recordings, ReviewedPart, named
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
-_SHOWN_NEIGHBOURS = 3
+_PRINTED_NEIGHBOURS = 3
+_SURE = 0.5  # the confidence from which on --accept-all takes a name: more than half of the votes are for it
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,9 @@ class Decisions:
 @moves.command()
 @click.argument("name", metavar="[RECORDING]", required=False)
 @click.option("--accept", "accepted", type=int, multiple=True, help="Make a move of this part.")
-@click.option("--accept-all", "all_accepted", is_flag=True, help="Make a move of each part that is open.")
+@click.option(
+    "--accept-all", "all_accepted", is_flag=True, help="Make a move of each open part; unsure names are left out."
+)
 @click.option("--name", "given_name", metavar="MOVE", help="With --accept: the name of the move.")
 @click.option("--rename", "renamed", type=(int, str), multiple=True, metavar="N MOVE", help="Name a part.")
 @click.option("--merge", "merged", type=(int, int), multiple=True, metavar="N M", help="Make one part of two.")
@@ -104,21 +109,32 @@ def _named(name: str, recordings: Sequence[Recording]) -> list[Recording]:
     return named(recordings, name)
 
 
+def _reopened(settings: Settings, endpoint: Endpoint, recordings: Sequence[Recording]) -> list[Recording]:
+    """Return the recordings with those parts open again whose moves were removed from the library."""
+    if not any(part.state == "accepted" for each in recordings for part in each.parts):
+        return list(recordings)
+    wait_for_complete_library(settings, endpoint, print_line)
+    clips = library_clips(endpoint)
+    return [each.reopened(clips) for each in recordings]
+
+
 def _decided(
     settings: Settings, endpoint: Endpoint, recording: Recording, decisions: Decisions
 ) -> tuple[list[Recording], int]:
     """Apply the decisions and store them; return the recording, and how many parts could not be made moves of."""
-    from streams.cli.moves.accept import accept
+    from streams.cli.moves.accept import accept, rename_moves
 
     store = Recordings(settings.recordings_dir)
     with store.locked(recording.media.sha256):
-        changed = store.get(recording.media.sha256) or recording
+        [changed] = _reopened(settings, endpoint, [store.get(recording.media.sha256) or recording])
         for one, other in decisions.merged:
             changed = _merged(changed, one, other)
         changed = _named_and_dropped(changed, decisions)
         numbers = _to_accept(changed, decisions)
         store.put(changed)
-        changed, failed = accept(endpoint, changed, numbers, proposals(endpoint, changed) if numbers else {})
+        rename_moves(endpoint, changed, _renamed_moves(changed, decisions))
+        proposed = _sure(changed, decisions, proposals(endpoint, changed)) if numbers else {}
+        changed, failed = accept(settings, endpoint, changed, numbers, proposed)
         store.put(changed)
     return [changed], failed
 
@@ -140,11 +156,32 @@ def _clip_of(recording: Recording, number: int) -> str:
 
 
 def _to_accept(recording: Recording, decisions: Decisions) -> list[int]:
-    """Return the parts to make moves of: those named, and moves that have another name now."""
+    """Return the parts to make moves of: those that are named, and with --accept-all the open ones."""
+    named_ones = [number for number in decisions.accepted if recording.part(number).state != "accepted"]
     still_open = [part.number for part in recording.parts if part.state == "open"] if decisions.all_accepted else []
-    moves_renamed = [number for number, _ in decisions.renamed if recording.part(number).state == "accepted"]
-    named_ones = [recording.part(number).number for number in decisions.accepted]
-    return list(dict.fromkeys([*named_ones, *moves_renamed, *still_open]))
+    return list(dict.fromkeys([*named_ones, *still_open]))
+
+
+def _renamed_moves(recording: Recording, decisions: Decisions) -> list[int]:
+    renamed = dict(decisions.renamed)
+    return [number for number in renamed if recording.part(number).state == "accepted"]
+
+
+def _sure(recording: Recording, decisions: Decisions, proposed: Mapping[int, Proposal]) -> dict[int, Proposal]:
+    """Return the proposals that become a person's annotation: those of single parts, and sure ones of all.
+
+    A line tells of each part that --accept-all leaves without a name.
+    """
+    sure = {}
+    for number, proposal in proposed.items():
+        if number in decisions.accepted or proposal.confidence >= _SURE:
+            sure[number] = proposal
+        elif proposal.name and not recording.part(number).name and recording.part(number).state == "open":
+            print_line(
+                f"part {number}: {proposal.name} is not sure ({proposal.confidence:.2f}) and is left out; "
+                f"--rename {number} MOVE names it"
+            )
+    return sure
 
 
 def _with(recording: Recording, number: int, **changes: Any) -> Recording:
@@ -154,7 +191,7 @@ def _with(recording: Recording, number: int, **changes: Any) -> Recording:
 def _merged(recording: Recording, one: int, other: int) -> Recording:
     """Return the recording with one part in place of two; it has the first one's number."""
     span = recording.merged_span(one, other)
-    found = describe(recording.media.sha256, recording.quality, recording.name, [span]).candidates[0]
+    found = describe(recording.media.sha256, recording.quality, recording.name, [span]).parts[0]
     names = [part.name for part in (recording.part(one), recording.part(other)) if part.name]
     part = ReviewedPart(number=one, name=names[0] if names else None, **dict(found))
     return recording.with_part(part, other)
@@ -169,6 +206,7 @@ def print_recordings(
     **fields: Any,
 ) -> None:
     """Print the parts of recordings with proposals for their names, and write them to a page with their pictures."""
+    recordings = _reopened(settings, endpoint, recordings)
     proposed = {each.media.sha256: proposals(endpoint, each) for each in recordings}
     if html_file:
         _write_page(settings, recordings, proposed, html_file)
@@ -219,7 +257,7 @@ def _length(part: ReviewedPart) -> str:
 
 
 def _name(part: ReviewedPart, proposal: Proposal) -> str:
-    nearest = ", ".join(f"{each.clip} {each.similarity:.2f}" for each in proposal.nearest[:_SHOWN_NEIGHBOURS])
+    nearest = ", ".join(f"{each.clip} {each.similarity:.2f}" for each in proposal.nearest[:_PRINTED_NEIGHBOURS])
     like = f"  (like {nearest})" if nearest else ""
     if part.name:
         return f"{part.name}{like}"

@@ -1,4 +1,4 @@
-"""A recording is cut into candidates with pictures and embeddings; a part becomes a clip of the media store."""
+"""A recording is cut into parts with pictures and embeddings; one becomes a clip of the media store."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ def recording(tmp_path: Path, tools: Tools) -> str:
     return _stored(tmp_path, tools, song(END_S, 20.0))
 
 
-def test_a_pause_of_the_dancers_makes_two_candidates(recording: str, tools: Tools) -> None:
+def test_a_pause_of_the_dancers_makes_two_parts(recording: str, tools: Tools) -> None:
     result = SPLIT_RECORDING.work(SplitRecording(sha256=recording), tools)
-    edges = [(each.start_s, each.end_s) for each in result.candidates]
+    edges = [(each.start_s, each.end_s) for each in result.parts]
     assert np.array(edges) == pytest.approx(np.array(DANCES), abs=0.5)
     assert result.recording.duration_s == pytest.approx(END_S, abs=0.2)
-    for candidate in result.candidates:
-        assert candidate.tempo_bpm == pytest.approx(124, abs=1)
-        assert candidate.counts == pytest.approx((candidate.end_s - candidate.start_s) * 124 / 60, abs=0.5)
-        assert candidate.dancers.both == 1.0
+    for part in result.parts:
+        assert part.tempo_bpm == pytest.approx(124, abs=1)
+        assert part.counts == pytest.approx((part.end_s - part.start_s) * 124 / 60, abs=0.5)
+        assert part.dancers.both == 1.0
     assert SPLIT_RECORDING.result.model_validate_json(result.model_dump_json()) == result
 
 
-def test_each_candidate_has_six_pictures(recording: str, tools: Tools) -> None:
-    for candidate in SPLIT_RECORDING.work(SplitRecording(sha256=recording), tools).candidates:
-        strip = cv2.imread(str(strip_file(tools.cache_dir, recording, candidate)))
+def test_each_part_has_six_pictures(recording: str, tools: Tools) -> None:
+    for part in SPLIT_RECORDING.work(SplitRecording(sha256=recording), tools).parts:
+        strip = cv2.imread(str(strip_file(tools.cache_dir, recording, part)))
         assert strip is not None
         assert strip.shape[:2] == (144, 6 * 192 + 5 * 4)
 
@@ -64,8 +64,8 @@ def test_a_second_time_detects_nothing(recording: str, tools: Tools) -> None:
 
 def test_given_spans_are_described(recording: str, tools: Tools) -> None:
     span = PartSpan(start_s=1.0, end_s=24.0)
-    (candidate,) = SPLIT_RECORDING.work(SplitRecording(sha256=recording, spans=(span,)), tools).candidates
-    assert (candidate.start_s, candidate.end_s) == (1.0, 24.0)
+    (part,) = SPLIT_RECORDING.work(SplitRecording(sha256=recording, spans=(span,)), tools).parts
+    assert (part.start_s, part.end_s) == (1.0, 24.0)
     assert strip_file(tools.cache_dir, recording, span).is_file()
 
 

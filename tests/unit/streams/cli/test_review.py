@@ -13,10 +13,14 @@ from click.testing import CliRunner, Result
 
 from agents.move_indexing.split.jobs import SplitResult, strip_file
 from infra.settings import load_settings
+from schemas.move_annotated import MoveAnnotation
+from schemas.move_submitted import MoveSubmitted
 from streams.cli.moves import accept as accepting
 from streams.cli.moves import moves, review
-from streams.cli.moves.proposals import Neighbour, proposal_of
-from streams.operations.recordings import Recordings
+from streams.cli.moves.proposals import Neighbour, Proposal, proposal_of
+from streams.operations import library_events
+from streams.operations.recordings import Recording, Recordings
+from streams.tools import make_tools
 from tests.unit.streams.operations.recordings import SHA256, recording, result
 
 _FOUND = [
@@ -26,7 +30,17 @@ _FOUND = [
 
 
 class _Page:
-    """The worker's page, to which every part is like the same two moves."""
+    """The worker's page, to which every part is like the same two moves. The library has one clip."""
+
+    kafka = None
+
+    def get(self, path: str) -> dict[str, Any]:
+        """Return what the library has."""
+        library: dict[str, dict[str, Any]] = {
+            "/library/annotations": {"annotations": {}},
+            "/library/clips": {"clips": ["c" * 64]},
+        }
+        return library[path]
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Return the moves that are found."""
@@ -120,6 +134,73 @@ def test_a_wrong_decision_is_an_error_and_changes_nothing(
     before = store.get(SHA256)
     assert message in _error(*arguments)[1]
     assert store.get(SHA256) == before
+
+
+def _accepted(store: Recordings, number: int, clip_sha256: str) -> None:
+    stored = store.get(SHA256)
+    assert stored is not None
+    part = stored.part(number).model_copy(update={"state": "accepted", "clip_sha256": clip_sha256, "name": "dip"})
+    store.put(stored.with_part(part))
+
+
+def test_a_part_whose_move_was_removed_can_be_dropped_and_merged(store: Recordings) -> None:
+    _accepted(store, 1, "d" * 64)
+    assert _decided()[0]["state"] == "open"
+    assert _decided("--drop", "1")[0]["state"] == "dropped"
+    _accepted(store, 2, "d" * 64)
+    assert _decided("--merge", "2", "3")[1]["end_s"] == 30
+    _accepted(store, 1, "c" * 64)
+    assert "part 1 is a move already: `bachata moves remove cccc" in _error("--drop", "1")[1]
+
+
+def test_a_move_is_renamed_and_accepted_again_without_another_cut(
+    store: Recordings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published: dict[str, MoveAnnotation] = {}
+    monkeypatch.setattr(accepting, "run_job", None)
+    monkeypatch.setattr(accepting, "annotate", lambda _, annotations: published.update(annotations))
+    _accepted(store, 1, "c" * 64)
+    assert _decided("--accept", "1")[0]["state"] == "accepted"
+    assert published == {}
+    assert _decided("--rename", "1", "giro")[0]["name"] == "giro"
+    assert published == {"c" * 64: MoveAnnotation(move="giro")}
+
+
+def test_a_part_that_was_a_move_before_has_its_clip_again(store: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
+    requests: list[MoveSubmitted] = []
+
+    def indexed(_: object, changed: Recording, found: dict[int, MoveSubmitted]) -> tuple[Recording, int]:
+        requests.extend(found.values())
+        return changed, 0
+
+    async def annotated(*_: object) -> None:
+        pass
+
+    monkeypatch.setattr(accepting, "run_job", None)
+    monkeypatch.setattr(accepting, "_indexed", indexed)
+    monkeypatch.setattr(library_events, "annotate_moves", annotated)
+    clip = make_tools(load_settings()).media.add(Path(__file__).resolve(), "video").sha256
+    _accepted(store, 1, clip)
+    _decided("--accept", "1")
+    assert [request.source.sha256 for request in requests] == [clip]
+
+
+def test_an_unsure_proposal_is_no_persons_word(store: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
+    accepted: list[tuple[list[int], dict[int, Proposal]]] = []
+
+    def accept(*arguments: Any) -> tuple[Recording, int]:
+        accepted.append(arguments[3:])
+        return arguments[2], 0
+
+    monkeypatch.setattr(accepting, "accept", accept)
+    monkeypatch.setitem(_FOUND[0], "similarity", 0.45)
+    completed = _run("class", "--accept", "2", "--accept-all")
+    assert completed.exit_code == 0, completed.output
+    [(numbers, proposed)] = accepted
+    assert numbers == [2, 1, 3]
+    assert list(proposed) == [2]
+    assert completed.stderr.count("is not sure") == 2
+    assert "--rename 1 MOVE names it" in completed.stderr
 
 
 def test_an_unknown_recording_is_an_error(store: Recordings) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from schemas.faults import Poison
 from streams.operations.recordings import Recording, Recordings, named, split_again
-from tests.unit.streams.operations.recordings import SHA256, recording, result
+from tests.unit.streams.operations.recordings import SHA256, described, recording, result
 
 
 def _with(found: Recording, number: int, **changes: object) -> Recording:
@@ -42,6 +42,25 @@ def test_decided_parts_stay_when_a_recording_is_cut_again() -> None:
     assert _spans(after) == [(1, 0, 10), (2, 12, 20), (3, 22, 30), (4, 32, 36), (5, 36, 40)]
     assert after.name == "class"
     assert [part.state for part in after.parts] == ["accepted", "dropped", "open", "open", "open"]
+
+
+def test_parts_that_are_decided_are_described_again_by_a_newer_version() -> None:
+    before = recording((0, 10), (12, 20), (22, 30)).model_copy(update={"embedding_version": 0})
+    before = _with(_with(before, 1, state="accepted"), 2, state="dropped")
+    again = described(0, 10).model_copy(update={"embedding": described(5, 6).embedding})
+    after = split_again("class", "fast", result((22, 30)), before, [again])
+    assert (after.part(1).embedding, after.part(1).state) == (again.embedding, "accepted")
+    assert [part.has_old_embedding for part in after.parts] == [False, True, False]
+    assert after.is_current
+    assert [part.has_old_embedding for part in split_again("class", "fast", result(), after).parts] == [False, True]
+
+
+def test_an_accepted_part_is_open_again_when_its_move_is_removed() -> None:
+    before = recording((0, 10), (12, 20), (22, 30))
+    before = _with(_with(before, 1, state="accepted", clip_sha256="a" * 64), 2, state="accepted", clip_sha256="b" * 64)
+    after = before.reopened({"b" * 64})
+    assert [part.state for part in after.parts] == ["open", "accepted", "open"]
+    assert after.part(1).clip_sha256 == "a" * 64
 
 
 def test_two_parts_and_what_is_between_them_are_merged() -> None:
