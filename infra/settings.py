@@ -21,6 +21,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from schemas.faults import Poison
 
+QDRANT_COLLECTION = "bachata_moves"
 _PREFIX = "BACHATA_"
 _OF_TESTS = ("shared", "test_")  # variables of the project's tests: their media, their servers
 _RENAMED = {"children": "step_processes"}  # names of earlier versions
@@ -261,7 +262,7 @@ class Settings(BaseSettings):
     qdrant_collection: str = _setting(
         "Qdrant",
         "Name of the collection of moves on the Qdrant server: an alias, so that a rebuilt one can take its place.",
-        "bachata_moves",
+        QDRANT_COLLECTION,
         valid="letters, digits, '_' and '-'",
         pattern=r"^[0-9A-Za-z_-]{1,128}$",
     )

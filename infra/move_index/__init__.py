@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 
 from infra.move_index.base import MoveHit, MoveIndex
-from infra.move_index.config import COLLECTION, QdrantConfig
+from infra.move_index.config import QdrantConfig
 from infra.move_index.errors import MoveIndexError, MoveIndexLockedError
-from infra.settings import Settings
+from infra.settings import QDRANT_COLLECTION, Settings
 
 __all__ = [
     "MoveHit",
@@ -62,5 +62,5 @@ def sink_folder(settings: Settings) -> str:
     if not settings.qdrant_url:
         return "library-embedded"
     name = settings.qdrant_collection
-    server = settings.qdrant_url if name == COLLECTION else f"{settings.qdrant_url} {name}"
+    server = settings.qdrant_url if name == QDRANT_COLLECTION else f"{settings.qdrant_url} {name}"
     return f"library-{hashlib.sha256(server.encode()).hexdigest()[:8]}"

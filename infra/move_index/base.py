@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from time import monotonic, sleep
 from typing import Any, Literal, NamedTuple, Self, TypeVar, overload
 
 from infra.move_index.config import VECTOR_SIZE
 from infra.move_index.digests import Digests, annotated_digest, move_digest
 from infra.move_index.engine import Diversity, Engine
+from infra.move_index.errors import BusyError, TooLargeError
 from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS, MoveFilter
+from infra.move_index.parts import PartSize
 from infra.move_index.points import (
     DIGEST_FIELDS,
     NewPoint,
     StoredPoint,
+    bytes_of,
     move_of,
     new_point,
     payload_of,
@@ -29,7 +34,8 @@ T = TypeVar("T")
 _ALL_FIELDS = tuple(dict.fromkeys((*DIGEST_FIELDS, "card", *KEYWORD_FIELDS, *RANGE_FIELDS)))
 _CARD = ("card",)
 _PAGE_SIZE = 512  # points
-_BATCH_SIZE = 256  # points of one write
+_BATCH_SIZE = 256  # points that are made at once
+_MAX_WAIT_S = 60.0  # without a point that is written
 _MAX_SUM = 1e6  # of a query's vector, without signs; the squares of larger numbers overflow in the engine's 32 bits
 _MIN_CANDIDATES, _CANDIDATES_FOR_EACH_HIT = 100, 5  # of which varied hits are chosen
 
@@ -56,6 +62,7 @@ class MoveIndex(Engine):
         self._lock = threading.RLock()
         self._digests = Digests({})
         self._left_out: set[str] = set()  # ids of points
+        self._part_size = PartSize(_BATCH_SIZE, math.inf)
 
     @abstractmethod
     def beside(self) -> Self:
@@ -87,11 +94,14 @@ class MoveIndex(Engine):
         with self._opened():
             stored = {} if self.is_shared else self._digests.by_clip
             changed = [move for move in moves if stored.get(_clip(move)) != digests[_clip(move)]]
-        for part in _batches(changed):  # between two parts the index can be searched
-            self.write_points([new_point(move, digests[_clip(move)]) for move in part])
+        for batch in _batches(changed):
+            self.write_points([new_point(move, digests[_clip(move)]) for move in batch])
 
     def write_points(self, points: Sequence[NewPoint]) -> None:
         """Store points of moves."""
+        self._in_parts(points, self._write_points, lambda point: bytes_of(point.payload, point.vector))
+
+    def _write_points(self, points: Sequence[NewPoint]) -> None:
         with self._opened():
             self._put(points)
             self._left_out.difference_update(point.id for point in points)
@@ -119,12 +129,14 @@ class MoveIndex(Engine):
             self._catch_up()
             stored = [summary for summary in summaries if _clip(summary) in self._digests.by_clip]
             digests = {_clip(summary): self._digest_of(summary) for summary in stored}
-        for part in _batches(stored):
-            with self._opened():
-                self._put_payloads(
-                    {point_id(_clip(summary)): payload_of(summary, digests[_clip(summary)]) for summary in part}
-                )
-                self._digests.set({_clip(summary): digests[_clip(summary)] for summary in part})
+        for batch in _batches(stored):
+            payloads = [payload_of(summary, digests[_clip(summary)]) for summary in batch]
+            self._in_parts(payloads, self._write_payloads, bytes_of)
+
+    def _write_payloads(self, payloads: Sequence[dict[str, Any]]) -> None:
+        with self._opened():
+            self._put_payloads({point_id(payload["clip_sha256"]): payload for payload in payloads})
+            self._digests.set({payload["clip_sha256"]: payload["digest"] for payload in payloads})
 
     def digest_of(self, move: MoveSummary) -> str:
         """Return the digest that a move has, or a summary that replaces that of a stored move. Raises: `KeyError`."""
@@ -142,16 +154,19 @@ class MoveIndex(Engine):
 
     def remove(self, *clips: str) -> int:
         """Remove the moves of clips, by sha256, also those that cannot be read; return how many of them were there."""
-        return sum(self._remove({point_id(clip): clip for clip in part}) for part in _batches(clips))
+        removed: list[str] = []
+        self._in_parts(clips, lambda part: removed.extend(self._remove(part)), len)
+        return len(removed)
 
-    def _remove(self, clips: Mapping[str, str]) -> int:
-        """Remove the moves of some clips, by the ids of their points."""
+    def _remove(self, clips: Sequence[str]) -> list[str]:
+        """Return the ids of those of the points that were there."""
+        ids = [point_id(clip) for clip in clips]
         with self._opened():
-            stored = len(self._retrieve(list(clips), DIGEST_FIELDS, vectors=False))
+            stored = [point.id for point in self._retrieve(ids, DIGEST_FIELDS, vectors=False)]
             if stored:
-                self._delete(list(clips))
-            self._left_out.difference_update(clips)
-            for clip in clips.values():
+                self._delete(stored)
+            self._left_out.difference_update(ids)
+            for clip in clips:
                 self._digests.remove(clip)
             return stored
 
@@ -295,6 +310,37 @@ class MoveIndex(Engine):
         if embeddings:
             return sorted((move for point in points if (move := move_of(point))), key=_by_name)
         return sorted((summary for point in points if (summary := summary_of(point))), key=_by_name)
+
+    def _in_parts(
+        self, items: Sequence[T], write: Callable[[Sequence[T]], object], item_bytes: Callable[[T], int]
+    ) -> None:
+        """Write items in parts that the engine takes in time; between two of them the index can be searched.
+
+        Raises: `Unavailable` where the engine does not take a single item.
+        """
+        done, waited_s = 0, 0.0
+        while done < len(items):
+            part = self._part_size.part(items, done, item_bytes)
+            started = monotonic()
+            try:
+                write(part)
+            except (TooLargeError, BusyError) as fault:
+                waited_s += self._wait(fault, len(part), waited_s)
+            else:
+                self._part_size.succeeded(len(part), monotonic() - started)
+                done, waited_s = done + len(part), 0.0
+
+    def _wait(self, fault: TooLargeError | BusyError, points: int, waited_s: float) -> float:
+        """Wait until a part can be tried again; return the seconds. Raises the fault where there is no reason to."""
+        is_too_large = isinstance(fault, TooLargeError)
+        wait_s = fault.retry_after_s if fault.reason == "qdrant_away" else 0.0
+        if (is_too_large and points == 1) or waited_s + wait_s > _MAX_WAIT_S:
+            raise fault
+        if is_too_large:
+            self._part_size.failed(points)
+        sleep(wait_s)
+        self._check_answer()
+        return wait_s
 
     @contextmanager
     def _opened(self) -> Iterator[None]:

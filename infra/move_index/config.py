@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from infra.settings import Settings
+from infra.settings import QDRANT_COLLECTION, Settings
 from schemas.faults import Poison
 
-COLLECTION = "bachata_moves"
 VECTOR_SIZE = 512
-_PORT = 6333  # of Qdrant, for both schemes
+HTTP_PORT, GRPC_PORT = 6333, 6334  # of Qdrant, with and without TLS
 _DISTANCE = "Cosine"
 
 
@@ -30,8 +29,8 @@ class QdrantConfig:
     """
 
     host: str = "localhost"
-    port: int = _PORT
-    collection_name: str = COLLECTION
+    port: int = HTTP_PORT
+    collection_name: str = QDRANT_COLLECTION
     vector_size: int = VECTOR_SIZE
     distance_metric: str = _DISTANCE
     api_key: str | None = field(default=None, repr=False)
@@ -54,12 +53,17 @@ class QdrantConfig:
         """Return the address of the server."""
         return f"{'https' if self.tls else 'http'}://{self.host}:{self.port}{self.path}"
 
+    @property
+    def server(self) -> str:
+        """Return the address of the server, with the port of gRPC where it is used."""
+        return self.url if self.grpc_port is None else f"{self.url} (gRPC at port {self.grpc_port})"
+
     @classmethod
     def of_url(cls, url: str, **values: object) -> Self:
         """Return the config of the server at a URL. Raises: `Poison` (`settings`) where it is not valid."""
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname, parts.port or _PORT
+            host, port = parts.hostname, parts.port or HTTP_PORT
         except ValueError as error:
             raise Poison(f"BACHATA_QDRANT_URL is '{url}', not a valid address: {error}", reason="settings") from error
         if parts.scheme not in {"http", "https"} or not host:

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 import httpx
 
 from infra.base.secret_file import read_secret
+from infra.move_index.config import GRPC_PORT, HTTP_PORT
 from infra.settings import Settings
 from schemas.faults import Poison, Retryable
 
 IMAGE = "qdrant/qdrant:v1.19.0-unprivileged"  # as in docker-compose.yml
-_HTTP_PORT = 6333
 _LOCAL_HOSTS = ("localhost", "127.0.0.1")
 _READY_TIMEOUT_S, _POLL_INTERVAL_S = 60.0, 0.3
 _DOCKER_TIMEOUT_S = 300.0  # the image may have to be downloaded
@@ -67,7 +67,7 @@ class QdrantContainer:
         user = f"{os.getuid()}:{os.getgid()}"  # the folder is closed to all others
         return [
             *("run", "--detach", "--name", self.name, "--restart", "unless-stopped", "--user", user),
-            *("--publish", f"127.0.0.1:{self.port}:{_HTTP_PORT}", "--publish", f"127.0.0.1:{self.port + 1}:6334"),
+            *("--publish", f"127.0.0.1:{self.port}:{HTTP_PORT}", "--publish", f"127.0.0.1:{self.port + 1}:{GRPC_PORT}"),
             *("--volume", f"{self.folder}:/qdrant/storage", "--tmpfs", "/qdrant/snapshots:mode=1777"),
             *("--env", "QDRANT__SERVICE__API_KEY", "--env", "QDRANT__TELEMETRY_DISABLED=true"),
             *("--cap-drop", "ALL", "--security-opt", "no-new-privileges:true", IMAGE),
@@ -93,14 +93,14 @@ def container_of(settings: Settings) -> QdrantContainer:
 
     Raises: `Poison` (`settings`) where BACHATA_QDRANT_URL names a server on another machine.
     """
-    parts = urlsplit(settings.qdrant_url or f"http://localhost:{_HTTP_PORT}")
+    parts = urlsplit(settings.qdrant_url or f"http://localhost:{HTTP_PORT}")
     if parts.hostname not in _LOCAL_HOSTS or parts.scheme != "http":
         problem = f"BACHATA_QDRANT_URL is {settings.qdrant_url}, a server that this command does not start or stop"
         raise Poison(problem, reason="settings")
     folder = hashlib.sha256(str(settings.data_dir).encode()).hexdigest()[:8]
     key = settings.qdrant_api_key.get_secret_value() if settings.qdrant_api_key else read_secret(key_file(settings))
     return QdrantContainer(
-        f"bachata-qdrant-{folder}", parts.port or _HTTP_PORT, settings.data_dir / "qdrant", api_key=key
+        f"bachata-qdrant-{folder}", parts.port or HTTP_PORT, settings.data_dir / "qdrant", api_key=key
     )
 
 

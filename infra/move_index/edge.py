@@ -296,7 +296,7 @@ def _ensure_fields(shard: qe.EdgeShard) -> None:
     kinds = dict.fromkeys(KEYWORD_FIELDS, qe.PayloadSchemaType.Keyword)
     kinds |= dict.fromkeys(RANGE_FIELDS, qe.PayloadSchemaType.Float)
     for field, kind in kinds.items():
-        if field not in indexed:
+        if field not in indexed or indexed[field].data_type != kind:
             shard.update(qe.UpdateOperation.create_field_index(field, kind))
 
 

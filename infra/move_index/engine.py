@@ -62,6 +62,10 @@ class Engine(ABC):
     @abstractmethod
     def _close(self) -> None: ...
 
+    def _check_answer(self) -> None:
+        """Ask whether the engine answers at all, after a write that failed; the default is for an embedded one."""
+        return
+
     def _catch_up(self) -> None:
         """Read the digests that other processes wrote; the default is for an index with one writer."""
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -50,6 +50,11 @@ def new_point(move: Move, digest: str) -> NewPoint:
 def payload_of(move: MoveSummary, digest: str) -> dict[str, Any]:
     """Return what is stored beside a move's vector: its summary as JSON, its digest, and the fields of filters."""
     return {"clip_sha256": move.clip.sha256, "digest": digest, "card": summary_json(move), **filter_fields(move)}
+
+
+def bytes_of(payload: Mapping[str, Any], vector: Sequence[float] = ()) -> int:
+    """Return about how many bytes a point takes in a request: a quote of its summary takes two, a number up to 22."""
+    return 2 * len(payload["card"].encode()) + 22 * len(vector) + 500
 
 
 def summary_of(point: StoredPoint) -> MoveSummary | None:

@@ -12,94 +12,111 @@ from typing import Any, TypeVar
 
 import grpc
 import httpx
+from pydantic import ValidationError
 from qdrant_client import QdrantClient
-from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException, UnexpectedResponse
 
-from infra.move_index.config import QdrantConfig
-from schemas.faults import Fault, Poison, Unavailable
+from infra.move_index.config import GRPC_PORT, QdrantConfig
+from infra.move_index.errors import AccessError, BusyError, NotFoundError, NotQdrantError, QdrantFault, TooLargeError
+from schemas.faults import Poison
 
 T = TypeVar("T")
 
-_INVALID_REQUEST_STATUSES = (400, 422)
+_TOO_LARGE_STATUSES = (400, 413, 422)  # also of a limit of the server: 400 for a body of more than 32 MiB
 _HTTP_STATUS = {  # of the statuses of gRPC
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.UNAUTHENTICATED: 401,
     grpc.StatusCode.PERMISSION_DENIED: 403,
     grpc.StatusCode.NOT_FOUND: 404,
+    grpc.StatusCode.UNIMPLEMENTED: 405,
     grpc.StatusCode.ALREADY_EXISTS: 409,
     grpc.StatusCode.FAILED_PRECONDITION: 409,
+    grpc.StatusCode.OUT_OF_RANGE: 413,
+    grpc.StatusCode.RESOURCE_EXHAUSTED: 429,
 }
 _RETRY_AFTER_S = 1.0
-
-
-class SlowServerError(Unavailable):
-    """The server did not answer within the time limit."""
+# The connection ended while a request was sent or answered: a server does so when a request is too large.
+_BROKEN = (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError)
+# A channel connects again soon, and does not give the key to the proxy of http_proxy.
+_GRPC_OPTIONS = {
+    "grpc.enable_http_proxy": 0,
+    "grpc.initial_reconnect_backoff_ms": 200,
+    "grpc.min_reconnect_backoff_ms": 5000,  # the time limit of an attempt
+    "grpc.max_reconnect_backoff_ms": 1000,
+}
 
 
 class Requests:
     """Sends requests to one server.
 
     After a request without an answer, all requests of the next second fail with the same error and are not sent, so
-    that all waiting threads fail together.
+    that all waiting threads fail together. A write that takes too long stops no other requests.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, server: str) -> None:
+        self._server = server
         self._next_attempt_s = 0.0  # of the monotonic clock
-        self._last_error = ""
+        self._last_problem = ""
 
-    def run(self, call: Callable[[], T]) -> T:
+    def run(self, call: Callable[[], T], *, is_write: bool = False) -> T:
         """Return what a call of the client returns.
 
         Raises:
-            Poison: (`qdrant_refuses`) the server rejects the request itself.
-            Unavailable: (`qdrant_refuses`) the server denies access, or has no such collection.
-            Unavailable: (`qdrant_away`) the server does not answer, or says that it cannot now.
+            QdrantFault: (`qdrant_refuses`) the server refuses the request, denies access, or has no such collection.
+            QdrantFault: (`qdrant_away`) the server does not answer, or says that it cannot now.
         """
         if monotonic() < self._next_attempt_s:
-            raise Unavailable(self._last_error, reason="qdrant_away")
+            raise QdrantFault(self._server, self._last_problem, "qdrant_away")
         try:
             return call()
-        except UnexpectedResponse as error:
-            status = error.status_code or 500
-            text = f"{status} {error.reason_phrase} {_server_message(error)}".rstrip()
-            raise self._status_fault(status, text) from error
-        except grpc.RpcError as error:
-            raise self._grpc_fault(error) from error
-        except ResponseHandlingException as error:
-            raise self._no_answer(str(error), isinstance(error.source, httpx.TimeoutException)) from error
-        except (ApiException, ResourceExhaustedResponse, httpx.HTTPError, OSError) as error:
-            raise self._no_answer(str(error)) from error
+        except (ApiException, QdrantException, grpc.RpcError, httpx.HTTPError, OSError, AssertionError) as error:
+            fault = self._fault(error)
+            if fault.reason == "qdrant_away" and not isinstance(fault, BusyError):
+                self._wait(fault, is_write)
+            raise fault from error
 
-    def _grpc_fault(self, error: Any) -> Fault:
+    def _wait(self, fault: QdrantFault, is_write: bool) -> None:
+        if not (is_write and isinstance(fault, TooLargeError)):
+            self._next_attempt_s, self._last_problem = monotonic() + _RETRY_AFTER_S, fault.problem
+
+    def _fault(self, error: Any) -> QdrantFault:
+        if isinstance(error, UnexpectedResponse):
+            status = error.status_code or 500
+            return self._of_status(status, f"{status} {error.reason_phrase} {_server_message(error)}".rstrip())
+        if isinstance(error, grpc.RpcError):
+            return self._of_grpc(error)
+        if isinstance(error, ResourceExhaustedResponse):
+            return BusyError(self._server, f"is busy: {error}", "qdrant_away", float(error.retry_after_s))
+        source = error.source if isinstance(error, ResponseHandlingException) else error
+        if isinstance(source, ValidationError | AssertionError):
+            return NotQdrantError(self._server, "gives an answer that is not Qdrant's", "qdrant_refuses")
+        is_too_large = isinstance(source, (httpx.TimeoutException, *_BROKEN))
+        return self._no_answer(str(source) or type(source).__name__, is_too_large)
+
+    def _of_grpc(self, error: Any) -> QdrantFault:
         code, text = error.code(), f"{error.code().name} ({error.details()})"
         if code in _HTTP_STATUS:
-            return self._status_fault(_HTTP_STATUS[code], text)
+            return self._of_status(_HTTP_STATUS[code], text)
         return self._no_answer(text, code is grpc.StatusCode.DEADLINE_EXCEEDED)
 
-    def _status_fault(self, status: int, message: str) -> Fault:
+    def _of_status(self, status: int, text: str) -> QdrantFault:
         if status == 429 or status >= 500:
-            return self._no_answer(message)
-        text = f"Qdrant at {self._url} refuses the request: {message}"
-        if status == 404:
-            return NoCollectionError(text, reason="qdrant_refuses")
-        # A wrong key or address can be corrected, so it is waited for.
-        return (Poison if status in _INVALID_REQUEST_STATUSES else Unavailable)(text, reason="qdrant_refuses")
+            return self._no_answer(text, status == 429)
+        kinds = {401: AccessError, 403: AccessError, 404: NotFoundError}
+        kind = TooLargeError if status in _TOO_LARGE_STATUSES else kinds.get(status, QdrantFault)
+        return kind(self._server, f"refuses the request: {text}", "qdrant_refuses")
 
-    def _no_answer(self, message: str, is_slow: bool = False) -> Unavailable:
-        kind = SlowServerError if is_slow else Unavailable
-        fault = kind(f"Qdrant at {self._url} does not answer: {message}", reason="qdrant_away")
-        self._next_attempt_s, self._last_error = monotonic() + _RETRY_AFTER_S, str(fault)
-        return fault
-
-
-class NoCollectionError(Unavailable):
-    """The server has no such collection."""
+    def _no_answer(self, text: str, is_too_large: bool) -> QdrantFault:
+        kind = TooLargeError if is_too_large else QdrantFault
+        return kind(self._server, f"does not answer: {text}", "qdrant_away")
 
 
 def make_client(config: QdrantConfig) -> QdrantClient:
-    """Return a client that has sent nothing yet. Raises: `Poison` (`settings`) for an invalid address."""
+    """Return a client that has sent nothing yet.
+
+    Raises: `Poison` (`settings`) for an invalid address, or a file of certificates that cannot be read.
+    """
     with warnings.catch_warnings():
         # A key over plain HTTP is what docker-compose.yml uses, inside its own network.
         warnings.filterwarnings("ignore", "Api key is used with an insecure connection", UserWarning)
@@ -109,13 +126,25 @@ def make_client(config: QdrantConfig) -> QdrantClient:
                 api_key=config.api_key,
                 timeout=max(1, round(config.timeout_s)),
                 prefer_grpc=config.grpc_port is not None,
-                grpc_port=config.grpc_port or 6334,
+                grpc_port=config.grpc_port or GRPC_PORT,
+                grpc_options=grpc_options(config),
                 check_compatibility=False,
                 trust_env=False,  # a proxy must not receive the key
                 verify=_trusted(config.tls),  # what `trust_env` turns off too: SSL_CERT_FILE
             )
-        except ValueError as error:
-            raise Poison(f"'{config.url}' is not a valid address of Qdrant: {error}", reason="settings") from error
+        except (ValueError, OSError) as error:
+            raise Poison(f"'{config.url}' cannot be used as Qdrant's address: {error}", reason="settings") from error
+
+
+def grpc_options(config: QdrantConfig) -> dict[str, Any]:
+    """Return the options of a gRPC channel: those of `grpc.*`, and the certificates to trust.
+
+    Raises: `OSError` where the file of certificates cannot be read.
+    """
+    if config.grpc_port is None or not config.tls:
+        return dict(_GRPC_OPTIONS)
+    file = config.tls if isinstance(config.tls, Path) else ssl.get_default_verify_paths().cafile
+    return _GRPC_OPTIONS | ({"root_certificates": Path(file).read_bytes()} if file else {})
 
 
 def _trusted(tls: bool | Path) -> ssl.SSLContext:

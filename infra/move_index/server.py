@@ -11,13 +11,16 @@ from typing import Any, NamedTuple, TypeVar
 from qdrant_client import QdrantClient, models
 
 from infra.move_index.base import MoveIndex
-from infra.move_index.collections import WRITTEN_FIELD, Collections
 from infra.move_index.config import QdrantConfig
 from infra.move_index.digests import Digests
 from infra.move_index.engine import Diversity
+from infra.move_index.errors import NotFoundError, TooLargeError
 from infra.move_index.filters import MoveFilter
+from infra.move_index.parts import PartSize
 from infra.move_index.points import DIGEST_FIELDS, NewPoint, StoredPoint, point_id
-from infra.move_index.requests import NoCollectionError, Requests, SlowServerError, make_client
+from infra.move_index.requests import Requests, make_client
+from infra.move_index.server_collections import WRITTEN_FIELD, Collections
+from infra.move_index.server_version import check_version
 from schemas.faults import Fault
 
 T = TypeVar("T")
@@ -36,9 +39,8 @@ class QdrantServerMoveIndex(MoveIndex):
     points are read again when their number is another one, after a request that failed, and every five minutes: a
     server can have lost points, or can have older ones of a snapshot. Points of other programs are left alone.
 
-    Every call raises `Unavailable` while the server does not answer in time or denies access, and `Poison` where it
-    rejects the request itself (400, 422). After a write without an answer in time, the next one has half as many
-    points: so it ends on a slow server, too.
+    Every call raises `Unavailable` while the server does not answer in time, denies access or refuses the request. A
+    write that takes too long, or is too large for the server, is repeated with half as many points.
     """
 
     is_shared = True
@@ -53,10 +55,10 @@ class QdrantServerMoveIndex(MoveIndex):
         self._is_own_client = client is None
         self._closes_client = True
         self._collections = Collections(self._client, self.config)
-        self._requests = Requests(self.config.url)
+        self._requests = Requests(self.config.server)
         self._collection_exists = False
-        self._is_beside = False
-        self._max_written = _MAX_WRITTEN
+        self._is_replacement = False
+        self._part_size = PartSize(_MAX_WRITTEN, self.config.timeout_s)
         self._newest_written_s = 0.0
         self._digests_of = ""  # name of a collection; empty: all points must be read
         self._others: set[str] = set()  # ids of points that are no moves
@@ -68,7 +70,7 @@ class QdrantServerMoveIndex(MoveIndex):
             name = self._run(self._collections.add)
         client = None if self._is_own_client else self._client
         built = QdrantServerMoveIndex(replace(self.config, collection_name=name), client=client)
-        built._is_beside = built._collection_exists = True
+        built._is_replacement = built._collection_exists = True
         built._closes_client = self._is_own_client
         return built
 
@@ -102,40 +104,42 @@ class QdrantServerMoveIndex(MoveIndex):
 
     def _open(self) -> None:
         if not self._collection_exists:
+            self._run(lambda: check_version(self._client, self.config.server))
             self._run(self._collections.ensure)
             self._collection_exists = True
 
     def _put(self, points: Sequence[NewPoint]) -> None:
         written = {WRITTEN_FIELD: time.time()}
         new = [models.PointStruct(id=p.id, vector=list(p.vector), payload=p.payload | written) for p in points]
-        self._write(new, lambda part: self._client.upsert(self._name, part, wait=True))
+        self._write(lambda: [self._client.upsert(self._name, new, wait=True)])
 
     def _put_payloads(self, payloads: Mapping[str, dict[str, Any]]) -> None:
-        written = {WRITTEN_FIELD: time.time()}
-        operations = [
-            models.OverwritePayloadOperation(
-                overwrite_payload=models.SetPayload(payload=payload | written, points=[point_id])
-            )
-            for point_id, payload in payloads.items()
-        ]
-        self._write(operations, lambda part: self._client.batch_update_points(self._name, part, wait=True))
+        try:
+            self._overwrite(payloads)
+        except NotFoundError:  # of a point that another worker has removed; the server may have written some others
+            stored = {point.id for point in self._retrieve(list(payloads), DIGEST_FIELDS, vectors=False)}
+            self._overwrite({point_id: payload for point_id, payload in payloads.items() if point_id in stored})
 
-    def _write(self, items: Sequence[T], send: Callable[[Sequence[T]], object]) -> None:
-        """Send items in parts, none of which takes the server too long. Raises: as `Requests.run`."""
-        done = 0
-        while done < len(items):
-            part = items[done : done + self._max_written]
-            try:
-                self._run(lambda: send(part))  # noqa: B023
-            except SlowServerError:
-                self._max_written = max(1, len(part) // 2)
-                raise
-            done += len(part)
-            self._max_written = min(_MAX_WRITTEN, max(self._max_written, 2 * len(part)))
+    def _overwrite(self, payloads: Mapping[str, dict[str, Any]]) -> None:
+        written = {WRITTEN_FIELD: time.time()}
+        changes = [models.SetPayload(payload=payload | written, points=[point]) for point, payload in payloads.items()]
+        operations = [models.OverwritePayloadOperation(overwrite_payload=change) for change in changes]
+        if operations:
+            self._write(lambda: self._client.batch_update_points(self._name, operations, wait=True))
 
     def _delete(self, point_ids: Sequence[str]) -> None:
         selector = models.PointIdsList(points=list(point_ids))
-        self._run(lambda: self._client.delete(self._name, selector, wait=True))
+        self._write(lambda: [self._client.delete(self._name, selector, wait=True)])
+
+    def _write(self, send: Callable[[], list[models.UpdateResult]]) -> None:
+        """Send a write. Raises: `TooLargeError` where the server has not applied it in time."""
+        results = self._run(send, is_write=True) or []  # the client's local engine returns none for a batch
+        if any(result.status is not models.UpdateStatus.COMPLETED for result in results):
+            self._digests_of = ""
+            raise TooLargeError(self.config.server, "has not applied a write in time", "qdrant_away")
+
+    def _check_answer(self) -> None:
+        self._run(self._client.info)
 
     def _nearest(self, vector: Sequence[float], move_filter: MoveFilter, limit: int) -> list[StoredPoint]:
         return self._query(list(vector), move_filter, limit)
@@ -235,13 +239,13 @@ class QdrantServerMoveIndex(MoveIndex):
         with self._lock:
             return len(self._left_out | self._others)
 
-    def _run(self, call: Callable[[], T]) -> T:
+    def _run(self, call: Callable[[], T], *, is_write: bool = False) -> T:
         try:
-            return self._requests.run(call)
-        except NoCollectionError:
-            if not self._is_beside:  # the server has lost the collection: the next call creates it
-                self._collection_exists = False
+            return self._requests.run(call, is_write=is_write)
+        except NotFoundError:
             self._digests_of = ""
+            if not self._is_replacement and not self._requests.run(self._collections.exists):
+                self._collection_exists = False  # the server has lost it: the next call creates it
             raise
         except Fault:
             self._digests_of = ""  # it can be another server, or have other points, when it answers again

@@ -6,6 +6,7 @@ import asyncio
 import json
 import shutil
 import socket
+import ssl
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
@@ -17,6 +18,9 @@ import qdrant_edge as qe
 from aiohttp import web
 
 _KINDS = {"keyword": qe.PayloadSchemaType.Keyword, "float": qe.PayloadSchemaType.Float}
+_MAX_REQUEST_BYTES = 32 << 20  # as Qdrant has it
+_COMPLETED = {"operation_id": 0, "status": "completed"}
+_DEFAULT_LINKS = 16  # of a point in the HNSW graph
 T = TypeVar("T")
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -31,9 +35,10 @@ class Collections:
         self._folder = folder
         self._file = folder / "collections.json"
         self._shards: dict[str, qe.EdgeShard] = {}
-        stored = json.loads(self._file.read_text()) if self._file.exists() else {"sizes": {}, "aliases": {}}
-        self.sizes: dict[str, int] = stored["sizes"]
-        self.aliases: dict[str, str] = stored["aliases"]
+        stored = json.loads(self._file.read_text()) if self._file.exists() else {}
+        self.sizes: dict[str, int] = stored.get("sizes", {})
+        self.aliases: dict[str, str] = stored.get("aliases", {})
+        self.links: dict[str, int] = {}  # of a point in the graph, where it is not the default
 
     def make(self, name: str, wanted: dict[str, Any]) -> bool:
         """Create a collection; return False if there is one of this name already."""
@@ -41,6 +46,7 @@ class Collections:
             return False
         (self._folder / name).mkdir(parents=True)
         self.sizes[name] = int(wanted["vectors"]["size"])
+        self.links[name] = int((wanted.get("hnsw_config") or {}).get("m", _DEFAULT_LINKS))
         vectors = qe.EdgeVectorParams(size=self.sizes[name], distance=qe.Distance.Cosine)
         self._shards[name] = qe.EdgeShard.create(str(self._folder / name), qe.EdgeConfig(vectors=vectors))
         self._save()
@@ -97,13 +103,20 @@ class Collections:
 class FaultyQdrantServer:
     """A server on 127.0.0.1 in its own thread, without faults at first. `calls` counts the requests it received.
 
-    It denies access without the `api_key`, where it has one.
+    It denies access without the `api_key`, where it has one. `tls`: with which it is served by HTTPS.
     """
 
-    def __init__(self, folder: Path, port: int = 0, api_key: str | None = None) -> None:
+    def __init__(
+        self, folder: Path, port: int = 0, api_key: str | None = None, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._collections = Collections(folder / "collections")
         self._api_key = api_key
+        self._tls = tls
         self._seconds_per_point = 0.0
+        self._drops_late_writes = False
+        self._refuses_write: Callable[[int], web.Response | None] = lambda points: None
+        self._refuses_aliases = False
+        self.version = "1.19.0-test"
         self._port_socket = _bound(port)  # reserves the port while the server does not listen
         self._port = self._port_socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
@@ -117,7 +130,7 @@ class FaultyQdrantServer:
     @property
     def url(self) -> str:
         """Return the server's address."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}"
 
     def __enter__(self) -> FaultyQdrantServer:
         self._thread.start()
@@ -150,9 +163,24 @@ class FaultyQdrantServer:
         """Answer every request with status 500."""
         self._switch("fail")
 
-    def slow_down(self, seconds_per_point: float) -> None:
-        """Let each write take so long for each of its points; it is applied even if nobody waits for it any more."""
-        self._seconds_per_point = seconds_per_point
+    def slow_down(self, seconds_per_point: float, *, drops_late_writes: bool = False) -> None:
+        """Let each write take so long for each of its points; it is applied even if nobody waits for it any more.
+
+        `drops_late_writes`: it is not.
+        """
+        self._seconds_per_point, self._drops_late_writes = seconds_per_point, drops_late_writes
+
+    def refuse_writes(self, refusal: Callable[[int], web.Response | None]) -> None:
+        """Answer a write of so many points with the response that this function returns, unless it is None."""
+        self._refuses_write = refusal
+
+    def ignore_alias_changes(self) -> None:
+        """Answer that aliases were not changed in time."""
+        self._refuses_aliases = True
+
+    def info(self, name: str) -> dict[str, Any]:
+        """Return what is known of a collection."""
+        return self._do(self._described(name))
 
     def collections(self) -> dict[str, int]:
         """Return the number of points of each collection."""
@@ -179,7 +207,7 @@ class FaultyQdrantServer:
     async def _start(self) -> None:
         self._may_answer = asyncio.Event()
         self._may_answer.set()
-        app = web.Application(middlewares=[self._handle], client_max_size=64 << 20)
+        app = web.Application(middlewares=[self._handle], client_max_size=_MAX_REQUEST_BYTES)
         app.add_routes(self._routes())
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
@@ -200,7 +228,7 @@ class FaultyQdrantServer:
             await self._listen()
 
     async def _listen(self) -> None:
-        self._site = web.SockSite(self._runner, _bound(self._port))
+        self._site = web.SockSite(self._runner, _bound(self._port), ssl_context=self._tls)
         await self._site.start()
 
     async def _drop(self) -> None:
@@ -243,28 +271,29 @@ class FaultyQdrantServer:
         self.calls += 1
         await self._may_answer.wait()
         if self._mode != "answer":
-            return _refusal(500, "Service internal error: set to fail")
+            return refusal(500, "Service internal error: set to fail")
         is_open = self._api_key is None or request.path == "/readyz"  # as Qdrant has it
         if not is_open and request.headers.get("api-key") != self._api_key:
-            return _refusal(401, "Must provide an API key or an Authorization bearer token")
+            return refusal(401, "Must provide an API key or an Authorization bearer token")
         try:
             return await handler(request)
         except KeyError as error:
-            return _refusal(404, str(error))
+            return refusal(404, str(error))
 
     def _shard(self, request: web.Request) -> qe.EdgeShard:
         return self._collections.of(request.match_info["name"])
 
     async def _version(self, request: web.Request) -> web.Response:
-        return web.json_response({"title": "qdrant", "version": "0.0.0-test", "commit": None})
+        return web.json_response({"title": "qdrant", "version": self.version, "commit": None})
 
     async def _aliases(self, request: web.Request) -> web.Response:
         aliases = self._collections.aliases.items()
         return _result({"aliases": [{"alias_name": alias, "collection_name": name} for alias, name in aliases]})
 
     async def _change_aliases(self, request: web.Request) -> web.Response:
-        self._collections.change_aliases((await request.json())["actions"])
-        return _result(True)
+        if not self._refuses_aliases:
+            self._collections.change_aliases((await request.json())["actions"])
+        return _result(not self._refuses_aliases)
 
     async def _all(self, request: web.Request) -> web.Response:
         return _result({"collections": [{"name": name} for name in self._collections.sizes]})
@@ -282,41 +311,57 @@ class FaultyQdrantServer:
 
     async def _make(self, request: web.Request) -> web.Response:
         made = self._collections.make(request.match_info["name"], await request.json())
-        return _result(True) if made else _refusal(409, "Collection already exists!")
+        return _result(True) if made else refusal(409, "Collection already exists!")
 
     async def _info(self, request: web.Request) -> web.Response:
-        fields = self._shard(request).info().payload_schema
-        name = request.match_info["name"]
-        return _result(_described(self._collections.sizes[self._collections.aliases.get(name, name)], list(fields)))
+        return _result(await self._described(request.match_info["name"]))
+
+    async def _described(self, name: str) -> dict[str, Any]:
+        fields = self._collections.of(name).info().payload_schema
+        name = self._collections.aliases.get(name, name)
+        types = {field: kind for field, found in fields.items() for kind in _KINDS if _KINDS[kind] == found.data_type}
+        return _described(self._collections.sizes[name], types, self._collections.links.get(name, _DEFAULT_LINKS))
 
     async def _index_field(self, request: web.Request) -> web.Response:
         wanted = await request.json()
         kind = _KINDS[wanted["field_schema"]]
         self._shard(request).update(qe.UpdateOperation.create_field_index(wanted["field_name"], kind))
-        return _done()
+        return _result(_COMPLETED)
 
     async def _upsert(self, request: web.Request) -> web.Response:
         wanted = await request.json()
         points = [qe.Point(point["id"], point["vector"], point["payload"]) for point in wanted["points"]]
-        await self._take_time(len(points))
-        self._shard(request).update(qe.UpdateOperation.upsert_points(points))
-        return _done()
+        operation = qe.UpdateOperation.upsert_points(points)
+        return await self._written(request, len(points), lambda: self._shard(request).update(operation))
 
     async def _batch(self, request: web.Request) -> web.Response:
-        operations = (await request.json())["operations"]
-        await self._take_time(len(operations))
-        for operation in operations:
-            changed = operation["overwrite_payload"]
-            self._shard(request).update(qe.UpdateOperation.overwrite_payload(changed["points"], changed["payload"]))
-        return _result([{"operation_id": 0, "status": "completed"} for _ in operations])
+        changes = [operation["overwrite_payload"] for operation in (await request.json())["operations"]]
+        shard = self._shard(request)
+
+        def overwrite() -> None:
+            for change in changes:  # those before one that fails are applied
+                if not shard.retrieve(change["points"], with_payload=False, with_vector=False):
+                    raise KeyError(f"Not found: No point with id {change['points'][0]} found")
+                shard.update(qe.UpdateOperation.overwrite_payload(change["points"], change["payload"]))
+
+        return await self._written(request, len(changes), overwrite, [_COMPLETED for _ in changes])
 
     async def _delete(self, request: web.Request) -> web.Response:
-        wanted = await request.json()
-        self._shard(request).update(qe.UpdateOperation.delete_points(wanted["points"]))
-        return _done()
+        points = (await request.json())["points"]
+        operation = qe.UpdateOperation.delete_points(points)
+        return await self._written(request, len(points), lambda: self._shard(request).update(operation))
 
-    async def _take_time(self, points: int) -> None:
+    async def _written(
+        self, request: web.Request, points: int, write: Callable[[], None], result: object = None
+    ) -> web.Response:
+        """Write so many points, with the faults that are set, and return the result."""
+        if refused := self._refuses_write(points):
+            return refused
         await asyncio.sleep(points * self._seconds_per_point)
+        is_late = request.transport is None or request.transport.is_closing()
+        if not (is_late and self._drops_late_writes):
+            write()
+        return _result(result or _COMPLETED)
 
     async def _retrieve(self, request: web.Request) -> web.Response:
         wanted = await request.json()
@@ -392,15 +437,12 @@ def _result(result: object) -> web.Response:
     return web.json_response({"result": result, "status": "ok", "time": 0.0})
 
 
-def _done() -> web.Response:
-    return _result({"operation_id": 0, "status": "completed"})
+def refusal(status: int, message: str, headers: dict[str, str] | None = None) -> web.Response:
+    """Return the response of an error, as Qdrant gives it."""
+    return web.json_response({"status": {"error": message}, "time": 0.0}, status=status, headers=headers)
 
 
-def _refusal(status: int, message: str) -> web.Response:
-    return web.json_response({"status": {"error": message}, "time": 0.0}, status=status)
-
-
-def _described(size: int, fields: list[str]) -> dict[str, Any]:
+def _described(size: int, types: dict[str, str], links: int) -> dict[str, Any]:
     optimizers = {
         "deleted_threshold": 0.2,
         "vacuum_min_vector_number": 1000,
@@ -409,10 +451,10 @@ def _described(size: int, fields: list[str]) -> dict[str, Any]:
     }
     config = {
         "params": {"vectors": {"size": size, "distance": "Cosine"}},
-        "hnsw_config": {"m": 16, "ef_construct": 100, "full_scan_threshold": 10000},
+        "hnsw_config": {"m": links, "ef_construct": 100, "full_scan_threshold": 10000},
         "optimizer_config": optimizers,
     }
-    schema = {field: {"data_type": "keyword", "points": 0} for field in fields}
+    schema = {field: {"data_type": kind, "points": 0} for field, kind in types.items()}
     return {
         "status": "green",
         "optimizer_status": "ok",

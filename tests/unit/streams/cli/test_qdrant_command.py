@@ -158,7 +158,7 @@ def test_status_says_what_is_used_and_what_is_wrong(
     _use(monkeypatch, server)
     status = _json("status")
     assert (status["backend"], status["reachable"], status["moves"]) == ("server", True, 0)
-    assert (status["url"], status["version"]) == (server.url, "0.0.0-test")
+    assert (status["url"], status["version"]) == (server.url, server.version)
     assert server.collections() == {}, "to show the state creates nothing"
     _use(monkeypatch, server, "wrong")
     wrong = _json("status")
