@@ -24,8 +24,8 @@ import rocksdict
 from mode.threads import WorkerThread
 
 from infra.kafka_connection import KafkaConnection
+from infra.move_index.digests import Digests
 from infra.settings import Settings
-from schemas.move_indexed import Move
 from streams.patches import faust_consumer, faust_tables
 from streams.stage import dead_letters
 from streams.views import library_store, requests, view_store
@@ -46,7 +46,6 @@ class Machine:
         self.name = name
         self.folder = folder / name
         self.disk = disk.Disk()
-        self.moves: dict[str, Move] = {}
         self.process: Process | None = None
         self.worker: worker.Worker | None = None
         self.ended: asyncio.Task[Any] | None = None
@@ -119,33 +118,15 @@ def _machine() -> Machine:
 
 
 class _Index:
-    """The vector engine: a dictionary on the machine. No simulated event changes the library."""
+    """A move index without moves: no simulated event changes the library."""
 
     is_shared = False
 
-    def __init__(self) -> None:
-        self.moves = _machine().moves
-
-    def upsert(self, *moves: Move) -> None:
-        self.moves.update({move.clip.sha256: move for move in moves})
-
-    def replace_summaries(self, *_: Any) -> None:
-        pass
-
     def version(self) -> str:
-        return "simulated"
-
-    def version_with(self, _: Any) -> str:
-        return "simulated"
-
-    def flush(self) -> None:
-        pass
+        return Digests({}).version()
 
     def close(self) -> None:
         pass
-
-    def count(self) -> int:
-        return len(self.moves)
 
 
 class _Page:
