@@ -117,7 +117,11 @@ def _csv_rows(text: str, errors: list[str]) -> Iterator[tuple[str, Any]]:
 def _plain(cell: str) -> str:
     """Return a cell's text, without the apostrophe that `write_annotations` puts before what may be a formula."""
     text = cell.strip()
-    return text[1:] if text.startswith("'") and text[1:].startswith(_FORMULA_STARTS) else text
+    return text[1:].strip() if text.startswith("'") and _may_be_formula(text[1:]) else text
+
+
+def _may_be_formula(text: str) -> bool:
+    return text.lstrip().startswith(_FORMULA_STARTS)
 
 
 def _same_fields(columns: Iterable[str]) -> Iterator[str]:
@@ -175,8 +179,9 @@ def _value(name: str, value: Any) -> Any:
 def _tags(text: str) -> Iterator[str]:
     """Yield the tags of a cell, separated by semicolons or commas; one that contains these is in quotation marks."""
     for found in _TAG.finditer(text):
-        tag = found[2].strip() if found[1] is None else found[1].replace('""', '"')
-        if tag:
+        if found[1] is not None:
+            yield found[1].replace('""', '"')
+        elif tag := found[2].strip():
             yield tag
 
 
@@ -236,8 +241,9 @@ def _row(move: Mapping[str, Any]) -> dict[str, Any]:
 
 def _cell(value: Any) -> Any:
     text = "; ".join(map(_tag_cell, value)) if isinstance(value, list) else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(_FORMULA_STARTS) else text
+    return f"'{text}" if isinstance(text, str) and _may_be_formula(text) else text
 
 
 def _tag_cell(tag: str) -> str:
-    return '"' + tag.replace('"', '""') + '"' if set(tag) & set(',;"') else tag
+    is_plain = tag and tag == tag.strip() and not set(tag) & set(',;"')
+    return tag if is_plain else '"' + tag.replace('"', '""') + '"'

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from streams.kafka import make_consumer, partitions_of
+from streams.topics import MOVE_ANNOTATED, specs
 from tests.broker.conftest import DataFolder
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -20,6 +23,36 @@ def _listed(data_folder: DataFolder, clip: str) -> dict[str, Any]:
 
 def _version(data_folder: DataFolder) -> str:
     return str(data_folder.library()["version"])
+
+
+async def _ends(data_folder: DataFolder) -> dict[str, int]:
+    """Return the number of records of each topic that a step or a request writes."""
+    consumer = make_consumer(data_folder.kafka)
+    await consumer.start()
+    try:
+        names = [
+            spec.name for spec in specs() if spec.name != MOVE_ANNOTATED.full_name and "changelog" not in spec.name
+        ]
+        partitions = await partitions_of(consumer._client, names)
+        ends = await consumer.end_offsets(partitions)
+    finally:
+        await consumer.stop()
+    return {name: sum(end for tp, end in ends.items() if tp.topic == name) for name in names}
+
+
+def _embedding(data_folder: DataFolder, clip: str) -> list[float]:
+    listed = data_folder.bachata("moves", "list", "--embeddings").json["moves"]
+    return next(move["embedding"] for move in listed if move["clip"] == clip)
+
+
+def test_an_edit_analyses_nothing(data_folder: DataFolder, one_move: dict[str, Any]) -> None:
+    clip = one_move["clips"][0]["clip"]
+    ends, embedding = asyncio.run(_ends(data_folder)), _embedding(data_folder, clip)
+    data_folder.bachata("moves", "edit", clip, "--difficulty", "advanced", "--tempo", "140")
+    assert _listed(data_folder, clip)["difficulty"] == "advanced"
+    assert asyncio.run(_ends(data_folder)) == ends
+    assert _embedding(data_folder, clip) == embedding
+    data_folder.bachata("moves", "edit", clip, "--clear", "difficulty", "--clear", "tempo_bpm")
 
 
 def test_an_edit_holds_at_once_and_clearing_it_brings_back_the_judgement(
@@ -67,4 +100,6 @@ def test_an_edit_without_a_change_or_a_move_is_one_line(data_folder: DataFolder,
     clip = one_move["clips"][0]["clip"]
     assert data_folder.bachata("moves", "edit", clip).json["reason"] == "no_change"
     assert data_folder.bachata("moves", "edit", "nothing", "--energy", "low").json["reason"] == "unknown_move"
-    assert data_folder.bachata("moves", "edit", clip, "--tempo", "7").json["reason"] == "invalid_annotations"
+    for option, value in (("--tempo", "7"), ("--notes", 3_000 * "x"), ("--tag", 300 * "x"), ("--style", "")):
+        failed = data_folder.bachata("moves", "edit", clip, option, value).json
+        assert (failed["reason"], failed["error"].partition(":")[0]) == ("invalid_annotations", option)

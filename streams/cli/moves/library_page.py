@@ -15,6 +15,7 @@ from streams.cli.output import print_line
 from streams.jobs import Jobs
 
 _PROGRESS_INTERVAL_S = 3.0
+_MAX_PICTURES = 2_000  # of about 8 KB in the page: with many more, a browser needs minutes to open it
 _COLUMNS = ("", "Clip", "Move", "Category", "Difficulty", "Energy", "BPM", "Eights", "Annotated")
 _ANNOTATED = ("role", "style", "entry_hold", "exit_hold", "couple", "tags", "notes")
 _STYLE = """
@@ -43,8 +44,10 @@ document.querySelectorAll("th").forEach((head, column) => head.addEventListener(
 
 
 def stills(moves: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
-    """Return a small JPEG picture of each move by its clip's sha256; a warning names those without one."""
-    return asyncio.run(_stills(moves))
+    """Return a small JPEG picture of each of the first 2,000 moves by its clip's sha256; warnings name the others."""
+    if len(moves) > _MAX_PICTURES:
+        print_line(f"warning: only the first {_MAX_PICTURES} of {len(moves)} moves have a picture in the page")
+    return asyncio.run(_stills(moves[:_MAX_PICTURES]))
 
 
 async def _stills(moves: Sequence[Mapping[str, Any]]) -> dict[str, bytes]:
@@ -66,6 +69,8 @@ def library_page(library: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
     counts = "".join(f"<li>{escape(name)}: {count}</li>" for name, count in library["categories"].items())
     gaps = "".join(f"<li>{escape(gap)}</li>" for gap in library["gaps"]) or "<li>Nothing.</li>"
     heads = "".join(f"<th>{column}</th>" for column in _COLUMNS)
+    without = sum(move["sha256"] not in pictures for move in library["moves"])
+    note = f"<p>{without} of them have no picture here.</p>" if without else ""
     rows = "\n".join(_row(move, pictures.get(move["sha256"])) for move in library["moves"])
     return f"""<!DOCTYPE html>
 <html lang="en">
@@ -76,6 +81,7 @@ def library_page(library: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
 </head>
 <body>
 <h1>{len(library["moves"])} moves</h1>
+{note}
 <h2>Categories</h2>
 <ul>{counts}</ul>
 <h2>What is missing</h2>
@@ -94,11 +100,16 @@ def library_page(library: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
 
 
 def _row(move: Mapping[str, Any], picture: bytes | None) -> str:
-    cells = [_picture(move, picture), f"{escape(move['clip'])}<br><small>{move['sha256'][:12]}</small>"]
+    cells = [_picture(move, picture), _clip(move)]
     cells += [_value(move, name) for name in ("move", "category", "difficulty", "energy")]
     numbers = f"<td class=number>{move['tempo_bpm']:.0f}</td><td class=number>{move['eights']}</td>"
     texts = "".join(f"<td>{cell}</td>" for cell in cells)
     return f"<tr>{texts}{numbers}<td>{'<br>'.join(_annotated(move))}</td></tr>"
+
+
+def _clip(move: Mapping[str, Any]) -> str:
+    gone = "<br><small>its file is gone</small>" if move["without_source"] else ""
+    return f"{escape(move['clip'])}<br><small>{move['sha256'][:12]}</small>{gone}"
 
 
 def _picture(move: Mapping[str, Any], picture: bytes | None) -> str:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
-from streams.cli.moves.library_page import library_page
+import cv2
+import numpy as np
+import pytest
+
+from infra.media_store import MediaStore
+from infra.settings import load_settings
+from streams.cli.moves.library_page import library_page, stills
+from tests.unit.move_indexing import known_dancers
 
 _ATTACK = '"><script>alert(1)</script>'
 
@@ -29,7 +37,8 @@ class _Page(HTMLParser):
 def _move(number: int, **fields: Any) -> dict[str, Any]:
     judged = {"move": "basic", "category": "basic", "difficulty": "beginner", "energy": "low"}
     names = {"clip": f"clip {number}", "sha256": f"{number:064x}", "tempo_bpm": 126.4, "eights": 2}
-    return {**judged, **names, "judged": judged, "annotation": None, **fields}
+    more = {"judged": judged, "annotation": None, "without_source": False, "first_eight_s": 1.0}
+    return {**judged, **names, **more, **fields}
 
 
 def _library(*moves: dict[str, Any], gaps: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -51,6 +60,28 @@ def test_names_of_strangers_are_text() -> None:
     page = _Page(library_page(library, {f"{1:064x}": b"jpeg"}))
     assert page.tags.count("script") == 1
     assert page.text.count("alert(1)") == 7
+
+
+def test_a_move_whose_file_is_gone_is_marked() -> None:
+    page = _Page(library_page(_library(_move(1, without_source=True), _move(2)), {}))
+    assert page.text.count("its file is gone") == 1
+
+
+def test_the_pictures_are_those_of_the_clips_and_warnings_name_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.cli.moves.library_page._MAX_PICTURES", 2)
+    sha256 = MediaStore(load_settings().media_dir).add(known_dancers.clip(tmp_path / "clip.mp4"), "video").sha256
+    moves = [_move(1, sha256=sha256), _move(2), _move(3)]
+    pictures = stills(moves)
+    picture = cv2.imdecode(np.frombuffer(pictures[sha256], np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape[0] == 120
+    assert list(pictures) == [sha256]
+    printed = capsys.readouterr().err
+    assert "only the first 2 of 3 moves have a picture" in printed
+    assert "no picture of clip 2: the clip of 'clip 2' is no longer in the media store" in printed
+    assert "2 of them have no picture here" in _Page(library_page(_library(*moves), pictures)).text
 
 
 def test_an_empty_library_is_a_page() -> None:

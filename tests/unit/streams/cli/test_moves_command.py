@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -198,6 +199,32 @@ async def test_only_embeddings_of_one_version_are_compared(tmp_path: Path) -> No
     found = (await asyncio.to_thread(endpoint.post, "/moves/search", {"like": query.clip.sha256}))["moves"]
     assert {move["sha256"] for move in found} == {query.clip.sha256, similar.clip.sha256}
     assert len((await asyncio.to_thread(endpoint.post, "/moves/search", {}))["moves"]) == 3
+    await page.stop()
+    index.close()
+
+
+async def test_the_library_is_listed_with_its_categories_and_written_as_a_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    index.upsert(*MOVES[:7])
+    page = Page(library.routes(index), _TOKEN)
+    await page.start()
+    monkeypatch.setattr(find, "stream", lambda *_: nullcontext(Endpoint(KafkaConnection(""), page.url, _TOKEN)))
+    monkeypatch.setattr(find, "clips_without_source", lambda *_: {MOVES[0].clip.sha256})
+    target = tmp_path / "library.html"
+    listed = json.loads((await asyncio.to_thread(run, "list", "--html", target, "--json")).stdout)
+    counts = Counter(move.category for move in MOVES[:7])
+    assert listed["categories"] == counts
+    assert list(listed["categories"].values()) == sorted(counts.values(), reverse=True)
+    assert [move["clip"] for move in listed["moves"] if move["without_source"]] == [MOVES[0].name]
+    assert listed["html"] == str(target)
+    written = target.read_text(encoding="utf-8")
+    assert all(move.name in written for move in MOVES[:7])
+    assert written.count("its file is gone") == 1
+    printed = await asyncio.to_thread(run, "list", "--html", target)
+    assert printed.stdout.splitlines()[-1] == str(target)
+    assert "7 moves: " in printed.stderr
     await page.stop()
     index.close()
 

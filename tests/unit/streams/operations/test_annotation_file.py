@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
@@ -112,8 +114,16 @@ def test_a_field_is_given_once(content: str, error: str, tmp_path: Path) -> None
     assert error in _errors(tmp_path, content)
 
 
+@given(tags=st.lists(st.text(max_size=6) | st.sampled_from([",", ";", '"', '""', " a ", "", "'", "=1"]), max_size=4))
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_all_tags_are_written_and_read_back(tags: list[str], tmp_path: Path) -> None:
+    move = {"clip": "a", "sha256": "0" * 64, "annotation": {"tags": tags}, "judged": None}
+    write_annotations(tmp_path / "a.csv", [move])
+    assert read_annotations(tmp_path / "a.csv")[0].annotation(None).tags == tuple(tags)
+
+
 def test_no_cell_of_an_export_is_a_formula(tmp_path: Path) -> None:
-    texts = ["=1+1", "+1", "-1", "@x", "'=1", "'", "plain", "'quoted'"]
+    texts = ["=1+1", "+1", "-1", "@x", "'=1", "'", "plain", "'quoted'", "' =1"]
     moves = [
         {"clip": text, "sha256": f"{n:064x}", "annotation": {"notes": text, "tags": [text, "b"]}, "judged": None}
         for n, text in enumerate(texts)
