@@ -18,6 +18,7 @@ from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS, MoveFilter
 from infra.move_index.parts import PartSize
 from infra.move_index.points import (
     DIGEST_FIELDS,
+    SUMMARY_FIELD,
     NewPoint,
     StoredPoint,
     bytes_of,
@@ -31,8 +32,8 @@ from schemas.faults import Poison
 from schemas.move_indexed import Move, MoveSummary
 
 T = TypeVar("T")
-_ALL_FIELDS = tuple(dict.fromkeys((*DIGEST_FIELDS, "card", *KEYWORD_FIELDS, *RANGE_FIELDS)))
-_CARD = ("card",)
+_ALL_FIELDS = tuple(dict.fromkeys((*DIGEST_FIELDS, SUMMARY_FIELD, *KEYWORD_FIELDS, *RANGE_FIELDS)))
+_SUMMARY = (SUMMARY_FIELD,)
 _PAGE_SIZE = 512  # points
 _BATCH_SIZE = 256  # points that are made at once
 _MAX_WAIT_S = 60.0  # without a point that is written
@@ -120,7 +121,7 @@ class MoveIndex(Engine):
     def summary(self, clip_sha256: str) -> MoveSummary | None:
         """Return the move of a clip without its embedding, or None where it is not stored."""
         with self._opened():
-            points = self._retrieve([point_id(clip_sha256)], _CARD, vectors=False)
+            points = self._retrieve([point_id(clip_sha256)], _SUMMARY, vectors=False)
         return summary_of(points[0]) if points else None
 
     def replace_summaries(self, *summaries: MoveSummary) -> None:
@@ -294,7 +295,7 @@ class MoveIndex(Engine):
     def get(self, clip_sha256: str) -> Move | None:
         """Return the move of a clip, or None where it is not stored."""
         with self._opened():
-            points = self._retrieve([point_id(clip_sha256)], _CARD, vectors=True)
+            points = self._retrieve([point_id(clip_sha256)], _SUMMARY, vectors=True)
         return move_of(points[0]) if points else None
 
     @overload

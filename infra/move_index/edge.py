@@ -20,7 +20,7 @@ from infra.move_index.engine import Diversity
 from infra.move_index.errors import MoveIndexError, MoveIndexLockedError
 from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS, MoveFilter
 from infra.move_index.folder import ensure_writable, move_aside, put_in_place, restore, size_of
-from infra.move_index.points import NewPoint, StoredPoint
+from infra.move_index.points import SUMMARY_FIELD, NewPoint, StoredPoint
 from schemas.base import Difficulty, Level
 from schemas.faults import Poison
 
@@ -160,13 +160,13 @@ class EdgeMoveIndex(MoveIndex):
             self._summary_cache.pop(point.id, None)
         new = [qe.Point(point.id, list(point.vector), point.payload) for point in points]
         self._write(lambda shard: shard.update(qe.UpdateOperation.upsert_points(new)))
-        self._cache_summaries({point.id: point.payload["card"] for point in points})
+        self._cache_summaries({point.id: point.payload[SUMMARY_FIELD] for point in points})
 
     def _put_payloads(self, payloads: Mapping[str, dict[str, Any]]) -> None:
         for point_id, payload in payloads.items():
             self._summary_cache.pop(point_id, None)
             self._write(lambda shard: shard.update(qe.UpdateOperation.overwrite_payload([point_id], payload)))  # noqa: B023
-            self._cache_summaries({point_id: payload["card"]})
+            self._cache_summaries({point_id: payload[SUMMARY_FIELD]})
 
     def _delete(self, point_ids: Sequence[str]) -> None:
         for point_id in point_ids:
@@ -189,7 +189,9 @@ class EdgeMoveIndex(MoveIndex):
         )
         scores = [(str(point.id), point.score) for point in self._read(lambda shard: shard.query(request))]
         summaries = self._summaries([point_id for point_id, _ in scores])
-        return [StoredPoint(point_id, {"card": summaries.get(point_id, "")}, (), score) for point_id, score in scores]
+        return [
+            StoredPoint(point_id, {SUMMARY_FIELD: summaries.get(point_id, "")}, (), score) for point_id, score in scores
+        ]
 
     def _summaries(self, point_ids: list[str]) -> dict[str, str]:
         """Return the summaries' JSON texts by point id, read from the engine where they are not cached."""
@@ -197,8 +199,8 @@ class EdgeMoveIndex(MoveIndex):
         missing: list[Any] = [point_id for point_id in point_ids if point_id not in cached]
         if not missing:
             return cached
-        records = self._read(lambda shard: shard.retrieve(missing, with_payload=["card"], with_vector=False))
-        read = {str(record.id): str((record.payload or {}).get("card", "")) for record in records}
+        records = self._read(lambda shard: shard.retrieve(missing, with_payload=[SUMMARY_FIELD], with_vector=False))
+        read = {str(record.id): str((record.payload or {}).get(SUMMARY_FIELD, "")) for record in records}
         self._cache_summaries(read)
         return cached | read
 
@@ -214,7 +216,7 @@ class EdgeMoveIndex(MoveIndex):
             offset=offset,
             limit=limit,
             filter=_filter(move_filter),
-            with_payload=list(fields) or ["card"],
+            with_payload=list(fields) or [SUMMARY_FIELD],
             with_vector=vectors,
         )
         records, next_offset = self._read(lambda shard: shard.scroll(request))

@@ -16,6 +16,7 @@ from schemas.faults import invalid_event
 from schemas.move_indexed import Move, MoveSummary
 
 DIGEST_FIELDS = ("clip_sha256", "digest")
+SUMMARY_FIELD = "card"  # a move without its embedding, as JSON: the name under which earlier versions stored it
 # Each has about 30 objects, which Python's garbage collector visits: with thousands, some searches took 1 ms longer.
 _MAX_CACHED_SUMMARIES = 512
 log = logging.getLogger(__name__)
@@ -50,17 +51,17 @@ def new_point(move: Move, digest: str) -> NewPoint:
 
 def payload_of(move: MoveSummary, digest: str) -> dict[str, Any]:
     """Return what is stored beside a move's vector: its summary as JSON, its digest, and the fields of filters."""
-    return {"clip_sha256": move.clip.sha256, "digest": digest, "card": summary_json(move), **filter_fields(move)}
+    return {"clip_sha256": move.clip.sha256, "digest": digest, SUMMARY_FIELD: summary_json(move), **filter_fields(move)}
 
 
 def bytes_of(payload: Mapping[str, Any], vector: Sequence[float] = ()) -> int:
     """Return about how many bytes a point takes in a request: a quote of its summary takes two, a number up to 22."""
-    return 2 * len(payload["card"].encode()) + 22 * len(vector) + 500
+    return 2 * len(payload[SUMMARY_FIELD].encode()) + 22 * len(vector) + 500
 
 
 def summary_of(point: StoredPoint) -> MoveSummary | None:
     """Return the move of a point, or None where it cannot be read."""
-    return _parse_summary(str(point.payload.get("card", "")))
+    return _parse_summary(str(point.payload.get(SUMMARY_FIELD, "")))
 
 
 def move_of(point: StoredPoint) -> Move | None:

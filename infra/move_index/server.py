@@ -17,7 +17,7 @@ from infra.move_index.engine import Diversity
 from infra.move_index.errors import NotFoundError, TooLargeError
 from infra.move_index.filters import MoveFilter
 from infra.move_index.parts import PartSize
-from infra.move_index.points import DIGEST_FIELDS, NewPoint, StoredPoint, point_id
+from infra.move_index.points import DIGEST_FIELDS, SUMMARY_FIELD, NewPoint, StoredPoint, point_id
 from infra.move_index.requests import Requests, make_client
 from infra.move_index.server_collections import WRITTEN_FIELD, Collections
 from infra.move_index.server_version import check_version
@@ -157,7 +157,7 @@ class QdrantServerMoveIndex(MoveIndex):
                 query=query,
                 query_filter=_filter(filters),
                 limit=limit,
-                with_payload=["card"],
+                with_payload=[SUMMARY_FIELD],
                 search_params=models.SearchParams(exact=True),
             )
         )
@@ -166,7 +166,7 @@ class QdrantServerMoveIndex(MoveIndex):
     def _scroll(
         self, offset: str | None, limit: int, move_filter: MoveFilter, fields: Sequence[str] = (), vectors: bool = False
     ) -> tuple[list[StoredPoint], str | None]:
-        return self._page(offset, limit, _filter(move_filter), fields or ("card",), vectors)
+        return self._page(offset, limit, _filter(move_filter), fields or (SUMMARY_FIELD,), vectors)
 
     def _page(
         self, offset: str | None, limit: int, scroll_filter: models.Filter | None, fields: Sequence[str], vectors: bool

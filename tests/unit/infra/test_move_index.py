@@ -17,7 +17,7 @@ from qdrant_client import QdrantClient
 
 from infra.move_index import MoveIndex, MoveIndexError, MoveIndexLockedError
 from infra.move_index.edge import EdgeMoveIndex
-from infra.move_index.points import NewPoint, StoredPoint, payload_of, point_id
+from infra.move_index.points import SUMMARY_FIELD, NewPoint, StoredPoint, payload_of, point_id
 from infra.move_index.server import QdrantServerMoveIndex
 from tests.paths import PROJECT
 from tests.unit.infra.moves import MOVES, fill, make_move
@@ -306,7 +306,7 @@ def test_a_move_in_another_versions_format_is_left_out(tmp_path: Path, caplog: p
     index = EdgeMoveIndex(tmp_path / "edge")
     fill(index)
     old = make_move(77)
-    payload = {**payload_of(old, "digest"), "card": '{"format": "other"}'}
+    payload = {**payload_of(old, "digest"), SUMMARY_FIELD: '{"format": "other"}'}
     index._put([NewPoint(point_id(old.clip.sha256), payload, old.embedding)])
     assert len(index.all_moves()) == len(index.all_moves(embeddings=False)) == len(MOVES)
     assert len(index.search(vector=old.embedding, limit=1000)) == len(MOVES)
