@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import random
 import shutil
@@ -20,7 +21,7 @@ from infra.move_index.edge import EdgeMoveIndex
 from schemas.move_indexed import MoveIndexed
 from streams.topics import TOPICS
 from tests.chaos.cluster import REAL_STEPS, Cluster
-from tests.chaos.media import clip_contents
+from tests.chaos.media import CLIP_TEMPO_BPM, clip_contents
 from tests.chaos.schedule import print_schedule, scaled, seed
 from tests.chaos.topic_reader import name_of, read_all
 from tests.chaos.worker_api import call_api
@@ -137,6 +138,8 @@ async def test_clips_become_moves_once_each_whatever_is_killed(tmp_path: Path) -
     folder = tmp_path / "watched"
     for inner in ("turns", "basics"):
         (folder / inner).mkdir(parents=True)
+    rows = [f"{hashlib.sha256(content).hexdigest()},{CLIP_TEMPO_BPM:g}" for content in contents]
+    (folder / "annotations.csv").write_text("\n".join(["sha256,tempo", *rows]))
     with Cluster(tmp_path, REAL_STEPS, workers=1) as cluster:
         await cluster.start_all()
         watcher = _Watcher(cluster, folder)

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from schemas.base import Options, Source
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
 from streams.client import Client
 from tests.chaos.cluster import Cluster
+from tests.chaos.media import CLIP_TEMPO_BPM
 from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, watching
 
 _WAIT_TIMEOUT_S = 30.0
@@ -53,8 +55,10 @@ async def wait_until(condition: Callable[[], bool], timeout_s: float = _WAIT_TIM
 @asynccontextmanager
 async def submitted(cluster: Cluster, clips: Sequence[Path], song: Path | None = None) -> AsyncIterator[Outcomes]:
     """Submit clips and a song; at the end of the context, wait until all of them are done."""
+    tempo = MoveAnnotation(tempo_bpm=CLIP_TEMPO_BPM)
     events: list[MoveSubmitted | SongSubmitted] = [
-        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=uuid.uuid4().hex) for clip in clips
+        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=uuid.uuid4().hex, annotation=tempo)
+        for clip in clips
     ]
     if song is not None:
         options = Options(duration="30s")
