@@ -50,8 +50,7 @@ def make_songs(folder: Path, count: int) -> list[Song]:
 
 def _window(rng: random.Random, recordings: list[Samples]) -> Samples:
     recording = rng.choice(recordings)
-    length = round(rng.uniform(CLIP_TEMPO_BPM = 120.0  # of clips without a beat in their sound, which some of `clip_contents` are
-_SHORTEST_S, _LONGEST_S) * RATE)
+    length = round(rng.uniform(_SHORTEST_S, _LONGEST_S) * RATE)
     start = rng.randrange(len(recording) - length)
     return recording[start : start + length]
 
