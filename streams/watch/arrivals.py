@@ -73,6 +73,11 @@ class WatchedFolder:
         """Return whether files are waited for."""
         return bool(self._arrivals)
 
+    @property
+    def has_missing(self) -> bool:
+        """Return whether another search is needed soon: files are missing that do not count as gone yet."""
+        return bool(self._gone)
+
     def rescan(self, now: float) -> list[TrackedFile]:
         """Search the folder and return the files that are gone for good, which are removed from the state.
 

@@ -79,7 +79,7 @@ def _run(watcher: Watcher, options: WatchOptions, stop: threading.Event, schedul
     outcomes: list[Outcome] = []
     rescan_at, earliest_at, changed = 0.0, 0.0, True
     for noticed in schedule.ticks:
-        changed = changed or noticed
+        changed = changed or noticed or watcher.has_missing
         now = monotonic()
         rescan = now >= rescan_at or (changed and now >= earliest_at)
         found = watcher.cycle(now, rescan=rescan)

@@ -76,6 +76,11 @@ class Watcher:
         is_quiet = all(watched.is_quiet for watched in self._folders) and not self._gone
         return is_quiet and is_reported and not self._requests.are_open
 
+    @property
+    def has_missing(self) -> bool:
+        """Return whether another search is needed soon."""
+        return any(watched.has_missing for watched in self._folders)
+
     def close(self) -> None:
         """Release what other commands wait for."""
         self._requests.close()

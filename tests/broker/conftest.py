@@ -53,6 +53,12 @@ class DataFolder:
         return environment | cache | folders | proxy
 
     @property
+    def watched(self) -> tuple[Path, Path]:
+        """Return the folders that `bachata up` watches."""
+        first, second = (self.path.with_name(f"{self.path.name}_watched_{number}") for number in (1, 2))
+        return first, second
+
+    @property
     def kafka(self) -> KafkaConnection:
         """Return the local Kafka, which must run."""
         kafka = running_kafka(Settings(data_dir=self.path))
@@ -81,8 +87,11 @@ class DataFolder:
     @contextmanager
     def up(self) -> Iterator[Up]:
         """Start `bachata up` and yield it when it is ready; end it with SIGTERM afterwards, unless it ended before."""
+        for folder in self.watched:
+            folder.mkdir(exist_ok=True)
         command = [str(BACHATA), "up", "--json"]
-        with subprocess.Popen(command, env=self.env, stdout=subprocess.PIPE, text=True) as process:
+        env = self.env | {"BACHATA_WATCH": ":".join(map(str, self.watched))}
+        with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
                 yield Up(process, json.loads(process.stdout.readline()))

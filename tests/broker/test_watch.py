@@ -16,14 +16,12 @@ import pytest
 from infra.base.umask import PRIVATE
 from infra.settings import Settings
 from streams.local.services import Endpoint, running_worker
-from streams.watch.background import watching
 from streams.watch.run import watch_folders
 from streams.watch.watcher import WatchOptions
 from tests.broker.conftest import DataFolder, wait_until
-from tests.paths import BACHATA, DEMO
+from tests.paths import BACHATA
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_CLIP = (DEMO / "clips" / "basic_side.mp4").read_bytes()
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +32,10 @@ def _private_files() -> Iterator[None]:
     os.umask(before)
 
 
-def _clip(file: Path, number: int) -> Path:
-    """Write a demo clip whose content differs from that of other tests only behind its last box."""
+def _copy(clip: Path, file: Path, number: int) -> Path:
+    """Write a copy of a clip whose content differs from that of other tests only behind its last box."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(_CLIP + b"\x00\x00\x00\x10free" + (7000 + number).to_bytes(8, "big"))
+    file.write_bytes(clip.read_bytes() + b"\x00\x00\x00\x10free" + (7000 + number).to_bytes(8, "big"))
     return file
 
 
@@ -59,18 +57,28 @@ def _watch_once(data_folder: DataFolder, folder: Path) -> list[str]:
     return [content.clip for content in gone]
 
 
-def test_clips_become_moves_once_and_bad_files_say_why(data_folder: DataFolder, tmp_path: Path) -> None:
-    folder = tmp_path / "watched"
-    file = _clip(folder / "turns" / "watched_one.mp4", 1)
-    _clip(folder / "watched_one_copy.mp4", 1)
-    (folder / "watched_bad.mp4").write_bytes(_CLIP[:1000])
-    (folder / "watched_later.mp4.part").write_bytes(_CLIP)
-    result = data_folder.bachata("watch", folder, "--once")
-    status = {Path(outcome["file"]).name: outcome["status"] for outcome in result.json["files"]}
-    assert status == {"watched_one.mp4": "done", "watched_one_copy.mp4": "copy", "watched_bad.mp4": "failed"}
+def test_clips_become_moves_once_a_song_a_video_and_bad_files_say_why(
+    data_folder: DataFolder, short_clip: Path, demo_song: Path, tmp_path: Path
+) -> None:
+    folder, videos = tmp_path / "watched", tmp_path / "videos"
+    file = _copy(short_clip, folder / "turns" / "watched_one.mp4", 1)
+    _copy(short_clip, folder / "watched_one_copy.mp4", 1)
+    (folder / "watched_bad.mp4").write_bytes(short_clip.read_bytes()[:1000])
+    (folder / "watched_later.mp4.part").write_bytes(short_clip.read_bytes())
+    (folder / "a_song.mp3").write_bytes(demo_song.read_bytes() + bytes(8))
+    result = data_folder.bachata("watch", folder, "--once", "--songs-to", videos)
+    outcomes = {Path(outcome["file"]).name: outcome for outcome in result.json["files"]}
+    assert {name: outcome["status"] for name, outcome in outcomes.items()} == {
+        "watched_one.mp4": "done",
+        "watched_one_copy.mp4": "copy",
+        "watched_bad.mp4": "failed",
+        "a_song.mp3": "done",
+    }
     assert result.exit_code == 1
     beside = json.loads((folder / "turns" / "watched_one.mp4.bachata.json").read_text())
     assert (beside["status"], beside["category"]) == ("done", "turns")
+    assert outcomes["a_song.mp3"]["video"] == str(videos / "a_song.mp4")
+    assert (videos / "a_song.mp4").stat().st_size > 0
     file.rename(folder / "watched_renamed.mp4")
     (folder / "watched_one_copy.mp4").unlink()
     (folder / "annotations.csv").write_text("file,difficulty\nwatched_renamed.mp4,advanced\n")
@@ -84,7 +92,7 @@ def test_clips_become_moves_once_and_bad_files_say_why(data_folder: DataFolder, 
 
 
 def test_a_watcher_runs_until_ctrl_c_and_one_that_was_killed_is_continued(
-    data_folder: DataFolder, tmp_path: Path
+    data_folder: DataFolder, short_clip: Path, tmp_path: Path
 ) -> None:
     folder = tmp_path / "watched"
     folder.mkdir()
@@ -94,13 +102,15 @@ def test_a_watcher_runs_until_ctrl_c_and_one_that_was_killed_is_continued(
         assert json.loads(killed.stdout.readline())["ready"]
         refused = data_folder.bachata("watch", folder, "--once")
         assert (refused.exit_code, refused.json["reason"]) == (1, "watched")
-        _clip(folder / "watched_two.mp4", 2)
+        _copy(short_clip, folder / "watched_two.mp4", 2)
         wait_until(lambda: _has_request(data_folder, "watched_two"), 60)
         killed.kill()
-    with subprocess.Popen(command, env=data_folder.env, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env=data_folder.env, stdout=subprocess.PIPE) as process:
         wait_until((folder / "done" / "watched_two.mp4.bachata.json").exists, 120)
         process.send_signal(signal.SIGINT)
-        assert process.wait(60) == 130
+        printed, _ = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert json.loads(printed)["ready"], "one JSON object"
     assert len(_moves(data_folder, "watched_two")) == 1
 
 
@@ -108,11 +118,10 @@ def _has_request(data_folder: DataFolder, clip: str) -> bool:
     return any(request["subject"] == clip for request in _worker(data_folder).get("/requests")["requests"])
 
 
-def test_the_folders_of_the_setting_are_watched_beside_the_services(data_folder: DataFolder, tmp_path: Path) -> None:
-    folder = tmp_path / "watched"
-    folder.mkdir()
-    settings = Settings(data_dir=data_folder.path, watch=(folder,), watch_results="none", watch_polling=True)
-    with watching(settings, print):
-        _clip(folder / "watched_three.mp4", 3)
-        wait_until(lambda: len(_moves(data_folder, "watched_three")) == 1, 120)
-    assert [file.name for file in folder.iterdir()] == ["watched_three.mp4"]
+def test_bachata_up_watches_the_folders_of_the_setting(data_folder: DataFolder, short_clip: Path) -> None:
+    first, second = data_folder.watched
+    _copy(short_clip, second / "watched_three.mp4", 3)
+    refused = data_folder.bachata("watch", first, "--once")
+    assert (refused.exit_code, refused.json["reason"]) == (1, "watched")
+    wait_until((second / "watched_three.mp4.bachata.json").exists, 120)
+    assert len(_moves(data_folder, "watched_three")) == 1

@@ -102,6 +102,7 @@ def _done(folder: Path) -> set[str]:
         with suppress(OSError, ValueError):  # it is just renamed
             result = json.loads(file.read_text())
             assert result["status"] in {"done", "copy"}, result
+            assert {"move", "tempo_bpm"} <= result.keys(), result
             found.add(result["sha256"])
     return found
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from time import monotonic
 
 import pytest
+import watchfiles
+from watchfiles._rust_notify import WatchfilesRustInternalError
 
 from schemas.faults import Poison, Retryable
 from streams.watch.locks import locked_folders
@@ -76,17 +81,58 @@ def test_network_folders_are_known_by_their_file_system(folder: str, expected: b
     assert is_on_network(Path(folder), mounts) is expected
 
 
-def test_the_system_gives_notice_of_a_file(tmp_path: Path) -> None:
-    stop = threading.Event()
-    notices = _notices([tmp_path], stop, print)
+@contextmanager
+def _noticing(*folders: Path) -> Iterator[tuple[Callable[[Callable[[], object]], bool], list[str]]]:
+    """Yield a function that returns whether notice is given after a change, and the lines that were printed."""
+    stop, lines = threading.Event(), list[str]()
+    notices = _notices(folders, stop, lines.append)
     assert next(notices) is True
-    timer = threading.Timer(0.3, (tmp_path / "a.mp4").touch)
-    timer.start()
-    deadline = monotonic() + 10
-    assert any(noticed for noticed in takewhile(lambda _: monotonic() < deadline, notices))
+
+    def is_noticed(change: Callable[[], object]) -> bool:
+        timer = threading.Timer(0.3, change)
+        timer.start()
+        deadline = monotonic() + 10
+        found = any(noticed for noticed in takewhile(lambda _: monotonic() < deadline, notices))
+        timer.join()
+        return found
+
+    yield is_noticed, lines
     stop.set()
-    timer.join()
     assert list(notices) == [], "it ends when it is stopped"
+
+
+def test_the_system_gives_notice_of_a_file(tmp_path: Path) -> None:
+    with _noticing(tmp_path) as (is_noticed, _):
+        assert is_noticed((tmp_path / "a.mp4").touch)
+
+
+def test_the_system_gives_notice_of_the_folders_that_are_there_and_of_those_that_come(tmp_path: Path) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    first.mkdir()
+    with _noticing(first, second) as (is_noticed, lines):
+        assert is_noticed((first / "a.mp4").touch)
+        assert is_noticed(second.mkdir)
+        assert is_noticed((second / "b.mp4").touch)
+        assert is_noticed(partial(second.rename, tmp_path / "away"))
+        assert is_noticed(second.mkdir)
+        assert is_noticed((second / "c.mp4").touch)
+        assert is_noticed((first / "d.mp4").touch)
+        assert lines == []
+
+
+def test_without_notices_of_the_system_folders_are_searched_until_it_gives_them_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> Iterator[object]:
+        raise WatchfilesRustInternalError("error in underlying watcher: No space left on device")
+
+    with _noticing(tmp_path) as (is_noticed, lines):
+        with monkeypatch.context() as patch:
+            patch.setattr(watchfiles, "watch", refuse)
+            assert is_noticed(int)
+            assert is_noticed(int)
+        assert sum("No space left on device" in line for line in lines) == len(lines) == 1
+        assert is_noticed((tmp_path / "a.mp4").touch)
 
 
 def test_a_link_to_a_file_is_found_and_a_link_to_a_folder_is_not(tmp_path: Path) -> None:
