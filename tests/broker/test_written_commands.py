@@ -9,8 +9,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +33,7 @@ from tests.unit.move_indexing.drawn_recording import cache_dancers, write_drawn_
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _NOT_RUN = ("make ", "docker ", "bachata up", "bachata worker")  # the tests, containers, what runs until it is stopped
 _LINES = [line for line in shell_lines() if not line.startswith(_NOT_RUN)]
+_WATCHING = [line for line in _LINES if line.startswith("bachata watch ") and "--once" not in line]  # until stopped
 _SHA256_PREFIX = "3f2a91c0"
 _DANCES = tuple((6.0 * number + 1, 6.0 * number + 5.5) for number in range(5))  # of class.mp4, seconds
 _BACHATA = """#!/bin/sh
@@ -172,7 +175,7 @@ def class_recording(workspace: _Workspace, data_folder: DataFolder) -> Iterator[
     assert not clips or data_folder.bachata("moves", "remove", *clips).exit_code == 0
 
 
-@pytest.mark.parametrize("line", _LINES)
+@pytest.mark.parametrize("line", [line for line in _LINES if line not in _WATCHING])
 def test_a_documented_command_runs(workspace: _Workspace, line: str, request: pytest.FixtureRequest) -> None:
     if "class.mp4" in line:
         request.getfixturevalue("class_recording")
@@ -181,6 +184,20 @@ def test_a_documented_command_runs(workspace: _Workspace, line: str, request: py
         assert isinstance(json.loads(printed), dict)
     for name in re.findall(r"--(?:out|plot|click|png|video|html) (\S+)", line):
         assert (workspace.folder / name).stat().st_size > 0
+
+
+@pytest.mark.parametrize("line", _WATCHING)
+def test_a_documented_command_runs_until_it_is_stopped(workspace: _Workspace, line: str) -> None:
+    command = ["bash", "-c", f"exec {line}"]
+    with subprocess.Popen(command, cwd=workspace.folder, env=workspace.env, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        limit = threading.Timer(60, run.kill)
+        limit.start()
+        assert any(printed.startswith("watching ") for printed in run.stderr)
+        run.send_signal(signal.SIGINT)
+        assert list(run.stderr)[-1] == "error: stopped\n"
+        assert run.wait(60) == 130
+        limit.cancel()
 
 
 def test_the_song_of_the_kcat_line_becomes_a_video(workspace: _Workspace, data_folder: DataFolder) -> None:
