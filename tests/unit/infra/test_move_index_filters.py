@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.move_index import MoveIndex
+from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.filters import MoveFilter
 from infra.move_index.points import point_id
+from infra.move_index.server import QdrantServerMoveIndex
+from infra.move_index.server_collections import WRITTEN_FIELD
 from infra.move_index.softening import ORDER, softened_search
 from schemas.base import Role
 from schemas.faults import Poison
@@ -58,6 +62,21 @@ def filled(shared_index: MoveIndex) -> MoveIndex:
     """Return an index with 60 moves, of which ten have the embedding of another one."""
     shared_index.upsert(*_moves())
     return shared_index
+
+
+def test_each_field_of_a_filter_has_an_index_of_its_kind(filled: MoveIndex) -> None:
+    kinds = dict.fromkeys(("clip_sha256", "name", "difficulty", "energy", "category", "role", "style"), "keyword")
+    kinds |= dict.fromkeys(("tempo_bpm", "duration_s", "embedding_version"), "float")
+    if isinstance(filled, EdgeMoveIndex):
+        schema: Mapping[str, Any] = filled._engine.info().payload_schema
+        found = {field: str(index.data_type).rpartition(".")[2].lower() for field, index in schema.items()}
+    elif isinstance(filled, QdrantServerMoveIndex) and filled._is_own_client:
+        schema = filled._client.get_collection(filled._collections.used()).payload_schema
+        found = {field: index.data_type.value for field, index in schema.items()}
+        assert found.pop(WRITTEN_FIELD) == "float"
+    else:
+        pytest.skip("the client's local engine has no indexes of fields")
+    assert found == kinds
 
 
 def _folded(text: str) -> str:
