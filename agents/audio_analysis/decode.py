@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from agents.media.channels import Block
 
 SAMPLE_RATE_HZ = 22050
+_ROUNDING_S = 1e-3  # of the sum over all frames
 
 
 def decode_mono(path: Path, track: int = 0) -> Iterator[Floats]:
@@ -59,7 +60,7 @@ def within_length(frames: Iterable[AudioFrame]) -> Iterator[AudioFrame]:
     duration_s = 0.0
     for frame in frames:
         duration_s += frame.samples / frame.sample_rate
-        if duration_s > MAX_SOUND_S:
+        if duration_s > MAX_SOUND_S + _ROUNDING_S:
             raise Poison(f"the audio is longer than {MAX_SOUND_S / 60:.0f} minutes; use a single song", "too_long")
         yield frame
 

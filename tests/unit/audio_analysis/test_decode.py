@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from av import AudioFrame
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from agents.audio_analysis.analysis import analyze
-from agents.audio_analysis.decode import SAMPLE_RATE_HZ, decode_mono
+from agents.audio_analysis.decode import SAMPLE_RATE_HZ, decode_mono, within_length
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
+from schemas.limits import MAX_SOUND_S
 from tests.unit.audio_analysis.band import RATE, Song, play, write, write_clip
 
 
@@ -207,3 +210,15 @@ def test_declaring_the_step_loads_no_heavy_library() -> None:
     code = "import sys, agents.audio_analysis.agent; print({'numpy', 'av', 'soxr', 'scipy'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_sound_of_exactly_the_longest_duration_is_decoded() -> None:
+    """The sum of the lengths of its frames is a little more in floats: 1800.0000000006912 s."""
+    frame = AudioFrame("s16", "mono", 4096)
+    frame.sample_rate = 44_100
+    number = int(MAX_SOUND_S * frame.sample_rate / frame.samples)
+    last = AudioFrame("s16", "mono", int(MAX_SOUND_S * frame.sample_rate) - number * frame.samples)
+    last.sample_rate = frame.sample_rate
+    assert sum(1 for _ in within_length(chain(repeat(frame, number), [last]))) == number + 1
+    with pytest.raises(Poison, match="longer than 30 minutes"):
+        list(within_length(repeat(frame, number + 1)))
