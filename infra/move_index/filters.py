@@ -6,6 +6,7 @@ import math
 import unicodedata
 from typing import Any, NamedTuple
 
+from schemas.limits import MAX_EMBEDDING_VERSION
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
 
@@ -69,6 +70,8 @@ class MoveFilter(NamedTuple):
                 return f"{name}: more than {_MAX_VALUES} values, or one that is no printable text"
         if len(self.names) > _MAX_VALUES or not all(map(_is_unicode, self.names)):  # a file's name may be unprintable
             return f"names: more than {_MAX_VALUES} values, or one that is no text"
+        if not _is_version(self.embedding_version):
+            return f"embedding_version is no whole number from 1 to {MAX_EMBEDDING_VERSION}"
         return None
 
 
@@ -94,8 +97,13 @@ def folded(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def _is_version(version: int | None) -> bool:
+    return version is None or (isinstance(version, int) and 1 <= version <= MAX_EMBEDDING_VERSION)
+
+
 def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)  # halves of a UTF-16 pair
+    """Return whether a value is a text without halves of a UTF-16 pair, which no engine accepts."""
+    return isinstance(text, str) and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _is_range(values: tuple[float, float]) -> bool:

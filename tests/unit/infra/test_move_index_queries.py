@@ -90,6 +90,26 @@ def test_a_query_that_is_not_valid_is_refused_before_the_engine_gets_it(edge: Ed
         edge.search(**query)
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"embedding_version": "2"},
+        {"embedding_version": 1.5},
+        {"embedding_version": 0},
+        {"embedding_version": 10**400},
+        {"names": ("\ud800",)},
+        {"names": (7,)},
+        {"names": ("clip",) * 101},
+        {"without_clips": (None,)},
+        {"without_clips": ("ab" * 32,) * 101},
+    ],
+    ids=lambda wanted: str(wanted)[:40],
+)
+def test_a_filter_that_is_not_valid_is_refused_before_the_engine_gets_it(edge: EdgeMoveIndex, wanted: Any) -> None:
+    with pytest.raises(Poison, match="the search is not valid"):
+        edge.find(MoveFilter(**wanted), None, 5)
+
+
 def test_a_huge_limit_returns_all(edge: EdgeMoveIndex) -> None:
     assert len(edge.search(limit=2**80)) == len(edge.search(vector=MOVES[0].embedding, limit=2**80)) == len(MOVES)
 
