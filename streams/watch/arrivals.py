@@ -162,7 +162,7 @@ class WatchedFolder:
             self._arrivals[path] = Arrival(path, stat, now, self._settle_s)
 
     def _rename(self, file: TrackedFile, path: str, now: float) -> None:
-        """Note that a file has another name now, where its outcome is shown; out of `failed`, it is tried again."""
+        """Note that a file has another name, where its outcome becomes visible; out of `failed`, it is tried again."""
         remove_result(file.file)
         if PurePath(file.path).parts[0] == FAILED and file.reported:
             self._state.remove_file(file)

@@ -206,8 +206,8 @@ def _is_same(file: TrackedFile) -> bool | None:
 
 def _first(file: TrackedFile, files: Sequence[TrackedFile]) -> TrackedFile:
     """Return the file of which others of the same content are copies."""
-    asked = [other for other in files if other.asked]
-    return file if file in asked or not asked else asked[-1]
+    first = [other for other in files if other.has_request]
+    return file if file in first or not first else first[-1]
 
 
 def _delivered(video: Path, folder: Path, sha256: str) -> Path:

@@ -22,7 +22,7 @@ from streams.watch.watcher import Watcher, WatchOptions
 
 _TICK_MS = 500
 _RESCAN_S, _POLL_S = 30.0, 2.0
-_TICKS_WITHOUT = 4  # notices: they are asked for again every 2 s
+_TICKS_WITHOUT = 4  # notices: another attempt every 2 s
 _RESCAN_SHARE = 10.0  # a search of a large folder is followed by a pause of so many times its duration
 
 
@@ -110,8 +110,8 @@ def _ticks(stop: threading.Event) -> Iterator[bool]:
 def _notices(folders: Sequence[Path], stop: threading.Event, print_line: PrintLine) -> Iterator[bool]:
     """Yield at each tick whether something may have changed: the first time, and when the system gives notice.
 
-    It gives notice of the folders that are there; when another one appears, or takes the place of one, it is asked
-    again. While it gives none, something may have changed every 2 s.
+    Notice is requested of the folders that are there, again when another one appears or takes the place of one. While
+    there is none, something may have changed every 2 s.
     """
     printed = None
     yield True

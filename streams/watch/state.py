@@ -23,13 +23,13 @@ from schemas.faults import Poison, storage_fault
 
 _FILE = "state.sqlite3"
 _USERS = "state.users"  # locked by each watcher that has the state open
-_VERSION = 2  # of the tables
+_VERSION = 3  # of the tables
 _BUSY_S = 30.0  # another process writes for milliseconds
 _TABLES = """
 CREATE TABLE IF NOT EXISTS files (
     folder BLOB, path BLOB, name BLOB, size INTEGER, mtime_ns INTEGER, inode INTEGER,
     sha256 TEXT, reason TEXT, error TEXT, reported INTEGER NOT NULL DEFAULT 0,
-    asked INTEGER NOT NULL DEFAULT 0, is_cut INTEGER NOT NULL DEFAULT 0,
+    has_request INTEGER NOT NULL DEFAULT 0, is_cut INTEGER NOT NULL DEFAULT 0,
     number INTEGER PRIMARY KEY AUTOINCREMENT, UNIQUE (folder, path));
 CREATE INDEX IF NOT EXISTS files_by_content ON files (sha256);
 CREATE TABLE IF NOT EXISTS contents (
@@ -57,7 +57,7 @@ class Stat:
 
     @staticmethod
     def of(status: os.stat_result) -> Stat:
-        """Return what the system says about a file."""
+        """Return those of a file whose status the system has given."""
         return Stat(status.st_size, status.st_mtime_ns, status.st_ino)
 
     def is_same(self, other: Stat) -> bool:
@@ -70,7 +70,7 @@ class TrackedFile:
     """A file that was taken. `path`: where it is now, in its folder; `name`: where it was when it was taken.
 
     `sha256` is None of a file that could not be stored, `reason` and `error` say why. `reported`: its outcome was made
-    visible. `asked`: the request of its content was made for this file; the others of the content are copies.
+    visible. `has_request`: the request of its content was made for this file; the others of the content are copies.
     `is_cut`: its end was missing.
     """
 
@@ -82,7 +82,7 @@ class TrackedFile:
     reason: str | None = None
     error: str | None = None
     reported: bool = False
-    asked: bool = False
+    has_request: bool = False
     is_cut: bool = False
     number: int = 0
 
@@ -166,9 +166,9 @@ class WatchState:
         values = (
             *(os.fsencode(part) for part in (file.folder, file.path, file.name)),
             *(file.stat.size, file.stat.mtime_ns, file.stat.inode),
-            *(file.sha256, file.reason, file.error, file.reported, file.asked, file.is_cut),
+            *(file.sha256, file.reason, file.error, file.reported, file.has_request, file.is_cut),
         )
-        columns = "folder, path, name, size, mtime_ns, inode, sha256, reason, error, reported, asked, is_cut"
+        columns = "folder, path, name, size, mtime_ns, inode, sha256, reason, error, reported, has_request, is_cut"
         self._write((f"INSERT OR REPLACE INTO files ({columns}) VALUES ({_marks(values)})", values))  # noqa: S608 - ours
 
     def move_file(self, file: TrackedFile, path: str, name: str | None = None) -> None:
@@ -231,7 +231,7 @@ class WatchState:
             folder, path, name = (os.fsdecode(row[column]) for column in ("folder", "path", "name"))
             stat = Stat(row["size"], row["mtime_ns"], row["inode"])
             facts: dict[str, Any] = {column: row[column] for column in ("sha256", "reason", "error", "number")}
-            facts |= {column: bool(row[column]) for column in ("reported", "asked", "is_cut")}
+            facts |= {column: bool(row[column]) for column in ("reported", "has_request", "is_cut")}
             yield TrackedFile(Path(folder), path, name, stat, **facts)
 
     def _contents(self, condition: str, *values: object) -> Iterator[Content]:

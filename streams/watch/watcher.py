@@ -213,7 +213,7 @@ class Watcher:
             self._refuse(watched, arrival, Poison(f"{type(error).__name__}: {error}", "unexpected"))
 
     def _refuse(self, watched: WatchedFolder, arrival: Arrival, fault: Fault) -> None:
-        """Note why a file is not taken, unless more of it may come; of files that are no media nothing is shown."""
+        """Note why a file is not taken, unless more of it may come; one that is no media has no outcome."""
         if is_gone(watched.folder / arrival.path):
             watched.stop_waiting(arrival)
             return
@@ -242,7 +242,7 @@ class Watcher:
         else:
             watched.has_new_names = True
         has_move = before is not None and before.state == "done" and before.kind == "clip"
-        self._state.put_file(replace(file, asked=not others or (is_again and not has_move)))
+        self._state.put_file(replace(file, has_request=not others or (is_again and not has_move)))
         watched.stop_waiting(arrival)
 
     def _file(self, watched: WatchedFolder, arrival: Arrival) -> TrackedFile:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -15,10 +16,12 @@ import pytest
 
 from infra.base.umask import PRIVATE
 from infra.settings import Settings
+from schemas.move_annotated import MoveAnnotated
 from streams.local.services import Endpoint, running_worker
 from streams.watch.run import watch_folders
 from streams.watch.watcher import WatchOptions
 from tests.broker.conftest import DataFolder, wait_until
+from tests.chaos.topic_reader import name_of, read_all
 from tests.paths import BACHATA
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -47,6 +50,12 @@ def _worker(data_folder: DataFolder) -> Endpoint:
 
 def _moves(data_folder: DataFolder, clip: str) -> list[dict[str, Any]]:
     return [move for move in _worker(data_folder).get("/moves")["moves"] if move["clip"] == clip]
+
+
+def _annotating(data_folder: DataFolder, sha256: str) -> set[str | None]:
+    """Return the sources of the events that annotated a clip."""
+    events = asyncio.run(read_all(data_folder.kafka, name_of(MoveAnnotated)))
+    return {event.header("ce_source") for event in events if event.payload.get("clip_sha256") == sha256}
 
 
 def _watch_once(data_folder: DataFolder, folder: Path) -> list[str]:
@@ -85,7 +94,9 @@ def test_clips_become_moves_once_a_song_a_video_and_bad_files_say_why(
     (folder / "annotations.csv").write_text("file,difficulty\nwatched_renamed.mp4,advanced\n")
     assert _watch_once(data_folder, folder) == []
     wait_until(lambda: [move["difficulty"] for move in _moves(data_folder, "watched_one")] == ["advanced"], 30)
-    assert [move["category"] for move in _moves(data_folder, "watched_one")] != ["turns"]
+    [move] = _moves(data_folder, "watched_one")
+    assert move["category"] != "turns"
+    assert _annotating(data_folder, move["sha256"]) == {"/watch"}
     (folder / "watched_renamed.mp4").unlink()
     assert _watch_once(data_folder, folder) == ["watched_one"]
     listed = data_folder.bachata("moves", "list").json["moves"]

@@ -117,7 +117,7 @@ def test_a_file_that_is_exported_again_meanwhile_is_not_moved(tmp_path: Path) ->
         writer.write(clip(1)[:1000])
         writer.flush()
         watched.worker.end_all()
-        watched.watcher.cycle(watched.now, rescan=False)
+        assert watched.watcher.cycle(watched.now, rescan=False) == []
         assert _names(watched.folder) == {"a.mp4"}
         writer.write(clip(1)[1000:])
     watched.finish()

@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import pytest
 
 from infra.settings import Settings
 from schemas.base import MediaRef
-from schemas.faults import Retryable, Unavailable
+from schemas.faults import Fault, Retryable, Unavailable
 from schemas.limits import MediaKind
 from schemas.move_annotated import MoveAnnotation
 from streams.files.user_files import store_file
@@ -238,7 +238,7 @@ def _bad_page(file: Path) -> None:
 def _other_tables(file: Path) -> None:
     with closing(sqlite3.connect(file)) as db, db:
         db.execute("PRAGMA user_version = 1")
-        db.execute("ALTER TABLE files DROP COLUMN asked")
+        db.execute("ALTER TABLE files DROP COLUMN has_request")
 
 
 @pytest.mark.parametrize("damage", [_no_database, _bad_page, _other_tables])
@@ -260,11 +260,14 @@ def test_a_damaged_state_is_begun_anew_by_a_watcher_only(watched: Watched, damag
 def test_a_state_that_a_watcher_uses_is_not_replaced(watched: Watched) -> None:
     watched.put("a.mp4", CLIP)
     watched.finish()
-    _bad_page(watched.settings.watch_dir / "state.sqlite3")
-    inode = (watched.settings.watch_dir / "state.sqlite3").stat().st_ino
-    with suppress(Retryable):
-        WatchState(watched.settings.watch_dir).close()
-    assert (watched.settings.watch_dir / "state.sqlite3").stat().st_ino == inode
+    file = watched.settings.watch_dir / "state.sqlite3"
+    with closing(sqlite3.connect(file)) as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    _bad_page(file)
+    inode = file.stat().st_ino
+    with pytest.raises(Fault, match="malformed"):
+        WatchState(watched.settings.watch_dir).files(watched.folder)
+    assert file.stat().st_ino == inode
 
 
 def test_a_bad_file_stops_no_other_and_is_tried_again_when_it_is_put_there_again(watched: Watched) -> None:
