@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +13,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from infra.move_index.config import QdrantConfig
+from infra.move_index.config import GRPC_PORT, HTTP_PORT, QdrantConfig
 from infra.move_index.server import QdrantServerMoveIndex
 from tests.paths import PROJECT
 
 _API_KEY = "key-of-tests"
-_HTTP_PORT, _GRPC_PORT = 6333, 6334
+_grpc_ports: dict[str, int] = {}  # of real servers, by their URL
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def real_server() -> Iterator[QdrantConfig]:
     from testcontainers.core.container import DockerContainer
     from testcontainers.core.waiting_utils import wait_for_logs
 
-    container = DockerContainer(image()).with_exposed_ports(_HTTP_PORT, _GRPC_PORT)
+    container = DockerContainer(image()).with_exposed_ports(HTTP_PORT, GRPC_PORT)
     container = container.with_env("QDRANT__SERVICE__API_KEY", _API_KEY)
     try:
         container.start()
@@ -40,10 +41,22 @@ def real_server() -> Iterator[QdrantConfig]:
         pytest.skip(f"Docker cannot run {image()}: {error}")
     try:
         wait_for_logs(container, "Qdrant HTTP listening", timeout=60)
-        host, port = container.get_container_host_ip(), int(container.get_exposed_port(_HTTP_PORT))
-        yield QdrantConfig(host=host, port=port, api_key=_API_KEY, timeout_s=30.0)
+        host, port = container.get_container_host_ip(), int(container.get_exposed_port(HTTP_PORT))
+        config = QdrantConfig(host=host, port=port, api_key=_API_KEY, timeout_s=30.0)
+        _grpc_ports[config.url] = int(container.get_exposed_port(GRPC_PORT))
+        yield config
     finally:
         container.stop()
+
+
+def over_grpc(server: QdrantConfig) -> QdrantConfig:
+    """Return the config of a real server over gRPC; skip the test where it cannot be reached so."""
+    port = _grpc_ports.get(server.url, int(os.environ.get("BACHATA_TEST_QDRANT_GRPC_PORT", GRPC_PORT)))
+    try:
+        socket.create_connection((server.host.strip("[]"), port), timeout=5).close()
+    except OSError as error:
+        pytest.skip(f"{server.host}:{port} is no gRPC port of Qdrant (BACHATA_TEST_QDRANT_GRPC_PORT): {error}")
+    return replace(server, grpc_port=port)
 
 
 @contextmanager

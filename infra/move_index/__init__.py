@@ -50,11 +50,11 @@ def edge_folder(folder: Path) -> Path:
 
 
 def check_qdrant(settings: Settings) -> None:
-    """Return when the Qdrant server of the settings, if there is one, answers. Raises: `Retryable`."""
-    if settings.qdrant_url:
+    """Return when the Qdrant server of the settings, if there is one, answers. Raises: `Retryable`, `Poison`."""
+    if config := QdrantConfig.of_settings(settings):
         from infra.move_index.check import check_qdrant_server
 
-        check_qdrant_server(settings, settings.qdrant_url)
+        check_qdrant_server(config)
 
 
 def sink_folder(settings: Settings) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any, TypeVar, get_args
 
 import qdrant_edge as qe
@@ -19,7 +20,15 @@ from infra.move_index.config import VECTOR_SIZE
 from infra.move_index.engine import Diversity
 from infra.move_index.errors import MoveIndexError, MoveIndexLockedError
 from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS, MoveFilter
-from infra.move_index.folder import ensure_writable, move_aside, put_in_place, restore, size_of
+from infra.move_index.folder import (
+    ensure_writable,
+    move_aside,
+    put_in_place,
+    remove_left_over,
+    replacement_of,
+    restore,
+    size_of,
+)
 from infra.move_index.points import SUMMARY_FIELD, NewPoint, StoredPoint
 from schemas.base import Difficulty, Level
 from schemas.faults import Poison
@@ -42,6 +51,7 @@ _TEMPORARY_ERRNOS = {
 }
 _ANY_MOVE = MoveFilter((0.0, 1e9), get_args(Difficulty), get_args(Level), duration_s=(0.0, 1e9))
 _ANY_VECTOR = (1.0, *(0.0,) * (VECTOR_SIZE - 1))
+_MAX_LOCK_WAIT_S, _LOCK_POLL_S = 2.0, 0.05
 _ERRNO = re.compile(r"(?:os error |Os \{ code: )(\d+)")
 
 
@@ -64,13 +74,15 @@ class EdgeMoveIndex(MoveIndex):
         self._unreadable: _UnreadableError | None = None
         self._closed = False
         self._loading = False
+        self._is_locked = False  # by another process, when it was opened last
+        self._may_be_left_over = replaces_unreadable  # what a rebuild that was killed has built
         self._summary_cache: dict[str, str] = {}  # JSON texts by point id
 
     def beside(self) -> EdgeMoveIndex:
         """Return a new and empty index in a folder beside this one's."""
-        folder = self._folder.with_name(f"{self._folder.name}.new")
-        shutil.rmtree(folder, ignore_errors=True)  # of a rebuild that was killed
-        return EdgeMoveIndex(folder)
+        self._may_be_left_over = False
+        remove_left_over(self._folder)
+        return EdgeMoveIndex(replacement_of(self._folder))
 
     def replace_by(self, built: EdgeMoveIndex) -> None:
         """Put the folder of `built` in the place of this one's; searches wait while it is opened."""
@@ -106,6 +118,9 @@ class EdgeMoveIndex(MoveIndex):
             self._close_shard()  # the folder was removed
         if self._shard is None:
             self._reopen()
+        if self._may_be_left_over:
+            self._may_be_left_over = False
+            remove_left_over(self._folder)
 
     def _reopen(self) -> None:
         restore(self._folder)
@@ -128,7 +143,7 @@ class EdgeMoveIndex(MoveIndex):
         self._loading = True
         try:
             with self._reading():
-                self._shard = _load_or_create(self._folder)
+                self._shard = self._loaded()
                 _ensure_fields(self._shard)
                 self._load_digests()
                 if check:
@@ -138,6 +153,25 @@ class EdgeMoveIndex(MoveIndex):
             raise
         finally:
             self._loading = False
+
+    def _loaded(self) -> qe.EdgeShard:
+        """Return the engine over the folder. Raises: `MoveIndexLockedError` where it stays open elsewhere.
+
+        The lock may outlive the engine for some milliseconds, since a process that is being started has it until then.
+        """
+        ends_s = monotonic() + (0.0 if self._is_locked else _MAX_LOCK_WAIT_S)
+        while True:
+            try:
+                with _as_faults(self._folder):
+                    shard = _load_or_create(self._folder)
+            except MoveIndexLockedError:
+                if monotonic() >= ends_s:
+                    self._is_locked = True  # the next call does not wait
+                    raise
+                sleep(_LOCK_POLL_S)
+            else:
+                self._is_locked = False
+                return shard
 
     def _check(self) -> None:
         """Read every point and vector, and search through each field. Raises: `_UnreadableError`."""

@@ -59,6 +59,18 @@ def put_in_place(built: Path, folder: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def replacement_of(folder: Path) -> Path:
+    """Return the folder in which the replacement of a folder is built."""
+    return folder.with_name(f"{folder.name}.new")
+
+
+def remove_left_over(folder: Path) -> None:
+    """Remove what a killed process left of a replacement of this folder; not what `restore` brings back."""
+    shutil.rmtree(replacement_of(folder), ignore_errors=True)
+    if folder.exists():
+        shutil.rmtree(_old(folder), ignore_errors=True)
+
+
 def restore(folder: Path) -> None:
     """Bring back the folder that `put_in_place` was replacing when its process was killed."""
     if not folder.exists() and _old(folder).is_dir():

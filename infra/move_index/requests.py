@@ -23,7 +23,26 @@ from schemas.faults import Poison
 
 T = TypeVar("T")
 
-_TOO_LARGE_STATUSES = (400, 413, 422)  # also of a limit of the server: 400 for a body of more than 32 MiB
+_KINDS: dict[int, type[QdrantFault]] = {
+    400: TooLargeError,  # or a request that is not valid; 400, too, is given for a body of more than 32 MiB
+    401: AccessError,
+    403: AccessError,
+    404: NotFoundError,
+    413: TooLargeError,
+    422: TooLargeError,
+}
+_ERRORS = (
+    ApiException,
+    QdrantException,
+    grpc.RpcError,
+    httpx.HTTPError,
+    httpx.InvalidURL,
+    OSError,
+    UnicodeError,  # of a name of a host
+    json.JSONDecodeError,  # of an answer that is no JSON
+    AssertionError,  # of the client, where an answer has no result
+)
+_NO_QDRANT = (ValidationError, json.JSONDecodeError, AssertionError)
 _HTTP_STATUS = {  # of the statuses of gRPC
     grpc.StatusCode.INVALID_ARGUMENT: 400,
     grpc.StatusCode.UNAUTHENTICATED: 401,
@@ -70,7 +89,7 @@ class Requests:
             raise QdrantFault(self._server, self._last_problem, "qdrant_away")
         try:
             return call()
-        except (ApiException, QdrantException, grpc.RpcError, httpx.HTTPError, OSError, AssertionError) as error:
+        except _ERRORS as error:
             fault = self._fault(error)
             if fault.reason == "qdrant_away" and not isinstance(fault, BusyError):
                 self._wait(fault, is_write)
@@ -89,7 +108,7 @@ class Requests:
         if isinstance(error, ResourceExhaustedResponse):
             return BusyError(self._server, f"is busy: {error}", "qdrant_away", float(error.retry_after_s))
         source = error.source if isinstance(error, ResponseHandlingException) else error
-        if isinstance(source, ValidationError | AssertionError):
+        if isinstance(source, _NO_QDRANT):
             return NotQdrantError(self._server, "gives an answer that is not Qdrant's", "qdrant_refuses")
         is_too_large = isinstance(source, (httpx.TimeoutException, *_BROKEN))
         return self._no_answer(str(source) or type(source).__name__, is_too_large)
@@ -103,8 +122,7 @@ class Requests:
     def _of_status(self, status: int, text: str) -> QdrantFault:
         if status == 429 or status >= 500:
             return self._no_answer(text, status == 429)
-        kinds = {401: AccessError, 403: AccessError, 404: NotFoundError}
-        kind = TooLargeError if status in _TOO_LARGE_STATUSES else kinds.get(status, QdrantFault)
+        kind = NotQdrantError if status < 400 else _KINDS.get(status, QdrantFault)  # 302: a login page
         return kind(self._server, f"refuses the request: {text}", "qdrant_refuses")
 
     def _no_answer(self, text: str, is_too_large: bool) -> QdrantFault:

@@ -10,12 +10,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from qdrant_client import models
 
 from infra.move_index import QdrantConfig
+from infra.move_index.digests import move_digest
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.migrate import migrate
+from infra.move_index.points import payload_of, point_id
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Unavailable
+from schemas.move_annotated import MoveAnnotation
 from tests.qdrant_servers import real_index, real_server
 from tests.unit.infra.moves import MOVES, make_move
 
@@ -67,17 +71,26 @@ def test_a_wrong_key_is_refused(server: QdrantConfig) -> None:
     index.close()
 
 
-def test_a_write_that_takes_too_long_is_repeated_with_fewer_moves(index: QdrantServerMoveIndex) -> None:
-    hurried = QdrantServerMoveIndex(replace(index.config, timeout_s=1.0))
-    moves = [make_move(number) for number in range(400)]
-    for _ in range(20):
-        try:
-            hurried.upsert(*moves)
-            break
-        except Unavailable:
-            continue
-    assert hurried.count() == len(moves)
-    hurried.close()
+def test_a_collection_with_limits_gets_writes_that_it_takes(index: QdrantServerMoveIndex) -> None:
+    index.count()
+    limits = models.StrictModeConfig(enabled=True, upsert_max_batchsize=10, max_query_limit=600)
+    index._client.update_collection(index._collections.used(), strict_mode_config=limits)
+    moves = [make_move(number) for number in range(40)]
+    index.upsert(*moves)
+    index.replace_summaries(*(move.annotated(MoveAnnotation(style="Sensual")).summary() for move in moves))
+    assert len(index.digests()) == len(index.search(styles=["sensual"], limit=100)) == len(moves)
+    assert index.remove(*(move.clip.sha256 for move in moves)) == len(moves)
+
+
+def test_an_annotation_of_a_move_that_was_removed_meanwhile_is_no_lost_collection(
+    index: QdrantServerMoveIndex,
+) -> None:
+    index.upsert(*MOVES[:3])
+    index._delete([point_id(MOVES[1].clip.sha256)])
+    payloads = {point_id(move.clip.sha256): payload_of(move, move_digest(move)) for move in MOVES[:3]}
+    index._put_payloads(payloads)
+    assert index.count() == 2
+    assert sorted(move.name for move in index.all_moves()) == [MOVES[0].name, MOVES[2].name]
 
 
 def test_moves_are_migrated_and_rebuilt(index: QdrantServerMoveIndex, tmp_path: Path) -> None:

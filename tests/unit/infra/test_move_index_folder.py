@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pytest
 
-from infra.move_index import MoveIndexError, open_index
+from infra.move_index import MoveIndexError, MoveIndexLockedError, open_index
 from infra.move_index.edge import EdgeMoveIndex
 from infra.settings import load_settings
 from tests.unit.infra.moves import MOVES, faults_of_all_calls, fill, make_move
@@ -179,3 +182,39 @@ def test_a_second_damaged_folder_replaces_the_first(edge: EdgeMoveIndex, tmp_pat
     for _ in range(2):
         damage(tmp_path / "moves" / "edge", "edge_config.json", "garbage")
         assert reopened_count(tmp_path) == 0
+
+
+def test_a_lock_that_is_released_soon_is_waited_for(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+    edge.close()
+    folder = tmp_path / "moves" / "edge"
+    with _locked(folder) as release:
+        threading.Timer(0.4, release).start()
+        index = EdgeMoveIndex(folder)
+        assert index.count() == 3
+        index.close()
+
+
+def test_a_lock_that_stays_is_reported_and_waited_for_once(edge: EdgeMoveIndex, tmp_path: Path) -> None:
+    edge.close()
+    folder = tmp_path / "moves" / "edge"
+    index = EdgeMoveIndex(folder)
+    with _locked(folder):
+        with pytest.raises(MoveIndexLockedError):
+            index.count()
+        started = monotonic()
+        with pytest.raises(MoveIndexLockedError):
+            index.count()
+        assert monotonic() - started < 1
+    assert index.count() == 3
+    index.close()
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[Callable[[], None]]:
+    """Lock the folder as a process does that has it open; yield a function that releases the lock."""
+    lock = os.open(folder / "wal", os.O_RDONLY)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield lambda: fcntl.flock(lock, fcntl.LOCK_UN)
+    finally:
+        os.close(lock)

@@ -94,7 +94,7 @@ def test_a_qdrant_that_cannot_be_used_ends_a_command_at_once(
     monkeypatch.setenv("BACHATA_QDRANT_URL", "http://127.0.0.1:1")
     completed = run(*arguments, "--json")
     _assert_one_error(
-        completed, 1, "qdrant_away", "error: BACHATA_QDRANT_URL is http://127.0.0.1:1, which cannot be connected to"
+        completed, 1, "qdrant_away", "error: BACHATA_QDRANT_URL is http://127.0.0.1:1, which does not answer"
     )
 
 
