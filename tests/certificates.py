@@ -29,8 +29,6 @@ class Certificates(NamedTuple):
 
 def make_certificates(folder: Path) -> Certificates:
     """Return new certificates in a folder; skip the test where `openssl` is not installed."""
-    if shutil.which("openssl") is None:
-        pytest.skip("the command openssl is not installed")
     names = ("authority.pem", "authority.key", "server.pem", "server.key", "server.csr")
     authority, authority_key, server, key, request = (str(folder / name) for name in names)
     subject = ("-subj", "/CN=Tests of Bachata Streams")
@@ -43,4 +41,5 @@ def make_certificates(folder: Path) -> Certificates:
 
 
 def _openssl(*arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], check=True, capture_output=True)
+    program = shutil.which("openssl") or pytest.skip("the command openssl is not installed")
+    subprocess.run([program, *arguments], check=True, capture_output=True)
