@@ -18,7 +18,8 @@ from tests.chaos.schedule import seed
 from tests.paths import DEMO, SHARED
 
 RATE = 22_050
-CLIP_TEMPO_BPM = 120.0  # of clips without a beat in their sound, which some of `clip_contents` are
+# Annotated for `clip_contents`, some of which have no beat in their sound: the shortest has eight of these beats.
+CLIP_TEMPO_BPM = 160.0
 _SHORTEST_S, _LONGEST_S = 10.0, 13.0
 
 Samples = npt.NDArray[np.int16]

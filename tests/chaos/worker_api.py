@@ -70,4 +70,4 @@ async def submitted(cluster: Cluster, clips: Sequence[Path], song: Path | None =
         yield outcomes
         assert await outcomes.until(outcomes.all_ended, _IDLE_TIMEOUT_S), f"{outcomes.ended} of {len(events)} ended"
         failed = [record.payload for record in outcomes.records if record.payload.get("outcome") == "failed"]
-        assert not failed
+        assert not failed, failed
