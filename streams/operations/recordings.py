@@ -39,8 +39,8 @@ class ReviewedPart(DescribedPart):
 
     @property
     def is_decided(self) -> bool:
-        """Return whether something was decided of it."""
-        return self.state != "open" or self.name is not None
+        """Return whether something was decided of it, perhaps by a command that was ended."""
+        return self.state != "open" or self.name is not None or self.clip_sha256 is not None
 
 
 class Recording(Model):
@@ -71,15 +71,12 @@ class Recording(Model):
         others = [each for each in self.parts if each.number not in {part.number, *replaced}]
         return self.model_copy(update={"parts": tuple(sorted([*others, part], key=lambda each: each.start_s))})
 
-    def reopened(self, clips: Collection[str]) -> Recording:
-        """Return the recording with those accepted parts open again of whose clips the library has no move any more."""
-        parts = (
-            part.model_copy(update={"state": "open"})
-            if part.state == "accepted" and part.clip_sha256 not in clips
-            else part
-            for part in self.parts
-        )
-        return self.model_copy(update={"parts": tuple(parts)})
+    def compared(self, clips: Collection[str]) -> Recording:
+        """Return the recording with those parts accepted, and no others, of whose clips the library has a move.
+
+        A move may have been removed since, or a command that accepted a part was ended before it stored that.
+        """
+        return self.model_copy(update={"parts": tuple(_compared_part(part, clips) for part in self.parts)})
 
     def merged_span(self, one: int, other: int) -> PartSpan:
         """Return the span of two parts and what is between them.
@@ -109,7 +106,9 @@ def split_again(
 
     `described_again`: these, as this version describes them, where another one did before.
     """
-    decided = [_compared(part, before, described_again) for part in before.parts if part.is_decided] if before else []
+    decided = (
+        [_with_embedding(part, before, described_again) for part in before.parts if part.is_decided] if before else []
+    )
     number = max((part.number for part in decided), default=0)
     parts = list(decided)
     for found in result.parts:
@@ -120,7 +119,12 @@ def split_again(
     return Recording(media=result.recording, name=before.name if before else name, quality=quality, parts=ordered)
 
 
-def _compared(part: ReviewedPart, before: Recording, described_again: Sequence[DescribedPart]) -> ReviewedPart:
+def _compared_part(part: ReviewedPart, clips: Collection[str]) -> ReviewedPart:
+    state: State = "accepted" if part.clip_sha256 in clips else "open"
+    return part if part.state == "dropped" else part.model_copy(update={"state": state})
+
+
+def _with_embedding(part: ReviewedPart, before: Recording, described_again: Sequence[DescribedPart]) -> ReviewedPart:
     """Return a part with the embedding of this version, or with the note that it has none."""
     same = (each for each in described_again if (each.start_s, each.end_s) == (part.start_s, part.end_s))
     found = next(same, None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agents.move_indexing.split.jobs import CUT_CLIP, CutClip
 from infra.settings import Settings
@@ -28,10 +28,12 @@ def accept(
     recording: Recording,
     numbers: Sequence[int],
     proposed: Mapping[int, Proposal],
+    store: Callable[[Recording], None],
 ) -> tuple[Recording, int]:
     """Return the recording with moves made of these parts, and how many of them failed, each with a printed line.
 
     A part without a name gets the proposed one. A part that was a move before has the same clip again.
+    `store` is called with the recording before its clips are submitted: each part is cut once.
     """
     from streams.operations.library_events import annotate_moves
 
@@ -46,6 +48,7 @@ def accept(
             failed += 1
             print_line(f"error: part {number}: {fault}")
     if requests:
+        store(recording)
         parts = [recording.part(number) for number in requests]
         asyncio.run(annotate_moves(endpoint.kafka, _annotations(endpoint, [part for part in parts if part.name])))
         recording, more = _indexed(endpoint, recording, requests)

@@ -109,13 +109,13 @@ def _named(name: str, recordings: Sequence[Recording]) -> list[Recording]:
     return named(recordings, name)
 
 
-def _reopened(settings: Settings, endpoint: Endpoint, recordings: Sequence[Recording]) -> list[Recording]:
-    """Return the recordings with those parts open again whose moves were removed from the library."""
-    if not any(part.state == "accepted" for each in recordings for part in each.parts):
+def _compared(settings: Settings, endpoint: Endpoint, recordings: Sequence[Recording]) -> list[Recording]:
+    """Return the recordings with those parts accepted, and no others, of whose clips the library has a move."""
+    if not any(part.clip_sha256 for each in recordings for part in each.parts):
         return list(recordings)
     wait_for_complete_library(settings, endpoint, print_line)
     clips = library_clips(endpoint)
-    return [each.reopened(clips) for each in recordings]
+    return [each.compared(clips) for each in recordings]
 
 
 def _decided(
@@ -126,15 +126,15 @@ def _decided(
 
     store = Recordings(settings.recordings_dir)
     with store.locked(recording.media.sha256):
-        [changed] = _reopened(settings, endpoint, [store.get(recording.media.sha256) or recording])
+        [changed] = _compared(settings, endpoint, [store.get(recording.media.sha256) or recording])
         for one, other in decisions.merged:
             changed = _merged(changed, one, other)
         changed = _named_and_dropped(changed, decisions)
         numbers = _to_accept(changed, decisions)
         store.put(changed)
         rename_moves(endpoint, changed, _renamed_moves(changed, decisions))
-        proposed = _sure(changed, decisions, proposals(endpoint, changed)) if numbers else {}
-        changed, failed = accept(settings, endpoint, changed, numbers, proposed)
+        proposed = _proposed(endpoint, changed, numbers, decisions.accepted)
+        changed, failed = accept(settings, endpoint, changed, numbers, proposed, store.put)
         store.put(changed)
     return [changed], failed
 
@@ -167,16 +167,21 @@ def _renamed_moves(recording: Recording, decisions: Decisions) -> list[int]:
     return [number for number in renamed if recording.part(number).state == "accepted"]
 
 
-def _sure(recording: Recording, decisions: Decisions, proposed: Mapping[int, Proposal]) -> dict[int, Proposal]:
-    """Return the proposals that become a person's annotation: those of single parts, and sure ones of all.
+def _proposed(
+    endpoint: Endpoint, recording: Recording, numbers: Sequence[int], single: Sequence[int]
+) -> dict[int, Proposal]:
+    """Return the proposals that become a person's annotation: those of `single` parts, and sure ones of the others.
 
-    A line tells of each part that --accept-all leaves without a name.
+    A line tells of each part that is left without a name.
     """
+    unnamed = [number for number in numbers if not recording.part(number).name]
+    proposed = proposals(endpoint, recording) if unnamed else {}
     sure = {}
-    for number, proposal in proposed.items():
-        if number in decisions.accepted or proposal.confidence >= _SURE:
+    for number in unnamed:
+        proposal = proposed[number]
+        if number in single or proposal.confidence >= _SURE:
             sure[number] = proposal
-        elif proposal.name and not recording.part(number).name and recording.part(number).state == "open":
+        elif proposal.name:
             print_line(
                 f"part {number}: {proposal.name} is not sure ({proposal.confidence:.2f}) and is left out; "
                 f"--rename {number} MOVE names it"
@@ -206,7 +211,7 @@ def print_recordings(
     **fields: Any,
 ) -> None:
     """Print the parts of recordings with proposals for their names, and write them to a page with their pictures."""
-    recordings = _reopened(settings, endpoint, recordings)
+    recordings = _compared(settings, endpoint, recordings)
     proposed = {each.media.sha256: proposals(endpoint, each) for each in recordings}
     if html_file:
         _write_page(settings, recordings, proposed, html_file)

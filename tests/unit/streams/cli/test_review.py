@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from agents.move_indexing.split.jobs import SplitResult, strip_file
+from agents.move_indexing.split.jobs import CutResult, SplitResult, strip_file
 from infra.settings import load_settings
+from schemas.base import MediaRef
+from schemas.faults import Retryable
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
 from streams.cli.moves import accept as accepting
@@ -27,6 +29,7 @@ _FOUND = [
     {"clip": "dip_1", "move": "dip", "similarity": 0.8, "sha256": "01" * 32},
     {"clip": "<b>basic</b>", "move": "basic", "similarity": 0.5, "sha256": "02" * 32},
 ]
+_CLIP = MediaRef(sha256="e" * 64, size_bytes=1, kind="video")
 
 
 class _Page:
@@ -185,11 +188,23 @@ def test_a_part_that_was_a_move_before_has_its_clip_again(store: Recordings, mon
     assert [request.source.sha256 for request in requests] == [clip]
 
 
+def test_a_clip_is_stored_before_it_is_submitted(store: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise Retryable("Kafka does not answer", "kafka")
+
+    monkeypatch.setattr(accepting, "run_job", lambda *_: CutResult(clip=_CLIP))
+    monkeypatch.setattr(library_events, "annotate_moves", fail)
+    assert _error("--accept", "1")[0] == "kafka"
+    stored = store.get(SHA256)
+    assert stored is not None
+    assert stored.part(1).clip_sha256 == _CLIP.sha256
+
+
 def test_an_unsure_proposal_is_no_persons_word(store: Recordings, monkeypatch: pytest.MonkeyPatch) -> None:
     accepted: list[tuple[list[int], dict[int, Proposal]]] = []
 
     def accept(*arguments: Any) -> tuple[Recording, int]:
-        accepted.append(arguments[3:])
+        accepted.append(arguments[3:5])
         return arguments[2], 0
 
     monkeypatch.setattr(accepting, "accept", accept)
@@ -201,6 +216,7 @@ def test_an_unsure_proposal_is_no_persons_word(store: Recordings, monkeypatch: p
     assert list(proposed) == [2]
     assert completed.stderr.count("is not sure") == 2
     assert "--rename 1 MOVE names it" in completed.stderr
+    assert "is not sure" not in _run("class", "--accept", "2").stderr
 
 
 def test_an_unknown_recording_is_an_error(store: Recordings) -> None:

@@ -58,9 +58,11 @@ def test_parts_that_are_decided_are_described_again_by_a_newer_version() -> None
 def test_an_accepted_part_is_open_again_when_its_move_is_removed() -> None:
     before = recording((0, 10), (12, 20), (22, 30))
     before = _with(_with(before, 1, state="accepted", clip_sha256="a" * 64), 2, state="accepted", clip_sha256="b" * 64)
-    after = before.reopened({"b" * 64})
+    after = before.compared({"b" * 64})
     assert [part.state for part in after.parts] == ["open", "accepted", "open"]
     assert after.part(1).clip_sha256 == "a" * 64
+    assert after.compared({"a" * 64, "b" * 64}) == before, "a command that was killed may not have stored it"
+    assert _with(before, 1, state="dropped").compared({"a" * 64}).part(1).state == "dropped"
 
 
 def test_two_parts_and_what_is_between_them_are_merged() -> None:
