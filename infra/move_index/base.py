@@ -35,6 +35,7 @@ T = TypeVar("T")
 _ALL_FIELDS = tuple(dict.fromkeys((*DIGEST_FIELDS, SUMMARY_FIELD, *KEYWORD_FIELDS, *RANGE_FIELDS)))
 _SUMMARY = (SUMMARY_FIELD,)
 _PAGE_SIZE = 512  # points
+_VECTORS_PAGE_SIZE = 128  # points with vectors: 1.3 MB of JSON
 _BATCH_SIZE = 256  # points that are made at once
 _MAX_WAIT_S = 60.0  # without a point that is written
 _MAX_SUM = 1e6  # of a query's vector, without signs; the squares of larger numbers overflow in the engine's 32 bits
@@ -111,18 +112,12 @@ class MoveIndex(Engine):
     def read_points(self, after: str | None = None) -> tuple[list[StoredPoint], str | None]:
         """Return some points with vectors and all that is stored about them, and where to read on, None at the end."""
         with self._opened():
-            return self._scroll(after, _PAGE_SIZE, MoveFilter(), _ALL_FIELDS, vectors=True)
+            return self._scroll(after, _VECTORS_PAGE_SIZE, MoveFilter(), _ALL_FIELDS, vectors=True)
 
     def find_points(self, point_ids: Sequence[str]) -> list[StoredPoint]:
         """Return those of these points that are stored, as `read_points` does."""
         with self._opened():
             return self._retrieve(point_ids, _ALL_FIELDS, vectors=True)
-
-    def summary(self, clip_sha256: str) -> MoveSummary | None:
-        """Return the move of a clip without its embedding, or None where it is not stored."""
-        with self._opened():
-            points = self._retrieve([point_id(clip_sha256)], _SUMMARY, vectors=False)
-        return summary_of(points[0]) if points else None
 
     def replace_summaries(self, *summaries: MoveSummary) -> None:
         """Replace the summaries of moves, except those that are no longer stored; their embeddings stay."""
@@ -139,19 +134,10 @@ class MoveIndex(Engine):
             self._put_payloads({point_id(payload["clip_sha256"]): payload for payload in payloads})
             self._digests.set({payload["clip_sha256"]: payload["digest"] for payload in payloads})
 
-    def digest_of(self, move: MoveSummary) -> str:
-        """Return the digest that a move has, or a summary that replaces that of a stored move. Raises: `KeyError`."""
-        with self._opened():
-            return self._digest_of(move)
-
     def _digest_of(self, move: MoveSummary) -> str:
         return (
             move_digest(move) if isinstance(move, Move) else annotated_digest(move, self._digests.by_clip[_clip(move)])
         )
-
-    def clear(self) -> None:
-        """Remove all moves."""
-        self.remove(*self.clips())
 
     def remove(self, *clips: str) -> int:
         """Remove the moves of clips, by sha256, also those that cannot be read; return how many of them were there."""
@@ -182,9 +168,7 @@ class MoveIndex(Engine):
 
     def clips(self) -> list[str]:
         """Return the sha256 of every move's clip, sorted; also of moves that cannot be read."""
-        with self._opened():
-            self._catch_up()
-            return sorted(self._digests.by_clip)
+        return sorted(self.digests())
 
     def flush(self) -> None:
         """Make the stored moves durable against a power failure; a killed process loses nothing even without it."""
@@ -206,16 +190,6 @@ class MoveIndex(Engine):
         with self._opened():
             self._catch_up()
             return self._digests.version()
-
-    def version_with(self, digests: Mapping[str, str | None]) -> str:
-        """Return the version with these digests in place of those of the same clips, None: without the clip."""
-        with self._opened():
-            return self._digests.version(digests)
-
-    def digest(self, clip_sha256: str) -> str | None:
-        """Return the digest of the move of a clip, or None where it is not stored."""
-        with self._opened():
-            return self._digests.by_clip.get(clip_sha256)
 
     def search(  # noqa: PLR0913 - the conditions of a search
         self,

@@ -56,9 +56,9 @@ class Digests:
         self._sum = self._sum_with({clip: None})
         return self.by_clip.pop(clip, None) is not None
 
-    def version(self, replaced: Mapping[str, str | None] | None = None) -> str:
-        """Return a hash over all clips and their digests, some of them replaced: 64 hex digits."""
-        return f"{self._sum_with(replaced or {}):064x}"
+    def version(self) -> str:
+        """Return a hash over all clips and their digests: 64 hex digits."""
+        return f"{self._sum:064x}"
 
     def _sum_with(self, digests: Mapping[str, str | None]) -> int:
         old = _sum((clip, self.by_clip[clip]) for clip in digests if clip in self.by_clip)

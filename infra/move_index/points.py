@@ -54,6 +54,13 @@ def payload_of(move: MoveSummary, digest: str) -> dict[str, Any]:
     return {"clip_sha256": move.clip.sha256, "digest": digest, SUMMARY_FIELD: summary_json(move), **filter_fields(move)}
 
 
+def clip_of(point: StoredPoint) -> str | None:
+    """Return the clip's sha256 of a point that has the fields of `DIGEST_FIELDS`; None for one of another program."""
+    clip, digest = (point.payload.get(field) for field in DIGEST_FIELDS)
+    is_move = isinstance(clip, str) and isinstance(digest, str) and point_id(clip) == point.id
+    return clip if is_move else None
+
+
 def bytes_of(payload: Mapping[str, Any], vector: Sequence[float] = ()) -> int:
     """Return about how many bytes a point takes in a request: a quote of its summary takes two, a number up to 22."""
     return 2 * len(payload[SUMMARY_FIELD].encode()) + 22 * len(vector) + 500

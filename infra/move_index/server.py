@@ -17,7 +17,7 @@ from infra.move_index.engine import Diversity
 from infra.move_index.errors import NotFoundError, TooLargeError
 from infra.move_index.filters import MoveFilter
 from infra.move_index.parts import PartSize
-from infra.move_index.points import DIGEST_FIELDS, SUMMARY_FIELD, NewPoint, StoredPoint, point_id
+from infra.move_index.points import DIGEST_FIELDS, SUMMARY_FIELD, NewPoint, StoredPoint, clip_of
 from infra.move_index.requests import Requests, make_client
 from infra.move_index.server_collections import WRITTEN_FIELD, Collections
 from infra.move_index.server_version import check_version
@@ -263,12 +263,9 @@ class _Point(NamedTuple):
     @classmethod
     def of(cls, point: StoredPoint) -> _Point:
         """Return what is compared of a stored point. A time in the future, of a wrong clock, counts as now."""
-        clip, digest = (point.payload.get(field) for field in DIGEST_FIELDS)
-        written_s = point.payload.get(WRITTEN_FIELD)
+        clip, written_s = clip_of(point), point.payload.get(WRITTEN_FIELD)
         known_s = min(float(written_s), time.time()) if isinstance(written_s, int | float) else 0.0
-        if isinstance(clip, str) and isinstance(digest, str) and point_id(clip) == point.id:
-            return cls(point.id, clip, digest, known_s)
-        return cls(point.id, None, "", known_s)
+        return cls(point.id, clip, "" if clip is None else point.payload["digest"], known_s)
 
 
 def _filter(move_filter: MoveFilter) -> models.Filter | None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from qdrant_client import models
 
-from infra.move_index import MoveIndex
+from infra.move_index import MoveIndex, QdrantConfig
 from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.migrate import migrate
+from infra.move_index.points import StoredPoint
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Retryable, Unavailable
 from schemas.move_annotated import MoveAnnotation
@@ -91,3 +94,32 @@ def test_a_server_that_is_away_ends_a_migration(server: FaultyQdrantServer, edge
     with pytest.raises(Unavailable, match="refused"):
         migrate(edge, remote, _ignore)
     remote.close()
+
+
+def test_a_read_that_takes_too_long_is_repeated(
+    server: FaultyQdrantServer, edge: EdgeMoveIndex, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remote = QdrantServerMoveIndex(QdrantConfig.of_url(server.url, timeout_s=1))
+    remote.count()
+    find, hangs = remote.find_points, iter([True, False, True])
+
+    def find_after_a_while(ids: Sequence[str]) -> list[StoredPoint]:
+        if next(hangs, False):
+            server.hang()
+            threading.Timer(1.5, server.recover).start()
+        return find(ids)
+
+    monkeypatch.setattr(remote, "find_points", find_after_a_while)
+    assert migrate(edge, remote, _ignore) == (700, 700, 0)
+    remote.close()
+
+
+def test_a_point_of_another_program_is_left_out(server: FaultyQdrantServer, tmp_path: Path) -> None:
+    remote, back = QdrantServerMoveIndex(server.url), EdgeMoveIndex(tmp_path / "back")
+    remote.upsert(*_MOVES[:5])
+    for number, payload in enumerate(({}, {"clip_sha256": _MOVES[0].clip.sha256, "digest": "x"})):
+        remote._client.upsert(remote._name, [models.PointStruct(id=number, vector=[0.1] * 512, payload=payload)])
+    assert migrate(remote, back, _ignore) == (5, 5, 0)
+    assert back.version() == remote.version()
+    remote.close()
+    back.close()
