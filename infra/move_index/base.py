@@ -72,7 +72,7 @@ class MoveIndex(Engine):
 
     @abstractmethod
     def replace_by(self, built: Self) -> None:
-        """Put an index of `beside`, which is closed by this, in the place of what this one holds, in one go."""
+        """Put a replacement, which is closed by this, in the place of what this one holds, in one go."""
 
     @abstractmethod
     def exists(self) -> bool:
