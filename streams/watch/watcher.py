@@ -241,8 +241,9 @@ class Watcher:
             self._state.put_content(replace(content, annotated=before.annotated) if before else content)
         else:
             watched.has_new_names = True
+        is_copy = not all(is_gone(other.file) for other in others)
         has_move = before is not None and before.state == "done" and before.kind == "clip"
-        self._state.put_file(replace(file, has_request=not others or (is_again and not has_move)))
+        self._state.put_file(replace(file, has_request=not is_copy or (is_again and not has_move)))
         watched.stop_waiting(arrival)
 
     def _file(self, watched: WatchedFolder, arrival: Arrival) -> TrackedFile:

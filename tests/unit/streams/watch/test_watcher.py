@@ -140,6 +140,7 @@ def test_a_renamed_file_is_the_same_move(watched: Watched, is_down: bool, is_cop
     assert watched.state.without_source() == []
     assert set(watched.state.files(watched.folder)) == {"new.mp4"}
     assert watched.worker.opened.count("new.mp4") == is_copied
+    assert watched.outcomes["new.mp4"] == "done"
 
 
 @pytest.mark.parametrize("is_down", [False, True])
@@ -549,6 +550,20 @@ def test_the_same_content_in_two_folders_is_one_move(tmp_path: Path) -> None:
     (other / "turns" / "b.mp4").unlink()
     watched.finish()
     assert [content.clip for content in watched.state.without_source()] == ["a"]
+
+
+def test_a_file_that_is_moved_to_another_folder_is_the_same_move(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    watched = Watched(tmp_path, other)
+    file = watched.put("a.mp4", CLIP)
+    watched.finish()
+    file.rename(other / "b.mp4")
+    watched.finish()
+    assert len(watched.worker.clips) == 1
+    assert watched.outcomes == {"a.mp4": "done", "b.mp4": "done"}
+    assert watched.state.without_source() == []
+    assert not any("is gone" in line for line in watched.lines)
 
 
 def test_a_still_image_with_sound_is_a_song(watched: Watched) -> None:
