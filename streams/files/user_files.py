@@ -108,7 +108,8 @@ def _path_of(target: Path) -> Path:
 def copy_out(source: Path, target: Path, sha256: str | None = None) -> Path:
     """Copy a file atomically to a user's path; its content must have the hash, if one is given.
 
-    Raises: `Poison` (`bad_target`), or `checksum` for another content.
+    Raises: `Poison` (`bad_target`), or `checksum` for another content; `Unavailable` (`disk_full`), `Retryable`
+    (`storage`) while the disk is full or away.
     """
     with _opened(source) as file, _replacing(target) as copy:
         shutil.copyfileobj(file, copy)
