@@ -31,7 +31,7 @@ def best_path(support: Floats, change: Floats) -> Ints:
 def most_likely_runs(evidence: Floats, change_cost: float) -> list[tuple[int, int]]:
     """Return where something is the case: the first index of each run and the one after its last, in order.
 
-    `evidence` (n,): how much each sample speaks for it, below 0 against it. The most likely sequence of yes and no,
+    `evidence` (n,): the evidence of each sample for it, below 0 against it. The most likely sequence of yes and no,
     where each change has a cost (Viterbi, 1967).
     """
     change = np.array([[0.0, -change_cost], [-change_cost, 0.0]])

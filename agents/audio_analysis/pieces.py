@@ -33,7 +33,7 @@ def piece_spans(onsets: Onsets, spectrum: Spectrum) -> list[tuple[int, int]]:
 
 
 def _evidence(onsets: Onsets, spectrum: Spectrum) -> Floats:
-    """Return how much each frame speaks for music, (frames,), -0.5 to 0.5."""
+    """Return the evidence of each frame for music, (frames,), -0.5 to 0.5."""
     smooth = moving_mean(music_frames(onsets, spectrum), round(_SMOOTHED_S * FRAME_RATE))
     return np.where(audible_frames(spectrum), np.clip((smooth - _LEAST) / (2 * _LEAST), -0.5, 0.5), -0.5)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from schemas.move_indexed import Move, MoveSummary
 
+POINT_VERSION = 2  # of what is stored of a move; another one lets every point be written again
 _MODULUS = 1 << 256
 _PART = 32  # hex digits
 
@@ -19,7 +20,7 @@ def summary_json(move: MoveSummary) -> str:
 
 def move_digest(move: Move) -> str:
     """Return a hash of all fields of a move: 32 hex digits of its summary, and 32 of its embedding."""
-    return _hash(summary_json(move).encode()) + _hash(array("d", move.embedding).tobytes())
+    return _hash(f"{POINT_VERSION} {summary_json(move)}".encode()) + _hash(array("d", move.embedding).tobytes())
 
 
 def is_same_embedding(digest: str, other: str) -> bool:

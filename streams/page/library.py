@@ -67,7 +67,7 @@ class MoveQuery(BaseModel):
 def routes(index: MoveIndex, unknown: Callable[[], list[str]] = list) -> list[web.RouteDef]:
     """Return the routes over the move index, which is called on a thread: it may be a remote server.
 
-    `unknown`: returns the clips of its moves of which no event tells.
+    `unknown`: returns the clips of its moves that are not on the topics.
     """
 
     async def library(_: web.Request) -> web.Response:

@@ -1,7 +1,8 @@
 """The library as both topics describe it, in RocksDB: all moves with their annotations, and the positions.
 
-Keys: `v` holds the version of this layout; `p` + partition name the position to read on from; `a` + clip a clip's two
-annotations; `d` + clip the digest of its move, empty if the move is removed; `m` + clip the move as JSON.
+Keys: `v` holds the versions of this layout and of the digests; `p` + partition name the position to read on from; `a` +
+clip a clip's two annotations; `d` + clip the digest of its move, empty if the move is removed; `m` + clip the move as
+JSON.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from pathlib import Path
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, WriteBatch
 
+from infra.move_index.digests import POINT_VERSION
 from schemas.base import Model
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move
 from streams.views.topic_view import Positions
 from streams.views.view_store import POSITION_PREFIX, ViewStore, store_options
 
-_VERSION_KEY, _VERSION = b"v", b"2"
+_VERSION_KEY, _VERSION = b"v", f"2 {POINT_VERSION}".encode()
 _ANNOTATION_PREFIX, _DIGEST_PREFIX, _MOVE_PREFIX = b"a", b"d", b"m"
 _WRITE_BUFFER_BYTES = 4 << 20
 _CACHE_BYTES = 4 << 20

@@ -37,7 +37,7 @@ class _Difference(NamedTuple):
     annotation: list[str]  # another annotation: the embedding is right
     point: list[str]  # another move, or none
     removed: list[str]  # a move that is removed
-    unknown: list[str]  # a move of which no event tells
+    unknown: list[str]  # a move that is not on the topics
 
     @property
     def to_write(self) -> int:
@@ -47,7 +47,7 @@ class _Difference(NamedTuple):
 class MoveIndexSink:
     """Implements `View`. `folder` stores the library as the topics describe it.
 
-    Moves of which no event tells are removed from an index of this worker. On a server they stay until the index is
+    Moves that are not on the topics are removed from an index of this worker. On a server they stay until the index is
     rebuilt, and a warning names them: another library may use the same collection by mistake.
     """
 
@@ -109,7 +109,7 @@ class MoveIndexSink:
             return self._store.annotations_in_force()
 
     def unknown(self) -> list[str]:
-        """Return the clips of a server's moves of which no event tells, as of the last comparison."""
+        """Return the clips of a server's moves that are not on the topics, as of the last comparison."""
         return self._unknown
 
     def positions(self) -> Positions:
@@ -179,8 +179,8 @@ class MoveIndexSink:
     def _note_unknown(self, clips: list[str]) -> None:
         if clips and clips != self._unknown:
             log.warning(
-                "the move index has %d moves of which no event tells (%s, ...): `bachata qdrant rebuild` removes them;"
-                " another library must use another BACHATA_QDRANT_COLLECTION",
+                "the move index has %d moves that are not on the topics (%s, ...): `bachata qdrant rebuild` removes"
+                " them; another library must use another BACHATA_QDRANT_COLLECTION",
                 len(clips),
                 clips[0][:12],
             )

@@ -1,4 +1,4 @@
-"""What is known of watched folders, in SQLite: each file, and each content with its one request.
+"""The state of watched folders, in SQLite: each file, and each content with its one request.
 
 A content whose move is in the library and of which no file is left has no source. One database is for all watched
 folders of a data folder, so that the same content in two of them is one move. Names of files are bytes: not all are

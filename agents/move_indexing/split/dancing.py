@@ -21,7 +21,7 @@ Span = tuple[float, float]  # start and end, seconds
 def dancing_spans(movement: Movement, music: Sequence[Span]) -> list[Span]:
     """Return the spans of dancing, in order. `music`: the spans with music.
 
-    The most likely sequence of dancing and pauses, where each change has a cost. A sample speaks for dancing by its
+    The most likely sequence of dancing and pauses, where each change has a cost. The evidence of a sample is its
     speed, relative to that between dancing and standing, from -1 to 1; it is -1 without music or dancer. A span is from
     its first to its last sample: pictures beside it are of a pause.
     """

@@ -31,7 +31,7 @@ def qdrant_status(as_json: bool) -> None:
     moves = "" if found["moves"] is None else f", {found['moves']} moves"
     print_output(f"reachable: {'yes' if found['reachable'] else 'no'}{moves}")
     if found.get("unknown"):
-        print_output(f"{len(found['unknown'])} of them of which no event tells: `bachata qdrant rebuild` removes them")
+        print_output(f"{len(found['unknown'])} of them are not on the topics: `bachata qdrant rebuild` removes them")
     if found["error"]:
         print_output(f"last error: {found['error']}")
     return None
