@@ -59,6 +59,7 @@ def folders_of_state(settings: Settings) -> tuple[Path, ...]:
         settings.run_dir,
         settings.watch_dir,
         settings.embeddings_dir,
+        settings.recordings_dir,
     )
 
 

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 from typing import Any, Literal, NamedTuple, Self, TypeVar, overload
 
 from infra.move_index.config import VECTOR_SIZE
-from infra.move_index.digests import Digests, annotated_digest, move_digest
+from infra.move_index.digests import Digests, move_digest
 from infra.move_index.engine import Diversity, Engine
 from infra.move_index.errors import BusyError, TooLargeError
 from infra.move_index.filters import KEYWORD_FIELDS, RANGE_FIELDS, MoveFilter
@@ -119,25 +119,19 @@ class MoveIndex(Engine):
         with self._opened():
             return self._retrieve(point_ids, _ALL_FIELDS, vectors=True)
 
-    def replace_summaries(self, *summaries: MoveSummary) -> None:
-        """Replace the summaries of moves, except those that are no longer stored; their embeddings stay."""
+    def replace_summaries(self, *moves: Move) -> None:
+        """Replace what is stored of moves beside their embeddings, except of those that are no longer stored."""
         with self._opened():
             self._catch_up()
-            stored = [summary for summary in summaries if _clip(summary) in self._digests.by_clip]
-            digests = {_clip(summary): self._digest_of(summary) for summary in stored}
+            stored = [move for move in moves if _clip(move) in self._digests.by_clip]
         for batch in _batches(stored):
-            payloads = [payload_of(summary, digests[_clip(summary)]) for summary in batch]
+            payloads = [payload_of(move, move_digest(move)) for move in batch]
             self._in_parts(payloads, self._write_payloads, bytes_of)
 
     def _write_payloads(self, payloads: Sequence[dict[str, Any]]) -> None:
         with self._opened():
             self._put_payloads({point_id(payload["clip_sha256"]): payload for payload in payloads})
             self._digests.set({payload["clip_sha256"]: payload["digest"] for payload in payloads})
-
-    def _digest_of(self, move: MoveSummary) -> str:
-        return (
-            move_digest(move) if isinstance(move, Move) else annotated_digest(move, self._digests.by_clip[_clip(move)])
-        )
 
     def remove(self, *clips: str) -> int:
         """Remove the moves of clips, by sha256, also those that cannot be read; return how many of them were there."""

@@ -28,11 +28,6 @@ def is_same_embedding(digest: str, other: str) -> bool:
     return digest[_PART:] == other[_PART:]
 
 
-def annotated_digest(summary: MoveSummary, digest: str) -> str:
-    """Return the digest of the move that has `digest`, with another summary."""
-    return _hash(summary_json(summary).encode()) + digest[_PART:]
-
-
 def _hash(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()[:_PART]
 

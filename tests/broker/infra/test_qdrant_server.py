@@ -77,7 +77,7 @@ def test_a_collection_with_limits_gets_writes_that_it_takes(index: QdrantServerM
     index._client.update_collection(index._collections.used(), strict_mode_config=limits)
     moves = [make_move(number) for number in range(40)]
     index.upsert(*moves)
-    index.replace_summaries(*(move.annotated(MoveAnnotation(style="Sensual")).summary() for move in moves))
+    index.replace_summaries(*(move.annotated(MoveAnnotation(style="Sensual")) for move in moves))
     assert len(index.digests()) == len(index.search(styles=["sensual"], limit=100)) == len(moves)
     assert index.remove(*(move.clip.sha256 for move in moves)) == len(moves)
 

@@ -50,7 +50,7 @@ def test_digests_are_those_of_the_stored_moves(index: MoveIndex) -> None:
     before = index.digests()
     assert before == _expected(MOVES)
     changed = MOVES[3].model_copy(update={"move": "dip"})
-    index.replace_summaries(changed.summary())
+    index.replace_summaries(changed)
     assert index.digests() == _expected([*MOVES[:3], changed, *MOVES[4:]])
     assert before == _expected(MOVES)
 

@@ -69,7 +69,7 @@ def test_a_write_to_a_slow_server_ends_in_parts_that_end_in_time(
     qdrant.slow_down(0.07, drops_late_writes=True)  # 16 points: 1.1 s
     index.upsert(*_FEW)
     assert _names(index.all_moves()) == _names(_FEW)
-    index.replace_summaries(*(move.annotated(MoveAnnotation(style="Sensual")).summary() for move in _FEW))
+    index.replace_summaries(*(move.annotated(MoveAnnotation(style="Sensual")) for move in _FEW))
     assert index.remove(*(move.clip.sha256 for move in _FEW)) == len(_FEW)
     assert sorted(writes.points) == [8] * 6 + [16], "a number that failed is not tried again"
 
@@ -202,7 +202,7 @@ def test_an_annotation_of_a_move_that_another_worker_removed_changes_only_the_ot
         other.remove(MOVES[2].clip.sha256)
 
     monkeypatch.setattr(index, "_catch_up", remove_after_it)
-    annotated = [move.annotated(MoveAnnotation(style="Sensual")).summary() for move in MOVES[:6]]
+    annotated = [move.annotated(MoveAnnotation(style="Sensual")) for move in MOVES[:6]]
     index.replace_summaries(*annotated)
     expected = [move for move in annotated if move.name != MOVES[2].name]
     assert index.all_moves(embeddings=False) == expected
