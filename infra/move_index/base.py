@@ -38,6 +38,7 @@ _PAGE_SIZE = 512  # points
 _VECTORS_PAGE_SIZE = 128  # points with vectors: 1.3 MB of JSON
 _BATCH_SIZE = 256  # points that are made at once
 _MAX_WAIT_S = 60.0  # without a point that is written
+_TURN_S = 0.001  # between two parts: without a pause a thread that waits for the lock may not get it
 _MAX_SUM = 1e6  # of a query's vector, without signs; the squares of larger numbers overflow in the engine's 32 bits
 _MIN_CANDIDATES, _CANDIDATES_FOR_EACH_HIT = 100, 5  # of which varied hits are chosen
 
@@ -298,6 +299,7 @@ class MoveIndex(Engine):
             else:
                 self._part_size.succeeded(len(part), monotonic() - started)
                 done, waited_s = done + len(part), 0.0
+                sleep(_TURN_S)
 
     def _wait(self, fault: TooLargeError | BusyError, points: int, waited_s: float) -> float:
         """Wait until a part can be tried again; return the seconds. Raises the fault where there is no reason to."""
