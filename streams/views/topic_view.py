@@ -175,13 +175,12 @@ class ViewUpdater(BackgroundTask):
     async def _check(self, consumer: Any) -> None:
         """Complete the view for some seconds, or note why it is behind."""
         try:
-            is_done = await self._completed(consumer)
+            pause_s = _CHECK_INTERVAL_S if await self._completed(consumer) else 0.0
         except Fault as fault:
             self._note(str(fault))
-            await asyncio.sleep(_RETRY_S)
-            is_done = False
+            pause_s = _RETRY_S
         self._healthy_at = monotonic()
-        self._next_check_at = monotonic() + (_CHECK_INTERVAL_S if is_done else 0.0)
+        self._next_check_at = self._healthy_at + pause_s
         await self._notify()
 
     async def _completed(self, consumer: Any) -> bool:

@@ -20,7 +20,6 @@ from streams.operations import library_events
 from streams.topics import MOVE_INDEXED
 from tests.broker.conftest import DataFolder, wait_until
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
-from tests.paths import DEMO
 from tests.unit.infra.moves import MOVES, make_move
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -109,12 +108,13 @@ def test_a_collection_on_a_server_is_replaced_by_one_without_what_does_not_belon
 def test_an_index_with_other_moves_is_corrected(tmp_path: Path) -> None:
     folder = DataFolder(tmp_path / "data_folder")
     with folder.up():
-        assert folder.bachata("index", DEMO / "clips" / "basic_side.mp4").exit_code == 0
+        _publish(folder, MOVES[:3])
+        wait_until(lambda: folder.library()["moves"] == 3, 60)
         version = folder.library()["version"]
     edge = EdgeMoveIndex(folder.path / "state" / "worker-0" / "moves" / "edge")
-    edge.upsert(*MOVES[:2])
+    edge.upsert(*MOVES[3:5])
     edge.close()
     with folder.up():
         wait_until(lambda: running_worker(Settings(data_dir=folder.path)) is not None, 60)
-        wait_until(lambda: folder.library() == {"version": version, "moves": 1}, 60)
+        wait_until(lambda: folder.library() == {"version": version, "moves": 3}, 60)
         wait_until(lambda: bool(folder.health()["ready"]), 60)
