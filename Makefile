@@ -21,9 +21,11 @@ setup: $(VENV)/.synced ## Set up everything: environment, system libraries, Kafk
 demo: setup ## Make a choreography video of a demo song
 	@$(BACHATA) demo
 
+# most tests with Kafka wait rather than compute; each process takes up to 1.7 GB
+TEST_PROCESSES := $(shell awk '/^MemTotal/ {print ($$2 > 15000000) ? 4 : 3}' /proc/meminfo)
 test: ## Check the code and run all tests but the long ones (8 to 10 minutes on two slow cores)
 	@$(MAKE) --no-print-directory --jobs=2 setup lint
-	$(RUN) pytest -n 3 -m "not chaos and not quality"
+	$(RUN) pytest -n $(TEST_PROCESSES) -m "not chaos and not quality"
 
 test-fast: $(VENV)/.synced ## Run the tests that need no Kafka
 	$(RUN) pytest -n 2 tests/unit tests/contract tests/security
