@@ -68,7 +68,7 @@ class MoveIndex(Engine):
         self._part_size = PartSize(_BATCH_SIZE, math.inf)
 
     @abstractmethod
-    def beside(self) -> Self:
+    def replacement(self) -> Self:
         """Return a new and empty index of the same kind, to be filled while this one is used."""
 
     @abstractmethod

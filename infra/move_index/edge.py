@@ -78,7 +78,7 @@ class EdgeMoveIndex(MoveIndex):
         self._may_be_left_over = replaces_unreadable  # what a rebuild that was killed has built
         self._summary_cache: dict[str, str] = {}  # JSON texts by point id
 
-    def beside(self) -> EdgeMoveIndex:
+    def replacement(self) -> EdgeMoveIndex:
         """Return a new and empty index in a folder beside this one's."""
         self._may_be_left_over = False
         remove_left_over(self._folder)

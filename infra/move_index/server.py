@@ -64,7 +64,7 @@ class QdrantServerMoveIndex(MoveIndex):
         self._others: set[str] = set()  # ids of points that are no moves
         self._compare_at_s = 0.0  # of the monotonic clock
 
-    def beside(self) -> QdrantServerMoveIndex:
+    def replacement(self) -> QdrantServerMoveIndex:
         """Return an index over a new collection."""
         with self._lock:  # not opened: a measurement needs nothing but the new collection
             name = self._run(self._collections.add)

@@ -73,7 +73,7 @@ class MoveIndexSink:
         """Return a sink with an empty store and an empty index, to be filled while this one is used."""
         folder = self._folder.with_name(f"{self._folder.name}.new")
         shutil.rmtree(folder, ignore_errors=True)  # of a rebuild that was killed
-        return MoveIndexSink(self._index.beside(), folder)
+        return MoveIndexSink(self._index.replacement(), folder)
 
     def replace_by(self, built: MoveIndexSink) -> None:
         """Put the index and the store of a replacement in the place of this sink's; searches see one or the other.

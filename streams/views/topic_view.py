@@ -41,16 +41,16 @@ class View(Protocol):
         """Apply records and store the positions, durably."""
 
     def is_complete(self) -> bool:
-        """Return whether what is made of the view elsewhere has all that was applied. Raises a fault if it is unusable.
+        """Return whether the search index that the view fills has all that was applied; True for a view without one.
 
-        What it has in addition may come from workers that have read more.
+        Other workers that have read more may have written to it. Raises a fault if it is unusable.
         """
 
     def complete(self) -> str:
-        """Make it equal to the view, for some seconds at most; return what is left to do, or nothing.
+        """Write what the index lacks, for some seconds at most; return what is left to do, or nothing.
 
-        Called only if all records were applied that were published before `is_complete` said no: otherwise what other
-        workers wrote could be replaced by something older. Raises a fault if it is unusable.
+        Called only if all records were applied that were published before `is_complete` returned False: otherwise
+        something older could replace what other workers have written. Raises a fault if it is unusable.
         """
 
 

@@ -1,4 +1,4 @@
-"""A view on a real Kafka: what is made of it elsewhere is completed only when all that was published is applied."""
+"""A view on a real Kafka: the index that it fills is written only when all published records are applied."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _RECORDS = 300
 
 
 class _Counts:
-    """A view that counts records, of which another system, which is away at first, shall know the number."""
+    """A view that counts records and fills an index, which is away at first, with the number."""
 
     def __init__(self) -> None:
         self.applied = 0
-        self.elsewhere = 0
+        self.index = 0
         self.completed_at: list[int] = []
         self.is_away = True
 
@@ -40,14 +40,14 @@ class _Counts:
     def is_complete(self) -> bool:
         if self.is_away:
             raise Unavailable("it is away", reason="move_index")
-        return self.elsewhere == self.applied
+        return self.index == self.applied
 
     def complete(self) -> str:
         """Do a part of it in the first call, the rest in the second."""
         self.completed_at.append(self.applied)
         if len(self.completed_at) == 1:
             return "most of it is left"
-        self.elsewhere = self.applied
+        self.index = self.applied
         return ""
 
 
@@ -66,7 +66,7 @@ async def test_a_view_is_completed_only_when_all_records_are_applied(data_folder
             assert (view.applied, view.completed_at) == (_RECORDS, [])
             view.is_away = False
             await updater.caught_up()
-            assert (view.elsewhere, view.completed_at, updater.problem()) == (_RECORDS, [_RECORDS] * 2, None)
+            assert (view.index, view.completed_at, updater.problem()) == (_RECORDS, [_RECORDS] * 2, None)
             await producer.send_and_wait(_TOPIC.full_name, b"another")
             await updater.caught_up()
             assert view.completed_at[2:] == [_RECORDS + 1]

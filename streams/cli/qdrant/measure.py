@@ -61,7 +61,7 @@ def _own_index(settings: Settings) -> Iterator[MoveIndex]:
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=settings.data_dir, prefix="qdrant-test-") as folder:
         used = open_index_of(server or QdrantConfig(folder=Path(folder) / "edge"))
-        index = used.beside()
+        index = used.replacement()
         try:
             yield index
         finally:

@@ -99,7 +99,7 @@ def test_moves_are_migrated_and_rebuilt(index: QdrantServerMoveIndex, tmp_path: 
     assert migrate(embedded, index, lambda done, total: None).written == len(MOVES)
     other = QdrantServerMoveIndex(index.config)
     assert other.version() == embedded.version()
-    built = index.beside()
+    built = index.replacement()
     built.upsert(*MOVES[:4])
     index.replace_by(built)
     assert (other.count(), other.version()) == (4, index.version())

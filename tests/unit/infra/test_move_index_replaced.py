@@ -27,7 +27,7 @@ pytestmark = [
 def test_the_old_index_is_searched_until_the_new_one_takes_its_place(index: MoveIndex) -> None:
     index.upsert(*MOVES[:10])
     before = index.version()
-    built = index.beside()
+    built = index.replacement()
     built.upsert(*MOVES[5:])
     assert (index.version(), index.count()) == (before, 10)
     expected = built.version()
@@ -42,7 +42,7 @@ def test_the_old_index_is_searched_until_the_new_one_takes_its_place(index: Move
 def test_searches_find_one_or_the_other_while_it_is_replaced(tmp_path: Path) -> None:
     index = EdgeMoveIndex(tmp_path / "edge")
     index.upsert(*MOVES[:10])
-    built = index.beside()
+    built = index.replacement()
     built.upsert(*MOVES)
     found: set[int] = set()
     ends = threading.Event()
@@ -74,10 +74,10 @@ def test_a_swap_that_was_killed_between_its_steps_brings_back_the_old_folder(tmp
 def test_what_a_killed_rebuild_left_is_removed(tmp_path: Path) -> None:
     index = EdgeMoveIndex(tmp_path / "edge")
     index.upsert(*MOVES[:10])
-    killed = index.beside()
+    killed = index.replacement()
     killed.upsert(*MOVES[:5])
     killed.close()
-    built = index.beside()
+    built = index.replacement()
     assert built.count() == 0
     index.replace_by(built)
     assert index.count() == 0
@@ -89,7 +89,7 @@ def test_what_a_killed_rebuild_left_is_removed(tmp_path: Path) -> None:
 def test_what_a_killed_rebuild_left_is_removed_when_the_index_is_opened(tmp_path: Path) -> None:
     index = EdgeMoveIndex(tmp_path / "edge")
     index.upsert(*MOVES[:10])
-    killed = index.beside()
+    killed = index.replacement()
     killed.upsert(*MOVES[:5])
     killed.close()
     index.close()
@@ -97,7 +97,7 @@ def test_what_a_killed_rebuild_left_is_removed_when_the_index_is_opened(tmp_path
     index = EdgeMoveIndex(tmp_path / "edge")
     assert index.count() == 10
     assert [path.name for path in tmp_path.iterdir()] == ["edge"]
-    built = index.beside()
+    built = index.replacement()
     built.upsert(*MOVES[:3])
     index._close_shard()
     assert (index.count(), built.count()) == (10, 3), "a rebuild that runs is kept when the engine is opened again"
@@ -110,7 +110,7 @@ def test_workers_on_one_server_go_on_with_the_new_collection(tmp_path: Path) -> 
         first, second = QdrantServerMoveIndex(server.url), QdrantServerMoveIndex(server.url)
         fill(first, MOVES[:5])
         assert second.version() == first.version()
-        built = first.beside()
+        built = first.replacement()
         fill(built, MOVES[3:8])
         second.upsert(MOVES[20])  # into the old collection
         first.replace_by(built)
@@ -130,7 +130,7 @@ def test_a_collection_of_an_earlier_version_is_used_and_a_rebuild_gives_it_an_al
         fill(index, MOVES[:3])
         assert server.collections() == {"bachata_moves": 3}
         assert index.description()["collection"] == "bachata_moves"
-        built = index.beside()
+        built = index.replacement()
         fill(built, MOVES[:4])
         index.replace_by(built)
         assert list(server.collections().values()) == [4]
@@ -143,7 +143,7 @@ def test_a_lost_new_collection_is_not_created_again_without_its_moves(tmp_path: 
     with FaultyQdrantServer(tmp_path) as server:
         index = QdrantServerMoveIndex(server.url)
         fill(index, MOVES[:3])
-        built = index.beside()
+        built = index.replacement()
         fill(built, MOVES[:4])
         server.drop_collection()
         for _ in range(2):
@@ -157,7 +157,7 @@ def test_an_alias_that_is_not_changed_in_time_deletes_nothing(tmp_path: Path) ->
     with FaultyQdrantServer(tmp_path) as server:
         index = QdrantServerMoveIndex(server.url)
         fill(index, MOVES[:3])
-        built = index.beside()
+        built = index.replacement()
         fill(built, MOVES[:4])
         server.ignore_alias_changes()
         with pytest.raises(Unavailable, match=r"is not changed to .* in time"):
@@ -175,7 +175,7 @@ def test_a_worker_that_finds_no_collection_during_the_swap_of_an_old_one_does_no
         server.add_plain_collection("bachata_moves")
         index, other = QdrantServerMoveIndex(server.url), QdrantServerMoveIndex(server.url)
         fill(index, MOVES[:3])
-        built = index.beside()
+        built = index.replacement()
         fill(built, MOVES[:4])
         create, point_alias = other._collections._create_unless_there, index._collections._point_alias_to
         in_gap, made = threading.Event(), threading.Event()
@@ -213,7 +213,7 @@ def test_an_old_collection_that_cannot_be_deleted_is_deleted_later(
     with FaultyQdrantServer(tmp_path) as server:
         index = QdrantServerMoveIndex(server.url)
         fill(index, MOVES[:3])
-        built = index.beside()
+        built = index.replacement()
         fill(built, MOVES[:4])
         delete = index._client.delete_collection
         error = ResponseHandlingException(TimeoutError("timed out"))
@@ -243,7 +243,7 @@ def test_collections_that_an_alias_names_and_new_ones_are_kept(tmp_path: Path) -
             server.add_plain_collection(name)
         alias = models.CreateAlias(collection_name=kept[0], alias_name="of_another_program")
         index._client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
-        index.beside().close()
+        index.replacement().close()
         assert {*kept, "bachata_moves_0"} < set(server.collections())
         assert "bachata_moves_1000000000000" not in server.collections()
         index.close()
