@@ -23,7 +23,7 @@ demo: setup ## Make a choreography video of a demo song
 
 # most tests with Kafka wait rather than compute; each process takes up to 1.7 GB
 TEST_PROCESSES := $(or $(shell awk '/^MemTotal/ {print ($$2 > 15000000) ? 4 : 3}' /proc/meminfo 2>/dev/null),3)
-test: ## Check the code and run all tests but the long ones (8 to 10 minutes on two slow cores)
+test: ## Check the code and run all tests but the long ones (10 to 12 minutes on two slow cores)
 	@$(MAKE) --no-print-directory --jobs=2 setup lint
 	$(RUN) pytest -n $(TEST_PROCESSES) -m "not chaos and not quality"
 
