@@ -34,10 +34,9 @@ _MAX_COMPLETION_S = 2.0  # of one call of `complete`
 class _Difference(NamedTuple):
     """Clips by what the index has of them in place of what it must have."""
 
-    annotation: list[str]  # another annotation: the embedding is right
-    point: list[str]  # another move, or none
-    removed: list[str]  # a move that is removed
-    unknown: list[str]  # a move that is not on the topics
+    annotation: Sequence[str] = ()  # another annotation: the embedding is right
+    point: Sequence[str] = ()  # another move, or none
+    removed: Sequence[str] = ()  # a move that is removed
 
     @property
     def to_write(self) -> int:
@@ -57,6 +56,7 @@ class MoveIndexSink:
         self._lock = threading.Lock()  # the page reads the store
         self._is_in_use = False  # the index is that of the sink that it has replaced
         self._unknown: list[str] = []
+        self._found = _Difference()  # by the last comparison
         self._open()
 
     def _open(self) -> None:
@@ -131,14 +131,18 @@ class MoveIndexSink:
 
         Raises the index's faults.
         """
-        return self._index.version() == self._digests.version() or not self._difference().to_write
+        if self._index.version() == self._digests.version():
+            self._found, self._unknown = _Difference(), []
+        else:
+            self._found = self._difference()
+        return not self._found.to_write
 
     def complete(self) -> str:
-        """Write what the index lacks, for some seconds; return what it has by then, or nothing when it is complete.
+        """Write what the index lacked in `is_complete`, for some seconds; return what is left to write, or nothing.
 
-        Raises the index's faults.
+        What other workers have written since then is left alone: it can be newer. Raises the index's faults.
         """
-        difference = self._difference()
+        difference = self._found
         deadline = monotonic() + _MAX_COMPLETION_S
         left = difference.to_write
         for part in self._writes(difference):
@@ -174,7 +178,7 @@ class MoveIndexSink:
         unknown = too_many - self._removed if self._index.is_shared else set()
         self._note_unknown(sorted(unknown))
         annotation = sorted(set(other) - set(point))
-        return _Difference(annotation, point, sorted(too_many - unknown), self._unknown)
+        return _Difference(annotation, point, sorted(too_many - unknown))
 
     def _note_unknown(self, clips: list[str]) -> None:
         if clips and clips != self._unknown:

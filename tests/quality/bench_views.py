@@ -63,8 +63,8 @@ def _measure(name: str, records: Iterator[Record], apply: Callable[[Sequence[Rec
 
 def _index(sink: MoveIndexSink, batch: Sequence[Record]) -> None:
     sink.apply(batch, {})
-    while sink.complete():
-        pass
+    while not sink.is_complete():
+        sink.complete()
 
 
 def _of_one_request(count: int) -> Iterator[Record]:
