@@ -29,7 +29,7 @@ class Run:
 
 
 def playable_runs(move: MoveSummary) -> tuple[Run, ...]:
-    """Return the beats that can be shown: in each window those up to two frames before its end."""
+    """Return the beats that can be displayed: in each window those up to two frames before its end."""
     windows = move.windows or (Window(start_s=0.0, end_s=move.clip.duration_s),)
     return runs_in(windows, move.beats, move.clip.fps)
 

@@ -194,7 +194,7 @@ class Settings(BaseSettings):
     )
     watch_results: Literal["beside", "move", "none"] = _setting(
         "Watched folders",
-        "Where the outcome of a file can be seen: in a file beside it, after a move of both to the folder `done` or "
+        "Where the outcome of a file is written: in a file beside it, after a move of both to the folder `done` or "
         "`failed` of the watched folder, or nowhere.",
         "beside",
         valid="beside, move or none",

@@ -151,10 +151,10 @@ class QdrantEmbeddingService:
 
         `conditions`: those of `search_similar_moves`. Raises: `Poison` (`unknown_move`).
         """
-        known = move if isinstance(move, Move) else self._stored(move)
-        conditions["without"] = (known.clip.sha256, *_texts(conditions.get("without")))
-        conditions["embedding_version"] = known.embedding_version
-        return self.search_similar_moves(known.embedding, limit, **conditions)
+        query_move = move if isinstance(move, Move) else self._stored(move)
+        conditions["without"] = (query_move.clip.sha256, *_texts(conditions.get("without")))
+        conditions["embedding_version"] = query_move.embedding_version
+        return self.search_similar_moves(query_move.embedding, limit, **conditions)
 
     def search_by_song(self, audio_embedding: Sequence[float], limit: int = 10, **conditions: Any) -> SimilarMoves:
         """Return the moves whose own music is nearest to a song's: the 128 values of its `audio-analyzed` event.

@@ -128,19 +128,50 @@ def _drop(folder: Path, contents: Sequence[bytes], rng: random.Random) -> None:
                 source.rename(source.with_name(f"{source.stem}_r.mp4"))
 
 
-async def test_clips_become_moves_once_each_whatever_is_killed(tmp_path: Path) -> None:
-    count = scaled(_CLIPS, minimum=6)
-    contents = clip_contents(count)
-    rng = random.Random(seed())  # noqa: S311 - a plan, no secret
+def _kills(count: int, rng: random.Random) -> list[tuple[int, str]]:
+    """Return after how many clips that are done which process is killed, one in each fifth of the run."""
     victims = ["worker"] * _KILLS + ["watcher"] * _WATCHER_KILLS
     rng.shuffle(victims)
     kills = [(rng.randrange(part * count // 5, (part + 1) * count // 5), victims[part]) for part in range(5)]
     print_schedule("kills", [f"the {victim} when {after} clips are done" for after, victim in kills])
-    folder = tmp_path / "watched"
+    return kills
+
+
+def _make_folder(folder: Path, contents: Sequence[bytes]) -> None:
+    """Make the watched folder, with a tempo for each clip."""
     for inner in ("turns", "basics"):
         (folder / inner).mkdir(parents=True)
     rows = [f"{hashlib.sha256(content).hexdigest()},{CLIP_TEMPO_BPM:g}" for content in contents]
     (folder / "annotations.csv").write_text("\n".join(["sha256,tempo", *rows]))
+
+
+async def _kill_all(
+    kills: Sequence[tuple[int, str]], cluster: Cluster, watcher: _Watcher, folder: Path, rng: random.Random
+) -> None:
+    """Kill and restart the processes when it is time; with the first worker, delete its index."""
+    workers_killed = 0
+    for after, victim in kills:
+        await _wait_for_done(folder, after)
+        await asyncio.sleep(rng.uniform(0, 2))
+        cluster.log_event(f"kill the {victim}")
+        if victim == "watcher":
+            watcher.kill()
+            watcher.start()
+            continue
+        cluster.kill(0)
+        if not workers_killed:
+            shutil.rmtree(cluster.data / "state" / "worker-0" / "moves", ignore_errors=True)
+        workers_killed += 1
+        cluster.start(0)
+        await cluster.ready(0)
+
+
+async def test_clips_become_moves_once_each_whatever_is_killed(tmp_path: Path) -> None:
+    count = scaled(_CLIPS, minimum=6)
+    contents, folder = clip_contents(count), tmp_path / "watched"
+    rng = random.Random(seed())  # noqa: S311 - a plan, no secret
+    kills = _kills(count, rng)
+    _make_folder(folder, contents)
     with Cluster(tmp_path, REAL_STEPS, workers=1) as cluster:
         await cluster.start_all()
         watcher = _Watcher(cluster, folder)
@@ -149,21 +180,7 @@ async def test_clips_become_moves_once_each_whatever_is_killed(tmp_path: Path) -
         dropping = threading.Thread(target=_drop, args=(folder, contents, rng))
         dropping.start()
         try:
-            is_index_removed = False
-            for after, victim in kills:
-                await _wait_for_done(folder, after)
-                await asyncio.sleep(rng.uniform(0, 2))
-                cluster.log_event(f"kill the {victim}")
-                if victim == "watcher":
-                    watcher.kill()
-                    watcher.start()
-                else:
-                    cluster.kill(0)
-                    if not is_index_removed:
-                        is_index_removed = True
-                        shutil.rmtree(cluster.data / "state" / "worker-0" / "moves", ignore_errors=True)
-                    cluster.start(0)
-                    await cluster.ready(0)
+            await _kill_all(kills, cluster, watcher, folder, rng)
             await asyncio.to_thread(dropping.join)
             await _wait_for_done(folder, count)
         finally:

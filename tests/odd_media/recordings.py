@@ -47,8 +47,8 @@ def write_recording(path: Path, clips: Sequence[Path], pauses: Sequence[Pause]) 
     for clip, pause, (start_s, end_s) in zip(clips, pauses, dances, strict=False):
         tracks += [_pause_sound(pause), _fitted(plain_sound(clip), end_s - start_s)]
     tracks.append(_pause_sound(pauses[-1]))
-    heard = np.concatenate(tracks, axis=1)
-    write(path, _pictures(clips, pauses), [Sound(heard)], video=Video(rate=Fraction(FPS), options=_CODING))
+    samples = np.concatenate(tracks, axis=1)
+    write(path, _pictures(clips, pauses), [Sound(samples)], video=Video(rate=Fraction(FPS), options=_CODING))
     return Recording(path, tuple(dances))
 
 

@@ -25,6 +25,13 @@ def qdrant_server() -> Iterator[QdrantConfig]:
         yield server
 
 
+@pytest.fixture
+def qdrant(tmp_path: Path) -> Iterator[FaultyQdrantServer]:
+    """Yield a server, at first without faults."""
+    with FaultyQdrantServer(tmp_path / "server") as qdrant:
+        yield qdrant
+
+
 @contextmanager
 def _opened(kind: str, folder: Path, request: pytest.FixtureRequest) -> Iterator[MoveIndex]:
     with ExitStack() as servers:

@@ -22,13 +22,6 @@ from tests.unit.infra.moves import MOVES, faults_of_all_calls, fill, make_move
 
 
 @pytest.fixture
-def qdrant(tmp_path: Path) -> Iterator[FaultyQdrantServer]:
-    """Yield a server, at first without faults."""
-    with FaultyQdrantServer(tmp_path / "server") as qdrant:
-        yield qdrant
-
-
-@pytest.fixture
 def index(qdrant: FaultyQdrantServer) -> Iterator[QdrantServerMoveIndex]:
     """Yield the index on this server, with three moves."""
     index = QdrantServerMoveIndex(qdrant.url)

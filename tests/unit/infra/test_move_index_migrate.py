@@ -27,13 +27,6 @@ def _ignore(done: int, total: int) -> None:
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[FaultyQdrantServer]:
-    """Yield a server, at first without faults."""
-    with FaultyQdrantServer(tmp_path / "server") as server:
-        yield server
-
-
-@pytest.fixture
 def edge(tmp_path: Path) -> Iterator[EdgeMoveIndex]:
     """Yield the embedded index with 700 moves."""
     index = EdgeMoveIndex(tmp_path / "edge")
@@ -46,8 +39,8 @@ def _stored(index: MoveIndex) -> dict[str, object]:
     return {move.name: move.summary() for move in index.all_moves()}
 
 
-def test_moves_come_back_as_they_were(server: FaultyQdrantServer, edge: EdgeMoveIndex, tmp_path: Path) -> None:
-    remote, back = QdrantServerMoveIndex(server.url), EdgeMoveIndex(tmp_path / "back")
+def test_moves_come_back_as_they_were(qdrant: FaultyQdrantServer, edge: EdgeMoveIndex, tmp_path: Path) -> None:
+    remote, back = QdrantServerMoveIndex(qdrant.url), EdgeMoveIndex(tmp_path / "back")
     assert migrate(edge, remote, _ignore) == (700, 700, 0)
     assert migrate(edge, remote, _ignore) == (700, 0, 0)
     assert migrate(remote, back, _ignore) == (700, 700, 0)
@@ -60,8 +53,8 @@ def test_moves_come_back_as_they_were(server: FaultyQdrantServer, edge: EdgeMove
     back.close()
 
 
-def test_a_migration_that_was_ended_goes_on(server: FaultyQdrantServer, edge: EdgeMoveIndex) -> None:
-    remote = QdrantServerMoveIndex(server.url)
+def test_a_migration_that_was_ended_goes_on(qdrant: FaultyQdrantServer, edge: EdgeMoveIndex) -> None:
+    remote = QdrantServerMoveIndex(qdrant.url)
 
     def end(done: int, total: int) -> None:
         raise KeyboardInterrupt
@@ -76,8 +69,8 @@ def test_a_migration_that_was_ended_goes_on(server: FaultyQdrantServer, edge: Ed
     remote.close()
 
 
-def test_a_point_that_changes_meanwhile_is_found(server: FaultyQdrantServer, edge: EdgeMoveIndex) -> None:
-    remote = QdrantServerMoveIndex(server.url)
+def test_a_point_that_changes_meanwhile_is_found(qdrant: FaultyQdrantServer, edge: EdgeMoveIndex) -> None:
+    remote = QdrantServerMoveIndex(qdrant.url)
 
     def change(done: int, total: int) -> None:
         if done == total:
@@ -88,25 +81,25 @@ def test_a_point_that_changes_meanwhile_is_found(server: FaultyQdrantServer, edg
     remote.close()
 
 
-def test_a_server_that_is_away_ends_a_migration(server: FaultyQdrantServer, edge: EdgeMoveIndex) -> None:
-    remote = QdrantServerMoveIndex(server.url)
-    server.refuse()
+def test_a_server_that_is_away_ends_a_migration(qdrant: FaultyQdrantServer, edge: EdgeMoveIndex) -> None:
+    remote = QdrantServerMoveIndex(qdrant.url)
+    qdrant.refuse()
     with pytest.raises(Unavailable, match="refused"):
         migrate(edge, remote, _ignore)
     remote.close()
 
 
 def test_a_read_that_takes_too_long_is_repeated(
-    server: FaultyQdrantServer, edge: EdgeMoveIndex, monkeypatch: pytest.MonkeyPatch
+    qdrant: FaultyQdrantServer, edge: EdgeMoveIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    remote = QdrantServerMoveIndex(QdrantConfig.of_url(server.url, timeout_s=1))
+    remote = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=1))
     remote.count()
     find, hangs = remote.find_points, iter([True, False, True])
 
     def find_after_a_while(ids: Sequence[str]) -> list[StoredPoint]:
         if next(hangs, False):
-            server.hang()
-            threading.Timer(1.5, server.recover).start()
+            qdrant.hang()
+            threading.Timer(1.5, qdrant.recover).start()
         return find(ids)
 
     monkeypatch.setattr(remote, "find_points", find_after_a_while)
@@ -114,8 +107,8 @@ def test_a_read_that_takes_too_long_is_repeated(
     remote.close()
 
 
-def test_a_point_of_another_program_is_left_out(server: FaultyQdrantServer, tmp_path: Path) -> None:
-    remote, back = QdrantServerMoveIndex(server.url), EdgeMoveIndex(tmp_path / "back")
+def test_a_point_of_another_program_is_left_out(qdrant: FaultyQdrantServer, tmp_path: Path) -> None:
+    remote, back = QdrantServerMoveIndex(qdrant.url), EdgeMoveIndex(tmp_path / "back")
     remote.upsert(*_MOVES[:5])
     for number, payload in enumerate(({}, {"clip_sha256": _MOVES[0].clip.sha256, "digest": "x"})):
         remote._client.upsert(remote._name, [models.PointStruct(id=number, vector=[0.1] * 512, payload=payload)])

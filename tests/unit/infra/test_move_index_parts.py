@@ -29,13 +29,6 @@ _FEW = _MANY[:16]
 
 
 @pytest.fixture
-def qdrant(tmp_path: Path) -> Iterator[FaultyQdrantServer]:
-    """Yield a server, at first without faults."""
-    with FaultyQdrantServer(tmp_path / "server") as qdrant:
-        yield qdrant
-
-
-@pytest.fixture
 def index(qdrant: FaultyQdrantServer) -> Iterator[QdrantServerMoveIndex]:
     """Yield the index on this server, with a time limit of a second."""
     index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=1))

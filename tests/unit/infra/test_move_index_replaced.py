@@ -238,13 +238,13 @@ def test_collections_that_an_alias_names_and_new_ones_are_kept(tmp_path: Path) -
         index = QdrantServerMoveIndex(server.url)
         fill(index, MOVES[:3])
         new = f"bachata_moves_{time.time_ns() // 1_000_000}"
-        kept = ["bachata_moves_1000000000001", new, "bachata_moves_2", "others_1000000000000"]
-        for name in ("bachata_moves_1000000000000", *kept):
+        remaining = ["bachata_moves_1000000000001", new, "bachata_moves_2", "others_1000000000000"]
+        for name in ("bachata_moves_1000000000000", *remaining):
             server.add_plain_collection(name)
-        alias = models.CreateAlias(collection_name=kept[0], alias_name="of_another_program")
+        alias = models.CreateAlias(collection_name=remaining[0], alias_name="of_another_program")
         index._client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
         index.replacement().close()
-        assert {*kept, "bachata_moves_0"} < set(server.collections())
+        assert {*remaining, "bachata_moves_0"} < set(server.collections())
         assert "bachata_moves_1000000000000" not in server.collections()
         index.close()
 

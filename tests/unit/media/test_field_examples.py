@@ -74,9 +74,9 @@ def test_the_pictures_of_a_clip_are_those_of_its_original(case: ClipCase, tmp_pa
     path, reference = _file(case, tmp_path), _reference(case.shows, case.flip)
     timeline = timeline_of(path, case)
     lumas = [(frame.time_s, cv2.cvtColor(frame.rgb, cv2.COLOR_RGB2GRAY)) for frame in sample_frames(path, _SAMPLED_HZ)]
-    shown = [DisplayedPicture(time_s, in_box(luma)) for time_s, luma in lumas]
-    seen = [picture for picture in shown if not case.is_in_hole(timeline.to_original(picture.time_s))]
-    look = reference.look(seen, lambda picture: timeline.to_original(picture.time_s))
+    displayed = [DisplayedPicture(time_s, in_box(luma)) for time_s, luma in lumas]
+    outside_holes = [picture for picture in displayed if not case.is_in_hole(timeline.to_original(picture.time_s))]
+    look = reference.look(outside_holes, lambda picture: timeline.to_original(picture.time_s))
     assert look.correlation > 0.95
     assert abs(look.mean) < 12
     assert abs(look.p95) < 20

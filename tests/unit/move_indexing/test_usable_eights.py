@@ -166,8 +166,8 @@ def some_windows(draw: st.DrawFn) -> tuple[Window, ...]:
 def test_beats_and_eights_are_inside_windows(
     windows: tuple[Window, ...], first_s: float, period: float, count: int, beats: int, fps: float | None
 ) -> None:
-    heard = [first_s + n * period for n in range(beats)]
-    found, counts = extend_beats(heard, [(count + n - 1) % 8 + 1 for n in range(beats)], period, windows)
+    sound_beats = [first_s + n * period for n in range(beats)]
+    found, counts = extend_beats(sound_beats, [(count + n - 1) % 8 + 1 for n in range(beats)], period, windows)
     assert all(window_at(windows, beat) is not None for beat in found)
     steps = [round((after - before) / period) for before, after in pairwise(found)]
     assert all((after - before - step) % 8 == 0 for (before, after), step in zip(pairwise(counts), steps, strict=True))

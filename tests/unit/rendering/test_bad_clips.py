@@ -61,10 +61,10 @@ class Studio:
                 shutil.copytree(folder, tools.cache_dir / "mezzanines" / folder.name)
         return tools
 
-    def event(self, *shown: tuple[int, Sequence[int]], first: int = 0) -> SequencePlanned:
+    def event(self, *planned_clips: tuple[int, Sequence[int]], first: int = 0) -> SequencePlanned:
         """Return the plan of clips in turn, each named by its index, and the indices of its runners-up."""
         segments = []
-        for number, (clip, others) in enumerate(shown):
+        for number, (clip, others) in enumerate(planned_clips):
             beats = song_beats(3 * number)
             runners_up = tuple((segment(self.clips[other], 1, beats),) for other in others)
             segments.append(segment(self.clips[clip], first, beats).model_copy(update={"runners_up": runners_up}))
