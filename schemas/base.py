@@ -48,6 +48,7 @@ Terms = Annotated[
 ]
 EmbeddingValue = Annotated[float, Field(ge=-1.0001, le=1.0001)]
 
+_URL = r"^https?://[!-~]+$"  # printable ASCII: other characters are percent-encoded or Punycode
 _MIN_BEAT_S, _MAX_BEAT_S = 0.15, 3.0  # above 400 BPM a tap is an accident; below 20 BPM a beat is missing
 _MIN_BEATS_BETWEEN_ONES = 4
 
@@ -67,6 +68,7 @@ Hold = Literal[
     "none",
 ]
 Duration = Literal["30s", "1min", "full"]
+Priority = Literal["interactive", "bulk"]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -111,15 +113,16 @@ class MediaFacts(MediaRef, ProbedMedia):
 
 
 class Source(Model):
-    """Location of a submitted file: the media store (`sha256`), or a `path` below an allowed root."""
+    """Location of a submitted file: the media store (`sha256`), a `path` below an allowed root, or a `url`."""
 
     sha256: Sha256 | None = None
     path: Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_PATH_CHARACTERS)] | None = None
+    url: Annotated[str, StringConstraints(pattern=_URL, max_length=limits.MAX_URL_CHARACTERS)] | None = None
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Source:
-        if (self.sha256 is None) == (self.path is None):
-            raise ValueError("name the source by exactly one of sha256 or path")
+        if [self.sha256, self.path, self.url].count(None) != 2:
+            raise ValueError("name the source by exactly one of sha256, path or url")
         return self
 
 
@@ -167,6 +170,7 @@ class SongEvent(Model):
     """The fields that every event of a song has, from `song-accepted` to `rendered`."""
 
     request_id: RequestId
+    priority: Priority = "interactive"
     song: MediaFacts
     title: Name
     options: Options

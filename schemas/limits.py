@@ -78,4 +78,5 @@ MAX_LINE_CHARACTERS: Final = 1_000  # error messages and warnings
 MAX_NOTES_CHARACTERS: Final = 2_000
 MAX_TAGS: Final = 32  # of one move
 MAX_PATH_CHARACTERS: Final = 4_096
+MAX_URL_CHARACTERS: Final = 2048
 MAX_WARNINGS: Final = 32  # of one event

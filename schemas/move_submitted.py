@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from schemas.base import Model, Name, Quality, RequestId, Source
+from schemas.base import Model, Name, Priority, Quality, RequestId, Source
 from schemas.move_annotated import MoveAnnotation
 
 
 class MoveSubmitted(Model):
     """A clip to index. `clip`: its name for users. `quality`: pose tracking on 10, 20 or 30 frames per second.
 
+    Clips with the priority `interactive` are worked on before those of `bulk`.
     `annotation` is used for a clip of which `move-annotated` has none.
     """
 
     source: Source
     clip: Name
     request_id: RequestId | None = None
+    priority: Priority = "interactive"
     annotation: MoveAnnotation | None = None
     quality: Quality = "fast"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from schemas.base import Corrections, Model, Name, Options, RequestId, Source
+from schemas.base import Corrections, Model, Name, Options, Priority, RequestId, Source
 
 
 class SongSubmitted(Model):
-    """A request for a choreography. Default `request_id`: the event's id. Default `title`: the file's name."""
+    """A request for a choreography. Default `request_id`: the event's id. Default `title`: the file's name.
+
+    In each step, events of `interactive` requests are worked on before those of `bulk` ones that wait there.
+    """
 
     source: Source
     request_id: RequestId | None = None
+    priority: Priority = "interactive"
     title: Name | None = None
     options: Options = Options()
     corrections: Corrections = Corrections()

@@ -13,6 +13,7 @@ from schemas.move_submitted import MoveSubmitted
 from schemas.moves_scored import MovesScored
 from schemas.progress import Progress
 from schemas.rendered import Rendered
+from schemas.request_control import RequestControl
 from schemas.request_ended import RequestEnded
 from schemas.sequence_planned import SequencePlanned
 from schemas.song_accepted import SongAccepted
@@ -78,6 +79,7 @@ MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None, sou
 MOVE_ANNOTATED = Topic("move-annotated", MoveAnnotated, compacted=True, dead_letters=False)
 MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False)
 PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False)
+REQUEST_CONTROL = Topic("request-control", RequestControl, compacted=True)
 REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False)
 
 TOPICS: tuple[Topic, ...] = (
@@ -91,6 +93,7 @@ TOPICS: tuple[Topic, ...] = (
     MOVE_ANNOTATED,
     MOVE_INDEXED,
     PROGRESS,
+    REQUEST_CONTROL,
     REQUEST_ENDED,
 )
 

@@ -18,6 +18,7 @@ def accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
         raise AssertionError("the step wrapper fills in request_id before a step works")
     return SongAccepted(
         request_id=event.request_id,
+        priority=event.priority,
         song=song,
         title=event.title or _file_title(event.source.path or "") or song.sha256[:12],
         options=event.options,

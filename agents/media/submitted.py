@@ -42,10 +42,13 @@ class SubmittedFile(Model):
 def locate(source: Source, tools: MediaAccess) -> SubmittedFile:
     """Return the file that a source names, without reading it.
 
-    Raises: `Poison`: `path_not_allowed`, `not_found`, `not_a_file`, `unreadable`; `Retryable` (`storage`).
+    Raises: `Poison`: `path_not_allowed`, `url_not_allowed`, `not_found`, `not_a_file`, `unreadable`; `Retryable`:
+    `storage`.
     """
     if source.sha256 is not None:
         return SubmittedFile(sha256=source.sha256)
+    if source.url is not None:
+        raise Poison("this machine fetches no songs from the web", reason="url_not_allowed")
     path, status = _named_file(tools, source.path or "")
     return SubmittedFile(path=str(path), size_bytes=status.st_size, mtime_ns=status.st_mtime_ns)
 

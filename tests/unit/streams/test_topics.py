@@ -35,7 +35,8 @@ def test_changelogs_and_the_library_are_compacted_only() -> None:
     compacted = {name for name, policy in policies.items() if policy == "compact"}
     changelogs = {name for name in policies if name.endswith("-changelog")}
     of_library = {"bachata.move-annotated.v1", "bachata.move-indexed.v1"}
-    assert compacted == changelogs | of_library | {"bachata.request-ended.v1", REDRIVEN}
+    of_requests = {"bachata.request-control.v1", "bachata.request-ended.v1"}
+    assert compacted == changelogs | of_library | of_requests | {REDRIVEN}
 
 
 def test_every_topic_uses_the_clock_of_the_broker_also_if_it_exists_already() -> None:
