@@ -186,7 +186,7 @@ REASONS: Mapping[Reason, str] = {
     "unreadable": "The program has no permission to read the file.",
     "unreadable_record": "The record cannot be read: it is damaged, or unfolds to more than is accepted.",
     "unsupported_codec": "The codec is not one that is accepted.",
-    "url_not_allowed": "The URL is not one that songs may be fetched from.",
+    "url_not_allowed": "The URL, or the address of its host, is not one that the program may connect to.",
     "usage": "The command line is not valid.",
     "watched": "Another process watches the folder already.",
     "worker": "The worker does not answer.",
