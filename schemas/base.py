@@ -175,6 +175,7 @@ class SongEvent(Model):
     title: Name
     options: Options
     corrections: Corrections = Corrections()
+    fresh: bool = False
     warnings: Warnings = ()
 
     @model_validator(mode="after")

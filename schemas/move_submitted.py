@@ -10,7 +10,8 @@ class MoveSubmitted(Model):
     """A clip to index. `clip`: its name for users. `quality`: pose tracking on 10, 20 or 30 frames per second.
 
     Clips with the priority `interactive` are worked on before those of `bulk`.
-    `annotation` is used for a clip of which `move-annotated` has none.
+    `annotation` is used for a clip of which `move-annotated` has none. `fresh`: the move is computed again, where it is
+    otherwise that of an earlier request.
     """
 
     source: Source
@@ -19,3 +20,4 @@ class MoveSubmitted(Model):
     priority: Priority = "interactive"
     annotation: MoveAnnotation | None = None
     quality: Quality = "fast"
+    fresh: bool = False

@@ -9,6 +9,7 @@ class SongSubmitted(Model):
     """A request for a choreography. Default `request_id`: the event's id. Default `title`: the file's name.
 
     In each step, events of `interactive` requests are worked on before those of `bulk` ones that wait there.
+    `fresh`: each step computes its result again, where it is otherwise taken from an earlier request.
     """
 
     source: Source
@@ -17,3 +18,4 @@ class SongSubmitted(Model):
     title: Name | None = None
     options: Options = Options()
     corrections: Corrections = Corrections()
+    fresh: bool = False

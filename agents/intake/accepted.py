@@ -23,6 +23,7 @@ def accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
         title=event.title or _file_title(event.source.path or "") or song.sha256[:12],
         options=event.options,
         corrections=event.corrections,
+        fresh=event.fresh,
         warnings=joined_warnings(lost_warnings(song)),
     )
 

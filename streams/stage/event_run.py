@@ -96,6 +96,11 @@ class EventRun:
             raise AssertionError("call read() first")
         return self._event
 
+    @property
+    def only_for(self) -> str | None:
+        """Return the id of a request that uses only results made for it, or None where it may use any."""
+        return self.request.request_id if getattr(self.event, "fresh", False) else None
+
     def read(self) -> None:
         """Parse the event, and set a request id if it has none. Raises: `Poison` for bytes that are not an event."""
         event: Model = payload_of(self.record, self.step.consumes)

@@ -174,12 +174,13 @@ class Stage:
         key, partition = result_key(self.step, work_input), run.record.partition
         # The stored result counts: another worker may have had the partition since a result was computed here.
         for text, to_store in self._known_results(partition, key):
-            result = from_stored(self.step, text)
+            result = from_stored(self.step, text, run.only_for)
             if result is not None and run.agrees_with(result) and await self._is_valid(result):
                 return _KeyedResult(result, key, to_store)
         run.completed_work = await self._work(run, work_input)
         result = self.step.result.model_validate_json(run.completed_work.result)
-        pending = to_stored(self.step, self.step.subject(run.event, result), run.completed_work.result)
+        subject = self.step.subject(run.event, result)
+        pending = to_stored(self.step, subject, run.completed_work.result, run.only_for)
         check_size(self.step.name, pending)
         self.pending_results[partition, key] = pending
         return _KeyedResult(result, key, {key: pending})

@@ -69,6 +69,14 @@ def test_a_submitted_title_is_used(tools: Tools) -> None:
     assert STEP.event_after(event, facts).title == "Otra Luna"
 
 
+def test_the_priority_of_a_song_and_whether_it_is_fresh_reach_the_next_step(tools: Tools) -> None:
+    facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
+    event = submitted(path="Luna Nueva.mp3").model_copy(update={"priority": "bulk", "fresh": True})
+    accepted = STEP.event_after(event, facts)
+    assert (accepted.priority, accepted.fresh) == ("bulk", True)
+    assert accepted.carried()["fresh"]
+
+
 def test_a_file_name_that_is_no_valid_title_is_replaced_by_the_hash(tools: Tools) -> None:
     facts = work_of(STEP, submitted(path="Luna Nueva.mp3"), tools)
     assert STEP.event_after(submitted(path="\x07 .mp3"), facts).title == facts.sha256[:12]

@@ -81,6 +81,11 @@ def _record(value: bytes | None = None, offset: int = 3, request_id: str | None 
     return Record(_SOURCE.full_name, 1, offset, b"k", value or event.model_dump_json().encode(), [("ce_id", b"e1")])
 
 
+def _fresh_record() -> Record:
+    event = SongSubmitted(source=Source(sha256=_SHA), request_id="r2", fresh=True)
+    return _record(event.model_dump_json().encode())
+
+
 def _stored(results: InMemoryResults) -> list[Any]:
     return [json.loads(stored)["result"] for stored in results.stored.values()]
 
@@ -153,6 +158,29 @@ async def test_two_requests_for_the_same_work_have_an_event_each() -> None:
     first, second = (dict(headers) for *_, headers in broker.messages_on(_SINK.full_name))
     assert first["ce_id"] != second["ce_id"]
     assert work.calls == 1
+
+
+async def test_a_fresh_request_uses_no_result_of_another_and_is_computed_once() -> None:
+    results, work = InMemoryResults(), Work()
+    await _stage(work, InMemoryBroker(), results).handle(_record())
+    first, again, later = InMemoryBroker(), InMemoryBroker(), InMemoryBroker()
+    await _stage(work, first, results).handle(_fresh_record())
+    assert work.calls == 2
+    await _stage(work, again, results).handle(_fresh_record())  # delivered again, perhaps to another worker
+    assert work.calls == 2
+    [[*_, headers], [*_, headers_again]] = (broker.messages_on(_SINK.full_name)[0] for broker in (first, again))
+    assert dict(headers)["ce_id"] == dict(headers_again)["ce_id"]
+    await _stage(work, later, results).handle(_record(request_id="r3"))
+    assert work.calls == 2
+    assert len(results.stored) == 1
+
+
+async def test_the_pending_result_of_a_fresh_request_is_not_computed_again() -> None:
+    work = Work()
+    stage = _stage(work, InMemoryBroker())
+    outputs = [await stage.prepare(_fresh_record()) for _ in range(2)]
+    assert work.calls == 1
+    await stage.deliver(outputs)
 
 
 async def test_a_result_that_is_no_longer_valid_is_recomputed() -> None:

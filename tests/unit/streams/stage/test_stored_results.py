@@ -70,6 +70,13 @@ def test_a_stored_result_is_read_again() -> None:
     assert from_stored(_INTAKE, stored) == _FACTS
 
 
+def test_a_result_is_read_for_the_request_that_it_was_made_for() -> None:
+    anybodys, own = (to_stored(_INTAKE, _FACTS.sha256, _FACTS.model_dump_json(), made_for) for made_for in (None, "r1"))
+    assert from_stored(_INTAKE, own, only_for="r1") == from_stored(_INTAKE, own) == _FACTS
+    assert from_stored(_INTAKE, own, only_for="r2") is None
+    assert from_stored(_INTAKE, anybodys, only_for="r1") is None
+
+
 @pytest.mark.parametrize("text", [None, "", "{}", "[]", "not JSON", _FACTS.model_dump_json()])
 def test_text_that_is_not_a_stored_result_is_none(text: str | None) -> None:
     """The last text is a result as stored by versions without metadata."""
