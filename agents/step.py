@@ -93,6 +93,21 @@ def throttled(report: Callable[[float], None], every_s: float) -> Callable[[floa
     return throttled_report
 
 
+@dataclass(frozen=True)
+class Retries:
+    """How often work is tried again after a `Retryable` fault, and when.
+
+    `attempts`: the most in all. `costly_attempts`: the most that end by a limit of time or memory, or with the death of
+    their process. The wait after the first attempt is at most `first_wait_s`, after each further one twice as long, up
+    to `longest_wait_s`; it is drawn between half and all of that.
+    """
+
+    attempts: int = 4
+    costly_attempts: int = 2  # they cost minutes or the memory of a machine, and their faults mostly come again
+    first_wait_s: float = 0.5
+    longest_wait_s: float = 30.0
+
+
 def _always_valid(result: Model, tools: Tools) -> bool:
     del result, tools
     return True
@@ -149,7 +164,7 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     following event; it is not cached and may raise `Poison`. A step that delivers to the outside `produces` None and
     has no `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step
     `reads` are updated before it works, those it `writes` after. `ending` marks the last step of a request and returns
-    the product of the request.
+    the product of the request. `retries`: of work that fails.
     """
 
     version: str
@@ -163,6 +178,7 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     reads: frozenset[View] = frozenset()
     writes: frozenset[View] = frozenset()
     ending: Callable[[Out], Ending] | None = None
+    retries: Retries = Retries()
 
     def __post_init__(self) -> None:
         """Check the declaration. Raises: `ValueError` for a contradiction."""

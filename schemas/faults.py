@@ -47,7 +47,12 @@ class Poison(Fault):
 
 
 class Retryable(Fault):
-    """The event may succeed when it is tried again."""
+    """The event may succeed when it is tried again, after `retry_after_s` seconds or more."""
+
+    def __init__(self, message: str, reason: Reason, retry_after_s: float = 0.0) -> None:
+        """Put the message on one line."""
+        super().__init__(message, reason)
+        self.retry_after_s = retry_after_s
 
 
 class Unavailable(Fault):
@@ -69,15 +74,13 @@ def to_json(fault: Fault, max_characters: int = _MAX_MESSAGE_CHARACTERS) -> dict
     """Return a fault as JSON values, from which another process can raise it again."""
     kind = next(name for name, kind in _KINDS.items() if isinstance(fault, kind))
     fields = {"fault": kind, "error": str(fault)[:max_characters], "reason": fault.reason}
-    return fields | ({"retry_after_s": fault.retry_after_s} if isinstance(fault, Unavailable) else {})
+    return fields | {name: value for name, value in vars(fault).items() if name == "retry_after_s" and value}
 
 
 def from_json(fields: dict[str, Any]) -> Fault:
     """Return the fault of which `to_json` made the fields."""
-    reason = as_reason(fields["reason"])
-    if "retry_after_s" in fields:
-        return Unavailable(fields["error"], reason, fields["retry_after_s"])
-    return _KINDS[fields["fault"]](fields["error"], reason)
+    optional = {name: fields[name] for name in ("retry_after_s",) if name in fields}
+    return _KINDS[fields["fault"]](fields["error"], as_reason(fields["reason"]), **optional)
 
 
 def storage_fault(message: str, number: int | None) -> Fault:

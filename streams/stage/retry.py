@@ -8,23 +8,23 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from agents.step import Retries
 from schemas.faults import Fault, Retryable
 from streams.stage.operations import Operation
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
-BACKOFF_S = 0.5
-_MAX_BACKOFF_S = 30.0
-_MAX_DOUBLINGS = 9
+_MAX_DOUBLINGS = 30
+_DEFAULT = Retries()
 
 
-async def sleep_before(attempt: int) -> None:
-    """Sleep before another attempt: up to 0.5 s after the first, twice as long after each further one, up to 30 s.
+async def sleep_before(attempt: int, retries: Retries = _DEFAULT, at_least_s: float = 0.0) -> None:
+    """Sleep before another attempt: see `Retries`. `at_least_s`: what the fault demands.
 
-    The time is drawn between half and all of that, so that not all waiting events retry at the same time.
+    The time is drawn, so that not all waiting events retry at the same time.
     """
-    max_delay_s = min(BACKOFF_S * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS), _MAX_BACKOFF_S)
-    await asyncio.sleep(max_delay_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+    longest_s = min(retries.first_wait_s * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS), retries.longest_wait_s)
+    await asyncio.sleep(max(longest_s * random.uniform(0.5, 1.0), at_least_s))  # noqa: S311 - not a secret
 
 
 async def retry_forever(

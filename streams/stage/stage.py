@@ -34,8 +34,6 @@ from streams.topics import Topic, topic_of
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-ATTEMPTS = 4
-COSTLY_ATTEMPTS = 2  # after faults that cost minutes or the memory of a machine, and mostly come again
 _COSTLY = frozenset({"timeout", "out_of_memory", "child_died"})
 
 
@@ -136,7 +134,7 @@ class Stage:
             return run.dead_letter(fault, keyed_result.to_store)
 
     async def _result_with_retries(self, run: EventRun) -> _KeyedResult:
-        """Return the result after at most 4 attempts, 2 of them costly ones.
+        """Return the result after as many attempts as the step declares.
 
         An `Unavailable` resource is waited for and is not counted.
 
@@ -164,9 +162,9 @@ class Stage:
             run.attempts -= 1
         else:
             run.costly_attempts += fault.reason in _COSTLY
-            if run.attempts >= ATTEMPTS or run.costly_attempts >= COSTLY_ATTEMPTS:
+            if run.attempts >= self.step.retries.attempts or run.costly_attempts >= self.step.retries.costly_attempts:
                 raise _AttemptsExhausted(fault) from error
-        await sleep_before(max(run.attempts, 1))
+        await sleep_before(max(run.attempts, 1), self.step.retries, fault.retry_after_s)
 
     async def _attempt_result(self, run: EventRun) -> _KeyedResult:
         await self._delivery.catch_up(self.step.reads, reraise=(Unavailable,))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from types import SimpleNamespace
 
 import pytest
 
@@ -81,7 +82,7 @@ async def test_draining_ends_when_the_last_event_is_done() -> None:
 
 
 async def test_an_unexpected_error_in_a_delivery_or_an_ack_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(retry, "random", SimpleNamespace(uniform=lambda low, high: 0.001))
     errors, batches, delivered = [RuntimeError("a bug"), None], list[list[int]](), list[int]()
 
     async def deliver(batch: Sequence[int]) -> None:

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from agents.media.submitted import SubmittedFile
-from agents.step import Step, Tools
+from agents.step import Retries, Step, Tools
 from schemas.base import MediaFacts, Options, Source
 from schemas.faults import Poison, Retryable, Unavailable
 from schemas.request_ended import Ending
@@ -25,7 +26,7 @@ from streams.stage.dead_letters import dead_letter_id, read_dead_letter, record_
 from streams.stage.event_run import EventRun
 from streams.stage.observers import Observer, WaitingRuns
 from streams.stage.runners import ThreadRunner
-from streams.stage.stage import ATTEMPTS, COSTLY_ATTEMPTS, Stage
+from streams.stage.stage import Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, tools_below
 from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, topic_of
 
@@ -92,7 +93,7 @@ def _stored(results: InMemoryResults) -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def _short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retry, "BACKOFF_S", 0.001)
+    monkeypatch.setattr(retry, "random", SimpleNamespace(uniform=lambda low, high: 0.001))
 
 
 async def test_a_valid_event_leads_to_one_event_and_a_stored_result() -> None:
@@ -310,9 +311,26 @@ async def test_a_retryable_fault_is_retried() -> None:
 async def test_a_fault_in_all_attempts_leads_to_a_dead_letter() -> None:
     broker, work = InMemoryBroker(), Work(*[Retryable("busy", reason="kafka")] * 10)
     await _stage(work, broker).handle(_record())
-    assert work.calls == ATTEMPTS
+    assert work.calls == Retries().attempts
     [(*_, headers)] = broker.dead_letters(_SOURCE)
-    assert dict(headers)["bachata.attempts"] == str(ATTEMPTS).encode()
+    assert dict(headers)["bachata.attempts"] == str(Retries().attempts).encode()
+
+
+async def test_a_step_declares_how_often_and_when_it_is_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept = list[float]()
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    monkeypatch.setattr(retry, "asyncio", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(retry, "random", SimpleNamespace(uniform=lambda low, high: high))
+    faults = [Retryable("busy", reason="kafka", retry_after_s=seconds) for seconds in (0, 0, 0, 0, 9, 0)]
+    broker, work = InMemoryBroker(), Work(*faults)
+    retries = Retries(attempts=6, first_wait_s=1.0, longest_wait_s=4.0)
+    await _stage(work, broker, retries=retries).handle(_record())
+    assert work.calls == 6
+    assert slept == [1.0, 2.0, 4.0, 4.0, 9.0]
+    assert broker.dead_letters(_SOURCE)
 
 
 async def test_an_event_survives_an_outage_of_the_broker() -> None:
@@ -359,7 +377,7 @@ async def test_a_stored_result_has_step_version_subject_and_time() -> None:
 
 async def test_an_unavailable_resource_is_waited_for_and_reported_once() -> None:
     broker, waiting = InMemoryBroker(), WaitingRuns()
-    faults = [Unavailable("the index is unavailable", "move_index", retry_after_s=0.001)] * (3 * ATTEMPTS)
+    faults = [Unavailable("the index is unavailable", "move_index", retry_after_s=0.001)] * (3 * Retries().attempts)
 
     def work(file: SubmittedFile, tools: Tools) -> MediaFacts:
         if faults:
@@ -476,7 +494,7 @@ async def test_a_fault_that_costs_much_is_tried_twice(reason: Any) -> None:
     fault = Retryable("the step did not finish within 60 s", reason)
     broker, work = InMemoryBroker(), Work(Retryable("busy", "kafka"), *[fault] * 10)
     await _stage(work, broker).handle(_record())
-    assert work.calls == 1 + COSTLY_ATTEMPTS
+    assert work.calls == 1 + Retries().costly_attempts
     [outcome] = broker.ended
     assert (outcome.reason, outcome.error) == (reason, "the step did not finish within 60 s")
 

@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -373,7 +374,7 @@ def _run_and_check(inputs: list[SentEvent], stops: list[Stop], faults: frozenset
 @pytest.fixture(autouse=True, scope="module")
 def _fast_and_quiet() -> Any:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retry, "BACKOFF_S", 0.0)
+        patch.setattr(retry, "random", SimpleNamespace(uniform=lambda low, high: 0.0))
         patch.setattr(event_run, "_MAX_VALUE_BYTES", 8000)
         patch.setattr(retry.log, "disabled", True)
         patch.setattr(stage_module.log, "disabled", True)

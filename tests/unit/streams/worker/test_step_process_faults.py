@@ -97,7 +97,7 @@ def test_a_library_that_ends_the_process_for_want_of_memory() -> None:
     "fault",
     [
         Poison("no", "no_audio"),
-        Retryable("later", "kafka"),
+        Retryable("later", "kafka", 3.0),
         Unavailable("away", "disk_full", 7.0),
         MoveIndexError("gone"),
     ],
