@@ -68,6 +68,8 @@ Hold = Literal[
     "none",
 ]
 Duration = Literal["30s", "1min", "full"]
+PoseRateHz = Annotated[float, Field(ge=limits.POSE_RATE_HZ[0], le=limits.POSE_RATE_HZ[1])]
+PoseConfidence = Annotated[float, Field(ge=limits.POSE_CONFIDENCE[0], le=limits.POSE_CONFIDENCE[1])]
 Priority = Literal["interactive", "bulk"]
 Seed = Annotated[int, Field(ge=0, lt=2**63)]
 

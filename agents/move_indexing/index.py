@@ -11,6 +11,7 @@ from agents.media.submitted import accept
 from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
 from agents.move_indexing.dancers.detection_cache import ClipDetections, cached_detections
+from agents.move_indexing.dancers.pose_quality import PoseQuality
 from agents.move_indexing.eights import eights
 from agents.move_indexing.indexed_move import IndexedMove
 from agents.move_indexing.inputs import IndexingInput
@@ -43,7 +44,7 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     path = tools.media.path(facts.sha256)
     detection_progress = sub_progress(report, 0.0, _DETECTION_SHARE_OF_PROGRESS)
     encoding_progress = sub_progress(report, _DETECTION_SHARE_OF_PROGRESS, 1.0)
-    detections = _detections(path, facts, clip.quality, tools, detection_progress)
+    detections = _detections(path, facts, clip.pose, tools, detection_progress)
     dance = analyze_dance(detections.frames)
     clip_beats = clip_beats_of(path, facts, clip.tempo_bpm, detections.windows)
     move = _move(clip, facts, clip_beats, dance, detections.windows)
@@ -52,10 +53,10 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
 
 
 def _detections(
-    path: Path, clip: MediaFacts, quality: Quality, tools: Tools, report: Callable[[float], None]
+    path: Path, clip: MediaFacts, pose: PoseQuality, tools: Tools, report: Callable[[float], None]
 ) -> ClipDetections:
     return cached_detections(
-        path, clip.sha256, quality, tools.pose_model, tools.cache_dir, report=report, duration_s=clip.duration_s
+        path, clip.sha256, pose, tools.pose_model, tools.cache_dir, report=report, duration_s=clip.duration_s
     )
 
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from agents.media.submitted import SubmittedFile, locate
+from agents.move_indexing.dancers.pose_quality import PoseQuality, pose_quality
 from agents.step import Tools
-from schemas.base import Model, Name, Quality
+from schemas.base import Model, Name, PoseConfidence, PoseRateHz, Quality
 from schemas.move_submitted import MoveSubmitted
+
+
+def _is_none(value: object) -> bool:
+    return value is None
 
 
 class IndexingInput(Model):
     """A clip's file, its name, its annotated tempo, and the quality, which decides how many frames are sampled.
 
+    `pose_rate_hz` and `pose_confidence` are None where they are those of the quality. Then they are not in the JSON, so
+    that results from before these fields stay valid.
     Nothing else of an annotation is needed to index a clip, so that another annotation needs no other analysis.
     """
 
@@ -18,10 +27,21 @@ class IndexingInput(Model):
     clip: Name
     tempo_bpm: float | None
     quality: Quality
+    pose_rate_hz: PoseRateHz | None = Field(default=None, exclude_if=_is_none)
+    pose_confidence: PoseConfidence | None = Field(default=None, exclude_if=_is_none)
+
+    @property
+    def pose(self) -> PoseQuality:
+        """Return the values for pose detection."""
+        return pose_quality(self.quality, self.pose_rate_hz, self.pose_confidence)
 
 
 def indexing_input(event: MoveSubmitted, tools: Tools) -> IndexingInput:
     """Return what the move of an event depends on. Raises: as `locate`."""
     file = locate(event.source, tools)
     tempo_bpm = event.annotation.tempo_bpm if event.annotation else None
-    return IndexingInput(file=file, clip=event.clip, tempo_bpm=tempo_bpm, quality=event.quality)
+    clip = IndexingInput(file=file, clip=event.clip, tempo_bpm=tempo_bpm, quality=event.quality)
+    pose = pose_quality(event.quality, event.pose_rate_hz, event.pose_confidence)
+    if pose.quality is not None:  # values of a mode, under its name: they are the same work
+        return clip.model_copy(update={"quality": pose.quality})
+    return clip.model_copy(update={"pose_rate_hz": pose.rate_hz, "pose_confidence": pose.confidence})

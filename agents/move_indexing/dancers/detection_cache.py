@@ -1,4 +1,4 @@
-"""Cache the dancers detected in a clip, by the clip's content and the quality mode.
+"""Cache the dancers detected in a clip, by the clip's content and the quality of pose detection.
 
 A cache file holds numbers only, in numpy's npz format, and is read without pickle.
 """
@@ -22,7 +22,7 @@ from agents.media.windows import windows_of
 from agents.move_indexing.dancers.clothing_colours import COLOUR_VALUES
 from agents.move_indexing.dancers.detections import Detection, FrameDetections
 from agents.move_indexing.dancers.finder import DancerFinder
-from agents.move_indexing.dancers.pose_quality import POSE_QUALITIES
+from agents.move_indexing.dancers.pose_quality import PoseQuality, pose_quality
 from infra.base.atomic_file import replacing
 from schemas.base import Quality
 from schemas.move_indexed import Window
@@ -45,7 +45,7 @@ class ClipDetections:
 def cached_detections(  # noqa: PLR0913
     path: Path,
     clip_sha256: str,
-    quality: Quality,
+    quality: Quality | PoseQuality,
     model: Path,
     cache_dir: Path,
     *,
@@ -53,10 +53,11 @@ def cached_detections(  # noqa: PLR0913
     duration_s: float = 0.0,
 ) -> ClipDetections:
     """Return the detections of a clip, from the cache if they are there. Parameters and errors as `detect_dancers`."""
-    cache_file = cache_dir / "dancers" / clip_sha256 / f"{quality}-{_VERSION}.npz"
+    pose = _pose(quality)
+    cache_file = cache_dir / "dancers" / clip_sha256 / f"{pose.name}-{_VERSION}.npz"
     detections = _read(cache_file)
     if detections is None:
-        arrays = _detect(path, quality, model, report, duration_s)
+        arrays = _detect(path, pose, model, report, duration_s)
         with replacing(cache_file) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         detections = _clip_detections(arrays)
@@ -65,7 +66,7 @@ def cached_detections(  # noqa: PLR0913
 
 def detect_dancers(
     path: Path,
-    quality: Quality,
+    quality: Quality | PoseQuality,
     model: Path,
     *,
     report: Callable[[float], None] = lambda _: None,
@@ -75,18 +76,22 @@ def detect_dancers(
 
     Raises: `Poison`, as `sample_frames`; `Retryable` (`no_model`).
     """
-    return _clip_detections(_detect(path, quality, model, report, duration_s))
+    return _clip_detections(_detect(path, _pose(quality), model, report, duration_s))
+
+
+def _pose(quality: Quality | PoseQuality) -> PoseQuality:
+    return quality if isinstance(quality, PoseQuality) else pose_quality(quality)
 
 
 def _detect(
-    path: Path, quality: Quality, model: Path, report: Callable[[float], None], duration_s: float
+    path: Path, pose: PoseQuality, model: Path, report: Callable[[float], None], duration_s: float
 ) -> dict[str, npt.NDArray[Any]]:
     """Return the arrays of a cache file."""
-    finder = DancerFinder(model, POSE_QUALITIES[quality].confidence)
+    finder = DancerFinder(model, pose.confidence)
     # Bytes, not objects: many small objects allocated between large pictures take twenty times the memory.
     columns = {name: bytearray() for name in _SHAPES}
     intact, times, counts, size = array("d"), array("d"), array("l"), (0, 0)
-    for frame in sample_frames(path, POSE_QUALITIES[quality].rate_hz, intact.append):
+    for frame in sample_frames(path, pose.rate_hz, intact.append):
         dancers = finder.find(frame)
         for dancer, (name, column) in product(dancers, columns.items()):
             column.extend(np.asarray(getattr(dancer, name), np.float32).tobytes())

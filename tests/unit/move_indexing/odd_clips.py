@@ -80,6 +80,11 @@ def black() -> Picture:
     return lambda _: np.zeros((_SIZE[1], _SIZE[0], 3))
 
 
+def blurred(picture: Pixels, radius_px: float) -> Pixels:
+    """Return a picture that is out of focus."""
+    return cv2.GaussianBlur(picture.astype(np.uint8), (0, 0), radius_px)
+
+
 def larger(picture: Picture, size: tuple[int, int]) -> Picture:
     """Return the middle of a picture scaled to `size` (width, height), with the aspect ratio preserved."""
 

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from agents.move_indexing.dancers import detection_cache
-from agents.move_indexing.dancers.detection_cache import cached_detections
+from agents.move_indexing.dancers.detection_cache import cached_detections, detect_dancers
+from agents.move_indexing.dancers.pose_quality import PoseQuality
 from schemas.base import Quality
 from tests.unit.media.media_builders import MakeClip
+from tests.unit.move_indexing import odd_clips
+from tests.unit.move_indexing.odd_clips import blurred
 
 _CLIP = "c" * 64
 
@@ -47,3 +50,26 @@ def test_a_higher_quality_samples_more_frames(
 ) -> None:
     detections = cached_detections(clip(seconds=1.0, fps=30), _CLIP, quality, pose_model, tmp_path)
     assert len(detections.frames) == frames
+
+
+def test_other_frames_per_second_than_those_of_a_quality_have_a_cache_of_their_own(
+    clip: MakeClip, tmp_path: Path, pose_model: Path
+) -> None:
+    path = clip(seconds=1.0, fps=30)
+    counts = [
+        len(cached_detections(path, _CLIP, PoseQuality(rate_hz, 0.3), pose_model, tmp_path).frames)
+        for rate_hz in (10.0, 15.0)
+    ]
+    assert counts == [10, 15]
+    assert len(list(tmp_path.rglob("fast-*.npz"))) == 1
+    assert len(list(tmp_path.rglob("*.npz"))) == 2
+
+
+def test_a_higher_confidence_finds_fewer_dancers(tmp_path: Path, pose_model: Path) -> None:
+    couple = odd_clips.couple()
+    path = odd_clips.write(tmp_path / "blurred.mp4", lambda time_s: blurred(couple(time_s), 1 + 7 * time_s), 2.0, 10)
+    low, high = (
+        sum(len(frame.dancers) for frame in detect_dancers(path, PoseQuality(5.0, confidence), pose_model).frames)
+        for confidence in (0.05, 0.95)
+    )
+    assert low - high >= 5
