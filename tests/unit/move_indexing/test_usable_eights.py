@@ -45,8 +45,8 @@ def _indexed(path: Path, tools: Tools, tempo_bpm: float | None = None) -> Indexe
     return move
 
 
-def _fewer(whole: Original, step: int = 3) -> Original:
-    """Return an original with every third picture, or fewer: of 30 per second only 10 are looked at."""
+def _fewer(whole: Original, step: int = 2) -> Original:
+    """Return an original with every second picture, or fewer: of 30 per second only 10 are looked at."""
     return replace(whole, pictures=whole.pictures[::step])
 
 
