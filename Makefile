@@ -9,6 +9,8 @@ else
 VENV := .venv
 endif
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# else each of the hundreds of programs that the tests start would compile the project's modules again
+export PYTHONDONTWRITEBYTECODE :=
 RUN := $(UV) run --no-sync
 BACHATA := $(VENV)/bin/bachata
 

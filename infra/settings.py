@@ -307,6 +307,15 @@ class Settings(BaseSettings):
         unit="MiB",
         limits=(0, 100_000_000),
     )
+    max_cache_mb: int = _setting(
+        "Worker",
+        "Size of the encoded clips and songs and the detections in `cache` in the data folder, above which those used "
+        "longest ago are removed, to be made again when they are needed; 0 turns this off.",
+        10_000,
+        valid="a whole number",
+        unit="MiB",
+        limits=(0, 100_000_000),
+    )
     debug: bool = _setting(
         "Diagnostics",
         "Whether a command that fails prints a traceback before its one-line error.",

@@ -13,6 +13,7 @@ import av
 
 from agents.media.render_quality import PROFILES, Profile
 from infra.base.atomic_file import replacing, sha256_of
+from infra.base.derived_files import note_use
 from schemas.base import Quality
 from schemas.faults import Poison
 
@@ -65,7 +66,7 @@ def ensure(  # noqa: PLR0913
     _check(beats)
     path = _cache_path(cache_dir, clip_sha256, beats, PROFILES[quality])
     found = _load(path)
-    if found is not None:
+    if found is not None and note_use(cache_dir, path):
         return found
     if verify and sha256_of(source) != clip_sha256:
         raise Poison("its file in the media store is damaged", reason="checksum")

@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 
 from infra.base.atomic_file import replacing
+from infra.base.derived_files import note_use
 
 _ENCODER = f"aac-2/av-{av.__version__}"  # part of the cache key: another encoder or option makes other files
 
@@ -27,7 +28,7 @@ def ensure_aac(  # noqa: PLR0913
     The song's time 0 is the container's time 0. Raises: `Poison` where the song has no sound that decodes.
     """
     path = _cache_path(cache_dir, sha256, bitrate, track)
-    if not path.is_file():
+    if not note_use(cache_dir, path):
         from agents.media.aac import encode_aac
 
         with replacing(path) as temporary:

@@ -40,6 +40,7 @@ from streams.views.library_rebuild import LibraryRebuild
 from streams.views.move_index_sink import MoveIndexSink
 from streams.views.requests import Requests
 from streams.views.topic_view import ViewUpdater
+from streams.worker.cache_limit import CacheLimit
 from streams.worker.faust_app import TableResults, add_agent, make_app
 from streams.worker.findings import STUCK_AFTER_S, app_findings, operation_findings
 from streams.worker.kafka_watch import KafkaWatch
@@ -104,7 +105,15 @@ def build_worker(
         in_flight=in_flight,
         publisher=publisher,
         page=Page(routes, read_token(settings.run_dir)),
-        background=(state.library, state.rebuild, state.request_updates, Retention(kafka), kafka_watch, problems),
+        background=(
+            state.library,
+            state.rebuild,
+            state.request_updates,
+            Retention(kafka),
+            CacheLimit(settings),
+            kafka_watch,
+            problems,
+        ),
         pool=pool,
         stores=(state.index, state.sink, state.requests, lock),
         exhausted=threads.exhausted,

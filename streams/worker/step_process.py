@@ -15,6 +15,7 @@ from dataclasses import replace
 from typing import Any, TextIO
 
 from agents.step import throttled
+from infra.base.derived_files import using_files
 from infra.base.die_with_parent import adopt_orphans, die_with_parent
 from infra.base.memory import memory_bytes
 from infra.logs import set_up_logs
@@ -86,7 +87,8 @@ def _work(running: RunningJob, job_input: str, parent: TextIO) -> dict[str, Any]
 
         job = JOB_BY_NAME[running.name]
         tools = replace(process_tools(), report=_reporter(parent))
-        result = job.work(job.takes.model_validate_json(job_input), tools)
+        with using_files(tools.cache_dir):
+            result = job.work(job.takes.model_validate_json(job_input), tools)
         return {"result": result.model_dump_json()}
     except Exception as error:  # noqa: BLE001 - a bug in a step is a fault of that event only
         lift_memory_limit()  # the error still holds the memory of the work, and its log needs some

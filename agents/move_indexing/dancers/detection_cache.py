@@ -24,6 +24,7 @@ from agents.move_indexing.dancers.detections import Detection, FrameDetections
 from agents.move_indexing.dancers.finder import DancerFinder
 from agents.move_indexing.dancers.pose_quality import PoseQuality, pose_quality
 from infra.base.atomic_file import replacing
+from infra.base.derived_files import note_use
 from schemas.base import Quality
 from schemas.move_indexed import Window
 
@@ -61,6 +62,8 @@ def cached_detections(  # noqa: PLR0913
         with replacing(cache_file) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
         detections = _clip_detections(arrays)
+    else:
+        note_use(cache_dir, cache_file)
     return detections
 
 

@@ -64,6 +64,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ("BACHATA_GRACE_S", "2.5", 2.5),
         ("BACHATA_GRACE_S", "3600", 3600.0),
         ("BACHATA_MIN_FREE_MB", "0", 0),
+        ("BACHATA_MAX_CACHE_MB", "0", 0),
         ("BACHATA_MIN_FREE_MB", "100000000", 100_000_000),
         ("BACHATA_DEBUG", "1", True),
         ("BACHATA_DEBUG", "off", False),
@@ -128,6 +129,7 @@ def test_the_default_roots_follow_the_data_folder(monkeypatch: pytest.MonkeyPatc
         ("BACHATA_GRACE_S", "nan"),
         ("BACHATA_GRACE_S", "inf"),
         ("BACHATA_MIN_FREE_MB", "-1"),
+        ("BACHATA_MAX_CACHE_MB", "1.5"),
         ("BACHATA_MIN_FREE_MB", "100000001"),
         ("BACHATA_MIN_FREE_MB", "300MB"),
         ("BACHATA_DEBUG", "maybe"),
@@ -282,6 +284,7 @@ def test_each_setting_is_described() -> None:
         "BACHATA_QDRANT_TIMEOUT_S": "s",
         "BACHATA_GRACE_S": "s",
         "BACHATA_MIN_FREE_MB": "MiB",
+        "BACHATA_MAX_CACHE_MB": "MiB",
     }
     assert [setting.variable for setting in described if setting.is_secret] == [
         "BACHATA_KAFKA_PASSWORD",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 from bisect import bisect_right
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from agents.media.keyframe_encoder import thinning
 from agents.rendering.agent import STEP
 from agents.step import Tools
 from infra.base.atomic_file import sha256_of
+from infra.base.derived_files import remove_unused, using_files
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
 from schemas.sequence_planned import Segment, SequencePlanned
@@ -308,6 +311,21 @@ def test_progress_rises_to_one(scene: Scene, tmp_path: Path) -> None:
     render_event(scene.event, tools)
     assert reports == sorted(reports)
     assert reports[-1] == 1.0
+
+
+def test_no_file_of_a_video_is_removed_while_it_is_rendered(scene: Scene, tmp_path: Path) -> None:
+    """Cached files, and those that the render makes, would be gone when they are opened."""
+    tools = tools_with_mezzanines(scene, tmp_path, *scene.clips.values())
+    for file in (tools.cache_dir / "mezzanines").rglob("*.*"):
+        os.utime(file, (1.0, 1.0))
+
+    def remove(fraction: float) -> None:
+        del fraction
+        remove_unused(tools.cache_dir, 0)
+
+    with using_files(tools.cache_dir):
+        assert result_of(scene.event, replace(tools, report=remove)).video == scene.video
+    assert remove_unused(tools.cache_dir, 0) > 0
 
 
 def test_the_cache_key_covers_title_but_not_request(scene: Scene) -> None:

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import av
 import cv2
@@ -16,9 +17,13 @@ import pytest
 
 from agents.media.submitted import SubmittedFile
 from agents.step import Tools
+from infra.base.derived_files import remove_unused
 from infra.move_index import MoveIndexError
+from schemas.base import MediaFacts
 from schemas.faults import Fault, Poison, Retryable, Unavailable, from_json, to_json
 from streams.steps import JOB_BY_NAME
+from streams.testing import tools_below
+from streams.worker import step_process
 from streams.worker.job_faults import Death, RunningJob, fault_of, fault_of_death
 from streams.worker.step_process import _work
 
@@ -32,6 +37,23 @@ def response_to(error: Exception, monkeypatch: pytest.MonkeyPatch, is_first: boo
     monkeypatch.setitem(JOB_BY_NAME, "intake", replace(JOB_BY_NAME["intake"], work=fail))
     job_input = SubmittedFile(sha256="0" * 64).model_dump_json()
     return _work(RunningJob("intake", MEMORY_MB, 60.0, is_first), job_input, io.StringIO())
+
+
+def test_the_files_that_a_job_uses_are_in_use_while_it_works(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def use(file: SubmittedFile, tools: Tools) -> MediaFacts:
+        song.write_bytes(b"aac")
+        remove_unused(tmp_path, 0)
+        assert song.exists()
+        return MediaFacts(sha256="0" * 64, size_bytes=1, kind="audio", format="wav", codec="pcm", duration_s=1.0)
+
+    song = tmp_path / "audio" / "song.m4a"
+    song.parent.mkdir()
+    monkeypatch.setattr(step_process, "process_tools", lambda: tools_below(tmp_path, cache_dir=tmp_path))
+    monkeypatch.setitem(JOB_BY_NAME, "intake", replace(JOB_BY_NAME["intake"], work=use))
+    job_input = SubmittedFile(sha256="0" * 64).model_dump_json()
+    assert "result" in _work(RunningJob("intake", MEMORY_MB, 60.0, True), job_input, io.StringIO())
+    remove_unused(tmp_path, 0)
+    assert not song.exists()
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EMFILE, errno.EIO, errno.ESTALE])
