@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -35,6 +36,29 @@ class MediaStore(Protocol):
 
     def add(self, source: Path, kind: MediaKind) -> MediaRef:
         """Copy a file into the store. Raises: `Poison` for a file that is not a regular file or too large."""
+
+
+class Download(Protocol):
+    """A file that was fetched."""
+
+    @property
+    def path(self) -> Path:
+        """Return the file's path."""
+
+    @property
+    def title(self) -> str | None:
+        """Return the title that its source gives it, if it does."""
+
+
+class Downloads(Protocol):
+    """Files of the web."""
+
+    def fetch(self, url: str, kind: MediaKind, report: Callable[[float], None]) -> AbstractContextManager[Download]:
+        """Yield the file at a URL, which is removed at the end; `report` takes the received fraction.
+
+        Raises: `Poison`: `url_not_allowed`, `download_failed`, `too_large`, `too_long`; `Retryable`: `no_network`,
+        `download_failed`, `timeout`, `storage`; `Unavailable`: `disk_full`.
+        """
 
 
 class Hit(Protocol):
@@ -121,7 +145,8 @@ class Tools:
 
     `media`: the media store. `cache_dir`: files that can be made again. `output_dir`: the videos. `allowed_roots`: the
     folders below which an event may name a path. `pose_model`: the MediaPipe bundle. `library`: only for steps that
-    run on a thread of the worker. `report`: takes the finished fraction, 0-1.
+    run on a thread of the worker. `downloads`: None where nothing is fetched from the web. `report`: takes the finished
+    fraction, 0-1.
     """
 
     media: MediaStore
@@ -130,6 +155,7 @@ class Tools:
     allowed_roots: tuple[Path, ...]
     pose_model: Path
     library: Library | None = None
+    downloads: Downloads | None = None
     report: Callable[[float], None] = no_report
 
 

@@ -19,7 +19,9 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.downloads.hosts import normalised_entry
 from schemas.faults import Poison
+from schemas.limits import MAX_DOWNLOAD_S
 
 QDRANT_COLLECTION = "bachata_moves"
 _PREFIX = "BACHATA_"
@@ -92,6 +94,10 @@ def _split(value: Any) -> Any:
     return [part for part in value.split(":") if part] if isinstance(value, str) else value
 
 
+def _split_hosts(value: Any) -> Any:
+    return [part for part in map(str.strip, value.split(",")) if part] if isinstance(value, str) else value
+
+
 def _as_tls(value: Any) -> Any:
     return Path(value) if isinstance(value, str) and "/" in value else value
 
@@ -114,6 +120,7 @@ def _check_header_value(secret: SecretStr) -> SecretStr:
     return secret
 
 
+_HostEntry = Annotated[str, AfterValidator(normalised_entry)]
 _Folder = Annotated[Path, AfterValidator(_as_folder)]
 _OwnFolder = Annotated[Path, AfterValidator(_as_own_folder)]
 _HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_value)]
@@ -184,6 +191,30 @@ class Settings(BaseSettings):
         _default_roots,
         valid="paths of folders with ':' between them",
         default_text="`songs` and `moves` in the data folder, and `data/demo` of the project",
+    )
+    url_hosts: Annotated[tuple[_HostEntry, ...], NoDecode, BeforeValidator(_split_hosts)] = _setting(
+        "Downloads",
+        "Hosts that an event may name the URL of a song or clip at; `youtube` stands for YouTube's hosts, whose pages "
+        "need yt-dlp.",
+        (),
+        valid="youtube, hosts, or hosts with a port, with ',' between them",
+        default_text="not set: nothing is downloaded",
+    )
+    url_private: bool = _setting(
+        "Downloads",
+        "Whether the hosts of `BACHATA_URL_HOSTS` may have addresses that are not of the public Internet, such as "
+        "those of this machine and its network.",
+        default=False,
+        valid="1 or 0 (or true, false, yes, no, on, off)",
+        default_text="0",
+    )
+    url_timeout_s: int = _setting(
+        "Downloads",
+        "How long the download of a song or clip may take.",
+        300,
+        valid="a whole number",
+        unit="s",
+        limits=(1, MAX_DOWNLOAD_S),
     )
     watch: Annotated[tuple[_Folder, ...], NoDecode, BeforeValidator(_split)] = _setting(
         "Watched folders",

@@ -21,6 +21,7 @@ MAX_PIXELS: Final = 4096 * 2304  # of one picture; a small file can hold one tha
 MAX_SIDE_PX: Final = 4096  # longer side of one picture
 MAX_PICTURES: Final = 240 * 600  # of one clip: ten minutes at 240 frames a second, 2.5 minutes at 960
 MAX_STREAMS: Final = 16  # in one file
+MAX_DOWNLOAD_S: Final = 1800  # of one file; a setting chooses less
 SOUND_RATES_HZ: Final = range(8_000, 192_001)  # sample rates of a sound
 MAX_CHANNELS: Final = 8  # of a sound
 MAX_SOUND_S: Final = 30 * 60.0  # of any file's sound that is decoded

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from agents.step import Tools
+from infra.downloads import WebDownloads
+from infra.downloads.hosts import AllowedHosts
 from infra.media_store import MediaStore
 from infra.settings import Settings, load_settings
 
@@ -17,6 +19,12 @@ def make_tools(settings: Settings) -> Tools:
         output_dir=settings.output_dir,
         allowed_roots=settings.allowed_roots,
         pose_model=settings.pose_model,
+        downloads=WebDownloads(
+            folder=settings.derived_dir / "downloads",
+            hosts=AllowedHosts.of(settings.url_hosts),
+            allow_private=settings.url_private,
+            timeout_s=settings.url_timeout_s,
+        ),
     )
 
 

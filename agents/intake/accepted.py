@@ -12,15 +12,15 @@ from schemas.song_submitted import SongSubmitted
 _MAX_TITLE_CHARACTERS = 200
 
 
-def accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
-    """Return the event that follows a submitted song, with the submitted title, else the file's name."""
+def accepted(event: SongSubmitted, song: MediaFacts, source_title: str | None = None) -> SongAccepted:
+    """Return the event that follows a submitted song, titled as submitted, else as its source or file is."""
     if event.request_id is None:
         raise AssertionError("the step wrapper fills in request_id before a step works")
     return SongAccepted(
         request_id=event.request_id,
         priority=event.priority,
         song=song,
-        title=event.title or _file_title(event.source.path or "") or song.sha256[:12],
+        title=event.title or source_title or _file_title(event.source.path or "") or song.sha256[:12],
         options=event.options,
         corrections=event.corrections,
         fresh=event.fresh,

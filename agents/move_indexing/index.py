@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path, PurePath
 
 from agents.media.stated_length import lost_warnings
@@ -27,7 +28,8 @@ from schemas.faults import Poison
 from schemas.move_indexed import Eight, Window
 
 _DEFAULT_QUALITY: Quality = "balanced"
-_DETECTION_SHARE_OF_PROGRESS = 0.6
+_DOWNLOAD_SHARE_OF_PROGRESS = 0.1  # of a clip at a URL
+_DETECTION_END = 0.6  # of the progress
 _MIN_COUPLE_SHARE_WITHOUT_WARNING = 0.3  # of the sampled frames
 
 
@@ -40,10 +42,12 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     from agents.media import mezzanine
 
     report = tools.report
-    facts = accept(clip.file, tools, "video", music_track)
+    start = 0.0 if clip.file.url is None else _DOWNLOAD_SHARE_OF_PROGRESS
+    accepting = replace(tools, report=sub_progress(report, 0.0, start))
+    facts = accept(clip.file, accepting, "video", music_track).facts()
     path = tools.media.path(facts.sha256)
-    detection_progress = sub_progress(report, 0.0, _DETECTION_SHARE_OF_PROGRESS)
-    encoding_progress = sub_progress(report, _DETECTION_SHARE_OF_PROGRESS, 1.0)
+    detection_progress = sub_progress(report, start, _DETECTION_END)
+    encoding_progress = sub_progress(report, _DETECTION_END, 1.0)
     detections = _detections(path, facts, clip.pose, tools, detection_progress)
     dance = analyze_dance(detections.frames)
     clip_beats = clip_beats_of(path, facts, clip.tempo_bpm, detections.windows)

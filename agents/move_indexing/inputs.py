@@ -38,7 +38,7 @@ class IndexingInput(Model):
 
 def indexing_input(event: MoveSubmitted, tools: Tools) -> IndexingInput:
     """Return what the move of an event depends on. Raises: as `locate`."""
-    file = locate(event.source, tools)
+    file = locate(event.source, tools, event.request_id)
     tempo_bpm = event.annotation.tempo_bpm if event.annotation else None
     clip = IndexingInput(file=file, clip=event.clip, tempo_bpm=tempo_bpm, quality=event.quality)
     pose = pose_quality(event.quality, event.pose_rate_hz, event.pose_confidence)

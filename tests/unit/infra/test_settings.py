@@ -282,6 +282,7 @@ def test_each_setting_is_described() -> None:
         assert "|" not in setting.description + setting.valid + setting.default_text
     assert {s.variable: s.unit for s in described if s.unit} == {
         "BACHATA_QDRANT_TIMEOUT_S": "s",
+        "BACHATA_URL_TIMEOUT_S": "s",
         "BACHATA_GRACE_S": "s",
         "BACHATA_MIN_FREE_MB": "MiB",
         "BACHATA_MAX_CACHE_MB": "MiB",

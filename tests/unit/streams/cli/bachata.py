@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.commands import run_bachata
+from tests.paths import BACHATA
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a command to its end, for at most 60 s."""
-    return run_bachata(*arguments)
+    return subprocess.run([BACHATA, *map(str, arguments)], capture_output=True, text=True, timeout=60, check=False)
