@@ -9,6 +9,8 @@ else
 VENV := .venv
 endif
 export UV_PROJECT_ENVIRONMENT := $(VENV)
+# else each of the hundreds of programs that the tests start would compile the project's modules again
+export PYTHONDONTWRITEBYTECODE :=
 RUN := $(UV) run --no-sync
 BACHATA := $(VENV)/bin/bachata
 
@@ -53,6 +55,7 @@ docs: $(VENV)/.synced ## Write the generated documents
 	$(RUN) python -m infra.settings > docs/settings.md
 	$(RUN) python -m agents.media.formats_document > docs/media.md
 	$(RUN) python -m streams.topology
+	$(RUN) python -m streams.contract
 
 frame: setup ## Make the picture of README.md again from the video of `make demo`
 	$(RUN) python -m data.generators.frame "$$($(BACHATA) demo)" 22.85 docs/frame.jpg

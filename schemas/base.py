@@ -8,12 +8,22 @@ from math import hypot
 from statistics import median
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
 from schemas.digits import distinct_text
 from schemas.limits import MediaKind
+from schemas.reasons import REASONS
 
 
 def at_most(keys: int) -> BeforeValidator:
@@ -33,6 +43,11 @@ def at_most(keys: int) -> BeforeValidator:
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_NAME_CHARACTERS)]
 Code = Annotated[str, StringConstraints(max_length=limits.MAX_CODE_CHARACTERS)]
+# Old consumers accept the codes of newer versions, so any text is valid; the schema names those of this version.
+ReasonCode = Annotated[
+    Code,
+    WithJsonSchema({"anyOf": [{"enum": list(REASONS)}, {"type": "string", "maxLength": limits.MAX_CODE_CHARACTERS}]}),
+]
 Line = Annotated[str, StringConstraints(max_length=limits.MAX_LINE_CHARACTERS)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 Warnings = Annotated[tuple[Line, ...], Field(max_length=limits.MAX_WARNINGS, fail_fast=True)]
@@ -115,7 +130,19 @@ class MediaFacts(MediaRef, ProbedMedia):
 
 
 class Source(Model):
-    """Location of a submitted file: the media store (`sha256`), a `path` below an allowed root, or a `url`."""
+    """Location of a submitted file, named by exactly one of the three fields.
+
+    `sha256`: the content of a file in the media store. `path`: a file below an allowed folder, on each machine with a
+    worker. `url`: an http or https address from which files may be fetched.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "oneOf": [
+                {"required": [name], "properties": {name: {"type": "string"}}} for name in ("sha256", "path", "url")
+            ]
+        }
+    )
 
     sha256: Sha256 | None = None
     path: Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_PATH_CHARACTERS)] | None = None
@@ -129,7 +156,11 @@ class Source(Model):
 
 
 class Options(Model):
-    """The options of a choreography. Without `energy` the dance follows the energy of the song."""
+    """The options of a choreography.
+
+    `duration`: how much of the song is danced. `difficulty`: of the moves. `energy`: of the moves; without it the dance
+    follows the energy of the song. `quality`: of the picture and the sound. `seed`: another number chooses other moves.
+    """
 
     duration: Duration = "1min"
     difficulty: Difficulty = "intermediate"

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas import limits
-from schemas.base import Code, Line, Model, Name, RequestId, UnitInterval
+from schemas.base import Code, Line, Model, Name, ReasonCode, RequestId, UnitInterval
 
 _Cost = Annotated[float, Field(ge=0, le=limits.MAX_SECONDS)]
 
@@ -30,6 +30,6 @@ class Progress(Model):
     seconds: _Cost = 0.0
     cpu_seconds: _Cost = 0.0
     peak_rss_bytes: int = Field(default=0, ge=0, le=limits.MAX_MEMORY_BYTES)
-    reason: Code | None = None
+    reason: ReasonCode | None = None
     error: Line | None = None
     dead_letter_id: Code | None = None

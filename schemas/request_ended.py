@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from schemas.base import Code, Line, Model, Name, RequestId, Sha256
+from schemas.base import Code, Line, Model, Name, ReasonCode, RequestId, Sha256
 from schemas.rendered import Video
 
 
@@ -18,14 +18,15 @@ class Ending(Model):
 class RequestEnded(Ending):
     """A request's outcome, published by the step that ended it. The topic is compacted by request.
 
-    `subject`: the title of the song or the name of the clip. A failed request has the `reason` as a code of
-    `docs/reasons.md`, the `error` as one line for a person, and the id of the dead letter with its event.
+    `subject`: the title of the song or the name of the clip. `step`: the step that ended the request. `video`: of a
+    song that is done. `clip_sha256`: of a clip that is done. `reason`: why the request failed, a code of
+    `docs/reasons.md`. `error`: the same as one line for a person. `dead_letter_id`: of the dead letter with its event.
     """
 
     request_id: RequestId
     subject: Name
     step: Name
     outcome: Literal["done", "failed", "cancelled"]
-    reason: Code | None = None
+    reason: ReasonCode | None = None
     error: Line | None = None
     dead_letter_id: Code | None = None

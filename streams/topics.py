@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 from schemas.audio_analyzed import AudioAnalyzed
 from schemas.base import Model
@@ -25,6 +26,7 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record plus the headers of a dead letter
 DAY_MS = 24 * 3600 * 1000
 _REMOVAL_RETENTION_DAYS = 3650
+Key = Literal["any", "file", "request", "control"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +36,8 @@ class Topic:
     A compacted topic keeps the last record of each key, also one without a value: a worker that was away for months
     must read that a move was removed. Of a topic `between_steps`, records are deleted only when they are older than
     `retention_days` and every step has processed them: the broker does not delete them by itself. Of a `source`
-    nobody here could write a record again: it is acknowledged when it is on the disk.
+    nobody here could write a record again: it is acknowledged when it is on the disk. `key`: of its records:
+    anything, the SHA-256 of the song or clip, the request id, or the request id with an action after a slash.
     """
 
     name: str
@@ -44,6 +47,7 @@ class Topic:
     dead_letters: bool = True
     between_steps: bool = False
     source: bool = False
+    key: Key = "any"
 
     @cached_property
     def full_name(self) -> str:
@@ -70,17 +74,17 @@ class TopicSpec:
 
 
 SONG_SUBMITTED = Topic("song-submitted", SongSubmitted, retention_days=None, source=True)
-SONG_ACCEPTED = Topic("song-accepted", SongAccepted, between_steps=True)
-AUDIO_ANALYZED = Topic("audio-analyzed", AudioAnalyzed, between_steps=True)
-MOVES_SCORED = Topic("moves-scored", MovesScored, between_steps=True)
-SEQUENCE_PLANNED = Topic("sequence-planned", SequencePlanned, between_steps=True)
-RENDERED = Topic("rendered", Rendered, retention_days=None, dead_letters=False)
+SONG_ACCEPTED = Topic("song-accepted", SongAccepted, between_steps=True, key="file")
+AUDIO_ANALYZED = Topic("audio-analyzed", AudioAnalyzed, between_steps=True, key="file")
+MOVES_SCORED = Topic("moves-scored", MovesScored, between_steps=True, key="file")
+SEQUENCE_PLANNED = Topic("sequence-planned", SequencePlanned, between_steps=True, key="file")
+RENDERED = Topic("rendered", Rendered, retention_days=None, dead_letters=False, key="file")
 MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None, source=True)
-MOVE_ANNOTATED = Topic("move-annotated", MoveAnnotated, compacted=True, dead_letters=False)
-MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False)
-PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False)
-REQUEST_CONTROL = Topic("request-control", RequestControl, compacted=True)
-REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False)
+MOVE_ANNOTATED = Topic("move-annotated", MoveAnnotated, compacted=True, dead_letters=False, key="file")
+MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False, key="file")
+PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False, key="request")
+REQUEST_CONTROL = Topic("request-control", RequestControl, compacted=True, key="control")
+REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False, key="request")
 
 TOPICS: tuple[Topic, ...] = (
     SONG_SUBMITTED,

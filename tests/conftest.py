@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _FileSchedul
     """Return the scheduler of `pytest -n`; it starts files in the order of `pytest_collection_modifyitems`."""
     config.option.loadscopereorder = False
     return _FileScheduling(config, log)
+
+
+def pytest_collection() -> None:
+    """Let no garbage be searched for among the modules, which all stay."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Search for garbage from now on, but not among what was there before the first test."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

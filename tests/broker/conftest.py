@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +18,13 @@ import pytest
 
 from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
+from schemas.move_indexed import Move, MoveIndexed
 from streams.envelope import Record
 from streams.local.services import running_kafka, running_worker
+from streams.operations import library_events
 from streams.stage.dead_letters import dead_letter_id
+from streams.topics import MOVE_INDEXED
+from tests.commands import run_bachata
 from tests.odd_media.windows import copy_start
 from tests.paths import BACHATA, DEMO
 
@@ -67,8 +72,7 @@ class DataFolder:
 
     def bachata(self, *arguments: str | Path, timeout: float = 240) -> CommandResult:
         """Run a command with --json, at most `timeout` seconds; its standard output must be one JSON object."""
-        command = [str(BACHATA), *map(str, arguments), "--json"]
-        completed = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=timeout, check=False)
+        completed = run_bachata(*arguments, "--json", env=self.env, timeout_s=timeout)
         return CommandResult(completed.returncode, completed.stderr, json.loads(completed.stdout))
 
     def health(self) -> dict[str, Any]:
@@ -115,12 +119,19 @@ def sent_letter_id(sent: Any, key: bytes | None, value: bytes | None, step: str 
     )
 
 
+def publish_moves(folder: DataFolder, moves: Sequence[Move]) -> None:
+    """Write the events of indexed moves, as the step that indexes writes them."""
+    events = [MoveIndexed(request_id="r", move=move).model_dump_json().encode() for move in moves]
+    values = zip([move.clip.sha256 for move in moves], events, strict=True)
+    asyncio.run(library_events._publish(folder.kafka, MOVE_INDEXED, "indexed", values))
+
+
 def wait_until(condition: Callable[[], bool], timeout_s: float) -> None:
     """Return when the condition is true. Raises: `AssertionError` if it is not within the seconds."""
     deadline = monotonic() + timeout_s
     while not condition():
         assert monotonic() < deadline, "too late"
-        sleep(0.1)
+        sleep(0.05)
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -12,7 +12,10 @@ import psutil
 import pytest
 
 from infra.local_kafka.ports import listens
-from tests.broker.conftest import DataFolder, open_to_others
+from infra.move_index.edge import EdgeMoveIndex
+from schemas.move_indexed import Move
+from tests.broker.conftest import DataFolder, open_to_others, publish_moves, wait_until
+from tests.unit.infra.moves import MOVES
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -55,14 +58,11 @@ def _wait_until_nothing_runs(data_folder: DataFolder, within_s: float = 30) -> N
     assert _names(data_folder) == []
 
 
-def test_a_command_starts_the_services_it_needs_and_they_stop_after_it(new_data_folder: DataFolder) -> None:
-    result = new_data_folder.bachata("moves", "list")
-    assert (result.exit_code, result.json["moves"]) == (0, [])
-    _wait_until_nothing_runs(new_data_folder)
-
-
 def test_commands_share_services_that_are_restarted_after_a_kill(new_data_folder: DataFolder) -> None:
-    """A killed command leaves the services as they are; a service ends with its killed supervisor."""
+    """A killed command leaves the services as they are; a service ends with its killed supervisor.
+
+    The worker that starts corrects an index that has other moves than the topics.
+    """
     with new_data_folder.up() as up:
         before = sorted(process.pid for process in _processes(new_data_folder))
         assert new_data_folder.bachata("status").json["kafka"] == up.ready["kafka"]
@@ -70,9 +70,16 @@ def test_commands_share_services_that_are_restarted_after_a_kill(new_data_folder
             assert other.ready == up.ready
             other.process.kill()
         assert sorted(process.pid for process in _processes(new_data_folder)) == before
-        for role in ("worker", "kafka"):  # not the reverse: the supervisor of the worker restarts Kafka
-            _kill_supervisor(new_data_folder, role)
-            assert new_data_folder.bachata("moves", "list").exit_code == 0
+        publish_moves(new_data_folder, MOVES[:3])
+        wait_until(lambda: new_data_folder.library()["moves"] == 3, 60)
+        library = new_data_folder.library()
+        _kill_supervisor(new_data_folder, "worker")
+        _add_moves(new_data_folder, MOVES[3:5])
+        assert new_data_folder.bachata("moves", "list").exit_code == 0
+        wait_until(lambda: new_data_folder.library() == library, 60)
+        wait_until(lambda: bool(new_data_folder.health()["ready"]), 60)
+        _kill_supervisor(new_data_folder, "kafka")  # not before: the supervisor of the worker restarts Kafka
+        assert new_data_folder.bachata("moves", "list").exit_code == 0
         up.process.kill()
     _wait_until_nothing_runs(new_data_folder)
 
@@ -85,6 +92,13 @@ def _kill_supervisor(data_folder: DataFolder, role: str) -> None:
     psutil.Process(supervisor).kill()
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
+
+
+def _add_moves(data_folder: DataFolder, moves: Sequence[Move]) -> None:
+    """Add moves to the index of a worker that does not run."""
+    index = EdgeMoveIndex(data_folder.path / "state" / "worker-0" / "moves" / "edge")
+    index.upsert(*moves)
+    index.close()
 
 
 @pytest.mark.chaos
@@ -120,6 +134,7 @@ def test_kafka_runs_from_start_to_stop(new_data_folder: DataFolder) -> None:
 def test_after_a_kill_of_all_processes_nothing_is_recomputed(
     new_data_folder: DataFolder, short_clip: Path, demo_song: Path
 ) -> None:
+    """The second command starts the services that it needs; they stop after it."""
     with new_data_folder.up():
         annotations = short_clip.parent / "annotations.json"
         assert new_data_folder.bachata("index", short_clip, "--annotations", annotations).exit_code == 0
@@ -132,4 +147,5 @@ def test_after_a_kill_of_all_processes_nothing_is_recomputed(
     assert again.exit_code == 0, again.stderr
     assert again.json["video"] == first.json["video"]
     assert all(step["cached"] for step in again.json["steps"].values())
+    _wait_until_nothing_runs(new_data_folder)
     assert open_to_others(new_data_folder.path) == []

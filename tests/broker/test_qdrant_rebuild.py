@@ -1,24 +1,16 @@
-"""The index is rebuilt from the topics while the old one is searched, and corrected where it differs from them."""
+"""The index is rebuilt from the topics while the old one is searched."""
 
 from __future__ import annotations
 
-import asyncio
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
-from infra.settings import Settings
-from schemas.move_indexed import Move, MoveIndexed
-from streams.local.services import running_worker
-from streams.operations import library_events
-from streams.topics import MOVE_INDEXED
-from tests.broker.conftest import DataFolder, wait_until
+from tests.broker.conftest import DataFolder, publish_moves, wait_until
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
 from tests.unit.infra.moves import MOVES, make_move
 
@@ -66,12 +58,6 @@ class _QdrantFolder(DataFolder):
         return super().env | {"BACHATA_QDRANT_URL": self.qdrant_url, "BACHATA_QDRANT_API_KEY": "key"}
 
 
-def _publish(folder: DataFolder, moves: Sequence[Move]) -> None:
-    events = [MoveIndexed(request_id="r", move=move).model_dump_json().encode() for move in moves]
-    values = zip([move.clip.sha256 for move in moves], events, strict=True)
-    asyncio.run(library_events._publish(folder.kafka, MOVE_INDEXED, "indexed", values))
-
-
 def _moves(folder: DataFolder) -> set[str]:
     return {move["move"] for move in folder.bachata("moves", "list").json["moves"]}
 
@@ -81,7 +67,7 @@ def test_a_collection_on_a_server_is_replaced_by_one_without_what_does_not_belon
         server.add_plain_collection("bachata_moves")  # as an earlier version made it
         folder = _QdrantFolder(tmp_path / "data_folder", server.url)
         with folder.up():
-            _publish(folder, MOVES)
+            publish_moves(folder, MOVES)
             wait_until(lambda: folder.library()["moves"] == len(MOVES), 60)
             version = folder.library()["version"]
             stray = QdrantServerMoveIndex(server.url, "key")
@@ -96,25 +82,10 @@ def test_a_collection_on_a_server_is_replaced_by_one_without_what_does_not_belon
             assert list(server.collections().values()) == [len(MOVES)]
             assert stray.version() == version
             stray.close()
-            _publish(folder, [make_move(301)])
+            publish_moves(folder, [make_move(301)])
             wait_until(lambda: folder.library()["moves"] == len(MOVES) + 1, 60)
             server.refuse()
             away = folder.bachata("qdrant", "status").json
             assert (away["backend"], away["reachable"]) == ("server", False)
             assert "does not answer" in away["error"]
             server.recover()
-
-
-def test_an_index_with_other_moves_is_corrected(tmp_path: Path) -> None:
-    folder = DataFolder(tmp_path / "data_folder")
-    with folder.up():
-        _publish(folder, MOVES[:3])
-        wait_until(lambda: folder.library()["moves"] == 3, 60)
-        version = folder.library()["version"]
-    edge = EdgeMoveIndex(folder.path / "state" / "worker-0" / "moves" / "edge")
-    edge.upsert(*MOVES[3:5])
-    edge.close()
-    with folder.up():
-        wait_until(lambda: running_worker(Settings(data_dir=folder.path)) is not None, 60)
-        wait_until(lambda: folder.library() == {"version": version, "moves": 3}, 60)
-        wait_until(lambda: bool(folder.health()["ready"]), 60)

@@ -99,7 +99,7 @@ def test_a_correction_is_planned_again_without_another_analysis(
 ) -> None:
     analysis = data_folder.bachata("analyze", demo_song).json
     fives = [beat for beat, count in zip(analysis["beats"], analysis["counts"], strict=True) if count == 5]
-    moved = data_folder.bachata("generate", demo_song, "--duration", "1min", "--quality", "fast", "--count-offset", "4")
+    moved = data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast", "--count-offset", "4")
     assert moved.json["steps"]["audio_analysis"]["cached"]
     assert not moved.json["steps"]["sequence_planning"]["cached"]
     cuts = [move["song_start_s"] for move in moved.json["moves"][1:] if move["song_start_s"] <= analysis["beats"][-1]]

@@ -25,6 +25,7 @@ from agents.media.cut import CutPart, cut
 from infra.base.atomic_file import sha256_of
 from infra.settings import Settings
 from tests.broker.conftest import DataFolder
+from tests.commands import server_address
 from tests.documents import Block, blocks, shell_lines
 from tests.odd_media.marked import song
 from tests.paths import BACHATA, PROJECT
@@ -37,9 +38,12 @@ _WATCHING = [line for line in _LINES if line.startswith("bachata watch ") and "-
 _SHA256_PREFIX = "3f2a91c0"
 _DANCES = tuple((6.0 * number + 1, 6.0 * number + 5.5) for number in range(5))  # of class.mp4, seconds
 _BACHATA = """#!/bin/sh
+# each command runs once as the program itself, then in the server of commands, which has imported it
+mkdir "$0.$1" 2>/dev/null && program={bachata} || program="{server}"
 case "$1" in
-    generate | index) exec {bachata} "$@" --quality fast ;;
-    *) exec {bachata} "$@" ;;
+    generate | index) exec $program "$@" --quality fast ;;
+    watch) exec {bachata} "$@" ;;
+    *) exec $program "$@" ;;
 esac
 """
 _KCAT = """#!{python}
@@ -132,7 +136,8 @@ def workspace(
 
 def _environment(data_folder: DataFolder, programs: Path) -> dict[str, str]:
     programs.mkdir()
-    _write_program(programs / "bachata", _BACHATA.format(bachata=BACHATA))
+    server = f"{sys.executable} -I -S {PROJECT / 'tests' / 'command_server.py'} {server_address()}"
+    _write_program(programs / "bachata", _BACHATA.format(bachata=BACHATA, server=server))
     if shutil.which("kcat") is None:
         _write_program(programs / "kcat", _KCAT.format(python=sys.executable))
     path = f"{programs}:{os.environ['PATH']}"

@@ -142,30 +142,14 @@ def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
+    version = kafka.folder / "log" / "kafka.version"
+    version.unlink()  # folders of earlier versions have none
     with socket.create_server(("127.0.0.1", int(first.bootstrap.split(":")[1]))):
         third = kafka.start()
         assert third != first
+        assert version.read_text() == kafka_version()
         assert topics(third) == {TOPIC}
         assert read(third, 2) == [b"two", b"three"]
-
-
-def test_a_folder_without_a_password_gets_one_and_keeps_its_topics(kafka: LocalKafka) -> None:
-    """Folders of earlier versions have none, and no version either. The broker's own files stay small."""
-    first = kafka.start()
-    make_topic(first)
-    kafka.stop()
-    version = kafka.folder / "log" / "kafka.version"
-    for file in (kafka.folder / "password", version):
-        file.unlink()
-    second = kafka.start()
-    assert second.password != first.password
-    assert topics(second) == {TOPIC}
-    assert version.read_text() == kafka_version()
-    with pytest.raises(KafkaError):
-        topics(first)
-    kafka.stop()
-    written = {file.name: file.stat().st_size for file in kafka.folder.iterdir() if file.is_file()}
-    assert sum(written.values()) < 50_000, written
 
 
 def test_it_listens_on_this_machine_only_and_accepts_the_largest_messages(running: LocalKafka) -> None:
@@ -221,21 +205,10 @@ def test_it_ends_when_its_program_is_killed(tmp_path: Path, class_path: str) -> 
         assert str(next_one.connection) == bootstrap
 
 
-def test_a_port_that_is_taken_after_the_choice_is_replaced(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as other:
-        taken = other.getsockname()[1]
-
-        def choose(folder: Path, *, new: bool = False) -> tuple[int, int]:
-            return choose_ports(folder, new=True) if new else (taken, choose_ports(folder)[1])
-
-        monkeypatch.setattr("infra.local_kafka.broker.choose_ports", choose)
-        assert kafka.start().bootstrap != f"127.0.0.1:{taken}"
-        assert topics(kafka.start()) == set()
-
-
-def test_a_folder_of_a_newer_kafka_is_refused_and_not_changed(kafka: LocalKafka) -> None:
-    connection = kafka.start()
-    make_topic(connection)
+def test_a_folder_of_a_newer_kafka_is_refused_and_one_of_an_older_gets_a_password(kafka: LocalKafka) -> None:
+    """Folders of earlier versions have no password. The broker's own files stay small."""
+    first = kafka.start()
+    make_topic(first)
     kafka.stop()
     version = kafka.folder / "log" / "kafka.version"
     assert version.read_text() == kafka_version()
@@ -248,17 +221,34 @@ def test_a_folder_of_a_newer_kafka_is_refused_and_not_changed(kafka: LocalKafka)
     assert version.read_text() == "999.1.0"
 
     version.write_text("3.9.1")
-    assert topics(kafka.start()) == {TOPIC}
+    (kafka.folder / "password").unlink()
+    second = kafka.start()
+    assert second.password != first.password
+    assert topics(second) == {TOPIC}
     assert version.read_text() == kafka_version(), "from now on older brokers are refused"
+    with pytest.raises(KafkaError):
+        topics(first)
+    kafka.stop()
+    written = {file.name: file.stat().st_size for file in kafka.folder.iterdir() if file.is_file()}
+    assert sum(written.values()) < 50_000, written
 
 
-def test_a_format_that_was_killed_is_repeated_also_with_an_id_that_begins_like_an_option(
+def test_a_killed_format_is_repeated_and_a_port_that_is_taken_after_the_choice_is_replaced(
     kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The id of the cluster begins like an option."""
     monkeypatch.setattr(broker, "_new_cluster_id", lambda: "-3g3nShT-eMCtK--X86sw_")
     (kafka.folder / "log.fresh").mkdir(parents=True)
     (kafka.folder / "log.fresh" / "meta.properties").write_text("version=1\n")
-    assert topics(kafka.start()) == set()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+
+        def choose(folder: Path, *, new: bool = False) -> tuple[int, int]:
+            return choose_ports(folder, new=True) if new else (taken, choose_ports(folder)[1])
+
+        monkeypatch.setattr("infra.local_kafka.broker.choose_ports", choose)
+        assert kafka.start().bootstrap != f"127.0.0.1:{taken}"
+        assert topics(kafka.start()) == set()
 
 
 def test_a_damaged_folder_is_named_in_one_line_and_unlocked(kafka: LocalKafka) -> None:

@@ -37,22 +37,6 @@ def test_trace_context_and_id_of_the_cause_are_copied() -> None:
     assert headers["ce_causationid"] == b"cause"
 
 
-def test_structured_mode_is_accepted() -> None:
-    structured = {"specversion": "1.0", "id": "x", "data": {"source": {"sha256": _SHA}}}
-    record = _record(
-        json.dumps(structured).encode(), [("content-type", b"application/cloudevents+json; charset=utf-8")]
-    )
-    event = payload_of(record, SongSubmitted)
-    assert isinstance(event, SongSubmitted)
-    assert event.source.sha256 == _SHA
-
-
-def test_a_structured_event_nested_too_deeply_is_poison() -> None:
-    nested = b'{"data":' + b"[" * 100_000
-    with pytest.raises(Poison):
-        payload_of(_record(nested, [("content-type", b"application/cloudevents+json")]), SongSubmitted)
-
-
 @given(st.none() | st.binary(max_size=200))
 def test_invalid_bytes_raise_only_poison(value: bytes | None) -> None:
     for headers in ([], [("content-type", b"application/cloudevents+json")]):
