@@ -12,6 +12,7 @@ from typing import Generic, Literal, Protocol, TypeVar
 from pydantic import ValidationError
 
 from schemas.base import Difficulty, MediaRef, Model
+from schemas.event_attributes import EventAttributes
 from schemas.faults import invalid_event
 from schemas.limits import MediaKind
 from schemas.move_indexed import MoveSummary
@@ -94,6 +95,13 @@ class Library(Protocol):
         """Return the best moves that pass all filters, best first, ties by clip; an empty filter passes all."""
 
 
+class Webhook(Protocol):
+    """A receiver of messages outside."""
+
+    def post(self, message_id: str, body: bytes) -> int:
+        """Send a message and return the HTTP status of its acceptance. Raises: `Poison` or `Retryable`."""
+
+
 def no_report(fraction: float) -> None:
     """Ignore a progress report."""
     del fraction
@@ -132,6 +140,11 @@ class Retries:
     longest_wait_s: float = 30.0
 
 
+def _always_available(tools: Tools) -> bool:
+    del tools
+    return True
+
+
 def _always_valid(result: Model, tools: Tools) -> bool:
     del result, tools
     return True
@@ -145,8 +158,8 @@ class Tools:
 
     `media`: the media store. `cache_dir`: files that can be made again. `output_dir`: the videos. `allowed_roots`: the
     folders below which an event may name a path. `pose_model`: the MediaPipe bundle. `library`: only for steps that
-    run on a thread of the worker. `downloads`: None where nothing is fetched from the web. `report`: takes the finished
-    fraction, 0-1.
+    run on a thread of the worker. `downloads`: None where nothing is fetched from the web. `webhook`: the receiver of
+    outcomes, if there is one. `report`: takes the finished fraction, 0-1.
     """
 
     media: MediaStore
@@ -156,6 +169,7 @@ class Tools:
     pose_model: Path
     library: Library | None = None
     downloads: Downloads | None = None
+    webhook: Webhook | None = None
     report: Callable[[float], None] = no_report
 
 
@@ -190,7 +204,8 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     following event; it is not cached and may raise `Poison`. A step that delivers to the outside `produces` None and
     has no `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step
     `reads` are updated before it works, those it `writes` after. `ending` marks the last step of a request and returns
-    the product of the request. `retries`: of work that fails.
+    the product of the request. `retries`: of work that fails. `with_attributes` adds those of the event to the input.
+    A step that is not available with the tools of a worker consumes nothing there.
     """
 
     version: str
@@ -205,6 +220,8 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     writes: frozenset[View] = frozenset()
     ending: Callable[[Out], Ending] | None = None
     retries: Retries = Retries()
+    with_attributes: Callable[[Input, EventAttributes], Input] | None = None
+    is_available: Callable[[Tools], bool] = _always_available
 
     def __post_init__(self) -> None:
         """Check the declaration. Raises: `ValueError` for a contradiction."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import ssl
 import stat
@@ -24,11 +25,13 @@ from schemas.faults import Poison
 from schemas.limits import MAX_DOWNLOAD_S
 
 QDRANT_COLLECTION = "bachata_moves"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - of the Standard Webhooks specification
 _PREFIX = "BACHATA_"
 _OF_TESTS = ("shared", "test_")  # variables of the project's tests: their media, their servers
 _RENAMED = {"children": "step_processes"}  # names of earlier versions
 _PROJECT = Path(__file__).resolve().parent.parent
 _SYSTEM_FOLDERS = frozenset(map(Path, ("/", "/boot", "/dev", "/etc", "/home", "/run", "/usr", "/var")))
+_MAX_WEBHOOK_SECRETS = 2  # the new and the old one, while a receiver changes
 _MAX_VALUE_CHARACTERS = 200  # of a value that an error message repeats
 
 _LABEL = r"[0-9A-Za-z_-]{1,63}"  # a part of a host name, which no resolver takes if it is longer
@@ -120,10 +123,21 @@ def _check_header_value(secret: SecretStr) -> SecretStr:
     return secret
 
 
+def _check_webhook_secret(secret: SecretStr) -> SecretStr:
+    parts = secret.get_secret_value().split()
+    keys = [base64.b64decode(part.removeprefix(SECRET_PREFIX), validate=True) for part in parts]
+    if not 1 <= len(keys) <= _MAX_WEBHOOK_SECRETS or not all(24 <= len(key) <= 64 for key in keys):
+        raise ValueError("it has the wrong length")
+    if not all(part.startswith(SECRET_PREFIX) for part in parts):
+        raise ValueError(f"it does not begin with {SECRET_PREFIX}")
+    return secret
+
+
 _HostEntry = Annotated[str, AfterValidator(normalised_entry)]
 _Folder = Annotated[Path, AfterValidator(_as_folder)]
 _OwnFolder = Annotated[Path, AfterValidator(_as_own_folder)]
 _HeaderSecret = Annotated[SecretStr, AfterValidator(_check_header_value)]
+_WebhookSecret = Annotated[SecretStr, AfterValidator(_check_webhook_secret)]
 _Tls = Annotated[bool | Path, BeforeValidator(_as_tls), AfterValidator(_check_ca_file)]
 
 
@@ -312,6 +326,28 @@ class Settings(BaseSettings):
         unit="s",
         limits=(1, 600),
     )
+    webhook_url: str | None = _setting(
+        "Webhook",
+        "URL to which the outcome of each request is posted; set it for all workers alike.",
+        valid="a URL such as https://host/path, without a user name or fragment",
+        pattern=f"^https?://{_HOST}(?::{_PORT})?(?:[/?][0-9A-Za-z._~:/?&=+,;@!$'()*%-]*)?$",
+        default_text="not set: outcomes are on the topic `request-ended` only",
+    )
+    webhook_secret: _WebhookSecret | None = _setting(
+        "Webhook",
+        "Secret by which the receiver verifies that an outcome is from here; needed with a URL.",
+        valid="`whsec_` and the base64 of 24 to 64 random bytes; or two of these with a space between, while the "
+        "receiver changes from one to the other",
+        default_text="not set",
+    )
+    webhook_private: bool = _setting(
+        "Webhook",
+        "Whether the host of the URL may have an address that is not of the public Internet, such as one of this "
+        "machine or of a private network.",
+        default=False,
+        valid="1 or 0 (or true, false, yes, no, on, off)",
+        default_text="0",
+    )
     step_processes: int = _setting(
         "Worker",
         "Number of processes in which a worker runs steps; move scoring runs in the worker itself.",
@@ -455,6 +491,7 @@ def load_settings() -> Settings:
         messages = [_message(found, described[str(found["loc"][0])]) for found in error.errors() if _is_cause(found)]
     else:
         _check_login(settings)
+        _check_webhook(settings)
         return settings
     raise Poison("; ".join(messages), reason="settings")
 
@@ -466,6 +503,13 @@ def _check_login(settings: Settings) -> None:
     found = [_variable(name) for name, value in parts.items() if value is not None and name != "kafka"]
     if missing and found:
         raise Poison(f"{found[0]} is set and {missing[0]} is not: a login at a Kafka needs both", reason="settings")
+
+
+def _check_webhook(settings: Settings) -> None:
+    """Raise `Poison` for a webhook without a secret."""
+    if settings.webhook_url is not None and settings.webhook_secret is None:
+        url, secret = _variable("webhook_url"), _variable("webhook_secret")
+        raise Poison(f"{url} is set and {secret} is not: every outcome is signed", reason="settings")
 
 
 def _is_cause(error: ErrorDetails) -> bool:

@@ -98,6 +98,8 @@ Reason = Literal[
     "url_not_allowed",
     "usage",
     "watched",
+    "webhook_away",
+    "webhook_refuses",
     "worker",
 ]
 
@@ -191,6 +193,8 @@ REASONS: Mapping[Reason, str] = {
     "url_not_allowed": "The URL, or the address of its host, is not one that the program may connect to.",
     "usage": "The command line is not valid.",
     "watched": "Another process watches the folder already.",
+    "webhook_away": "The webhook does not answer, or with a status of a fault that may pass; it is tried again.",
+    "webhook_refuses": "The webhook answers with a status by which it will never accept the outcome.",
     "worker": "The worker does not answer.",
 }
 

@@ -10,12 +10,14 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar, cast
 
 from pydantic import ValidationError
 
 from schemas.base import Model
+from schemas.event_attributes import EventAttributes
 from schemas.faults import Poison, invalid_event
+from streams.ids import position_id
 from streams.structured_mode import UNPREFIXED, StructuredEvent, check_parts, is_structured, read_structured
 from streams.topics import Topic
 
@@ -169,6 +171,25 @@ def _constant_headers(topic: Topic, source: str) -> Headers:
         ("ce_type", topic.full_name.encode()),
         ("ce_source", source.encode()),
     ]
+
+
+def attributes_of(record: Record) -> EventAttributes:
+    """Return the attributes of a record's event. One without a valid id gets an id of its place on the topic."""
+    found = {name: _valid_attribute(name, record.header(f"ce_{name}")) for name in ("id", "source", "time")}
+    return EventAttributes(
+        id=found["id"] or position_id(record.topic, record.partition, record.offset),
+        source=found["source"] or "/",
+        type=record.topic,
+        time=found["time"],
+    )
+
+
+def _valid_attribute(name: str, value: object) -> str | None:
+    try:
+        valid = EventAttributes.model_validate({"id": "-", "source": "-", "type": "-", name: value})
+    except ValidationError:
+        return None
+    return cast("str", getattr(valid, name))
 
 
 def payload_of(record: Record, model: type[P]) -> P:

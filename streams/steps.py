@@ -12,6 +12,7 @@ from agents.move_indexing.agent import STEP as MOVE_INDEXING
 from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DRAW_STILL
 from agents.move_indexing.split.jobs import CUT_CLIP, SPLIT_RECORDING
 from agents.move_scoring.agent import STEP as MOVE_SCORING
+from agents.outcome_delivery.agent import STEP as OUTCOME_DELIVERY
 from agents.rendering.agent import STEP as RENDERING
 from agents.sequence_planning.agent import STEP as SEQUENCE_PLANNING
 from agents.step import Job, Step
@@ -23,6 +24,7 @@ STEPS: tuple[Step[Any, Any, Any, Any], ...] = (
     SEQUENCE_PLANNING,
     RENDERING,
     MOVE_INDEXING,
+    OUTCOME_DELIVERY,
 )
 STEP_BY_NAME = {step.name: step for step in STEPS}
 _JOBS: tuple[Job[Any, Any], ...] = (DRAW_SONG, DRAW_MOVE, DRAW_STILL, DRAW_MAP, SPLIT_RECORDING, CUT_CLIP, PROBE_FILE)

@@ -9,6 +9,7 @@ from infra.downloads import WebDownloads
 from infra.downloads.hosts import AllowedHosts
 from infra.media_store import MediaStore
 from infra.settings import Settings, load_settings
+from infra.webhook import configured_webhook
 
 
 def make_tools(settings: Settings) -> Tools:
@@ -25,6 +26,7 @@ def make_tools(settings: Settings) -> Tools:
             allow_private=settings.url_private,
             timeout_s=settings.url_timeout_s,
         ),
+        webhook=configured_webhook(settings),
     )
 
 

@@ -38,6 +38,8 @@ class Topic:
     `retention_days` and every step has processed them: the broker does not delete them by itself. Of a `source`
     nobody here could write a record again: it is acknowledged when it is on the disk. `key`: of its records:
     anything, the SHA-256 of the song or clip, the request id, or the request id with an action after a slash.
+    `from_now`: a step that consumes it for the first time begins with the records of the last minutes, not with the
+    first of all.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Topic:
     between_steps: bool = False
     source: bool = False
     key: Key = "any"
+    from_now: bool = False
 
     @cached_property
     def full_name(self) -> str:
@@ -84,7 +87,7 @@ MOVE_ANNOTATED = Topic("move-annotated", MoveAnnotated, compacted=True, dead_let
 MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False, key="file")
 PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False, key="request")
 REQUEST_CONTROL = Topic("request-control", RequestControl, compacted=True, key="control")
-REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, dead_letters=False, key="request")
+REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, key="request", from_now=True)
 
 TOPICS: tuple[Topic, ...] = (
     SONG_SUBMITTED,

@@ -206,10 +206,16 @@ def document() -> str:
 
 
 def readme_with_flow(readme: str) -> str:
-    """Return README.md with the diagram between its two markers. Raises: `ValueError` where a marker is missing."""
+    """Return README.md with the diagram between its two markers, without deliveries: none is made by default.
+
+    Raises: `ValueError` where a marker is missing.
+    """
+    deliveries = [step.name for step in STEPS if not step.decides_request]
+    lines = (line for line in mermaid().splitlines() if not any(name in line for name in deliveries))
+    diagram = "\n".join(lines)
     before, rest = readme.split(_BEGIN)
     _, after = rest.split(_END)
-    return f"{before}{_BEGIN}\n```mermaid\n{mermaid()}\n```\n{_END}{after}"
+    return f"{before}{_BEGIN}\n```mermaid\n{diagram}\n```\n{_END}{after}"
 
 
 def _code(name: str | None) -> str:

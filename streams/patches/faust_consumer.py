@@ -20,10 +20,11 @@ committed offset would be skipped.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter, defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from time import monotonic
+from time import monotonic, time
 from typing import Any, NamedTuple, cast
 
 import faust
@@ -40,13 +41,17 @@ from faust.transport.drivers import aiokafka as driver
 
 from streams.log_position import ConnectionWatch, LogChangedError, Position, resume_positions
 from streams.patches.aiokafka_records import TolerantConsumer, record_bytes
+from streams.topics import TOPICS
 
+log = logging.getLogger(__name__)
 UPSTREAM = ("faust-streaming", "0.15.3")
 _FETCH_TIMEOUT_S = 0.5
 _COMMIT_TIMEOUT_S = 3.0
 _COMMIT_DELAY_S = 5.0  # longer than a local Kafka takes to flush what it has acknowledged
 _RETRY_S = 0.5
 _YIELD_EVERY_RECORDS = 100
+_FROM_NOW = frozenset(topic.full_name for topic in TOPICS if topic.from_now)
+_RECENT_S = 300.0  # partitions may be added while workers run, and get records before these notice
 _MAX_UNACKED_BYTES = 16 << 20  # of a partition: a queue has space for 320 records, and one may have 8 MiB
 
 
@@ -74,6 +79,12 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
         by_tp = {driver.ensure_aiokafka_TP(tp): tp for tp in tps}
         found = await self.call_thread(coordinator.fetch_committed_offsets, list(by_tp))
         return {tp: Position.of_commit(found.get(key)) for key, tp in by_tp.items()}
+
+    async def recent_positions(self, tps: Iterable[Any]) -> dict[Any, Position]:
+        """Return the positions of the first records of the last minutes: see `from_now` of `streams.topics`."""
+        by_tp = {driver.ensure_aiokafka_TP(tp): tp for tp in tps}
+        found = await self.call_thread(_recent_offsets, self._ensure_consumer(), list(by_tp)) if by_tp else {}
+        return {by_tp[key]: Position(offset) for key, offset in found.items()}
 
     async def positions(self, tps: Iterable[Any]) -> dict[Any, int]:
         """Return the offsets to be fetched next, of the partitions that are assigned and have one."""
@@ -103,6 +114,15 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
                 await self.crash(error)
             return False
         return True
+
+
+async def _recent_offsets(consumer: Any, tps: Sequence[Any]) -> dict[Any, int]:
+    ends = await consumer.end_offsets(tps)
+    found = await consumer.offsets_for_times(dict.fromkeys(tps, int((time() - _RECENT_S) * 1000)))
+    offsets = {tp: end if found.get(tp) is None else found[tp].offset for tp, end in ends.items()}
+    for tp, offset in offsets.items():
+        log.info("%s[%d] is read for the first time, from offset %d: earlier records are passed over", *tp, offset)
+    return offsets
 
 
 async def _positions(consumer: Any, tps: Iterable[Any]) -> dict[Any, int]:
@@ -168,7 +188,9 @@ class Consumer(driver.Consumer):
         self._last_of_changelog.clear()
         await self.idle()
         sources = [tp for tp in self.assignment() if not self._is_changelog_tp(tp)]
-        positions = await self._thread.resume_positions(await self._thread.committed_positions(sources))
+        committed = await self._thread.committed_positions(sources)
+        new = [tp for tp, position in committed.items() if position is None and tp.topic in _FROM_NOW]
+        positions = await self._thread.resume_positions(committed | await self._thread.recent_positions(new))
         await self.seek_wait({tp: position.offset for tp, position in positions.items()})
         for tp, position in positions.items():
             self._positions[tp] = position
@@ -177,6 +199,9 @@ class Consumer(driver.Consumer):
             for by_partition in (self._dispatched, self._acked, self._acked_index, self._to_commit):
                 by_partition[tp].clear()
             self._unacked_bytes[tp] = 0
+        for tp in new:  # committed although nothing is done: after another start "now" would be later
+            self._to_commit[tp].append((0.0, positions[tp]))
+            self._acked[tp], self._committed_offset[tp] = [], None
 
     async def resume_positions(self, positions: Mapping[Any, Position | None]) -> dict[Any, Position]:
         """Return from where to read on; see `streams.log_position`."""

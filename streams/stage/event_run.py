@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
+from agents.step import Tools
 from schemas.base import Model, RequestId
 from schemas.faults import Fault, Poison
 from schemas.request_ended import RequestEnded
-from streams.envelope import STEP_VERSION, Headers, Message, Record, event_headers, payload_of
+from streams.envelope import STEP_VERSION, Headers, Message, Record, attributes_of, event_headers, payload_of
 from streams.ids import event_id
 from streams.stage.dead_letters import Failure, dead_letter_id, letter_of, record_id, short_letter_of
 from streams.stage.runners import AnyStep, CompletedWork
@@ -108,8 +109,17 @@ class EventRun:
         if request_id is None:
             request_id = _fallback_request_id(self.record)
             event = event.model_copy(update={"request_id": request_id})
-        subject = getattr(event, "title", None) or getattr(event, "clip", None) or request_id
+        names = (getattr(event, name, None) for name in ("title", "clip", "subject"))
+        subject = next(filter(None, names), request_id)
         self._event, self._request = event, RequestRef(request_id, subject[:_MAX_SUBJECT_CHARACTERS])
+
+    def work_input(self, tools: Tools) -> Model:
+        """Return the input of the work."""
+        work_input: Model = self.step.depends_on(self.event, tools)
+        if self.step.with_attributes is None:
+            return work_input
+        with_attributes: Model = self.step.with_attributes(work_input, attributes_of(self.record))
+        return with_attributes
 
     def agrees_with(self, result: Model) -> bool:
         """Return whether the event and the result state the same facts; a stranger may have written the result."""

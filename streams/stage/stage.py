@@ -168,7 +168,7 @@ class Stage:
 
     async def _attempt_result(self, run: EventRun) -> _KeyedResult:
         await self._delivery.catch_up(self.step.reads, reraise=(Unavailable,))
-        work_input = await self._call(lambda: self.step.depends_on(run.event, self.tools))
+        work_input = await self._call(lambda: run.work_input(self.tools))
         key, partition = result_key(self.step, work_input), run.record.partition
         # The stored result counts: another worker may have had the partition since a result was computed here.
         for text, to_store in self._known_results(partition, key):

@@ -90,7 +90,8 @@ def build_worker(
     )
     threads = ThreadRunner(tools)
     default_runners: dict[str, Runner] = {"process": _in_process(pool), "thread": threads.run}
-    for stage in _stages(steps, default_runners | dict(runners or {}), make_stage):
+    available = [step for step in steps if step.is_available(tools)]
+    for stage in _stages(available, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
 
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)

@@ -290,6 +290,7 @@ def test_each_setting_is_described() -> None:
     assert [setting.variable for setting in described if setting.is_secret] == [
         "BACHATA_KAFKA_PASSWORD",
         "BACHATA_QDRANT_API_KEY",
+        "BACHATA_WEBHOOK_SECRET",
     ]
 
 
@@ -321,3 +322,42 @@ def test_no_other_module_reads_a_setting_from_the_environment() -> None:
         if 'environ.get("BACHATA_' in (text := file.read_text()) or 'environ["BACHATA_' in text
     ]
     assert reading == []
+
+
+_WEBHOOK_SECRET = "whsec_" + "a2tr" * 8  # 24 bytes
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "example.org",
+        "ftp://example.org/",
+        "https://user:secret@example.org/",
+        "https://example.org/#x",
+        "file:///etc/x",
+    ],
+)
+def test_the_url_of_a_webhook_is_http_without_a_user_name(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACHATA_WEBHOOK_URL", url)
+    monkeypatch.setenv("BACHATA_WEBHOOK_SECRET", _WEBHOOK_SECRET)
+    with pytest.raises(Poison, match="BACHATA_WEBHOOK_URL is"):
+        load_settings()
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "whsec_a2tr", "a2tr" * 8, "whsec_%%%%", f"{_WEBHOOK_SECRET} " * 3])
+def test_the_secret_of_a_webhook_is_as_standard_webhooks_writes_it(
+    secret: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACHATA_WEBHOOK_SECRET", secret)
+    with pytest.raises(Poison, match="BACHATA_WEBHOOK_SECRET is not valid: it must be `whsec_`") as refused:
+        load_settings()
+    assert not secret.removeprefix("whsec_") or secret.strip() not in str(refused.value)
+
+
+def test_a_webhook_needs_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACHATA_WEBHOOK_URL", "https://example.org/hook?key=1")
+    with pytest.raises(Poison, match="BACHATA_WEBHOOK_SECRET is not: every outcome is signed"):
+        load_settings()
+    monkeypatch.setenv("BACHATA_WEBHOOK_SECRET", f"{_WEBHOOK_SECRET} {_WEBHOOK_SECRET}")
+    assert load_settings().webhook_url == "https://example.org/hook?key=1"
+    assert not load_settings().webhook_private
