@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agents.media.formats import CLIP_SUFFIXES
 from infra.settings import Settings
 from schemas.faults import Poison
-from streams.files.hidden import is_hidden, is_hidden_folder
+from streams.files.media_files import files_at
 from streams.files.user_files import store_file
 
 
@@ -37,35 +37,11 @@ def find_clips(paths: Sequence[Path]) -> FoundClips:
     path that does not exist, `no_clips` where there is no video.
     """
     warnings: list[str] = []
-    found = [file for path in paths for file in _clips_at(path, warnings)]
+    found = [file for path in paths for file in files_at(path, CLIP_SUFFIXES, warnings)]
     if not found:
         raise Poison("; ".join((f"no video below {', '.join(map(str, paths))}", *warnings)), reason="no_clips")
     by_path = {os.path.abspath(file): file for file in reversed(found)}  # noqa: PTH100 - resolve() would follow links
     return FoundClips(tuple(sorted(by_path.values(), key=_order)), tuple(warnings))
-
-
-def _clips_at(path: Path, warnings: list[str]) -> Iterator[Path]:
-    if not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a name that is too long
-        raise Poison(f"{path} does not exist", reason="not_found")
-    if not path.is_dir():
-        yield path
-        return
-    for folder, folders, names in os.walk(path, onerror=lambda error: warnings.append(_unreadable(error))):
-        folders[:] = [name for name in folders if not is_hidden_folder(name)]
-        for name in names:
-            if Path(name).suffix.lower() in CLIP_SUFFIXES and not is_hidden(name):
-                yield from _target_of(Path(folder, name), warnings)
-
-
-def _target_of(file: Path, warnings: list[str]) -> Iterator[Path]:
-    if file.is_symlink() and not os.path.exists(file):  # noqa: PTH110 - Path.exists raises for a loop of links
-        warnings.append(f"{file} is a link to no file: left alone")
-    else:
-        yield file
-
-
-def _unreadable(error: OSError) -> str:
-    return f"{error.filename} cannot be read, its clips are left out: {error.strerror}"
 
 
 def _order(file: Path) -> tuple[bool, str, str]:

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from infra.base.atomic_file import sha256_of
 from infra.settings import Settings
 from schemas.faults import Fault, Poison
 from schemas.move_indexed import MoveSummary
 from schemas.rendered import Video
-from streams.files.user_files import copy_out, video_file
+from streams.files.user_files import video_file
+from streams.files.video_copies import copy_into
 from streams.watch.results import (
     ResultPlace,
     move_to_outcome,
-    numbered_names,
     outcome_path,
     remove_result,
     write_result,
@@ -114,7 +112,7 @@ class Outcomes:
             video = Video.model_validate(content.result["video"])
             file = video_file(self._settings, video)
             if self._songs_to is not None:
-                file = _delivered(file, self._songs_to, video.media.sha256)
+                file = copy_into(file, self._songs_to, file.name, video.media.sha256)
         except Poison as fault:
             return replace(content, state="failed", reason=fault.reason, error=str(fault), result={})
         return replace(content, result={"video": str(file), "duration_s": video.duration_s})
@@ -208,21 +206,3 @@ def _first(file: TrackedFile, files: Sequence[TrackedFile]) -> TrackedFile:
     """Return the file of which others of the same content are copies."""
     first = [other for other in files if other.has_request]
     return file if file in first or not first else first[-1]
-
-
-def _delivered(video: Path, folder: Path, sha256: str) -> Path:
-    """Copy a video into a folder and return its path there; a file of another content is not replaced."""
-    for target in map(Path, numbered_names(folder / video.name)):
-        if not os.path.lexists(target):
-            return copy_out(video, target, sha256)
-        if _has_content(target, sha256):
-            return target
-    raise AssertionError("there is always a free name")
-
-
-def _has_content(file: Path, sha256: str) -> bool:
-    """Return whether a file has this content; one that cannot be read is taken for another."""
-    try:
-        return file.is_file() and sha256_of(file) == sha256
-    except OSError:
-        return False

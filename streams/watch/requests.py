@@ -17,13 +17,12 @@ from schemas.song_submitted import SongSubmitted
 from streams.files.clip_names import is_outdated
 from streams.files.clips import StoredClip
 from streams.ids import new_request_id
+from streams.local.worker_access import MAX_SUBMITTED
 from streams.watch.annotations import FolderAnnotation
 from streams.watch.arrivals import WatchedFolder
 from streams.watch.outcomes import Outcomes, PrintLine, ended
 from streams.watch.state import OPEN, Content, ContentState, TrackedFile, WatchState
 from streams.watch.stream import StreamAccess
-
-_MAX_SUBMITTED = 8  # requests at the same time: others of the stream get their turn
 
 
 class FolderRequests:
@@ -63,7 +62,7 @@ class FolderRequests:
     def submit(self) -> None:
         """Submit contents in their order, as many as may be submitted at the same time."""
         waiting = self._contents("queued")
-        free = _MAX_SUBMITTED - len(self._contents("submitted"))
+        free = MAX_SUBMITTED - len(self._contents("submitted"))
         for content in self._in_order(waiting):
             if free <= 0:
                 break

@@ -10,13 +10,13 @@ import errno
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from itertools import count
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
 from infra.base.umask import user_umask
+from streams.files.video_copies import numbered_names
 from streams.watch.scan import DONE, FAILED, RESULT_SUFFIX
 
 ResultPlace = Literal["beside", "move", "none"]
@@ -86,13 +86,6 @@ def move_to_outcome(folder: Path, path: str, target: PurePath, on_name: Callable
                 _rename_to_new(source, folder / name)
                 return name
     raise AssertionError("there is always a free name")
-
-
-def numbered_names(path: PurePath) -> Iterator[PurePath]:
-    """Yield a path, then the same with the numbers from 2 added to its name."""
-    yield path
-    for number in count(2):
-        yield path.with_name(f"{path.stem} ({number}){path.suffix}")
 
 
 def _rename_to_new(source: Path, target: Path) -> None:

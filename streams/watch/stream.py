@@ -8,28 +8,21 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
-from urllib.parse import quote
 
 from agents.media.probe_file import PROBE_FILE, Contents, NamedFile
 from infra.settings import Settings
-from schemas.faults import Poison, Retryable
+from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
-from schemas.move_submitted import MoveSubmitted
-from schemas.song_submitted import SongSubmitted
-from streams.client import Client
 from streams.files.clip_names import NamedClip, named_clips
 from streams.files.clips import StoredClip
 from streams.files.user_files import real_path
 from streams.jobs import Jobs
-from streams.kafka import kafka_faults
 from streams.local.library import library_annotations
-from streams.local.services import Endpoint, running_worker
+from streams.local.worker_access import Request, WorkerAccess
 from streams.operations.library_events import annotate_moves
 
 _SOURCE = "/watch"  # of the events
-
-Request = MoveSubmitted | SongSubmitted
 
 
 class StreamAccess(Protocol):
@@ -76,7 +69,7 @@ class LocalStreamAccess:
         self._settings = settings
         self._runner = asyncio.Runner()
         self._jobs: Jobs | None = None
-        self._last_worker: Endpoint | None = None
+        self._access = WorkerAccess(settings, _SOURCE)
 
     def __enter__(self) -> LocalStreamAccess:
         return self
@@ -104,23 +97,22 @@ class LocalStreamAccess:
     @contextmanager
     def named(self, clip: StoredClip) -> Iterator[NamedClip]:
         """Yield the clip under its name."""
-        with self._worker() as worker:
+        with self._access.worker() as worker:
             names = named_clips(self._settings, worker, [clip])
         with names as [named]:
             yield named
 
     def submit(self, request: Request) -> None:
         """Publish a request."""
-        with self._worker() as worker:
-            self._runner.run(_submit(worker, request))
+        self._access.submit(request)
 
     def outcome(self, request_id: str) -> Mapping[str, Any] | None:
         """Return the state of a request."""
-        return self._found(f"/requests/{quote(request_id, safe='')}")
+        return self._access.outcome(request_id)
 
     def move(self, sha256: str) -> MoveSummary | None:
         """Return a move of the library."""
-        found = self._found(f"/moves/{sha256}")
+        found = self._access.found(f"/moves/{sha256}")
         return None if found is None else MoveSummary.model_validate(found)
 
     def check_caught_up(self) -> None:
@@ -130,46 +122,23 @@ class LocalStreamAccess:
     def library_clips(self) -> Set[str]:
         """Return the SHA-256 of all clips."""
         self.check_caught_up()
-        with self._worker() as worker:
+        with self._access.worker() as worker:
             return frozenset(worker.get("/library/clips")["clips"])
 
     def annotations(self) -> dict[str, MoveAnnotation]:
         """Return the annotations that hold."""
-        with self._worker() as worker:
+        with self._access.worker() as worker:
             return library_annotations(worker)
 
     def is_usable(self) -> bool:
         """Return whether the library has a move to dance."""
-        with self._worker() as worker:
+        with self._access.worker() as worker:
             return bool(worker.get("/library/usable")["usable"])
 
     def annotate(self, annotations: Mapping[str, MoveAnnotation]) -> None:
         """Publish annotations of clips."""
-        with self._worker() as worker:
+        with self._access.worker() as worker:
             self._runner.run(annotate_moves(worker.kafka, annotations, _SOURCE))
-
-    def _found(self, path: str) -> dict[str, Any] | None:
-        with self._worker() as worker:
-            try:
-                return worker.get(path)
-            except LookupError:
-                return None
-
-    @contextmanager
-    def _worker(self) -> Iterator[Endpoint]:
-        """Yield the worker; after a fault, the next call searches for one that runs."""
-        worker = self._last_worker or running_worker(self._settings)
-        self._last_worker = None
-        if worker is None:
-            raise Retryable(f"no worker runs on {self._settings.data_dir}", "worker")
-        yield worker
-        self._last_worker = worker
-
-
-async def _submit(worker: Endpoint, request: Request) -> None:
-    with kafka_faults(worker.kafka):
-        async with Client(worker.kafka, source=_SOURCE) as client:
-            await client.submit(request)
 
 
 def _is_utf8(name: str) -> bool:

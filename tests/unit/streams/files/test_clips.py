@@ -77,7 +77,7 @@ def test_a_folder_that_cannot_be_read_is_one_warning(tmp_path: Path) -> None:
     found = find_clips([tmp_path])
     locked.chmod(0o700)
     assert found.files == (clip,)
-    assert found.warnings == (f"{locked} cannot be read, its clips are left out: Permission denied",)
+    assert found.warnings == (f"{locked} cannot be read, its files are left out: Permission denied",)
 
 
 def test_a_path_that_is_named_twice_is_one_file(tmp_path: Path) -> None:

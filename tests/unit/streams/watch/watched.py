@@ -20,11 +20,11 @@ from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
 from streams.files.clip_names import NamedClip, named_clip
 from streams.files.clips import StoredClip
+from streams.local.worker_access import Request
 from streams.testing import InMemoryBroker, tools_below
 from streams.topics import MOVE_SUBMITTED, SONG_SUBMITTED, topic_of
 from streams.watch.outcomes import Outcome
 from streams.watch.state import WatchState
-from streams.watch.stream import Request
 from streams.watch.watcher import Watcher, WatchOptions
 from tests.paths import DEMO
 from tests.unit.infra.moves import make_move
