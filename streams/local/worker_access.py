@@ -15,6 +15,7 @@ from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
 from streams.client import Client
 from streams.kafka import kafka_faults
+from streams.local.library import library_annotations
 from streams.local.services import Endpoint, running_worker
 
 MAX_SUBMITTED = 8  # requests of one folder or list at the same time: others of the stream get their turn
@@ -54,6 +55,12 @@ class WorkerAccess:
     def outcome(self, request_id: str) -> Mapping[str, Any] | None:
         """Return the state of a request, or None if the worker does not know it."""
         return self.found(f"/requests/{quote(request_id, safe='')}")
+
+    def library_version(self) -> str:
+        """Return the version of the library, which has all that is published."""
+        with self.worker() as worker:
+            library_annotations(worker)  # the page answers when the library is complete
+            return str(worker.get("/library")["version"])
 
     def submit(self, *requests: Request) -> None:
         """Publish requests; the broker has acknowledged them."""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.files import video_copies
 from streams.watch import outcomes, results
 from streams.watch.state import WatchState
 from tests.unit.streams.watch.watched import CLIP, PATIENCE_S, SONG, Watched, clip
@@ -276,7 +277,7 @@ def test_a_file_that_cannot_be_read_is_taken_for_another_video(tmp_path: Path, m
     videos = tmp_path / "videos"
     videos.mkdir()
     (videos / "song.mp4").write_bytes(b"theirs")
-    monkeypatch.setattr(outcomes, "sha256_of", refuse)
+    monkeypatch.setattr(video_copies, "sha256_of", refuse)
     watched = Watched(tmp_path, songs_to=videos)
     watched.put("song.mp3", SONG)
     watched.finish()
