@@ -65,6 +65,11 @@ class BulkRun:
         """Return whether each song has its outcome."""
         return len(self._outcomes) == len(self._songs)
 
+    @property
+    def outcomes(self) -> list[SongOutcome]:
+        """Return the outcomes that are known, in the order of the list."""
+        return [self._outcomes[number] for number in sorted(self._outcomes)]
+
     def run(self) -> Summary:
         """Return when each song has its outcome. What is away, as Kafka or the worker, is waited for."""
         started = monotonic()
@@ -74,7 +79,7 @@ class BulkRun:
                 sleep(_POLL_S if self.in_progress else 0.0)
             except Retryable:  # of the stream: the faults of a song are its outcome
                 sleep(_PAUSE_S)
-        return Summary([self._outcomes[number] for number in range(len(self._songs))], monotonic() - started)
+        return Summary(self.outcomes, monotonic() - started)
 
     def cycle(self) -> None:
         """Do all that can be done now. Raises: `Retryable` while Kafka or the worker is away; then call it again."""

@@ -15,7 +15,8 @@ _SECTIONS = {
     },
     "Requests": {
         "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
-        "generate": ("generate", "Make a choreography video of a song."),
+        "generate": ("generate", "Make choreography videos of songs."),
+        "submit": ("submit", "Submit songs, and return at once."),
         "status": ("services", "Show the state of a request, or of the stream."),
         "watch": ("watch", "Take the clips and songs that are put into folders."),
     },

@@ -11,41 +11,56 @@ from infra.settings import Settings, load_settings
 from schemas.base import Corrections, Options
 from schemas.faults import Poison
 from schemas.reasons import as_reason
-from streams.cli.choices import field_option
 from streams.cli.corrections import with_correction_options
 from streams.cli.output import command, fail, print_json, print_line, print_output
+from streams.cli.song_options import parallel_option, with_song_options
 from streams.files.user_files import check_targets, copy_out, video_file
+from streams.files.video_copies import check_target_folder, copy_into, video_name
 
 if TYPE_CHECKING:
     from schemas.rendered import Rendered
     from schemas.sequence_planned import ClipPart
     from schemas.song_submitted import SongSubmitted
     from streams.client import RequestResult
+    from streams.files.songs import Song
 
 
 @click.command()
-@click.argument("song", type=click.Path(path_type=Path))
-@field_option(Options, "duration", "Length of the video; full: the whole song.")
-@field_option(Options, "difficulty", "Highest difficulty of the moves; harder ones are used only if there are too few.")
-@field_option(Options, "energy", "Energy of the moves. Default: as in the song.")
-@field_option(Options, "quality", "Picture size and bit rates of the video.")
+@with_song_options
 @click.option(
-    "--seed",
-    type=click.IntRange(0, 2**63 - 1),
-    default=Options().seed,
-    show_default=True,
-    help="Another seed gives another choreography.",
+    "--out", type=click.Path(path_type=Path), help="Also copy the video to this file, or the videos to this folder."
 )
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also copy the video to this file.")
 @click.option("--demo-moves", is_flag=True, help="If the library has no moves to dance, index the demo moves first.")
+@parallel_option
 @command
 @with_correction_options
 def generate(
-    song: Path, out: Path | None, demo_moves: bool, as_json: bool, corrections: Corrections, **options: Any
+    songs: tuple[str, ...],
+    playlists: tuple[Path, ...],
+    options: Options,
+    corrections: Corrections,
+    out: Path | None,
+    demo_moves: bool,
+    parallel: int,
+    as_json: bool,
 ) -> None:
-    """Make a choreography video of SONG."""
-    check_targets(filter(None, [out]), song)
-    _generate(load_settings(), song, out, as_json, options, corrections, demo_moves=demo_moves)
+    """Make a choreography video of each SONG: a file, a folder, a playlist or a URL.
+
+    With several songs, one that fails does not hinder the others, and what was done before is not done again.
+    """
+    from streams.files.songs import find_songs
+
+    settings, found = load_settings(), find_songs(songs, playlists)
+    if not playlists and len(songs) == 1 and found.songs[0].name == songs[0]:
+        _generate(settings, found.songs[0], out, as_json, options, corrections, demo_moves=demo_moves)
+        return
+    if corrections != Corrections():
+        raise Poison("corrections are those of one song: name no other", "usage")
+    from streams.cli.bulk import generate_all
+
+    for warning in found.warnings:
+        print_line(f"warning: {warning}")
+    generate_all(settings, found.songs, options, out=out, parallel=parallel, demo_moves=demo_moves, as_json=as_json)
 
 
 @click.command()
@@ -53,6 +68,7 @@ def generate(
 def demo(as_json: bool) -> None:
     """Index the demo moves and make a choreography video of a demo song."""
     from streams.cli.demo_moves import index_demo_moves
+    from streams.files.songs import find_songs
     from streams.local.services import stream
 
     settings = load_settings()
@@ -62,15 +78,16 @@ def demo(as_json: bool) -> None:
     with stream(settings, print_line):
         index_demo_moves(settings)
         print_line(f"making a choreography video of {songs[0].name}")
-        _generate(settings, songs[0], None, as_json, {"duration": "full"}, Corrections())
+        [song] = find_songs([str(songs[0])]).songs
+        _generate(settings, song, None, as_json, Options(duration="full"), Corrections())
 
 
 def _generate(
     settings: Settings,
-    song: Path,
+    song: Song,
     out: Path | None,
     as_json: bool,
-    options: dict[str, Any],
+    options: Options,
     corrections: Corrections,
     *,
     demo_moves: bool = False,
@@ -80,7 +97,9 @@ def _generate(
     from streams.cli.follow_requests import follow
     from streams.local.services import stream
 
-    request = _request(settings, song, Options.model_validate(options), corrections)
+    if out is not None:
+        _check_out(out, song)
+    request = _request(settings, song, options, corrections)
     with stream(settings, print_line) as endpoint:
         provide_moves(settings, endpoint, demo_moves=demo_moves, as_json=as_json)
         result = follow(endpoint, [request])[cast("str", request.request_id)]
@@ -91,16 +110,21 @@ def _generate(
         _print_result(settings, rendered, result.costs(), out, as_json)
 
 
-def _request(settings: Settings, song: Path, options: Options, corrections: Corrections) -> SongSubmitted:
-    from schemas.base import Source
+def _check_out(out: Path, song: Song) -> None:
+    if out.is_dir():
+        check_target_folder(out)
+    else:
+        check_targets([out], *filter(None, [song.file]))
+
+
+def _request(settings: Settings, song: Song, options: Options, corrections: Corrections) -> SongSubmitted:
     from schemas.song_submitted import SongSubmitted
-    from streams.files.user_files import store_file, title_of
     from streams.ids import new_request_id
 
     return SongSubmitted(
-        source=Source(sha256=store_file(settings, song, "audio").sha256),
+        source=song.source(settings),
         request_id=new_request_id(),
-        title=title_of(song),
+        title=song.title,
         options=options,
         corrections=corrections,
     )
@@ -120,7 +144,9 @@ def _print_result(
     settings: Settings, rendered: Rendered, costs: dict[str, Any], out: Path | None, as_json: bool
 ) -> None:
     video = video_file(settings, rendered.video)
-    if out is not None:
+    if out is not None and out.is_dir():
+        video = copy_into(video, out, video_name(rendered.title), rendered.video.media.sha256)
+    elif out is not None:
         video = copy_out(video, out, rendered.video.media.sha256)
     if as_json:
         print_json(_to_json(rendered, video, costs))

@@ -89,7 +89,7 @@ def _songs_at(location: str, warnings: list[str]) -> Iterator[Song]:
     elif os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises for a name that is too long
         yield from map(_of_file, _songs_below(path, warnings))
     else:
-        yield _of_file(path)
+        yield _of_file(path, location)
 
 
 def _songs_below(folder: Path, warnings: list[str]) -> list[Path]:

@@ -43,6 +43,8 @@ def store_file(settings: Settings, file: Path, kind: MediaKind) -> MediaRef:
         return make_tools(settings).media.add(real_path(file), kind)
     except Poison as fault:
         raise Poison(f"{file}: {fault}", fault.reason) from fault
+    except ValueError as error:
+        raise Poison(f"{file}: no file can have this name", "not_found") from error
 
 
 def title_of(file: Path) -> str:
