@@ -30,12 +30,23 @@ _OPTIONS = (
         help="Another seed gives another choreography.",
     ),
 )
+
+
+def _check_any(context: click.Context, parameter: click.Parameter, songs: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the songs. Raises: `UsageError` where there is neither a song nor a playlist."""
+    del parameter
+    if not songs and not context.params["playlists"]:
+        raise click.UsageError("name a song, a folder or a playlist")
+    return songs
+
+
 _SONGS = (
-    click.argument("songs", nargs=-1, metavar="SONG..."),
+    click.argument("songs", nargs=-1, metavar="SONG...", callback=_check_any),
     click.option(
         "--playlist",
         "playlists",
         multiple=True,
+        is_eager=True,  # so that `_check_any` knows it
         type=click.Path(path_type=Path),
         help="Also the songs of this file, a path or URL in each line. SONG can be one, named .m3u, .m3u8 or .txt.",
     ),
@@ -64,8 +75,6 @@ def with_song_options(function: Callable[..., R]) -> Callable[..., R]:
         seed: int,
         **kwargs: Any,
     ) -> R:
-        if not songs and not playlists:
-            raise click.UsageError("name a song, a folder or a playlist")
         values = {"duration": duration, "difficulty": difficulty, "energy": energy, "quality": quality, "seed": seed}
         return function(*args, songs=songs, playlists=playlists, options=Options.model_validate(values), **kwargs)
 

@@ -27,7 +27,7 @@ from tests.unit.streams.cli.bachata import run
         ("generate", "song.mp3", "--duration", "45s"),
         ("generate", "song.mp3", "--seed", "-1"),
         ("generate", "no-such-file.mp3"),
-        ("generate", "/"),
+        ("generate", "/dev"),
         ("analyze", "no-such-file.mp3"),
         ("index",),
         ("index", "x" * 300),
