@@ -19,7 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from infra.downloads import http
 from infra.downloads.titles import clean_title
 from infra.downloads.transfer import Transfer
-from infra.downloads.urls import UrlRules, parse
+from infra.downloads.urls import Hosts, UrlRules, parse
 from schemas.faults import Poison, Retryable, from_json
 from schemas.limits import CLIP_S, SONG_S, MediaKind
 
@@ -41,6 +41,9 @@ class AllowedDomains:
         """Return whether files may be fetched from a normalised host's port."""
         is_below = any(host == domain or host.endswith(f".{domain}") for domain in self.domains)
         return is_below and (scheme, port) == ("https", 443)
+
+
+_FILE_HOSTS: Hosts = AllowedDomains(DOMAINS)
 
 
 class FoundFile(BaseModel):
@@ -66,7 +69,7 @@ async def fetch(page: str, kind: MediaKind, transfer: Transfer, *, allow_private
     if (found.duration_s or 0.0) > _MAX_S[kind]:
         raise Poison(f"it lasts {found.duration_s:.0f} s; at most {_MAX_S[kind]:.0f} s are taken", reason="too_long")
     headers = {name: value for name, value in found.headers.items() if name in _HEADERS}
-    await http.fetch(found.url, UrlRules(AllowedDomains(DOMAINS), allow_private), transfer, headers)
+    await http.fetch(found.url, UrlRules(_FILE_HOSTS, allow_private), transfer, headers)
     return clean_title(found.title)
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import PurePath
 from typing import Any
 
@@ -38,19 +38,30 @@ class _QuietLogger:
     info = warning = error = debug
 
 
-def main() -> None:
-    """Answer the request on stdin."""
+def main(make_extractors: Callable[[], list[Any]]) -> None:
+    """Answer the request on stdin by the extractors of a site."""
     die_with_parent(int(sys.argv[1]))
     request = json.loads(sys.stdin.readline())
     sys.modules["curl_cffi"] = None  # type: ignore[assignment] # its connections are not Python's, so not checked
     restrict(request["domains"], allow_private=request["allow_private"])
-    try:
-        from yt_dlp.extractor.youtube import YoutubeIE
+    print(json.dumps(answer(request, make_extractors)))
 
-        answer = find(request["page"], request["kind"], [YoutubeIE()])
+
+def answer(request: dict[str, Any], make_extractors: Callable[[], list[Any]]) -> dict[str, Any]:
+    """Return the fields of `FoundFile`, or those of a fault; an error that is none may contain a URL: only its type."""
+    try:
+        return find(request["page"], request["kind"], make_extractors())
     except Fault as fault:
-        answer = to_json(fault)
-    print(json.dumps(answer))
+        return to_json(fault)
+    except Exception as error:  # noqa: BLE001 - pages of strangers, read by code that changes as they do
+        message = f"yt-dlp broke down ({type(error).__name__}); a newer one may help"
+        return to_json(Retryable(message, reason="download_failed"))
+
+
+def _youtube() -> list[Any]:
+    from yt_dlp.extractor.youtube import YoutubeIE
+
+    return [YoutubeIE()]
 
 
 def restrict(domains: Iterable[str], *, allow_private: bool) -> None:
@@ -61,7 +72,7 @@ def restrict(domains: Iterable[str], *, allow_private: bool) -> None:
     allowed = tuple(domains)
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "socket.getaddrinfo":
+        if event in {"socket.getaddrinfo", "socket.gethostbyname", "socket.gethostbyaddr"}:
             host = str(arguments[0] or "").lower().rstrip(".")
             if not any(host == domain or host.endswith(f".{domain}") for domain in allowed):
                 raise PermissionError("a host that is not allowed")
@@ -83,7 +94,7 @@ def _is_allowed_program(event: str, arguments: tuple[Any, ...]) -> bool:
 
 
 def find(page: str, kind: MediaKind, extractors: Iterable[Any]) -> dict[str, Any]:
-    """Return the fields of `FoundFile`. Raises: `Poison` or `Retryable` (`download_failed`)."""
+    """Return the fields of `FoundFile`. Raises: `Poison` or `Retryable` (`download_failed`, `no_network`)."""
     from yt_dlp import YoutubeDL
     from yt_dlp.utils import YoutubeDLError
 
@@ -127,12 +138,12 @@ def _fault_of(error: Exception) -> Fault:
     """Return the fault for an error of yt-dlp; one of the network may pass."""
     from yt_dlp.networking.exceptions import HTTPError, TransportError
 
-    text = _URL.sub("…", str(error))
-    message = f"yt-dlp cannot find the file: {text}"
+    message = f"yt-dlp cannot find the file: {_URL.sub('…', str(error)).removeprefix('ERROR: ')}"
     for cause in _causes(error):
-        is_busy = isinstance(cause, HTTPError) and (cause.status >= 500 or cause.status == 429)
-        if is_busy or (isinstance(cause, TransportError) and not _is_refusal(cause)):
+        if isinstance(cause, HTTPError) and (cause.status >= 500 or cause.status == 429):
             return Retryable(message, reason="download_failed")
+        if isinstance(cause, TransportError) and not _is_refusal(cause):
+            return Retryable(message, reason="no_network")
     return Poison(message, reason="download_failed")
 
 
@@ -152,4 +163,4 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 if __name__ == "__main__":
-    main()
+    main(_youtube)
