@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame
+.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -25,8 +25,10 @@ demo: setup ## Make a choreography video of a demo song
 
 # most tests with Kafka wait rather than compute; each process takes up to 1.7 GB
 TEST_PROCESSES := $(or $(shell awk '/^MemTotal/ {print ($$2 > 15000000) ? 4 : 3}' /proc/meminfo 2>/dev/null),3)
-test: ## Check the code and run all tests but the long ones (10 to 12 minutes on two slow cores)
-	@$(MAKE) --no-print-directory --jobs=2 setup lint
+test: setup ## Check the code and run all tests but the long ones (10 to 12 minutes on two slow cores)
+	@$(MAKE) --no-print-directory --jobs=2 lint run-tests
+
+run-tests:
 	$(RUN) pytest -n $(TEST_PROCESSES) -m "not chaos and not quality"
 
 test-fast: $(VENV)/.synced ## Run the tests that need no Kafka
