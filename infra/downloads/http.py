@@ -25,7 +25,7 @@ from yarl import URL
 from infra.base.public_address import public_socket, resolve_public
 from infra.downloads.titles import title_of_name, title_of_url
 from infra.downloads.transfer import ChangedError, Transfer
-from infra.downloads.urls import Url, UrlRules
+from infra.downloads.urls import PRINTABLE, Url, UrlRules
 from schemas.faults import Fault, Poison, Retryable
 
 _HEADERS: dict[str, str] = {hdrs.USER_AGENT: "bachata-streams", hdrs.ACCEPT: "*/*", hdrs.ACCEPT_ENCODING: "identity"}
@@ -35,7 +35,6 @@ _BUSY = frozenset({408, 425, 429})  # the server may answer otherwise later, as 
 _MAX_FAILURES = 4  # in a row, without a byte between them
 _CONNECT_TIMEOUT_S, _READ_TIMEOUT_S = 15.0, 30.0
 _MAX_WAIT_S = 120.0  # that a server can ask for: the events behind wait too
-_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 PAUSE_S = 1.0  # before a file is continued
 
 
@@ -160,7 +159,7 @@ async def _response(
 def _redirected(url: Url, location: str, rules: UrlRules) -> Url:
     try:
         # Servers send other characters than ASCII too, as they are.
-        text = urljoin(url.text, quote(location, safe=_PRINTABLE, errors="surrogateescape"))
+        text = urljoin(url.text, quote(location, safe=PRINTABLE, errors="surrogateescape"))
         target = rules.check(text)
     except (Poison, ValueError) as error:
         raise Poison(f"{url.origin} redirects to a URL that is not allowed: {error}", "url_not_allowed") from error

@@ -6,8 +6,10 @@ What is checked is what is connected to: a URL whose host could be read in two w
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+from urllib.parse import quote
 
 from infra.downloads.hosts import DEFAULT_PORTS, normalised_host
 from schemas.faults import Poison
@@ -17,6 +19,7 @@ _URL = re.compile(
     r"(?P<scheme>(?i:https?))://(?P<host>\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<rest>[/?#][!-~]*)?"
 )
+PRINTABLE: Final = "".join(map(chr, range(0x21, 0x7F)))  # ASCII, without the space
 _USER = re.compile(r"[a-zA-Z]+:[/\\]*[^/?#]*@")
 _VARIABLE = "BACHATA_URL_HOSTS"
 
@@ -75,6 +78,18 @@ def parse(text: str) -> Url:
     url = Url("", scheme, host, port)
     rest = (found["rest"] or "/").partition("#")[0]
     return url._replace(text=url.origin + (rest if rest.startswith("/") else f"/{rest}"))
+
+
+def written(text: str) -> str:
+    """Return a URL that a person wrote in printable ASCII: its host as Punycode, the rest percent-encoded.
+
+    A host that is none, or is not in Unicode, stays as it is.
+    """
+    scheme, _, rest = text.partition("://")
+    host = re.split(r"[/?#:@\\]", rest, maxsplit=1)[0]
+    with suppress(ValueError):
+        rest = (host if host.isascii() else normalised_host(host)) + rest[len(host) :]
+    return f"{scheme}://{quote(rest, safe=PRINTABLE, errors='surrogateescape')}"
 
 
 def _port_suffix(url: Url) -> str:

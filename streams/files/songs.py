@@ -8,12 +8,13 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from pydantic import ValidationError
 
 from agents.media.formats import CLIP_SUFFIXES, SONG_SUFFIXES
 from agents.media.probe_file import PROBE_FILE, NamedFile
+from infra.downloads.urls import written
 from infra.settings import Settings
 from schemas.base import Source
 from schemas.faults import Fault, Poison
@@ -25,7 +26,6 @@ from streams.files.user_files import real_path, store_file, title_of
 from streams.jobs import Jobs
 
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://", re.IGNORECASE)
-_PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def _named(location: str, folder: Path = Path()) -> Song:
         return _of_file(_present(location, folder), location)
     if scheme["scheme"].lower() == "file":
         return _of_file(Path(unquote(urlsplit(location).path)), location)
-    url = quote(location, safe=_PRINTABLE)
+    url = written(location)
     try:
         return Song(location, url=Source(url=scheme["scheme"].lower() + url[scheme.end("scheme") :]).url)
     except ValidationError:

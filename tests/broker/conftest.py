@@ -32,6 +32,8 @@ pytestmark = pytest.mark.broker
 _OF_THE_USER = ("songs", "moves")
 _LIBRARY = ("basic_side", "body_roll", "hammerlock", "hip_roll")  # of each difficulty and energy
 _SHORT_CLIP_S = 4.5  # a whole eight of the demo clip
+# The host and port that songs may be fetched from: an address of this machine that no other process of tests uses.
+SONG_SERVER = (f"127.7.{os.getpid() // 256 % 256}.{os.getpid() % 254 + 1}", 8700)
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,9 @@ class DataFolder:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("BACHATA_")}
         cache = {name: os.environ[name] for name in ("BACHATA_CACHE_DIR",) if name in os.environ}
         proxy = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")  # must never be used
+        urls = {"BACHATA_URL_HOSTS": f"{SONG_SERVER[0]}:{SONG_SERVER[1]}", "BACHATA_URL_PRIVATE": "1"}
         folders = {"BACHATA_DATA_DIR": str(self.path), "BACHATA_ALLOWED_ROOTS": str(self.path / "songs")}
-        return environment | cache | folders | proxy
+        return environment | cache | folders | urls | proxy
 
     @property
     def watched(self) -> tuple[Path, Path]:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,15 @@ from agents.move_indexing.agent import STEP
 from agents.move_indexing.index import move_name
 from agents.move_indexing.motion.version import VERSION
 from agents.step import Tools
+from infra.downloads import WebDownloads
+from infra.downloads.hosts import AllowedHosts
 from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move
 from schemas.move_submitted import MoveSubmitted
 from streams.testing import work_of
+from tests.file_server import file_server, response
 from tests.unit.media.media_builders import MakeClip
 
 
@@ -60,6 +64,21 @@ def test_a_clip_without_dancers_is_refused(clip: MakeClip, tools: Tools) -> None
     with pytest.raises(Poison) as fault:
         work_of(STEP, _event(clip(seconds=2.0, fps=10)), tools)
     assert fault.value.reason == "nobody"
+
+
+def test_a_clip_at_a_url_is_fetched_before_it_is_searched_for_dancers(
+    clip: MakeClip, tools: Tools, tmp_path: Path
+) -> None:
+    fractions: list[float] = []
+    with file_server() as server:
+        server.routes["/a.mp4"] = response(clip(seconds=2.0, fps=10).read_bytes())
+        downloads = WebDownloads(tmp_path, AllowedHosts.of((f"127.0.0.1:{server.port}",)), allow_private=True)
+        event = _event(tmp_path).model_copy(update={"source": Source(url=server.url("/a.mp4"))})
+        with pytest.raises(Poison) as fault:
+            work_of(STEP, event, replace(tools, downloads=downloads, report=fractions.append))
+    assert fault.value.reason == "nobody"
+    assert 0 < fractions[0] < 0.1 <= fractions[-1]
+    assert fractions == sorted(fractions)
 
 
 def test_an_audio_file_is_refused(tools: Tools, tmp_path: Path) -> None:
