@@ -58,6 +58,7 @@ docs: $(VENV)/.synced ## Write the generated documents
 	$(RUN) python -m agents.media.formats_document > docs/media.md
 	$(RUN) python -m streams.topology
 	$(RUN) python -m streams.contract
+	$(RUN) python -m streams.page.openapi
 
 frame: setup ## Make the picture of README.md again from the video of `make demo`
 	$(RUN) python -m data.generators.frame "$$($(BACHATA) demo)" 22.85 docs/frame.jpg

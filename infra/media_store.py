@@ -11,15 +11,15 @@ import hashlib
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
 from infra.base.atomic_file import flush_to_disk, sha256_of, temporary_file
 from schemas.base import MediaRef
-from schemas.faults import Poison, storage_fault
+from schemas.faults import Fault, Poison, storage_fault
 from schemas.limits import MAX_BYTES, MediaKind
 
 _BLOCK = 1 << 20
@@ -55,28 +55,74 @@ class MediaStore:
         with _opened(source) as reader:
             try:
                 _check_size(os.fstat(reader).st_size, MAX_BYTES[kind])
-                sha256, size = self._store(reader, MAX_BYTES[kind])
+                with self.receive(kind) as incoming:
+                    while block := os.read(reader, _BLOCK):
+                        incoming.write(block)
+                    return incoming.store()
             except OSError as error:
-                raise storage_fault(f"the media store cannot write: {error.strerror}", error.errno) from error
-        return MediaRef(sha256=sha256, size_bytes=size, kind=kind)
+                raise _storage_fault(error) from error
+
+    @contextmanager
+    def receive(self, kind: MediaKind) -> Iterator[IncomingFile]:
+        """Yield a file to write into the store; it is removed at the end unless its `store` was called.
+
+        Raises: `Retryable` (`storage`) or `Unavailable` (`disk_full`) where it cannot be created.
+        """
+        with ExitStack() as stack:
+            try:
+                opened = stack.enter_context(self._incoming())
+            except OSError as error:
+                raise _storage_fault(error) from error
+            yield IncomingFile(self._path_of, *opened, kind)
 
     def _path_of(self, sha256: str) -> Path:
         return self.root / sha256[:2] / sha256
 
-    def _store(self, reader: int, max_bytes: int) -> tuple[str, int]:
-        with self._incoming() as (temporary, writer):
-            sha256, size = _copy(reader, writer, max_bytes)
-            path = self._path_of(sha256)
-            if not _has_content(path, sha256):
-                os.fsync(writer)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                temporary.rename(path)
-                flush_to_disk(path.parent)
-        return sha256, size
-
     def _incoming(self) -> AbstractContextManager[tuple[Path, int]]:
         """Create a file to write, which is removed at the end unless it was renamed."""
         return temporary_file(self.root / "incoming", lambda: uuid4().hex, leftovers="*", mode=0o400)
+
+
+class IncomingFile:
+    """A file that is written into the store, and hashed on the way.
+
+    The hash is of the bytes that were written, whatever becomes of where they came from.
+    """
+
+    def __init__(self, path_of: Callable[[str], Path], temporary: Path, writer: int, kind: MediaKind) -> None:
+        self._path_of, self._temporary, self._writer, self._kind = path_of, temporary, writer, kind
+        self._digest, self._size = hashlib.sha256(), 0
+
+    def write(self, block: bytes) -> None:
+        """Append bytes. Raises: `Poison` (`too_large`); `Retryable` (`storage`) or `Unavailable` (`disk_full`)."""
+        self._size += len(block)
+        _check_size(self._size, MAX_BYTES[self._kind])
+        self._digest.update(block)
+        try:
+            _write(self._writer, block)
+        except OSError as error:
+            raise _storage_fault(error) from error
+
+    def store(self) -> MediaRef:
+        """Store what was written, and return it. Raises: `Poison` (`empty`), and as `write`."""
+        if not self._size:
+            raise Poison("the file is empty; export or download it again", reason="empty")
+        try:
+            self._store(self._path_of(self._digest.hexdigest()))
+        except OSError as error:
+            raise _storage_fault(error) from error
+        return MediaRef(sha256=self._digest.hexdigest(), size_bytes=self._size, kind=self._kind)
+
+    def _store(self, path: Path) -> None:
+        if not _has_content(path, path.name):
+            os.fsync(self._writer)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._temporary.rename(path)
+            flush_to_disk(path.parent)
+
+
+def _storage_fault(error: OSError) -> Fault:
+    return storage_fault(f"the media store cannot write: {error.strerror}", error.errno)
 
 
 @contextmanager
@@ -117,19 +163,6 @@ def _open_without_links(source: Path) -> int:
         return os.open(path.name or ".", _FILE, dir_fd=folder)
     finally:
         os.close(folder)
-
-
-def _copy(reader: int, writer: int, max_bytes: int) -> tuple[str, int]:
-    """Copy and hash in one pass, so that the hash is of the written bytes even if the source changes meanwhile."""
-    digest, size = hashlib.sha256(), 0
-    while block := os.read(reader, _BLOCK):
-        size += len(block)
-        _check_size(size, max_bytes)
-        digest.update(block)
-        _write(writer, block)
-    if not size:
-        raise Poison("the file is empty; export or download it again", reason="empty")
-    return digest.hexdigest(), size
 
 
 def _has_content(path: Path, sha256: str) -> bool:

@@ -20,6 +20,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, Validati
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from infra.base.public_address import is_loopback
 from infra.downloads.hosts import normalised_entry
 from schemas.faults import Poison
 from schemas.limits import MAX_DOWNLOAD_S
@@ -31,6 +32,7 @@ _OF_TESTS = ("shared", "test_")  # variables of the project's tests: their media
 _RENAMED = {"children": "step_processes"}  # names of earlier versions
 _PROJECT = Path(__file__).resolve().parent.parent
 _SYSTEM_FOLDERS = frozenset(map(Path, ("/", "/boot", "/dev", "/etc", "/home", "/run", "/usr", "/var")))
+_MIN_TOKEN_CHARACTERS = 16
 _MAX_WEBHOOK_SECRETS = 2  # the new and the old one, while a receiver changes
 _MAX_VALUE_CHARACTERS = 200  # of a value that an error message repeats
 
@@ -326,6 +328,19 @@ class Settings(BaseSettings):
         unit="s",
         limits=(1, 600),
     )
+    api: str | None = _setting(
+        "HTTP API",
+        "Address at which a worker serves the HTTP API for programs that do not speak Kafka.",
+        valid="host:port, such as 127.0.0.1:8080, where the host is an address of this machine",
+        pattern=f"^{_HOST}:{_PORT}$",
+        default_text="not set: there is no HTTP API",
+    )
+    api_token: _HeaderSecret | None = _setting(
+        "HTTP API",
+        "Token of the HTTP API; needed where its address is not one of this machine alone.",
+        valid="at least 16 printable ASCII characters without spaces",
+        default_text="not set: the token in the file `run/token` of the data folder",
+    )
     webhook_url: str | None = _setting(
         "Webhook",
         "URL to which the outcome of each request is posted; set it for all workers alike.",
@@ -395,6 +410,12 @@ class Settings(BaseSettings):
     def demo_dir(self) -> Path:
         """Return the folder of the demo set."""
         return _PROJECT / "data" / "demo"
+
+    @property
+    def api_address(self) -> tuple[str, int]:
+        """Return the host, without brackets, and the port of the HTTP API. Raises: `ValueError` where none is set."""
+        host, _, port = (self.api or "").rpartition(":")
+        return host.strip("[]"), int(port)
 
     @property
     def media_dir(self) -> Path:
@@ -492,6 +513,7 @@ def load_settings() -> Settings:
     else:
         _check_login(settings)
         _check_webhook(settings)
+        _check_api(settings)
         return settings
     raise Poison("; ".join(messages), reason="settings")
 
@@ -503,6 +525,18 @@ def _check_login(settings: Settings) -> None:
     found = [_variable(name) for name, value in parts.items() if value is not None and name != "kafka"]
     if missing and found:
         raise Poison(f"{found[0]} is set and {missing[0]} is not: a login at a Kafka needs both", reason="settings")
+
+
+def _check_api(settings: Settings) -> None:
+    """Raise `Poison` for an API that others can reach and whose token is not set, or is short."""
+    token = settings.api_token.get_secret_value() if settings.api_token else None
+    if token is not None and len(token) < _MIN_TOKEN_CHARACTERS:
+        raise Poison(f"{_variable('api_token')} is too short: 16 characters or more are needed", reason="settings")
+    if token is None and settings.api is not None and not is_loopback(settings.api_address[0]):
+        raise Poison(
+            f"{_variable('api')} is an address that other machines can reach: set {_variable('api_token')} too",
+            reason="settings",
+        )
 
 
 def _check_webhook(settings: Settings) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Literal, cast
 
 Reason = Literal[
+    "already_ended",
     "ambiguous_letter",
     "ambiguous_song",
     "bad_beats",
@@ -72,6 +73,7 @@ Reason = Literal[
     "pose_model",
     "qdrant_away",
     "qdrant_refuses",
+    "repeated_id",
     "settings",
     "silence",
     "stopped",
@@ -106,6 +108,7 @@ Reason = Literal[
 ]
 
 REASONS: Mapping[Reason, str] = {
+    "already_ended": "The request had ended before it was cancelled.",
     "ambiguous_letter": "The given text is the beginning of more than one dead letter's id.",
     "ambiguous_song": "The given text is the beginning of the SHA-256 of more than one song or clip.",
     "bad_beats": "A clip's beats are missing or do not increase.",
@@ -169,6 +172,7 @@ REASONS: Mapping[Reason, str] = {
     "pose_model": "The pose model could not be installed or loaded.",
     "qdrant_away": "The Qdrant server cannot be reached; work waits until it can.",
     "qdrant_refuses": "The Qdrant server refuses the request.",
+    "repeated_id": "The request id or Idempotency-Key was used for another request.",
     "settings": "A setting has a value that is not valid.",
     "silence": "The audio is silent, or nearly.",
     "stopped": "The command was stopped by its user.",

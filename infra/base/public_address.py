@@ -39,6 +39,14 @@ def is_public(address: str) -> bool:
     return _is_public_v4(ip) if isinstance(ip, IPv4Address) else _is_public_v6(ip)
 
 
+def is_loopback(host: str) -> bool:
+    """Return whether a host, as an address or `localhost`, can be reached from this machine alone."""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _is_public_v4(ip: IPv4Address) -> bool:
     return ip.is_global and not ip.is_multicast and not any(ip in network for network in _REFUSED_V4)
 

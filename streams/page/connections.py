@@ -33,13 +33,13 @@ class Connection(web.RequestHandler):
         """Count the connection, and wait for a request."""
         self._socket = cast("asyncio.Transport", transport)
         super().connection_made(transport)
-        self._close_after(HEAD_TIMEOUT_S)
+        self.close_after(HEAD_TIMEOUT_S)
         self._server.add(self)
 
     def begin_request(self) -> None:
         """Note that the head of the request is complete."""
         self.is_waiting = False
-        self._close_after(REQUEST_TIMEOUT_S)
+        self.close_after(REQUEST_TIMEOUT_S)
 
     def abort(self) -> None:
         """Close the connection now, without sending what is left."""
@@ -69,7 +69,8 @@ class Connection(web.RequestHandler):
     def log_exception(self, *args: Any, **kwargs: Any) -> None:
         """Log nothing: an exception of a route has its line in the log already."""
 
-    def _close_after(self, seconds: float) -> None:
+    def close_after(self, seconds: float) -> None:
+        """Close the connection when the seconds are over, instead of at the time that was set before."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(seconds, self.abort)

@@ -1,4 +1,4 @@
-"""The worker's page on 127.0.0.1: health without authentication, all else with the token from the data folder.
+"""A page: on 127.0.0.1 that of a worker, elsewhere the HTTP API. Health needs no authentication, all else the token.
 
 Each error is a JSON object whose `error` is one line; a malformed request writes nothing to the log.
 """
@@ -26,11 +26,18 @@ _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
 class Page:
-    """Serves the routes until stopped."""
+    """Serves the routes until stopped. `open_paths` need no token."""
 
-    def __init__(self, routes: Sequence[web.RouteDef], token: str, port: int = 0) -> None:
+    def __init__(
+        self,
+        routes: Sequence[web.RouteDef],
+        token: str,
+        port: int = 0,
+        host: str = _HOST,
+        open_paths: frozenset[str] = OPEN_PATHS,
+    ) -> None:
         self._token = token
-        self._port = port
+        self._port, self._host, self._open_paths = port, host, open_paths
         app = web.Application(client_max_size=_MAX_BODY_BYTES)
         app.add_routes(routes)
         self._app = web.AppRunner(app)
@@ -39,15 +46,15 @@ class Page:
         self.url = ""
 
     async def start(self) -> None:
-        """Listen on 127.0.0.1 and set `url`."""
+        """Listen and set `url`. Raises: `OSError` where the address cannot be used."""
         await self._app.setup()
         app = cast("web.Server", self._app.server)
         self._server = web.ServerRunner(ConnectionServer(self._guarded(app.request_handler), app.request_factory))
         await self._server.setup()
-        await web.TCPSite(self._server, _HOST, self._port).start()
+        await web.TCPSite(self._server, self._host, self._port).start()
         port = self._server.addresses[0][1]
         self._hosts = frozenset(f"{name}:{port}" for name in (_HOST, "localhost"))
-        self.url = f"http://{_HOST}:{port}"
+        self.url = f"http://{f'[{self._host}]' if ':' in self._host else self._host}:{port}"
 
     async def stop(self) -> None:
         """Stop listening."""
@@ -70,13 +77,15 @@ class Page:
         A web site may lead its own name to 127.0.0.1, so the host that the browser believes to talk to is compared, and
         other origins get nothing.
         """
-        if [host.lower() for host in request.headers.getall("Host", [])] not in ([host] for host in self._hosts):
+        hosts = [host.lower() for host in request.headers.getall("Host", [])]
+        is_local = self._host == _HOST  # elsewhere it may have any name
+        if len(hosts) != 1 or (is_local and hosts[0] not in self._hosts):
             return error_response(421, f"this page is at {self.url}; the header Host must name it, once")
         origins = request.headers.getall("Origin", [])
-        if any(origin.lower().removeprefix("http://") not in self._hosts for origin in origins):
+        if any(not is_local or origin.lower().removeprefix("http://") not in self._hosts for origin in origins):
             return error_response(403, "a page of another origin may not use this one")
-        if request.path not in OPEN_PATHS and not self._has_token(request):
-            return error_response(401, "the request needs the token from the data folder")
+        if request.path not in self._open_paths and not self._has_token(request):
+            return error_response(401, "the request needs the header 'Authorization: Bearer TOKEN'", "token")
         return None
 
     def _has_token(self, request: web.BaseRequest) -> bool:

@@ -77,6 +77,10 @@ class Requests(ViewStore):
         stored = self.db.get(_REQUEST_PREFIX + request_id.encode())
         return None if stored is None else _JSON.validate_json(stored)
 
+    def has(self, request_id: str) -> bool:
+        """Return whether a request is known."""
+        return self.get(request_id) is not None
+
     def recent(self, limit: int = 50) -> list[dict[str, Any]]:
         """Return up to `limit` requests, newest first."""
         ids = [key.decode() for key in islice(self._newest(), limit)]

@@ -15,6 +15,7 @@ from aiohttp import web
 from agents.step import View
 from infra.disk_space import DiskSpace
 from infra.kafka_connection import KafkaConnection
+from infra.media_store import MediaStore
 from infra.move_index import MoveIndex, open_index, sink_folder
 from infra.settings import Settings
 from schemas.base import Model
@@ -22,7 +23,10 @@ from schemas.faults import Poison
 from streams.page import health, library
 from streams.page import rebuild as rebuild_page
 from streams.page import requests as requests_page
+from streams.page.api import Api
 from streams.page.server import Page
+from streams.page.songs import Songs
+from streams.page.submissions import Submissions
 from streams.page.token import read_token
 from streams.replay_limit import replay_key
 from streams.stage.delivery import UpToDate
@@ -97,7 +101,13 @@ def build_worker(
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
     sources = _sources_of_problems(app, runs, disk_space, lambda: worker.state)
     problems = Problems([*sources, kafka_watch.findings, state.findings])
-    routes = [*health.routes(number, lambda: _health(worker.state, problems, runs)), *state.routes()]
+    songs = Songs(
+        media=MediaStore(settings.media_dir),
+        submissions=Submissions(publisher.publish, is_known=state.requests.has),
+        shortage=disk_space.shortage,
+        kafka_problem=lambda: next(map(str, kafka_watch.findings()), ""),
+    )
+    health_routes = health.routes(number, lambda: _health(worker.state, problems, runs))
     worker = Worker(
         kafka=kafka,
         address_file=settings.run_dir / f"worker-{number}.json",
@@ -105,7 +115,7 @@ def build_worker(
         app=app,
         in_flight=in_flight,
         publisher=publisher,
-        page=Page(routes, read_token(settings.run_dir)),
+        page=Page([*health_routes, *state.routes()], read_token(settings.run_dir)),
         background=(
             state.library,
             state.rebuild,
@@ -114,12 +124,22 @@ def build_worker(
             CacheLimit(settings),
             kafka_watch,
             problems,
+            *_api(settings, state.requests, songs, health_routes),
         ),
         pool=pool,
         stores=(state.index, state.sink, state.requests, lock),
         exhausted=threads.exhausted,
     )
     return worker
+
+
+def _api(settings: Settings, requests: Requests, songs: Songs, health_routes: Sequence[web.RouteDef]) -> Iterator[Api]:
+    """Yield the HTTP API, if the settings have an address for it."""
+    if settings.api is None:
+        return
+    of_requests = requests_page.api_routes(requests, songs.submissions, settings.output_dir)
+    token = settings.api_token.get_secret_value() if settings.api_token else read_token(settings.run_dir)
+    yield Api([*health_routes, *songs.routes(), *of_requests], token, *settings.api_address)
 
 
 @dataclass(frozen=True)

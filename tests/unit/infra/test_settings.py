@@ -290,6 +290,7 @@ def test_each_setting_is_described() -> None:
     assert [setting.variable for setting in described if setting.is_secret] == [
         "BACHATA_KAFKA_PASSWORD",
         "BACHATA_QDRANT_API_KEY",
+        "BACHATA_API_TOKEN",
         "BACHATA_WEBHOOK_SECRET",
     ]
 
@@ -361,3 +362,21 @@ def test_a_webhook_needs_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACHATA_WEBHOOK_SECRET", f"{_WEBHOOK_SECRET} {_WEBHOOK_SECRET}")
     assert load_settings().webhook_url == "https://example.org/hook?key=1"
     assert not load_settings().webhook_private
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8080", "[::]:8080", "10.0.0.5:80", "example.org:443"])
+def test_an_api_that_others_can_reach_needs_a_token_of_its_own(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACHATA_API", address)
+    with pytest.raises(Poison, match="set BACHATA_API_TOKEN too"):
+        load_settings()
+    monkeypatch.setenv("BACHATA_API_TOKEN", "short")
+    with pytest.raises(Poison, match="BACHATA_API_TOKEN is too short"):
+        load_settings()
+    monkeypatch.setenv("BACHATA_API_TOKEN", "t" * 16)
+    assert load_settings().api == address
+
+
+def test_an_api_on_this_machine_alone_needs_no_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    for address, expected in {"127.0.0.1:8080": ("127.0.0.1", 8080), "[::1]:1": ("::1", 1)}.items():
+        monkeypatch.setenv("BACHATA_API", address)
+        assert load_settings().api_address == expected

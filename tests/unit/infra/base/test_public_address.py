@@ -7,7 +7,7 @@ import socket
 import pytest
 
 from infra.base import public_address
-from infra.base.public_address import connect_public, is_public, public_socket, resolve_public
+from infra.base.public_address import connect_public, is_loopback, is_public, public_socket, resolve_public
 from schemas.faults import Poison, Retryable
 
 NOT_PUBLIC = {
@@ -106,6 +106,11 @@ def test_a_name_that_changes_its_address_is_looked_up_once(monkeypatch: pytest.M
         with connect_public("changing.example", port, 5.0) as connection:
             assert connection.getpeername() == ("127.0.0.1", port)
     assert len(list(answers)) == 1
+
+
+def test_only_addresses_of_this_machine_alone_are_loopback() -> None:
+    assert all(map(is_loopback, ("127.0.0.1", "127.9.9.9", "::1", "localhost")))
+    assert not any(map(is_loopback, ("0.0.0.0", "::", "192.168.1.1", "example.org", "")))  # noqa: S104 - text only
 
 
 def test_no_socket_is_made_for_a_private_address() -> None:

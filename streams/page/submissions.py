@@ -1,0 +1,88 @@
+"""Submitting songs from the page: each request id once, and only what the broker has acknowledged counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from schemas.faults import Poison, Retryable
+from schemas.request_control import RequestControl
+from schemas.song_submitted import SongSubmitted
+from streams.envelope import Message, event_headers
+from streams.ids import digest, event_id
+from streams.topics import REQUEST_CONTROL, SONG_SUBMITTED
+
+_SOURCE = "/http"
+_PUBLISH_TIMEOUT_S = 45.0  # the producer gives up a record after 40 s: after this one, none is written later
+_MAX_REMEMBERED = 10_000
+
+
+@dataclass
+class Submissions:
+    """Publishes requests of the page.
+
+    `publish` returns when the broker has acknowledged the messages; `is_known`: whether a request has been worked on.
+    The contents of the last 10,000 requests are remembered, so that a repetition is told from another request.
+    """
+
+    publish: Callable[[Message], Awaitable[None]]
+    is_known: Callable[[str], bool]
+    _contents: OrderedDict[str, str] = field(default_factory=OrderedDict)
+    _pending: dict[str, asyncio.Event] = field(default_factory=dict)
+
+    def has(self, request_id: str) -> bool:
+        """Return whether a request with this id was submitted here."""
+        return request_id in self._contents
+
+    async def submit(self, request: SongSubmitted) -> None:
+        """Publish a request, unless the same one was published before.
+
+        Raises: `Poison` (`repeated_id`) if its id was used for another request, or for one that can never be sent;
+        `Retryable` (`kafka`) if Kafka has not acknowledged it.
+        """
+        request_id, content = str(request.request_id), digest(request.model_dump_json())
+        while (other := self._pending.get(request_id)) is not None:
+            await other.wait()
+        if request_id not in self._contents and self.is_known(request_id):
+            return
+        if self._contents.get(request_id, content) != content:
+            raise Poison(f"the request id {request_id} was used for another request", reason="repeated_id")
+        if request_id not in self._contents:
+            await self._publish_once(request_id, content, _submission(request, request_id))
+
+    async def cancel(self, request_id: str) -> None:
+        """Publish that a request is cancelled. Raises: as `submit`."""
+        value = RequestControl(request_id=request_id, action="cancel").model_dump_json()
+        headers = event_headers(REQUEST_CONTROL, _SOURCE, event_id("cancel", request_id), request_id)
+        key = f"{request_id}/cancel"
+        await self._send(Message(REQUEST_CONTROL.full_name, key.encode(), value.encode(), headers))
+
+    async def _publish_once(self, request_id: str, content: str, message: Message) -> None:
+        done = self._pending[request_id] = asyncio.Event()
+        try:
+            await self._send(message)
+            self._contents[request_id] = content
+            if len(self._contents) > _MAX_REMEMBERED:
+                self._contents.popitem(last=False)
+        finally:
+            del self._pending[request_id]
+            done.set()
+
+    async def _send(self, message: Message) -> None:
+        try:
+            async with asyncio.timeout(_PUBLISH_TIMEOUT_S):
+                await self.publish(message)
+        except Poison:
+            raise
+        except Exception as error:
+            what = "Kafka has not acknowledged the event; send it again with the same request id"
+            raise Retryable(what, reason="kafka") from error
+
+
+def _submission(request: SongSubmitted, request_id: str) -> Message:
+    headers = event_headers(SONG_SUBMITTED, _SOURCE, event_id("submitted", request_id), request_id)
+    key: Any = request.source.sha256 or request_id
+    return Message(SONG_SUBMITTED.full_name, key.encode(), request.model_dump_json().encode(), headers)
