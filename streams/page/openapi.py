@@ -1,4 +1,4 @@
-"""The OpenAPI document of the HTTP API, from the models. `make docs` writes it to docs/contract/openapi.json."""
+"""The OpenAPI document of the HTTP API, from the models. `make docs` writes it to docs/openapi.json."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from schemas.rendered import Video
 from schemas.song_submitted import SongSubmitted
 
 PATH = "/openapi.json"
-FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "contract" / "openapi.json"
+FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.json"
 _REF = "#/components/schemas/{model}"
 _BINARY = {"type": "string", "format": "binary"}
 _ERRORS = {
