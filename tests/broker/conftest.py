@@ -31,7 +31,8 @@ from tests.paths import BACHATA, DEMO
 pytestmark = pytest.mark.broker
 _OF_THE_USER = ("songs", "moves")
 _LIBRARY = ("basic_side", "body_roll", "hammerlock", "hip_roll")  # of each difficulty and energy
-_SHORT_CLIP_S = 4.5  # a whole eight of the demo clip
+_AFTER_EIGHT_S = 0.4  # of each clip of the library
+_SHORT_CLIP_S = 4.5  # a whole eight of the demo clip, and another content than that of the library
 # The host and port that songs may be fetched from: an address of this machine that no other process of tests uses.
 SONG_SERVER = (f"127.7.{os.getpid() // 256 % 256}.{os.getpid() % 254 + 1}", 8700)
 
@@ -189,11 +190,13 @@ def one_move(data_folder: DataFolder, short_clip: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def library_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder `clips` with some of the demo clips, a link to each; `annotations.json` is beside it."""
+    """Return a folder `clips` with the first eight of some demo clips; `annotations.json` is beside it."""
     clips = tmp_path_factory.mktemp("library") / "clips"
     clips.mkdir()
     for name in _LIBRARY:
-        (clips / f"{name}.mp4").symlink_to(DEMO / "clips" / f"{name}.mp4")
+        source = DEMO / "clips" / f"{name}.mp4"
+        end_s = json.loads(source.with_suffix(".json").read_text())["beats"][8] + _AFTER_EIGHT_S
+        copy_start(source, clips / source.name, end_s)
     annotations = json.loads((DEMO / "annotations.json").read_text())
     found = [entry for entry in annotations["clips"] if entry["clip_id"] in _LIBRARY]
     (clips.parent / "annotations.json").write_text(json.dumps(annotations | {"clips": found}))
