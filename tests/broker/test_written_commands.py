@@ -32,7 +32,8 @@ from tests.paths import BACHATA, PROJECT
 from tests.unit.move_indexing.drawn_recording import cache_dancers, write_drawn_recording
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
-_NOT_RUN = ("make ", "docker ", "bachata up", "bachata worker")  # the tests, containers, what runs until it is stopped
+# the tests, containers, installations, what runs until it is stopped
+_NOT_RUN = ("make ", "docker ", "pip ", "bachata up", "bachata worker")
 _LINES = [line for line in shell_lines() if not line.startswith(_NOT_RUN)]
 _WATCHING = [line for line in _LINES if line.startswith("bachata watch ") and "--once" not in line]  # until stopped
 _SHA256_PREFIX = "3f2a91c0"
