@@ -11,9 +11,8 @@ class RequestControl(Model):
     """What is to happen with a request.
 
     `cancel`: it ends with the outcome `cancelled`, unless it has ended before. `hold`: no further step begins to work
-    on it until `resume`. `end` is written only by the step that ends a request, before the outcome: of `cancel` and
-    `end` the first record on the topic decides.
+    on it until `resume`.
     """
 
     request_id: RequestId
-    action: Literal["cancel", "hold", "resume", "end"]
+    action: Literal["cancel", "hold", "resume"]

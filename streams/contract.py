@@ -27,7 +27,6 @@ _KEYS: dict[Key, dict[str, Any]] = {
     "any": {"description": "Anything, or none. Use the same key for the same file: its stored results are found."},
     "file": {"type": "string", "pattern": "^[0-9a-f]{64}$", "description": "The SHA-256 of the song or clip, as hex."},
     "request": {"type": "string", "pattern": f"{_ID}$", "description": "The request id."},
-    "control": {"type": "string", "pattern": f"{_ID}(/[a-z]+)?$", "description": "The request id, `/` and the action."},
 }
 _HEADERS: dict[str, dict[str, Any]] = {
     "content-type": {

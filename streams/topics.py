@@ -26,7 +26,8 @@ MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record plus the headers of a dead letter
 DAY_MS = 24 * 3600 * 1000
 _REMOVAL_RETENTION_DAYS = 3650
-Key = Literal["any", "file", "request", "control"]
+_FLUSHED = {"flush.messages": "1"}  # acknowledged when it is on the disk
+Key = Literal["any", "file", "request"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +87,7 @@ MOVE_SUBMITTED = Topic("move-submitted", MoveSubmitted, retention_days=None, sou
 MOVE_ANNOTATED = Topic("move-annotated", MoveAnnotated, compacted=True, dead_letters=False, key="file")
 MOVE_INDEXED = Topic("move-indexed", MoveIndexed, compacted=True, dead_letters=False, key="file")
 PROGRESS = Topic("progress", Progress, retention_days=30, dead_letters=False, key="request")
-REQUEST_CONTROL = Topic("request-control", RequestControl, compacted=True, key="control")
+REQUEST_CONTROL = Topic("request-control", RequestControl, retention_days=30, source=True, key="request")
 REQUEST_ENDED = Topic("request-ended", RequestEnded, compacted=True, key="request", from_now=True)
 
 TOPICS: tuple[Topic, ...] = (
@@ -105,6 +106,8 @@ TOPICS: tuple[Topic, ...] = (
 )
 
 RESULTS_TABLE = "results"  # of all steps: each further table would make the start of a worker slower
+# What decided how a request ends, and whether it is held, by request id; and the events of held requests.
+REQUEST_DECISIONS, HELD_EVENTS = f"{APP_ID}.request-decisions.v1", f"{APP_ID}.held-events.v1"
 REDRIVEN = f"{APP_ID}.dead-letters-redriven.v1"  # by dead letter id: when it was redriven
 
 
@@ -122,7 +125,7 @@ def changelog_name(table: str) -> str:
 
 
 def specs() -> list[TopicSpec]:
-    """Return all topics that must exist: events, dead letters, redriven dead letters, and the table's changelog."""
+    """Return all topics that must exist: of events, of dead letters, and internal ones."""
     events = [_event_spec(topic) for topic in TOPICS]
     dead_letters = [
         TopicSpec(topic.dead_letter_name, PARTITIONS, _retention(30, MAX_DEAD_LETTER_BYTES))
@@ -130,7 +133,10 @@ def specs() -> list[TopicSpec]:
         if topic.dead_letters
     ]
     compacted = [TopicSpec(name, PARTITIONS, _compaction()) for name in (REDRIVEN, changelog_name(RESULTS_TABLE))]
-    return events + dead_letters + compacted
+    held = TopicSpec(HELD_EVENTS, PARTITIONS, _compaction() | _common(MAX_DEAD_LETTER_BYTES))
+    # The first record of a request decides: compaction would leave the last, and a power cut must not take it away.
+    decisions = TopicSpec(REQUEST_DECISIONS, PARTITIONS, _retention(None) | _FLUSHED, (*TopicSpec.enforced, *_FLUSHED))
+    return [*events, *dead_letters, *compacted, held, decisions]
 
 
 def _event_spec(topic: Topic) -> TopicSpec:
@@ -142,9 +148,8 @@ def _event_spec(topic: Topic) -> TopicSpec:
         removals = {"delete.retention.ms": str(_REMOVAL_RETENTION_DAYS * DAY_MS)}
         return TopicSpec(topic.full_name, PARTITIONS, _compaction() | removals, (*TopicSpec.enforced, *removals))
     if topic.source:
-        flushed = {"flush.messages": "1"}
-        config = _retention(topic.retention_days) | flushed
-        return TopicSpec(topic.full_name, PARTITIONS, config, (*TopicSpec.enforced, *flushed))
+        config = _retention(topic.retention_days) | _FLUSHED
+        return TopicSpec(topic.full_name, PARTITIONS, config, (*TopicSpec.enforced, *_FLUSHED))
     return TopicSpec(topic.full_name, PARTITIONS, _retention(topic.retention_days))
 
 

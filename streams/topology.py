@@ -12,9 +12,12 @@ from typing import Any
 from streams.steps import STEPS
 from streams.topics import (
     DAY_MS,
+    HELD_EVENTS,
     PARTITIONS,
     PROGRESS,
     REDRIVEN,
+    REQUEST_CONTROL,
+    REQUEST_DECISIONS,
     REQUEST_ENDED,
     RESULTS_TABLE,
     TOPICS,
@@ -54,7 +57,7 @@ def topology() -> dict[str, Any]:
                 "name": topic.full_name,
                 "payload": topic.payload.__name__,
                 "written_by": _writers(topic),
-                "read_by": [step.name for step in STEPS if step.consumes is topic.payload],
+                "read_by": _readers(topic),
                 "dead_letters": topic.dead_letter_name if topic.dead_letters else None,
             }
             for topic in TOPICS
@@ -109,6 +112,11 @@ def _writers(topic: Topic) -> list[str]:
     if topic in {PROGRESS, REQUEST_ENDED}:
         return [step.name for step in STEPS if topic is PROGRESS or step.decides_request]
     return [step.name for step in STEPS if step.produces is topic.payload]
+
+
+def _readers(topic: Topic) -> list[str]:
+    steps = [step.name for step in STEPS if step.consumes is topic.payload]
+    return ["request_control"] if topic is REQUEST_CONTROL else steps
 
 
 def _cleanup(spec: TopicSpec) -> dict[str, Any]:
@@ -192,10 +200,11 @@ def document() -> str:
             "",
             "## Dead-letter and internal topics",
             "",
-            "A topic that ends with `.dlq` holds the dead letters of the topic before the ending. The other two are "
+            "A topic that ends with `.dlq` holds the dead letters of the topic before the ending. The others are "
             "internal:",
-            f"`{REDRIVEN}` records which dead letters were sent again, `{changelog_name(RESULTS_TABLE)}` holds",
-            "the stored results of all steps.",
+            f"`{REDRIVEN}` records which dead letters were sent again, `{changelog_name(RESULTS_TABLE)}`",
+            f"holds the stored results of all steps, `{REQUEST_DECISIONS}` what decided how each request",
+            f"ends and whether it is held, and `{HELD_EVENTS}` the events of held requests.",
             "",
             "| topic | keeps |",
             "|---|---|",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.rendering.inputs import VERSION, RenderingInput, rendering_input
-from agents.rendering.result import RenderResult, is_valid
+from agents.rendering.result import RenderResult, discard, is_valid
 from agents.step import Step, Tools
 from schemas.base import joined_warnings
 from schemas.rendered import Rendered
@@ -45,6 +45,7 @@ STEP = Step(
     work=_work,
     result=RenderResult,
     is_valid=is_valid,
+    discard=discard,
     emit=_emit,
     produces=Rendered,
     subject=lambda event, _: event.song.sha256,

@@ -45,10 +45,16 @@ def slug(title: str) -> str:
 
 
 def output_name(rendering: RenderingInput, clip_parts: Sequence[ClipPart]) -> str:
-    """Return `<title slug>-<12 hex digits over clip parts, plan, song, track, quality and version>.mp4`."""
+    """Return `<output stem>-<6 hex digits over the clip parts>.mp4`."""
+    digest = hashlib.sha256()
+    for part in clip_parts:
+        digest.update(part.model_dump_json().encode())
+    return f"{output_stem(rendering)}-{digest.hexdigest()[:6]}.mp4"
+
+
+def output_stem(rendering: RenderingInput) -> str:
+    """Return `<title slug>-<12 hex digits over plan, song, track, quality and version>`."""
     parts = (rendering.song_sha256, str(rendering.sound_track), rendering.quality, VERSION)
     digest = hashlib.sha256("|".join(parts).encode())
     digest.update(rendering.plan.model_dump_json().encode())
-    for part in clip_parts:
-        digest.update(part.model_dump_json().encode())
-    return f"{rendering.title_slug}-{digest.hexdigest()[:12]}.mp4"
+    return f"{rendering.title_slug}-{digest.hexdigest()[:12]}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from agents.rendering.inputs import RenderingInput, output_stem
 from agents.step import Tools
+from infra.base.atomic_file import remove_files, remove_leftovers
 from schemas import limits
 from schemas.base import Model, Sha256, Warnings
 from schemas.rendered import RenderedParts, Video
@@ -27,3 +29,10 @@ def is_valid(result: RenderResult, tools: Tools) -> bool:
     path = tools.output_dir / result.video.file
     is_whole = path.is_file() and path.stat().st_size == result.video.media.size_bytes
     return is_whole and not any(tools.media.has(sha256) for sha256 in result.without_clip)
+
+
+def discard(rendering: RenderingInput, tools: Tools) -> None:
+    """Remove the video of an input, and what a process that was stopped has left of it."""
+    stem = output_stem(rendering)
+    remove_files(*tools.output_dir.glob(f"{stem}-*.mp4"))
+    remove_leftovers(tools.output_dir, f".{stem}-")

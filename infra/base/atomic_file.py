@@ -62,6 +62,11 @@ def remove_files(*paths: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_leftovers(folder: Path, prefix: str) -> None:
+    """Remove temporary files whose name begins with `prefix` and whose process has ended."""
+    _remove_unlocked(folder, prefix + _LEFTOVER_PATTERN[1:])
+
+
 def flush_to_disk(path: Path) -> None:
     """Flush a file's content, or a folder's entries, to the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

@@ -7,6 +7,7 @@ record's key, value and headers, but with their place and the reason.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ from streams.topics import TOPICS, Topic
 _ERRORS = "__connect.errors."
 UNREADABLE = "unreadable_record"
 REDRIVE_OF = "bachata.redrive-of"  # the id of the dead letter that was sent again as this record
+HELD_AT = "bachata.held-at"  # partition, offset and time of the record when it was held the first time
+_POSITION = re.compile(r"(\d{1,9}):(\d{1,18}):(-?\d{1,18})")
 _LETTER_ID = "bachata.dead-letter-id"
 _ATTEMPTS = "bachata.attempts"
 _FAILED_AT = "bachata.failed-at"
@@ -40,8 +43,21 @@ _MAX_TIMESTAMP_S = 253_402_300_799  # the last second of the year 9999, the larg
 
 
 def record_id(record: Record, *parts: str) -> str:
-    """Return an id for a record: the same each time it is read. `parts` distinguish several ids of one record."""
-    return position_id(record.topic, record.partition, record.offset, *_contents(record), *parts)
+    """Return an id for a record: the same each time it is read. `parts` distinguish several ids of one record.
+
+    Copies of a record that was held have the id of the first: a worker that is killed may release it twice.
+    """
+    first = _POSITION.fullmatch(record.header(HELD_AT) or "") if record.header(REDRIVE_OF) is None else None
+    if first is None:
+        position = (record.partition, record.offset, str(record.timestamp_ms))
+    else:
+        position = (int(first[1]), int(first[2]), first[3])
+    return position_id(record.topic, *position, _contents(record), *parts)
+
+
+def position_text(record: Record) -> str:
+    """Return a record's position and time as the value of `HELD_AT`."""
+    return f"{record.partition}:{record.offset}:{record.timestamp_ms}"
 
 
 def dead_letter_id(record: Record, step: str) -> str:
@@ -49,12 +65,12 @@ def dead_letter_id(record: Record, step: str) -> str:
     return record_id(record, step)
 
 
-def _contents(record: Record) -> tuple[str, str]:
+def _contents(record: Record) -> str:
     """Return what distinguishes records of one position: a topic that is made anew repeats its offsets."""
     contents = hashlib.sha256()
     for part in (record.key, record.value):
         contents.update(b"-" if part is None else b"%d:" % len(part) + part)
-    return str(record.timestamp_ms), contents.hexdigest()
+    return contents.hexdigest()
 
 
 class Failure(NamedTuple):

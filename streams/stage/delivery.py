@@ -6,7 +6,7 @@ is larger than its topic accepts, is replaced: an event by a dead letter, a dead
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -39,13 +39,14 @@ class UpToDate(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """Writes the outputs of a step. `pending_results`: see `Stage`."""
+    """Writes the outputs of a step. `pending_results`: see `Stage`. `not_cancelled` returns what may be written."""
 
     step: AnyStep
     publisher: Publisher
     results: Results
     views: Mapping[View, UpToDate]
     pending_results: MutableMapping[tuple[int, str], str]
+    not_cancelled: Callable[[Sequence[Output]], Awaitable[Sequence[Output]]]
     operations: Operations = field(default_factory=Operations)
 
     async def deliver(self, outputs: Sequence[Output]) -> None:
@@ -66,6 +67,7 @@ class Delivery:
         return await self._write([output], reraise=())  # of a few KB: the topic's settings are wrong, not the message
 
     async def _write(self, outputs: Sequence[Output], reraise: tuple[type[Exception], ...] = (Poison,)) -> None:
+        outputs = await self.not_cancelled(outputs)
         if not outputs:
             return
         await self._store(outputs, reraise)

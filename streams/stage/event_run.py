@@ -14,7 +14,7 @@ from agents.step import Tools
 from schemas.base import Model, RequestId
 from schemas.faults import Fault, Poison
 from schemas.request_ended import RequestEnded
-from streams.envelope import STEP_VERSION, Headers, Message, Record, attributes_of, event_headers, payload_of
+from streams.envelope import PRIORITY, STEP_VERSION, Headers, Message, Record, attributes_of, event_headers, payload_of
 from streams.ids import event_id
 from streams.stage.dead_letters import Failure, dead_letter_id, letter_of, record_id, short_letter_of
 from streams.stage.runners import AnyStep, CompletedWork
@@ -57,7 +57,8 @@ class EventRun:
 
     `attempts` counts attempts to get the result, without those that had to wait for an unavailable resource;
     `costly_attempts` those that ended by a limit of time or memory, or with the death of their process.
-    `completed_work` is None if the result was cached; `fault` is why the run failed. `started` and `stopped` are
+    `completed_work` is None if the result was cached; `fault` is why the run failed; `is_cancelled`: its request was
+    cancelled, and nothing of it is written. `started` and `stopped` are
     monotonic times in seconds.
     """
 
@@ -69,6 +70,7 @@ class EventRun:
     costly_attempts: int = 0
     completed_work: CompletedWork | None = None
     fault: Fault | None = None
+    is_cancelled: bool = False
     dead_letter_id: str | None = None
     _event: Model | None = None
     _request: RequestRef | None = None
@@ -177,6 +179,8 @@ class EventRun:
         topic = topic_of(type(out))
         headers = self._headers(topic, event_id(key, self.request.request_id))
         headers.append((STEP_VERSION, self.step.version.encode()))
+        if (priority := getattr(self.event, "priority", "interactive")) != "interactive":
+            headers.append((PRIORITY, priority.encode()))
         value = out.model_dump_json()
         check_size(topic.full_name, value)
         return Message(topic.full_name, subject.encode(), value.encode(), headers)

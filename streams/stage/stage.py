@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeVar
@@ -26,6 +26,7 @@ from streams.stage.delivery import Delivery, Publisher, UpToDate
 from streams.stage.event_run import EventRun, Output, check_size
 from streams.stage.observers import Observer, Observers
 from streams.stage.operations import Operations
+from streams.stage.request_control import RequestCancelledError, RequestControl
 from streams.stage.retry import as_retryable, sleep_before
 from streams.stage.runners import AnyStep, CompletedWork, Runner
 from streams.stage.stored_results import Results, from_stored, result_key, to_stored
@@ -34,6 +35,7 @@ from streams.topics import Topic, topic_of
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+_HELD = Unavailable("the request is held until it is resumed", reason="held")
 _COSTLY = frozenset({"timeout", "out_of_memory", "child_died"})
 
 
@@ -63,7 +65,7 @@ class Stage:
     while the machine lacks something, such as disk space; `upstream_step` produces the events that the step consumes;
     `observers` are notified of each run; `replay_key` returns the key that signs the last step of a replay;
     `pending_results` are computed but not yet stored, by partition and key; `operations` has the writes and waits in
-    progress.
+    progress; `control` knows which requests are cancelled or held.
     """
 
     step: AnyStep
@@ -78,6 +80,12 @@ class Stage:
     replay_key: Callable[[], bytes] = bytes
     pending_results: dict[tuple[int, str], str] = field(default_factory=dict)
     operations: Operations = field(default_factory=Operations)
+    control: RequestControl = field(default_factory=RequestControl)
+
+    @property
+    def name(self) -> str:
+        """Return the name of the step."""
+        return self.step.name
 
     @cached_property
     def source(self) -> Topic:
@@ -86,7 +94,15 @@ class Stage:
 
     @cached_property
     def _delivery(self) -> Delivery:
-        return Delivery(self.step, self.publisher, self.results, self.views, self.pending_results, self.operations)
+        return Delivery(
+            self.step,
+            self.publisher,
+            self.results,
+            self.views,
+            self.pending_results,
+            self._not_cancelled,
+            self.operations,
+        )
 
     @cached_property
     def _observer(self) -> Observers:
@@ -99,14 +115,18 @@ class Stage:
     async def prepare(self, record: Record) -> Output | None:
         """Return the output for a record, without writing anything; the same record leads to the same output.
 
-        Returns None for a replayed record whose replay ends before this step.
+        Returns None for a replayed record whose replay ends before this step, and for one of a request that is
+        cancelled or held.
         """
         run = EventRun(self.step, record)
         try:
             run.read()
             if self.upstream_step and ends_after(record, self.upstream_step, run.request.request_id, self.replay_key):
                 return None
-            return await self._run_step(run)
+            return await self._run_unless_held(run)
+        except RequestCancelledError:
+            await self._withdraw(run)
+            return None
         except _AttemptsExhausted as exhausted:
             return run.dead_letter(exhausted.fault)
         except Poison as fault:
@@ -123,8 +143,44 @@ class Stage:
         """Write the outputs of records of one partition, in order; when this returns, the records may be acked."""
         present = [output for output in outputs if output is not None]
         await self._delivery.deliver(present)
-        for output in present:
-            self._observer.finished(output.run)
+        for run in [output.run for output in present if not output.run.is_cancelled]:
+            self._observer.finished(run)
+
+    async def _not_cancelled(self, outputs: Sequence[Output]) -> Sequence[Output]:
+        """Return the outputs without those of cancelled requests: where one has an outcome, it is decided here."""
+        ending = dict.fromkeys(output.run.request.request_id for output in outputs if output.ended)
+        cancelled = await self.control.cancelled(ending) if ending else ()
+        if not cancelled:
+            return outputs
+        left = [output for output in outputs if output.run.request.request_id not in cancelled]
+        needed = {key for output in left for key in output.results}
+        for output in outputs:
+            if output.run.request.request_id in cancelled:
+                await self._withdraw(output.run, output.results.keys() - needed)
+        return left
+
+    async def _withdraw(self, run: EventRun, unstored: Collection[str] = ()) -> None:
+        """Remove what the work for a cancelled request has left; `unstored`: keys of results that are forgotten."""
+        run.is_cancelled = True
+        log.info("%s: a request is cancelled", self.step.name, extra={"request_id": run.request.request_id})
+        for key in unstored:
+            self.pending_results.pop((run.record.partition, key), None)
+        if self.step.discard is None or run.fault is not None:
+            return
+        try:
+            work_input = await self._call(lambda: self.step.depends_on(run.event, self.tools))
+            key, partition = result_key(self.step, work_input), run.record.partition
+            if not any(self._known_results(partition, key)):
+                await asyncio.to_thread(self.step.discard, work_input, self.tools)
+        except Exception:
+            log.exception("%s: what a cancelled request has left could not be removed", self.step.name)
+
+    async def _run_unless_held(self, run: EventRun) -> Output | None:
+        async with self.control.running(run.request.request_id):
+            if await self.control.hold(run):
+                self._observer.waiting(run, _HELD)
+                return None
+            return await self._run_step(run)
 
     async def _run_step(self, run: EventRun) -> Output:
         keyed_result = await self._result_with_retries(run)

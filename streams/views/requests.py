@@ -25,7 +25,7 @@ from streams.views.topic_view import Positions
 from streams.views.view_store import ViewStore, store_options
 
 log = logging.getLogger(__name__)
-TOPICS = (PROGRESS, REQUEST_ENDED)
+TOPICS = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 
 _REQUEST_PREFIX, _FIRST_TIME_PREFIX = b"r", b"t"
 _AFTER_FIRST_TIMES = bytes([_FIRST_TIME_PREFIX[0] + 1])  # greater than every key with that prefix
@@ -80,6 +80,11 @@ class Requests(ViewStore):
     def has(self, request_id: str) -> bool:
         """Return whether a request is known."""
         return self.get(request_id) is not None
+
+    def subject(self, request_id: str) -> str | None:
+        """Return the title of a request's song or the name of its clip, or None if the request is unknown."""
+        request = self.get(request_id)
+        return None if request is None else str(request["subject"])
 
     def recent(self, limit: int = 50) -> list[dict[str, Any]]:
         """Return up to `limit` requests, newest first."""

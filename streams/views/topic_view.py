@@ -20,7 +20,7 @@ from streams.background import BackgroundTask, to_its_end
 from streams.envelope import Record
 from streams.kafka import make_consumer, partitions_of, record_of
 from streams.log_position import ConnectionWatch, LogChangedError, Position, resume_positions
-from streams.topics import MAX_MESSAGE_BYTES, Topic
+from streams.topics import MAX_MESSAGE_BYTES
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -55,16 +55,16 @@ class View(Protocol):
 
 
 class ViewUpdater(BackgroundTask):
-    """Applies the records of `topics` to `view` in the background. `error` is why the view is behind, or None.
+    """Applies the records of `topics`, named in full, to `view` in the background, then calls `on_applied`.
 
-    It applies at most `max_batch` records at a time and sleeps `poll_interval_s` in between: larger batches cost less,
-    for views that may be a little behind.
+    `error` is why the view is behind, or None. It applies at most `max_batch` records at a time and sleeps
+    `poll_interval_s` in between: larger batches cost less, for views that may be a little behind.
     """
 
     def __init__(
         self,
         kafka: KafkaConnection,
-        topics: Sequence[Topic],
+        topics: Sequence[str],
         view: View,
         *,
         poll_interval_s: float = 0.0,
@@ -74,7 +74,7 @@ class ViewUpdater(BackgroundTask):
         self._view = view
         self._poll_interval_s = poll_interval_s
         self._max_batch = max_batch
-        self._topics = [topic.full_name for topic in topics]
+        self._topics = topics
         self._partitions: list[TopicPartition] = []
         self._next: dict[TopicPartition, Position] = {}
         self._progressed = asyncio.Condition()
@@ -84,6 +84,7 @@ class ViewUpdater(BackgroundTask):
         self._healthy_at = monotonic()
         self.lock = asyncio.Lock()  # held while the view is called; who holds it may replace what the view is built of
         self.error: str | None = None
+        self.on_applied: Callable[[], None] = lambda: None
 
     def problem(self) -> str | None:
         """Return why the view is behind, or for how long it has not moved, or None."""
@@ -161,6 +162,7 @@ class ViewUpdater(BackgroundTask):
                 async with self.lock:
                     await self._call(self._view.apply, records, positions)
                 self._next.update(positions)
+                self.on_applied()
                 self._healthy_at = monotonic()
                 await self._notify()
             if (is_new and not self._has_more(consumer)) or monotonic() >= self._next_check_at:

@@ -20,6 +20,8 @@ from infra.move_index import MoveIndex, open_index, sink_folder
 from infra.settings import Settings
 from schemas.base import Model
 from schemas.faults import Poison
+from streams.control.agent import ControlAgent
+from streams.control.requests import RequestControlOfTopics
 from streams.page import health, library
 from streams.page import rebuild as rebuild_page
 from streams.page import requests as requests_page
@@ -39,9 +41,11 @@ from streams.stage.stage import Stage
 from streams.steps import STEPS
 from streams.tools import make_tools
 from streams.topics import MOVE_ANNOTATED, MOVE_INDEXED, specs, topic_of
+from streams.views import request_controls
 from streams.views import requests as requests_view
 from streams.views.library_rebuild import LibraryRebuild
 from streams.views.move_index_sink import MoveIndexSink
+from streams.views.request_controls import RequestControls
 from streams.views.requests import Requests
 from streams.views.topic_view import ViewUpdater
 from streams.worker.cache_limit import CacheLimit
@@ -53,7 +57,7 @@ from streams.worker.publisher import KafkaPublisher
 from streams.worker.retention import Retention
 from streams.worker.step_pool import StepPool
 from streams.worker.stuck_partitions import stuck_partitions
-from streams.worker.worker import Worker
+from streams.worker.worker import Background, Worker
 
 _MAX_WORKERS = 64
 _LONG_RUN_S = 60.0
@@ -81,6 +85,10 @@ def build_worker(
     app, publisher, pool = make_app(kafka, folder), KafkaPublisher(kafka), StepPool(settings.step_processes)
     in_flight, runs, disk_space = InFlight(), _Runs(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
+    controls = RequestControls(folder / "controls")
+    control_updates = ViewUpdater(kafka, request_controls.TOPICS, controls)
+    control = RequestControlOfTopics(controls, control_updates, publisher, runs.operations)
+    control_updates.on_applied = control.changed
     make_stage = partial(
         Stage,
         tools=tools,
@@ -90,6 +98,7 @@ def build_worker(
         missing_resource=disk_space.shortage,
         observers=(ProgressReporter(publisher.publish), StepLog(), runs.waiting, runs.running),
         operations=runs.operations,
+        control=control,
         replay_key=partial(replay_key, settings.media_dir),
     )
     threads = ThreadRunner(tools)
@@ -97,6 +106,8 @@ def build_worker(
     available = [step for step in steps if step.is_available(tools)]
     for stage in _stages(available, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
+    subject_of = state.requests.subject
+    add_agent(app, ControlAgent(controls, control_updates, publisher, subject_of, runs.operations), in_flight)
 
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
     sources = _sources_of_problems(app, runs, disk_space, lambda: worker.state)
@@ -117,9 +128,8 @@ def build_worker(
         publisher=publisher,
         page=Page([*health_routes, *state.routes()], read_token(settings.run_dir)),
         background=(
-            state.library,
-            state.rebuild,
-            state.request_updates,
+            *state.background,
+            control_updates,
             Retention(kafka),
             CacheLimit(settings),
             kafka_watch,
@@ -127,7 +137,7 @@ def build_worker(
             *_api(settings, state.requests, songs, health_routes),
         ),
         pool=pool,
-        stores=(state.index, state.sink, state.requests, lock),
+        stores=(state.index, state.sink, state.requests, controls, lock),
         exhausted=threads.exhausted,
     )
     return worker
@@ -207,6 +217,10 @@ class _State:
     request_updates: ViewUpdater
 
     @property
+    def background(self) -> Sequence[Background]:
+        return (self.library, self.rebuild, self.request_updates)
+
+    @property
     def views(self) -> Mapping[View, UpToDate]:
         return {"library": self.library}
 
@@ -225,7 +239,7 @@ class _State:
 def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _State:
     index, requests = open_index(settings, folder / "moves"), Requests(folder / "requests")
     sink = MoveIndexSink(index, folder / "moves" / sink_folder(settings))
-    updater_of = partial(ViewUpdater, kafka, [MOVE_INDEXED, MOVE_ANNOTATED])
+    updater_of = partial(ViewUpdater, kafka, [MOVE_INDEXED.full_name, MOVE_ANNOTATED.full_name])
     updater = updater_of(sink)
     return _State(
         index,

@@ -6,23 +6,26 @@ an event is acked only when its stage has written all of its output.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import faust
 
 from infra.kafka_connection import KafkaConnection
+from streams.envelope import Record
 from streams.kafka import record_of
 from streams.patches.faust_consumer import App
 from streams.patches.faust_tables import BytesTable, TableManager
-from streams.stage.event_run import Output
 from streams.stage.in_flight import InFlight
+from streams.stage.operations import Operations
 from streams.stage.outbox import Outbox
+from streams.stage.priority import by_priority, priority_of, request_priority
 from streams.stage.retry import retry_forever
-from streams.stage.stage import Stage
-from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE
+from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE, Topic
 from streams.worker.publisher import KafkaPublisher
 
 _ROCKSDB_OPTIONS = {
@@ -35,6 +38,7 @@ _ROCKSDB_OPTIONS = {
 _METADATA_MAX_AGE_MS = 10_000
 _MAX_POLL_RECORDS = 64
 log = logging.getLogger(__name__)
+Out = TypeVar("Out")
 
 
 def make_app(kafka: KafkaConnection, folder: Path) -> faust.App:
@@ -107,38 +111,79 @@ class TableResults:
         self._table.write_batch(partition, items, first, last)
 
 
-def add_agent(app: faust.App, stage: Stage, in_flight: InFlight) -> None:
-    """Run a stage as a Faust agent: partitions in parallel, events of a partition in order, acked when delivered."""
-    name = stage.source.full_name
+class Processor(Protocol[Out]):
+    """What an agent runs: `prepare` is called for one record of a partition at a time, `deliver` for several in order.
+
+    `name` is unique among the processors of a worker.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def source(self) -> Topic: ...
+
+    @property
+    def operations(self) -> Operations: ...
+
+    async def prepare(self, record: Record) -> Out: ...
+
+    async def deliver(self, outputs: Sequence[Out]) -> None: ...
+
+
+def add_agent(app: faust.App, processor: Processor[Out], in_flight: InFlight) -> None:
+    """Run a processor as a Faust agent: partitions in parallel, events of a partition in order, acked when delivered.
+
+    Events of interactive requests are processed before those of bulk ones that wait in the same partition.
+    """
+    name = processor.source.full_name
 
     async def agent(stream: Any) -> None:
-        outbox = Outbox(stage.deliver)
+        outbox = Outbox(processor.deliver)
         preparing = 0
         try:
-            async for event in stream.noack().events():
-                await in_flight.add()
-                preparing = 1
-                output = await _prepare(stage, event.message)
-                await outbox.add(output, lambda event=event: _ack(event, in_flight))  # type: ignore[misc]
-                preparing = 0
+            async with aclosing(_by_priority(app, stream)) as events:
+                async for event in events:
+                    await in_flight.add()
+                    preparing = 1
+                    output = await _prepare(processor, event.message)
+                    await outbox.add(output, lambda event=event: _ack(event, in_flight))  # type: ignore[misc]
+                    preparing = 0
+        except asyncio.CancelledError:
+            # The partition is taken away, or the worker stops. Faust starts a cancelled agent again, also of a
+            # partition that it no longer has, and ends the worker when it does so twice within 10 ms.
+            return
         finally:
             in_flight.remove(outbox.close() + preparing)
 
-    agent.__name__ = stage.step.name
+    agent.__name__ = processor.name
     source = app.topic(name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
-    app.agent(source, name=stage.step.name, isolated_partitions=True)(agent)
+    app.agent(source, name=processor.name, isolated_partitions=True)(agent)
 
 
-async def _prepare(stage: Stage, message: Any) -> Output | None:
-    """Return the stage's output. An exception here would end the agent, so it is retried, and reported as stuck."""
+def _by_priority(app: faust.App, stream: Any) -> AsyncGenerator[Any, None]:
+    """Return a stream's events by priority, without those that were read before a rebalance: they are read again."""
+    return by_priority(
+        stream.noack().events(),
+        lambda event: priority_of(record_of(event.message)),
+        lambda event: event.message.generation_id != app.consumer_generation_id,
+    )
+
+
+async def _prepare(processor: Processor[Out], message: Any) -> Out:
+    """Return the processor's output. An exception here would end the agent, so it is retried, and reported as stuck."""
+    record = record_of(message)
+    priority = request_priority.set(priority_of(record))
     try:
-        return await stage.prepare(record_of(message))
+        return await processor.prepare(record)
     except Exception:
-        log.exception("%s: an event could not be handled and is tried again", stage.step.name)
+        log.exception("%s: an event could not be handled and is tried again", processor.name)
+    finally:
+        request_priority.reset(priority)
     partition = message.topic, message.partition
-    place = f"{stage.step.name}, {message.topic}[{message.partition}] at offset {message.offset}"
-    with stage.operations.start(f"{place}: handling the event", partition) as operation:
-        return await retry_forever(lambda: stage.prepare(record_of(message)), operation)
+    place = f"{processor.name}, {message.topic}[{message.partition}] at offset {message.offset}"
+    with processor.operations.start(f"{place}: handling the event", partition) as operation:
+        return await retry_forever(lambda: processor.prepare(record_of(message)), operation)
 
 
 def _ack(event: Any, in_flight: InFlight) -> None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from infra.base.memory import MIB
 from schemas.faults import Fault, from_json
+from streams.stage.priority import Slots
 from streams.stage.runners import CompletedWork
 from streams.steps import JOB_BY_NAME
 from streams.worker.job_faults import RunningJob, fault_of_death
@@ -30,7 +31,7 @@ class StepPool:
     """At most `count` processes, each started when it is first needed; `module` is what they run."""
 
     def __init__(self, count: int, module: str = "streams.worker.step_process") -> None:
-        self._free = asyncio.Semaphore(count)
+        self._free = Slots(count)
         self._module = module
         self._idle: list[StepChild] = []
         self._children: list[StepChild] = []
@@ -38,10 +39,12 @@ class StepPool:
     async def run(self, job: str, job_input: str, timeout_s: float, report: Callable[[float], None]) -> CompletedWork:
         """Run a job in a process; `job_input` is JSON.
 
+        Of jobs that wait for a process, those of interactive requests are first.
+
         Raises the job's fault, or `Retryable`: `child_died`, `timeout`, `out_of_memory`. In a process that has done
         no job before, too little memory is `Poison`: the next attempt would not have more.
         """
-        async with self._free:
+        async with self._free.one():
             child = await self._acquire(job)
             running = RunningJob(job, JOB_BY_NAME[job].memory_mb, timeout_s, is_first=not child.warm_jobs)
             report(0.0)

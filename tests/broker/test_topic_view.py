@@ -57,7 +57,7 @@ async def test_a_view_is_completed_only_when_all_records_are_applied(data_folder
     async with make_producer(kafka) as producer, asyncio.timeout(60):
         await asyncio.gather(*[await producer.send(_TOPIC.full_name, b"%d" % number) for number in range(_RECORDS)])
         view = _Counts()
-        updater = ViewUpdater(kafka, [_TOPIC], view, max_batch=7)
+        updater = ViewUpdater(kafka, [_TOPIC.full_name], view, max_batch=7)
         await updater.start()
         try:
             with pytest.raises(Unavailable):

@@ -204,7 +204,7 @@ async def test_events_that_the_broker_compressed_are_read(kafka: KafkaConnection
 
 async def test_no_record_stops_a_view_or_a_reader_of_topics(kafka: KafkaConnection, tmp_path: Path) -> None:
     requests = Requests(tmp_path / "requests")
-    updater = ViewUpdater(kafka, [MOVE_INDEXED, PROGRESS, REQUEST_ENDED], requests)
+    updater = ViewUpdater(kafka, [MOVE_INDEXED.full_name, PROGRESS.full_name, REQUEST_ENDED.full_name], requests)
     topics = [MOVE_INDEXED.full_name, PROGRESS.full_name, REQUEST_ENDED.full_name]
     async with _producing(kafka) as producer, asyncio.timeout(60):
         for topic in [*topics, REDRIVEN, SONG_SUBMITTED.dead_letter_name]:

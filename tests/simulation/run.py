@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import hashlib
+import json
 import random
 import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -24,7 +26,7 @@ from tests.simulation.broker import Broker, Partition
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.faults import FAULTS
 from tests.simulation.log import Item, make_batch
-from tests.simulation.model import KINDS, SOURCES, Expectations, Place
+from tests.simulation.model import CONTROL, KINDS, SOURCES, Expectations, Place
 from tests.simulation.mutants import Mutant, mutated
 from tests.simulation.network import Network
 from tests.simulation.steps import Work
@@ -74,6 +76,7 @@ class World:
     numbers: Iterator[int] = field(default_factory=count)  # of the submitted events
     share_of_transactions: float = 0.0
     share_of_garbage: float = 0.05
+    share_of_controls: float = 0.0
     away_s: float = 0.0
     damage_next: bool = False  # the next batch that is submitted is damaged on disk
 
@@ -130,6 +133,7 @@ async def _run(world: World) -> list[str]:
     active_s = world.rng.uniform(20, 60)
     chosen = [fault for fault in FAULTS if world.rng.random() < fault.share]
     world.share_of_garbage = world.rng.choice((0.02, 0.05, 0.3))
+    world.share_of_controls = world.rng.choice((0, 0.1, 0.4))
     world.share_of_transactions = world.rng.choice((0, 0, 0.2))
     for machine in world.machines if world.rng.random() < 0.2 else []:
         machine.clock_error_s = world.rng.choice((-7200.0, -600.0, 0.0, 600.0, 7200.0))
@@ -191,6 +195,34 @@ def _submit_some(world: World, number: int) -> None:
         by_partition.setdefault(world.songs % len(world.broker.topics[topic].partitions), []).append(sent)
     for partition, inputs in by_partition.items():
         _append(world, Partition(topic, partition), inputs)
+        for sent in inputs:
+            if isinstance(sent, SongRequest) and world.rng.random() < world.share_of_controls:
+                _control_later(world, sent.request_id)
+
+
+def _control_later(world: World, request_id: str) -> None:
+    """Cancel a request soon, or hold it and perhaps cancel or resume it."""
+    delay_s = world.rng.choice((0.0, 0.05, 0.3, 2.0, 6.0)) * world.rng.random()
+    if world.rng.random() < 0.6:
+        world.loop.call_outside(delay_s, _control, world, request_id, "cancel")
+        return
+    world.model.held.add(request_id)
+    world.loop.call_outside(delay_s, _control, world, request_id, "hold")
+    after = world.rng.choice(("cancel", "resume", "resume"))
+    world.loop.call_outside(delay_s + world.rng.choice((0.01, 0.5, 5.0)), _control, world, request_id, after)
+
+
+def _control(world: World, request_id: str, action: str) -> None:
+    if not world.broker.up:
+        return
+    if action == "cancel":
+        world.model.cancelled.add(request_id)
+    value = json.dumps({"request_id": request_id, "action": action}).encode()
+    items: list[Item] = [(None, value, [("ce_id", b"c%d" % next(world.numbers))])]
+    number = zlib.crc32(request_id.encode()) % len(world.broker.topics[CONTROL].partitions)
+    partition = Partition(CONTROL, number)
+    world.broker.append(partition, make_batch(items, timestamp_ms=world.broker.now_ms, sequence=0))
+    world.broker.when_flushed(int)
 
 
 def _append(world: World, partition: Partition, inputs: list[SongRequest | bytes | None]) -> None:
@@ -250,6 +282,8 @@ def _end_faults(world: World) -> None:
     world.network.after.clear()
     world.broker.up = True
     world.broker.flush_delay_s = 0.0
+    for request_id in sorted(world.model.held):  # the broker may have been away, or may have lost a record
+        _control(world, request_id, "resume")
     for task_end in list(_open_transactions(world)):
         _end_transaction(world, *task_end)
 

@@ -6,6 +6,7 @@ from streams.topics import (
     MAX_MESSAGE_BYTES,
     PARTITIONS,
     REDRIVEN,
+    REQUEST_DECISIONS,
     REQUEST_ENDED,
     TOPICS,
     specs,
@@ -44,7 +45,7 @@ def test_changelogs_and_the_library_are_compacted_only() -> None:
     compacted = {name for name, policy in policies.items() if policy == "compact"}
     changelogs = {name for name in policies if name.endswith("-changelog")}
     of_library = {"bachata.move-annotated.v1", "bachata.move-indexed.v1"}
-    of_requests = {"bachata.request-control.v1", "bachata.request-ended.v1"}
+    of_requests = {"bachata.held-events.v1", "bachata.request-ended.v1"}
     assert compacted == changelogs | of_library | of_requests | {REDRIVEN}
 
 
@@ -70,5 +71,7 @@ def test_the_broker_deletes_no_record_that_a_step_may_not_have_read() -> None:
 
 def test_what_others_submit_is_on_the_disk_before_it_is_acknowledged() -> None:
     flushed = {spec.name for spec in specs() if spec.config.get("flush.messages") == "1"}
-    assert flushed == {topic.full_name for topic in TOPICS if topic.source}
-    assert flushed == {"bachata.song-submitted.v1", "bachata.move-submitted.v1"}
+    assert flushed == {topic.full_name for topic in TOPICS if topic.source} | {REQUEST_DECISIONS}
+    assert flushed == {
+        f"bachata.{name}.v1" for name in ("song-submitted", "move-submitted", "request-control", "request-decisions")
+    }

@@ -200,7 +200,7 @@ class Stream:
 class Event:
     """An event of the stream, which is also its own message."""
 
-    topic, partition, key, timestamp = _SOURCE.full_name, 0, b"k", 1.0
+    topic, partition, key, timestamp, generation_id = _SOURCE.full_name, 0, b"k", 1.0, 1
 
     def __init__(self, world: World, offset: int) -> None:
         self._world = world
@@ -221,6 +221,8 @@ class Event:
 
 class App:
     """Stores the agent that `add_agent` creates."""
+
+    consumer_generation_id = 1
 
     def topic(self, *_: Any, **__: Any) -> None:
         return None

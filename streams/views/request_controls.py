@@ -1,0 +1,146 @@
+"""What was decided on requests, and the events of held ones: a view of two internal topics, stored in RocksDB.
+
+Keys: `d` + request id holds what decided how the request ends, `cancel` with a subject or `end`: the first record of
+the two counts, and all records of a request are in one partition, so every worker finds the same. `h` + request id
+exists while the request is held; `e` + request id + topic + position holds an event of that topic; `p` + partition
+name the position to read on from.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import TypeAdapter
+from rocksdict import WriteBatch
+
+from streams.envelope import Headers, Message, Record
+from streams.stage.dead_letters import HELD_AT, position_text
+from streams.topics import HELD_EVENTS, REQUEST_DECISIONS
+from streams.views.topic_view import Positions
+from streams.views.view_store import ViewStore, store_options
+
+TOPICS = (REQUEST_DECISIONS, HELD_EVENTS)
+CANCEL, END, HOLD, RESUME = b"cancel", b"end", b"hold", b"resume"
+_DECISION_PREFIX, _HELD_PREFIX, _EVENT_PREFIX = b"d", b"h", b"e"
+_SEPARATOR = b"/"  # it is in no request id
+_TOPIC_HEADER, _KEY_HEADER = "bachata.held-topic", "bachata.held-key"
+_WRITE_BUFFER_BYTES = 4 << 20
+
+
+class _StoredEvent(NamedTuple):
+    """A held event with its bytes in Base64."""
+
+    topic: str
+    key: str | None
+    value: str
+    headers: tuple[tuple[str, str], ...]
+
+
+_STORED_EVENT = TypeAdapter(_StoredEvent)
+
+
+class RequestControls(ViewStore):
+    """Implements `View`. Reads may come from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, store_options(_WRITE_BUFFER_BYTES))
+
+    def apply(self, records: Sequence[Record], positions: Positions) -> None:
+        """Apply decisions and held events; they and the positions are written in one atomic batch."""
+        batch, decided = WriteBatch(raw_mode=True), dict[bytes, bytes]()
+        for record in records:
+            if record.key is None or record.unreadable is not None:
+                continue
+            if record.topic == HELD_EVENTS:
+                _put(batch, _EVENT_PREFIX + record.key, _stored(record))
+            elif record.value in {HOLD, RESUME}:
+                _put(batch, _HELD_PREFIX + record.key, b"" if record.value == HOLD else None)
+            elif record.value and self.db.get(_DECISION_PREFIX + record.key) is None:
+                decided.setdefault(record.key, record.value)
+        for request_id, decision in decided.items():
+            batch.put(_DECISION_PREFIX + request_id, decision)
+        self.write(batch, positions)
+
+    def is_complete(self) -> bool:
+        """Return True: all of the view is in its own store."""
+        return True
+
+    def complete(self) -> str:
+        """Return nothing: there is nothing to complete."""
+        return ""
+
+    def is_decided(self, request_id: str) -> bool:
+        """Return whether it is decided how the request ends."""
+        return self.db.get(_DECISION_PREFIX + request_id.encode()) is not None
+
+    def cancelled(self, request_id: str) -> str | None:
+        """Return the subject of a request that is cancelled, else None."""
+        decision = self.db.get(_DECISION_PREFIX + request_id.encode())
+        return decision[len(CANCEL) :].decode() if decision is not None and decision.startswith(CANCEL) else None
+
+    def is_held(self, request_id: str) -> bool:
+        """Return whether the request is held."""
+        return self.db.get(_HELD_PREFIX + request_id.encode()) is not None
+
+    def held_events(self, request_id: str) -> Mapping[bytes, Message]:
+        """Return the request's held events, each as it was on its topic, by the key of its record."""
+        keys = list(self.keys(_EVENT_PREFIX + request_id.encode() + _SEPARATOR))
+        return {key[1:]: _restored(stored) for key in keys if (stored := self.db.get(key)) is not None}
+
+
+def decision(request_id: str, action: bytes, subject: str = "") -> Message:
+    """Return the record of an action on a request; `subject`: for `CANCEL`, that of the outcome."""
+    return Message(REQUEST_DECISIONS, request_id.encode(), action + subject.encode(), [])
+
+
+def held_event(record: Record, request_id: str) -> Message:
+    """Return the record that holds an event of a request, to be sent to the topic of held events."""
+    position = record.header(HELD_AT) or position_text(record)
+    added: Headers = [(_TOPIC_HEADER, record.topic.encode()), (HELD_AT, position.encode())]
+    if record.key is not None:
+        added.append((_KEY_HEADER, record.key))
+    key = _SEPARATOR.join((request_id.encode(), record.topic.encode(), position.encode()))
+    return Message(HELD_EVENTS, key, record.value or b"", [*record.headers, *added])
+
+
+def released(key: bytes) -> Message:
+    """Return the record that removes a held event; `key`: the key of its record."""
+    return Message(HELD_EVENTS, key, None, [])
+
+
+def _put(batch: WriteBatch, key: bytes, value: bytes | None) -> None:
+    if value is None:
+        batch.delete(key)
+    else:
+        batch.put(key, value)
+
+
+def _stored(record: Record) -> bytes | None:
+    """Return a held event as it is stored; None where the record removes it."""
+    if record.value is None or not (topic := _last_header(record, _TOPIC_HEADER)):
+        return None
+    key = _last_header(record, _KEY_HEADER)
+    headers = [(name, _text(value)) for name, value in record.headers if name not in {_TOPIC_HEADER, _KEY_HEADER}]
+    event = _StoredEvent(topic.decode(), None if key is None else _text(key), _text(record.value), tuple(headers))
+    return _STORED_EVENT.dump_json(event)
+
+
+def _last_header(record: Record, name: str) -> bytes | None:
+    return dict(record.headers).get(name)
+
+
+def _restored(stored: bytes) -> Message:
+    topic, key, value, headers = _STORED_EVENT.validate_json(stored)
+    return Message(
+        topic,
+        None if key is None else b64decode(key),
+        b64decode(value),
+        [(name, b64decode(text)) for name, text in headers],
+    )
+
+
+def _text(value: bytes) -> str:
+    return b64encode(value).decode()
