@@ -101,7 +101,7 @@ def test_each_message_has_the_payload_the_key_and_the_headers_of_its_topic(docum
     ("topic", "keys"),
     [
         ("request-ended", ["my-1", new_request_id()]),
-        ("request-control", ["my-1", "my-1/cancel"]),
+        ("request-control", ["my-1", new_request_id()]),
         ("rendered", ["a" * 64]),
         ("song-submitted", ["", "anything"]),
     ],

@@ -13,11 +13,13 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from streams import log_position, topics
+from streams.control.requests import RequestControlOfTopics
 from streams.log_position import Position
 from streams.patches import aiokafka_records, faust_consumer
 from streams.stage import dead_letters, event_run
 from streams.stage.delivery import Delivery
 from streams.stage.outbox import Outbox
+from streams.views.request_controls import RequestControls
 from streams.views.requests import Requests
 from streams.worker import publisher, worker
 from streams.worker.publisher import KafkaPublisher
@@ -228,7 +230,7 @@ def _permanent_fault_of_publishing_is_retried(patch: Patch) -> None:
 
 @_mutant(78)
 def _dead_letter_id_is_the_position_alone(patch: Patch) -> None:
-    patch.setattr(dead_letters, "_contents", lambda record: ())
+    patch.setattr(dead_letters, "_contents", lambda record: "")
 
 
 @_mutant(9)
@@ -249,3 +251,32 @@ def _position_of_a_view_is_stored_before_its_records(patch: Patch) -> None:
         apply(self, records, {})
 
     patch.setattr(Requests, "apply", positions_first)
+
+
+# Requests that are cancelled or held
+
+
+@_mutant(0)
+def _an_outcome_is_published_without_a_decision(patch: Patch) -> None:
+    async def cancelled(self: Any, request_ids: Any) -> Any:
+        return [id_ for id_ in request_ids if self._controls.cancelled(id_) is not None]
+
+    patch.setattr(RequestControlOfTopics, "cancelled", cancelled)
+
+
+@_mutant(0)
+def _the_last_decision_counts(patch: Patch) -> None:
+    apply = RequestControls.apply
+
+    def apply_last(self: Any, records: Any, positions: Any) -> None:
+        for record in records:
+            if record.value is not None and record.value.startswith((b"cancel", b"end")):
+                self.db.delete(b"d" + record.key)
+        apply(self, records, positions)
+
+    patch.setattr(RequestControls, "apply", apply_last)
+
+
+@_mutant(0)
+def _a_held_event_is_not_released(patch: Patch) -> None:
+    patch.setattr(RequestControls, "held_events", lambda *_: {})
