@@ -10,7 +10,8 @@ YOUTUBE = "youtube"  # the word that stands for all hosts of YouTube's pages
 YOUTUBE_HOSTS = frozenset({"youtube.com", "www.youtube.com", "m.youtube.com", "music.youtube.com", "youtu.be"})
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _ENTRY = re.compile(r"(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s:/?#@\[\]\\%]+)(?::(?P<port>[0-9]{1,5}))?")
-_HOST = re.compile(r"(?!.*--?\.)[a-z0-9_](?:[a-z0-9._-]{0,251}[a-z0-9_])?")
+_LABEL = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
+_HOST = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def normalised_host(host: str) -> str:
         import idna
 
         name = idna.encode(name, uts46=True).decode()
-    if not _HOST.fullmatch(name) or ".." in name:
+    if not _HOST.fullmatch(name):
         raise ValueError("it is not the name of a host")
     return name
 

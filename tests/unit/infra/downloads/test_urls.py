@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from yarl import URL
 
 from infra.downloads.urls import parse, written
+from schemas.faults import Poison
 
 
 @pytest.mark.parametrize(
@@ -21,6 +27,21 @@ def test_a_url_in_normal_form_names_the_same_file(text: str, normal: str, origin
     url = parse(text)
     assert (url.text, url.origin) == (normal, origin)
     assert parse(url.text) == url
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.text("ahtps:/\\@[]?#.%012x7- ñ", max_size=30).map("http://".__add__) | st.from_regex(r"\Ahttps?://[!-~]{1,30}\Z")
+)
+def test_a_url_has_the_same_host_for_every_reader(text: str) -> None:
+    try:
+        url = parse(text)
+    except Poison:
+        return
+    read_by_yarl, read_by_urllib = URL(url.text, encoded=True), urlsplit(url.text)
+    assert url.host.strip("[]") == read_by_yarl.raw_host == read_by_urllib.hostname
+    assert url.port == read_by_yarl.port == (read_by_urllib.port or read_by_yarl.port)
+    assert (read_by_yarl.raw_user, read_by_urllib.username) == (None, None)
 
 
 @pytest.mark.parametrize(
