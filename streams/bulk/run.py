@@ -12,7 +12,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import Protocol
 
-from schemas.faults import Fault, Retryable
+from schemas.faults import Fault, Poison, Retryable
 from schemas.rendered import Video
 from streams.bulk.outcomes import SongOutcome, Status, Summary
 from streams.bulk.requests import SongRequest, SongRequests, State, is_cached, seconds_of
@@ -96,7 +96,8 @@ class BulkRun:
             try:
                 source = self._requests.source(song)
             except Fault as fault:
-                self._end(number, SongOutcome(song, "failed", reason=fault.reason, error=str(fault)))
+                error = str(fault).removeprefix(f"{song.file}: ")  # the song is named beside it
+                self._end(number, SongOutcome(song, "failed", reason=fault.reason, error=error))
             else:
                 self._start(number, self._requests.find(song, source))
             self._next += 1
@@ -109,10 +110,19 @@ class BulkRun:
         if request.is_done and request.state is not None:
             self._end(number, self._outcome(request, request.state, is_cached=True))
         else:
-            if request.state is None:
-                self._requests.submit(request)
             self.in_progress[number] = request
+            if request.state is None:
+                self._publish(number, request)
         self._first[request.base] = number
+
+    def _publish(self, number: int, request: SongRequest) -> None:
+        try:
+            self._requests.submit(request)
+        except Fault as fault:
+            del self.in_progress[number]
+            if not isinstance(fault, Poison):
+                raise
+            self._end(number, SongOutcome(request.song, "failed", reason=fault.reason, error=str(fault)))
 
     def _follow(self) -> None:
         for number, request in list(self.in_progress.items()):

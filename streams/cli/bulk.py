@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 SOURCE = "/command-line"  # of the events
 _TOTAL = "all songs"  # the name of the bar
-_NAMED_IDS = 3
 
 
 def generate_all(
@@ -77,20 +76,19 @@ def _run(settings: Settings, requests: SongRequests, songs: Sequence[Song], out:
         try:
             return run.run()
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                stopped_text([request.request_id for request in run.in_progress.values()])
-            ) from None
+            for request in run.in_progress.values():
+                display.print_line(f"submitted: {request.request_id}  {request.song.name}")
+            raise KeyboardInterrupt(_stopped_text(len(run.in_progress))) from None
 
 
-def stopped_text(request_ids: Sequence[str]) -> str:
-    """Return what a user who stops a run must know. `request_ids`: of the requests that go on."""
+def _stopped_text(requests: int) -> str:
+    """Return what a user who stops a run must know. `requests`: how many go on."""
     again = "the same command goes on where it was stopped"
-    if not request_ids:
+    if not requests:
         return f"stopped; {again}"
-    are = "1 request is" if len(request_ids) == 1 else f"{len(request_ids)} requests are"
-    ids = ", ".join((*request_ids[:_NAMED_IDS], *(["…"] if len(request_ids) > _NAMED_IDS else [])))
+    are = "1 request is" if requests == 1 else f"{requests} requests are"
     how = "`bachata status ID` shows one, `bachata cancel ID` ends it"
-    return f"stopped; {are} submitted and done by the next worker that runs ({ids}): {how}; {again}"
+    return f"stopped; {are} submitted and done by the next worker that runs: {how}; {again}"
 
 
 def _with_offer(settings: Settings, outcome: SongOutcome) -> SongOutcome:

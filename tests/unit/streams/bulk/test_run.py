@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from schemas.faults import Retryable
+from schemas.faults import Poison, Retryable
+from schemas.song_submitted import SongSubmitted
 from tests.unit.streams.bulk.lists import ListOfSongs, statuses
 
 
@@ -36,7 +37,7 @@ def test_a_song_that_fails_fails_alone_with_its_reason(songs: ListOfSongs) -> No
     assert statuses(outcomes) == ["done", "failed", "done", "failed", "failed"]
     assert [outcome.reason for outcome in outcomes] == [None, "not_media", None, "not_found", "url_not_allowed"]
     assert outcomes[1].error == "it is not media"
-    assert outcomes[3].error == "no.mp3: there is no such file"
+    assert outcomes[3].error == "there is no such file"
 
 
 def test_the_same_content_twice_is_one_request(songs: ListOfSongs) -> None:
@@ -158,3 +159,16 @@ def test_a_video_that_cannot_be_copied_fails_alone(songs: ListOfSongs) -> None:
     outcomes = songs.finish(run)
     assert sorted(statuses(outcomes)) == ["done", "failed"]
     assert {outcome.reason for outcome in outcomes} == {None, "checksum"}
+
+
+def test_a_request_that_kafka_refuses_fails_alone(songs: ListOfSongs, monkeypatch: pytest.MonkeyPatch) -> None:
+    submit = songs.stream.submit
+
+    def refuse(request: SongSubmitted) -> None:
+        if request.title == "a":
+            raise Poison("the event is too large", "kafka_refuses")
+        submit(request)
+
+    monkeypatch.setattr(songs.stream, "submit", refuse)
+    outcomes = songs.run(songs.write("a.mp3", "b.mp3"))
+    assert [outcome.reason for outcome in outcomes] == ["kafka_refuses", None]
