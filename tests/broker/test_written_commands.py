@@ -1,6 +1,6 @@
 """The commands and programs in README.md and docs/ run as they are written there, on the demo set.
 
-Two things differ: `generate` and `index` run with `--quality fast`, and placeholders are replaced.
+Two things differ: `generate`, `submit` and `index` run with `--quality fast`, and placeholders are replaced.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _BACHATA = """#!/bin/sh
 # each command runs once as the program itself, then in the server of commands, which has imported it
 mkdir "$0.$1" 2>/dev/null && program={bachata} || program="{server}"
 case "$1" in
-    generate | index) exec $program "$@" --quality fast ;;
+    generate | submit | index) exec $program "$@" --quality fast ;;
     watch) exec {bachata} "$@" ;;
     *) exec $program "$@" ;;
 esac
@@ -127,6 +127,7 @@ def workspace(
         target.mkdir(exist_ok=True)
         shutil.copy(demo_song, target / "song.mp3")
     beats = json.loads(demo_song.with_suffix(".json").read_text())["beats"]
+    (folder / "list.m3u").write_text("#EXTM3U\nsongs/song.mp3\n")
     (folder / "taps.json").write_text(json.dumps(beats[:16]))
     assert data_folder.bachata("generate", folder / "song.mp3", "--quality", "fast").exit_code == 0
     failed = data_folder.bachata("generate", PROJECT / "README.md").json
