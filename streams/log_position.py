@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -56,8 +56,10 @@ class Position(NamedTuple):
     def after(self, message: Any) -> Position:
         """Return the position after a message, with its mark; without, if the message could not be read."""
         newest = mark_of(message)
-        if message.timestamp < 0:
-            return Position(newest.offset + 1, self.marks)
+        return Position(newest.offset + 1, self.marks) if message.timestamp < 0 else self.after_mark(newest)
+
+    def after_mark(self, newest: Mark) -> Position:
+        """Return the position after the record of a mark."""
         return Position(newest.offset + 1, (newest, *_thinned(newest.offset, self.marks)))
 
     def __str__(self) -> str:
@@ -138,6 +140,38 @@ async def resume_positions(
     """
     # A leader may move, or a log shrink, at this moment.
     return await retry_for(_RETRY_TIMEOUT_S, _RETRY_S, lambda: _resumed(consumer, positions))
+
+
+async def checked_positions(
+    consumer: Any, positions: Mapping[TopicPartition, Position]
+) -> dict[TopicPartition, Position]:
+    """Return from where to read on: the positions, or earlier ones where the broker lost the end of a log.
+
+    Raises: `LogChangedError` where the log is another one, or records after a position were deleted; aiokafka's errors
+    as `resume_positions`.
+    """
+    resumed = await resume_positions(consumer, positions)
+    for tp, position in positions.items():
+        check_same_log(tp, position, resumed[tp])
+    return resumed
+
+
+def check_same_log(tp: TopicPartition, position: Position, resumed: Position) -> None:
+    """Raise `LogChangedError` if no record before the position is left to read on from."""
+    if resumed.offset != position.offset and not resumed.marks:
+        raise LogChangedError(f"{tp.topic}[{tp.partition}] is not the log that was read to {position.offset}")
+
+
+async def end_positions(consumer: Any, partitions: Collection[TopicPartition]) -> dict[TopicPartition, Position]:
+    """Return the positions after the last records, with the mark of the last one where it can be read."""
+    ends = await consumer.end_offsets(list(partitions))
+    marks = await asyncio.gather(*[_last_mark(consumer._client, tp, end) for tp, end in ends.items()])
+    return {tp: Position(end, found) for (tp, end), found in zip(ends.items(), marks, strict=True)}
+
+
+async def _last_mark(client: Any, tp: TopicPartition, end: int) -> tuple[Mark, ...]:
+    mark = await _mark_at(client, tp, end - 1) if end else None
+    return () if mark is None else (mark,)
 
 
 async def _resumed(

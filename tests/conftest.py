@@ -23,7 +23,13 @@ _LIBRARY_FILES = frozenset(
 )  # they need the library of demo clips
 _OWN_KAFKA_FILES = frozenset(
     f"{_BROKER}{name}.py"
-    for name in ("test_lifecycle", "test_unreadable_records", "test_two_steps_on_one_topic", "infra/test_local_kafka")
+    for name in (
+        "test_client",
+        "test_lifecycle",
+        "test_unreadable_records",
+        "test_two_steps_on_one_topic",
+        "infra/test_local_kafka",
+    )
 )
 
 

@@ -57,7 +57,7 @@ async def _submit_and_follow(
     with _Display(results) as display, WaitWatch(partial(waits_for, load_settings()), display.print_line) as watch:
         async with Client(endpoint.kafka, source="/command-line") as client:
             for request in requests:
-                await client.submit(request)
+                await client.submit_event(request)
                 submitted.append(str(request.request_id))
             async for update in client.follow(list(results)):
                 results[update.request_id].add(update)

@@ -1,150 +1,324 @@
-"""The client submits songs and clips, and follows requests until their outcome.
+"""The client submits songs and clips, waits for their outcomes, and reads the outcomes of all requests.
 
 async with Client("127.0.0.1:9092") as client:  # or Client(KafkaConnection(...)) for a Kafka with a login
-    await client.submit(SongSubmitted(source=..., request_id=...))
-    async for update in client.follow({request_id}):
-        ...
+    request_id = await client.submit("song.mp3")
+    outcome = await client.wait(request_id)
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import Any, Self, TypeVar
 
-from aiokafka.errors import KafkaError
+from aiokafka import TopicPartition
+from pydantic import ValidationError
 
 from infra.kafka_connection import KafkaConnection
-from schemas.base import Model
-from schemas.faults import Poison, Retryable
+from schemas.base import Corrections, Model, Options, Priority
+from schemas.faults import Poison, invalid_event
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.rendered import Rendered
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
+from streams.client.control import ALREADY_ENDED, control_message
+from streams.client.event_log import EventLog
+from streams.client.follower import READ_S, Follower
+from streams.client.kafka_log import KafkaLog
+from streams.client.outcome_lookup import OutcomeLookup
+from streams.client.outcomes import Outcome, outcome_of
+from streams.client.result_stream import end_position, read_results
 from streams.client.results import RequestResult, Update
-from streams.envelope import Message, event_headers, payload_of
-from streams.ids import event_id
-from streams.kafka import kafka_faults, make_consumer, make_producer, partitions_of, record_of
-from streams.sending import send_in_order
-from streams.topics import MAX_MESSAGE_BYTES, topic_of
+from streams.client.songs import Song, SongStore, songs_in, source_of
+from streams.client.updates import Updates
+from streams.envelope import Message, Record, event_headers, payload_of
+from streams.ids import event_id, new_request_id
+from streams.topics import PROGRESS, REQUEST_ENDED, topic_of
 
-_FOLLOWED: tuple[type[Model], ...] = (Progress, RequestEnded, Rendered, MoveIndexed)
-_POLL_MS = 1000
+_FOLLOWED: Mapping[str, type[Model]] = {
+    topic_of(model).full_name: model for model in (Progress, RequestEnded, Rendered, MoveIndexed)
+}
+M = TypeVar("M", bound=Model)
+_WATCHED = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 _LAST_PROGRESS_TIMEOUT_S = 2.0
-_PARTITIONS_INTERVAL_S = 10.0
+_NO_OPTIONS, _NO_CORRECTIONS = Options(), Corrections()
 
 
-class Client:
-    """A client of Kafka. It receives messages that are published after it is opened.
+class AnyClient:
+    """What the client for Kafka and the fake in memory have in common: all of their methods."""
 
-    `kafka`: a connection, or the address of a Kafka without login.
-    """
-
-    def __init__(self, kafka: KafkaConnection | str, source: str = "/client") -> None:
-        self._kafka = connection = KafkaConnection.of(kafka)
+    def __init__(self, log: EventLog, songs: SongStore, source: str) -> None:
+        self._log = log
+        self._songs = songs
         self._source = source
-        self._models = {topic_of(model).full_name: model for model in _FOLLOWED}
-        self._producer = make_producer(connection)
-        self._consumer = make_consumer(
-            connection, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES
-        )
-        self._next_check_at = 0.0
+        self._lookup = OutcomeLookup(log)
+        self._updates = Updates(log)
+        self._opened: dict[TopicPartition, int] = {}
 
-    async def __aenter__(self) -> Client:
-        await self._producer.start()
-        await self._consumer.start()
-        await self._follow_partitions()
+    async def __aenter__(self) -> Self:
+        await self._log.start()
+        try:
+            async with self._log.reader(_FOLLOWED) as reader:
+                bounds = await reader.bounds(await reader.partitions())
+        except BaseException:
+            await self._log.stop()
+            raise
+        self._opened = {tp: end for tp, (_, end) in bounds.items()}
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._producer.stop()
-        await self._consumer.stop()
+        await self._updates.close()
+        await self._lookup.close()
+        await self._log.stop()
 
-    async def submit(self, request: SongSubmitted | MoveSubmitted) -> str:
+    async def submit(  # noqa: PLR0913 - the fields of a request
+        self,
+        song: Song,
+        *,
+        options: Options = _NO_OPTIONS,
+        title: str | None = None,
+        priority: Priority = "interactive",
+        request_id: str | None = None,
+        corrections: Corrections = _NO_CORRECTIONS,
+    ) -> str:
+        """Submit a song and return the id of the request when the broker has acknowledged it.
+
+        `song`: the path of a file or the bytes of one, which are stored in the data folder; an http or https URL; or a
+        `Source`. To submit the same request id twice has one effect. Raises: `Poison` for what is not a song,
+        `Retryable`, `Unavailable` where it cannot be stored or sent now.
+        """
+        source, name = await source_of(song, self._songs)
+        fields = {"source": source, "request_id": request_id or new_request_id(), "title": title or name}
+        fields |= {"priority": priority, "options": options, "corrections": corrections}
+        return await self.submit_event(_valid(SongSubmitted, fields))
+
+    async def submit_folder(
+        self, folder: str | Path, *, options: Options = _NO_OPTIONS, priority: Priority = "bulk"
+    ) -> list[str]:
+        """Submit all songs in a folder and the folders below it; return the ids of the requests, sorted by path.
+
+        Raises: as `submit`; songs before the one that fails are submitted.
+        """
+        songs = await asyncio.to_thread(songs_in, Path(folder))
+        return [await self.submit(song, options=options, priority=priority) for song in songs]
+
+    async def submit_event(self, event: SongSubmitted | MoveSubmitted) -> str:
         """Publish a request and return its id when the broker has acknowledged it. A stored file's sha256 is the key.
 
         Raises: `ValueError` if the request has no id; `Poison` if it is too large to be sent; `Retryable` (`kafka`).
         """
-        if request.request_id is None:
-            raise ValueError("a request needs a request_id to be followed by")
-        topic = topic_of(type(request))
-        headers = event_headers(topic, self._source, event_id("submitted", request.request_id), request.request_id)
-        key = request.source.sha256 or request.request_id
-        value = request.model_dump_json().encode()
-        with kafka_faults(self._kafka):
-            [fault] = await send_in_order(self._producer, [Message(topic.full_name, key.encode(), value, headers)])
-        if fault is not None:
-            raise fault
-        return request.request_id
+        [request_id] = await self.submit_events([event])
+        return request_id
 
-    async def follow(self, request_ids: Collection[str]) -> AsyncIterator[Update]:
-        """Yield all messages on these requests until each request is complete.
+    async def submit_events(self, events: Iterable[SongSubmitted | MoveSubmitted]) -> list[str]:
+        """Publish requests in their order, without waiting for each; return their ids. Raises: as `submit_event`."""
+        messages = [self._request_message(event) for event in events]
+        await self._publish(messages)
+        return [request_id for request_id, _ in messages]
+
+    async def outcome(self, request_id: str) -> Outcome | None:
+        """Return the outcome of a request, or None if it has none yet.
+
+        At least the last 100,000 outcomes are searched. Raises: `Retryable` (`kafka`).
+        """
+        found = await self._lookup.find(request_id)
+        return None if found is None else found.outcome
+
+    async def wait(self, request_id: str, *, timeout_s: float | None = None) -> Outcome:
+        """Return the outcome of a request when it is done, also of one that has ended before.
+
+        Raises: `RequestFailedError`, `RequestCancelledError`; `TimeoutError` after the seconds; `Retryable` (`kafka`).
+        """
+        async with asyncio.timeout(timeout_s):
+            return (await self._ended(request_id)).check_done()
+
+    async def wait_all(self, request_ids: Collection[str], *, timeout_s: float | None = None) -> Mapping[str, Outcome]:
+        """Return the outcomes of requests, whatever they are, when all have ended. Raises: as `wait`."""
+        async with asyncio.timeout(timeout_s):
+            outcomes = await asyncio.gather(*[self._ended(request_id) for request_id in request_ids])
+        return dict(zip(request_ids, outcomes, strict=True))
+
+    async def watch(self, request_id: str) -> AsyncGenerator[Progress | Outcome, None]:
+        """Yield the progress of a request since the client was opened, and at last its outcome.
+
+        Of a request that has ended before, only the outcome. Progress may be dropped, the outcome is not. They are on
+        two topics: the last progress is waited for at most 2 s after the outcome.
+        """
+        found = await self._lookup.find(request_id)
+        if found is not None and self._was_before_opening(found.record):
+            yield found.outcome
+            return
+        received, outcome = RequestResult(), None
+        deadlines: dict[str, float] = {}
+        async with self._log.reader(_WATCHED) as reader:
+            follower = Follower(reader)
+            await follower.start(self._opened)
+            while outcome is None or not (received.has_last_progress or monotonic() >= deadlines[request_id]):
+                for record in await follower.read(_read_s(deadlines)):
+                    update = _progress_or_outcome(record, request_id)
+                    if isinstance(update, Progress):
+                        received.add(update)
+                        yield update
+                    elif update is not None:
+                        outcome = update
+                        received.add(outcome.ended)
+                        deadlines.setdefault(request_id, monotonic() + _LAST_PROGRESS_TIMEOUT_S)
+        yield outcome
+
+    def results(self, from_position: str | None = None) -> AsyncGenerator[Outcome, None]:
+        """Yield the outcomes of all requests, in order within a partition; wait for more at the end.
+
+        `from_position`: the `position` of an outcome, to read on after it, or of `end_position`; None: from the first
+        outcome that Kafka has. Outcomes are yielded at least once: the `id` tells repeats. A program that stores the
+        position together with what it does has each effect once.
+
+        Raises: `PositionError` for a position that cannot be read on from; `Retryable` (`kafka`).
+        """
+        return read_results(self._log, from_position)
+
+    async def end_position(self) -> str:
+        """Return the position after the last outcome by now: from there, `results` yields only what comes later."""
+        return await end_position(self._log)
+
+    async def cancel(self, request_id: str, *, timeout_s: float | None = None) -> bool:
+        """Cancel a request and wait for its outcome. Return whether it is cancelled: False if it had ended before.
+
+        Raises: `TimeoutError` if no worker answers within the seconds, the request is cancelled later then; `Retryable`
+        (`kafka`).
+        """
+        async with asyncio.timeout(timeout_s), self._updates.of(request_id) as queue:
+            await self._publish([(request_id, control_message(request_id, "cancel", self._source))])
+            while True:
+                update = _progress_or_outcome(_raised(await queue.get()), request_id)
+                if isinstance(update, Progress) and update.reason == ALREADY_ENDED:
+                    update = await self.outcome(request_id)
+                if isinstance(update, Outcome):
+                    return update.state == "cancelled"
+
+    async def hold(self, request_id: str) -> None:
+        """Hold a request: no further step begins to work on it until `resume`. Raises: `Retryable` (`kafka`)."""
+        await self._publish([(request_id, control_message(request_id, "hold", self._source))])
+
+    async def resume(self, request_id: str) -> None:
+        """Let a request go on that was held. Raises: `Retryable` (`kafka`)."""
+        await self._publish([(request_id, control_message(request_id, "resume", self._source))])
+
+    async def follow(self, request_ids: Collection[str]) -> AsyncGenerator[Update, None]:
+        """Yield all events on these requests since the client was opened, until each request is complete.
 
         A request with outcome `done` is complete when its outcome and result are received, any other when its outcome
         is. The last progress of the step that ended it may be dropped, so it is waited for at most 2 s.
         """
         results = {request_id: RequestResult() for request_id in request_ids}
         deadlines: dict[str, float] = {}
-        while results:
-            await self._follow_partitions()
-            for batch in (await self._consumer.getmany(timeout_ms=self._poll_ms(deadlines))).values():
-                for message in batch:
-                    update = self._read(message, results)
+        async with self._log.reader(_FOLLOWED) as reader:
+            follower = Follower(reader)
+            await follower.start(self._opened)
+            while results:
+                for record in await follower.read(_read_s(deadlines)):
+                    update = _followed(record, results)
                     if update is not None:
                         results[update.request_id].add(update)
                         yield update
-            _drop_complete(results, deadlines)
+                _drop_complete(results, deadlines)
 
-    async def wait(self, request_ids: Collection[str]) -> Mapping[str, RequestResult]:
-        """Return the results of these requests when all are complete."""
-        results = {request_id: RequestResult() for request_id in request_ids}
-        async for update in self.follow(request_ids):
-            results[update.request_id].add(update)
-        return results
+    async def _ended(self, request_id: str) -> Outcome:
+        async with self._updates.of(request_id) as queue:
+            search = asyncio.create_task(self.outcome(request_id))
+            search.add_done_callback(lambda _: queue.put_nowait(_NOTHING))
+            try:
+                while True:
+                    record = _raised(await queue.get())
+                    update = _progress_or_outcome(record, request_id)
+                    if record is _NOTHING:
+                        update = search.result()
+                    if isinstance(update, Outcome):
+                        return update
+            finally:
+                search.cancel()
 
-    async def _follow_partitions(self) -> None:
-        """Read all partitions: from their end, and those that are added later from their beginning.
+    def _was_before_opening(self, record: Record) -> bool:
+        return record.offset < self._opened.get(TopicPartition(record.topic, record.partition), 0)
 
-        Raises aiokafka's errors, or `Retryable` for a missing topic, only while no partition is read yet.
-        """
-        if monotonic() < self._next_check_at:
-            return
-        self._next_check_at = monotonic() + _PARTITIONS_INTERVAL_S
-        followed = self._consumer.assignment()
-        try:
-            partitions = await partitions_of(self._consumer._client, self._models)
-        except (KafkaError, Retryable):
-            if not followed:
-                raise
-            return  # Kafka is away, perhaps for a moment: the consumer itself waits for it
-        added = [tp for tp in partitions if tp not in followed]
-        if not added:
-            return
-        positions = {tp: await self._consumer.position(tp) for tp in followed}
-        positions |= dict.fromkeys(added, 0) if followed else await self._consumer.end_offsets(added)
-        self._consumer.assign(list(positions))
-        for tp, position in positions.items():
-            self._consumer.seek(tp, position)
+    async def _publish(self, messages: Sequence[tuple[str, Message]]) -> None:
+        for fault in await self._log.publish([message for _, message in messages]):
+            if fault is not None:
+                raise fault
 
-    def _poll_ms(self, deadlines: Mapping[str, float]) -> int:
-        if not deadlines:
-            return _POLL_MS
-        return max(1, min(_POLL_MS, int(1000 * (min(deadlines.values()) - monotonic()))))
+    def _request_message(self, event: SongSubmitted | MoveSubmitted) -> tuple[str, Message]:
+        if event.request_id is None:
+            raise ValueError("a request needs a request_id to be followed by")
+        topic = topic_of(type(event))
+        headers = event_headers(topic, self._source, event_id("submitted", event.request_id), event.request_id)
+        key = event.source.sha256 or event.request_id
+        return event.request_id, Message(topic.full_name, key.encode(), event.model_dump_json().encode(), headers)
 
-    def _read(self, message: Any, results: Mapping[str, object]) -> Update | None:
-        record = record_of(message)
-        if record.header("ce_correlationid") not in results:
-            return None
-        try:
-            update: Any = payload_of(record, self._models[message.topic])
-        except Poison:
-            return None
-        return update if update.request_id in results else None
+
+class Client(AnyClient):
+    """A client of Kafka. `kafka`: a connection, or the address of a Kafka without login.
+
+    `source`: the CloudEvents source of its events. `data_folder`: that of the service, for files and bytes; default:
+    that of the settings, if workers of this Kafka use it. Opening raises `Retryable` (`kafka`).
+    """
+
+    def __init__(
+        self, kafka: KafkaConnection | str, source: str = "/client", *, data_folder: str | Path | None = None
+    ) -> None:
+        connection = KafkaConnection.of(kafka)
+        folder = None if data_folder is None else Path(data_folder)
+        super().__init__(KafkaLog(connection), SongStore(connection, folder), source)
+
+
+def _valid(model: type[M], fields: Mapping[str, object]) -> M:
+    try:
+        return model.model_validate(fields)
+    except ValidationError as error:
+        raise invalid_event(model, error) from error
+
+
+_NOTHING = Record("", 0, 0, None, None)
+
+
+def _raised(item: Record | Exception) -> Record:
+    if isinstance(item, Exception):
+        raise item
+    return item
+
+
+def _progress_or_outcome(record: Record, request_id: str) -> Progress | Outcome | None:
+    if record.header("ce_correlationid") != request_id:
+        return None
+    if record.topic == REQUEST_ENDED.full_name:
+        outcome = outcome_of(record)
+        return outcome if outcome is not None and outcome.request_id == request_id else None
+    try:
+        progress = payload_of(record, Progress)
+    except Poison:
+        return None
+    return progress if progress.request_id == request_id else None
+
+
+def _followed(record: Record, results: Mapping[str, object]) -> Update | None:
+    if record.header("ce_correlationid") not in results:
+        return None
+    try:
+        update: Any = payload_of(record, _FOLLOWED[record.topic])
+    except Poison:
+        return None
+    return update if update.request_id in results else None
+
+
+def _read_s(deadlines: Mapping[str, float]) -> float:
+    if not deadlines:
+        return READ_S
+    return max(0.001, min(READ_S, min(deadlines.values()) - monotonic()))
 
 
 def _drop_complete(results: dict[str, RequestResult], deadlines: dict[str, float]) -> None:

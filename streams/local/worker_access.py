@@ -73,4 +73,4 @@ async def submit(kafka: KafkaConnection, source: str, *requests: Request) -> Non
     with kafka_faults(kafka):
         async with Client(kafka, source=source) as client:
             for request in requests:
-                await client.submit(request)
+                await client.submit_event(request)

@@ -181,10 +181,9 @@ async def test_a_song_whose_file_was_missing_is_accepted_when_the_file_exists(
 
 async def _outcome(data_folder: DataFolder, request: SongSubmitted) -> RequestEnded:
     async with Client(data_folder.kafka) as client:
-        await client.submit(request)
-        [result] = (await client.wait([str(request.request_id)])).values()
-    assert result.ended is not None
-    return result.ended
+        await client.submit_event(request)
+        [outcome] = (await client.wait_all([str(request.request_id)])).values()
+    return outcome.ended
 
 
 async def _accepted(data_folder: DataFolder, request_id: str) -> Any:

@@ -60,8 +60,8 @@ async def _send_all(kafka: KafkaConnection, move: Move) -> None:
         await _send(kafka, songs, _TEXT.encode(), value, headers)
     async with Client(kafka) as client:
         request = SongSubmitted(source=Source(sha256="0" * 64), request_id=new_request_id(), title=_TEXT)
-        await client.submit(request)
-        await client.wait([str(request.request_id)])
+        await client.submit_event(request)
+        await client.wait_all([str(request.request_id)])
 
 
 async def _send_event(kafka: KafkaConnection, event: Model, key: str) -> None:

@@ -88,7 +88,7 @@ async def test_each_step_processes_every_event_once(kafka: KafkaConnection) -> N
     async with asyncio.timeout(60), _working(kafka, steps, inline(_NO_TOOLS)):
         async with Client(kafka) as client:
             for request in requests:
-                await client.submit(request)
+                await client.submit_event(request)
         ended = await _outcomes(kafka, len(requests))
         await _committed(kafka, len(requests))
         dead_letters = await _read(kafka, SONG_SUBMITTED.dead_letter_name, 1)

@@ -66,7 +66,7 @@ async def submitted(cluster: Cluster, clips: Sequence[Path], song: Path | None =
     outcomes = Outcomes(str(event.request_id) for event in events)
     async with Client(cluster.kafka) as client, watching(cluster.kafka, PROGRESS_AND_OUTCOMES, outcomes):
         for event in events:
-            await client.submit(event)
+            await client.submit_event(event)
         yield outcomes
         assert await outcomes.until(outcomes.all_ended, _IDLE_TIMEOUT_S), f"{outcomes.ended} of {len(events)} ended"
         failed = [record.payload for record in outcomes.records if record.payload.get("outcome") == "failed"]
