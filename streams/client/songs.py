@@ -85,7 +85,9 @@ def _url_source(url: str) -> Source:
 
 
 def _store_bytes(content: bytes, store: SongStore) -> Source:
-    return Source(sha256=store.media().add_bytes(content, "audio").sha256)
+    with store.media().receive("audio") as incoming:
+        incoming.write(content)
+        return Source(sha256=incoming.store().sha256)
 
 
 def _store_file(file: Path, store: SongStore) -> tuple[Source, str | None]:
