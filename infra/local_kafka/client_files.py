@@ -7,8 +7,7 @@ from pathlib import Path
 from infra.base.atomic_file import replacing
 from infra.kafka_connection import KafkaConnection
 
-KCAT_FILE = "kcat.conf"
-JAVA_FILE = "kafka-client.properties"
+_KCAT_FILE, _JAVA_FILE = "kcat.conf", "kafka-client.properties"
 
 _KCAT = """\
 # kcat -F THIS_FILE, and any program that uses librdkafka
@@ -30,6 +29,11 @@ sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule require
 
 def write_client_files(run_dir: Path, kafka: KafkaConnection) -> None:
     """Write both files to `run_dir`: kcat.conf and kafka-client.properties."""
-    for name, text in ((KCAT_FILE, _KCAT), (JAVA_FILE, _JAVA)):
-        with replacing(run_dir / name, durable=False) as temporary:
+    for file, text in zip(client_files(run_dir).values(), (_KCAT, _JAVA), strict=True):
+        with replacing(file, durable=False) as temporary:
             temporary.write_text(text.format(kafka=kafka))
+
+
+def client_files(run_dir: Path) -> dict[str, Path]:
+    """Return the paths of both files, by the kind of program that reads it: `librdkafka` or `java`."""
+    return {"librdkafka": run_dir / _KCAT_FILE, "java": run_dir / _JAVA_FILE}

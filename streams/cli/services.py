@@ -18,6 +18,7 @@ from infra.base.open_files import raise_open_files_limit
 from infra.data_folder import check_data_folder
 from infra.kafka_check import check_kafka
 from infra.kafka_connection import KafkaConnection, configured_kafka
+from infra.local_kafka import client_files
 from infra.logs import set_up_logs
 from infra.settings import Settings, load_settings
 from schemas.faults import Poison, Retryable
@@ -116,7 +117,7 @@ def start(as_json: bool) -> None:
     settings = _local_settings()
     with local_kafka(settings, print_line) as connection:
         ServiceFiles(settings.run_dir, "kafka").pinned.touch()
-        _print_kafka(connection, as_json)
+        _print_kafka(settings, connection, as_json)
 
 
 @kafka.command()
@@ -131,16 +132,16 @@ def stop(as_json: bool) -> None:
     if kafka_files.has_users():
         raise Retryable("Kafka is in use; it stops when the last command that uses it ends", reason="kafka_in_use")
     _wait_while(kafka_files.has_supervisor)
-    _print_kafka(running_kafka(settings), as_json)
+    _print_kafka(settings, running_kafka(settings), as_json)
 
 
 @kafka.command(name="status")
 @command
 def kafka_status(as_json: bool) -> None:
-    """Show whether Kafka runs, and its address."""
+    """Show whether Kafka runs, its address, and for other programs the files with the login of the local Kafka."""
     settings = load_settings()
     check_data_folder(settings)
-    _print_kafka(_answering_kafka(settings), as_json)
+    _print_kafka(settings, _answering_kafka(settings), as_json)
 
 
 def _answering_kafka(settings: Settings) -> KafkaConnection | None:
@@ -171,19 +172,26 @@ def _wait_while(condition: Callable[[], bool]) -> None:
         sleep(0.05)
 
 
-def _print_kafka(running: KafkaConnection | None, as_json: bool) -> None:
+def _print_kafka(settings: Settings, running: KafkaConnection | None, as_json: bool) -> None:
+    login = {} if running is None else _login(settings, running)
     if as_json:
-        print_json({"running": running is not None, "bootstrap": running and running.bootstrap, **_login(running)})
-    else:
-        print_output(f"Kafka runs on {running}" if running else "Kafka does not run")
+        print_json({"running": running is not None, "bootstrap": running and running.bootstrap, **login})
+        return
+    print_output(f"Kafka runs on {running}" if running else "Kafka does not run")
+    for kind, file in login.get("client_files", {}).items():
+        print_output(f"address and login for programs that use {kind}: {file}")
 
 
-def _login(running: KafkaConnection | None) -> dict[str, Any]:
-    """Return how to log in, without the password."""
-    if running is None:
-        return {}
+def _login(settings: Settings, running: KafkaConnection) -> dict[str, Any]:
+    """Return how to log in, without the password, which for the local Kafka is in two files."""
     mechanism = None if running.username is None else running.mechanism
-    return {"security_protocol": running.security_protocol, "mechanism": mechanism, "username": running.username}
+    files = {} if settings.kafka else {kind: str(file) for kind, file in client_files(settings.run_dir).items()}
+    return {
+        "security_protocol": running.security_protocol,
+        "mechanism": mechanism,
+        "username": running.username,
+        "client_files": files,
+    }
 
 
 @click.command()
