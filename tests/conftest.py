@@ -19,7 +19,8 @@ settings.load_profile("no_deadline")
 
 _BROKER = "tests/broker/"
 _LIBRARY_FILES = frozenset(
-    f"{_BROKER}{name}.py" for name in ("test_bad_clip", "test_song_to_video", "test_written_commands")
+    f"{_BROKER}{name}.py"
+    for name in ("test_bad_clip", "test_other_systems", "test_song_to_video", "test_written_commands")
 )  # they need the library of demo clips
 _OWN_KAFKA_FILES = frozenset(
     f"{_BROKER}{name}.py"
