@@ -70,7 +70,7 @@ def _check_outcome(printed: str, request_id: str) -> None:
     assert (outcome["request_id"], outcome["outcome"]) == (request_id, "done")
 
 
-@pytest.mark.parametrize(("block", "request_id"), zip(_examples("bash"), ("kcat-1", "kcat-2"), strict=True))
+@pytest.mark.parametrize(("block", "request_id"), [*zip(_examples("bash"), ("kcat-1", "kcat-2"), strict=True)])
 def test_kcat_submits_a_song_and_gets_its_outcome(folder: Path, block: Block, request_id: str) -> None:
     _program("kcat")
     _check_outcome(_run(folder, _program("bash"), "-ec", block.text), request_id)
