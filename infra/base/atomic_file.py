@@ -56,6 +56,40 @@ def temporary_file(
         os.close(descriptor)
 
 
+@contextmanager
+def unnamed_file(folder: Path, name: Callable[[], str], leftovers: str) -> Iterator[tuple[int, Callable[[], Path]]]:
+    """Yield a new, empty file in `folder`: its descriptor, and a function that gives it a name and returns its path.
+
+    Nothing is left of a process that is killed before it gives a name (Linux); on a file system without such files it
+    has the name from the start. Otherwise as `temporary_file`.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    _remove_unlocked(folder, leftovers)
+    try:
+        descriptor = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except (AttributeError, OSError):
+        with temporary_file(folder, name, leftovers) as (path, descriptor):
+            yield descriptor, lambda: path
+        return
+    path = folder / name()
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor, lambda: _give_name(descriptor, path)
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def _give_name(descriptor: int, path: Path) -> Path:
+    """Give a name to a file that has none, and return the path."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:  # the link is followed only where a folder is given as a descriptor
+        os.link(f"/proc/self/fd/{descriptor}", path.name, dst_dir_fd=folder)
+    finally:
+        os.close(folder)
+    return path
+
+
 def remove_files(*paths: Path) -> None:
     """Remove files; files that do not exist are ignored."""
     for path in paths:

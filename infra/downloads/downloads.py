@@ -1,4 +1,4 @@
-"""Fetch the file at a URL into a temporary file, which never outlives its process by more than the next download."""
+"""Fetch the file at a URL into a file without a name, of which nothing is left when its process is killed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 
-from infra.base.atomic_file import temporary_file
+from infra.base.atomic_file import unnamed_file
 from infra.downloads.hosts import YOUTUBE_HOSTS, AllowedHosts
 from infra.downloads.urls import UrlRules, parse
 from schemas.faults import Retryable, storage_fault
@@ -49,23 +49,23 @@ class WebDownloads:
         from infra.downloads.transfer import Transfer
 
         self._rules.check(url)
-        with self._temporary_file() as (path, writer):
-            transfer = Transfer(writer, MAX_BYTES[kind], report)
-            yield Download(path, asyncio.run(self._fetch_in_time(url, kind, transfer)))
+        with self._new_file() as (writer, give_name):
+            title = asyncio.run(self._fetch_in_time(url, kind, Transfer(writer, MAX_BYTES[kind], report)))
+            yield Download(give_name(), title)
 
     @property
     def _rules(self) -> UrlRules:
         return UrlRules(self.hosts, self.allow_private)
 
     @contextmanager
-    def _temporary_file(self) -> Iterator[tuple[Path, RawIOBase]]:
+    def _new_file(self) -> Iterator[tuple[RawIOBase, Callable[[], Path]]]:
         with ExitStack() as stack:
             try:
-                file = temporary_file(self.folder.resolve(), lambda: f"{uuid4().hex}.part", "*.part")
-                path, descriptor = stack.enter_context(file)
+                file = unnamed_file(self.folder.resolve(), lambda: f"{uuid4().hex}.part", "*.part")
+                descriptor, give_name = stack.enter_context(file)
             except OSError as error:
                 raise storage_fault(f"a download cannot be stored: {error.strerror}", error.errno) from error
-            yield path, stack.enter_context(FileIO(descriptor, "w", closefd=False))
+            yield stack.enter_context(FileIO(descriptor, "w", closefd=False)), give_name
 
     async def _fetch_in_time(self, url: str, kind: MediaKind, transfer: Transfer) -> str | None:
         from infra.downloads import http, youtube

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import pytest
 
-from infra.base.atomic_file import remove_files, replacing
+from infra.base.atomic_file import remove_files, replacing, unnamed_file
 
 
 def names(folder: Path) -> list[str]:
@@ -58,6 +59,23 @@ def test_a_temporary_file_is_removed_once_its_process_was_killed(tmp_path: Path)
     process.join()
     _write(tmp_path / "b.mp4")
     assert names(tmp_path) == ["b.mp4"]
+
+
+@pytest.mark.parametrize("is_supported", [True, False])
+def test_a_file_without_a_name_gets_one_when_it_is_complete(
+    is_supported: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_supported:
+        monkeypatch.delattr(os, "O_TMPFILE")
+    (tmp_path / "left.part").touch()
+    with unnamed_file(tmp_path, lambda: "a.part", "*.part") as (descriptor, give_name):
+        assert names(tmp_path) == ([] if is_supported else ["a.part"])
+        os.write(descriptor, b"complete")
+        assert give_name().read_bytes() == b"complete"
+        assert (tmp_path / "a.part").stat().st_mode & 0o777 == 0o600
+        with unnamed_file(tmp_path, lambda: "b.part", "*.part"):  # removes only what no process has locked
+            assert "a.part" in names(tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_two_writers_can_write_the_same_target(tmp_path: Path) -> None:

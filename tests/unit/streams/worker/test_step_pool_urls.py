@@ -82,5 +82,5 @@ async def test_a_step_process_that_is_killed_while_it_fetches_leaves_nothing(
     with pytest.raises(Retryable) as died:
         await task
     assert died.value.reason == "child_died"
-    assert (await accept(pool, server.url("/a.mp3"), [])).size_bytes == len(song)
     assert list(folder.iterdir()) == []
+    assert (await accept(pool, server.url("/a.mp3"), [])).size_bytes == len(song)
