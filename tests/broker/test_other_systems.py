@@ -1,7 +1,6 @@
 """The examples for other systems in docs/other-systems.md run as they are written there, on a real Kafka and worker.
 
-Each program submits a song and prints its outcome; it uses nothing of this project. Those in Python also run in
-`test_written_commands.py`.
+Each program submits a song and prints its outcome; it uses nothing of this project.
 """
 
 from __future__ import annotations
@@ -87,7 +86,7 @@ def test_kcat_submits_a_song_and_gets_its_outcome(folder: Path, block: Block, re
 @pytest.mark.parametrize("block", _examples("python"))
 def test_python_submits_a_song_and_gets_its_outcome(folder: Path, block: Block) -> None:
     assert not re.search(r"\b(agents|infra|schemas|streams)\b", block.text), "it uses code of this project"
-    _check_outcome(_run(folder, sys.executable, "-c", block.text), "my-8")
+    _check_outcome(_run(folder, sys.executable, "-c", block.text), "python-1")
 
 
 @pytest.mark.parametrize("block", _examples("javascript"))
