@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
+from agents.outcome_delivery.agent import STEP as OUTCOME_DELIVERY
 from agents.step import Step, Tools
 from infra.kafka_connection import KafkaConnection
 from infra.kafka_jars import ensure_jars
@@ -20,15 +22,18 @@ from schemas.base import Source
 from schemas.faults import Poison
 from schemas.move_submitted import MoveSubmitted
 from schemas.request_ended import RequestEnded
+from schemas.song_submitted import SongSubmitted
 from streams.client import Client
 from streams.ids import digest
 from streams.kafka import admin_of, make_consumer
+from streams.patches import faust_consumer
 from streams.stage.runners import AnyStep, CompletedWork, Report, Runner
 from streams.testing import inline
 from streams.topics import APP_ID, MOVE_SUBMITTED, PARTITIONS, REQUEST_ENDED, SONG_SUBMITTED, Topic
 from streams.worker.build import build_worker
 from tests.chaos.counting_worker import COUNTING
 from tests.chaos.submissions import cheap_request, sending, submission
+from tests.unit.infra.receiver import HANG, Receiver, receiver
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _FAILING_REQUEST = 7
@@ -63,8 +68,10 @@ def _delivery(name: str, topic: Topic, deliver: Callable[[str], None]) -> AnySte
 
 
 @asynccontextmanager
-async def _working(kafka: KafkaConnection, steps: tuple[AnyStep, ...], runner: Runner) -> AsyncIterator[None]:
-    worker = build_worker(load_settings(), kafka, steps, {"thread": runner})
+async def _working(
+    kafka: KafkaConnection, steps: tuple[AnyStep, ...], runner: Runner | None = None
+) -> AsyncIterator[None]:
+    worker = build_worker(load_settings(), kafka, steps, runner and {"thread": runner})
     running = asyncio.create_task(worker.run())
     try:
         while worker.state:  # noqa: ASYNC110 - no event signals it
@@ -132,6 +139,59 @@ async def test_blocked_steps_do_not_block_a_step_of_another_topic(kafka: KafkaCo
         gates["delivery"].set()
         await _committed(kafka, before + len(requests))
     assert delivered == {str(request.source.sha256) for request in requests}
+
+
+async def test_a_webhook_gets_each_outcome_since_it_was_turned_on_and_delays_no_song(
+    kafka: KafkaConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The receiver hangs at first. Then the webhook is off while requests end, and on again."""
+    monkeypatch.setattr(faust_consumer, "_RECENT_S", 0.0)
+    steps = (COUNTING, OUTCOME_DELIVERY)
+    first, second = ([cheap_request(number) for number in range(start, start + 20)] for start in (3000, 3020))
+    with receiver(*[HANG] * PARTITIONS) as found:
+        monkeypatch.setenv("BACHATA_WEBHOOK_URL", found.url)
+        monkeypatch.setenv("BACHATA_WEBHOOK_SECRET", "whsec_" + "a2tr" * 8)
+        monkeypatch.setenv("BACHATA_WEBHOOK_PRIVATE", "1")
+        async with asyncio.timeout(90), _working(kafka, steps):
+            async with asyncio.timeout(15):
+                await _submit_and_end(kafka, first)
+            assert len(found.received) <= PARTITIONS, "all songs are done while the receiver hangs"
+            found.released.set()
+            await _received(found, first)
+        async with asyncio.timeout(60), _working(kafka, (COUNTING,)):
+            await _submit_and_end(kafka, second)
+        async with asyncio.timeout(60), _working(kafka, steps):
+            await _received(found, [*first, *second])
+        delivered = {message.headers["webhook-id"] for message in found.received}
+    assert len(delivered) == 40, "no outcome of before"
+
+
+async def _submit_and_end(kafka: KafkaConnection, requests: list[SongSubmitted]) -> None:
+    """Return when each of the requests is submitted and has ended."""
+    ended_before = sum(await _ends(kafka))
+    async with Client(kafka) as client:
+        for request in requests:
+            await client.submit(request)
+    while sum(await _ends(kafka)) < ended_before + len(requests):  # noqa: ASYNC110 - no event signals it
+        await asyncio.sleep(0.2)
+
+
+async def _ends(kafka: KafkaConnection) -> list[int]:
+    """Return the offsets of the ends of `request-ended`."""
+    consumer = make_consumer(kafka)
+    await consumer.start()
+    try:
+        partitions = [TopicPartition(REQUEST_ENDED.full_name, number) for number in range(PARTITIONS)]
+        return list((await consumer.end_offsets(partitions)).values())
+    finally:
+        await consumer.stop()
+
+
+async def _received(found: Receiver, requests: list[SongSubmitted]) -> None:
+    """Return when the receiver has accepted the outcomes of these requests."""
+    wanted = {request.request_id for request in requests}
+    while wanted != {json.loads(message.body)["data"]["request_id"] for message in found.received}:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
 
 
 def _clip(sha256: str) -> MoveSubmitted:

@@ -40,6 +40,7 @@ class Receiver:
     port: int = 0
     connections: int = 0
     stopped: threading.Event = field(default_factory=threading.Event)
+    released: threading.Event = field(default_factory=threading.Event)  # until then, what hangs hangs
 
     @property
     def url(self) -> str:
@@ -60,7 +61,7 @@ class Receiver:
 
     def _parts(self, behaviour: str) -> Iterable[bytes]:
         if behaviour == HANG:
-            self.stopped.wait(30)
+            self.released.wait(30)
         elif behaviour == DRIP:
             yield b"HTTP/1.1 200 OK\r\nX: "
             while not self.stopped.wait(0.05):
@@ -103,6 +104,7 @@ def receiver(*plan: bytes | str, tls: ssl.SSLContext | None = None) -> Iterator[
             yield found
         finally:
             found.stopped.set()
+            found.released.set()
             with suppress(OSError):
                 server.shutdown(socket.SHUT_RDWR)
     sleep(0)
