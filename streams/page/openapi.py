@@ -140,7 +140,7 @@ def _state() -> dict[str, Any]:
 
 def _cancel() -> dict[str, Any]:
     accepted = _answer("It will be cancelled, unless it ends before; its state has the outcome.", "Accepted")
-    answers = {"202": accepted, **_problems("401", "404", "409", "503")}
+    answers = {"202": accepted, **_problems("400", "401", "409", "503")}
     return {"operationId": "cancelRequest", "summary": "Cancel a request.", "responses": answers}
 
 

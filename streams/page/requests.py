@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from aiohttp import web
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from schemas.base import RequestId
 from schemas.rendered import PlainFileName
 from streams.page.connections import Connection
 from streams.page.responses import error_response
@@ -16,7 +15,6 @@ from streams.page.submissions import Submissions
 from streams.views.requests import Requests
 
 _DOWNLOAD_TIMEOUT_S = 1800.0
-_REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _FILE: TypeAdapter[str] = TypeAdapter(PlainFileName)
 
 
@@ -63,10 +61,7 @@ def api_routes(requests: Requests, submissions: Submissions, output_dir: Path) -
         found = state_of(request)
         if found is not None and found["outcome"] is not None:
             return error_response(409, f"it has already ended: {found['outcome']}", "already_ended")
-        try:
-            request_id = _REQUEST_ID.validate_python(request.match_info["request_id"])
-        except ValidationError:
-            return _unknown()
+        request_id = request.match_info["request_id"]
         await submissions.cancel(request_id)
         return web.json_response({"request_id": request_id}, status=202)
 

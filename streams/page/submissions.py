@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.faults import Poison, Retryable
-from schemas.request_control import RequestControl
 from schemas.song_submitted import SongSubmitted
+from streams.client.control import control_message
 from streams.envelope import Message, event_headers
 from streams.ids import digest, event_id
-from streams.topics import REQUEST_CONTROL, SONG_SUBMITTED
+from streams.topics import SONG_SUBMITTED
 
 _SOURCE = "/http"
 _PUBLISH_TIMEOUT_S = 45.0  # the producer gives up a record after 40 s: after this one, none is written later
@@ -54,11 +54,8 @@ class Submissions:
             await self._publish_once(request_id, content, _submission(request, request_id))
 
     async def cancel(self, request_id: str) -> None:
-        """Publish that a request is cancelled. Raises: as `submit`."""
-        value = RequestControl(request_id=request_id, action="cancel").model_dump_json()
-        headers = event_headers(REQUEST_CONTROL, _SOURCE, event_id("cancel", request_id), request_id)
-        key = f"{request_id}/cancel"
-        await self._send(Message(REQUEST_CONTROL.full_name, key.encode(), value.encode(), headers))
+        """Publish that a request is cancelled. Raises: `Poison` for a wrong id; `Retryable` (`kafka`)."""
+        await self._send(control_message(request_id, "cancel", _SOURCE))
 
     async def _publish_once(self, request_id: str, content: str, message: Message) -> None:
         done = self._pending[request_id] = asyncio.Event()

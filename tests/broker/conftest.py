@@ -59,7 +59,12 @@ class DataFolder:
         proxy = dict.fromkeys(("http_proxy", "https_proxy", "all_proxy"), "http://127.0.0.1:9")  # must never be used
         urls = {"BACHATA_URL_HOSTS": f"{SONG_SERVER[0]}:{SONG_SERVER[1]}", "BACHATA_URL_PRIVATE": "1"}
         folders = {"BACHATA_DATA_DIR": str(self.path), "BACHATA_ALLOWED_ROOTS": str(self.path / "songs")}
-        return environment | cache | folders | urls | proxy
+        return environment | cache | folders | urls | proxy | {"BACHATA_API": self.api}
+
+    @property
+    def api(self) -> str:
+        """Return the host and port of the HTTP API of the folder's worker."""
+        return f"{SONG_SERVER[0]}:{8710 + (self.path.name[:5] == 'empty')}"
 
     @property
     def watched(self) -> tuple[Path, Path]:

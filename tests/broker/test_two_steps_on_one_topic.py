@@ -171,7 +171,7 @@ async def _submit_and_end(kafka: KafkaConnection, requests: list[SongSubmitted])
     ended_before = sum(await _ends(kafka))
     async with Client(kafka) as client:
         for request in requests:
-            await client.submit(request)
+            await client.submit_event(request)
     while sum(await _ends(kafka)) < ended_before + len(requests):  # noqa: ASYNC110 - no event signals it
         await asyncio.sleep(0.2)
 

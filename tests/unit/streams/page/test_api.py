@@ -303,7 +303,7 @@ async def test_a_request_is_cancelled_unless_it_has_ended(service: Service) -> N
     _ended(service, "my-1")
     status, answer, _ = await service.call("DELETE", "/requests/my-1")
     assert (status, answer["reason"], len(service.messages)) == (409, "already_ended", 1)
-    assert (await service.call("DELETE", "/requests/%20x"))[0] == 404
+    assert (await service.call("DELETE", "/requests/%20x"))[0] == 400
 
 
 async def test_a_video_is_sent_whole_and_in_parts(service: Service) -> None:
