@@ -23,6 +23,11 @@ def use_data_folder(settings: Settings) -> None:
     Every program that writes to the data folder calls it first. Earlier versions left the folders open.
     """
     make_files_private()
+    close_data_folder(settings)
+
+
+def close_data_folder(settings: Settings) -> None:
+    """Close an existing data folder to other users."""
     for folder in (settings.data_dir, *folders_of_state(settings)):
         _close(folder)
 

@@ -16,6 +16,7 @@ _SECTIONS = {
     "Requests": {
         "demo": ("generate", "Make a choreography video of a demo song with the demo moves."),
         "generate": ("generate", "Make choreography videos of songs."),
+        "songs": ("songs", "List the demo songs, and those in the data folder."),
         "submit": ("submit", "Submit songs, and return at once."),
         "status": ("services", "Show the state of a request, or of the stream."),
         "watch": ("watch", "Take the clips and songs that are put into folders."),
@@ -23,11 +24,13 @@ _SECTIONS = {
     "Operations": {
         "dead-letters": ("dead_letters", "List and show events that failed permanently, and send them again."),
         "replay": ("replay", "Send the events of a topic again, for steps with a new version."),
+        "cache": ("cache", "Show or remove the files that can be made again."),
         "topology": ("topology", "Show which steps read and write which topics."),
     },
     "Services and set-up": {
         "setup": ("doctor", "Install what is missing: Kafka, the pose model, system libraries."),
         "doctor": ("doctor", "Show what is missing on this machine and how to install it."),
+        "selftest": ("selftest", "Make videos in a data folder of its own, and check them."),
         "settings": ("settings", "Print all settings, their values and where each value comes from."),
         "up": ("services", "Keep Kafka and a worker running until stopped."),
         "worker": ("services", "Run a worker in the foreground."),

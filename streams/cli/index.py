@@ -13,7 +13,6 @@ import click
 from infra.settings import Settings, load_settings
 from schemas.base import Quality
 from schemas.faults import Poison
-from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
 from streams.cli.choices import field_option
 from streams.cli.output import command, print_json, print_line, print_output
@@ -110,13 +109,13 @@ def _index(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Index the clips that have to be, wait for all outcomes, and return their entries and warnings."""
     from streams.cli.follow_requests import follow
+    from streams.files.clip_requests import clip_request, new_annotations
     from streams.operations.library_events import annotate_moves
 
-    rows = {clip: annotated.of(clip.clip.files, clip.sha256) for clip in clips}
-    annotations = {clip: row.annotation(clip.annotation) for clip, row in rows.items() if row}
+    annotations = new_annotations(clips, annotated)
     asyncio.run(annotate_moves(endpoint.kafka, {clip.sha256: given for clip, given in annotations.items()}))
     requests = [
-        _request(clip, annotations.get(clip, clip.annotation), quality)
+        clip_request(clip, annotations.get(clip), quality=quality)
         for clip in clips
         if clip.is_new or clip in annotations
     ]
@@ -140,19 +139,6 @@ def _print_report(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
     count = Counter(clip["status"] for clip in report["clips"])
     copies = f", {count['copy']} copies left alone" if count["copy"] else ""
     print_output(f"{count['indexed']} clips indexed, {count['known']} cached, {len(failed)} failed{copies}")
-
-
-def _request(clip: NamedClip, annotation: MoveAnnotation | None, quality: Quality) -> MoveSubmitted:
-    from schemas.base import Source
-    from streams.ids import new_request_id
-
-    return MoveSubmitted(
-        source=Source(sha256=clip.sha256),
-        clip=clip.name,
-        request_id=new_request_id(),
-        annotation=annotation,
-        quality=quality,
-    )
 
 
 def _entry(clip: str, **fields: Any) -> dict[str, Any]:

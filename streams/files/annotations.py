@@ -9,6 +9,13 @@ from pathlib import Path
 from streams.files.user_files import real_path, title_of
 from streams.operations.annotation_file import AnnotatedClip, composed, invalid_annotations, read_annotations
 
+ANNOTATION_FILES = ("annotations.json", "bachata_annotations.json", "annotations.csv")  # of a folder; the first counts
+
+
+def annotation_file(folder: Path) -> Path | None:
+    """Return the file with the annotations of a folder's clips, or None."""
+    return next((file for name in ANNOTATION_FILES if (file := folder / name).is_file()), None)
+
 
 class Annotations:
     """The annotations of a file, by clip. Names match whether their accents are composed or not, as on a Mac."""

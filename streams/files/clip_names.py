@@ -28,7 +28,8 @@ class NamedClip:
     """A clip and its name. `file` has this name, or is None where none of the clip's files has it.
 
     `copies`: its other files. `is_new`: a file has the name, or the library's move is of an older version.
-    `annotation`: the one that holds, also where the library has no move of the clip now.
+    `annotation`: the one that holds, also where the library has no move of the clip now. `is_current`: the library has
+    its move, of the present version.
     """
 
     clip: StoredClip
@@ -36,6 +37,7 @@ class NamedClip:
     file: Path | None
     is_new: bool
     annotation: MoveAnnotation | None = None
+    is_current: bool = False
 
     @property
     def sha256(self) -> str:
@@ -70,8 +72,14 @@ def named_clips(settings: Settings, endpoint: Endpoint, clips: Sequence[StoredCl
             moves = _moves(endpoint, clips)
             names |= {sha256: str(move["name"]) for sha256, move in moves.items()}
             outdated = frozenset(sha256 for sha256, move in moves.items() if is_outdated(move["embedding_version"]))
+            current = moves.keys() - outdated
             named = [
-                replace(named_clip(clip, names, outdated), annotation=annotations.get(clip.sha256)) for clip in clips
+                replace(
+                    named_clip(clip, names, outdated),
+                    annotation=annotations.get(clip.sha256),
+                    is_current=clip.sha256 in current,
+                )
+                for clip in clips
             ]
             own.write_text(json.dumps({clip.clip.sha256: clip.name for clip in named}))
         yield named

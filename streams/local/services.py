@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic, sleep
+from types import MappingProxyType
 from typing import IO, Any
 
 from infra.base.open_files import raise_open_files_limit
@@ -39,9 +41,11 @@ _SILENT_S = 1.0
 _NAMES: Mapping[Role, str] = {"kafka": "Kafka", "worker": "a worker"}
 _MIN_LOG_BYTES = 64 << 10
 _HTTP_TIMEOUT_S = 10.0
+_NO_ENVIRONMENT: Mapping[str, str] = MappingProxyType({})
 _OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # a proxy must not receive the token
 
 OnMessage = Callable[[str], None]
+_started: list[subprocess.Popen[bytes]] = []  # supervisors, so that those that end while this process runs are reaped
 
 
 @dataclass(frozen=True)
@@ -115,8 +119,13 @@ def local_kafka(settings: Settings, on_message: OnMessage) -> Iterator[KafkaConn
 
 
 @contextmanager
-def stream(settings: Settings, on_message: OnMessage) -> Iterator[Endpoint]:
-    """Yield the addresses of Kafka and a worker, which run at least as long as the context."""
+def stream(
+    settings: Settings, on_message: OnMessage, environment: Mapping[str, str] = _NO_ENVIRONMENT
+) -> Iterator[Endpoint]:
+    """Yield the addresses of Kafka and a worker, which run at least as long as the context.
+
+    `environment`: more environment variables for a worker that is started here.
+    """
     check_data_folder(settings)
     with ExitStack() as leases:
         leases.enter_context(_lease(settings, "worker", on_message))
@@ -124,9 +133,9 @@ def stream(settings: Settings, on_message: OnMessage) -> Iterator[Endpoint]:
             check_servers(settings)
         if settings.kafka is None:
             leases.enter_context(_lease(settings, "kafka", on_message))
-            start_supervisor(settings, "worker")  # it imports its modules while Kafka starts
+            start_supervisor(settings, "worker", environment)  # it imports its modules while Kafka starts
             _wait_for(settings, "kafka", on_message, running_kafka)
-        yield _wait_for(settings, "worker", on_message, running_worker)
+        yield _wait_for(settings, "worker", on_message, running_worker, environment)
 
 
 def _lease(settings: Settings, role: Role, on_message: OnMessage) -> IO[str]:
@@ -163,7 +172,13 @@ def check_move_index(settings: Settings) -> None:
             raise
 
 
-def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Callable[[Settings], Any]) -> Any:
+def _wait_for(
+    settings: Settings,
+    role: Role,
+    on_message: OnMessage,
+    find: Callable[[Settings], Any],
+    environment: Mapping[str, str] = _NO_ENVIRONMENT,
+) -> Any:
     found = find(settings)
     if found is not None:
         return found
@@ -175,7 +190,7 @@ def _wait_for(settings: Settings, role: Role, on_message: OnMessage, find: Calla
     report_at = monotonic() + _REPORT_INTERVAL_S
     while monotonic() < deadline and not (supervisor and supervisor.poll()):
         if supervisor is None or supervisor.poll() == 0:  # it found another supervisor, which may have ended
-            supervisor = start_supervisor(settings, role)
+            supervisor = start_supervisor(settings, role, environment)
         sleep(_POLL_INTERVAL_S)
         found = find(settings)
         if found is not None:
@@ -199,19 +214,28 @@ def _full_disk(settings: Settings) -> str:
     return f"the disk of {settings.data_dir} is full: free some space" if is_full else ""
 
 
-def start_supervisor(settings: Settings, role: Role) -> subprocess.Popen[bytes] | None:
-    """Start the service's supervisor in the background and return its process, or None if one is running."""
+def start_supervisor(
+    settings: Settings, role: Role, environment: Mapping[str, str] = _NO_ENVIRONMENT
+) -> subprocess.Popen[bytes] | None:
+    """Start the service's supervisor in the background and return its process, or None if one is running.
+
+    `environment`: more environment variables for it and the service.
+    """
     files = ServiceFiles(settings.run_dir, role)
     if files.has_supervisor():
         return None
+    _started[:] = [process for process in _started if process.poll() is None]
     with files.log.open("ab") as log:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", "-m", "streams.local.supervisor", role],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
+            env=os.environ | environment,
             start_new_session=True,
         )
+    _started.append(process)
+    return process
 
 
 def unstarted_worker(settings: Settings, on_message: OnMessage) -> dict[str, str] | None:

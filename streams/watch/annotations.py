@@ -11,9 +11,8 @@ from typing import Any
 from schemas.limits import MAX_NAME_CHARACTERS
 from schemas.move_annotated import MoveAnnotation
 from schemas.safe_text import harmless_part
-from streams.files.annotations import Annotations
+from streams.files.annotations import ANNOTATION_FILES, Annotations
 from streams.operations.annotation_file import AnnotatedClip
-from streams.watch.scan import ANNOTATION_FILES
 from streams.watch.state import Stat
 
 

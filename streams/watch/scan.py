@@ -9,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from streams.files.annotations import ANNOTATION_FILES
 from streams.files.hidden import is_hidden, is_hidden_folder, is_partial
 from streams.watch.state import Stat
 
 RESULT_SUFFIX = ".bachata.json"
 DONE, FAILED = "done", "failed"  # folders in a watched folder, for files whose outcome is known
-ANNOTATION_FILES = ("annotations.json", "bachata_annotations.json", "annotations.csv")
 
 
 @dataclass(frozen=True)

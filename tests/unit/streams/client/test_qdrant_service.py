@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -252,6 +253,19 @@ def test_a_wrong_key_is_reported_and_can_be_corrected(tmp_path: Path) -> None:
         with QdrantEmbeddingService(QdrantConfig.of_url(server.url, api_key="right")) as service:
             service.store_move_embedding(_MOVES[0])
     assert server.calls > 1
+
+
+def test_host_and_port_name_the_server_and_the_name_its_collection(tmp_path: Path) -> None:
+    with FaultyQdrantServer(tmp_path) as server:
+        address = urlsplit(server.url)
+        counts: list[int] = []
+        for collection in ("mine", "of_others", "mine"):
+            config = QdrantConfig(host=str(address.hostname), port=int(address.port or 0), collection_name=collection)
+            with QdrantEmbeddingService(config) as service:
+                if not counts:
+                    service.store_move_embedding(_MOVES[0])
+                counts.append(service.stats()["moves"])
+    assert counts == [1, 0, 1]
 
 
 def test_a_collection_of_other_vectors_is_named(tmp_path: Path) -> None:

@@ -71,5 +71,5 @@ def test_dropped_progress_is_waited_for_only_until_the_deadline(monkeypatch: pyt
 
 
 def test_the_client_exports_its_public_names() -> None:
-    assert {"Client", "SyncClient", "FakeClient", "Outcome", "RequestFailedError"} <= set(streams.client.__all__)
+    assert {"Client", "SyncClient", "FakeClient", "Outcome", "ChoreoGenerationPipeline"} <= set(streams.client.__all__)
     assert all(hasattr(streams.client, name) for name in streams.client.__all__)
