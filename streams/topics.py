@@ -38,7 +38,7 @@ class Topic:
     must read that a move was removed. Of a topic `between_steps`, records are deleted only when they are older than
     `retention_days` and every step has processed them: the broker does not delete them by itself. Of a `source`
     nobody here could write a record again: it is acknowledged when it is on the disk. `key`: of its records:
-    anything, the SHA-256 of the song or clip, the request id, or the request id with an action after a slash.
+    anything, the SHA-256 of the song or clip, or the request id.
     `from_now`: a step that consumes it for the first time begins with the records of the last minutes, not with the
     first of all.
     """
