@@ -37,7 +37,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.slow]
 _NOT_RUN = ("make ", "docker ", "pip ", "bachata up", "bachata worker")
 _LINES = [line for line in shell_lines() if not line.startswith(_NOT_RUN)]
 # those in docs/other-systems.md run in `test_other_systems.py`, those of the client in `test_client_examples.py`
-_PROGRAMS = [block for block in blocks("python") if block.document in {"README.md", "docs/qdrant.md"}]
+_OF_OTHER_TESTS = {"docs/client.md", "docs/other-systems.md"}
+_PROGRAMS = [block for block in blocks("python") if block.document not in _OF_OTHER_TESTS]
 _WATCHING = [line for line in _LINES if line.startswith("bachata watch ") and "--once" not in line]  # until stopped
 _SHA256_PREFIX = "3f2a91c0"
 _DANCES = tuple((6.0 * number + 1, 6.0 * number + 5.5) for number in range(5))  # of class.mp4, seconds
