@@ -68,7 +68,7 @@ async def fetch(page: str, kind: MediaKind, transfer: Transfer, *, allow_private
     found = await _find(parse(page).text, kind, allow_private)
     if (found.duration_s or 0.0) > _MAX_S[kind]:
         raise Poison(f"it lasts {found.duration_s:.0f} s; at most {_MAX_S[kind]:.0f} s are taken", reason="too_long")
-    headers = {name: value for name, value in found.headers.items() if name in _HEADERS}
+    headers = {name: value for name, value in found.headers.items() if name in _HEADERS and value.isprintable()}
     await http.fetch(found.url, UrlRules(_FILE_HOSTS, allow_private), transfer, headers)
     return clean_title(found.title)
 

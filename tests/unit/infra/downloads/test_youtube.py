@@ -18,6 +18,7 @@ import pytest
 from infra.downloads import WebDownloads, downloads, youtube, youtube_process
 from infra.downloads.hosts import AllowedHosts
 from schemas.faults import Poison, Retryable
+from schemas.limits import MediaKind
 from tests.file_server import FileServer, Request, file_server, head, response
 from tests.paths import PROJECT
 from tests.unit.infra.downloads.fetching import SONG, fault_of, fetched, redirect
@@ -180,6 +181,23 @@ def test_a_process_that_breaks_down_is_a_fault(
     monkeypatch.setattr(youtube, "_PROCESS", "tests.no_such_module")
     fault = fault_of(fetcher_for(site, tmp_path), site.url("/watch/a"))
     assert (type(fault), fault.reason) == (Retryable, "download_failed")
+
+
+@pytest.mark.parametrize(("kind", "best"), [("audio", "sound-320"), ("video", "both-720")])
+def test_the_best_file_over_http_is_found_for_a_song_and_for_a_clip(
+    kind: MediaKind, best: str, site: FileServer
+) -> None:
+    sound = {"vcodec": "none", "acodec": "mp3"}
+    formats = [
+        sound | {"url": site.url("/sound-320"), "abr": 320},
+        sound | {"url": site.url("/sound-128"), "abr": 128},
+        sound | {"url": site.url("/list.m3u8"), "abr": 500, "protocol": "m3u8_native"},
+        {"url": site.url("/both-360"), "vcodec": "h264", "acodec": "aac", "height": 360},
+        {"url": site.url("/both-720"), "vcodec": "h264", "acodec": "aac", "height": 720},
+        {"url": site.url("/picture-1080"), "vcodec": "h264", "acodec": "none", "height": 1080},
+    ]
+    site.routes["/watch/a"] = response(page(formats=formats))
+    assert youtube_process.find(site.url("/watch/a"), kind, extractors())["url"] == site.url(f"/{best}")
 
 
 def test_without_yt_dlp_the_error_says_how_to_install_it(
