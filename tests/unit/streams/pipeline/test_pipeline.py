@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from infra.settings import load_settings
 from schemas.base import Options
+from schemas.faults import Retryable
 from streams.client import ChoreoGenerationPipeline, ChoreographyError, PipelineConfig
 from streams.local import services
-from streams.pipeline.moves import moves_folder
+from streams.pipeline.moves import MovesFolder, moves_folder
 from tests.paths import DEMO
 
 MIB = 1 << 20
@@ -69,6 +71,48 @@ def test_clips_are_indexed_at_the_same_time_or_one_after_the_other() -> None:
     assert at_once() == 4
     assert at_once(max_workers=7) == 7
     assert at_once(max_workers=7, enable_parallel_move_analysis=False) == 1
+
+
+@pytest.mark.parametrize(("usable", "demo_moves", "indexed"), [(0, True, 2), (5, True, 1), (0, False, 1)])
+async def test_the_demo_moves_are_indexed_where_they_are_wanted_and_nothing_can_be_danced(
+    usable: int, demo_moves: bool, indexed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[Path] = []
+
+    async def index(folder: MovesFolder, service: Any) -> tuple[str, ...]:
+        del service
+        folders.append(folder.clips)
+        return ("a warning",)
+
+    class Service:
+        def get(self, path: str) -> dict[str, Any]:
+            assert path == "/library/usable"
+            return {"usable": usable}
+
+    service: Any = Service()
+    moves = load_settings().data_dir / "moves"
+    moves.mkdir(parents=True)
+    monkeypatch.setattr(MovesFolder, "index", index)
+    pipeline = ChoreoGenerationPipeline(demo_moves=demo_moves)
+    warnings = await asyncio.gather(*[pipeline._index_moves(service) for _ in range(2)])
+    assert folders == [moves, DEMO / "clips"][:indexed]  # once, for both calls
+    assert warnings == [("a warning",) * indexed] * 2
+
+
+async def test_indexing_that_failed_is_tried_again_by_the_next_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(self: ChoreoGenerationPipeline, service: Any) -> tuple[str, ...]:
+        attempts.append(service)
+        if len(attempts) == 1:
+            raise Retryable("the worker does not answer", "worker")
+        return ()
+
+    attempts: list[Any] = []
+    monkeypatch.setattr(ChoreoGenerationPipeline, "_index", fail)
+    pipeline, service = ChoreoGenerationPipeline(), cast("Any", None)
+    with pytest.raises(Retryable):
+        await pipeline._index_moves(service)
+    assert await pipeline._index_moves(service) == await pipeline._index_moves(service) == ()
+    assert len(attempts) == 2
 
 
 @pytest.mark.parametrize(
