@@ -73,15 +73,6 @@ def test_the_setting_of_a_row_exists(row: tuple[str, str]) -> None:
     assert named <= {setting.variable for setting in descriptions()}
 
 
-def _folder_with_songs(folder: Path) -> str:
-    songs = folder / "songs"
-    songs.mkdir(exist_ok=True)
-    for name in ("song1.mp3", "song2.mp3"):
-        if not (songs / name).exists():
-            (songs / name).write_bytes((DEMO / "songs" / "luna_124.mp3").read_bytes())
-    return str(songs / "song1.mp3")
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
@@ -107,16 +98,23 @@ def test_a_url_of_a_host_that_is_not_allowed_is_refused_and_submitted_to_no_othe
 
 
 @pytest.mark.slow
-def test_several_songs_become_videos_and_the_songs_are_listed(
+def test_several_songs_become_videos_and_one_that_is_none_fails_alone(
     data_folder: DataFolder, library: dict[str, Any], demo_song: Path, tmp_path: Path
 ) -> None:
-    listed = data_folder.bachata("songs").json["songs"]
-    assert str(demo_song) in {song["file"] for song in listed}
-    first = _folder_with_songs(tmp_path)
-    made = data_folder.bachata("generate", first, demo_song, tmp_path / "no_song.mp3", "--quality", "fast")
+    made = data_folder.bachata("generate", demo_song, tmp_path / "no_song.mp3", "--quality", "fast")
     assert made.exit_code == 1
-    outcomes = [song.get("outcome") or song.get("status") for song in made.json["songs"]]
-    assert len(outcomes) == 3
+    first, second = made.json["songs"]
+    assert Path(first["video"]).is_file()
+    assert (second["video"], second["reason"]) == (None, "not_found")
+
+
+def test_the_songs_are_listed(tmp_path: Path) -> None:
+    folder = DataFolder(tmp_path / "data")
+    song = folder.path / "songs" / "mine.mp3"
+    song.parent.mkdir(parents=True)
+    song.write_bytes((DEMO / "songs" / "luna_124.mp3").read_bytes())
+    listed = folder.bachata("songs").json["songs"]
+    assert [Path(listed_song["file"]).name for listed_song in listed] == ["luna_124.mp3", "orilla_132.mp3", "mine.mp3"]
 
 
 def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
