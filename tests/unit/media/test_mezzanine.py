@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -113,9 +114,16 @@ def test_a_clip_with_non_square_pixels_fills_the_mezzanine(tmp_path: Path) -> No
 
 def test_a_mezzanine_is_encoded_once(mezzanine_of: Callable[[str], Mezzanine]) -> None:
     first = mezzanine_of("30")
-    before = first.path.stat().st_mtime_ns
+    before = first.path.stat().st_ino
     assert mezzanine_of("30") == first
-    assert first.path.stat().st_mtime_ns == before
+    assert first.path.stat().st_ino == before  # not replaced; its time is that of its last use
+
+
+def test_each_use_of_a_mezzanine_is_noted(mezzanine_of: Callable[[str], Mezzanine]) -> None:
+    path = mezzanine_of("30").path
+    os.utime(path, (1, 1))
+    mezzanine_of("30")
+    assert path.stat().st_mtime > 1
 
 
 @pytest.fixture

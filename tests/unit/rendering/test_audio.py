@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import av
@@ -83,9 +84,15 @@ def test_the_end_of_the_song_is_complete(wav: Path, tmp_path: Path) -> None:
 
 def test_a_song_is_encoded_once_for_each_bit_rate(wav: Path, tmp_path: Path) -> None:
     encoded = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
-    before = encoded.stat().st_mtime_ns
-    assert ensure_aac(wav, "e" * 64, 128_000, tmp_path).stat().st_mtime_ns == before
+    before = encoded.stat().st_ino
+    assert ensure_aac(wav, "e" * 64, 128_000, tmp_path).stat().st_ino == before  # its time is that of its last use
     assert ensure_aac(wav, "e" * 64, 320_000, tmp_path) != encoded
+
+
+def test_each_use_of_an_encoded_song_is_noted(wav: Path, tmp_path: Path) -> None:
+    encoded = ensure_aac(wav, "e" * 64, 128_000, tmp_path)
+    os.utime(encoded, (1, 1))
+    assert ensure_aac(wav, "e" * 64, 128_000, tmp_path).stat().st_mtime > 1
 
 
 def test_another_encoder_version_is_another_file(wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
