@@ -16,6 +16,7 @@ import pytest
 
 from agents.media.keyframe_encoder import thinning
 from agents.rendering.agent import STEP
+from agents.rendering.inputs import output_name
 from agents.step import Tools
 from infra.base.atomic_file import sha256_of
 from infra.base.derived_files import remove_unused, using_files
@@ -334,6 +335,19 @@ def test_the_cache_key_covers_title_but_not_request(scene: Scene) -> None:
     other_request = event.model_copy(update={"request_id": "r-2"})
     other_title = event.model_copy(update={"title": "another"})
     assert STEP.depends_on(other_request, tools) == known != STEP.depends_on(other_title, tools)
+
+
+def test_the_video_of_a_cancelled_request_is_removed_and_no_other(scene: Scene, tmp_path: Path) -> None:
+    tools = replace(scene.tools, output_dir=tmp_path)
+    rendering = STEP.depends_on(scene.event, tools)
+    other = rendering.model_copy(update={"quality": "high_quality"})
+    own, foreign = (output_name(each, scene.result.segments) for each in (rendering, other))
+    left = f".{own}.{2**22}-01234567.part"  # of a process that was killed
+    for name in (own, left, foreign, "luna.mp4"):
+        (tmp_path / name).write_bytes(b"video")
+    assert STEP.discard is not None
+    STEP.discard(rendering, tools)
+    assert {path.name for path in tmp_path.iterdir()} == {foreign, "luna.mp4"}
 
 
 def test_a_cached_video_is_valid_while_its_file_is_complete(scene: Scene, tmp_path: Path) -> None:

@@ -1,0 +1,118 @@
+"""Test that each request ends once while requests are cancelled at random moments and workers are killed."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from schemas.base import Options, Source
+from schemas.move_submitted import MoveSubmitted
+from schemas.rendered import Rendered
+from schemas.request_control import RequestControl
+from schemas.request_ended import RequestEnded
+from schemas.song_submitted import SongSubmitted
+from streams.client.control import control_message
+from tests.chaos.checks import changed_values, count_is, wrong_files
+from tests.chaos.cluster import REAL_STEPS, Cluster, restarting_crashed
+from tests.chaos.media import Song, make_songs
+from tests.chaos.schedule import scaled, seed
+from tests.chaos.submissions import Sender, sending, submission
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, TopicRecord, name_of, read_all, watching
+from tests.paths import DEMO
+from tests.quality.report import figure
+
+pytestmark = pytest.mark.chaos
+
+_REQUESTS, _CANCELLED, _KILLS = 100, 30, 8
+_IDLE_TIMEOUT_S = 90.0
+_INDEX_TIMEOUT_S = 300.0
+_SPREAD_S = 60.0  # of the cancellations after the submission of all songs
+
+
+async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_path: Path) -> None:
+    rng = random.Random(seed())  # noqa: S311 - a plan, no secret
+    with Cluster(tmp_path, REAL_STEPS) as cluster:
+        songs = {f"song-{n:03d}": song for n, song in enumerate(make_songs(cluster.songs, scaled(_REQUESTS, 8)))}
+        cancelled = rng.sample(sorted(songs), scaled(_CANCELLED, 3))
+        await cluster.start_all()
+        watch = Outcomes(songs)
+        async with sending(cluster.kafka) as sender:
+            await _index(cluster, sender)
+            cluster.log_event("the clips are indexed")
+            async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch), restarting_crashed(cluster) as crashed:
+                await sender.send_all([_submission(*item) for item in songs.items()])
+                cluster.log_event(f"{len(songs)} songs are submitted, {len(cancelled)} of them to be cancelled")
+                spread_s = _SPREAD_S * len(songs) / _REQUESTS
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(_cancel_at_random(sender, cancelled, spread_s, rng))
+                    group.create_task(_kill_at_random(cluster, scaled(_KILLS, 2), spread_s, rng))
+                await watch.until(watch.all_ended, _IDLE_TIMEOUT_S)
+        ended = await read_all(cluster.kafka, name_of(RequestEnded))
+        rendered = await read_all(cluster.kafka, name_of(Rendered))
+        _check(list(songs), cancelled, ended, rendered, cluster.data / "output")
+        figure("cancel_workers_ended_by_themselves", len(crashed), "0", met=not crashed)
+
+
+def _submission(request_id: str, song: Song) -> object:
+    options = Options(duration="full", quality="fast", seed=1)
+    request = SongSubmitted(
+        source=Source(path=str(song.path)), request_id=request_id, title=request_id, options=options
+    )
+    return submission(request, song.sha256)
+
+
+async def _index(cluster: Cluster, sender: Sender) -> None:
+    clips = sorted((DEMO / "clips").glob("*.mp4"))[:3]
+    requests = [
+        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
+    ]
+    watch = Outcomes(str(request.request_id) for request in requests)
+    async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch):
+        await sender.send_all([submission(request, request.clip) for request in requests])
+        assert await watch.until(watch.all_ended, _INDEX_TIMEOUT_S), f"the library was not indexed: {cluster.logs}"
+
+
+async def _cancel_at_random(
+    sender: Sender, request_ids: Sequence[str], spread_s: float, rng: random.Random
+) -> None:
+    for request_id in request_ids:
+        await asyncio.sleep(rng.uniform(0, 2 * spread_s / len(request_ids)))
+        await sender.send(control_message(request_id, "cancel", "/chaos"))
+
+
+async def _kill_at_random(cluster: Cluster, kills: int, spread_s: float, rng: random.Random) -> None:
+    for _ in range(kills):
+        await asyncio.sleep(rng.uniform(0, 2 * spread_s / kills))
+        slot = rng.choice(cluster.slots)
+        cluster.kill(slot)
+        cluster.start(slot)
+        cluster.log_event(f"worker {slot} is killed")
+
+
+def _check(
+    request_ids: Sequence[str],
+    cancelled: Sequence[str],
+    ended: Sequence[TopicRecord],
+    rendered: Sequence[TopicRecord],
+    output: Path,
+) -> None:
+    outcomes = defaultdict[str, set[tuple[str | None, str]]](set)
+    for record in ended:
+        outcomes[record.request_id].add((record.event_id, record.payload["outcome"]))
+    wrong = [f"{id_}: {outcomes[id_]}" for id_ in request_ids if len(outcomes[id_]) != 1]
+    unasked = [id_ for id_ in request_ids if id_ not in cancelled and {kind for _, kind in outcomes[id_]} != {"done"}]
+    ways = [kind for id_ in cancelled for _, kind in outcomes[id_]]
+    print(f"  of {len(cancelled)} that were cancelled: {ways.count('cancelled')} cancelled, {ways.count('done')} done")
+    count_is("cancel_requests_without_exactly_one_outcome", wrong, 0)
+    count_is("cancel_requests_not_done_although_not_cancelled", unasked, 0)
+    count_is("cancel_outcomes_that_say_two_things", changed_values(ended), 0)
+    done = [record for record in rendered if ("done" in {kind for _, kind in outcomes[record.request_id]})]
+    count_is("cancel_wrong_files", wrong_files(done, output), 0)
+    extra = [record.request_id for record in rendered if record not in done]
+    count_is("cancel_rendered_events_of_cancelled_requests", extra, 0)
+    figure("cancel_cancelled", ways.count("cancelled"), "> 0", met="cancelled" in ways)
