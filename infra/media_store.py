@@ -116,7 +116,7 @@ class IncomingFile:
     def _store(self, path: Path) -> None:
         if not _has_content(path, path.name):
             os.fsync(self._writer)
-            path.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._temporary.rename(path)
             flush_to_disk(path.parent)
 

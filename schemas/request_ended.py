@@ -19,8 +19,9 @@ class RequestEnded(Ending):
     """A request's outcome, published by the step that ended it. The topic is compacted by request.
 
     `subject`: the title of the song or the name of the clip. `step`: the step that ended the request. `video`: of a
-    song that is done. `clip_sha256`: of a clip that is done. `reason`: why the request failed, a code of
-    `docs/reasons.md`. `error`: the same as one line for a person. `dead_letter_id`: of the dead letter with its event.
+    song that is done. `clip_sha256`: of a clip that is done. `reason`: why the request failed or was cancelled, a code
+    of `docs/reasons.md`. `error`: the same as one line for a person. `dead_letter_id`: of the dead letter with its
+    event.
     """
 
     request_id: RequestId

@@ -26,7 +26,6 @@ from schemas.progress import Progress
 from schemas.rendered import Rendered
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
-from streams.client.control import ALREADY_ENDED, control_message
 from streams.client.event_log import EventLog
 from streams.client.follower import READ_S, Follower
 from streams.client.kafka_log import KafkaLog
@@ -36,8 +35,9 @@ from streams.client.result_stream import end_position, read_results
 from streams.client.results import RequestResult, Update
 from streams.client.songs import Song, SongStore, songs_in, source_of
 from streams.client.updates import Updates
-from streams.envelope import Message, Record, event_headers, payload_of
-from streams.ids import event_id, new_request_id
+from streams.envelope import Message, Record, payload_of
+from streams.ids import new_request_id
+from streams.request_events import ALREADY_ENDED, control_message, submission
 from streams.topics import PROGRESS, REQUEST_ENDED, topic_of
 
 _FOLLOWED: Mapping[str, type[Model]] = {
@@ -119,9 +119,9 @@ class AnyClient:
 
     async def submit_events(self, events: Iterable[SongSubmitted | MoveSubmitted]) -> list[str]:
         """Publish requests in their order, without waiting for each; return their ids. Raises: as `submit_event`."""
-        messages = [self._request_message(event) for event in events]
-        await self._publish(messages)
-        return [request_id for request_id, _ in messages]
+        requests = list(events)
+        await self._publish([submission(request, self._source) for request in requests])
+        return [str(request.request_id) for request in requests]
 
     async def outcome(self, request_id: str) -> Outcome | None:
         """Return the outcome of a request, or None if it has none yet.
@@ -194,7 +194,7 @@ class AnyClient:
         (`kafka`).
         """
         async with asyncio.timeout(timeout_s), self._updates.of(request_id) as queue:
-            await self._publish([(request_id, control_message(request_id, "cancel", self._source))])
+            await self._publish([control_message(request_id, "cancel", self._source)])
             while True:
                 update = _progress_or_outcome(_raised(await queue.get()), request_id)
                 if isinstance(update, Progress) and update.reason == ALREADY_ENDED:
@@ -204,11 +204,11 @@ class AnyClient:
 
     async def hold(self, request_id: str) -> None:
         """Hold a request: no further step begins to work on it until `resume`. Raises: `Retryable` (`kafka`)."""
-        await self._publish([(request_id, control_message(request_id, "hold", self._source))])
+        await self._publish([control_message(request_id, "hold", self._source)])
 
     async def resume(self, request_id: str) -> None:
         """Let a request go on that was held. Raises: `Retryable` (`kafka`)."""
-        await self._publish([(request_id, control_message(request_id, "resume", self._source))])
+        await self._publish([control_message(request_id, "resume", self._source)])
 
     async def follow(self, request_ids: Collection[str]) -> AsyncGenerator[Update, None]:
         """Yield all events on these requests since the client was opened, until each request is complete.
@@ -247,18 +247,10 @@ class AnyClient:
     def _was_before_opening(self, record: Record) -> bool:
         return record.offset < self._opened.get(TopicPartition(record.topic, record.partition), 0)
 
-    async def _publish(self, messages: Sequence[tuple[str, Message]]) -> None:
-        for fault in await self._log.publish([message for _, message in messages]):
+    async def _publish(self, messages: Sequence[Message]) -> None:
+        for fault in await self._log.publish(messages):
             if fault is not None:
                 raise fault
-
-    def _request_message(self, event: SongSubmitted | MoveSubmitted) -> tuple[str, Message]:
-        if event.request_id is None:
-            raise ValueError("a request needs a request_id to be followed by")
-        topic = topic_of(type(event))
-        headers = event_headers(topic, self._source, event_id("submitted", event.request_id), event.request_id)
-        key = event.source.sha256 or event.request_id
-        return event.request_id, Message(topic.full_name, key.encode(), event.model_dump_json().encode(), headers)
 
 
 class Client(AnyClient):

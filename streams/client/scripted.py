@@ -16,9 +16,9 @@ from schemas.rendered import Rendered, Video
 from schemas.request_control import RequestControl
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
-from streams.client.control import ALREADY_ENDED
 from streams.envelope import Message, Record, event_headers, payload_of
 from streams.ids import digest, event_id
+from streams.request_events import ALREADY_ENDED
 from streams.topics import MOVE_SUBMITTED, REQUEST_CONTROL, SONG_SUBMITTED, Topic, topic_of
 
 _SOURCE = "/scripted"

@@ -84,7 +84,14 @@ class ControlAgent:
             )
             await self._publish(record, _message(PROGRESS, late, f"{request_id}:{record.offset}", record))
             return
-        ended = RequestEnded(request_id=request_id, subject=cancelled_subject, step=NAME, outcome="cancelled")
+        ended = RequestEnded(
+            request_id=request_id,
+            subject=cancelled_subject,
+            step=NAME,
+            outcome="cancelled",
+            reason="cancelled",
+            error="the request was cancelled",
+        )
         await self._publish(record, _message(REQUEST_ENDED, ended, "cancelled", record))
         await self._publish(record, *map(released, self.controls.held_events(request_id)))
 

@@ -6,14 +6,12 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 from schemas.faults import Poison, Retryable
 from schemas.song_submitted import SongSubmitted
-from streams.client.control import control_message
-from streams.envelope import Message, event_headers
-from streams.ids import digest, event_id
-from streams.topics import SONG_SUBMITTED
+from streams.envelope import Message
+from streams.ids import digest
+from streams.request_events import control_message, submission
 
 _SOURCE = "/http"
 _PUBLISH_TIMEOUT_S = 45.0  # the producer gives up a record after 40 s: after this one, none is written later
@@ -51,7 +49,7 @@ class Submissions:
         if self._contents.get(request_id, content) != content:
             raise Poison(f"the request id {request_id} was used for another request", reason="repeated_id")
         if request_id not in self._contents:
-            await self._publish_once(request_id, content, _submission(request, request_id))
+            await self._publish_once(request_id, content, submission(request, _SOURCE))
 
     async def cancel(self, request_id: str) -> None:
         """Publish that a request is cancelled. Raises: `Poison` for a wrong id; `Retryable` (`kafka`)."""
@@ -77,9 +75,3 @@ class Submissions:
         except Exception as error:
             what = "Kafka has not acknowledged the event; send it again with the same request id"
             raise Retryable(what, reason="kafka") from error
-
-
-def _submission(request: SongSubmitted, request_id: str) -> Message:
-    headers = event_headers(SONG_SUBMITTED, _SOURCE, event_id("submitted", request_id), request_id)
-    key: Any = request.source.sha256 or request_id
-    return Message(SONG_SUBMITTED.full_name, key.encode(), request.model_dump_json().encode(), headers)

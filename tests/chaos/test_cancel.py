@@ -13,10 +13,10 @@ import pytest
 from schemas.base import Options, Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.rendered import Rendered
-from schemas.request_control import RequestControl
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
-from streams.client.control import control_message
+from streams.envelope import Message
+from streams.request_events import control_message
 from tests.chaos.checks import changed_values, count_is, wrong_files
 from tests.chaos.cluster import REAL_STEPS, Cluster, restarting_crashed
 from tests.chaos.media import Song, make_songs
@@ -58,7 +58,7 @@ async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_pa
         figure("cancel_workers_ended_by_themselves", len(crashed), "0", met=not crashed)
 
 
-def _submission(request_id: str, song: Song) -> object:
+def _submission(request_id: str, song: Song) -> Message:
     options = Options(duration="full", quality="fast", seed=1)
     request = SongSubmitted(
         source=Source(path=str(song.path)), request_id=request_id, title=request_id, options=options
@@ -77,9 +77,7 @@ async def _index(cluster: Cluster, sender: Sender) -> None:
         assert await watch.until(watch.all_ended, _INDEX_TIMEOUT_S), f"the library was not indexed: {cluster.logs}"
 
 
-async def _cancel_at_random(
-    sender: Sender, request_ids: Sequence[str], spread_s: float, rng: random.Random
-) -> None:
+async def _cancel_at_random(sender: Sender, request_ids: Sequence[str], spread_s: float, rng: random.Random) -> None:
     for request_id in request_ids:
         await asyncio.sleep(rng.uniform(0, 2 * spread_s / len(request_ids)))
         await sender.send(control_message(request_id, "cancel", "/chaos"))

@@ -296,7 +296,7 @@ async def test_a_request_has_a_state_from_its_submission_to_its_outcome(service:
 async def test_a_request_is_cancelled_unless_it_has_ended(service: Service) -> None:
     assert (await service.call("DELETE", "/requests/my-1"))[:2] == (202, {"request_id": "my-1"})
     [message] = service.messages
-    assert (message.topic, message.key) == (REQUEST_CONTROL.full_name, b"my-1/cancel")
+    assert (message.topic, message.key) == (REQUEST_CONTROL.full_name, b"my-1")
     assert RequestControl.model_validate_json(message.value or b"") == RequestControl(
         request_id="my-1", action="cancel"
     )
