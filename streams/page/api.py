@@ -6,11 +6,13 @@ Of several workers on one machine one has the address; another takes it when tha
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Sequence
 
 from aiohttp import web
 
+from schemas.faults import Poison
 from streams.background import BackgroundTask
 from streams.page import openapi
 from streams.page.health import OPEN_PATHS
@@ -35,7 +37,10 @@ class Api(BackgroundTask):
         return "" if self._page is None else self._page.url
 
     async def start(self) -> None:
-        """Listen, or begin to wait for the address."""
+        """Listen, or begin to wait for an address that is in use.
+
+        Raises: `Poison` (`settings`) for one that this machine does not have, or may not use.
+        """
         if not await self._listen():
             await super().start()
 
@@ -56,9 +61,12 @@ class Api(BackgroundTask):
         page = Page(self._routes, self._token, self._port, self._host, _OPEN_PATHS)
         try:
             await page.start()
-        except OSError:
+        except OSError as error:
             await page.stop()
-            return False
+            if error.errno == errno.EADDRINUSE:
+                return False
+            cause = error.strerror or error
+            raise Poison(f"BACHATA_API: {self._host} port {self._port}: {cause}", reason="settings") from error
         self._page = page
         log.info("the HTTP API is ready", extra={"page": page.url})
         return True

@@ -160,7 +160,7 @@ async def test_a_webhook_gets_each_outcome_since_it_was_turned_on_and_delays_no_
             await _received(found, first)
         async with asyncio.timeout(60), _working(kafka, (COUNTING,)):
             await _submit_and_end(kafka, second)
-        async with asyncio.timeout(60), _working(kafka, steps):
+        async with asyncio.timeout(90), _working(kafka, steps):
             await _received(found, [*first, *second])
         delivered = {message.headers["webhook-id"] for message in found.received}
     assert len(delivered) == 40, "no outcome of before"

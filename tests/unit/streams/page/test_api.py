@@ -345,6 +345,13 @@ async def test_another_worker_takes_the_address_when_it_is_free(monkeypatch: pyt
     await api.stop()
 
 
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
+async def test_an_address_that_is_not_of_this_machine_is_a_wrong_setting(host: str) -> None:
+    with pytest.raises(Poison, match="BACHATA_API") as refused:
+        await Api([], _TOKEN, host, 8080).start()
+    assert refused.value.reason == "settings"
+
+
 async def test_elsewhere_any_host_name_is_accepted_and_no_origin() -> None:
     api = Api([], _TOKEN, "::1", 0)
     await api.start()
