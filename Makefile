@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame
+.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -80,6 +80,9 @@ quality-structure: $(VENV)/.synced ## Measure the structure of the code, beside 
 
 bench-children: setup ## Measure the memory of each step on the largest media that are accepted, beside its limit
 	$(RUN) python -m tests.quality.bench_children
+
+bench-client: setup ## Measure submits of one client and the time until songs are accepted, beside a plain producer
+	$(RUN) python -m tests.quality.bench_client
 
 bench-moves: setup ## Measure indexing a clip, beside MediaPipe's own landmarker
 	$(RUN) python -m tests.quality.bench_moves

@@ -136,6 +136,12 @@ class ClientContract:
         async with new_client() as client:
             ids = await client.submit_folder(tmp_path)
             await client.wait_all(ids, timeout_s=_TIMEOUT_S)
+            count = len(service.submitted)
+            (tmp_path / "c.mp3").touch()
+            with pytest.raises(Poison, match=r"c\.mp3: the file is empty"):
+                await client.submit_folder(tmp_path)
+            await client.wait(await client.submit(b"last"), timeout_s=_TIMEOUT_S)
+            assert len(service.submitted) == count + 1, "none of the folder"
         assert [(event.title, event.priority) for event in (_submitted(service, id_) for id_ in ids)] == [
             ("c", "bulk"),
             ("b", "bulk"),

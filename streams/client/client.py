@@ -94,20 +94,21 @@ class AnyClient:
         `Source`. To submit the same request id twice has one effect. Raises: `Poison` for what is not a song,
         `Retryable`, `Unavailable` where it cannot be stored or sent now.
         """
-        source, name = await source_of(song, self._songs)
-        fields = {"source": source, "request_id": request_id or new_request_id(), "title": title or name}
+        fields: dict[str, Any] = {"request_id": request_id or new_request_id(), "title": title}
         fields |= {"priority": priority, "options": options, "corrections": corrections}
-        return await self.submit_event(_valid(SongSubmitted, fields))
+        return await self.submit_event(await self._song_event(song, fields))
 
     async def submit_folder(
         self, folder: str | Path, *, options: Options = _NO_OPTIONS, priority: Priority = "bulk"
     ) -> list[str]:
         """Submit all songs in a folder and the folders below it; return the ids of the requests, sorted by path.
 
-        Raises: as `submit`; songs before the one that fails are submitted.
+        Raises: as `submit`; then none of the songs is submitted.
         """
         songs = await asyncio.to_thread(songs_in, Path(folder))
-        return [await self.submit(song, options=options, priority=priority) for song in songs]
+        shared = {"options": options, "priority": priority}
+        events = [await self._song_event(song, {"request_id": new_request_id(), **shared}) for song in songs]
+        return await self.submit_events(events)
 
     async def submit_event(self, event: SongSubmitted | MoveSubmitted) -> str:
         """Publish a request and return its id when the broker has acknowledged it. A stored file's sha256 is the key.
@@ -251,6 +252,10 @@ class AnyClient:
         for fault in await self._log.publish(messages):
             if fault is not None:
                 raise fault
+
+    async def _song_event(self, song: Song, fields: Mapping[str, Any]) -> SongSubmitted:
+        source, name = await source_of(song, self._songs)
+        return _valid(SongSubmitted, {**fields, "source": source, "title": fields.get("title") or name})
 
 
 class Client(AnyClient):

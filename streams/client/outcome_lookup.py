@@ -57,6 +57,10 @@ class OutcomeLookup:
             try:
                 async with self._log.reader([REQUEST_ENDED.full_name]) as reader:
                     found = await _search(reader, wanted.keys())
+            except asyncio.CancelledError:
+                for future in wanted.values():
+                    future.cancel()
+                raise
             except Exception as error:  # noqa: BLE001 - raised where it is waited for
                 for future in wanted.values():
                     future.set_exception(error)

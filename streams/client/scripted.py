@@ -133,14 +133,13 @@ class ScriptedService:
     def _cancel(self, request_id: str, request: _OpenRequest | None) -> Message:
         if request_id in self._ended:
             ended = payload_of(_record(self._ended[request_id]), RequestEnded)
-            error = f"it has already ended: {ended.outcome}"
             progress = Progress(
                 request_id=request_id,
                 subject=ended.subject,
                 step="request_control",
                 state="done",
                 reason=ALREADY_ENDED,
-                error=error,
+                error="it had ended before it was cancelled",
             )
             return _message(progress, request_id)
         subject = request_id if request is None else request.subject

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from time import monotonic
 
+from schemas.faults import Retryable
 from streams.client.event_log import EventLog
 from streams.client.follower import Follower
 from streams.envelope import Record
@@ -42,7 +43,8 @@ class Updates:
                 del self._queues[request_id]
 
     async def close(self) -> None:
-        """End the reading."""
+        """End the reading. Who still waits gets `Retryable` (`kafka`)."""
+        self._put_all(Retryable("the client was closed while a request was waited for", "kafka"))
         task = self._task
         if task is not None:
             task.cancel()
@@ -79,6 +81,9 @@ class Updates:
         if not ready.done():
             ready.set_exception(error)
             ready.exception()  # nobody may wait for it any more
+        self._put_all(error)
+
+    def _put_all(self, error: Exception) -> None:
         for queues in self._queues.values():
             for queue in queues:
                 queue.put_nowait(error)

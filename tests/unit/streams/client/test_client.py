@@ -16,12 +16,13 @@ from infra.kafka_connection import KafkaConnection
 from infra.local_kafka import local_connection
 from infra.settings import load_settings
 from schemas.base import Source
-from schemas.faults import Poison
+from schemas.faults import Poison, Retryable
 from schemas.request_ended import RequestEnded
 from streams.client import Client, FakeClient, FakeService, PositionError
 from streams.client import outcome_lookup as lookup_module
 from streams.client.memory_log import MemoryLog, MemoryReader
 from streams.client.outcome_lookup import OutcomeLookup
+from streams.client.scripted import never_ends
 from streams.client.songs import SongStore, source_of
 from streams.envelope import Message
 from streams.ids import new_request_id
@@ -93,6 +94,15 @@ async def test_the_last_outcome_of_a_request_counts() -> None:
     await service.end(_ended("a"))
     async with FakeClient(service) as client:
         assert (await client.wait("a")).state == "done"
+
+
+async def test_closing_the_client_ends_what_waits() -> None:
+    client = FakeClient(FakeService(lambda _: never_ends()))
+    async with client:
+        waiting = asyncio.create_task(client.wait(await client.submit(b"song")))
+        await asyncio.sleep(0.1)
+    with pytest.raises(Retryable, match="the client was closed"):
+        await asyncio.wait_for(waiting, 5)
 
 
 class _CountingReader(MemoryReader):
