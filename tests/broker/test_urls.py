@@ -37,6 +37,10 @@ def test_songs_at_urls_are_fetched_by_the_worker(
     assert "'10.1.2.3'" in songs[2]["error"]
     assert "BACHATA_URL_HOSTS" in songs[2]["error"]
     assert [file.name for file in (tmp_path / "videos").iterdir()] == ["Luna Nueva.mp4"]
+    alone = data_folder.bachata("generate", urls[0], *_OPTIONS)
+    assert (alone.exit_code, Path(alone.json["video"]).is_file()) == (0, True), alone.stderr
+    assert [request.target for request in server.requests].count("/Luna%20Nueva.mp3?token=1") == 2  # once a request
+    assert [step for step, cost in alone.json["steps"].items() if not cost["cached"]] == ["intake"]
     assert not list((data_folder.path / "cache" / "downloads").iterdir())
     logs = [file.read_text() for file in (data_folder.path / "run").rglob("*.log*")]
     assert logs
