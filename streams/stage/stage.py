@@ -176,6 +176,8 @@ class Stage:
             log.exception("%s: what a cancelled request has left could not be removed", self.step.name)
 
     async def _run_unless_held(self, run: EventRun) -> Output | None:
+        if not self.step.decides_request:  # a delivery: also the outcome of a cancelled request is delivered
+            return await self._run_step(run)
         async with self.control.running(run.request.request_id):
             if await self.control.hold(run):
                 self._observer.waiting(run, _HELD)

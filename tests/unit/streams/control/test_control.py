@@ -14,7 +14,7 @@ from aiokafka import TopicPartition
 from agents.step import Step, Tools
 from schemas.base import MediaFacts, Model, Source
 from schemas.request_control import RequestControl
-from schemas.request_ended import Ending
+from schemas.request_ended import Ending, RequestEnded
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.control.agent import ControlAgent
@@ -121,6 +121,31 @@ async def test_a_request_that_waits_is_cancelled_at_once_and_its_event_has_no_ef
     assert world.outcomes == ["cancelled"]
     assert not world.broker.payloads(SONG_ACCEPTED)
     assert world.results.stored == {}
+
+
+async def test_the_outcome_of_a_cancelled_or_held_request_is_delivered(world: _World) -> None:
+    await world.send("hold")
+    await world.send("cancel")
+    delivered = list[str]()
+
+    def deliver(source: Source, tools: Tools) -> Source:
+        delivered.append(str(source.path))
+        return source
+
+    step: AnyStep = Step(
+        name="delivery",
+        version="1",
+        consumes=RequestEnded,
+        result=Source,
+        produces=None,
+        depends_on=lambda ended, tools: Source(path=ended.outcome),
+        takes=Source,
+        work=deliver,
+        subject=lambda ended, _: ended.request_id,
+    )
+    stage = make_stage(step, tools_below(Path()), world.broker, control=world.control, observers=())
+    await stage.handle(record_of_event(world.broker.ended[0]))
+    assert delivered == ["cancelled"]
 
 
 async def test_work_in_progress_is_stopped_and_what_it_left_is_removed(world: _World) -> None:
