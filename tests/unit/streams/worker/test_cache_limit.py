@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from infra.base.derived_files import remove_unused
+from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
 from streams.worker import cache_limit
+from streams.worker.build import build_worker
 from streams.worker.cache_limit import CacheLimit
 
 MIB = 1 << 20
@@ -57,3 +59,10 @@ async def test_without_a_limit_nothing_is_removed(tmp_path: Path) -> None:
     await asyncio.sleep(0.05)
     await limit.stop()
     assert len(list(folder.iterdir())) == 3
+
+
+async def test_a_worker_limits_the_cache_in_the_background(tmp_path: Path) -> None:
+    worker = build_worker(Settings(data_dir=tmp_path), KafkaConnection("127.0.0.1:9"))
+    assert any(isinstance(part, CacheLimit) for part in worker.background)
+    for store in worker.stores:
+        store.close()
