@@ -56,6 +56,7 @@ class BulkRun:
         self._out = out
         self._parallel = parallel
         self._next = 0
+        self._unpublished: dict[int, SongRequest] = {}  # of those in progress
         self._first: dict[str, int] = {}  # of the songs with the same content, by the base of their ids
         self._copies: list[tuple[int, int]] = []  # a copy, and the first song with its content
         self._outcomes: dict[int, SongOutcome] = {}
@@ -69,6 +70,11 @@ class BulkRun:
     def outcomes(self) -> list[SongOutcome]:
         """Return the outcomes that are known, in the order of the list."""
         return [self._outcomes[number] for number in sorted(self._outcomes)]
+
+    @property
+    def submitted(self) -> list[SongRequest]:
+        """Return the requests that are published and have no outcome yet."""
+        return [request for number, request in self.in_progress.items() if number not in self._unpublished]
 
     def run(self) -> Summary:
         """Return when each song has its outcome. What is away, as Kafka or the worker, is waited for."""
@@ -101,6 +107,7 @@ class BulkRun:
             else:
                 self._start(number, self._requests.find(song, source))
             self._next += 1
+        self._publish()
 
     def _start(self, number: int, request: SongRequest) -> None:
         first = self._first.get(request.base)
@@ -112,17 +119,27 @@ class BulkRun:
         else:
             self.in_progress[number] = request
             if request.state is None:
-                self._publish(number, request)
+                self._unpublished[number] = request
         self._first[request.base] = number
 
-    def _publish(self, number: int, request: SongRequest) -> None:
+    def _publish(self) -> None:
+        """Publish the new requests together: to connect for each takes longer than to publish."""
+        try:
+            if self._unpublished:
+                self._requests.submit(*self._unpublished.values())
+            self._unpublished.clear()
+        except Poison:  # one by one, so that only what is refused fails
+            for number in list(self._unpublished):
+                self._publish_alone(number)
+
+    def _publish_alone(self, number: int) -> None:
+        request = self._unpublished[number]
         try:
             self._requests.submit(request)
-        except Fault as fault:
+        except Poison as fault:
             del self.in_progress[number]
-            if not isinstance(fault, Poison):
-                raise
             self._end(number, SongOutcome(request.song, "failed", reason=fault.reason, error=str(fault)))
+        del self._unpublished[number]
 
     def _follow(self) -> None:
         for number, request in list(self.in_progress.items()):

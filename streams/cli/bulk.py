@@ -76,9 +76,9 @@ def _run(settings: Settings, requests: SongRequests, songs: Sequence[Song], out:
         try:
             return run.run()
         except KeyboardInterrupt:
-            for request in run.in_progress.values():
+            for request in run.submitted:
                 display.print_line(f"submitted: {request.request_id}  {request.song.name}")
-            raise KeyboardInterrupt(_stopped_text(len(run.in_progress))) from None
+            raise KeyboardInterrupt(_stopped_text(len(run.submitted))) from None
 
 
 def _stopped_text(requests: int) -> str:

@@ -69,8 +69,7 @@ class WorkerAccess:
 
 
 async def submit(kafka: KafkaConnection, source: str, *requests: Request) -> None:
-    """Publish requests; the broker has acknowledged them. Raises: as `Client.submit_event`."""
+    """Publish requests; the broker has acknowledged them. Raises: as `Client.submit_events`."""
     with kafka_faults(kafka):
         async with Client(kafka, source=source) as client:
-            for request in requests:
-                await client.submit_event(request)
+            await client.submit_events(requests)

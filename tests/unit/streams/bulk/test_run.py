@@ -164,11 +164,30 @@ def test_a_video_that_cannot_be_copied_fails_alone(songs: ListOfSongs) -> None:
 def test_a_request_that_kafka_refuses_fails_alone(songs: ListOfSongs, monkeypatch: pytest.MonkeyPatch) -> None:
     submit = songs.stream.submit
 
-    def refuse(request: SongSubmitted) -> None:
-        if request.title == "a":
+    def refuse(*requests: SongSubmitted) -> None:
+        if any(request.title == "a" for request in requests):
             raise Poison("the event is too large", "kafka_refuses")
-        submit(request)
+        submit(*requests)
 
     monkeypatch.setattr(songs.stream, "submit", refuse)
     outcomes = songs.run(songs.write("a.mp3", "b.mp3"))
     assert [outcome.reason for outcome in outcomes] == ["kafka_refuses", None]
+
+
+def test_songs_are_published_together_and_again_while_kafka_is_away(
+    songs: ListOfSongs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit, calls = songs.stream.submit, []
+
+    def refuse_once(*requests: SongSubmitted) -> None:
+        calls.append(len(requests))
+        if len(calls) == 1:
+            raise Retryable("Kafka is away", "kafka")
+        submit(*requests)
+
+    monkeypatch.setattr(songs.stream, "submit", refuse_once)
+    run = songs.start(songs.write(*(f"{number}.mp3" for number in range(6))), parallel=4)
+    with pytest.raises(Retryable):
+        run.cycle()
+    assert statuses(songs.finish(run)) == ["done"] * 6
+    assert calls == [4, 4, 2]
