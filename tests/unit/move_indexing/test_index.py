@@ -60,6 +60,17 @@ def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Pat
     assert list((tools.cache_dir / "mezzanines" / move.clip.sha256).glob("balanced-*.mp4"))
 
 
+def test_dancers_are_detected_with_the_values_of_the_event(couple_clip: Path, tools: Tools, tmp_path: Path) -> None:
+    path = Path(shutil.copy(couple_clip, tmp_path))
+    event = _event(path, tempo_bpm=120.0).model_copy(update={"pose_rate_hz": 5.0, "pose_confidence": 0.35})
+    with pytest.raises(Poison, match="no whole eight"):  # it lasts two seconds
+        work_of(STEP, event, tools)
+    [found] = (tools.cache_dir / "dancers").rglob("*.npz")
+    assert found.name.startswith("5.0hz-0.35-")
+    with np.load(found) as arrays:
+        assert len(arrays["times"]) == 10
+
+
 def test_a_clip_without_dancers_is_refused(clip: MakeClip, tools: Tools) -> None:
     with pytest.raises(Poison) as fault:
         work_of(STEP, _event(clip(seconds=2.0, fps=10)), tools)
