@@ -41,6 +41,8 @@ class SongStore:
                 "settings",
             )
         check_data_folder(settings)
+        for folder in (settings.media_dir, settings.media_dir / "incoming"):
+            folder.mkdir(mode=0o700, exist_ok=True)  # closed to other users, whatever the umask of this program
         return MediaStore(settings.media_dir)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -57,6 +59,17 @@ async def test_a_file_is_refused_where_no_worker_of_the_kafka_can_read_it(
     assert (await source_of(b"song", SongStore(local, None)))[0].sha256
     assert (await source_of(b"song", SongStore(KafkaConnection("other:1"), tmp_path / "folder")))[0].sha256
     assert await source_of("https://example.org/a", store) == (Source(url="https://example.org/a"), None)
+
+
+async def test_folders_that_the_client_creates_are_closed_to_other_users(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        await source_of(b"song", SongStore(KafkaConnection("kafka"), tmp_path / "data"))
+    finally:
+        os.umask(before)
+    folders = [tmp_path / "data", *(path for path in (tmp_path / "data").rglob("*") if path.is_dir())]
+    assert len(folders) == 4
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in folders} == {0o700}
 
 
 def test_a_client_is_made_without_an_event_loop() -> None:
