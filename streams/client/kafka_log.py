@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -23,6 +24,7 @@ class KafkaLog:
     def __init__(self, kafka: KafkaConnection) -> None:
         self._kafka = kafka
         self._producer: Any = None
+        self._turn = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect the producer."""
@@ -43,7 +45,7 @@ class KafkaLog:
     async def publish(self, messages: Sequence[Message]) -> list[Poison | None]:
         """Write messages in order. Raises: `Retryable` (`kafka`)."""
         with kafka_faults(self._kafka):
-            return await send_in_order(self._producer, messages)
+            return await send_in_order(self._producer, messages, turn=self._turn)
 
     @asynccontextmanager
     async def reader(self, topics: Collection[str]) -> AsyncIterator[KafkaReader]:
