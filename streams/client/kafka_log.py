@@ -51,11 +51,13 @@ class KafkaLog:
     async def reader(self, topics: Collection[str]) -> AsyncIterator[KafkaReader]:
         """Yield a reader with its own consumer."""
         consumer = make_consumer(self._kafka, auto_offset_reset="earliest", max_partition_fetch_bytes=MAX_MESSAGE_BYTES)
+        starting = asyncio.create_task(consumer.start())
         try:
             with kafka_faults(self._kafka):
-                await consumer.start()
+                await asyncio.shield(starting)
                 yield KafkaReader(consumer, topics)
         finally:
+            await asyncio.wait([starting])  # aiokafka does not close a connection whose login is cancelled
             await consumer.stop()
 
 

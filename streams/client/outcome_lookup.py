@@ -20,6 +20,7 @@ from streams.topics import PARTITIONS, REQUEST_ENDED
 MAX_LOOK_BACK = 100_000  # records of a partition
 _FIRST_WINDOW = 1000  # records
 _WINDOW_GROWTH = 4
+_CLOSE_S = 2.0
 _CLOCKS_DIFFER_MS = 3600 * 1000  # at most, of the machine that made a request id and of the broker
 
 
@@ -46,8 +47,9 @@ class OutcomeLookup:
         return await asyncio.shield(future)
 
     async def close(self) -> None:
-        """End the search."""
+        """End the search; one that is about to end is waited for, since aiokafka leaves what it was connecting."""
         if self._task is not None:
+            await asyncio.wait([self._task], timeout=_CLOSE_S)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
