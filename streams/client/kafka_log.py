@@ -57,7 +57,9 @@ class KafkaLog:
                 await asyncio.shield(starting)
                 yield KafkaReader(consumer, topics)
         finally:
-            await asyncio.wait([starting])  # aiokafka does not close a connection whose login is cancelled
+            await asyncio.gather(
+                starting, return_exceptions=True
+            )  # aiokafka does not close a connection whose login is cancelled
             await consumer.stop()
 
 
