@@ -57,9 +57,8 @@ class KafkaLog:
                 await asyncio.shield(starting)
                 yield KafkaReader(consumer, topics)
         finally:
-            await asyncio.gather(
-                starting, return_exceptions=True
-            )  # aiokafka does not close a connection whose login is cancelled
+            # It is not cancelled: aiokafka does not close a connection whose login is.
+            await asyncio.gather(starting, return_exceptions=True)
             await consumer.stop()
 
 
