@@ -30,6 +30,8 @@ async def send_in_order(
             await _start(producer, message, None if partitions is None else partitions[number])
             for number, message in enumerate(messages)
         ]
+    if len(messages) == 1:  # without the task that `gather` makes of it
+        return [await _finish(messages[0], started[0])]
     return await asyncio.gather(*[_finish(message, future) for message, future in zip(messages, started, strict=True)])
 
 
