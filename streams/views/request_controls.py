@@ -64,14 +64,6 @@ class RequestControls(ViewStore):
             batch.put(_DECISION_PREFIX + request_id, decision)
         self.write(batch, positions)
 
-    def is_complete(self) -> bool:
-        """Return True: all of the view is in its own store."""
-        return True
-
-    def complete(self) -> str:
-        """Return nothing: there is nothing to complete."""
-        return ""
-
     def is_decided(self, request_id: str) -> bool:
         """Return whether it is decided how the request ends."""
         return self.db.get(_DECISION_PREFIX + request_id.encode()) is not None

@@ -64,14 +64,6 @@ class Requests(ViewStore):
             self._put_merged(batch, request_id, messages)
         self.write(batch, positions)
 
-    def is_complete(self) -> bool:
-        """Return True: all of the view is in its own store."""
-        return True
-
-    def complete(self) -> str:
-        """Return nothing: there is nothing to complete."""
-        return ""
-
     def get(self, request_id: str) -> dict[str, Any] | None:
         """Return the state of a request, or None if it is unknown."""
         stored = self.db.get(_REQUEST_PREFIX + request_id.encode())

@@ -10,7 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from aiokafka import TopicPartition
 
@@ -40,8 +40,13 @@ class View(Protocol):
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Apply records and store the positions, durably."""
 
+
+@runtime_checkable
+class IndexedView(View, Protocol):
+    """A view that also fills a search index."""
+
     def is_complete(self) -> bool:
-        """Return whether the search index that the view fills has all that was applied; True for a view without one.
+        """Return whether the search index has all that was applied.
 
         Other workers that have read more may have written to it. Raises a fault if it is unusable.
         """
@@ -72,6 +77,7 @@ class ViewUpdater(BackgroundTask):
     ) -> None:
         self._kafka = kafka
         self._view = view
+        self._indexed = view if isinstance(view, IndexedView) else None
         self._poll_interval_s = poll_interval_s
         self._max_batch = max_batch
         self._topics = topics
@@ -188,14 +194,17 @@ class ViewUpdater(BackgroundTask):
     async def _completed(self, consumer: Any) -> bool:
         """Return whether the view is complete, after some seconds of completing it where all records are applied.
 
-        The order matters: see `View.complete`. Raises the view's faults.
+        The order matters: see `IndexedView.complete`. Raises the view's faults.
         """
+        if self._indexed is None:
+            self._note("")
+            return True
         left = ""
         async with self.lock:
-            if not await self._call(self._view.is_complete):
+            if not await self._call(self._indexed.is_complete):
                 if not self._are_applied(await consumer.end_offsets(self._partitions)):
                     return False
-                left = await self._call(self._view.complete)
+                left = await self._call(self._indexed.complete)
         self._note(left)
         return not left
 
