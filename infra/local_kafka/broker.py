@@ -9,10 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.kafka_connection import KafkaConnection
-from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, last_error, rename_last_log, write_files
+from infra.local_kafka.files import FRESH_LOG_DIR, LOG_DIR, SERVER, Logins, last_error, rename_last_log, write_files
 from infra.local_kafka.jvm import Jvm
 from infra.local_kafka.lock import FolderLock
-from infra.local_kafka.login import can_log_in, controller_connection, local_connection, set_password
+from infra.local_kafka.login import can_log_in, controller_connection, kcat_connection, local_connection, set_password
 from infra.local_kafka.ports import HOST, accepts_connections, choose_ports, listens
 from infra.local_kafka.version import check_version, write_version
 from schemas.faults import Fault, Retryable, Unavailable
@@ -37,6 +37,7 @@ class LocalKafka:
         self.folder = folder
         self.jvm = Jvm(java, class_path, cache)
         self.connection: KafkaConnection | None = None
+        self.kcat: KafkaConnection | None = None  # with a password that is valid until the broker ends
         self._lock = FolderLock(folder)
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -97,23 +98,24 @@ class LocalKafka:
 
     def _start_on(self, port: int, controller: int, deadline: float) -> KafkaConnection:
         log_dir = self.folder / LOG_DIR
-        clients = local_connection(self.folder, f"{HOST}:{port}")
-        listeners = clients, controller_connection(f"{HOST}:{controller}")
+        clients, address = local_connection(self.folder, f"{HOST}:{port}"), f"{HOST}:{controller}"
+        logins = Logins(clients, kcat_connection(clients.bootstrap), controller_connection(address))
         if not log_dir.exists():
-            self._format(listeners, deadline)
+            self._format(logins, deadline)
         write_version(log_dir, self.jvm.class_path)  # before the broker writes anything
-        write_files(self.folder, *listeners)
+        write_files(self.folder, logins)
         self._spawn("kafka.Kafka", SERVER)
         self._await_port(controller, deadline)
-        self._await(lambda: set_password(listeners[1], clients), deadline)
+        self._await(lambda: set_password(logins.controller, clients), deadline)
         self._await_port(port, deadline)
         self._await(lambda: can_log_in(clients), deadline)
+        self.kcat = logins.kcat
         return clients
 
-    def _format(self, listeners: tuple[KafkaConnection, KafkaConnection], deadline: float) -> None:
+    def _format(self, logins: Logins, deadline: float) -> None:
         """Format a temporary folder and rename it, so that a killed format leaves no incomplete folder of logs."""
         shutil.rmtree(self.folder / FRESH_LOG_DIR, ignore_errors=True)
-        write_files(self.folder, *listeners, FRESH_LOG_DIR)
+        write_files(self.folder, logins, FRESH_LOG_DIR)
         process = self._spawn("kafka.tools.StorageTool", "format", f"--cluster-id={_new_cluster_id()}", "-c", SERVER)
         while process.poll() is None:
             self._sleep_before(deadline)

@@ -7,10 +7,10 @@ from pathlib import Path
 from infra.base.atomic_file import replacing
 from infra.kafka_connection import KafkaConnection
 
-_KCAT_FILE, _JAVA_FILE = "kcat.conf", "kafka-client.properties"
+_NAMES = {"kcat": "kcat.conf", "librdkafka": "librdkafka.conf", "java": "kafka-client.properties"}
 
-_KCAT = """\
-# kcat -F THIS_FILE, and any program that uses librdkafka
+_LIBRDKAFKA = """\
+# {use}
 bootstrap.servers={kafka.bootstrap}
 security.protocol={kafka.security_protocol}
 sasl.mechanism={kafka.mechanism}
@@ -27,13 +27,20 @@ sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule require
 """
 
 
-def write_client_files(run_dir: Path, kafka: KafkaConnection) -> None:
-    """Write both files to `run_dir`: kcat.conf and kafka-client.properties."""
-    for file, text in zip(client_files(run_dir).values(), (_KCAT, _JAVA), strict=True):
+def write_client_files(run_dir: Path, kafka: KafkaConnection, kcat: KafkaConnection | None) -> None:
+    """Write all files to `run_dir`; `kcat`: kcat's own login, None where it has the same."""
+    texts = {
+        "kcat": _LIBRDKAFKA.format(
+            kafka=kcat or kafka, use="kcat -F THIS_FILE; the password changes when Kafka starts"
+        ),
+        "librdkafka": _LIBRDKAFKA.format(kafka=kafka, use="programs that use librdkafka 2.6.1 or newer"),
+        "java": _JAVA.format(kafka=kafka),
+    }
+    for program, file in client_files(run_dir).items():
         with replacing(file, durable=False) as temporary:
-            temporary.write_text(text.format(kafka=kafka))
+            temporary.write_text(texts[program])
 
 
 def client_files(run_dir: Path) -> dict[str, Path]:
-    """Return the paths of both files, by the kind of program that reads it: `librdkafka` or `java`."""
-    return {"librdkafka": run_dir / _KCAT_FILE, "java": run_dir / _JAVA_FILE}
+    """Return the paths of all files, by the program that reads each: `kcat`, `librdkafka` or `java`."""
+    return {program: run_dir / name for program, name in _NAMES.items()}

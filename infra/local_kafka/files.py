@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from infra.base.atomic_file import replacing
 from infra.kafka_connection import KafkaConnection
@@ -46,7 +47,9 @@ advertised.listeners=CLIENTS://127.0.0.1:{port}
 listener.security.protocol.map=CLIENTS:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
 inter.broker.listener.name=CLIENTS
 sasl.mechanism.inter.broker.protocol=SCRAM-SHA-512
-listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.clients.sasl.enabled.mechanisms=SCRAM-SHA-512,PLAIN
+listener.name.clients.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+  user_{kcat_user}="{kcat_password}";
 listener.name.clients.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required \
   username="{user}" password="{password}";
 sasl.mechanism.controller.protocol=PLAIN
@@ -96,13 +99,24 @@ java.util.logging.SimpleFormatter.format=%1$tFT%1$tT.%1$tL %4$s %3$s %5$s%6$s%n
 """
 
 
-def write_files(folder: Path, clients: KafkaConnection, controller: KafkaConnection, log_dir: str = LOG_DIR) -> None:
-    """Write both files to `folder`, for a broker with these listeners. Only its owner can read them."""
+class Logins(NamedTuple):
+    """The logins that a broker accepts: of clients and of kcat on one port, of the controller on another."""
+
+    clients: KafkaConnection
+    kcat: KafkaConnection
+    controller: KafkaConnection
+
+
+def write_files(folder: Path, logins: Logins, log_dir: str = LOG_DIR) -> None:
+    """Write both files to `folder`, for a broker with these logins. Only its owner can read them."""
+    clients, kcat, controller = logins
     server = _SERVER.format(
         port=_port(clients),
         controller=_port(controller),
         user=clients.username,
         password=clients.password,
+        kcat_user=kcat.username,
+        kcat_password=kcat.password,
         controller_user=controller.username,
         controller_password=controller.password,
         log_dir=log_dir,

@@ -4,6 +4,9 @@ Clients log in with SCRAM, which shows the password to no server: a program of a
 while the broker is down learns nothing that it could use. The broker has the password of its metadata log, which is
 written through the controller; the controller's listener cannot use SCRAM, because it starts before the metadata is
 read, so it has PLAIN, with a password of this start only that nobody but the broker and this program uses.
+
+kcat has PLAIN too, also with a password of this start only: librdkafka before 2.6.1, as in Debian 12, makes an error in
+SCRAM that Kafka refuses. What a program on the port of a broker that is down learns from kcat is of no use later.
 """
 
 from __future__ import annotations
@@ -44,6 +47,11 @@ def local_connection(folder: Path, bootstrap: str) -> KafkaConnection:
 def controller_connection(bootstrap: str) -> KafkaConnection:
     """Return the connection to the controller of a broker that is not started yet, with a new password."""
     return KafkaConnection(bootstrap, "controller", secrets.token_urlsafe(32), "PLAIN")
+
+
+def kcat_connection(bootstrap: str) -> KafkaConnection:
+    """Return the connection of kcat to a broker that is not started yet, with a new password."""
+    return KafkaConnection(bootstrap, "kcat", secrets.token_urlsafe(32), "PLAIN")
 
 
 def set_password(controller: KafkaConnection, clients: KafkaConnection) -> bool:

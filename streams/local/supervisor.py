@@ -87,7 +87,7 @@ class KafkaSupervisor(_Supervisor):
             cache = installed_startup_cache(class_path)
             self._kafka = LocalKafka(self.settings.kafka_dir, class_path, find_java(), cache)
         kafka = self._kafka.start()
-        write_client_files(self.settings.run_dir, kafka)
+        write_client_files(self.settings.run_dir, kafka, self._kafka.kcat)
         self.files.write({"pid": os.getpid(), "bootstrap": kafka.bootstrap})
 
     def check(self) -> None:

@@ -21,7 +21,6 @@ from infra.kafka_jars import installed_class_path
 from infra.settings import Settings
 from tests.broker.conftest import DataFolder
 from tests.documents import Block, blocks
-from tests.kcat import kcat_script
 from tests.paths import PROJECT
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -73,14 +72,8 @@ def _check_outcome(printed: str, request_id: str) -> None:
 
 @pytest.mark.parametrize(("block", "request_id"), [*zip(_examples("bash"), ("kcat-1", "kcat-2"), strict=True)])
 def test_kcat_submits_a_song_and_gets_its_outcome(folder: Path, block: Block, request_id: str) -> None:
-    script = kcat_script()
-    if script is None:
-        pytest.skip("no kcat that can log in at the local Kafka is on this machine")
-    programs = folder / "bin"
-    programs.mkdir(exist_ok=True)
-    (programs / "kcat").write_text(script)
-    (programs / "kcat").chmod(0o755)
-    _check_outcome(_run(folder, _program("bash"), "-ec", f'PATH="{programs}:$PATH"\n{block.text}'), request_id)
+    _program("kcat")
+    _check_outcome(_run(folder, _program("bash"), "-ec", block.text), request_id)
 
 
 @pytest.mark.parametrize("block", _examples("python"))
@@ -113,7 +106,8 @@ def test_the_files_with_the_login_are_named(data_folder: DataFolder) -> None:
     status = data_folder.bachata("kafka", "status").json
     assert status["bootstrap"] == data_folder.kafka.bootstrap
     assert status["client_files"] == {
-        "librdkafka": str(data_folder.path / "run/kcat.conf"),
+        "kcat": str(data_folder.path / "run/kcat.conf"),
+        "librdkafka": str(data_folder.path / "run/librdkafka.conf"),
         "java": str(data_folder.path / "run/kafka-client.properties"),
     }
     assert all(status["bootstrap"] in Path(file).read_text() for file in status["client_files"].values())

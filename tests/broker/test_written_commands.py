@@ -27,7 +27,6 @@ from infra.settings import Settings
 from tests.broker.conftest import DataFolder
 from tests.commands import server_address
 from tests.documents import Block, blocks, shell_lines
-from tests.kcat import kcat_script
 from tests.odd_media.marked import song
 from tests.paths import BACHATA, PROJECT
 from tests.unit.move_indexing.drawn_recording import cache_dancers, write_drawn_recording
@@ -144,7 +143,8 @@ def _environment(data_folder: DataFolder, programs: Path) -> dict[str, str]:
     programs.mkdir()
     server = f"{sys.executable} -I -S {PROJECT / 'tests' / 'command_server.py'} {server_address()}"
     _write_program(programs / "bachata", _BACHATA.format(bachata=BACHATA, server=server))
-    _write_program(programs / "kcat", kcat_script() or _KCAT.format(python=sys.executable))
+    if shutil.which("kcat") is None:
+        _write_program(programs / "kcat", _KCAT.format(python=sys.executable))
     path = f"{programs}:{os.environ['PATH']}"
     return data_folder.env | {"PATH": path, "PYTHONPATH": str(PROJECT)}
 

@@ -114,6 +114,26 @@ async def test_who_listens_in_between_learns_no_password(data_folder: DataFolder
     assert not any(form in sent for form in (password, base64.b64encode(password), password.hex().encode()))
 
 
+async def test_kcat_has_a_login_of_its_own_that_works_on_its_port_only(
+    data_folder: DataFolder, controller: str
+) -> None:
+    """Debian's kcat cannot use SCRAM with Kafka 4, so its password is sent: it is another one after each start."""
+    kcat = _kcat(data_folder)
+    assert (kcat.mechanism, kcat.bootstrap) == ("PLAIN", data_folder.kafka.bootstrap)
+    assert kcat.password != data_folder.kafka.password
+    await _request(kcat, MetadataRequest(None))
+    for wrong in (replace(kcat, password=_WRONG), replace(kcat, bootstrap=controller)):
+        with pytest.raises(KafkaError):
+            await _request(wrong, MetadataRequest(None))
+
+
+def _kcat(data_folder: DataFolder) -> KafkaConnection:
+    lines = (data_folder.path / "run" / "kcat.conf").read_text().splitlines()
+    values = dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+    login = values["sasl.username"], values["sasl.password"], values["sasl.mechanism"]
+    return KafkaConnection(values["bootstrap.servers"], *login)
+
+
 async def test_a_stranger_cannot_send_much_before_the_login(data_folder: DataFolder) -> None:
     reader, writer = await _open(data_folder.kafka)
     writer.write((64 * 1024).to_bytes(4, "big") + b"x" * 1024)
@@ -191,7 +211,7 @@ def test_the_password_is_in_files_of_the_owner_only(data_folder: DataFolder) -> 
         "password",
         "server.properties",
         "kafka-client.properties",
-        "kcat.conf",
+        "librdkafka.conf",
     }
     assert all(file.stat().st_mode & 0o777 == 0o600 for file in containing)
     assert not any(password in line for line in _command_lines())
