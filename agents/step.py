@@ -201,9 +201,9 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
 
     `depends_on` makes the input of `work` from the event. Input and `version` are the cache key, so no option can
     change a result without changing its key. `is_valid`: whether a cached result can still be used. `discard`: removes
-    the files that work has left whose request is cancelled. `emit` makes the following event; it is not cached and may
-    raise `Poison`. A step that delivers to the outside `produces` None and
-    has no `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step
+    the files of work whose request was cancelled, if they are not older than a time, seconds since 1970. `emit` makes
+    the following event; it is not cached and may raise `Poison`. A step that delivers to the outside `produces` None
+    and has no `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step
     `reads` are updated before it works, those it `writes` after. `ending` marks the last step of a request and returns
     the product of the request. `retries`: of work that fails. `with_attributes` adds those of the event to the input.
     A step that is not available with the tools of a worker consumes nothing there.
@@ -216,7 +216,7 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     emit: Callable[[In, Result], Out] | None = None
     subject: Callable[[In, Result], str]
     is_valid: Callable[[Result, Tools], bool] = _always_valid
-    discard: Callable[[Input, Tools], None] | None = None
+    discard: Callable[[Input, Tools, float], None] | None = None
     runs_in: Literal["process", "thread"] = "process"
     reads: frozenset[View] = frozenset()
     writes: frozenset[View] = frozenset()

@@ -38,6 +38,11 @@ class InMemoryBroker:
             raise ConnectionError("the broker is unavailable")
         self.records += messages
 
+    async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> None:
+        """Store records of one partition. Raises: as `publish`."""
+        del partition
+        await self.publish(*(Message(topic, key, value, []) for key, value in items.items()))
+
     def messages_on(self, topic: str) -> list[Message]:
         """Return the messages on the topic with this full name."""
         return [message for message in self.records if message.topic == topic]

@@ -25,7 +25,7 @@ PARTITIONS = 4
 MAX_MESSAGE_BYTES = 8 * 1024 * 1024
 MAX_DEAD_LETTER_BYTES = MAX_MESSAGE_BYTES + 1024 * 1024  # the largest record plus the headers of a dead letter
 DAY_MS = 24 * 3600 * 1000
-_REMOVAL_RETENTION_DAYS = 3650
+_REMOVALS = {"delete.retention.ms": str(3650 * DAY_MS)}
 _FLUSHED = {"flush.messages": "1"}  # acknowledged when it is on the disk
 Key = Literal["any", "file", "request"]
 
@@ -133,7 +133,7 @@ def specs() -> list[TopicSpec]:
         if topic.dead_letters
     ]
     compacted = [TopicSpec(name, PARTITIONS, _compaction()) for name in (REDRIVEN, changelog_name(RESULTS_TABLE))]
-    held = TopicSpec(HELD_EVENTS, PARTITIONS, _compaction() | _common(MAX_DEAD_LETTER_BYTES))
+    held = TopicSpec(HELD_EVENTS, PARTITIONS, _compaction() | _common(MAX_DEAD_LETTER_BYTES) | _REMOVALS)
     # The first record of a request decides: compaction would leave the last, and a power cut must not take it away.
     decisions = TopicSpec(REQUEST_DECISIONS, PARTITIONS, _retention(None) | _FLUSHED, (*TopicSpec.enforced, *_FLUSHED))
     return [*events, *dead_letters, *compacted, held, decisions]
@@ -145,8 +145,7 @@ def _event_spec(topic: Topic) -> TopicSpec:
             topic.full_name, PARTITIONS, _retention(None), (*TopicSpec.enforced, "retention.ms", "retention.bytes")
         )
     if topic.compacted:
-        removals = {"delete.retention.ms": str(_REMOVAL_RETENTION_DAYS * DAY_MS)}
-        return TopicSpec(topic.full_name, PARTITIONS, _compaction() | removals, (*TopicSpec.enforced, *removals))
+        return TopicSpec(topic.full_name, PARTITIONS, _compaction() | _REMOVALS, (*TopicSpec.enforced, *_REMOVALS))
     if topic.source:
         config = _retention(topic.retention_days) | _FLUSHED
         return TopicSpec(topic.full_name, PARTITIONS, config, (*TopicSpec.enforced, *_FLUSHED))

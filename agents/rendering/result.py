@@ -31,8 +31,12 @@ def is_valid(result: RenderResult, tools: Tools) -> bool:
     return is_whole and not any(tools.media.has(sha256) for sha256 in result.without_clip)
 
 
-def discard(rendering: RenderingInput, tools: Tools) -> None:
-    """Remove the video of an input, and what a process that was stopped has left of it."""
+def discard(rendering: RenderingInput, tools: Tools, since: float) -> None:
+    """Remove the video of an input, unless it is older than `since`, and what a process that was stopped has left.
+
+    `since`: seconds since 1970. An older video is that of another request.
+    """
     stem = output_stem(rendering)
-    remove_files(*tools.output_dir.glob(f"{stem}-*.mp4"))
+    videos = tools.output_dir.glob(f"{stem}-*.mp4")
+    remove_files(*(video for video in videos if video.stat().st_mtime >= since))
     remove_leftovers(tools.output_dir, f".{stem}-")

@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import NamedTuple
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
+from schemas.base import Priority
 from schemas.faults import Poison
 from schemas.progress import Progress
 from schemas.request_control import RequestControl
 from schemas.request_ended import RequestEnded
+from streams.control.decisions import Decisions, Place
 from streams.envelope import Message, Record, event_headers, payload_of
 from streams.ids import event_id
+from streams.request_events import ALREADY_ENDED
 from streams.stage.dead_letters import Failure, letter_of, short_letter_of
-from streams.stage.delivery import Publisher, UpToDate
 from streams.stage.operations import Operations
-from streams.stage.retry import retry_forever
 from streams.topics import PROGRESS, REQUEST_CONTROL, REQUEST_ENDED, Topic
-from streams.views.request_controls import RequestControls, decision, released
+from streams.views.control_store import END, cancel_decision, released
 
+log = logging.getLogger(__name__)
 NAME = "request_control"
 _SOURCE = f"/agents/{NAME}"
 _LATE = "it had ended before it was cancelled"
+
+
+class KnownRequests(Protocol):
+    """The requests that are known."""
+
+    def subject(self, request_id: str) -> str | None:
+        """Return the title of a request's song or the name of its clip, or None if the request is unknown."""
+
+    def has_ended(self, request_id: str) -> bool:
+        """Return whether the request has an outcome."""
 
 
 class _Control(NamedTuple):
@@ -31,21 +44,29 @@ class _Control(NamedTuple):
     event: RequestControl | None
     dead_letter: Message | None = None
 
+    @property
+    def place(self) -> Place:
+        return self.record.topic, self.record.partition
+
 
 @dataclass(frozen=True)
 class ControlAgent:
-    """Processes the events of `request-control`; see `add_agent`.
+    """Processes the events of `request-control`; see `add_agent`."""
 
-    `subject_of` returns the title of a request's song, or the name of its clip; None where it is not known.
-    """
-
-    controls: RequestControls
-    view: UpToDate
-    publisher: Publisher
-    subject_of: Callable[[str], str | None]
-    operations: Operations = field(default_factory=Operations)
+    decisions: Decisions
+    requests: KnownRequests
     name: str = NAME
     source: Topic = REQUEST_CONTROL
+
+    @property
+    def operations(self) -> Operations:
+        """Return the writes and waits in progress."""
+        return self.decisions.operations
+
+    def priority(self, record: Record) -> Priority:
+        """Return the same priority for all events: `hold` and `resume` stay in order."""
+        del record
+        return "interactive"
 
     async def prepare(self, record: Record) -> _Control:
         """Return the event in a record, or its dead letter."""
@@ -58,56 +79,65 @@ class ControlAgent:
         """Carry out events in order; when this returns, their records may be acked."""
         for control in controls:
             if control.event is not None:
-                await self._carry_out(control.record, control.event)
+                await self._carry_out(control, control.event)
             elif control.dead_letter is not None:
-                await self._publish_letter(control.record, control.dead_letter)
+                await self._publish_letter(control, control.dead_letter)
 
-    async def _carry_out(self, record: Record, event: RequestControl) -> None:
-        request_id = event.request_id
-        subject = (self.subject_of(request_id) or request_id) if event.action == "cancel" else ""
-        await self._publish(record, decision(request_id, event.action.encode(), subject))
-        with self.operations.start("the view 'request controls' catches up") as operation:
-            await retry_forever(self.view.caught_up, operation)
+    async def _carry_out(self, control: _Control, event: RequestControl) -> None:
         if event.action == "cancel":
-            await self._cancel(record, request_id, subject)
-        elif event.action == "resume" and not self.controls.is_held(request_id):
-            held = self.controls.held_events(request_id)
-            await self._publish(record, *held.values())
-            await self._publish(record, *map(released, held))
+            return await self._cancel(control, event.request_id)
+        await self.decisions.decide({event.request_id: event.action.encode()}, NAME, control.place)
+        if event.action == "resume" and not self.decisions.store.is_held(event.request_id):
+            await self._release(control, event.request_id)
+        return None
 
-    async def _cancel(self, record: Record, request_id: str, subject: str) -> None:
+    async def _cancel(self, control: _Control, request_id: str) -> None:
         """End the request, unless it has ended before: then progress says so to whoever follows it."""
-        cancelled_subject = self.controls.cancelled(request_id)
+        subject = self.requests.subject(request_id) or request_id
+        # An outcome of an earlier version was published without a decision.
+        action = END if self.requests.has_ended(request_id) else cancel_decision(subject)
+        if not self.decisions.store.is_decided(request_id):
+            await self.decisions.decide({request_id: action}, NAME, control.place)
+            await self.decisions.until_decided(request_id, NAME, control.place)
+        cancelled_subject = self.decisions.store.cancelled(request_id)
         if cancelled_subject is None:
-            late = Progress(
-                request_id=request_id, subject=subject, step=NAME, state="done", reason="already_ended", error=_LATE
-            )
-            await self._publish(record, _message(PROGRESS, late, f"{request_id}:{record.offset}", record))
-            return
-        ended = RequestEnded(
-            request_id=request_id,
-            subject=cancelled_subject,
-            step=NAME,
-            outcome="cancelled",
-            reason="cancelled",
-            error="the request was cancelled",
-        )
-        await self._publish(record, _message(REQUEST_ENDED, ended, "cancelled", record))
-        await self._publish(record, *map(released, self.controls.held_events(request_id)))
+            late = _late(request_id, subject)
+            id_ = f"{request_id}:{control.record.partition}:{control.record.offset}"
+            return await self._publish(control, _message(PROGRESS, late, id_, control.record))
+        ended = _cancelled(request_id, cancelled_subject)
+        await self._publish(control, _message(REQUEST_ENDED, ended, "cancelled", control.record))
+        await self._publish(control, *map(released, self.decisions.store.held_events(request_id)))
+        return None
 
-    async def _publish_letter(self, record: Record, letter: Message) -> None:
+    async def _release(self, control: _Control, request_id: str) -> None:
+        for key, event in self.decisions.store.held_events(request_id).items():
+            try:
+                await self._publish(control, event)
+            except Poison as fault:  # its topic has become too small: it stays where it is, and the next resume tries
+                log.error("%s: an event of %s cannot be released: %s", NAME, request_id, fault)  # noqa: TRY400
+            else:
+                await self._publish(control, released(key))
+
+    async def _publish_letter(self, control: _Control, letter: Message) -> None:
         try:
-            await self._publish(record, letter)
+            await self._publish(control, letter)
         except Poison as refused:
             letters = REQUEST_CONTROL.dead_letter_name
-            await self._publish(record, short_letter_of(record, letters, _failure(refused), refused))
+            await self._publish(control, short_letter_of(control.record, letters, _failure(refused), refused))
 
-    async def _publish(self, record: Record, *messages: Message) -> None:
-        if not messages:
-            return
-        partition = (record.topic, record.partition)
-        with self.operations.start(f"{NAME}, {partition[0]}[{partition[1]}]: publishing", partition) as operation:
-            await retry_forever(lambda: self.publisher.publish(*messages), operation, reraise=(Poison,))
+    async def _publish(self, control: _Control, *messages: Message) -> None:
+        await self.decisions.publish(NAME, control.place, *messages)
+
+
+def _late(request_id: str, subject: str) -> Progress:
+    return Progress(request_id=request_id, subject=subject, step=NAME, state="done", reason=ALREADY_ENDED, error=_LATE)
+
+
+def _cancelled(request_id: str, subject: str) -> RequestEnded:
+    error = "the request was cancelled"
+    return RequestEnded(
+        request_id=request_id, subject=subject, step=NAME, outcome="cancelled", reason="cancelled", error=error
+    )
 
 
 def _message(topic: Topic, event: Progress | RequestEnded, cause: str, record: Record) -> Message:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -16,7 +17,8 @@ from streams.envelope import PRIORITY, Record, payload_of
 
 T = TypeVar("T")
 _MAX_WAITING = 2000  # events of a partition that are read ahead
-_MAX_PARSED_BYTES = 64 << 10  # of an event that says its priority only in its payload; the steps' events have a header
+_MAX_OVERTAKING = 20  # interactive items in a row before a bulk one that waits
+_MAX_PARSED_BYTES = 64 << 10  # of an event that says its priority only in its payload; a step's bulk event has a header
 
 request_priority: ContextVar[Priority] = ContextVar("request_priority", default="interactive")
 
@@ -44,18 +46,18 @@ async def by_priority(
 ) -> AsyncGenerator[T, None]:
     """Yield the items, interactive ones before bulk ones that have arrived, else in order; up to 2,000 are read ahead.
 
-    An item that is outdated when its turn comes is left out. Close it: it reads in a task of its own.
+    After 20 interactive items that have overtaken a bulk one it is its turn, so that it does not wait for ever. An item
+    that is outdated when its turn comes is left out. Close the generator: it reads in a task of its own.
     """
-    waiting: list[tuple[bool, int, T]] = []
+    interactive, bulk, overtaken = deque[T](), deque[T](), 0
     has_items, has_space = asyncio.Event(), asyncio.Event()
 
     async def read() -> None:
-        numbers = count()
         try:
             async for item in items:
-                heapq.heappush(waiting, (priority(item) == "bulk", next(numbers), item))
+                (bulk if priority(item) == "bulk" else interactive).append(item)
                 has_items.set()
-                if len(waiting) >= _MAX_WAITING:
+                if len(interactive) + len(bulk) >= _MAX_WAITING:
                     has_space.clear()
                     await has_space.wait()
         finally:
@@ -63,12 +65,14 @@ async def by_priority(
 
     reading = asyncio.create_task(read())
     try:
-        while waiting or not reading.done():
+        while interactive or bulk or not reading.done():
             await has_items.wait()
-            if not waiting:
+            if not (interactive or bulk):
                 has_items.clear()
                 continue
-            _, _, item = heapq.heappop(waiting)
+            overtakes = bool(interactive) and not (bulk and overtaken >= _MAX_OVERTAKING)
+            item = (interactive if overtakes else bulk).popleft()
+            overtaken = overtaken + 1 if overtakes and bulk else 0
             has_space.set()
             if not is_outdated(item):
                 yield item
@@ -88,7 +92,7 @@ class Slots:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Have a slot for the body."""
+        """Run the body in a slot."""
         await self._acquire()
         try:
             yield

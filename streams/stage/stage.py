@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from agents.step import Tools, View
-from schemas.base import Model
+from schemas.base import Model, Priority
 from schemas.faults import Fault, Poison, Unavailable
 from streams.envelope import Record
 from streams.replay_limit import ends_after
+from streams.stage.controls import Controls, RequestCancelledError
 from streams.stage.delivery import Delivery, Publisher, UpToDate
 from streams.stage.event_run import EventRun, Output, check_size
 from streams.stage.observers import Observer, Observers
 from streams.stage.operations import Operations
-from streams.stage.request_control import RequestCancelledError, RequestControl
+from streams.stage.priority import priority_of
 from streams.stage.retry import as_retryable, sleep_before
 from streams.stage.runners import AnyStep, CompletedWork, Runner
 from streams.stage.stored_results import Results, from_stored, result_key, to_stored
@@ -65,7 +67,8 @@ class Stage:
     while the machine lacks something, such as disk space; `upstream_step` produces the events that the step consumes;
     `observers` are notified of each run; `replay_key` returns the key that signs the last step of a replay;
     `pending_results` are computed but not yet stored, by partition and key; `operations` has the writes and waits in
-    progress; `control` knows which requests are cancelled or held.
+    progress; `controls` knows which requests are cancelled or held; `uses` counts the runs whose output is not written
+    yet, by partition and key of their result.
     """
 
     step: AnyStep
@@ -80,12 +83,17 @@ class Stage:
     replay_key: Callable[[], bytes] = bytes
     pending_results: dict[tuple[int, str], str] = field(default_factory=dict)
     operations: Operations = field(default_factory=Operations)
-    control: RequestControl = field(default_factory=RequestControl)
+    controls: Controls = field(default_factory=Controls)
+    uses: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     @property
     def name(self) -> str:
         """Return the name of the step."""
         return self.step.name
+
+    def priority(self, record: Record) -> Priority:
+        """Return the priority of a record's request."""
+        return priority_of(record)
 
     @cached_property
     def source(self) -> Topic:
@@ -144,42 +152,50 @@ class Stage:
         present = [output for output in outputs if output is not None]
         await self._delivery.deliver(present)
         for run in [output.run for output in present if not output.run.is_cancelled]:
+            self._stop_using_result(run)
             self._observer.finished(run)
 
     async def _not_cancelled(self, outputs: Sequence[Output]) -> Sequence[Output]:
         """Return the outputs without those of cancelled requests: where one has an outcome, it is decided here."""
         ending = dict.fromkeys(output.run.request.request_id for output in outputs if output.ended)
-        cancelled = await self.control.cancelled(ending) if ending else ()
-        if not cancelled:
-            return outputs
-        left = [output for output in outputs if output.run.request.request_id not in cancelled]
-        needed = {key for output in left for key in output.results}
+        cancelled = await self.controls.cancelled(ending) if ending else ()
         for output in outputs:
             if output.run.request.request_id in cancelled:
-                await self._withdraw(output.run, output.results.keys() - needed)
-        return left
+                await self._withdraw(output.run)
+        return [output for output in outputs if output.run.request.request_id not in cancelled]
 
-    async def _withdraw(self, run: EventRun, unstored: Collection[str] = ()) -> None:
-        """Remove what the work for a cancelled request has left; `unstored`: keys of results that are forgotten."""
+    async def _withdraw(self, run: EventRun) -> None:
+        """Forget the result of a cancelled request and remove the files of its work, if no other request uses them."""
+        if run.is_cancelled:  # its batch is written again
+            return
         run.is_cancelled = True
         log.info("%s: a request is cancelled", self.step.name, extra={"request_id": run.request.request_id})
-        for key in unstored:
-            self.pending_results.pop((run.record.partition, key), None)
+        self._stop_using_result(run)
+        if run.result_key is not None and not self.uses[run.record.partition, run.result_key]:
+            self.pending_results.pop((run.record.partition, run.result_key), None)
         if self.step.discard is None or run.fault is not None:
             return
         try:
-            work_input = await self._call(lambda: self.step.depends_on(run.event, self.tools))
-            key, partition = result_key(self.step, work_input), run.record.partition
-            if not any(self._known_results(partition, key)):
-                await asyncio.to_thread(self.step.discard, work_input, self.tools)
+            work_input = await self._call(lambda: run.work_input(self.tools))
+            place = run.record.partition, result_key(self.step, work_input)
+            if not self.uses[place] and not any(self._known_results(*place)):
+                await asyncio.to_thread(self.step.discard, work_input, self.tools, run.record.timestamp_ms / 1000)
         except Exception:
             log.exception("%s: what a cancelled request has left could not be removed", self.step.name)
+
+    def _stop_using_result(self, run: EventRun) -> None:
+        if run.result_key is None:
+            return
+        place = run.record.partition, run.result_key
+        self.uses[place] -= 1
+        if not self.uses[place]:
+            del self.uses[place]
 
     async def _run_unless_held(self, run: EventRun) -> Output | None:
         if not self.step.decides_request:  # a delivery: also the outcome of a cancelled request is delivered
             return await self._run_step(run)
-        async with self.control.running(run.request.request_id):
-            if await self.control.hold(run):
+        async with self.controls.running(run.request.request_id):
+            if await self.controls.hold(run):
                 self._observer.waiting(run, _HELD)
                 return None
             return await self._run_step(run)
@@ -228,6 +244,9 @@ class Stage:
         await self._delivery.catch_up(self.step.reads, reraise=(Unavailable,))
         work_input = await self._call(lambda: run.work_input(self.tools))
         key, partition = result_key(self.step, work_input), run.record.partition
+        if run.result_key is None:
+            run.result_key = key
+            self.uses[partition, key] += 1
         # The stored result counts: another worker may have had the partition since a result was computed here.
         for text, to_store in self._known_results(partition, key):
             result = from_stored(self.step, text, run.only_for)

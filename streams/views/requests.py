@@ -14,7 +14,7 @@ from time import time_ns
 from typing import Any, cast
 
 from pydantic import TypeAdapter
-from rocksdict import BlockBasedOptions, Cache, Options, WriteBatch
+from rocksdict import WriteBatch
 
 from schemas.faults import Poison
 from schemas.progress import Progress
@@ -22,7 +22,7 @@ from schemas.request_ended import RequestEnded
 from streams.envelope import Record, payload_of
 from streams.topics import PROGRESS, REQUEST_ENDED
 from streams.views.topic_view import Positions
-from streams.views.view_store import ViewStore, store_options
+from streams.views.view_store import ViewStore, lookup_options
 
 log = logging.getLogger(__name__)
 TOPICS = (PROGRESS.full_name, REQUEST_ENDED.full_name)
@@ -30,9 +30,6 @@ TOPICS = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 _REQUEST_PREFIX, _FIRST_TIME_PREFIX = b"r", b"t"
 _AFTER_FIRST_TIMES = bytes([_FIRST_TIME_PREFIX[0] + 1])  # greater than every key with that prefix
 _TIME_DIGITS = 16  # of a time in nanoseconds, as hex
-_CACHE_BYTES = 8 << 20
-_WRITE_BUFFER_BYTES = 4 << 20
-_BLOOM_BITS = 10  # for each key: 1 % of the lookups of a request that is not stored read a file
 _MAX_STEPS = 32  # of one request: each message of it reads and writes them all
 _STEP_FIELDS = (
     "state",
@@ -55,7 +52,7 @@ class Requests(ViewStore):
     """Implements `View`. Reads may come from any thread. Of a request's steps the first 32 names are stored."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, _options())
+        super().__init__(folder, lookup_options())
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Merge the messages into their requests; they and the positions are written in one atomic batch."""
@@ -72,6 +69,11 @@ class Requests(ViewStore):
     def has(self, request_id: str) -> bool:
         """Return whether a request is known."""
         return self.get(request_id) is not None
+
+    def has_ended(self, request_id: str) -> bool:
+        """Return whether the request has an outcome."""
+        request = self.get(request_id)
+        return request is not None and request["outcome"] is not None
 
     def subject(self, request_id: str) -> str | None:
         """Return the title of a request's song or the name of its clip, or None if the request is unknown."""
@@ -124,12 +126,3 @@ def _merge(request: dict[str, Any], message: _Message) -> None:
         request |= {"video": video, "ended_by": message.step}
     elif message.step in request["steps"] or len(request["steps"]) < _MAX_STEPS:
         request["steps"][message.step] = {name: getattr(message, name) for name in _STEP_FIELDS}
-
-
-def _options() -> Options:
-    options = store_options(_WRITE_BUFFER_BYTES)
-    tables = BlockBasedOptions()
-    tables.set_block_cache(Cache(_CACHE_BYTES))
-    tables.set_bloom_filter(_BLOOM_BITS, block_based=False)  # most lookups are of new requests
-    options.set_block_based_table_factory(tables)
-    return options

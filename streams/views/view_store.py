@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import cast
 
 from aiokafka import TopicPartition
-from rocksdict import Options, Rdict, WriteBatch
+from rocksdict import BlockBasedOptions, Cache, Options, Rdict, WriteBatch
 
 from streams.log_position import Position
 from streams.patches.rocksdb import open_or_recreate
 from streams.views.topic_view import Positions
 
+_CACHE_BYTES = 8 << 20
+_WRITE_BUFFER_BYTES = 4 << 20
+_BLOOM_BITS = 10  # for each key: 1 % of the lookups of what is not stored read a file
 POSITION_PREFIX = b"p"  # and the name of a partition
 
 
@@ -46,6 +49,16 @@ class ViewStore:
         """Yield the keys with a prefix, in order."""
         keys = cast("Iterator[bytes]", self.db.keys(from_key=prefix))
         return takewhile(lambda key: key.startswith(prefix), keys)
+
+
+def lookup_options() -> Options:
+    """Return the options of a store in which most lookups find nothing."""
+    options = store_options(_WRITE_BUFFER_BYTES)
+    tables = BlockBasedOptions()
+    tables.set_block_cache(Cache(_CACHE_BYTES))
+    tables.set_bloom_filter(_BLOOM_BITS, block_based=False)
+    options.set_block_based_table_factory(tables)
+    return options
 
 
 def store_options(write_buffer_bytes: int) -> Options:

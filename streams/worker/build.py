@@ -21,7 +21,8 @@ from infra.settings import Settings
 from schemas.base import Model
 from schemas.faults import Poison
 from streams.control.agent import ControlAgent
-from streams.control.requests import RequestControlOfTopics
+from streams.control.controls import WorkerControls
+from streams.control.decisions import Decisions
 from streams.page import health, library
 from streams.page import rebuild as rebuild_page
 from streams.page import requests as requests_page
@@ -41,11 +42,10 @@ from streams.stage.stage import Stage
 from streams.steps import STEPS
 from streams.tools import make_tools
 from streams.topics import MOVE_ANNOTATED, MOVE_INDEXED, specs, topic_of
-from streams.views import request_controls
 from streams.views import requests as requests_view
+from streams.views.control_store import CONTROL_TOPICS, ControlStore
 from streams.views.library_rebuild import LibraryRebuild
 from streams.views.move_index_sink import MoveIndexSink
-from streams.views.request_controls import RequestControls
 from streams.views.requests import Requests
 from streams.views.topic_view import ViewUpdater
 from streams.worker.cache_limit import CacheLimit
@@ -85,10 +85,9 @@ def build_worker(
     app, publisher, pool = make_app(kafka, folder), KafkaPublisher(kafka), StepPool(settings.step_processes)
     in_flight, runs, disk_space = InFlight(), _Runs(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
-    controls = RequestControls(folder / "controls")
-    control_updates = ViewUpdater(kafka, request_controls.TOPICS, controls)
-    control = RequestControlOfTopics(controls, control_updates, publisher, runs.operations)
-    control_updates.on_applied = control.changed
+    decisions = Decisions(state.controls, state.control_updates, publisher, runs.operations)
+    controls = WorkerControls(decisions)
+    state.control_updates.on_applied = controls.changed
     make_stage = partial(
         Stage,
         tools=tools,
@@ -98,7 +97,7 @@ def build_worker(
         missing_resource=disk_space.shortage,
         observers=(ProgressReporter(publisher.publish), StepLog(), runs.waiting, runs.running),
         operations=runs.operations,
-        control=control,
+        controls=controls,
         replay_key=partial(replay_key, settings.media_dir),
     )
     threads = ThreadRunner(tools)
@@ -106,8 +105,7 @@ def build_worker(
     available = [step for step in steps if step.is_available(tools)]
     for stage in _stages(available, default_runners | dict(runners or {}), make_stage):
         add_agent(app, stage, in_flight)
-    subject_of = state.requests.subject
-    add_agent(app, ControlAgent(controls, control_updates, publisher, subject_of, runs.operations), in_flight)
+    add_agent(app, ControlAgent(decisions, state.requests), in_flight)
 
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
     sources = _sources_of_problems(app, runs, disk_space, lambda: worker.state)
@@ -129,7 +127,6 @@ def build_worker(
         page=Page([*health_routes, *state.routes()], read_token(settings.run_dir)),
         background=(
             *state.background,
-            control_updates,
             Retention(kafka),
             CacheLimit(settings),
             kafka_watch,
@@ -137,8 +134,9 @@ def build_worker(
             *_api(settings, state.requests, songs, health_routes),
         ),
         pool=pool,
-        stores=(state.index, state.sink, state.requests, controls, lock),
+        stores=(state.index, state.sink, state.requests, state.controls, lock),
         exhausted=threads.exhausted,
+        is_up_to_date=state.control_updates.caught_up,
     )
     return worker
 
@@ -215,17 +213,23 @@ class _State:
     library: ViewUpdater
     rebuild: LibraryRebuild
     request_updates: ViewUpdater
+    controls: ControlStore
+    control_updates: ViewUpdater
 
     @property
     def background(self) -> Sequence[Background]:
-        return (self.library, self.rebuild, self.request_updates)
+        return (self.library, self.rebuild, self.request_updates, self.control_updates)
 
     @property
     def views(self) -> Mapping[View, UpToDate]:
         return {"library": self.library}
 
     def findings(self) -> list[Finding]:
-        problems = {"move index": self.library.problem(), "requests": self.request_updates.problem()}
+        problems = {
+            "move index": self.library.problem(),
+            "requests": self.request_updates.problem(),
+            "controls": self.control_updates.problem(),
+        }
         return [Finding(name, problem) for name, problem in problems.items() if problem]
 
     def routes(self) -> list[web.RouteDef]:
@@ -238,6 +242,7 @@ class _State:
 
 def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _State:
     index, requests = open_index(settings, folder / "moves"), Requests(folder / "requests")
+    controls = ControlStore(folder / "controls")
     sink = MoveIndexSink(index, folder / "moves" / sink_folder(settings))
     updater_of = partial(ViewUpdater, kafka, [MOVE_INDEXED.full_name, MOVE_ANNOTATED.full_name])
     updater = updater_of(sink)
@@ -255,6 +260,8 @@ def _open_state(settings: Settings, kafka: KafkaConnection, folder: Path) -> _St
             poll_interval_s=_REQUESTS_POLL_INTERVAL_S,
             max_batch=_REQUESTS_MAX_BATCH,
         ),
+        controls=controls,
+        control_updates=ViewUpdater(kafka, CONTROL_TOPICS, controls),
     )
 
 

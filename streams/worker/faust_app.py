@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import faust
 
 from infra.kafka_connection import KafkaConnection
+from schemas.base import Priority
 from streams.envelope import Record
 from streams.kafka import record_of
 from streams.patches.faust_consumer import App
@@ -23,7 +24,7 @@ from streams.patches.faust_tables import BytesTable, TableManager
 from streams.stage.in_flight import InFlight
 from streams.stage.operations import Operations
 from streams.stage.outbox import Outbox
-from streams.stage.priority import by_priority, priority_of, request_priority
+from streams.stage.priority import by_priority, request_priority
 from streams.stage.retry import retry_forever
 from streams.topics import APP_ID, MAX_MESSAGE_BYTES, PARTITIONS, RESULTS_TABLE, Topic
 from streams.worker.publisher import KafkaPublisher
@@ -126,6 +127,8 @@ class Processor(Protocol[Out]):
     @property
     def operations(self) -> Operations: ...
 
+    def priority(self, record: Record) -> Priority: ...
+
     async def prepare(self, record: Record) -> Out: ...
 
     async def deliver(self, outputs: Sequence[Out]) -> None: ...
@@ -142,7 +145,7 @@ def add_agent(app: faust.App, processor: Processor[Out], in_flight: InFlight) ->
         outbox = Outbox(processor.deliver)
         preparing = 0
         try:
-            async with aclosing(_by_priority(app, stream)) as events:
+            async with aclosing(_by_priority(app, processor, stream)) as events:
                 async for event in events:
                     await in_flight.add()
                     preparing = 1
@@ -161,11 +164,11 @@ def add_agent(app: faust.App, processor: Processor[Out], in_flight: InFlight) ->
     app.agent(source, name=processor.name, isolated_partitions=True)(agent)
 
 
-def _by_priority(app: faust.App, stream: Any) -> AsyncGenerator[Any, None]:
+def _by_priority(app: faust.App, processor: Processor[Any], stream: Any) -> AsyncGenerator[Any, None]:
     """Return a stream's events by priority, without those that were read before a rebalance: they are read again."""
     return by_priority(
         stream.noack().events(),
-        lambda event: priority_of(record_of(event.message)),
+        lambda event: processor.priority(record_of(event.message)),
         lambda event: event.message.generation_id != app.consumer_generation_id,
     )
 
@@ -173,13 +176,11 @@ def _by_priority(app: faust.App, stream: Any) -> AsyncGenerator[Any, None]:
 async def _prepare(processor: Processor[Out], message: Any) -> Out:
     """Return the processor's output. An exception here would end the agent, so it is retried, and reported as stuck."""
     record = record_of(message)
-    priority = request_priority.set(priority_of(record))
+    request_priority.set(processor.priority(record))
     try:
         return await processor.prepare(record)
     except Exception:
         log.exception("%s: an event could not be handled and is tried again", processor.name)
-    finally:
-        request_priority.reset(priority)
     partition = message.topic, message.partition
     place = f"{processor.name}, {message.topic}[{message.partition}] at offset {message.offset}"
     with processor.operations.start(f"{place}: handling the event", partition) as operation:

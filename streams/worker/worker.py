@@ -55,7 +55,7 @@ class Worker:
 
     `address_file` has the address of its page while it runs; `grace_s` is how many seconds it waits for events in
     progress when it is stopped; `stores` are closed at the end, in order; `exhausted` returns a message when the worker
-    must start again.
+    must start again; `is_up_to_date` returns when it knows which requests are cancelled or held: events wait for that.
     """
 
     kafka: KafkaConnection
@@ -69,6 +69,7 @@ class Worker:
     pool: StepPool
     stores: Sequence[Closeable]
     exhausted: Callable[[], Awaitable[str]]
+    is_up_to_date: Callable[[], Awaitable[None]]
     _state: str = "starting"
 
     @property
@@ -97,7 +98,7 @@ class Worker:
         return stopping.result()
 
     async def _until(self, stop_requested: asyncio.Future[int]) -> None:
-        app: asyncio.Future[Any] = asyncio.ensure_future(self.app.start())
+        app: asyncio.Future[Any] = asyncio.ensure_future(self._start_app())
         failed: asyncio.Future[Any] = asyncio.ensure_future(self.app.wait_until_stopped())
         again = asyncio.ensure_future(self._must_start_again())
         # If the start fails, `wait_until_stopped` does not return, so both are awaited.
@@ -114,6 +115,10 @@ class Worker:
         app.cancel()
         if starts_again and not stop_requested.done():
             raise Retryable(again.result(), reason="stream")
+
+    async def _start_app(self) -> None:
+        await self.is_up_to_date()
+        await self.app.start()
 
     async def _must_start_again(self) -> str:
         """Return a message when the worker must start again."""

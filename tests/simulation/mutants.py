@@ -13,14 +13,14 @@ import pytest
 from aiokafka import AIOKafkaConsumer
 
 from streams import log_position, topics
-from streams.control.requests import RequestControlOfTopics
+from streams.control.controls import WorkerControls
 from streams.ids import position_id
 from streams.log_position import Position
 from streams.patches import aiokafka_records, faust_consumer
 from streams.stage import dead_letters, event_run
 from streams.stage.delivery import Delivery
 from streams.stage.outbox import Outbox
-from streams.views.request_controls import RequestControls
+from streams.views.control_store import ControlStore
 from streams.views.requests import Requests
 from streams.worker import publisher, worker
 from streams.worker.publisher import KafkaPublisher
@@ -263,14 +263,14 @@ def _position_of_a_view_is_stored_before_its_records(patch: Patch) -> None:
 @_mutant(1)
 def _an_outcome_is_published_without_a_decision(patch: Patch) -> None:
     async def cancelled(self: Any, request_ids: Any) -> Any:
-        return [id_ for id_ in request_ids if self._controls.cancelled(id_) is not None]
+        return [id_ for id_ in request_ids if self._store.cancelled(id_) is not None]
 
-    patch.setattr(RequestControlOfTopics, "cancelled", cancelled)
+    patch.setattr(WorkerControls, "cancelled", cancelled)
 
 
 @_mutant(0)
 def _the_last_decision_counts(patch: Patch) -> None:
-    apply = RequestControls.apply
+    apply = ControlStore.apply
 
     def apply_last(self: Any, records: Any, positions: Any) -> None:
         for record in records:
@@ -278,9 +278,9 @@ def _the_last_decision_counts(patch: Patch) -> None:
                 self.db.delete(b"d" + record.key)
         apply(self, records, positions)
 
-    patch.setattr(RequestControls, "apply", apply_last)
+    patch.setattr(ControlStore, "apply", apply_last)
 
 
 @_mutant(0)
 def _a_held_event_is_not_released(patch: Patch) -> None:
-    patch.setattr(RequestControls, "held_events", lambda *_: {})
+    patch.setattr(ControlStore, "held_events", lambda *_: {})

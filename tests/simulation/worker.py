@@ -28,7 +28,7 @@ from infra.move_index.digests import Digests
 from infra.settings import Settings
 from streams.patches import faust_consumer, faust_tables
 from streams.stage import dead_letters
-from streams.views import library_store, request_controls, requests, view_store
+from streams.views import control_store, library_store, requests, view_store
 from streams.worker import build, worker
 from tests.simulation import disk
 from tests.simulation.clock import NO_PROCESS, Process, VirtualLoop, current_process
@@ -199,7 +199,7 @@ def replaced(network: Network) -> Iterator[None]:
         patch.setattr(faust.stores.rocksdb, "gc", SimpleNamespace(collect=lambda: None))
         patch.setattr(rocksdict, "WriteBatch", disk.WriteBatch)
         patch.setattr(faust_tables, "WriteBatch", disk.WriteBatch)
-        for module in (requests, library_store, request_controls):
+        for module in (requests, library_store, control_store):
             patch.setattr(module, "WriteBatch", disk.WriteBatch)
         patch.setattr(view_store, "Rdict", _Rocks)
         patch.setattr(dead_letters, "datetime", _Clock)

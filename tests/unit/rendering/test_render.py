@@ -346,7 +346,9 @@ def test_the_video_of_a_cancelled_request_is_removed_and_no_other(scene: Scene, 
     for name in (own, left, foreign, "luna.mp4"):
         (tmp_path / name).write_bytes(b"video")
     assert STEP.discard is not None
-    STEP.discard(rendering, tools)
+    STEP.discard(rendering, tools, (tmp_path / own).stat().st_mtime + 1)
+    assert (tmp_path / own).exists()  # of another request, as it is older
+    STEP.discard(rendering, tools, 0.0)
     assert {path.name for path in tmp_path.iterdir()} == {foreign, "luna.mp4"}
 
 

@@ -18,15 +18,16 @@ from schemas.request_ended import Ending, RequestEnded
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.control.agent import ControlAgent
-from streams.control.requests import RequestControlOfTopics
+from streams.control.controls import WorkerControls
+from streams.control.decisions import Decisions
 from streams.envelope import Message, Record
 from streams.log_position import Position
 from streams.stage.operations import Operations
 from streams.stage.runners import AnyStep, CompletedWork, Report
 from streams.stage.stage import Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, record_of_event, tools_below
-from streams.topics import PROGRESS, REQUEST_CONTROL, SONG_ACCEPTED, SONG_SUBMITTED
-from streams.views.request_controls import TOPICS, RequestControls
+from streams.topics import HELD_EVENTS, PROGRESS, REQUEST_CONTROL, REQUEST_DECISIONS, SONG_ACCEPTED, SONG_SUBMITTED
+from streams.views.control_store import CONTROL_TOPICS, ControlStore
 
 _SONG = SongSubmitted(source=Source(sha256="a" * 64), request_id="r", title="Luna")
 
@@ -35,25 +36,34 @@ _SONG = SongSubmitted(source=Source(sha256="a" * 64), request_id="r", title="Lun
 class _World:
     """A broker, and a worker's view of the controls, which is updated when `caught_up` is called."""
 
-    controls: RequestControls
+    store: ControlStore
     broker: InMemoryBroker = field(default_factory=InMemoryBroker)
     results: InMemoryResults = field(default_factory=InMemoryResults)
     started: asyncio.Event = field(default_factory=asyncio.Event)
     discarded: list[Any] = field(default_factory=list)
     work_s: float = 0.0
+    known: set[str] = field(default_factory=lambda: {"r"})
+    ended: set[str] = field(default_factory=set)  # without a decision
     _applied: int = 0
     _offsets: int = 0
 
     def __post_init__(self) -> None:
-        self.control = RequestControlOfTopics(self.controls, self, self.broker, Operations())
-        self.agent = ControlAgent(self.controls, self, self.broker, lambda _: "Luna")
+        decisions = Decisions(self.store, self, self.broker, Operations())
+        self.controls = WorkerControls(decisions)
+        self.agent = ControlAgent(decisions, self)
+
+    def subject(self, request_id: str) -> str | None:
+        return "Luna" if request_id in self.known else None
+
+    def has_ended(self, request_id: str) -> bool:
+        return request_id in self.ended
 
     async def caught_up(self) -> None:
         records = [_record(message, offset) for offset, message in enumerate(self.broker.records)]
-        new = [record for record in records[self._applied :] if record.topic in TOPICS]
+        new = [record for record in records[self._applied :] if record.topic in CONTROL_TOPICS]
         self._applied = len(records)
-        self.controls.apply(new, {TopicPartition("t", 0): Position(self._applied)})
-        self.control.changed()
+        self.store.apply(new, {TopicPartition("t", 0): Position(self._applied)})
+        self.controls.changed()
 
     def stage(self) -> Stage:
         async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
@@ -63,7 +73,7 @@ class _World:
             return CompletedWork(step.work(work_input, None).model_dump_json(), 0.0, 0)  # type: ignore[arg-type]
 
         tools = tools_below(Path())
-        return make_stage(self._step(), tools, self.broker, self.results, run=run, control=self.control, observers=())
+        return make_stage(self._step(), tools, self.broker, self.results, run=run, controls=self.controls, observers=())
 
     def _step(self) -> AnyStep:
         def work(source: Source, tools: Tools) -> MediaFacts:
@@ -83,7 +93,7 @@ class _World:
             depends_on=lambda event, tools: event.source,
             takes=Source,
             work=work,
-            discard=lambda source, tools: self.discarded.append(source),
+            discard=lambda source, tools, since: self.discarded.append(source),
             emit=emit,
             subject=lambda event, song: song.sha256,
             ending=lambda event: Ending(),
@@ -108,9 +118,9 @@ def _record(message: Message, offset: int) -> Record:
 
 @pytest.fixture
 def world(tmp_path: Path) -> Iterator[_World]:
-    controls = RequestControls(tmp_path / "controls")
-    yield _World(controls)
-    controls.close()
+    store = ControlStore(tmp_path / "controls")
+    yield _World(store)
+    store.close()
 
 
 async def test_a_request_that_waits_is_cancelled_at_once_and_its_event_has_no_effect(world: _World) -> None:
@@ -143,7 +153,7 @@ async def test_the_outcome_of_a_cancelled_or_held_request_is_delivered(world: _W
         work=deliver,
         subject=lambda ended, _: ended.request_id,
     )
-    stage = make_stage(step, tools_below(Path()), world.broker, control=world.control, observers=())
+    stage = make_stage(step, tools_below(Path()), world.broker, controls=world.controls, observers=())
     await stage.handle(record_of_event(world.broker.ended[0]))
     assert delivered == ["cancelled"]
 
@@ -200,6 +210,35 @@ async def test_the_file_of_another_request_for_the_same_song_is_not_removed(worl
     assert world.discarded == []
 
 
+async def test_a_result_that_another_request_is_about_to_use_is_not_removed(world: _World) -> None:
+    stage = world.stage()
+    first = await stage.prepare(record_of_event(_SONG))
+    cancelled = world.controls.cancelled
+    second: list[Any] = []
+
+    async def prepare_another_first(request_ids: Any) -> Any:
+        found = await cancelled(request_ids)
+        if not second:
+            request = _SONG.model_copy(update={"request_id": "r2"})
+            second.append(await stage.prepare(record_of_event(request, offset=1)))
+        return found
+
+    world.controls.cancelled = prepare_another_first  # type: ignore[method-assign]
+    await world.send("cancel")
+    await stage.deliver([first])
+    await stage.deliver(second)
+    assert world.outcomes == ["cancelled", "done"]
+    assert world.discarded == []
+    assert stage.uses == {}
+
+
+async def test_a_request_that_ended_before_there_were_decisions_is_not_cancelled(world: _World) -> None:
+    world.ended.add("r")
+    await world.send("cancel")
+    assert world.outcomes == []
+    assert [late.reason for late in world.broker.payloads(PROGRESS)] == ["already_ended"]
+
+
 async def test_cancelling_twice_repeats_the_same_outcome(world: _World) -> None:
     await world.send("cancel")
     await world.send("cancel")
@@ -228,7 +267,7 @@ async def test_a_held_request_is_set_aside_until_it_is_resumed(world: _World) ->
     assert (released.key, released.value, dict(released.headers)["other"]) == (b"key", record.value, b"\xff")
     await world.stage().handle(_record(released, 9))
     assert world.outcomes == ["done"]
-    assert world.controls.held_events("r") == {}
+    assert world.store.held_events("r") == {}
 
 
 async def test_an_event_that_was_resumed_while_it_was_set_aside_is_worked_on(world: _World) -> None:
@@ -260,7 +299,7 @@ async def test_two_releases_of_an_event_fail_with_one_dead_letter_id(world: _Wor
     stage = world.stage()
     await stage.handle(record_of_event(poison, offset=5))
     await world.caught_up()
-    [released] = world.controls.held_events("r").values()
+    [released] = world.store.held_events("r").values()
     for offset in (8, 9):
         value = (released.value or b"")[:-1]  # not JSON any more
         await stage.handle(Record(released.topic, 0, offset, released.key, value, released.headers))
@@ -274,3 +313,42 @@ async def test_an_event_that_is_not_valid_becomes_a_dead_letter(world: _World) -
     [letter] = world.broker.dead_letters(REQUEST_CONTROL)
     assert letter.value == record.value
     assert world.outcomes == []
+
+
+async def test_events_with_the_same_header_of_a_held_event_are_all_set_aside(world: _World) -> None:
+    await world.send("hold")
+    for offset in (1, 2):
+        await world.stage().handle(record_of_event(_SONG, offset=offset, headers=[("bachata.held-at", b"0:7:1")]))
+    await world.caught_up()
+    assert len(world.store.held_events("r")) == 2
+
+
+_HOSTILE = [
+    (REQUEST_DECISIONS, b"r", b"cancel \xff", []),
+    (REQUEST_DECISIONS, b"r", b"cancel", []),
+    (REQUEST_DECISIONS, b"r", b"cancel ", []),
+    (REQUEST_DECISIONS, b"r", b"cancel " + b"x" * 10_000, []),
+    (REQUEST_DECISIONS, b"r", b"whatever", []),
+    (REQUEST_DECISIONS, b"r", None, []),
+    (REQUEST_DECISIONS, None, b"end", []),
+    (REQUEST_DECISIONS, b"\xff", b"end", []),
+    (REQUEST_DECISIONS, b"r/x", b"end", []),
+    (HELD_EVENTS, b"r/t/1", b"{}", []),
+    (HELD_EVENTS, b"r/t/1", b"{}", [("bachata.held-topic", b"\xff")]),
+    (HELD_EVENTS, b"r/t/1", b"{}", [("bachata.held-topic", b"of-somebody-else")]),
+    (HELD_EVENTS, b"\xff/t/1", b"{}", [("bachata.held-topic", SONG_SUBMITTED.full_name.encode())]),
+    (HELD_EVENTS, None, None, []),
+]
+
+
+@pytest.mark.parametrize(("topic", "key", "value", "headers"), _HOSTILE)
+async def test_a_record_of_a_stranger_on_an_internal_topic_is_left_out(
+    world: _World, topic: str, key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes]]
+) -> None:
+    world.broker.records.append(Message(topic, key, value, headers))
+    await world.caught_up()
+    await world.send("hold")
+    await world.send("resume")
+    assert [message.topic for message in world.broker.records if message.topic == "of-somebody-else"] == []
+    await world.stage().handle(record_of_event(_SONG))
+    assert world.outcomes == ["done"]

@@ -39,6 +39,13 @@ async def test_an_interactive_item_overtakes_a_hundred_that_wait() -> None:
         assert await anext(ordered) == ("interactive", 100)
 
 
+async def test_a_bulk_item_does_not_wait_for_ever() -> None:
+    items: list[_Item] = [("bulk", 0), *(("interactive", number) for number in range(1, 100))]
+    async with aclosing(by_priority(_items(items), _priority, lambda _: False)) as ordered:
+        found = [number async for _, number in ordered]
+    assert found == [*range(1, 21), 0, *range(21, 100)]
+
+
 async def test_no_more_than_two_thousand_items_are_read_ahead() -> None:
     read = 0
 

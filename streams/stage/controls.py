@@ -1,4 +1,4 @@
-"""Cancelled and held requests, for the step wrapper; `streams.control` implements it for a worker."""
+"""Which requests are cancelled or held, for the step wrapper; `streams.control` implements it for a worker."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ class RequestCancelledError(Exception):
     """The request of an event was cancelled: nothing more is done for it."""
 
 
-class RequestControl:
-    """Which requests are cancelled or held: none, where steps run without a worker."""
+class Controls:
+    """No request is cancelled or held: for steps that run without a worker."""
 
     @asynccontextmanager
     async def running(self, request_id: str) -> AsyncIterator[None]:
@@ -25,11 +25,11 @@ class RequestControl:
         yield
 
     async def hold(self, run: EventRun) -> bool:
-        """Return whether the event's request is held; then the event is set aside until the request is resumed."""
+        """Set the run's event aside if its request is held; return whether it is, and nothing is to be done now."""
         del run
         return False
 
     async def cancelled(self, request_ids: Collection[str]) -> Collection[str]:
-        """Return those of these requests, for which an outcome is ready, that were cancelled before."""
+        """Decide how requests end whose outcomes are about to be written; return those that were cancelled before."""
         del request_ids
         return ()

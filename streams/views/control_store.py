@@ -3,31 +3,37 @@
 Keys: `d` + request id holds what decided how the request ends, `cancel` with a subject or `end`: the first record of
 the two counts, and all records of a request are in one partition, so every worker finds the same. `h` + request id
 exists while the request is held; `e` + request id + topic + position holds an event of that topic; `p` + partition
-name the position to read on from.
+name the position to read on from. Records that none of our programs writes are left out.
 """
 
 from __future__ import annotations
 
+import logging
 from base64 import b64decode, b64encode
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 from rocksdict import WriteBatch
 
+from schemas.base import Name, RequestId
 from streams.envelope import Headers, Message, Record
 from streams.stage.dead_letters import HELD_AT, position_text
-from streams.topics import HELD_EVENTS, REQUEST_DECISIONS
+from streams.topics import HELD_EVENTS, REQUEST_DECISIONS, TOPICS
 from streams.views.topic_view import Positions
-from streams.views.view_store import ViewStore, store_options
+from streams.views.view_store import ViewStore, lookup_options
 
-TOPICS = (REQUEST_DECISIONS, HELD_EVENTS)
-CANCEL, END, HOLD, RESUME = b"cancel", b"end", b"hold", b"resume"
+log = logging.getLogger(__name__)
+CONTROL_TOPICS = (REQUEST_DECISIONS, HELD_EVENTS)
+END, HOLD, RESUME = b"end", b"hold", b"resume"
+_CANCEL = b"cancel "
 _DECISION_PREFIX, _HELD_PREFIX, _EVENT_PREFIX = b"d", b"h", b"e"
 _SEPARATOR = b"/"  # it is in no request id
 _TOPIC_HEADER, _KEY_HEADER = "bachata.held-topic", "bachata.held-key"
-_WRITE_BUFFER_BYTES = 4 << 20
+_SOURCES = frozenset(topic.full_name.encode() for topic in TOPICS if topic.dead_letters)  # those that steps read
+_REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 class _StoredEvent(NamedTuple):
@@ -42,24 +48,25 @@ class _StoredEvent(NamedTuple):
 _STORED_EVENT = TypeAdapter(_StoredEvent)
 
 
-class RequestControls(ViewStore):
+class ControlStore(ViewStore):
     """Implements `View`. Reads may come from any thread."""
 
     def __init__(self, folder: Path) -> None:
-        super().__init__(folder, store_options(_WRITE_BUFFER_BYTES))
+        super().__init__(folder, lookup_options())
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Apply decisions and held events; they and the positions are written in one atomic batch."""
         batch, decided = WriteBatch(raw_mode=True), dict[bytes, bytes]()
         for record in records:
-            if record.key is None or record.unreadable is not None:
-                continue
-            if record.topic == HELD_EVENTS:
-                _put(batch, _EVENT_PREFIX + record.key, _stored(record))
+            key = record.key or b""
+            if not _is_ours(record):
+                log.warning("a record that is not valid is left out: %s at offset %d", record.topic, record.offset)
+            elif record.topic == HELD_EVENTS:
+                _put(batch, _EVENT_PREFIX + key, _stored(record))
             elif record.value in {HOLD, RESUME}:
-                _put(batch, _HELD_PREFIX + record.key, b"" if record.value == HOLD else None)
-            elif record.value and self.db.get(_DECISION_PREFIX + record.key) is None:
-                decided.setdefault(record.key, record.value)
+                _put(batch, _HELD_PREFIX + key, b"" if record.value == HOLD else None)
+            elif self.db.get(_DECISION_PREFIX + key) is None:
+                decided.setdefault(key, record.value or b"")
         for request_id, decision in decided.items():
             batch.put(_DECISION_PREFIX + request_id, decision)
         self.write(batch, positions)
@@ -71,7 +78,7 @@ class RequestControls(ViewStore):
     def cancelled(self, request_id: str) -> str | None:
         """Return the subject of a request that is cancelled, else None."""
         decision = self.db.get(_DECISION_PREFIX + request_id.encode())
-        return decision[len(CANCEL) :].decode() if decision is not None and decision.startswith(CANCEL) else None
+        return decision[len(_CANCEL) :].decode() if decision is not None and decision.startswith(_CANCEL) else None
 
     def is_held(self, request_id: str) -> bool:
         """Return whether the request is held."""
@@ -83,24 +90,41 @@ class RequestControls(ViewStore):
         return {key[1:]: _restored(stored) for key in keys if (stored := self.db.get(key)) is not None}
 
 
-def decision(request_id: str, action: bytes, subject: str = "") -> Message:
-    """Return the record of an action on a request; `subject`: for `CANCEL`, that of the outcome."""
-    return Message(REQUEST_DECISIONS, request_id.encode(), action + subject.encode(), [])
+def cancel_decision(subject: str) -> bytes:
+    """Return the value of the decision that a request is cancelled; `subject`: that of its outcome."""
+    return _CANCEL + subject.encode()
 
 
 def held_event(record: Record, request_id: str) -> Message:
     """Return the record that holds an event of a request, to be sent to the topic of held events."""
-    position = record.header(HELD_AT) or position_text(record)
-    added: Headers = [(_TOPIC_HEADER, record.topic.encode()), (HELD_AT, position.encode())]
+    first = record.header(HELD_AT) or position_text(record)
+    added: Headers = [(_TOPIC_HEADER, record.topic.encode()), (HELD_AT, first.encode())]
     if record.key is not None:
         added.append((_KEY_HEADER, record.key))
-    key = _SEPARATOR.join((request_id.encode(), record.topic.encode(), position.encode()))
+    key = _SEPARATOR.join((request_id.encode(), record.topic.encode(), position_text(record).encode()))
     return Message(HELD_EVENTS, key, record.value or b"", [*record.headers, *added])
 
 
 def released(key: bytes) -> Message:
     """Return the record that removes a held event; `key`: the key of its record."""
     return Message(HELD_EVENTS, key, None, [])
+
+
+def _is_ours(record: Record) -> bool:
+    """Return whether one of our programs can have written the record."""
+    key = record.key or b""
+    request_id = key.split(_SEPARATOR)[0] if record.topic == HELD_EVENTS else key
+    try:
+        _REQUEST_ID.validate_python(request_id.decode())
+        if record.topic == HELD_EVENTS:
+            return record.value is None or _last_header(record, _TOPIC_HEADER) in _SOURCES
+        value = record.value or b""
+        if value.startswith(_CANCEL):
+            _NAME.validate_python(value[len(_CANCEL) :].decode())
+            return True
+    except (UnicodeDecodeError, ValidationError):
+        return False
+    return value in {END, HOLD, RESUME}
 
 
 def _put(batch: WriteBatch, key: bytes, value: bytes | None) -> None:
@@ -112,9 +136,9 @@ def _put(batch: WriteBatch, key: bytes, value: bytes | None) -> None:
 
 def _stored(record: Record) -> bytes | None:
     """Return a held event as it is stored; None where the record removes it."""
-    if record.value is None or not (topic := _last_header(record, _TOPIC_HEADER)):
+    if record.value is None:
         return None
-    key = _last_header(record, _KEY_HEADER)
+    topic, key = _last_header(record, _TOPIC_HEADER) or b"", _last_header(record, _KEY_HEADER)
     headers = [(name, _text(value)) for name, value in record.headers if name not in {_TOPIC_HEADER, _KEY_HEADER}]
     event = _StoredEvent(topic.decode(), None if key is None else _text(key), _text(record.value), tuple(headers))
     return _STORED_EVENT.dump_json(event)

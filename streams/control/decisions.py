@@ -1,0 +1,80 @@
+"""Decisions on requests: written to an internal topic, and read back by every worker in the same order.
+
+All records of a request are in one partition, whatever partitions are added to the topic. A decision counts when the
+worker has read it: an open transaction of another program can keep it back for a while.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from schemas.faults import Poison, Retryable
+from streams.envelope import Message
+from streams.stage.delivery import UpToDate
+from streams.stage.operations import Operations
+from streams.stage.retry import retry_forever
+from streams.topics import PARTITIONS, REQUEST_DECISIONS
+from streams.views.control_store import ControlStore
+
+Place = tuple[str, int]  # a topic and the number of a partition
+
+
+class DecisionPublisher(Protocol):
+    """Publishes messages, and appends records to a partition."""
+
+    async def publish(self, *messages: Message) -> None:
+        """Return when the broker has acknowledged all messages. Raises: `Poison` if one can never be sent."""
+
+    async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> object:
+        """Return when the broker has acknowledged the records. Raises: as `publish`."""
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Writes decisions and waits until they are read. `place`: the partition whose events wait for it."""
+
+    store: ControlStore
+    view: UpToDate
+    publisher: DecisionPublisher
+    operations: Operations
+
+    async def decide(self, actions: Mapping[str, bytes], what: str, place: Place | None = None) -> None:
+        """Write an action for each request, and return when all are read."""
+        by_partition: dict[int, dict[bytes, bytes]] = {}
+        for request_id, action in actions.items():
+            partition = zlib.crc32(request_id.encode()) % PARTITIONS
+            by_partition.setdefault(partition, {})[request_id.encode()] = action
+
+        async def write() -> None:
+            for partition, items in by_partition.items():
+                await self.publisher.append(REQUEST_DECISIONS, partition, items)
+
+        with self.operations.start(f"{what}: writing a decision", place) as operation:
+            await retry_forever(write, operation)
+        await self.caught_up(what, place)
+
+    async def until_decided(self, request_id: str, what: str, place: Place | None = None) -> None:
+        """Return when it is decided how the request ends, after a decision was written."""
+
+        async def check() -> None:
+            await self.view.caught_up()
+            if not self.store.is_decided(request_id):
+                raise Retryable("the decision cannot be read yet: is a transaction open?", reason="kafka")
+
+        with self.operations.start(f"{what}: reading a decision", place) as operation:
+            await retry_forever(check, operation)
+
+    async def caught_up(self, what: str, place: Place | None = None) -> None:
+        """Return when all is read that was published before the call."""
+        with self.operations.start(f"{what}: the view 'controls' catches up", place) as operation:
+            await retry_forever(self.view.caught_up, operation)
+
+    async def publish(self, what: str, place: Place | None, *messages: Message) -> None:
+        """Publish messages. Raises: `Poison` if one can never be sent."""
+        if not messages:
+            return
+        with self.operations.start(f"{what}: publishing", place) as operation:
+            await retry_forever(lambda: self.publisher.publish(*messages), operation, reraise=(Poison,))
