@@ -6,6 +6,7 @@ worker has read it: an open transaction of another program can keep it back for 
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -49,8 +50,8 @@ class Decisions:
             by_partition.setdefault(partition, {})[request_id.encode()] = action
 
         async def write() -> None:
-            for partition, items in by_partition.items():
-                await self.publisher.append(REQUEST_DECISIONS, partition, items)
+            append = self.publisher.append
+            await asyncio.gather(*[append(REQUEST_DECISIONS, number, items) for number, items in by_partition.items()])
 
         with self.operations.start(f"{what}: writing a decision", place) as operation:
             await retry_forever(write, operation)
