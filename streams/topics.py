@@ -134,8 +134,8 @@ def specs() -> list[TopicSpec]:
     ]
     compacted = [TopicSpec(name, PARTITIONS, _compaction()) for name in (REDRIVEN, changelog_name(RESULTS_TABLE))]
     held = TopicSpec(HELD_EVENTS, PARTITIONS, _compaction() | _common(MAX_DEAD_LETTER_BYTES) | _REMOVALS)
-    # The first record of a request decides: compaction would leave the last, and a power cut must not take it away.
-    decisions = TopicSpec(REQUEST_DECISIONS, PARTITIONS, _retention(None) | _FLUSHED, (*TopicSpec.enforced, *_FLUSHED))
+    # The first record of a request decides, and compaction would leave the last.
+    decisions = TopicSpec(REQUEST_DECISIONS, PARTITIONS, _retention(None))
     return [*events, *dead_letters, *compacted, held, decisions]
 
 

@@ -87,6 +87,7 @@ class ControlAgent:
         if event.action == "cancel":
             return await self._cancel(control, event.request_id)
         await self.decisions.decide({event.request_id: event.action.encode()}, NAME, control.place)
+        await self.decisions.caught_up(NAME, control.place)
         if event.action == "resume" and not self.decisions.store.is_held(event.request_id):
             await self._release(control, event.request_id)
         return None
@@ -98,7 +99,7 @@ class ControlAgent:
         action = END if self.requests.has_ended(request_id) else cancel_decision(subject)
         if not self.decisions.store.is_decided(request_id):
             await self.decisions.decide({request_id: action}, NAME, control.place)
-            await self.decisions.until_decided(request_id, NAME, control.place)
+            await self.decisions.until_decided([request_id], NAME, control.place)
         cancelled_subject = self.decisions.store.cancelled(request_id)
         if cancelled_subject is None:
             late = _late(request_id, subject)

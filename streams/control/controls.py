@@ -77,9 +77,7 @@ class WorkerControls(Controls):
         if undecided:
             what = "deciding how requests end"
             await self._decisions.decide(dict.fromkeys(undecided, END), what)
-            for request_id in undecided:
-                if not self._store.is_decided(request_id):
-                    await self._decisions.until_decided(request_id, what)
+            await self._decisions.until_decided(undecided, what)
         return {id_ for id_ in request_ids if self._store.cancelled(id_) is not None}
 
     def _forget(self, request_id: str, scope: asyncio.Timeout) -> None:

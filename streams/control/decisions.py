@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from schemas.faults import Poison, Retryable
+from schemas.faults import Poison
 from streams.envelope import Message
 from streams.stage.delivery import UpToDate
 from streams.stage.operations import Operations
@@ -33,17 +33,24 @@ class DecisionPublisher(Protocol):
         """Return when the broker has acknowledged the records. Raises: as `publish`."""
 
 
+class ControlView(UpToDate, Protocol):
+    """The view of the decisions."""
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return when a condition on the view holds."""
+
+
 @dataclass(frozen=True)
 class Decisions:
-    """Writes decisions and waits until they are read. `place`: the partition whose events wait for it."""
+    """Writes decisions and reads them back. `place`: the partition whose events wait for it."""
 
     store: ControlStore
-    view: UpToDate
+    view: ControlView
     publisher: DecisionPublisher
     operations: Operations
 
     async def decide(self, actions: Mapping[str, bytes], what: str, place: Place | None = None) -> None:
-        """Write an action for each request, and return when all are read."""
+        """Write an action for each request."""
         by_partition: dict[int, dict[bytes, bytes]] = {}
         for request_id, action in actions.items():
             partition = zlib.crc32(request_id.encode()) % PARTITIONS
@@ -55,18 +62,11 @@ class Decisions:
 
         with self.operations.start(f"{what}: writing a decision", place) as operation:
             await retry_forever(write, operation)
-        await self.caught_up(what, place)
 
-    async def until_decided(self, request_id: str, what: str, place: Place | None = None) -> None:
-        """Return when it is decided how the request ends, after a decision was written."""
-
-        async def check() -> None:
-            await self.view.caught_up()
-            if not self.store.is_decided(request_id):
-                raise Retryable("the decision cannot be read yet: is a transaction open?", reason="kafka")
-
-        with self.operations.start(f"{what}: reading a decision", place) as operation:
-            await retry_forever(check, operation)
+    async def until_decided(self, request_ids: Collection[str], what: str, place: Place | None = None) -> None:
+        """Return when it is read how each of the requests ends, after decisions were written."""
+        with self.operations.start(f"{what}: reading a decision", place):
+            await self.view.until(lambda: all(map(self.store.is_decided, request_ids)))
 
     async def caught_up(self, what: str, place: Place | None = None) -> None:
         """Return when all is read that was published before the call."""

@@ -120,6 +120,11 @@ class ViewUpdater(BackgroundTask):
             if await self._completed(consumer):
                 return
 
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Return when a condition on the view holds; it is checked whenever records are applied."""
+        async with self._progressed:
+            await self._progressed.wait_for(condition)
+
     def _are_applied(self, ends: Mapping[TopicPartition, int]) -> bool:
         return all(self._is_applied(tp, end) for tp, end in ends.items())
 

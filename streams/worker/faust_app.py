@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import faust
 
@@ -146,10 +146,11 @@ def add_agent(app: faust.App, processor: Processor[Out], in_flight: InFlight) ->
         preparing = 0
         try:
             async with aclosing(_by_priority(app, processor, stream)) as events:
-                async for event in events:
+                async for event, record, priority in events:
                     await in_flight.add()
                     preparing = 1
-                    output = await _prepare(processor, event.message)
+                    request_priority.set(priority)
+                    output = await _prepare(processor, record)
                     await outbox.add(output, lambda event=event: _ack(event, in_flight))  # type: ignore[misc]
                     preparing = 0
         except asyncio.CancelledError:
@@ -164,27 +165,38 @@ def add_agent(app: faust.App, processor: Processor[Out], in_flight: InFlight) ->
     app.agent(source, name=processor.name, isolated_partitions=True)(agent)
 
 
-def _by_priority(app: faust.App, processor: Processor[Any], stream: Any) -> AsyncGenerator[Any, None]:
+class _Read(NamedTuple):
+    """An event of Faust, its record, and the priority of its request."""
+
+    event: Any
+    record: Record
+    priority: Priority
+
+
+def _by_priority(app: faust.App, processor: Processor[Any], stream: Any) -> AsyncGenerator[_Read, None]:
     """Return a stream's events by priority, without those that were read before a rebalance: they are read again."""
-    return by_priority(
-        stream.noack().events(),
-        lambda event: processor.priority(record_of(event.message)),
-        lambda event: event.message.generation_id != app.consumer_generation_id,
-    )
+
+    async def read() -> AsyncIterator[_Read]:
+        async for event in stream.noack().events():
+            record = record_of(event.message)
+            yield _Read(event, record, processor.priority(record))
+
+    def is_outdated(read: _Read) -> bool:
+        return bool(read.event.message.generation_id != app.consumer_generation_id)
+
+    return by_priority(read(), lambda read: read.priority, is_outdated)
 
 
-async def _prepare(processor: Processor[Out], message: Any) -> Out:
+async def _prepare(processor: Processor[Out], record: Record) -> Out:
     """Return the processor's output. An exception here would end the agent, so it is retried, and reported as stuck."""
-    record = record_of(message)
-    request_priority.set(processor.priority(record))
     try:
         return await processor.prepare(record)
     except Exception:
         log.exception("%s: an event could not be handled and is tried again", processor.name)
-    partition = message.topic, message.partition
-    place = f"{processor.name}, {message.topic}[{message.partition}] at offset {message.offset}"
+    partition = record.topic, record.partition
+    place = f"{processor.name}, {record.topic}[{record.partition}] at offset {record.offset}"
     with processor.operations.start(f"{place}: handling the event", partition) as operation:
-        return await retry_forever(lambda: processor.prepare(record_of(message)), operation)
+        return await retry_forever(lambda: processor.prepare(record), operation)
 
 
 def _ack(event: Any, in_flight: InFlight) -> None:

@@ -6,7 +6,6 @@ from streams.topics import (
     MAX_MESSAGE_BYTES,
     PARTITIONS,
     REDRIVEN,
-    REQUEST_DECISIONS,
     REQUEST_ENDED,
     TOPICS,
     specs,
@@ -71,7 +70,5 @@ def test_the_broker_deletes_no_record_that_a_step_may_not_have_read() -> None:
 
 def test_what_others_submit_is_on_the_disk_before_it_is_acknowledged() -> None:
     flushed = {spec.name for spec in specs() if spec.config.get("flush.messages") == "1"}
-    assert flushed == {topic.full_name for topic in TOPICS if topic.source} | {REQUEST_DECISIONS}
-    assert flushed == {
-        f"bachata.{name}.v1" for name in ("song-submitted", "move-submitted", "request-control", "request-decisions")
-    }
+    assert flushed == {topic.full_name for topic in TOPICS if topic.source}
+    assert flushed == {f"bachata.{name}.v1" for name in ("song-submitted", "move-submitted", "request-control")}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,10 @@ class _World:
         self._applied = len(records)
         self.store.apply(new, {TopicPartition("t", 0): Position(self._applied)})
         self.controls.changed()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            await self.caught_up()
 
     def stage(self) -> Stage:
         async def run(step: AnyStep, work_input: Model, report: Report) -> CompletedWork:
