@@ -7,9 +7,8 @@ the step that is about to publish its outcome. So exactly one outcome is publish
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
+from typing import Any
 
 from schemas.faults import Poison
 from streams.control.decisions import Decisions
@@ -18,42 +17,53 @@ from streams.stage.event_run import EventRun
 from streams.views.control_store import END, ControlStore, held_event, released
 
 
+class _Running:
+    """What runs for a request: the body of this context, which another task may stop, as `asyncio.timeout` does."""
+
+    def __init__(self, request_id: str, all_running: dict[_Running, None]) -> None:
+        self.request_id = request_id
+        self._all_running = all_running
+        self._task: asyncio.Task[Any] | None = None
+        self._is_stopped = False
+
+    def __enter__(self) -> None:
+        self._task = asyncio.current_task()
+        self._all_running[self] = None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        del self._all_running[self]
+        if self._task is not None and self._is_stopped and not self._task.uncancel() and kind is asyncio.CancelledError:
+            raise RequestCancelledError from error
+
+    def stop(self) -> None:
+        """Cancel the body."""
+        if self._task is not None and not self._is_stopped:
+            self._is_stopped = True
+            self._task.cancel()
+
+
 class WorkerControls(Controls):
     """The controls of a worker's steps. `changed` must be called whenever the view has applied records."""
 
     def __init__(self, decisions: Decisions) -> None:
         self._decisions = decisions
         self._store: ControlStore = decisions.store
-        self._running: defaultdict[str, list[asyncio.Timeout]] = defaultdict(list)
+        self._running: dict[_Running, None] = {}
 
     def changed(self) -> None:
         """Stop what runs for requests that are cancelled."""
-        for request_id, scopes in self._running.items():
-            if self._store.cancelled(request_id) is not None:
-                for scope in scopes:
-                    if not scope.expired():
-                        scope.reschedule(0.0)  # a time that has passed
+        for running in self._running:
+            if self._store.cancelled(running.request_id) is not None:
+                running.stop()
 
-    @asynccontextmanager
-    async def running(self, request_id: str) -> AsyncIterator[None]:
-        """Run the body unless the request is cancelled; a body that runs is then stopped.
+    def running(self, request_id: str) -> _Running:
+        """Return a context that runs its body, in a task, unless the request is cancelled; then it stops the body.
 
-        Raises: `RequestCancelledError`.
+        It raises `RequestCancelledError`.
         """
         if self._store.cancelled(request_id) is not None:
             raise RequestCancelledError
-        scope = asyncio.timeout(None)
-        try:
-            async with scope:
-                self._running[request_id].append(scope)
-                try:
-                    yield
-                finally:
-                    self._forget(request_id, scope)
-        except TimeoutError:
-            if scope.expired():
-                raise RequestCancelledError from None
-            raise
+        return _Running(request_id, self._running)
 
     async def hold(self, run: EventRun) -> bool:
         """Set the run's event aside if its request is held; return whether it is, and nothing is to be done now."""
@@ -79,8 +89,3 @@ class WorkerControls(Controls):
             await self._decisions.decide(dict.fromkeys(undecided, END), what)
             await self._decisions.until_decided(undecided, what)
         return {id_ for id_ in request_ids if self._store.cancelled(id_) is not None}
-
-    def _forget(self, request_id: str, scope: asyncio.Timeout) -> None:
-        self._running[request_id].remove(scope)
-        if not self._running[request_id]:
-            del self._running[request_id]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 
 from streams.stage.event_run import EventRun
 
@@ -15,14 +15,13 @@ class RequestCancelledError(Exception):
 class Controls:
     """No request is cancelled or held: for steps that run without a worker."""
 
-    @asynccontextmanager
-    async def running(self, request_id: str) -> AsyncIterator[None]:
-        """Run the body unless the request is cancelled; a body that runs is then stopped.
+    def running(self, request_id: str) -> AbstractContextManager[object]:
+        """Return a context that runs its body, in a task, unless the request is cancelled; then it stops the body.
 
-        Raises: `RequestCancelledError`.
+        It raises `RequestCancelledError`.
         """
         del request_id
-        yield
+        return nullcontext()
 
     async def hold(self, run: EventRun) -> bool:
         """Set the run's event aside if its request is held; return whether it is, and nothing is to be done now."""

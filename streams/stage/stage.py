@@ -194,7 +194,7 @@ class Stage:
     async def _run_unless_held(self, run: EventRun) -> Output | None:
         if not self.step.decides_request:  # a delivery: also the outcome of a cancelled request is delivered
             return await self._run_step(run)
-        async with self.controls.running(run.request.request_id):
+        with self.controls.running(run.request.request_id):
             if await self.controls.hold(run):
                 self._observer.waiting(run, _HELD)
                 return None

@@ -53,10 +53,11 @@ class ControlStore(ViewStore):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder, lookup_options())
+        self._held = {key[1:].decode() for key in self.keys(_HELD_PREFIX)}  # few, and looked up for each event
 
     def apply(self, records: Sequence[Record], positions: Positions) -> None:
         """Apply decisions and held events; they and the positions are written in one atomic batch."""
-        batch, decided = WriteBatch(raw_mode=True), dict[bytes, bytes]()
+        batch, decided, held = WriteBatch(raw_mode=True), dict[bytes, bytes](), self._held
         for record in records:
             key = record.key or b""
             if not _is_ours(record):
@@ -65,11 +66,13 @@ class ControlStore(ViewStore):
                 _put(batch, _EVENT_PREFIX + key, _stored(record))
             elif record.value in {HOLD, RESUME}:
                 _put(batch, _HELD_PREFIX + key, b"" if record.value == HOLD else None)
+                held = held | {key.decode()} if record.value == HOLD else held - {key.decode()}
             elif self.db.get(_DECISION_PREFIX + key) is None:
                 decided.setdefault(key, record.value or b"")
         for request_id, decision in decided.items():
             batch.put(_DECISION_PREFIX + request_id, decision)
         self.write(batch, positions)
+        self._held = held
 
     def is_decided(self, request_id: str) -> bool:
         """Return whether it is decided how the request ends."""
@@ -82,7 +85,7 @@ class ControlStore(ViewStore):
 
     def is_held(self, request_id: str) -> bool:
         """Return whether the request is held."""
-        return self.db.get(_HELD_PREFIX + request_id.encode()) is not None
+        return request_id in self._held
 
     def held_events(self, request_id: str) -> Mapping[bytes, Message]:
         """Return the request's held events, each as it was on its topic, by the key of its record."""
