@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame
+.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame youtube
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -59,6 +59,9 @@ docs: $(VENV)/.synced ## Write the generated documents
 	$(RUN) python -m streams.topology
 	$(RUN) python -m streams.contract
 	$(RUN) python -m streams.page.openapi
+
+youtube: setup ## Install what songs on YouTube need: yt-dlp and deno
+	$(UV) sync --locked --quiet --compile-bytecode --extra youtube
 
 frame: setup ## Make the picture of README.md again from the video of `make demo`
 	$(RUN) python -m data.generators.frame "$$($(BACHATA) demo)" 22.85 docs/frame.jpg

@@ -63,7 +63,7 @@ def is_installed() -> bool:
 async def fetch(page: str, kind: MediaKind, transfer: Transfer, *, allow_private: bool) -> str | None:
     """Write the sound or the video of a page to a transfer, and return its title. Raises: as `http.fetch`."""
     if not is_installed():
-        message = "a page of YouTube needs yt-dlp: pip install 'bachata-streams[youtube]' where the worker runs"
+        message = "a page of YouTube needs yt-dlp: run `make youtube` where the worker runs"
         raise Poison(message, reason="url_not_allowed")
     found = await _find(parse(page).text, kind, allow_private)
     if (found.duration_s or 0.0) > _MAX_S[kind]:

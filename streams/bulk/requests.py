@@ -20,6 +20,7 @@ from streams.ids import digest
 from streams.steps import STEPS
 
 State = Mapping[str, Any]
+_STEPS = frozenset(step.name for step in STEPS if step.decides_request)
 
 
 class SongStream(Protocol):
@@ -118,10 +119,15 @@ def attempt_ids(base: str) -> Iterator[str]:
 
 def is_cached(state: State) -> bool:
     """Return whether all steps of a request used stored results."""
-    steps = state["steps"].values()
+    steps = _steps_of(state)
     return bool(steps) and all(step["cached"] for step in steps)
 
 
 def seconds_of(state: State) -> float:
     """Return the seconds that the steps of a request took."""
-    return float(sum(step["seconds"] for step in state["steps"].values()))
+    return float(sum(step["seconds"] for step in _steps_of(state)))
+
+
+def _steps_of(state: State) -> list[Any]:
+    """Return the states of the steps that lead to the outcome, without its delivery."""
+    return [step for name, step in state["steps"].items() if name in _STEPS]

@@ -10,7 +10,7 @@ from schemas.faults import Fault
 from streams.bulk.requests import SongRequest, SongRequests
 from streams.files.songs import Song
 
-_TOGETHER = 50  # requests that are published in one go
+_TOGETHER = 50  # requests that are published together
 
 
 @dataclass(frozen=True)

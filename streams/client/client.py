@@ -177,8 +177,8 @@ class AnyClient:
         """Yield the outcomes of all requests, in order within a partition; wait for more at the end.
 
         `from_position`: the `position` of an outcome, to read on after it, or of `end_position`; None: from the first
-        outcome that Kafka has. Outcomes are yielded at least once: the `id` tells repeats. A program that stores the
-        position together with what it does has each effect once.
+        outcome that Kafka has. Outcomes are yielded at least once: repeats have the same `id`. A program that stores
+        the position together with what it does has each effect once.
 
         Raises: `PositionError` for a position that cannot be read on from; `Retryable` (`kafka`).
         """
@@ -199,7 +199,8 @@ class AnyClient:
             while True:
                 update = _progress_or_outcome(_raised(await queue.get()), request_id)
                 if isinstance(update, Progress) and update.reason == ALREADY_ENDED:
-                    update = await self.outcome(request_id)
+                    ended = await self.outcome(request_id)  # None if it is too long ago
+                    return ended is not None and ended.state == "cancelled"
                 if isinstance(update, Outcome):
                     return update.state == "cancelled"
 

@@ -23,7 +23,7 @@ class Submissions:
     """Publishes requests of the page.
 
     `publish` returns when the broker has acknowledged the messages; `is_known`: whether a request has been worked on.
-    The contents of the last 10,000 requests are remembered, so that a repetition is told from another request.
+    The contents of the last 10,000 requests are remembered, so that a repetition is known from another request.
     """
 
     publish: Callable[[Message], Awaitable[None]]

@@ -30,6 +30,7 @@ TOPICS = (PROGRESS.full_name, REQUEST_ENDED.full_name)
 _REQUEST_PREFIX, _FIRST_TIME_PREFIX = b"r", b"t"
 _AFTER_FIRST_TIMES = bytes([_FIRST_TIME_PREFIX[0] + 1])  # greater than every key with that prefix
 _TIME_DIGITS = 16  # of a time in nanoseconds, as hex
+_UNFINISHED = frozenset({"started", "running", "waiting"})
 _MAX_STEPS = 32  # of one request: each message of it reads and writes them all
 _STEP_FIELDS = (
     "state",
@@ -123,6 +124,9 @@ def _merge(request: dict[str, Any], message: _Message) -> None:
     if isinstance(message, RequestEnded):
         video = message.video and message.video.model_dump(mode="json")
         request |= {name: getattr(message, name) for name in _ENDED_FIELDS}
+        if message.outcome == "cancelled":
+            for step in request["steps"].values():
+                step["state"] = "cancelled" if step["state"] in _UNFINISHED else step["state"]
         request |= {"video": video, "ended_by": message.step}
     elif message.step in request["steps"] or len(request["steps"]) < _MAX_STEPS:
         request["steps"][message.step] = {name: getattr(message, name) for name in _STEP_FIELDS}

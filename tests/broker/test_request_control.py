@@ -91,4 +91,4 @@ async def test_an_interactive_song_goes_before_a_hundred_bulk_ones(data_folder: 
         order.append((await anext(results)).request_id)
     await results.aclose()
     before = order[: order.index(interactive)]
-    assert len(set(before) & set(bulk)) < 50
+    assert len(set(before) & set(bulk)) < 20  # those in progress

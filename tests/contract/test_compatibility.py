@@ -53,8 +53,10 @@ def test_no_reason_code_is_removed(folder: Path) -> None:
     assert {*read(folder / "reasons.json")["enum"]} <= {*documents()["reasons.json"]["enum"]}
 
 
-def test_each_topic_of_version_one_exists() -> None:
-    assert {file.stem for file in _STORED} <= {topic.name for topic in TOPICS}
+def test_each_topic_of_a_version_exists_and_each_topic_is_in_the_newest_version() -> None:
+    topics = {topic.name for topic in TOPICS}
+    assert {file.stem for file in _STORED} <= topics
+    assert {file.stem for file in _STORED if file.parent == _FOLDERS[-1]} == topics
 
 
 _SCHEMA: dict[str, Any] = {

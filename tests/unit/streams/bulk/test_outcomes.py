@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streams.bulk.outcomes import SongOutcome, Summary
+from streams.bulk.requests import is_cached, seconds_of
 from streams.files.songs import Song
 
 _LONG = f"{'folder/' * 10}song.mp3"
@@ -59,3 +60,9 @@ def test_the_json_has_all_songs_with_their_reasons() -> None:
 def test_an_outcome_says_in_a_few_words_what_became_of_the_song() -> None:
     words = ["2.50 s", "done before", "copy of a.mp3", "it is no media", "the request was cancelled"]
     assert [str(outcome) for outcome in _SUMMARY.outcomes] == words
+
+
+def test_a_song_is_cached_although_its_outcome_is_delivered_by_a_webhook() -> None:
+    steps = {"rendering": {"cached": True, "seconds": 1.0}, "outcome_delivery": {"cached": False, "seconds": 9.0}}
+    assert is_cached({"steps": steps})
+    assert seconds_of({"steps": steps}) == 1.0

@@ -69,6 +69,17 @@ def test_an_outcome_may_come_before_progress_and_the_last_one_counts(requests: R
     assert (done["outcome"], done["reason"], done["dead_letter_id"]) == ("done", None, None)
 
 
+def test_the_step_that_a_cancelled_request_was_in_is_cancelled(requests: Requests) -> None:
+    progress = [_progress("r1", "intake", "done"), _progress("r1", "rendering", "running")]
+    requests.apply([*progress, _ended("r1", "cancelled")], {})
+    request = requests.get("r1")
+    assert request is not None
+    assert {name: step["state"] for name, step in request["steps"].items()} == {
+        "intake": "done",
+        "rendering": "cancelled",
+    }
+
+
 def test_the_newest_come_first_and_invalid_records_are_skipped(requests: Requests) -> None:
     garbage = [Record(topic.full_name, 0, 0, None, b"garbage") for topic in (PROGRESS, REQUEST_ENDED)]
     for request_id in ("r1", "r2", "r3"):
