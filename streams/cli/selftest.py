@@ -68,5 +68,5 @@ def _own_data_folder() -> Iterator[Settings]:
     for variable in [name for name in os.environ if name.startswith(_OF_OTHERS)]:
         del os.environ[variable]
     with tempfile.TemporaryDirectory(prefix="bachata-selftest-", ignore_cleanup_errors=True) as folder:
-        os.environ["BACHATA_DATA_DIR"] = str(Path(folder, "data"))
+        os.environ.update(BACHATA_DATA_DIR=str(Path(folder, "data")))
         yield load_settings()

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from schemas.base import Options, Priority, Source
+from schemas.base import Options, Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
-from schemas.song_submitted import SongSubmitted
 from streams.client import Client
 from streams.ids import new_request_id
 from tests.broker.conftest import DataFolder
@@ -72,23 +71,3 @@ async def test_a_held_song_waits_until_it_is_resumed_and_cannot_be_cancelled_whe
     await asyncio.to_thread(data_folder.bachata, "resume", request_id)
     assert (await client.wait(request_id)).video is not None
     assert not await client.cancel(request_id)
-
-
-async def test_an_interactive_song_goes_before_a_hundred_bulk_ones(data_folder: DataFolder, client: Client) -> None:
-    path = data_folder.path / "songs" / "text.mp3"
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(b"not music " * 100_000)  # each request ends at intake, in a process
-
-    def request(priority: Priority) -> SongSubmitted:
-        return SongSubmitted(source=Source(path=str(path)), request_id=new_request_id(), priority=priority)
-
-    start = await client.end_position()
-    bulk = await client.submit_events([request("bulk") for _ in range(100)])
-    interactive = await client.submit_event(request("interactive"))
-    order: list[str] = []
-    results = client.results(start)
-    while not {interactive, *bulk} <= set(order):
-        order.append((await anext(results)).request_id)
-    await results.aclose()
-    before = order[: order.index(interactive)]
-    assert len(set(before) & set(bulk)) < 20  # those in progress

@@ -39,6 +39,7 @@ def _logins(kafka: KafkaConnection) -> dict[str, KafkaConnection]:
         "a wrong password": replace(kafka, password=_WRONG),
         "a wrong user": replace(kafka, username="admin"),
         "PLAIN": replace(kafka, mechanism="PLAIN"),
+        "SCRAM-SHA-256": replace(kafka, mechanism="SCRAM-SHA-256"),
         "an empty password": replace(kafka, password=""),
     }
 
@@ -94,7 +95,8 @@ async def test_the_owner_of_the_data_folder_can_log_in(data_folder: DataFolder) 
         ("no login", "BACHATA_KAFKA_USERNAME"),
         ("a wrong password", "BACHATA_KAFKA_PASSWORD"),
         ("a wrong user", "BACHATA_KAFKA_USERNAME"),
-        ("PLAIN", "BACHATA_KAFKA_MECHANISM"),
+        ("PLAIN", "BACHATA_KAFKA_USERNAME"),
+        ("SCRAM-SHA-256", "BACHATA_KAFKA_MECHANISM"),
     ],
 )
 async def test_the_setting_that_is_wrong_is_named(data_folder: DataFolder, login: str, setting: str) -> None:

@@ -206,7 +206,7 @@ def test_without_yt_dlp_the_error_says_how_to_install_it(
     monkeypatch.setattr(youtube, "is_installed", lambda: False)
     fault = fault_of(fetcher_for(site, tmp_path), site.url("/watch/a"))
     assert fault.reason == "url_not_allowed"
-    assert "bachata-streams[youtube]" in str(fault)
+    assert "make youtube" in str(fault)
 
 
 def test_the_process_may_connect_to_nothing_but_its_site_and_start_nothing_but_deno() -> None:

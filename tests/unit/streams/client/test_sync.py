@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -71,4 +70,3 @@ def test_a_client_that_cannot_be_opened_leaves_no_thread() -> None:
 def test_every_method_of_the_client_is_there() -> None:
     methods = {name for name in vars(AnyClient) if not name.startswith("_")}
     assert methods <= set(vars(SyncClient))
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

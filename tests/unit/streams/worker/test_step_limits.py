@@ -33,7 +33,15 @@ async def pool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StepPool]:
 
 
 def children() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children() if "misbehaving" in " ".join(process.cmdline())]
+    return [process for process in psutil.Process().children() if "misbehaving" in _command(process)]
+
+
+def _command(process: psutil.Process) -> str:
+    """Return the command line of a process, or nothing of one that has ended, perhaps of another test."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def is_running(process: psutil.Process) -> bool:
