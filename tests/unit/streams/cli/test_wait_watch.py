@@ -62,7 +62,7 @@ def test_nothing_is_asked_while_there_is_progress() -> None:
     with WaitWatch(lambda: asked.append(1) or [], print) as watch:  # type: ignore[func-returns-value]
         for _ in range(20):
             watch.progressed()
-            sleep(0.01)
+            sleep(0.001)
     assert not asked
 
 
