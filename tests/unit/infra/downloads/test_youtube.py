@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 
 from infra.downloads import WebDownloads, downloads, youtube, youtube_process
@@ -21,6 +20,7 @@ from schemas.faults import Poison, Retryable
 from schemas.limits import MediaKind
 from tests.file_server import FileServer, Request, file_server, head, response
 from tests.paths import PROJECT
+from tests.processes import children_with
 from tests.unit.infra.downloads.fetching import SONG, fault_of, fetched, redirect
 from tests.unit.infra.downloads.site_process import extractors
 
@@ -172,7 +172,7 @@ def test_a_page_that_does_not_answer_is_left_when_the_time_is_over(site: FileSer
     fault = fault_of(fetcher_for(site, tmp_path, timeout_s=1.5), site.url("/watch/a"))
     assert time.monotonic() - started < 6
     assert (type(fault), fault.reason) == (Retryable, "timeout")
-    assert not [child for child in psutil.Process().children() if youtube._PROCESS in child.cmdline()]
+    assert not children_with(youtube._PROCESS)
 
 
 def test_a_process_that_breaks_down_is_a_fault(

@@ -19,6 +19,7 @@ from schemas.faults import Fault, Poison, Retryable
 from streams.steps import JOB_BY_NAME
 from streams.worker.job_faults import Death, RunningJob, fault_of_death
 from streams.worker.step_pool import StepPool
+from tests.processes import children_with
 
 MEMORY_MB = 700
 JOB = RunningJob("intake", MEMORY_MB, 60.0, is_first=True)
@@ -33,15 +34,7 @@ async def pool(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[StepPool]:
 
 
 def children() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children() if "misbehaving" in _command(process)]
-
-
-def _command(process: psutil.Process) -> str:
-    """Return the command line of a process, or nothing of one that has ended, perhaps of another test."""
-    try:
-        return " ".join(process.cmdline())
-    except psutil.Error:
-        return ""
+    return children_with("misbehaving")
 
 
 def is_running(process: psutil.Process) -> bool:

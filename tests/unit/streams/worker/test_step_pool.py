@@ -19,6 +19,7 @@ from infra.settings import load_settings
 from schemas.base import MediaFacts
 from schemas.faults import Poison, Retryable
 from streams.worker.step_pool import StepPool
+from tests.processes import children_with
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def _ignore(fraction: float) -> None:
 
 
 def _own_processes() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children() if "streams.worker.step_process" in process.cmdline()]
+    return children_with("streams.worker.step_process")
 
 
 async def test_a_process_returns_the_result_and_its_cost(pool: StepPool, tmp_path: Path) -> None:

@@ -10,7 +10,6 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from agents.media.submitted import AcceptedMedia, SubmittedFile
@@ -18,6 +17,7 @@ from infra.settings import load_settings
 from schemas.faults import Poison, Retryable
 from streams.worker.step_pool import StepPool
 from tests.file_server import FileServer, Request, file_server, head, response
+from tests.processes import children_with
 from tests.unit.media.media_builders import tone, write_sound
 
 
@@ -61,13 +61,6 @@ async def test_a_song_at_a_url_is_fetched_by_a_step_process(server: FileServer, 
     assert refused.value.reason == "not_media"
 
 
-def _is_step_process(process: psutil.Process) -> bool:
-    try:
-        return "streams.worker.step_process" in process.cmdline()
-    except psutil.Error:  # it has ended: a process of another test
-        return False
-
-
 async def test_a_step_process_that_is_killed_while_it_fetches_leaves_nothing(
     server: FileServer, pool: StepPool, tmp_path: Path
 ) -> None:
@@ -84,7 +77,7 @@ async def test_a_step_process_that_is_killed_while_it_fetches_leaves_nothing(
     folder = load_settings().derived_dir / "downloads"
     task = asyncio.create_task(accept(pool, server.url("/stuck"), []))
     assert await asyncio.to_thread(begun.wait, 30)
-    [process] = [child for child in psutil.Process().children() if _is_step_process(child)]
+    [process] = children_with("streams.worker.step_process")
     os.kill(process.pid, signal.SIGKILL)
     with pytest.raises(Retryable) as died:
         await task
