@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Retryable
@@ -33,6 +35,22 @@ def make_producer(kafka: KafkaConnection) -> AIOKafkaProducer:
     return AIOKafkaProducer(
         **kafka.client_options(), acks="all", enable_idempotence=True, max_request_size=MAX_MESSAGE_BYTES
     )
+
+
+async def start_producer(producer: AIOKafkaProducer) -> None:
+    """Connect a producer; one that cannot be is stopped. Raises aiokafka's errors if no broker responds."""
+    try:
+        await producer.start()
+    except BaseException:
+        await producer.stop()
+        raise
+
+
+@lru_cache(maxsize=4096)  # a song's key is used many times, and murmur2 in Python is slow
+def partition_of_key(key: bytes, count: int) -> int:
+    """Return the partition, of `count`, that Kafka's default partitioner chooses for a key."""
+    partition: int = (murmur2(key) & 0x7FFFFFFF) % count
+    return partition
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""The events by which other programs submit, cancel, hold and resume requests."""
+"""The events by which other programs submit, cancel, hold and resume requests, and the answers to `cancel`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from pydantic import ValidationError
 
 from schemas.faults import invalid_event
 from schemas.move_submitted import MoveSubmitted
+from schemas.progress import Progress
 from schemas.request_control import RequestControl
+from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message, event_headers
 from streams.ids import event_id, new_request_id
 from streams.topics import REQUEST_CONTROL, topic_of
 
 ALREADY_ENDED = "already_ended"  # the reason in the progress on a cancel that came too late
+REQUEST_CONTROL_STEP = "request_control"  # the name in the answers
 Action = Literal["cancel", "hold", "resume"]
 
 
@@ -44,3 +47,27 @@ def control_message(request_id: str, action: Action, source: str) -> Message:
     id_ = event_id("cancel", request_id) if action == "cancel" else new_request_id()
     headers = event_headers(REQUEST_CONTROL, source, id_, request_id)
     return Message(REQUEST_CONTROL.full_name, request_id.encode(), control.model_dump_json().encode(), headers)
+
+
+def cancelled(request_id: str, subject: str) -> RequestEnded:
+    """Return the outcome of a cancelled request."""
+    return RequestEnded(
+        request_id=request_id,
+        subject=subject,
+        step=REQUEST_CONTROL_STEP,
+        outcome="cancelled",
+        reason="cancelled",
+        error="the request was cancelled",
+    )
+
+
+def already_ended(request_id: str, subject: str) -> Progress:
+    """Return the progress that answers a `cancel` of a request that had ended."""
+    return Progress(
+        request_id=request_id,
+        subject=subject,
+        step=REQUEST_CONTROL_STEP,
+        state="done",
+        reason=ALREADY_ENDED,
+        error="it had ended before it was cancelled",
+    )

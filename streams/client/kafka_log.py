@@ -12,7 +12,7 @@ from aiokafka import TopicPartition
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison
 from streams.envelope import Message, Record
-from streams.kafka import kafka_faults, make_consumer, make_producer, partitions_of, record_of
+from streams.kafka import kafka_faults, make_consumer, make_producer, partitions_of, record_of, start_producer
 from streams.log_position import ConnectionWatch, Position, checked_positions, end_positions
 from streams.sending import send_in_order
 from streams.topics import MAX_MESSAGE_BYTES
@@ -29,12 +29,8 @@ class KafkaLog:
     async def start(self) -> None:
         """Connect the producer."""
         producer = make_producer(self._kafka)
-        try:
-            with kafka_faults(self._kafka):
-                await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
+        with kafka_faults(self._kafka):
+            await start_producer(producer)
         self._producer = producer
 
     async def stop(self) -> None:

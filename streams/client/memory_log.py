@@ -11,10 +11,10 @@ from itertools import islice
 from threading import RLock
 
 from aiokafka import TopicPartition
-from aiokafka.partitioner import murmur2
 
 from schemas.faults import Poison
 from streams.envelope import Message, Record
+from streams.kafka import partition_of_key
 from streams.log_position import Mark, Position, check_same_log, checksum_of
 from streams.topics import PARTITIONS
 
@@ -63,7 +63,7 @@ class MemoryLog:
         yield MemoryReader(self, topics)
 
     def _append(self, message: Message) -> None:
-        number = (murmur2(message.key or b"") & 0x7FFFFFFF) % self.partitions
+        number = partition_of_key(message.key or b"", self.partitions)
         records = self.records[TopicPartition(message.topic, number)]
         place = (message.topic, number, len(records))
         now_ms = time.time_ns() // 1_000_000

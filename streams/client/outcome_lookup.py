@@ -9,12 +9,12 @@ from typing import NamedTuple
 from uuid import UUID
 
 from aiokafka import TopicPartition
-from aiokafka.partitioner import murmur2
 
 from streams.client.event_log import EventLog, EventReader
 from streams.client.follower import READ_S
 from streams.client.outcomes import Outcome, outcome_of
 from streams.envelope import Record
+from streams.kafka import partition_of_key
 from streams.topics import PARTITIONS, REQUEST_ENDED
 
 MAX_LOOK_BACK = 100_000  # records of a partition
@@ -86,7 +86,7 @@ async def _search(reader: EventReader, request_ids: Set[str]) -> dict[str, Found
 
 def _partitions_of(request_id: str, partitions: list[TopicPartition]) -> Iterator[TopicPartition]:
     """Yield where an outcome may be: where partitions were added, anywhere, last where its key is written now."""
-    own = partitions[(murmur2(request_id.encode()) & 0x7FFFFFFF) % len(partitions)]
+    own = partitions[partition_of_key(request_id.encode(), len(partitions))]
     if len(partitions) != PARTITIONS:
         yield from (partition for partition in partitions if partition != own)
     yield own

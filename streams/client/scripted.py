@@ -18,7 +18,7 @@ from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message, Record, event_headers, payload_of
 from streams.ids import digest, event_id
-from streams.request_events import ALREADY_ENDED
+from streams.request_events import already_ended, cancelled
 from streams.topics import MOVE_SUBMITTED, REQUEST_CONTROL, SONG_SUBMITTED, Topic, topic_of
 
 _SOURCE = "/scripted"
@@ -105,7 +105,7 @@ class ScriptedService:
         return self._ends(ended)
 
     def _answers(self, message: Message) -> Iterator[Message]:
-        record = Record(message.topic, 0, 0, message.key, message.value, message.headers)
+        record = _record(message)
         if message.topic == REQUEST_CONTROL.full_name:
             yield from self._control(payload_of(record, RequestControl))
         elif message.topic in {SONG_SUBMITTED.full_name, MOVE_SUBMITTED.full_name}:
@@ -133,19 +133,8 @@ class ScriptedService:
     def _cancel(self, request_id: str, request: _OpenRequest | None) -> Message:
         if request_id in self._ended:
             ended = payload_of(_record(self._ended[request_id]), RequestEnded)
-            progress = Progress(
-                request_id=request_id,
-                subject=ended.subject,
-                step="request_control",
-                state="done",
-                reason=ALREADY_ENDED,
-                error="it had ended before it was cancelled",
-            )
-            return _message(progress, request_id)
-        subject = request_id if request is None else request.subject
-        return self._ends(
-            RequestEnded(request_id=request_id, subject=subject, step="request_control", outcome="cancelled")
-        )
+            return _message(already_ended(request_id, ended.subject), request_id)
+        return self._ends(cancelled(request_id, request_id if request is None else request.subject))
 
     def _end(self, request: _OpenRequest) -> Iterator[Message]:
         if request.scripted.outcome == "failed":

@@ -15,16 +15,15 @@ from schemas.request_ended import RequestEnded
 from streams.control.decisions import Decisions, Place
 from streams.envelope import Message, Record, event_headers, payload_of
 from streams.ids import event_id
-from streams.request_events import ALREADY_ENDED
+from streams.request_events import REQUEST_CONTROL_STEP as NAME
+from streams.request_events import already_ended, cancelled
 from streams.stage.dead_letters import Failure, letter_of, short_letter_of
 from streams.stage.operations import Operations
 from streams.topics import PROGRESS, REQUEST_CONTROL, REQUEST_ENDED, Topic
 from streams.views.control_store import END, cancel_decision, released
 
 log = logging.getLogger(__name__)
-NAME = "request_control"
 _SOURCE = f"/agents/{NAME}"
-_LATE = "it had ended before it was cancelled"
 
 
 class KnownRequests(Protocol):
@@ -102,10 +101,10 @@ class ControlAgent:
             await self.decisions.until_decided([request_id], NAME, control.place)
         cancelled_subject = self.decisions.store.cancelled(request_id)
         if cancelled_subject is None:
-            late = _late(request_id, subject)
+            late = already_ended(request_id, subject)
             id_ = f"{request_id}:{control.record.partition}:{control.record.offset}"
             return await self._publish(control, _message(PROGRESS, late, id_, control.record))
-        ended = _cancelled(request_id, cancelled_subject)
+        ended = cancelled(request_id, cancelled_subject)
         await self._publish(control, _message(REQUEST_ENDED, ended, "cancelled", control.record))
         await self._publish(control, *map(released, self.decisions.store.held_events(request_id)))
         return None
@@ -128,17 +127,6 @@ class ControlAgent:
 
     async def _publish(self, control: _Control, *messages: Message) -> None:
         await self.decisions.publish(NAME, control.place, *messages)
-
-
-def _late(request_id: str, subject: str) -> Progress:
-    return Progress(request_id=request_id, subject=subject, step=NAME, state="done", reason=ALREADY_ENDED, error=_LATE)
-
-
-def _cancelled(request_id: str, subject: str) -> RequestEnded:
-    error = "the request was cancelled"
-    return RequestEnded(
-        request_id=request_id, subject=subject, step=NAME, outcome="cancelled", reason="cancelled", error=error
-    )
 
 
 def _message(topic: Topic, event: Progress | RequestEnded, cause: str, record: Record) -> Message:

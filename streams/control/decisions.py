@@ -7,14 +7,14 @@ worker has read it: an open transaction of another program can keep it back for 
 from __future__ import annotations
 
 import asyncio
-import zlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from schemas.faults import Poison
 from streams.envelope import Message
-from streams.stage.delivery import UpToDate
+from streams.kafka import partition_of_key
+from streams.stage.delivery import Publisher, UpToDate
 from streams.stage.operations import Operations
 from streams.stage.retry import retry_forever
 from streams.topics import PARTITIONS, REQUEST_DECISIONS
@@ -23,11 +23,8 @@ from streams.views.control_store import ControlStore
 Place = tuple[str, int]  # a topic and the number of a partition
 
 
-class DecisionPublisher(Protocol):
+class DecisionPublisher(Publisher, Protocol):
     """Publishes messages, and appends records to a partition."""
-
-    async def publish(self, *messages: Message) -> None:
-        """Return when the broker has acknowledged all messages. Raises: `Poison` if one can never be sent."""
 
     async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> object:
         """Return when the broker has acknowledged the records. Raises: as `publish`."""
@@ -53,8 +50,8 @@ class Decisions:
         """Write an action for each request."""
         by_partition: dict[int, dict[bytes, bytes]] = {}
         for request_id, action in actions.items():
-            partition = zlib.crc32(request_id.encode()) % PARTITIONS
-            by_partition.setdefault(partition, {})[request_id.encode()] = action
+            key = request_id.encode()
+            by_partition.setdefault(partition_of_key(key, PARTITIONS), {})[key] = action
 
         async def write() -> None:
             append = self.publisher.append

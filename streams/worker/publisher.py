@@ -9,18 +9,16 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from infra.kafka_connection import KafkaConnection
 from schemas.faults import Poison
 from streams.envelope import Message
-from streams.kafka import partitions_of
+from streams.kafka import partition_of_key, partitions_of, start_producer
 from streams.kafka_errors import permanent_fault
 from streams.topics import MAX_DEAD_LETTER_BYTES
 
@@ -54,11 +52,7 @@ class KafkaPublisher:
             linger_ms=5,
             max_batch_size=128 * 1024,
         )
-        try:
-            await producer.start()
-        except BaseException:
-            await producer.stop()
-            raise
+        await start_producer(producer)
         self._producer = producer
 
     async def stop(self) -> None:
@@ -158,10 +152,4 @@ def _ignore(sent: Sequence[_Sent]) -> None:
 
 def _partition(key: bytes | None, count: int) -> int:
     """Return the partition that Kafka's default partitioner chooses for the key, random without a key."""
-    return random.randrange(count) if key is None else _partition_of_key(key, count)  # noqa: S311 - not a secret
-
-
-@lru_cache(maxsize=4096)  # a song's key is used many times, and murmur2 in Python is slow
-def _partition_of_key(key: bytes, count: int) -> int:
-    partition: int = (murmur2(key) & 0x7FFFFFFF) % count
-    return partition
+    return random.randrange(count) if key is None else partition_of_key(key, count)  # noqa: S311 - not a secret
