@@ -9,17 +9,15 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import re
 import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from infra.base.public_address import AddressInfo, public_socket, resolve_public
+from infra.base.public_address import AddressInfo, look_up, public_socket
+from infra.base.retry_after import retry_after_s
 from infra.settings import SECRET_PREFIX, Settings
 from schemas.faults import Fault, Poison, Retryable
 
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 
 _TIMEOUT_S = 20.0  # of a request, from the look-up of the host to the head of the response
 _LATER = frozenset({408, 425, 429})  # the statuses below 500 after which the same request may succeed
-_DIGITS = re.compile("[0-9]+")
 _MAX_WAIT_S = 3600.0  # that a receiver can ask for
 
 
@@ -106,8 +103,7 @@ class Webhook:
         class Resolver(AbstractResolver):
             async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
                 """Look up in this thread, which has nothing else to do: another one could outlast the request."""
-                found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM) if allow_private else None
-                return [_resolved(host, info) for info in found or resolve_public(host, port)]
+                return [_resolved(host, info) for info in look_up(host, port, allow_private=allow_private)]
 
             async def close(self) -> None:
                 """Do nothing."""
@@ -148,16 +144,7 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 
 def wait_s(retry_after: str) -> float:
     """Return the seconds, up to an hour, that a header `Retry-After` asks for; 0 for one that is not valid."""
-    try:
-        seconds = float(int(retry_after)) if _DIGITS.fullmatch(retry_after) else _seconds_until(retry_after)
-    except (ValueError, TypeError, OverflowError):
-        return 0.0
-    return min(max(seconds, 0.0), _MAX_WAIT_S)
-
-
-def _seconds_until(http_date: str) -> float:
-    moment = parsedate_to_datetime(http_date)
-    return (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds()
+    return retry_after_s(retry_after, _MAX_WAIT_S)
 
 
 def _resolved(host: str, info: AddressInfo) -> ResolveResult:

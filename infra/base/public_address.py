@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
-from time import monotonic
 from typing import Any
 
 from schemas.faults import Poison, Retryable
@@ -89,20 +88,8 @@ def resolve_public(host: str, port: int) -> list[AddressInfo]:
     return found
 
 
-def connect_public(host: str, port: int, timeout_s: float) -> socket.socket:
-    """Return a socket connected to a public address of a host; its timeout is what is left of `timeout_s`.
-
-    Raises: as `resolve_public`; `Retryable` (`no_network`) if none of its addresses answers.
-    """
-    deadline, cause = monotonic() + timeout_s, "it has no address"
-    for info in resolve_public(host, port):
-        connection = public_socket(info)
-        try:
-            connection.settimeout(max(0.01, deadline - monotonic()))
-            connection.connect(info[4])
-        except OSError as error:
-            connection.close()
-            cause = str(error.strerror or error)
-        else:
-            return connection
-    raise Retryable(f"the host '{host}' does not answer: {cause}", reason="no_network")
+def look_up(host: str, port: int, *, allow_private: bool) -> list[AddressInfo]:
+    """Return the addresses of a host. Raises: as `resolve_public`, or `OSError` where private ones are allowed."""
+    if allow_private:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return resolve_public(host, port)

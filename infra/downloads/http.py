@@ -11,8 +11,6 @@ import ssl
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urljoin
@@ -22,7 +20,8 @@ from aiohttp import ClientResponse, ClientSession, hdrs
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from infra.base.public_address import public_socket, resolve_public
+from infra.base.public_address import look_up, public_socket
+from infra.base.retry_after import retry_after_s
 from infra.downloads.titles import title_of_name, title_of_url
 from infra.downloads.transfer import ChangedError, Transfer
 from infra.downloads.urls import PRINTABLE, Url, UrlRules
@@ -106,7 +105,7 @@ class _Resolver(AbstractResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
         """Return the addresses of a host."""
-        infos = await asyncio.to_thread(self._look_up, host, port)
+        infos = await asyncio.to_thread(look_up, host, port, allow_private=self._allow_private)
         return [
             ResolveResult(
                 hostname=host, host=str(address[0]), port=port, family=info_family, proto=protocol, flags=_NUMERIC
@@ -116,11 +115,6 @@ class _Resolver(AbstractResolver):
 
     async def close(self) -> None:
         """Do nothing: nothing is open."""
-
-    def _look_up(self, host: str, port: int) -> list[Any]:
-        if self._allow_private:
-            return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return resolve_public(host, port)
 
 
 _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
@@ -177,7 +171,7 @@ def _check_status(response: ClientResponse, url: Url) -> None:
         raise ChangedError
     message = f"{url.origin} answers {status}{_phrase(status)}"
     if status in _BUSY or status >= 500:
-        wait_s = min(_retry_after_s(response.headers.get(hdrs.RETRY_AFTER, "")), _MAX_WAIT_S)
+        wait_s = retry_after_s(response.headers.get(hdrs.RETRY_AFTER, ""), _MAX_WAIT_S)
         raise Retryable(message, reason="download_failed", retry_after_s=wait_s)
     raise Poison(f"{message}; open the URL in a browser without a login", reason="download_failed")
 
@@ -187,16 +181,6 @@ def _phrase(status: int) -> str:
     with suppress(ValueError):
         return f" ({HTTPStatus(status).phrase})"
     return ""
-
-
-def _retry_after_s(text: str) -> float:
-    """Return the seconds that a server asks to wait, stated as such or as a date; 0 where it asks for nothing."""
-    if text.isascii() and text.isdecimal():
-        return float(text[:9])
-    with suppress(ValueError, TypeError, OverflowError):
-        at = parsedate_to_datetime(text)
-        return max(0.0, (at.replace(tzinfo=at.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
-    return 0.0
 
 
 def _title(response: ClientResponse, url: Url, last_url: Url) -> str | None:
