@@ -41,6 +41,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
     "ce_correlationid": {**_TEXT, "description": "The request id."},
     "ce_causationid": {**_TEXT, "description": "The id of the event that led to this one."},
     "ce_stepversion": {**_TEXT, "description": "The version of the step that made the event."},
+    "ce_priority": {**_TEXT, "description": "The priority of the request; without it, that in the payload."},
     "ce_replayof": {**_TEXT, "description": "The id of the original event, if a replay led to this one."},
     "traceparent": {**_TEXT, "description": "W3C Trace Context."},
     "tracestate": {**_TEXT, "description": "W3C Trace Context."},

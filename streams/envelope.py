@@ -27,7 +27,7 @@ Headers = list[tuple[str, bytes]]
 REPLAY_OF = "ce_replayof"  # the id of the event that is replayed
 REPLAY_TO = "ce_replayto"  # the last step of a replay
 REPLAY_SIGNATURE = "ce_replaysignature"  # without it, the last step does not count: see streams/replay_limit.py
-PRIORITY = "ce_priority"  # of the request, where it is not `interactive`
+PRIORITY = "ce_priority"  # of the request: the steps that follow do not parse the event for it
 STEP_VERSION = "ce_stepversion"  # of the step that produced the event, or for which it is replayed
 _CARRIED = (  # pairs: a header of the cause, and the header of the effect that gets its value
     ("traceparent", "traceparent"),

@@ -180,7 +180,7 @@ class EventRun:
         topic = topic_of(type(out))
         headers = self._headers(topic, event_id(key, self.request.request_id))
         headers.append((STEP_VERSION, self.step.version.encode()))
-        if (priority := getattr(self.event, "priority", "interactive")) != "interactive":
+        if (priority := getattr(self.event, "priority", None)) is not None:
             headers.append((PRIORITY, priority.encode()))
         value = out.model_dump_json()
         check_size(topic.full_name, value)

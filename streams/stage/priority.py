@@ -18,7 +18,7 @@ from streams.envelope import PRIORITY, Record, payload_of
 T = TypeVar("T")
 _MAX_WAITING = 2000  # events of a partition that are read ahead
 _MAX_OVERTAKING = 20  # interactive items in a row before a bulk one that waits
-_MAX_PARSED_BYTES = 64 << 10  # of an event that says its priority only in its payload; a step's bulk event has a header
+_MAX_PARSED_BYTES = 64 << 10  # of an event that says its priority only in its payload; those of steps have a header
 
 request_priority: ContextVar[Priority] = ContextVar("request_priority", default="interactive")
 
@@ -33,10 +33,10 @@ def priority_of(record: Record) -> Priority:
     if header is not None:
         return "bulk" if header == b"bulk" else "interactive"
     value = record.value or b""
-    if b'"priority"' not in value[:_MAX_PARSED_BYTES]:
+    if len(value) > _MAX_PARSED_BYTES or b'"priority"' not in value:
         return "interactive"
     try:
-        return payload_of(record, _Prioritized).priority if len(value) <= _MAX_PARSED_BYTES else "interactive"
+        return payload_of(record, _Prioritized).priority
     except Poison:
         return "interactive"
 
