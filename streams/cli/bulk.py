@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from infra.settings import Settings
 from schemas.base import Options
@@ -18,14 +16,12 @@ from streams.bulk.requests import SongRequest, SongRequests
 from streams.bulk.run import BulkRun
 from streams.cli.demo_moves import provide_moves, with_offer
 from streams.cli.output import print_json, print_line, print_output
+from streams.cli.terminal_display import TerminalDisplay
 from streams.cli.wait_watch import WaitWatch
 from streams.files.songs import Song
 from streams.files.video_copies import check_target_folder
 from streams.local.services import stream, waits_for
 from streams.local.worker_access import MAX_SUBMITTED, WorkerAccess
-
-if TYPE_CHECKING:
-    from streams.cli.progress_bars import ProgressBars
 
 SOURCE = "/command-line"  # of the events
 _TOTAL = "all songs"  # the name of the bar
@@ -107,7 +103,7 @@ def _print_summary(summary: Summary, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-class BulkDisplay:
+class BulkDisplay(TerminalDisplay):
     """Displays the run of a list: a line for each outcome, and on a terminal bars for all songs and those in progress.
 
     `wait_watch`: learns of progress.
@@ -118,23 +114,13 @@ class BulkDisplay:
         self._songs = songs
         self._ended = 0
         self._failed = 0
-        self._bars: ProgressBars | None = None
         self._states: dict[str, Mapping[str, Any]] = {}  # as they were displayed, by request
         self._waits: set[tuple[str, str]] = set()
 
-    def __enter__(self) -> BulkDisplay:
-        if sys.stderr.isatty():
-            from streams.cli.progress_bars import ProgressBars
-
-            self._bars = ProgressBars()
-            self._display_total()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+    def open_bars(self) -> None:
+        """Begin to display bars, on a terminal."""
+        super().open_bars()
+        self._display_total()
 
     def progressed(self, request: SongRequest, state: Mapping[str, Any]) -> None:
         """Display the step that a request is in."""
@@ -152,15 +138,15 @@ class BulkDisplay:
                 self.print_line(f"{title}: {name.replace('_', ' ')} waits: {step['error']}")
         elif self.wait_watch is not None:
             self.wait_watch.progressed()
-        if self._bars is not None:
-            self._bars.update(request.request_id, f"{title[:24]}: {name.replace('_', ' ')}", step["fraction"])
+        if self.bars is not None:
+            self.bars.update(request.request_id, f"{title[:24]}: {name.replace('_', ' ')}", step["fraction"])
 
     def ended(self, outcome: SongOutcome) -> None:
         """Print an outcome, and remove its bar."""
         self._ended += 1
         self._failed += not outcome.has_video
-        if self._bars is not None:
-            self._bars.remove(str(outcome.request_id))
+        if self.bars is not None:
+            self.bars.remove(str(outcome.request_id))
             self._display_total()
         if self.wait_watch is not None:
             self.wait_watch.progressed()
@@ -168,12 +154,8 @@ class BulkDisplay:
 
     def _display_total(self) -> None:
         failed = f", {self._failed} failed" if self._failed else ""
-        if self._bars is not None:
-            self._bars.update(_TOTAL, f"{self._ended} of {self._songs} songs{failed}", self._ended, self._songs)
-
-    def print_line(self, line: str) -> None:
-        """Print a line, above the bars if there are any."""
-        (print_line if self._bars is None else self._bars.print_line)(line)
+        if self.bars is not None:
+            self.bars.update(_TOTAL, f"{self._ended} of {self._songs} songs{failed}", self._ended, self._songs)
 
 
 def _title(song: Song) -> str:

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING
 
 from infra.settings import load_settings
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.song_submitted import SongSubmitted
-from streams.cli.output import print_line
+from streams.cli.terminal_display import TerminalDisplay
 from streams.cli.wait_watch import WaitWatch
 from streams.client import Client, RequestResult, Update
 from streams.kafka import kafka_faults
 from streams.local.services import Endpoint, waits_for
-
-if TYPE_CHECKING:
-    from streams.cli.progress_bars import ProgressBars
 
 _LINE_INTERVAL_S = 10.0  # without a terminal, between lines of a step that takes long
 
@@ -71,7 +65,7 @@ def _is_wait(update: Update) -> bool:
     return isinstance(update, Progress) and update.state == "waiting"
 
 
-class _Display:
+class _Display(TerminalDisplay):
     """Displays progress: of one request a bar on a terminal, else a line for each step and every 10 s.
 
     Of several requests each has a bar, and a line at its end.
@@ -79,22 +73,8 @@ class _Display:
 
     def __init__(self, results: Mapping[str, RequestResult]) -> None:
         self._results = results
-        self._bars: ProgressBars | None = None
         self._displayed_ends: set[str] = set()
         self._printed_at = monotonic()
-
-    def __enter__(self) -> _Display:
-        if sys.stderr.isatty():
-            from streams.cli.progress_bars import ProgressBars
-
-            self._bars = ProgressBars()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
 
     def display(self, update: Update) -> None:
         """Display a message."""
@@ -112,9 +92,9 @@ class _Display:
     def _display_progress(self, progress: Progress) -> None:
         if progress.state == "waiting":
             self.print_line(f"{_title(progress, 40)} waits: {progress.error}")
-        elif self._bars is not None:
+        elif self.bars is not None:
             if progress.request_id not in self._displayed_ends:
-                self._bars.update(progress.request_id, _title(progress, 26), progress.fraction)
+                self.bars.update(progress.request_id, _title(progress, 26), progress.fraction)
         elif progress.state in {"done", "failed"} and len(self._results) == 1:
             result_text = progress.error or ("cached" if progress.cached else f"{progress.seconds:.2f} s")
             self.print_line(f"{_title(progress, 40)}: {result_text}")
@@ -126,8 +106,8 @@ class _Display:
         if len(self._results) == 1 or request_id in self._displayed_ends:
             return
         self._displayed_ends.add(request_id)
-        if self._bars is not None:
-            self._bars.remove(request_id)
+        if self.bars is not None:
+            self.bars.remove(request_id)
         result = self._results[request_id]
         ended = result.ended
         subject, error = (ended.subject, ended.error) if ended else (request_id, None)
@@ -137,7 +117,7 @@ class _Display:
     def print_line(self, line: str) -> None:
         """Print a line, above the bars if there are any."""
         self._printed_at = monotonic()
-        (print_line if self._bars is None else self._bars.print_line)(line)
+        super().print_line(line)
 
 
 def _title(progress: Progress, characters: int) -> str:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from types import TracebackType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
 from streams.cli.output import print_line
+from streams.cli.terminal_display import TerminalDisplay
 from streams.cli.wait_watch import WaitWatch, kafka_watch
 from streams.local.services import local_kafka, running_worker
 
 if TYPE_CHECKING:
-    from streams.cli.progress_bars import ProgressBars
     from streams.operations.topic_history import TopicHistory
 
 T = TypeVar("T")
@@ -50,37 +48,25 @@ def warn_without_worker(settings: Settings) -> None:
         print_line("no worker runs here; the sent events wait for one (`bachata up`)")
 
 
-class _ReadProgress:
+class _ReadProgress(TerminalDisplay):
     """Displays the number of records read: a bar on a terminal, else a line every 5 s."""
 
     def __init__(self, watch: WaitWatch) -> None:
         self._watch = watch
         self._next_display = monotonic() + _DISPLAY_AFTER_S
-        self._bars: ProgressBars | None = None
 
-    def __enter__(self) -> _ReadProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bars is not None:
-            self._bars.stop()
+    def __enter__(self) -> Self:
+        return self  # the bar is opened when the reading takes long
 
     def show(self, done: int, total: int) -> None:
         """Display the number of records read: on a terminal at every call after 2 s, else at most every 5 s."""
         self._watch.progressed()
         if monotonic() < self._next_display:
             return
-        if sys.stderr.isatty():
-            self._show_bar(done, total)
+        if self.bars is None:
+            self.open_bars()
+        if self.bars is not None:
+            self.bars.update("records", "records", done, total)
             return
         self._next_display = monotonic() + _LINE_INTERVAL_S
         print_line(f"{done} of {total} records")
-
-    def _show_bar(self, done: int, total: int) -> None:
-        if self._bars is None:
-            from streams.cli.progress_bars import ProgressBars
-
-            self._bars = ProgressBars()
-        self._bars.update("records", "records", done, total)

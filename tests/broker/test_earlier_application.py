@@ -122,8 +122,8 @@ def test_the_cache_is_shown_and_cleared(tmp_path: Path, monkeypatch: pytest.Monk
     song = Settings(data_dir=folder.path).derived_dir / "audio" / "a.m4a"
     song.parent.mkdir(parents=True)
     song.write_bytes(bytes(1000))
-    shown = folder.bachata("cache", "status").json
-    assert shown["bytes"] == {"audio": 1000, "dancers": 0, "mezzanines": 0}
+    status = folder.bachata("cache", "status").json
+    assert status["bytes"] == {"audio": 1000, "dancers": 0, "mezzanines": 0}
     assert folder.bachata("cache", "clear").json == {"removed_bytes": 1000, "left_bytes": 0}
     assert not song.exists()
 

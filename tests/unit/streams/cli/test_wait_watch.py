@@ -58,12 +58,12 @@ def test_a_worker_that_works_for_long_is_not_waited_for() -> None:
 
 
 def test_nothing_is_asked_while_there_is_progress() -> None:
-    asked: list[int] = []
-    with WaitWatch(lambda: asked.append(1) or [], print) as watch:  # type: ignore[func-returns-value]
+    requests: list[int] = []
+    with WaitWatch(lambda: requests.append(1) or [], print) as watch:  # type: ignore[func-returns-value]
         for _ in range(20):
             watch.progressed()
             sleep(0.001)
-    assert not asked
+    assert not requests
 
 
 def _first_line(watched: Callable[[Callable[[str], None]], WaitWatch]) -> str:

@@ -14,16 +14,16 @@ def test_a_command_says_that_it_waits_for_a_service_that_shuts_down() -> None:
     settings, messages = load_settings(), list[str]()
     closing = ServiceFiles(settings.run_dir, "kafka").close_when_idle()
     assert closing is not None
-    said = threading.Event()
+    printed = threading.Event()
 
     def end() -> None:
-        said.wait(10)
+        printed.wait(10)
         sleep(0.1)
         closing.close()
 
     def on_message(message: str) -> None:
         messages.append(message)
-        said.set()
+        printed.set()
 
     threading.Thread(target=end).start()
     with _lease(settings, "kafka", on_message):
