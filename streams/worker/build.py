@@ -86,8 +86,6 @@ def build_worker(
     in_flight, runs, disk_space = InFlight(), _Runs(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
     decisions = Decisions(state.controls, state.control_updates, publisher, runs.operations)
-    controls = WorkerControls(decisions)
-    state.control_updates.on_applied = controls.changed
     make_stage = partial(
         Stage,
         tools=tools,
@@ -97,7 +95,7 @@ def build_worker(
         missing_resource=disk_space.shortage,
         observers=(ProgressReporter(publisher.publish), StepLog(), runs.waiting, runs.running),
         operations=runs.operations,
-        controls=controls,
+        controls=_controls(decisions, state.control_updates),
         replay_key=partial(replay_key, settings.media_dir),
     )
     threads = ThreadRunner(tools)
@@ -110,12 +108,6 @@ def build_worker(
     kafka_watch = KafkaWatch(str(kafka), [spec.name for spec in specs()], publisher.metadata)
     sources = _sources_of_problems(app, runs, disk_space, lambda: worker.state)
     problems = Problems([*sources, kafka_watch.findings, state.findings])
-    songs = Songs(
-        media=MediaStore(settings.media_dir),
-        submissions=Submissions(publisher.publish, is_known=state.requests.has),
-        shortage=disk_space.shortage,
-        kafka_problem=lambda: next(map(str, kafka_watch.findings()), ""),
-    )
     health_routes = health.routes(number, lambda: _health(worker.state, problems, runs))
     worker = Worker(
         kafka=kafka,
@@ -131,7 +123,7 @@ def build_worker(
             CacheLimit(settings),
             kafka_watch,
             problems,
-            *_api(settings, state.requests, songs, health_routes),
+            *_api(settings, state.requests, _songs(settings, publisher, state, disk_space, kafka_watch), health_routes),
         ),
         pool=pool,
         stores=(state.index, state.sink, state.requests, state.controls, lock),
@@ -139,6 +131,24 @@ def build_worker(
         is_up_to_date=state.control_updates.caught_up,
     )
     return worker
+
+
+def _controls(decisions: Decisions, updates: ViewUpdater) -> WorkerControls:
+    """Return the controls of the steps, which are notified of what the view has applied."""
+    controls = WorkerControls(decisions)
+    updates.on_applied = controls.changed
+    return controls
+
+
+def _songs(
+    settings: Settings, publisher: KafkaPublisher, state: _State, disk_space: DiskSpace, kafka_watch: KafkaWatch
+) -> Songs:
+    return Songs(
+        media=MediaStore(settings.media_dir),
+        submissions=Submissions(publisher.publish, is_known=state.requests.has),
+        shortage=disk_space.shortage,
+        kafka_problem=lambda: next(map(str, kafka_watch.findings()), ""),
+    )
 
 
 def _api(settings: Settings, requests: Requests, songs: Songs, health_routes: Sequence[web.RouteDef]) -> Iterator[Api]:
