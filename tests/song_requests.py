@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from schemas.base import Source
+from schemas.base import MediaFacts, Source
 from schemas.faults import Poison, Retryable, Unavailable
 from schemas.song_submitted import SongSubmitted
 from streams.ids import digest
@@ -32,6 +32,11 @@ class SongRequest:
     def value(self) -> bytes | None:
         """Return the event as bytes."""
         return SongSubmitted(source=Source(sha256=self.sha256), request_id=self.request_id).model_dump_json().encode()
+
+
+def facts_of(sha256: str, size_bytes: int = 1) -> MediaFacts:
+    """Return the facts of a song without a file."""
+    return MediaFacts(sha256=sha256, size_bytes=size_bytes, kind="audio", format="f", codec="c", duration_s=1.0)
 
 
 def raise_fault_of(kind: str, attempt: int) -> None:

@@ -6,8 +6,8 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from infra.base.hidden import is_hidden, is_hidden_folder
 from schemas.faults import Poison
-from streams.files.hidden import is_hidden, is_hidden_folder
 
 
 def files_at(path: Path, suffixes: Collection[str], warnings: list[str]) -> Iterator[Path]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from agents.media.formats import SONG_SUFFIXES
+from infra.base.media_files import files_at
 from infra.data_folder import check_data_folder
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.media_store import MediaStore
@@ -106,19 +106,10 @@ def _store_file(file: Path, store: SongStore) -> tuple[Source, str | None]:
 def songs_in(folder: Path) -> list[Path]:
     """Return the songs in a folder and the folders below it, by the endings of their names, sorted.
 
-    Hidden files and folders are left out. Raises: `Poison` (`not_found`) where there is none.
+    Hidden files, and folders that are hidden or a system's, are left out. Raises: `Poison` (`not_found`) where there is
+    none.
     """
-    songs = sorted(_songs_in(folder))
+    songs = sorted(files_at(folder, SONG_SUFFIXES, [])) if folder.is_dir() else []
     if not songs:
         raise Poison(f"{folder} has no songs: name a folder with files such as mp3, flac or wav", "not_found")
     return songs
-
-
-def _songs_in(folder: Path) -> Iterator[Path]:
-    for path, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (
-            Path(path, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in SONG_SUFFIXES
-        )

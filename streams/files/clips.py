@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agents.media.formats import CLIP_SUFFIXES
+from infra.base.media_files import files_at
 from infra.settings import Settings
 from schemas.faults import Poison
-from streams.files.media_files import files_at
 from streams.files.user_files import store_file
 
 

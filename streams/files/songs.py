@@ -14,13 +14,13 @@ from pydantic import ValidationError
 
 from agents.media.formats import CLIP_SUFFIXES, SONG_SUFFIXES
 from agents.media.probe_file import PROBE_FILE, NamedFile
+from infra.base.media_files import files_at
 from infra.downloads.urls import written
 from infra.settings import Settings
 from schemas.base import Source
 from schemas.faults import Fault, Poison
 from schemas.limits import MAX_NAME_CHARACTERS
 from schemas.safe_text import harmless_part
-from streams.files.media_files import files_at
 from streams.files.playlists import PLAYLIST_SUFFIXES, PlaylistEntry, read_playlist
 from streams.files.user_files import real_path, store_file, title_of
 from streams.jobs import Jobs

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.base.hidden import is_hidden, is_hidden_folder, is_partial
 from streams.files.annotations import ANNOTATION_FILES
-from streams.files.hidden import is_hidden, is_hidden_folder, is_partial
 from streams.watch.state import Stat
 
 RESULT_SUFFIX = ".bachata.json"

@@ -19,9 +19,13 @@ from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message, event_headers
 from streams.ids import digest, event_id
 from streams.topics import MAX_MESSAGE_BYTES, PARTITIONS, topic_of
+from tests.chaos.cluster import Cluster
+from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, watching
+from tests.paths import DEMO
 
 _RETRY_DELAY_S = 0.2
 _MAX_IN_FLIGHT = 500
+_INDEX_TIMEOUT_S = 300.0
 
 
 class Sender:
@@ -129,3 +133,15 @@ async def flowing(flow: Flow) -> AsyncIterator[None]:
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def index_demo_clips(cluster: Cluster, sender: Sender, count: int) -> None:
+    """Submit the first demo clips and return when they are indexed."""
+    clips = sorted((DEMO / "clips").glob("*.mp4"))[:count]
+    requests = [
+        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
+    ]
+    watch = Outcomes(str(request.request_id) for request in requests)
+    async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch):
+        await sender.send_all([submission(request, request.clip) for request in requests])
+        assert await watch.until(watch.all_ended, _INDEX_TIMEOUT_S), f"the library was not indexed: {cluster.logs}"

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from schemas.base import Options, Source
-from schemas.move_submitted import MoveSubmitted
 from schemas.rendered import Rendered
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
@@ -21,16 +20,14 @@ from tests.chaos.checks import changed_values, count_is, wrong_files
 from tests.chaos.cluster import REAL_STEPS, Cluster, restarting_crashed
 from tests.chaos.media import Song, make_songs
 from tests.chaos.schedule import scaled, seed
-from tests.chaos.submissions import Sender, sending, submission
+from tests.chaos.submissions import Sender, index_demo_clips, sending, submission
 from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, TopicRecord, name_of, read_all, watching
-from tests.paths import DEMO
 from tests.quality.report import figure
 
 pytestmark = pytest.mark.chaos
 
 _REQUESTS, _CANCELLED, _KILLS = 100, 30, 8
 _IDLE_TIMEOUT_S = 90.0
-_INDEX_TIMEOUT_S = 300.0
 _SPREAD_S = 60.0  # of the cancellations after the submission of all songs
 
 
@@ -42,7 +39,7 @@ async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_pa
         await cluster.start_all()
         watch = Outcomes(songs)
         async with sending(cluster.kafka) as sender:
-            await _index(cluster, sender)
+            await index_demo_clips(cluster, sender, 3)
             cluster.log_event("the clips are indexed")
             async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch), restarting_crashed(cluster) as crashed:
                 await sender.send_all([_submission(*item) for item in songs.items()])
@@ -64,17 +61,6 @@ def _submission(request_id: str, song: Song) -> Message:
         source=Source(path=str(song.path)), request_id=request_id, title=request_id, options=options
     )
     return submission(request, song.sha256)
-
-
-async def _index(cluster: Cluster, sender: Sender) -> None:
-    clips = sorted((DEMO / "clips").glob("*.mp4"))[:3]
-    requests = [
-        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
-    ]
-    watch = Outcomes(str(request.request_id) for request in requests)
-    async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch):
-        await sender.send_all([submission(request, request.clip) for request in requests])
-        assert await watch.until(watch.all_ended, _INDEX_TIMEOUT_S), f"the library was not indexed: {cluster.logs}"
 
 
 async def _cancel_at_random(sender: Sender, request_ids: Sequence[str], spread_s: float, rng: random.Random) -> None:

@@ -10,7 +10,6 @@ import pytest
 from infra.media_store import MediaStore
 from schemas.audio_analyzed import AudioAnalyzed
 from schemas.base import Model, Options, Source
-from schemas.move_submitted import MoveSubmitted
 from schemas.moves_scored import MovesScored
 from schemas.progress import Progress
 from schemas.rendered import Rendered
@@ -34,16 +33,14 @@ from tests.chaos.killing import IDLE_TIMEOUT_S, Killer, resumed_after
 from tests.chaos.media import Song, make_songs
 from tests.chaos.partition_owners import watching_owners
 from tests.chaos.schedule import plan, print_schedule, scaled
-from tests.chaos.submissions import Sender, partition_of, sending, submission
+from tests.chaos.submissions import index_demo_clips, partition_of, sending, submission
 from tests.chaos.topic_reader import PROGRESS_AND_OUTCOMES, Outcomes, TopicRecord, name_of, read_all, watching
-from tests.paths import DEMO
 from tests.quality.report import figure
 
 pytestmark = pytest.mark.chaos
 
 _SONGS, _KILLS, _CLIPS = 300, 30, 3
 _EVENTS_IN_ORDER: tuple[type[Model], ...] = (SongAccepted, AudioAnalyzed, MovesScored, SequencePlanned, Rendered)
-_INDEX_TIMEOUT_S = 300.0
 
 
 async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -> None:
@@ -54,7 +51,7 @@ async def test_every_song_ends_in_one_video_whatever_is_killed(tmp_path: Path) -
         await cluster.start_all()
         cluster.log_event("the workers are ready")
         async with sending(cluster.kafka) as sender:
-            await _index(cluster, sender)
+            await index_demo_clips(cluster, sender, _CLIPS)
             cluster.log_event(f"{_CLIPS} clips are indexed")
             watch, partition_of_request = Outcomes(songs), _PartitionOfRequest(songs)
             async with (
@@ -84,17 +81,6 @@ class _PartitionOfRequest(dict[str, int]):
 
     def __call__(self, request_id: str) -> int:
         return self.get(request_id, -1)
-
-
-async def _index(cluster: Cluster, sender: Sender) -> None:
-    clips = sorted((DEMO / "clips").glob("*.mp4"))[:_CLIPS]
-    requests = [
-        MoveSubmitted(source=Source(path=str(clip)), clip=clip.stem, request_id=f"clip-{clip.stem}") for clip in clips
-    ]
-    watch = Outcomes(str(request.request_id) for request in requests)
-    async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch):
-        await sender.send_all([submission(request, request.clip) for request in requests])
-        assert await watch.until(watch.all_ended, _INDEX_TIMEOUT_S), f"the library was not indexed: {cluster.logs}"
 
 
 def _submissions(cluster: Cluster, songs: dict[str, Song]) -> list[Message]:

@@ -18,7 +18,7 @@ from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.stage.runners import AnyStep, CompletedWork, Report
-from tests.song_requests import raise_fault_of
+from tests.song_requests import facts_of, raise_fault_of
 
 ANALYSIS = AudioAnalysis.model_construct(
     duration_s=1.0,
@@ -57,8 +57,7 @@ class Work:
         raise_fault_of(self.kinds.get(sha256, "good"), self.attempts[step, sha256])
         self.done += 1
         # With `unique_results` no two results are equal: one that is computed again and published is detected.
-        size = self.done if self.unique_results else 1
-        return MediaFacts(sha256=sha256, size_bytes=size, kind="audio", format="f", codec="c", duration_s=1.0)
+        return facts_of(sha256, self.done if self.unique_results else 1)
 
     def _accept(self) -> AnyStep:
         def emit(event: SongSubmitted, song: MediaFacts) -> SongAccepted:

@@ -28,6 +28,7 @@ from streams.stage.stage import Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, record_of_event, tools_below
 from streams.topics import HELD_EVENTS, PROGRESS, REQUEST_CONTROL, REQUEST_DECISIONS, SONG_ACCEPTED, SONG_SUBMITTED
 from streams.views.control_store import CONTROL_TOPICS, ControlStore
+from tests.song_requests import facts_of
 
 _SONG = SongSubmitted(source=Source(sha256="a" * 64), request_id="r", title="Luna")
 
@@ -81,9 +82,7 @@ class _World:
 
     def _step(self) -> AnyStep:
         def work(source: Source, tools: Tools) -> MediaFacts:
-            return MediaFacts(
-                sha256=str(source.sha256), size_bytes=1, kind="audio", format="f", codec="c", duration_s=1.0
-            )
+            return facts_of(str(source.sha256))
 
         def emit(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
             return SongAccepted(request_id=str(event.request_id), song=song, title="Luna", options=event.options)

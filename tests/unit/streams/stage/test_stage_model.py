@@ -37,7 +37,7 @@ from streams.testing import tools_below
 from streams.topics import REQUEST_ENDED, topic_of
 from streams.worker.faust_app import add_agent
 from tests.quality.report import Goal, figure
-from tests.song_requests import SongRequest, raise_fault_of
+from tests.song_requests import SongRequest, facts_of, raise_fault_of
 
 _SOURCE, _SINK = topic_of(SongSubmitted), topic_of(SongAccepted)
 _TIMEOUT_S = 20.0
@@ -239,7 +239,7 @@ def _make_stage(world: World, current: CurrentWorker) -> Stage:
         world.attempts[sha256] = world.attempts.get(sha256, 0) + 1
         raise_fault_of(kinds[sha256], world.attempts[sha256])
         world.worked += 1  # no two results are equal, so a result that is computed again and published is detected
-        return MediaFacts(sha256=sha256, size_bytes=world.worked, kind="audio", format="f", codec="c", duration_s=1.0)
+        return facts_of(sha256, world.worked)
 
     def emit(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
         title = "t" * (9000 if kinds[song.sha256] == "too large" else 9)
