@@ -109,6 +109,12 @@ class BytesTable(faust.Table[Any, Any]):
             batch.put(self._rocks.offset_key, marked_offset(last, *list(items.items())[-1]))
         self._rocks._db_for_partition(partition).write(batch)
 
+    def close(self) -> None:
+        """Close all partitions. Faust only drops its references to them, and work that ends late opens one again."""
+        stores = self._rocks._dbs
+        while stores:
+            stores.popitem()[1].close()
+
     @property
     def _rocks(self) -> Any:
         return self.data

@@ -85,12 +85,13 @@ def build_worker(
     app, publisher, pool = make_app(kafka, folder), KafkaPublisher(kafka), StepPool(settings.step_processes)
     in_flight, runs, disk_space = InFlight(), _Runs(), _disk_space(settings)
     tools = replace(make_tools(settings), library=state.index)
+    results = TableResults(app, publisher)
     decisions = Decisions(state.controls, state.control_updates, publisher, runs.operations)
     make_stage = partial(
         Stage,
         tools=tools,
         publisher=publisher,
-        results=TableResults(app, publisher),
+        results=results,
         views=state.views,
         missing_resource=disk_space.shortage,
         observers=(ProgressReporter(publisher.publish), StepLog(), runs.waiting, runs.running),
@@ -126,7 +127,7 @@ def build_worker(
             *_api(settings, state.requests, _songs(settings, publisher, state, disk_space, kafka_watch), health_routes),
         ),
         pool=pool,
-        stores=(state.index, state.sink, state.requests, state.controls, lock),
+        stores=(results, state.index, state.sink, state.requests, state.controls, lock),
         exhausted=threads.exhausted,
         is_up_to_date=state.control_updates.caught_up,
     )

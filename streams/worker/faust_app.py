@@ -111,6 +111,10 @@ class TableResults:
         first, last = await self._publisher.append(self._table.changelog_topic_name, partition, items)
         self._table.write_batch(partition, items, first, last)
 
+    def close(self) -> None:
+        """Close the tables on this machine, so that another worker in this process can open them."""
+        self._table.close()
+
 
 class Processor(Protocol[Out]):
     """What an agent runs: `prepare` is called for one record of a partition at a time, `deliver` for several in order.
