@@ -103,17 +103,22 @@ class EventRun:
     @property
     def only_for(self) -> str | None:
         """Return the id of a request that uses only results made for it, or None where it may use any."""
-        return self.request.request_id if getattr(self.event, "fresh", False) else None
+        return self.request.request_id if self._fields.get("fresh") else None
+
+    @property
+    def _fields(self) -> dict[str, Any]:
+        # Several times faster than `getattr` where the model has no field of that name.
+        return vars(self.event)
 
     def read(self) -> None:
         """Parse the event, and set a request id if it has none. Raises: `Poison` for bytes that are not an event."""
         event: Model = payload_of(self.record, self.step.consumes)
-        request_id: str | None = getattr(event, "request_id", None)
+        fields = vars(event)
+        request_id: str | None = fields.get("request_id")
         if request_id is None:
             request_id = _fallback_request_id(self.record)
             event = event.model_copy(update={"request_id": request_id})
-        names = (getattr(event, name, None) for name in ("title", "clip", "subject"))
-        subject = next(filter(None, names), request_id)
+        subject = fields.get("title") or fields.get("clip") or fields.get("subject") or request_id
         self._event, self._request = event, RequestRef(request_id, subject[:_MAX_SUBJECT_CHARACTERS])
 
     def work_input(self, tools: Tools) -> Model:
@@ -180,7 +185,7 @@ class EventRun:
         topic = topic_of(type(out))
         headers = self._headers(topic, event_id(key, self.request.request_id))
         headers.append((STEP_VERSION, self.step.version.encode()))
-        if (priority := getattr(self.event, "priority", None)) is not None:
+        if (priority := self._fields.get("priority")) is not None:
             headers.append((PRIORITY, priority.encode()))
         value = out.model_dump_json()
         check_size(topic.full_name, value)

@@ -66,9 +66,9 @@ async def by_priority(
     reading = asyncio.create_task(read())
     try:
         while interactive or bulk or not reading.done():
-            await has_items.wait()
             if not (interactive or bulk):
                 has_items.clear()
+                await has_items.wait()
                 continue
             overtakes = bool(interactive) and not (bulk and overtaken >= _MAX_OVERTAKING)
             item = (interactive if overtakes else bulk).popleft()
