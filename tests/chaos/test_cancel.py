@@ -1,4 +1,4 @@
-"""Test that each request ends once while requests are cancelled at random moments and workers are killed."""
+"""Each request ends once while requests are cancelled and held at random moments and workers are killed."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message
 from streams.request_events import control_message
+from streams.topics import HELD_EVENTS
 from tests.chaos.checks import changed_values, count_is, wrong_files
 from tests.chaos.cluster import REAL_STEPS, Cluster, restarting_crashed
 from tests.chaos.media import Song, make_songs
@@ -26,9 +27,9 @@ from tests.quality.report import figure
 
 pytestmark = pytest.mark.chaos
 
-_REQUESTS, _CANCELLED, _KILLS = 100, 30, 8
+_REQUESTS, _CANCELLED, _HELD, _KILLS = 100, 30, 20, 8
 _IDLE_TIMEOUT_S = 90.0
-_SPREAD_S = 60.0  # of the cancellations after the submission of all songs
+_SPREAD_S = 60.0  # of the cancellations after the submission of all songs; each hold lasts at most so long
 
 
 async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_path: Path) -> None:
@@ -36,6 +37,7 @@ async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_pa
     with Cluster(tmp_path, REAL_STEPS) as cluster:
         songs = {f"song-{n:03d}": song for n, song in enumerate(make_songs(cluster.songs, scaled(_REQUESTS, 8)))}
         cancelled = rng.sample(sorted(songs), scaled(_CANCELLED, 3))
+        held = rng.sample(sorted(songs), scaled(_HELD, 3))
         await cluster.start_all()
         watch = Outcomes(songs)
         async with sending(cluster.kafka) as sender:
@@ -43,14 +45,20 @@ async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_pa
             cluster.log_event("the clips are indexed")
             async with watching(cluster.kafka, PROGRESS_AND_OUTCOMES, watch), restarting_crashed(cluster) as crashed:
                 await sender.send_all([_submission(*item) for item in songs.items()])
-                cluster.log_event(f"{len(songs)} songs are submitted, {len(cancelled)} of them to be cancelled")
+                cluster.log_event(
+                    f"{len(songs)} songs are submitted, {len(cancelled)} to be cancelled, {len(held)} to be held"
+                )
                 spread_s = _SPREAD_S * len(songs) / _REQUESTS
                 async with asyncio.TaskGroup() as group:
                     group.create_task(_cancel_at_random(sender, cancelled, spread_s, rng))
+                    for request_id in held:
+                        group.create_task(_hold_and_resume(sender, request_id, spread_s, rng))
                     group.create_task(_kill_at_random(cluster, scaled(_KILLS, 2), spread_s, rng))
                 await watch.until(watch.all_ended, _IDLE_TIMEOUT_S)
         ended = await read_all(cluster.kafka, name_of(RequestEnded))
         rendered = await read_all(cluster.kafka, name_of(Rendered))
+        set_aside = {record.key for record in await read_all(cluster.kafka, HELD_EVENTS)}
+        figure("cancel_events_of_held_requests_set_aside", len(set_aside), "> 0", met=bool(set_aside))
         _check(list(songs), cancelled, ended, rendered, cluster.data / "output")
         figure("cancel_workers_ended_by_themselves", len(crashed), "0", met=not crashed)
 
@@ -67,6 +75,13 @@ async def _cancel_at_random(sender: Sender, request_ids: Sequence[str], spread_s
     for request_id in request_ids:
         await asyncio.sleep(rng.uniform(0, 2 * spread_s / len(request_ids)))
         await sender.send(control_message(request_id, "cancel", "/chaos"))
+
+
+async def _hold_and_resume(sender: Sender, request_id: str, spread_s: float, rng: random.Random) -> None:
+    await asyncio.sleep(rng.uniform(0, spread_s / 2))
+    await sender.send(control_message(request_id, "hold", "/chaos"))
+    await asyncio.sleep(rng.uniform(0, spread_s))
+    await sender.send(control_message(request_id, "resume", "/chaos"))
 
 
 async def _kill_at_random(cluster: Cluster, kills: int, spread_s: float, rng: random.Random) -> None:
