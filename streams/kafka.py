@@ -65,11 +65,16 @@ async def admin_of(kafka: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]
 
 
 async def partitions_of(client: AIOKafkaClient, topics: Collection[str]) -> list[TopicPartition]:
-    """Return all partitions that the topics have at this moment. Raises: `Retryable` if one does not exist."""
+    """Return all partitions that the topics have at this moment. Raises: `Retryable` if one does not exist.
+
+    The client learns the leaders of all of them at once: aiokafka waits 0.1 s for each topic that is new to it.
+    """
     cluster = await client.fetch_all_metadata()
     found = {topic: sorted(cluster.partitions_for_topic(topic) or ()) for topic in topics}
     if missing := [topic for topic, numbers in found.items() if not numbers]:
         raise Retryable(f"topic {missing[0]} does not exist: start a worker, which creates it", reason="kafka")
+    for topic in topics:
+        client.add_topic(topic)
     return [TopicPartition(topic, number) for topic, numbers in found.items() for number in numbers]
 
 

@@ -34,6 +34,7 @@ from streams.patches.aiokafka_batches import (
     read_carefully,
     without_read,
 )
+from streams.patches.aiokafka_offsets import OffsetsFetcher
 
 log = logging.getLogger(__name__)
 UPSTREAM = ("aiokafka", "0.14.0")
@@ -214,7 +215,7 @@ def _with_globals(function: Any, **replaced: Any) -> Any:
     return copy
 
 
-class _Fetcher(Fetcher):  # type: ignore[misc]
+class _Fetcher(OffsetsFetcher):
     _fetch = _with_globals(
         Fetcher._proc_fetch_request,
         MemoryRecords=_Fetched,
