@@ -20,7 +20,14 @@ settings.load_profile("no_deadline")
 _BROKER = "tests/broker/"
 _LIBRARY_FILES = frozenset(
     f"{_BROKER}{name}.py"
-    for name in ("test_bad_clip", "test_other_systems", "test_song_to_video", "test_written_commands")
+    for name in (
+        "test_bad_clip",
+        "test_earlier_application",
+        "test_other_systems",
+        "test_pipeline",
+        "test_song_to_video",
+        "test_written_commands",
+    )
 )  # they need the library of demo clips
 _OWN_KAFKA_FILES = frozenset(
     f"{_BROKER}{name}.py"
@@ -30,6 +37,37 @@ _OWN_KAFKA_FILES = frozenset(
         "test_unreadable_records",
         "test_two_steps_on_one_topic",
         "infra/test_local_kafka",
+    )
+)
+# Others that take more than ten seconds, the longest first: one that starts last would run alone at the end.
+_LONG_FILES = tuple(
+    f"tests/{name}.py"
+    for name in (
+        "unit/streams/worker/test_step_limits",
+        "unit/move_indexing/test_usable_eights",
+        "unit/move_indexing/test_move_pictures",
+        "unit/audio_analysis/test_music_track",
+        "unit/media/test_formats_taken",
+        "unit/audio_analysis/test_hard_music",
+        "simulation/test_simulation",
+        "unit/media/test_cut",
+        "unit/media/test_channels",
+        "unit/infra/test_move_index_parts",
+        "unit/rendering/test_render",
+        "unit/media/test_mezzanine",
+        "unit/media/test_cut_short",
+        "unit/infra/test_move_index_migrate",
+        "unit/demo/test_contact",
+        "unit/rendering/test_bad_clips",
+        "unit/move_indexing/test_odd_clips",
+        "unit/move_indexing/test_index",
+        "unit/move_indexing/test_split_job",
+        "unit/infra/test_move_index_away",
+        "unit/infra/test_move_index_replaced",
+        "unit/streams/client/test_qdrant_service",
+        "unit/streams/cli/test_output",
+        "unit/streams/cli/test_demo_moves",
+        "unit/schemas/test_limits",
     )
 )
 
@@ -51,10 +89,12 @@ def _scope_of(file: str) -> str:
     return "shared Kafka" if file.startswith(_BROKER) and file not in _OWN_KAFKA_FILES else file
 
 
-def _place(item: pytest.Item) -> tuple[bool, bool, bool]:
-    """Return the place of a test: false sorts first."""
-    scope = _scope_of(item.location[0])
-    return scope != "library", scope != "shared Kafka", item.get_closest_marker("broker") is None
+def _place(item: pytest.Item) -> tuple[bool, bool, bool, int]:
+    """Return the place of a test: the smallest is first."""
+    file = item.location[0]
+    scope = _scope_of(file)
+    rank = _LONG_FILES.index(file) if file in _LONG_FILES else len(_LONG_FILES)
+    return scope != "shared Kafka", scope != "library", item.get_closest_marker("broker") is None, rank
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -76,7 +116,7 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests by duration: those with the demo library, the others that need Kafka, the rest."""
+    """Order the tests by duration: the two long scopes, the others that need Kafka, long files, the rest."""
     items.sort(key=_place)
 
 

@@ -24,6 +24,7 @@ from streams.local.services import running_kafka, running_worker
 from streams.operations import library_events
 from streams.stage.dead_letters import dead_letter_id
 from streams.topics import MOVE_INDEXED
+from tests.broker.found_dancers import FoundDancers
 from tests.commands import run_bachata
 from tests.odd_media.windows import copy_start
 from tests.paths import BACHATA, DEMO
@@ -186,9 +187,19 @@ def short_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def one_move(data_folder: DataFolder, short_clip: Path) -> dict[str, Any]:
+def found_dancers(tmp_path_factory: pytest.TempPathFactory) -> FoundDancers:
+    """Return the dancers that are found once in a run of tests."""
+    root = tmp_path_factory.getbasetemp()
+    folder = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / "found_dancers"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    return FoundDancers(folder)
+
+
+@pytest.fixture(scope="session")
+def one_move(data_folder: DataFolder, short_clip: Path, found_dancers: FoundDancers) -> dict[str, Any]:
     """Index one clip and return the JSON of `index`."""
-    result = data_folder.bachata("index", short_clip, "--annotations", short_clip.parent / "annotations.json")
+    with found_dancers.indexing(data_folder.path, [short_clip]):
+        result = data_folder.bachata("index", short_clip, "--annotations", short_clip.parent / "annotations.json")
     assert result.exit_code == 0, result.stderr
     return result.json
 
@@ -209,10 +220,11 @@ def library_clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def library(data_folder: DataFolder, library_clips: Path) -> dict[str, Any]:
+def library(data_folder: DataFolder, library_clips: Path, found_dancers: FoundDancers) -> dict[str, Any]:
     """Index some demo clips and return the JSON of `index`."""
     annotations = library_clips.parent / "annotations.json"
-    result = data_folder.bachata("index", library_clips, "--annotations", annotations)
+    with found_dancers.indexing(data_folder.path, sorted(library_clips.glob("*.mp4"))):
+        result = data_folder.bachata("index", library_clips, "--annotations", annotations)
     assert result.exit_code == 0, result.stderr
     return result.json
 

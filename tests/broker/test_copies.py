@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.broker.conftest import DataFolder
+from tests.broker.found_dancers import reuse_dancers
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -38,9 +39,14 @@ def _status(report: dict[str, Any]) -> dict[str, str]:
 
 
 def test_copies_of_a_clip_are_one_move_in_one_run_and_in_later_ones(
-    data_folder: DataFolder, make_clip: Callable[[Path, int], Path], tmp_path: Path
+    data_folder: DataFolder,
+    one_move: dict[str, Any],
+    short_clip: Path,
+    make_clip: Callable[[Path, int], Path],
+    tmp_path: Path,
 ) -> None:
     original = make_clip(tmp_path / "b_original.mp4", 1)
+    reuse_dancers(data_folder.path, short_clip, original)
     shutil.copy(original, tmp_path / "c_copy.mp4")
     (tmp_path / "d_hard.mp4").hardlink_to(original)
     (tmp_path / "a_link.mp4").symlink_to(original)

@@ -15,6 +15,7 @@ from infra.local_kafka.ports import listens
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.move_indexed import Move
 from tests.broker.conftest import DataFolder, open_to_others, publish_moves, wait_until
+from tests.broker.found_dancers import FoundDancers
 from tests.unit.infra.moves import MOVES
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -132,12 +133,13 @@ def test_kafka_runs_from_start_to_stop(new_data_folder: DataFolder) -> None:
 
 
 def test_after_a_kill_of_all_processes_nothing_is_recomputed(
-    new_data_folder: DataFolder, short_clip: Path, demo_song: Path
+    new_data_folder: DataFolder, short_clip: Path, demo_song: Path, found_dancers: FoundDancers
 ) -> None:
     """The second command starts the services that it needs; they stop after it."""
     with new_data_folder.up():
         annotations = short_clip.parent / "annotations.json"
-        assert new_data_folder.bachata("index", short_clip, "--annotations", annotations).exit_code == 0
+        with found_dancers.indexing(new_data_folder.path, [short_clip]):
+            assert new_data_folder.bachata("index", short_clip, "--annotations", annotations).exit_code == 0
         first = new_data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
         assert first.exit_code == 0, first.stderr
         for process in _processes(new_data_folder):

@@ -59,7 +59,7 @@ async def test_a_clip_is_cancelled_while_a_process_works_on_it(
 
 
 async def test_a_held_song_waits_until_it_is_resumed_and_cannot_be_cancelled_when_it_is_done(
-    data_folder: DataFolder, client: Client, demo_song: Path, library: dict[str, Any]
+    data_folder: DataFolder, client: Client, demo_song: Path, one_move: dict[str, Any]
 ) -> None:
     request_id = new_request_id()
     await asyncio.to_thread(data_folder.bachata, "hold", request_id)

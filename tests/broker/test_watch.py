@@ -21,6 +21,7 @@ from streams.local.services import Endpoint, running_worker
 from streams.watch.run import watch_folders
 from streams.watch.watcher import WatchOptions
 from tests.broker.conftest import DataFolder, wait_until
+from tests.broker.found_dancers import reuse_dancers
 from tests.chaos.topic_reader import name_of, read_all
 from tests.paths import BACHATA
 
@@ -67,10 +68,11 @@ def _watch_once(data_folder: DataFolder, folder: Path) -> list[str]:
 
 
 def test_clips_become_moves_once_a_song_a_video_and_bad_files_say_why(
-    data_folder: DataFolder, short_clip: Path, demo_song: Path, tmp_path: Path
+    data_folder: DataFolder, one_move: dict[str, Any], short_clip: Path, demo_song: Path, tmp_path: Path
 ) -> None:
     folder, videos = tmp_path / "watched", tmp_path / "videos"
     file = _copy(short_clip, folder / "turns" / "watched_one.mp4", 1)
+    reuse_dancers(data_folder.path, short_clip, file)
     _copy(short_clip, folder / "watched_one_copy.mp4", 1)
     (folder / "watched_bad.mp4").write_bytes(short_clip.read_bytes()[:1000])
     (folder / "watched_later.mp4.part").write_bytes(short_clip.read_bytes())

@@ -5,19 +5,14 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-import mir_eval
 import numpy as np
 import pytest
 
 from agents.audio_analysis.analysis import analyze
 from schemas.audio_analyzed import AudioAnalysis
-from tests.unit.audio_analysis.band import RATE, Song, play, write
+from tests.unit.audio_analysis.band import RATE, Song, beat_f, play, write
 
 TWO_RHYTHMS = (("derecho", 8), ("majao", 8))
-
-
-def beat_f(truth: np.ndarray, found: np.ndarray) -> float:
-    return float(mir_eval.beat.f_measure(truth, found))
 
 
 def ones(analysis: AudioAnalysis) -> np.ndarray:
