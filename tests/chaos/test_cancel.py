@@ -38,7 +38,7 @@ async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_pa
     with Cluster(tmp_path, REAL_STEPS) as cluster:
         songs = {f"song-{n:03d}": song for n, song in enumerate(make_songs(cluster.songs, scaled(_REQUESTS, 8)))}
         cancelled = rng.sample(sorted(songs), scaled(_CANCELLED, 3))
-        held = rng.sample(sorted(songs)[len(songs) // 2 :], scaled(_HELD, 3))  # not worked on yet when they are held
+        held = rng.sample(sorted(songs)[: len(songs) // 2], scaled(_HELD, 3))  # it is their turn while they are held
         resumed_at: dict[str, float] = {}
         await cluster.start_all()
         watch = Outcomes(songs)
@@ -65,6 +65,8 @@ async def test_every_request_ends_once_and_a_cancelled_one_leaves_no_file(tmp_pa
         figure("cancel_events_of_held_requests_set_aside", len(set_aside), "> 0", met=bool(set_aside))
         _check(list(songs), cancelled, ended, rendered, cluster.data / "output")
         figure("cancel_workers_ended_by_themselves", len(crashed), "0", met=not crashed)
+        assert set_aside
+        assert [early, crashed] == [[], []]
 
 
 def _submission(request_id: str, song: Song) -> Message:
@@ -119,9 +121,13 @@ def _check(
     print(f"  of {len(cancelled)} that were cancelled: {ways.count('cancelled')} cancelled, {ways.count('done')} done")
     count_is("cancel_requests_without_exactly_one_outcome", wrong, 0)
     count_is("cancel_requests_not_done_although_not_cancelled", unasked, 0)
-    count_is("cancel_outcomes_that_say_two_things", changed_values(ended), 0)
+    changed = changed_values(ended)
+    count_is("cancel_outcomes_that_say_two_things", changed, 0)
     done = [record for record in rendered if ("done" in {kind for _, kind in outcomes[record.request_id]})]
-    count_is("cancel_wrong_files", wrong_files(done, output), 0)
+    wrong_names = wrong_files(done, output)
+    count_is("cancel_wrong_files", wrong_names, 0)
     extra = [record.request_id for record in rendered if record not in done]
     count_is("cancel_rendered_events_of_cancelled_requests", extra, 0)
     figure("cancel_cancelled", ways.count("cancelled"), "> 0", met="cancelled" in ways)
+    assert [wrong, unasked, changed, wrong_names, extra] == [[], [], [], [], []]
+    assert "cancelled" in ways
