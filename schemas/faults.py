@@ -20,6 +20,7 @@ from schemas.safe_text import escaped
 
 _MAX_MESSAGE_CHARACTERS = 1000
 _RULES = frozenset({"bad_beats", "plan_gap", "plan_incomplete"})  # of the schemas, with reason codes of their own
+_UNKNOWN = "extra_forbidden"
 _MAX_KEY_CHARACTERS = 100  # of a key of an invalid event, in a message
 _DISK_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -92,8 +93,10 @@ def storage_fault(message: str, number: int | None) -> Fault:
 
 def invalid_event(model: type[BaseModel], error: ValidationError) -> Poison:
     """Return the fault for an event that its model refuses: `invalid_event`, or the code of the rule it breaks."""
-    detail = error.errors(include_url=False, include_input=False)[0]
+    details = error.errors(include_url=False, include_input=False)
+    detail = next((detail for detail in details if detail["type"] == _UNKNOWN), details[0])  # it may explain the others
     path = ".".join(str(part)[:_MAX_KEY_CHARACTERS] for part in detail["loc"])
-    message = f"{path}: {detail['msg']}" if path else str(detail["msg"])
+    text = "there is no such field" if detail["type"] == _UNKNOWN else detail["msg"]
+    message = f"{path}: {text}" if path else str(text)
     reason = as_reason(detail["type"]) if detail["type"] in _RULES else "invalid_event"
     return Poison(f"not a valid {model.__name__} event: {message}", reason)

@@ -133,7 +133,7 @@ REASONS: Mapping[Reason, str] = {
     "invalid_annotations": "The file of annotations cannot be read.",
     "invalid_event": "The record is not a valid event of its topic.",
     "invalid_playlist": "The playlist cannot be read.",
-    "invalid_query": "The search query is not valid.",
+    "invalid_query": "The search query, or the query of a URL, is not valid.",
     "invalid_song": "The given text is not a SHA-256, nor its first 8 or more digits.",
     "invalid_time": "The given text is not a time.",
     "kafka": "Kafka does not answer as it should.",

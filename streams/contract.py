@@ -59,7 +59,8 @@ _DEAD_LETTER_HEADERS = {
 }
 _DESCRIPTION = (
     "Songs and clips are submitted as events; each request ends with exactly one event on request-ended. Events are"
-    " CloudEvents in Kafka's binary mode. Structured mode is accepted too, and so is an event without any header."
+    " CloudEvents in Kafka's binary mode. Structured mode is accepted too, where a `type` must be the topic's name, and"
+    " so is an event without any header."
     " A consumer must ignore fields, reason codes and headers that it does not know, and may receive an event twice,"
     " with the same ce_id. Operations are those of Bachata Streams: it receives what other systems send."
     " The schemas are JSON Schema 2020-12."

@@ -214,6 +214,4 @@ def _data(record: Record) -> bytes:
         value = record.value or b""
         check_parts(value)
         return value
-    if event.fault is not None:
-        raise event.fault
-    return event.data
+    return event.data_for(record.topic)

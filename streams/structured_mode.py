@@ -15,6 +15,7 @@ _JSON_FORMAT = "application/cloudevents+json"
 _CHARSETS = frozenset({None, "utf-8", "us-ascii"})
 _DATA = frozenset({"data", "data_base64"})
 _TEXTS = frozenset({"specversion", "id", "source", "type", "subject", "time", "dataschema", "datacontenttype"})
+_LIMITED, _MAX_BYTES = frozenset({"id", "source", "type"}), 512
 UNPREFIXED = ("traceparent", "tracestate")  # W3C Trace Context: these headers have no `ce_`
 # Of the JSON of an event, which takes seconds to parse if it has a million. The longest song has half as many.
 _MAX_KEYS, _MAX_CONTAINERS = 250_000, 150_000
@@ -24,12 +25,23 @@ _MAX_KEYS, _MAX_CONTAINERS = 250_000, 150_000
 class StructuredEvent:
     """An event in structured mode. `attributes`: by the names that they have as headers of binary mode.
 
+    None of them is required; one that is there is checked.
+
     `data`: JSON. `fault`: what is wrong with the event, in which case `data` is empty and attributes may be missing.
     """
 
     attributes: dict[str, bytes] = field(default_factory=dict)
     data: bytes = b""
     fault: Poison | None = None
+
+    def data_for(self, topic: str) -> bytes:
+        """Return the data of an event on a topic. Raises: `Poison` (`invalid_event`) if its `type` is another."""
+        if self.fault is not None:
+            raise self.fault
+        type_ = self.attributes.get("ce_type", topic.encode())
+        if type_ != topic.encode():
+            raise _malformed(f"its 'type' is '{type_.decode()[:100]}', and that of this topic is '{topic}'")
+        return self.data
 
 
 def is_structured(content_type: bytes) -> bool:
@@ -98,6 +110,7 @@ def _header_name(name: str) -> str:
 def _check_attributes(found: dict[str, Any], attributes: dict[str, bytes]) -> None:
     wrong = {name for name in found.keys() - _DATA if name not in attributes}
     wrong |= {name for name in found.keys() & _TEXTS if not isinstance(found[name], str) or not found[name]}
+    wrong |= {name for name in attributes.keys() & _LIMITED if len(attributes[name]) > _MAX_BYTES}
     if wrong:
         raise _malformed(f"'{min(wrong)[:100]}' has a value that this attribute cannot have")
     if found.get("specversion", "1.0") != "1.0":

@@ -153,7 +153,8 @@ def _filter(topic: str | None, since: str | None, reason: str | None) -> DeadLet
 async def _find(history: TopicHistory, letter_filter: DeadLetterFilter) -> tuple[list[DeadLetter], dict[str, str]]:
     from streams.operations.redrive import find_letters, redriven_times
 
-    return await find_letters(history, letter_filter), await redriven_times(history)
+    letters = await find_letters(history, letter_filter)
+    return letters, await redriven_times(history, letters)
 
 
 async def _open(history: TopicHistory, prefix: str) -> tuple[DeadLetter, Record, dict[str, str]]:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import inf
 from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
@@ -75,12 +76,15 @@ async def find_letters(history: TopicHistory, letter_filter: DeadLetterFilter) -
     return sorted(found.values(), key=lambda letter: (letter.failed_at, letter.id), reverse=True)
 
 
-async def redriven_times(history: TopicHistory) -> dict[str, str]:
-    """Return when dead letters were redriven (ISO 8601), by dead letter id."""
+async def redriven_times(history: TopicHistory, letters: Iterable[DeadLetter]) -> dict[str, str]:
+    """Return when dead letters were redriven (ISO 8601), by id, without those whose event has failed again since."""
+    failed_ms = {letter.id: letter.failed_at.timestamp() * 1000 for letter in letters}
     times: dict[str, str] = {}
     async for batch in history.read(await history.offset_ranges([REDRIVEN])):
-        for record in (stored.record for stored in batch):
-            times[(record.key or b"").decode("utf-8", "replace")] = _time_in(record.value)
+        for stored in batch:
+            letter_id = (stored.record.key or b"").decode("utf-8", "replace")
+            if stored.timestamp_ms + 1 > failed_ms.get(letter_id, inf):  # both are times of the broker
+                times[letter_id] = _time_in(stored.record.value)
     return times
 
 

@@ -19,6 +19,7 @@ from schemas.faults import Fault, Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
+from streams.page.queries import takes_query
 from streams.page.responses import error_response
 
 _BODY_TIMEOUT_S = 10.0
@@ -79,6 +80,7 @@ def routes(index: MoveIndex, unknown: Callable[[], list[str]] = list) -> list[we
     async def clips(_: web.Request) -> web.Response:
         return web.json_response({"clips": await asyncio.to_thread(index.clips)})
 
+    @takes_query("embeddings")
     async def list_moves(request: web.Request) -> web.Response:
         embeddings = request.query.get("embeddings") == "1"
         return web.json_response({"moves": await asyncio.to_thread(_moves, index, embeddings)})

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict
 from pydantic.json_schema import models_json_schema
 
-from schemas.base import Code, Line, Name, Options, RequestId, Sha256
+from schemas.base import Code, Line, Name, RequestId, Sha256
+from schemas.json_schema import closed
 from schemas.limits import MAX_BYTES
 from schemas.rendered import Video
 from schemas.song_submitted import SongSubmitted
+from streams.page.songs import QUERY
 
 PATH = "/openapi.json"
 FILE = Path(__file__).resolve().parent.parent.parent / "docs" / "openapi.json"
@@ -90,8 +92,6 @@ def route() -> web.RouteDef:
 
 def document() -> dict[str, Any]:
     """Return the document."""
-    models: list[Any] = [(model, "validation") for model in (SongSubmitted, Accepted, Problem, RequestState)]
-    _, schemas = models_json_schema(models, ref_template=_REF)
     return {
         "openapi": "3.1.0",
         "info": {"title": "Bachata Streams", "version": version("bachata-streams"), "license": {"name": "MIT"}},
@@ -102,20 +102,35 @@ def document() -> dict[str, Any]:
             "/requests/{request_id}/video": {"parameters": [_request_id()], "get": _video()},
         },
         "components": {
-            "schemas": schemas["$defs"],
+            "schemas": {**_schemas(Accepted, Problem, RequestState), **_request_schemas()},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
 
 
+def _schemas(*models: type[BaseModel]) -> dict[str, Any]:
+    _, schemas = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+    return cast("dict[str, Any]", schemas["$defs"])
+
+
+def _request_schemas() -> dict[str, Any]:
+    """Return the schemas of what is sent, which refuse unknown fields; `FormRequest` is `SongSubmitted` in a form."""
+    schemas: dict[str, Any] = closed(_schemas(SongSubmitted))
+    song = schemas["SongSubmitted"]
+    in_form = {name: schema for name, schema in song["properties"].items() if name != "source"}
+    form = {"title": "FormRequest", "type": "object", "additionalProperties": False, "properties": in_form}
+    return {**schemas, "FormRequest": form}
+
+
 def _submit() -> dict[str, Any]:
-    form = {"type": "object", "required": ["song"], "properties": {"song": _BINARY, "request": _ref("SongSubmitted")}}
+    parts = {"song": _BINARY, "request": _ref("FormRequest")}
+    form = {"type": "object", "required": ["song"], "additionalProperties": False, "properties": parts}
     location = {"description": "The path of the request.", "schema": {"type": "string"}}
     return {
         "operationId": "submitSong",
         "summary": "Submit a song: its bytes, a form with the bytes, or JSON that names its source.",
         "description": "In a form the part `request` has no `source`. Options in the query go with bytes alone.",
-        "parameters": [_idempotency_key(), *map(_query, ("title", "priority", "request_id", *Options.model_fields))],
+        "parameters": [_idempotency_key(), *map(_query, QUERY)],
         "requestBody": {
             "required": True,
             "content": {

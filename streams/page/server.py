@@ -15,6 +15,7 @@ from aiohttp import web
 from schemas.faults import Fault
 from streams.page.connections import Connection, ConnectionServer
 from streams.page.health import OPEN_PATHS
+from streams.page.queries import check_query
 from streams.page.responses import error_response, fault_response
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ _HOST = "127.0.0.1"
 _MAX_BODY_BYTES = 1 << 20
 _MAX_LOGGED_CHARACTERS = 200
 
+_RequestHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 _Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
 
@@ -38,7 +40,7 @@ class Page:
     ) -> None:
         self._token = token
         self._port, self._host, self._open_paths = port, host, open_paths
-        app = web.Application(client_max_size=_MAX_BODY_BYTES)
+        app = web.Application(client_max_size=_MAX_BODY_BYTES, middlewares=[self._with_checked_query])
         app.add_routes(routes)
         self._app = web.AppRunner(app)
         self._server: web.ServerRunner | None = None
@@ -61,6 +63,12 @@ class Page:
         if self._server is not None:
             await self._server.cleanup()
         await self._app.cleanup()
+
+    @web.middleware
+    async def _with_checked_query(self, request: web.Request, handler: _RequestHandler) -> web.StreamResponse:
+        if request.path not in self._open_paths and request.match_info.http_exception is None:
+            check_query(request)
+        return await handler(request)
 
     def _guarded(self, handler: _Handler) -> _Handler:
         async def answer(request: web.BaseRequest) -> web.StreamResponse:

@@ -19,6 +19,7 @@ from schemas.limits import MAX_BYTES
 from schemas.song_submitted import SongSubmitted
 from streams.ids import digest, new_request_id
 from streams.page.connections import Connection
+from streams.page.queries import takes_query
 from streams.page.responses import error_response
 from streams.page.submissions import Submissions
 
@@ -27,10 +28,11 @@ _SILENCE_TIMEOUT_S = 30.0  # between two parts of a body
 _MAX_UPLOADS = 8
 _MAX_JSON_BYTES = 1 << 20
 _BLOCK = 1 << 20
+_WITH_JSON = frozenset({"application/json", "multipart/form-data"})
 _MAX_TITLE_CHARACTERS = 200
 _MAX_KEY_CHARACTERS = 255
 _OPTIONS = frozenset(Options.model_fields)
-_QUERY = frozenset({"title", "priority", "request_id"}) | _OPTIONS
+QUERY = ("title", "priority", "request_id", *Options.model_fields)
 
 
 @dataclass
@@ -47,6 +49,7 @@ class Songs:
         """Return the route."""
         return [web.post("/songs", self._post)]
 
+    @takes_query(*QUERY)
     async def _post(self, request: web.Request) -> web.Response:
         refusal = self._refusal(request)
         if refusal is not None:
@@ -72,6 +75,9 @@ class Songs:
 
     async def _read(self, request: web.Request) -> SongSubmitted:
         kind = request.content_type
+        if kind in _WITH_JSON and request.query:
+            name = next(iter(request.query))
+            raise Poison(f"'{name}' goes with the bytes of a song alone: write it into the JSON", "invalid_query")
         if kind == "application/json":
             fields = _as_object(await _small_body(_blocks(request.content)))
         elif kind == "multipart/form-data":
@@ -85,21 +91,21 @@ class Songs:
 
     async def _form(self, request: web.Request) -> dict[str, Any]:
         """Return the fields of a form: `request`, a JSON object, and `song`, a file, which may be in any order."""
-        fields: dict[str, Any] = {}
-        source: dict[str, str] = {}
+        parts: dict[str, dict[str, Any]] = {}
         async for part in await request.multipart():
-            if not isinstance(part, BodyPartReader) or part.name not in {"request", "song"}:
-                raise Poison("the parts of a form are 'request' and 'song'", reason="invalid_event")
-            if part.name == "request":
-                fields |= _as_object(await _small_body(_blocks_of_part(part)))
-            elif source:
-                raise Poison("a form has one part 'song'", reason="invalid_event")
+            name = part.name if isinstance(part, BodyPartReader) else None
+            if not isinstance(part, BodyPartReader) or name not in {"request", "song"}:
+                raise Poison(f"'{name or ''}' is no part of the form: these are 'request' and 'song'", "invalid_event")
+            if name in parts:
+                raise Poison(f"the form has more than one part '{name}'", reason="invalid_event")
+            if name == "request":
+                parts[name] = _without_source(_as_object(await _small_body(_blocks_of_part(part))))
             else:
                 source = {"sha256": await self._stored(_blocks_of_part(part))}
-                fields.setdefault("title", _title(part.filename))
-        if not source:
+                parts[name] = {"title": _title(part.filename), "source": source}
+        if "song" not in parts:
             raise Poison("the form has no part 'song'", reason="invalid_event")
-        return fields | {"source": source}
+        return parts["song"] | parts.get("request", {})
 
     async def _stored(self, blocks: AsyncIterator[bytes]) -> str:
         """Return the SHA-256 of the bytes, which are in the media store. Raises: as `IncomingFile`."""
@@ -151,9 +157,13 @@ def _as_object(body: bytes) -> dict[str, Any]:
     return value
 
 
+def _without_source(fields: dict[str, Any]) -> dict[str, Any]:
+    if "source" in fields:
+        raise Poison("source: in a form, the part 'song' is the source", reason="invalid_event")
+    return fields
+
+
 def _of_query(query: Mapping[str, str]) -> dict[str, Any]:
-    if unknown := query.keys() - _QUERY:
-        raise Poison(f"'{min(unknown)}' is no option; the options are {', '.join(sorted(_QUERY))}", "invalid_event")
     fields: dict[str, Any] = {name: query[name] for name in query.keys() - _OPTIONS}
     return fields | {"options": {name: query[name] for name in query.keys() & _OPTIONS}}
 
@@ -175,6 +185,6 @@ def _title(file_name: str | None) -> str | None:
 
 def _validated(fields: dict[str, Any]) -> SongSubmitted:
     try:
-        return SongSubmitted.model_validate(fields)
+        return SongSubmitted.model_validate(fields, extra="forbid")
     except ValidationError as error:
         raise invalid_event(SongSubmitted, error) from error

@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 from schemas.faults import Fault, Poison
 from streams.envelope import Headers, Message, Record
-from streams.ids import position_id
-from streams.topics import TOPICS, Topic
+from streams.ids import digest, position_id
+from streams.topics import REQUEST_ENDED, TOPICS, Topic
 
 _ERRORS = "__connect.errors."
 UNREADABLE = "unreadable_record"
@@ -61,8 +61,17 @@ def position_text(record: Record) -> str:
 
 
 def dead_letter_id(record: Record, step: str) -> str:
-    """Return the id of the dead letter of a record that failed in a step: the same each time it fails there."""
-    return record_id(record, step)
+    """Return the id of the dead letter of a record that failed in a step: the same for all copies of its event.
+
+    A worker that is killed may publish an event again, and a program may submit one again. Events of other programs
+    may share an id, so their contents count; those of an outcome do not, since its error can differ when its step is
+    repeated. A record that was redriven has another id, and one without an event id that of its position.
+    """
+    event = [record.raw_header(name) or b"" for name in ("ce_id", "ce_source", REDRIVE_OF)]
+    if not event[0]:
+        return record_id(record, step)
+    contents = "" if record.topic == REQUEST_ENDED.full_name else _contents(record)
+    return digest(record.topic, *(part.hex() for part in event), contents, step)[:16]
 
 
 def _contents(record: Record) -> str:

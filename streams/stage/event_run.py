@@ -177,8 +177,9 @@ class EventRun:
         """Return the failed outcome of the request, if this step decides it."""
         if not self.step.decides_request:
             return ()
-        id_ = str(self.dead_letter_id)
-        ended = self._ended(id_, outcome="failed", reason=fault.reason, error=str(fault), dead_letter_id=id_)
+        id_ = str(self.dead_letter_id)  # an event that is submitted again may fail for another reason
+        cause = f"{id_}:{fault.reason}"
+        ended = self._ended(cause, outcome="failed", reason=fault.reason, error=str(fault), dead_letter_id=id_)
         return (ended,)
 
     def _message(self, out: Model, key: str, subject: str) -> Message:

@@ -20,11 +20,12 @@ from schemas.base import Options, Source
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
 from streams.client import Client
+from streams.envelope import Record
 from streams.ids import new_request_id
 from streams.kafka import make_consumer, record_of
 from streams.stage.dead_letters import REDRIVE_OF, dead_letter_id
 from streams.topics import PARTITIONS
-from tests.broker.conftest import DataFolder, sent_letter_id
+from tests.broker.conftest import DataFolder, sent_letter_id, wait_until
 from tests.paths import BACHATA
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
@@ -134,6 +135,18 @@ def test_a_dead_letter_that_was_written_twice_is_listed_once(data_folder: DataFo
     [letter] = [m for m in asyncio.run(_all_of(data_folder.kafka, topic)) if marker in m.headers]
     asyncio.run(_send(data_folder.kafka, topic, letter.value, letter.headers))
     assert [letter["id"] for letter in _letters(data_folder)].count(garbage["id"]) == 1
+
+
+def test_an_event_that_is_sent_again_after_its_redrive_and_fails_is_to_be_redriven(data_folder: DataFolder) -> None:
+    value, headers = b"not an event", [("ce_id", new_request_id().encode())]
+    sent = asyncio.run(_send(data_folder.kafka, _SONGS, value, headers))
+    id_ = dead_letter_id(Record(_SONGS, sent.partition, sent.offset, b"\xfe key", value, headers), "intake")
+    first = _letter(data_folder, id_)
+    assert data_folder.bachata("dead-letters", "redrive", id_).json["ids"] == [id_]
+    assert _letter(data_folder, id_)["redriven_at"] is not None
+    asyncio.run(_send(data_folder.kafka, _SONGS, value, headers))
+    wait_until(lambda: _letter(data_folder, id_)["offset"] != first["offset"], timeout_s=30)
+    assert _letter(data_folder, id_)["redriven_at"] is None
 
 
 def test_a_filter_skips_dead_letters_that_were_redriven_before(

@@ -214,8 +214,7 @@ async def test_no_record_stops_a_view_or_a_reader_of_topics(kafka: KafkaConnecti
         await updater.caught_up()
         await updater.stop()
         async with TopicHistory(kafka) as history:
-            await redriven_times(history)
-            await find_letters(history, DeadLetterFilter())
+            await redriven_times(history, await find_letters(history, DeadLetterFilter()))
     requests.close()
 
 

@@ -231,10 +231,11 @@ def _permanent_fault_of_publishing_is_retried(patch: Patch) -> None:
 
 @_mutant(78)
 def _dead_letter_id_is_the_position_alone(patch: Patch) -> None:
-    def record_id(record: Any, *parts: str) -> str:
-        return position_id(record.topic, record.partition, record.offset, *parts)
+    def dead_letter_id(record: Any, step: str) -> str:
+        return position_id(record.topic, record.partition, record.offset, step)
 
-    patch.setattr(dead_letters, "record_id", record_id)
+    for module in (dead_letters, event_run):
+        patch.setattr(module, "dead_letter_id", dead_letter_id)
 
 
 @_mutant(9)

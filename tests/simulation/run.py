@@ -21,6 +21,7 @@ from typing import Any
 
 from streams import topics
 from streams.topics import SONG_SUBMITTED
+from streams.views.requests import Requests
 from tests.simulation import clock
 from tests.simulation.broker import Broker, Partition
 from tests.simulation.clock import VirtualLoop
@@ -257,7 +258,9 @@ def _end_transaction(world: World, partition: Partition, producer: int, base: in
 def _item(sent: SongRequest | bytes | None, number: int) -> Item:
     if sent is None:
         return None, None, []
-    return b"k", sent.value if isinstance(sent, SongRequest) else sent, [("ce_id", b"e%d" % number)]
+    if isinstance(sent, SongRequest):  # one that is submitted again is the same event
+        return b"k", sent.value, [("ce_id", sent.request_id.encode())]
+    return b"k", sent, [("ce_id", b"e%d" % number)]
 
 
 def _make_input(world: World) -> SongRequest | bytes | None:
@@ -327,8 +330,9 @@ def views_behind(world: World) -> list[str]:
         if machine.worker is None or not machine.running:
             found.append(f"{machine.name} does not run")
             continue
+        [requests] = [store for store in machine.worker.stores if isinstance(store, Requests)]
         for request, outcomes in world.model.outcomes.items():
-            state = machine.worker.stores[2].get(request)  # type: ignore[attr-defined]
+            state = requests.get(request)
             if state is None or state["outcome"] is None:
                 found.append(f"{machine.name}: the view of requests lacks the outcome of {request}: {outcomes.keys()}")
                 break

@@ -120,6 +120,16 @@ async def test_a_refusal_is_a_dead_letter_at_once_and_ends_no_request(status: in
     assert (broker.ended, slept) == ([], [])
 
 
+async def test_an_outcome_that_comes_twice_and_is_refused_has_one_dead_letter_id() -> None:
+    repeated = replace(
+        _record(offset=5), value=_OUTCOME.model_copy(update={"error": "other words"}).model_dump_json().encode()
+    )
+    with receiver(answer(404), answer(404), answer(404)) as found:
+        broker = await _delivered(found.url, _record(), repeated, _record("e2", offset=6))
+    ids = [dict(letter.headers)["bachata.dead-letter-id"] for letter in broker.dead_letters(REQUEST_ENDED)]
+    assert ids[0] == ids[1] != ids[2]
+
+
 async def test_a_dead_letter_that_is_sent_again_is_delivered_with_its_id() -> None:
     results = InMemoryResults()
     with receiver(answer(404)) as found:

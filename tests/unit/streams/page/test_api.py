@@ -252,7 +252,7 @@ async def test_a_full_disk_is_507_before_and_during_an_upload(
         ("/songs", {"data": b"{", "headers": {"Content-Type": "application/json"}}, "invalid_event"),
         ("/songs", {"data": b"[" * 100_000, "headers": {"Content-Type": "application/json"}}, "invalid_event"),
         ("/songs", {"data": b""}, "empty"),
-        ("/songs?sedd=7", {"data": b"x"}, "invalid_event"),
+        ("/songs?sedd=7", {"data": b"x"}, "invalid_query"),
         ("/songs?seed=x", {"data": b"x"}, "invalid_event"),
         ("/songs", {"data": b"x", "headers": {"Idempotency-Key": "k" * 300}}, "invalid_event"),
         ("/songs", {"data": {"other": "x"}, "headers": {}}, "invalid_event"),
@@ -269,6 +269,63 @@ async def test_what_is_not_valid_is_refused_with_a_reason(
     assert (status, answer["reason"]) == (400, reason)
     assert "\n" not in answer["error"]
     assert service.submitted == []
+
+
+_SONG_JSON = {"source": {"sha256": "a" * 64}}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "error"),
+    [
+        ("/songs", _SONG_JSON | {"optionz": {}}, "not a valid SongSubmitted event: optionz: there is no such field"),
+        ("/songs", _SONG_JSON | {"options": {"sedd": 7}}, "options.sedd: there is no such field"),
+        ("/songs", _SONG_JSON | {"corrections": {"offset": 7}}, "corrections.offset: there is no such field"),
+        ("/songs", {"source": {"sha256": "a" * 64, "file": "x"}}, "source.file: there is no such field"),
+        ("/songs", {"sorce": {}}, "sorce: there is no such field"),
+        ("/songs?title=Luna", _SONG_JSON, "'title' goes with the bytes of a song alone: write it into the JSON"),
+        ("/songs?titel=Luna", _SONG_JSON, "'titel' is no parameter of the query: the parameters are difficulty, "),
+    ],
+)
+async def test_a_field_or_parameter_that_is_unknown_is_refused_by_its_name(
+    service: Service, path: str, fields: dict[str, Any], error: str
+) -> None:
+    status, answer, _ = await service.call("POST", path, json=fields)
+    assert (status, service.submitted) == (400, [])
+    assert error in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "error"),
+    [
+        ([("song", "x"), ("request", '{"optionz": {}}')], "optionz: there is no such field"),
+        ([("song", "x"), ("request", '{"source": {"path": "a"}}')], "source: in a form, the part 'song' is the source"),
+        ([("song", "x"), ("request", "{}"), ("request", "{}")], "the form has more than one part 'request'"),
+        ([("song", "x"), ("song", "y")], "the form has more than one part 'song'"),
+        ([("song", "x"), ("title", "Luna")], "'title' is no part of the form: these are 'request' and 'song'"),
+        ([("request", "{}")], "the form has no part 'song'"),
+    ],
+)
+async def test_a_part_of_a_form_that_is_unknown_is_refused_by_its_name(
+    service: Service, parts: list[tuple[str, str]], error: str
+) -> None:
+    form = aiohttp.FormData(quote_fields=False, default_to_multipart=True)
+    for name, content in parts:
+        form.add_field(name, content)
+    status, answer, _ = await service.call("POST", "/songs", data=form)
+    assert (status, service.submitted) == (400, [])
+    assert error in answer["error"]
+
+
+async def test_a_parameter_of_a_query_is_refused_where_none_is_taken_or_it_is_repeated(service: Service) -> None:
+    await service.call("POST", "/songs?request_id=my-1", data=_SONG)
+    for method, path in (("GET", "/requests/my-1"), ("DELETE", "/requests/my-1"), ("GET", "/requests/my-1/video")):
+        status, answer, _ = await service.call(method, f"{path}?verbose=1")
+        assert (status, answer["reason"]) == (400, "invalid_query")
+        assert answer["error"] == "'verbose' is no parameter of the query: there is none here"
+    assert len(service.messages) == 1
+    status, answer, _ = await service.call("POST", "/songs?seed=1&seed=2", data=_SONG)
+    assert (status, answer["error"]) == (400, "'seed' is 2 times in the query")
+    assert (await service.call("GET", "/livez?verbose=1"))[0] == 404, "a probe may have any query"
 
 
 async def test_all_but_health_and_the_document_needs_the_token(service: Service) -> None:
@@ -362,6 +419,14 @@ async def test_elsewhere_any_host_name_is_accepted_and_no_origin() -> None:
                     assert response.status == status
     finally:
         await api.stop()
+
+
+def test_the_schemas_of_what_is_sent_refuse_unknown_fields_and_those_of_answers_do_not() -> None:
+    schemas = openapi.document()["components"]["schemas"]
+    is_open = {name: schema.get("additionalProperties", True) for name, schema in schemas.items()}
+    sent = {"SongSubmitted", "FormRequest", "Options", "Corrections", "Source"}
+    assert {name for name, allowed in is_open.items() if allowed is False} == sent
+    assert "source" not in schemas["FormRequest"]["properties"]
 
 
 def test_the_checked_in_document_is_up_to_date() -> None:

@@ -22,13 +22,13 @@ from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message, Record, Unreadable
 from streams.stage import retry
-from streams.stage.dead_letters import dead_letter_id, read_dead_letter, record_id
+from streams.stage.dead_letters import REDRIVE_OF, dead_letter_id, read_dead_letter, record_id
 from streams.stage.event_run import EventRun
 from streams.stage.observers import Observer, WaitingRuns
 from streams.stage.runners import ThreadRunner
 from streams.stage.stage import Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, tools_below
-from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, topic_of
+from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, REQUEST_ENDED, topic_of
 
 _SHA = "b" * 64
 _FACTS = MediaFacts(sha256=_SHA, size_bytes=9, kind="audio", format="mp3", codec="mp3", duration_s=60.0)
@@ -593,10 +593,36 @@ async def test_a_publish_that_is_retried_is_an_operation_with_the_last_error() -
 
 
 def test_ids_tell_the_records_of_a_topic_that_was_made_anew_apart() -> None:
-    records = [replace(_record(), timestamp_ms=time, value=value) for time in (1, 2) for value in (None, b"", b"v")]
+    values = (None, b"", b"v")
+    records = [replace(_record(), timestamp_ms=time, value=value, headers=[]) for time in (1, 2) for value in values]
     assert len({dead_letter_id(record, "intake") for record in records}) == len(records)
     assert len({record_id(record) for record in records}) == len(records)
-    assert dead_letter_id(records[0], "intake") == dead_letter_id(replace(records[0], headers=[]), "intake")
+
+
+def test_copies_of_an_event_have_one_dead_letter_id_and_other_events_have_another() -> None:
+    event = replace(_record(), headers=[("ce_id", b"e1"), ("ce_source", b"/a")])
+    copies = [event, replace(event, offset=9, partition=2, timestamp_ms=7), replace(event, headers=event.headers * 2)]
+    assert len({dead_letter_id(copy, "intake") for copy in copies}) == 1
+    others = [
+        replace(event, value=b"v"),
+        replace(event, key=None),
+        replace(event, topic=_SINK.full_name),
+        *(replace(event, headers=[("ce_id", b"e1"), pair]) for pair in (("ce_source", b"/b"), (REDRIVE_OF, b"d"))),
+        replace(event, headers=[("ce_id", b"e1"), ("ce_source", b"/a"), (REDRIVE_OF, b"d")]),
+        replace(event, headers=[("ce_id", b"e2"), ("ce_source", b"/a")]),
+    ]
+    assert len({dead_letter_id(record, "intake") for record in [event, *others]}) == len(others) + 1
+    assert dead_letter_id(event, "there") != dead_letter_id(event, "intake")
+
+
+async def test_an_event_that_fails_twice_has_one_outcome_unless_the_reason_is_another() -> None:
+    broker = InMemoryBroker()
+    stage = _stage(Work(*[Poison("none", reason="no_audio")] * 2, Poison("no file", reason="not_found")), broker)
+    for offset in (3, 4, 5):
+        await stage.handle(_record(offset=offset))
+    outcomes = [dict(message.headers)["ce_id"] for message in broker.messages_on(REQUEST_ENDED.full_name)]
+    assert len({outcome.dead_letter_id for outcome in broker.ended}) == 1
+    assert outcomes[0] == outcomes[1] != outcomes[2]
 
 
 async def test_a_fault_with_characters_that_utf8_does_not_have_is_a_dead_letter() -> None:
