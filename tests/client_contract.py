@@ -109,7 +109,12 @@ class ClientContract:
             ("ftp://example.org/song.mp3", {}, "not an http or https URL"),
             ("http://example.org/a song.mp3", {}, "not a valid Source event"),
             (b"song", {"request_id": "a b"}, "request_id"),
+            (b"song", {"request_id": ""}, "request_id"),
             (b"song", {"title": "x" * 5000}, "title"),
+            (SongSubmitted(source=Source(path="a")), {}, "submit_event"),
+            *((song, {}, "a song is a path, bytes, a URL or a Source, not") for song in (None, 7, object(), ["a"])),
+            *((song, {}, "no file has the name") for song in ("", "a\0b")),
+            *((b"song", {name: 7}, name) for name in ("request_id", "title", "priority", "options", "corrections")),
         ]
         before = len(service.submitted)
         async with new_client() as client:
@@ -117,14 +122,42 @@ class ClientContract:
                 with pytest.raises(Poison, match=problem) as raised:
                     await client.submit(song, **fields)
                 assert "\n" not in str(raised.value)
-            with pytest.raises(TypeError, match="submit_event"):
-                await client.submit(SongSubmitted(source=Source(path="a")))  # type: ignore[arg-type]
             with pytest.raises(ValueError, match="request_id"):
                 await client.submit_event(SongSubmitted(source=Source(path="a")))
-            with pytest.raises(Poison, match="request_id"):
+            with pytest.raises(Poison, match="request id"):
                 await client.cancel("a b")
             with pytest.raises(Poison, match="no songs"):
                 await client.submit_folder(tmp_path)
+        assert len(service.submitted) == before
+
+    async def test_a_wrong_argument_is_refused_in_one_line(
+        self, new_client: Callable[[], AnyClient], service: ScriptedService
+    ) -> None:
+        before = len(service.submitted)
+        async with new_client() as client:
+            any_client: Any = client
+            for wrong in (None, 7, "a b", "", b"a"):
+                for method in ("outcome", "wait", "cancel", "hold", "resume"):
+                    with pytest.raises(Poison, match=r"request.id"):
+                        await getattr(any_client, method)(wrong)
+                for iterated in (client.watch(wrong), client.follow([wrong])):  # type: ignore[arg-type,list-item]
+                    with pytest.raises(Poison, match="request id"):
+                        await anext(iterated)
+            for ids in (None, "abc", 7, [None], ["a b"]):
+                with pytest.raises(Poison, match="request id"):
+                    await any_client.wait_all(ids)
+            event = SongSubmitted(source=Source(path="a"), request_id="a")
+            wrong_events: list[Any] = [[None], [7], [{}], ["a"], [[event]], None, 7, "a", event]
+            for events in wrong_events:
+                with pytest.raises(Poison, match="a request is a SongSubmitted or MoveSubmitted"):
+                    await any_client.submit_events(events)
+            with pytest.raises(Poison, match="a request is a SongSubmitted or MoveSubmitted, not None"):
+                await any_client.submit_event(None)
+            for folder in (None, 7, b"a", ""):
+                with pytest.raises(Poison, match=r"named by a path|no file has the name"):
+                    await any_client.submit_folder(folder)
+            with pytest.raises(PositionError, match="not a position of results: '7'"):
+                await anext(any_client.results(7))
         assert len(service.submitted) == before
 
     async def test_a_folder_gives_one_request_for_each_song(

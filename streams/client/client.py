@@ -26,6 +26,7 @@ from schemas.progress import Progress
 from schemas.rendered import Rendered
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
+from streams.client.arguments import path_of, request_id_of, request_ids_of, requests_of
 from streams.client.event_log import EventLog
 from streams.client.follower import READ_S, Follower
 from streams.client.kafka_log import KafkaLog
@@ -37,7 +38,7 @@ from streams.client.songs import Song, SongStore, songs_in, source_of
 from streams.client.updates import Updates
 from streams.envelope import Message, Record, payload_of
 from streams.ids import new_request_id
-from streams.request_events import ALREADY_ENDED, control_message, submission
+from streams.request_events import ALREADY_ENDED, Action, control_message, submission
 from streams.topics import PROGRESS, REQUEST_ENDED, topic_of
 
 _FOLLOWED: Mapping[str, type[Model]] = {
@@ -94,7 +95,9 @@ class AnyClient:
         `Source`. To submit the same request id twice has one effect. Raises: `Poison` for what is not a song,
         `Retryable`, `Unavailable` where it cannot be stored or sent now.
         """
-        fields: dict[str, Any] = {"request_id": request_id or new_request_id(), "title": title}
+        fields: dict[str, Any] = {"request_id": request_id, "title": title}
+        if request_id is None:
+            fields["request_id"] = new_request_id()
         fields |= {"priority": priority, "options": options, "corrections": corrections}
         return await self.submit_event(await self._song_event(song, fields))
 
@@ -105,7 +108,7 @@ class AnyClient:
 
         Raises: as `submit`; then none of the songs is submitted.
         """
-        songs = await asyncio.to_thread(songs_in, Path(folder))
+        songs = await asyncio.to_thread(songs_in, path_of(folder))
         shared = {"options": options, "priority": priority}
         events = [await self._song_event(song, {"request_id": new_request_id(), **shared}) for song in songs]
         return await self.submit_events(events)
@@ -120,31 +123,33 @@ class AnyClient:
 
     async def submit_events(self, events: Iterable[SongSubmitted | MoveSubmitted]) -> list[str]:
         """Publish requests in their order, without waiting for each; return their ids. Raises: as `submit_event`."""
-        requests = list(events)
+        requests = requests_of(events)
         await self._publish([submission(request, self._source) for request in requests])
         return [str(request.request_id) for request in requests]
 
     async def outcome(self, request_id: str) -> Outcome | None:
         """Return the outcome of a request, or None if it has none yet.
 
-        At least the last 100,000 outcomes are searched. Raises: `Retryable` (`kafka`).
+        At least the last 100,000 outcomes are searched. Raises: `Poison` for what is no id; `Retryable` (`kafka`).
         """
-        found = await self._lookup.find(request_id)
+        found = await self._lookup.find(request_id_of(request_id))
         return None if found is None else found.outcome
 
     async def wait(self, request_id: str, *, timeout_s: float | None = None) -> Outcome:
         """Return the outcome of a request when it is done, also of one that has ended before.
 
-        Raises: `RequestFailedError`, `RequestCancelledError`; `TimeoutError` after the seconds; `Retryable` (`kafka`).
+        Raises: `RequestFailedError`, `RequestCancelledError`; `TimeoutError` after the seconds; `Poison` for what is no
+        id; `Retryable` (`kafka`).
         """
         async with asyncio.timeout(timeout_s):
-            return (await self._ended(request_id)).check_done()
+            return (await self._ended(request_id_of(request_id))).check_done()
 
     async def wait_all(self, request_ids: Collection[str], *, timeout_s: float | None = None) -> Mapping[str, Outcome]:
         """Return the outcomes of requests, whatever they are, when all have ended. Raises: as `wait`."""
+        ids = request_ids_of(request_ids)
         async with asyncio.timeout(timeout_s):
-            outcomes = await asyncio.gather(*[self._ended(request_id) for request_id in request_ids])
-        return dict(zip(request_ids, outcomes, strict=True))
+            outcomes = await asyncio.gather(*[self._ended(request_id) for request_id in ids])
+        return dict(zip(ids, outcomes, strict=True))
 
     async def watch(self, request_id: str) -> AsyncGenerator[Progress | Outcome, None]:
         """Yield the progress of a request since the client was opened, and at last its outcome.
@@ -152,7 +157,7 @@ class AnyClient:
         Of a request that has ended before, only the outcome. Progress may be dropped, the outcome is not. They are on
         two topics: the last progress is waited for at most 2 s after the outcome.
         """
-        found = await self._lookup.find(request_id)
+        found = await self._lookup.find(request_id_of(request_id))
         if found is not None and self._was_before_opening(found.record):
             yield found.outcome
             return
@@ -194,8 +199,9 @@ class AnyClient:
         Raises: `TimeoutError` if no worker answers within the seconds, the request is cancelled later then; `Retryable`
         (`kafka`).
         """
+        message = self._control(request_id, "cancel")
         async with asyncio.timeout(timeout_s), self._updates.of(request_id) as queue:
-            await self._publish([control_message(request_id, "cancel", self._source)])
+            await self._publish([message])
             while True:
                 update = _progress_or_outcome(_raised(await queue.get()), request_id)
                 if isinstance(update, Progress) and update.reason == ALREADY_ENDED:
@@ -206,11 +212,11 @@ class AnyClient:
 
     async def hold(self, request_id: str) -> None:
         """Hold a request: no further step begins to work on it until `resume`. Raises: `Retryable` (`kafka`)."""
-        await self._publish([control_message(request_id, "hold", self._source)])
+        await self._publish([self._control(request_id, "hold")])
 
     async def resume(self, request_id: str) -> None:
         """Let a request go on that was held. Raises: `Retryable` (`kafka`)."""
-        await self._publish([control_message(request_id, "resume", self._source)])
+        await self._publish([self._control(request_id, "resume")])
 
     async def follow(self, request_ids: Collection[str]) -> AsyncGenerator[Update, None]:
         """Yield all events on these requests since the client was opened, until each request is complete.
@@ -218,7 +224,7 @@ class AnyClient:
         A request with outcome `done` is complete when its outcome and result are received, any other when its outcome
         is. The last progress of the step that ended it may be dropped, so it is waited for at most 2 s.
         """
-        results = {request_id: RequestResult() for request_id in request_ids}
+        results = {request_id: RequestResult() for request_id in request_ids_of(request_ids)}
         deadlines: dict[str, float] = {}
         async with self._log.reader(_FOLLOWED) as reader:
             follower = Follower(reader)
@@ -248,6 +254,9 @@ class AnyClient:
 
     def _was_before_opening(self, record: Record) -> bool:
         return record.offset < self._opened.get(TopicPartition(record.topic, record.partition), 0)
+
+    def _control(self, request_id: str, action: Action) -> Message:
+        return control_message(request_id_of(request_id), action, self._source)
 
     async def _publish(self, messages: Sequence[Message]) -> None:
         for fault in await self._log.publish(messages):

@@ -32,7 +32,8 @@ def parse_positions(text: str) -> dict[TopicPartition, Position]:
         }
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise PositionError(
-            f"not a position of results: {text[:60]!r}: pass the `position` of an outcome, or None for the beginning"
+            f"not a position of results: {str(text)[:60]!r}: "
+            "pass the `position` of an outcome, or None for the beginning"
         ) from error
 
 

@@ -18,6 +18,7 @@ from schemas.base import Source
 from schemas.faults import Poison, invalid_event
 from schemas.limits import MAX_NAME_CHARACTERS
 from schemas.safe_text import harmless_part
+from streams.client.arguments import path_of
 
 Song = str | os.PathLike[str] | bytes | Source
 _URL_SCHEMES = ("http", "https")
@@ -64,17 +65,18 @@ def _is_data_folder_of(kafka: KafkaConnection, settings: Settings) -> bool:
 async def source_of(song: Song, store: SongStore) -> tuple[Source, str | None]:
     """Return where a song is, and the title of a file. Files and bytes are stored.
 
-    Raises: `Poison` for what cannot be a song; `Retryable`, `Unavailable` where it cannot be stored now; `TypeError`.
+    Raises: `Poison` for what cannot be a song; `Retryable`, `Unavailable` where it cannot be stored now.
     """
     if isinstance(song, Source):
         return song, None
     if isinstance(song, bytes):
         return await asyncio.to_thread(_store_bytes, song, store), None
     if not isinstance(song, (str, os.PathLike)):
-        raise TypeError(f"a song is a path, bytes, a URL or a Source, not {type(song).__name__}; see submit_event")
+        kind = type(song).__name__
+        raise Poison(f"a song is a path, bytes, a URL or a Source, not {kind}; see submit_event", "invalid_event")
     if isinstance(song, str) and "://" in song:
         return _url_source(song), None
-    return await asyncio.to_thread(_store_file, Path(song), store)
+    return await asyncio.to_thread(_store_file, path_of(song), store)
 
 
 def _url_source(url: str) -> Source:

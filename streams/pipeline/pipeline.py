@@ -22,11 +22,12 @@ from pydantic import ValidationError
 from infra.base.derived_files import remove_unused
 from infra.settings import load_settings
 from schemas.base import Options, Source
-from schemas.faults import Fault, Retryable, invalid_event
+from schemas.faults import Fault, Poison, Retryable, invalid_event
 from schemas.rendered import Rendered
 from schemas.sequence_planned import ClipPart
 from schemas.song_submitted import SongSubmitted
 from streams.background import to_its_end
+from streams.client.arguments import path_of
 from streams.client.client import Client
 from streams.client.results import RequestResult
 from streams.files.user_files import store_file, title_of, video_file
@@ -81,8 +82,10 @@ class ChoreoGenerationPipeline:
     """
 
     def __init__(self, config: PipelineConfig | None = None, *, demo_moves: bool = False) -> None:
-        """Start nothing yet."""
-        self.config = config or PipelineConfig()
+        """Start nothing yet. Raises: `Poison` (`settings`) for a config that is something else."""
+        self.config = PipelineConfig() if config is None else config
+        if not isinstance(self.config, PipelineConfig):
+            raise Poison(f"config is a PipelineConfig, not a {type(config).__name__}", "settings")
         self._demo_moves = demo_moves
         self._services = PipelineServices(_environment(self.config))
         self._indexing: asyncio.Task[tuple[str, ...]] | None = None
@@ -221,10 +224,9 @@ def _environment(config: PipelineConfig) -> dict[str, str]:
 
 def _source(audio_input: str | os.PathLike[str]) -> tuple[Source, str | None]:
     """Return a song's source, and the title of a file, which is stored. Raises: `Poison`, `ValidationError`."""
-    text = os.fspath(audio_input)
-    if text.lower().startswith(("http://", "https://")):
-        return Source(url=text), None
-    file = Path(text)
+    if isinstance(audio_input, str) and audio_input.lower().startswith(("http://", "https://")):
+        return Source(url=audio_input), None
+    file = path_of(audio_input)
     return Source(sha256=store_file(load_settings(), file, "audio").sha256), title_of(file)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from infra.settings import load_settings
 from schemas.base import Options
-from schemas.faults import Retryable
+from schemas.faults import Poison, Retryable
 from streams.client import ChoreoGenerationPipeline, ChoreographyError, PipelineConfig
 from streams.local import services
 from streams.pipeline.moves import MovesFolder, moves_folder
@@ -120,6 +120,12 @@ async def test_indexing_that_failed_is_tried_again_by_the_next_call(monkeypatch:
     [
         ({"audio_input": "/no/such/song.mp3"}, "not_found"),
         ({"audio_input": "https://"}, "invalid_event"),
+        *(({"audio_input": value}, "invalid_event") for value in (None, 7, b"song.mp3", "", "a\0b", object())),
+        ({"audio_input": "/"}, "not_a_file"),
+        *(({"duration": value}, "invalid_event") for value in ("abc", None, 30)),
+        *(({"difficulty": value}, "invalid_event") for value in (7, None, ["beginner"])),
+        *(({"energy_level": value}, "invalid_event") for value in (object, 0.5)),
+        *(({"seed": value}, "invalid_event") for value in (None, "x", 1.5, 10**30)),
         ({"duration": "2min"}, "invalid_event"),
         ({"difficulty": "expert"}, "invalid_event"),
         ({"energy_level": "extreme"}, "invalid_event"),
@@ -135,6 +141,12 @@ async def test_a_wrong_argument_is_an_error_with_its_reason_before_anything_is_s
     assert caught.value.reason == reason
     assert caught.value.request_id is None
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("config", [{"quality_mode": "fast"}, {}, "fast", 7])
+def test_a_config_of_another_kind_is_refused(config: Any) -> None:
+    with pytest.raises(Poison, match="config is a PipelineConfig, not a"):
+        ChoreoGenerationPipeline(config)
 
 
 def _cached(*names: str) -> list[Path]:
