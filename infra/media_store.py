@@ -84,7 +84,7 @@ class MediaStore:
 
 
 class IncomingFile:
-    """A file that is written into the store, and hashed on the way.
+    """A file that is written into the store, and hashed while it is written.
 
     The hash is of the bytes that were written, whatever becomes of where they came from.
     """

@@ -201,7 +201,7 @@ REASONS: Mapping[Reason, str] = {
     "unknown_step": "There is no such step.",
     "unknown_topic": "There is no such topic.",
     "unreadable": "The program has no permission to read the file.",
-    "unreadable_record": "The record cannot be read: it is damaged, or unfolds to more than is accepted.",
+    "unreadable_record": "The record cannot be read: it is damaged, or decompresses to more than is accepted.",
     "unsupported_codec": "The codec is not one that is accepted.",
     "url_not_allowed": "The URL, or the address of its host, is not one that the program may connect to.",
     "usage": "The command line is not valid.",

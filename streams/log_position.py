@@ -1,7 +1,7 @@
 """Positions in the log of a partition, with marks that show whether it is still the log that was read.
 
 A broker that loses power loses the tail of its logs, and new records take the same offsets; a topic may be deleted and
-created again. A stored offset does not show that, and the records up to it would be skipped without a word. So a
+created again. A stored offset does not show that, and the records up to it would be skipped without a message. So a
 position carries marks of some records that were read: offset, time and checksum. A log changes at its end only, so
 where one of these records is found again, everything before it is as it was read, and reading continues after it.
 """

@@ -37,7 +37,7 @@ def submission(request: SongSubmitted | MoveSubmitted, source: str) -> Message:
 def control_message(request_id: str, action: Action, source: str) -> Message:
     """Return the event that does this to a request; `source`: who does it, a URI reference.
 
-    The key is the request id, so that `hold` and `resume` stay in order. Only a `cancel` has one id for ever: what is
+    The key is the request id, so that `hold` and `resume` stay in order. Only a `cancel` has always one id: what is
     held may be resumed and held again. Raises: `Poison` for a wrong id.
     """
     try:

@@ -82,7 +82,7 @@ def compress(codec: int, data: bytes) -> bytes:
 
 
 def bomb(codec: int, chunk_bytes: int, chunks: int, head: bytes = b"") -> bytes:
-    """Return compressed data that unfolds to `head` and zeros, `chunks` times `chunk_bytes`."""
+    """Return compressed data that decompresses to `head` and zeros, `chunks` times `chunk_bytes`."""
     zeros = bytes(chunk_bytes)
     if codec == GZIP:
         return _gzip_bomb(head, zeros, chunks)

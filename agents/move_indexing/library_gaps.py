@@ -1,4 +1,4 @@
-"""Say in words what a library of moves lacks for dances at usual tempi."""
+"""Describe what a library of moves lacks for dances at usual tempi."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names that are left alone in a user's folders: hidden ones, those of systems, and files that are being written."""
+"""Names that are skipped in a user's folders: hidden ones, those of systems, and files that are being written."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def files_at(path: Path, suffixes: Collection[str], warnings: list[str]) -> Iter
 
 def _target_of(file: Path, warnings: list[str]) -> Iterator[Path]:
     if file.is_symlink() and not os.path.exists(file):  # noqa: PTH110 - Path.exists raises for a loop of links
-        warnings.append(f"{file} is a link to no file: left alone")
+        warnings.append(f"{file} is a link to no file: skipped")
     else:
         yield file
 

@@ -73,7 +73,7 @@ class MoveIndex(Engine):
 
     @abstractmethod
     def replace_by(self, built: Self) -> None:
-        """Put a replacement, which is closed by this, in the place of what this one holds, in one go."""
+        """Replace what this one holds by what a replacement holds, atomically, and close the replacement."""
 
     @abstractmethod
     def exists(self) -> bool:

@@ -37,7 +37,7 @@ class QdrantServerMoveIndex(MoveIndex):
     Other workers write to the collection too. Each point has the time of its writing, and `version` and `digests` first
     read the points that are newer than the newest one read before, minus one minute for differences between clocks. All
     points are read again when their number is another one, after a request that failed, and every five minutes: a
-    server can have lost points, or can have older ones of a snapshot. Points of other programs are left alone.
+    server can have lost points, or can have older ones of a snapshot. Points of other programs are not changed.
 
     Every call raises `Unavailable` while the server does not answer in time, denies access or refuses the request. A
     write that takes too long, or is too large for the server, is repeated with half as many points.

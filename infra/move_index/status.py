@@ -1,4 +1,4 @@
-"""Say which Qdrant has the moves, and whether it can be used, without changing anything in it."""
+"""Report which Qdrant has the moves, and whether it can be used, without changing anything in it."""
 
 from __future__ import annotations
 

@@ -133,11 +133,11 @@ def _print_report(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
         print_line(f"warning: {warning}")
     for clip in report["clips"]:
         if clip["status"] == "copy":
-            print_line(f"{clip['file']}: copy of {clip['copy_of']}: left alone")
+            print_line(f"{clip['file']}: copy of {clip['copy_of']}: skipped")
     for clip in failed:
         print_line(f"error: {clip['clip']}: {clip['error']}")
     count = Counter(clip["status"] for clip in report["clips"])
-    copies = f", {count['copy']} copies left alone" if count["copy"] else ""
+    copies = f", {count['copy']} copies skipped" if count["copy"] else ""
     print_output(f"{count['indexed']} clips indexed, {count['known']} cached, {len(failed)} failed{copies}")
 
 

@@ -1,4 +1,4 @@
-"""Say what a command waits for: where there is no progress, the worker or Kafka is asked every 2 s."""
+"""Print what a command waits for: where there is no progress, it queries the worker or Kafka every 2 s."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WaitWatch:
         self._ended.set()
 
     def progressed(self) -> None:
-        """Note that there was progress: nothing is asked for the next seconds."""
+        """Note that there was progress: nothing is queried for the next seconds."""
         self._progressed_at = monotonic()
 
     def _run(self) -> None:

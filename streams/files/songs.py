@@ -95,7 +95,7 @@ def _songs_at(location: str, warnings: list[str]) -> Iterator[Song]:
 def _songs_below(folder: Path, warnings: list[str]) -> list[Path]:
     files = sorted(files_at(folder, SONG_SUFFIXES | CLIP_SUFFIXES, warnings))
     without_sound = asyncio.run(_without_sound([file for file in files if file.suffix.lower() in CLIP_SUFFIXES]))
-    warnings += [f"{file} has no sound: left alone" for file in without_sound]
+    warnings += [f"{file} has no sound: skipped" for file in without_sound]
     songs = [file for file in files if file not in without_sound]
     if not songs:
         warnings.append(f"{folder} has no songs")

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from aiokafka.record.default_records import DefaultRecord, DefaultRecordBatch
 
-from streams.patches.aiokafka_codecs import UnfoldError, unfold
+from streams.patches.aiokafka_codecs import DecompressionError, decompress
 from streams.topics import MAX_DEAD_LETTER_BYTES, MAX_MESSAGE_BYTES
 
 UPSTREAM = ("aiokafka", "0.14.0")
@@ -106,8 +106,8 @@ class Batch:
         header = bytearray(self.data[: _HEADER.size])
         header[_CODEC_OFFSET] &= ~_CODEC
         try:
-            return unfold(codec, self.data[_HEADER.size :], bytes(header))
-        except UnfoldError as error:
+            return decompress(codec, self.data[_HEADER.size :], bytes(header))
+        except DecompressionError as error:
             raise DamagedError(str(error)) from error
 
 

@@ -1,7 +1,7 @@
 """A consumer that no record stops: it reads all that can be read and says what cannot.
 
 Upstream: aiokafka 0.14.0 stops permanently at a damaged batch, at one whose codec it lacks, and at a header name that
-is not UTF-8, and it unfolds compressed batches without a limit. No issue is known. Remove this module when aiokafka
+is not UTF-8, and it decompresses batches without a limit. No issue is known. Remove this module when aiokafka
 delivers the records around those.
 
 The fast reader is still used; only from the first record that it cannot read, or for a large batch, the careful one of

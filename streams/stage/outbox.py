@@ -50,7 +50,7 @@ class Outbox(Generic[Out]):
             try:
                 await self._deliver_batch(list(self._pending))
                 attempt = 0
-            except Exception:  # it would end this task without a word, and the partition would wait for ever
+            except Exception:  # it would end this task without a message, and the partition would wait without end
                 attempt += 1
                 log.exception("writing a batch again after an unexpected error")
                 await sleep_before(attempt)

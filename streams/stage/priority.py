@@ -46,8 +46,8 @@ async def by_priority(
 ) -> AsyncGenerator[T, None]:
     """Yield the items, interactive ones before bulk ones that have arrived, else in order; up to 2,000 are read ahead.
 
-    After 20 interactive items that have overtaken a bulk one it is its turn, so that it does not wait for ever. An item
-    that is outdated when its turn comes is left out. Close the generator: it reads in a task of its own.
+    A bulk item that 20 interactive ones have overtaken comes next, so that its wait has an end. An item that is
+    outdated by then is left out. Close the generator: it reads in a task of its own.
     """
     interactive, bulk, overtaken = deque[T](), deque[T](), 0
     has_items, has_space = asyncio.Event(), asyncio.Event()

@@ -140,7 +140,7 @@ class MoveIndexSink:
     def complete(self) -> str:
         """Write what the index lacked in `is_complete`, for some seconds; return what is left to write, or nothing.
 
-        What other workers have written since then is left alone: it can be newer. Raises the index's faults.
+        What other workers have written since then is not changed: it can be newer. Raises the index's faults.
         """
         difference = self._found
         deadline = monotonic() + _MAX_COMPLETION_S

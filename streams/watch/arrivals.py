@@ -79,7 +79,7 @@ class WatchedFolder:
         return bool(self._gone)
 
     def rescan(self, now: float) -> list[TrackedFile]:
-        """Search the folder and return the files that are gone for good, which are removed from the state.
+        """Search the folder and return the files that are permanently gone, which are removed from the state.
 
         Raises: `Retryable` (`storage`) where the folder or its disk is not there: nothing in it counts as gone.
         """

@@ -224,7 +224,7 @@ class Watcher:
         is_other = may_be_incomplete and not is_media
         error = str(fault).removeprefix(f"{watched.folder / arrival.path}: ")
         if is_other:
-            self._print_line(f"{arrival.path}: left alone: {error}")
+            self._print_line(f"{arrival.path}: skipped: {error}")
         file = self._file(watched, arrival)
         self._state.put_file(replace(file, reason=fault.reason, error=error, reported=is_other))
         watched.stop_waiting(arrival)

@@ -24,7 +24,7 @@ from streams.topics import MAX_DEAD_LETTER_BYTES
 
 _Partition = tuple[str, int]  # a topic and the number of a partition
 # The largest batch that is sent: a dead letter. The broker ends the connection for a request of more than 100 MiB, and
-# the record would be sent again for ever.
+# the record would be sent again without end.
 _MAX_BATCH_BYTES = MAX_DEAD_LETTER_BYTES
 
 

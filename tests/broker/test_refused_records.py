@@ -34,9 +34,9 @@ _RECORDS: dict[str, Callable[[], tuple[bytes | None, bytes | None, Headers]]] = 
     "ten thousand headers": lambda: (b"k", b"v", [(f"h{number}", b"x") for number in range(10_000)]),
 }
 _OMITTED: dict[str, Callable[[], tuple[bytes | None, bytes | None, Headers]]] = {
-    "a value that unfolds to 20 MiB": lambda: (b"k", b"v" * (20 * _MIB), []),
-    "headers that unfold to 9 MiB": lambda: (b"k", b"v", [("h", b"x" * 9 * _MIB)]),
-    "a key that unfolds to 10 MiB": lambda: (b"k" * (10 * _MIB), b"v", []),
+    "a value that decompresses to 20 MiB": lambda: (b"k", b"v" * (20 * _MIB), []),
+    "headers that decompress to 9 MiB": lambda: (b"k", b"v", [("h", b"x" * 9 * _MIB)]),
+    "a key that decompresses to 10 MiB": lambda: (b"k" * (10 * _MIB), b"v", []),
 }
 
 
@@ -107,7 +107,7 @@ async def test_a_dead_letter_has_the_bytes_that_fit(follower: _Follower, name: s
 async def test_a_dead_letter_names_the_place_of_bytes_that_do_not_fit(
     data_folder: DataFolder, follower: _Follower, name: str
 ) -> None:
-    """One whose batch is too large to be unfolded is unreadable, and has no bytes that could be included."""
+    """One whose batch is too large to be decompressed is unreadable, and has no bytes that could be included."""
     letter, ended = await follower.fate_of(*_OMITTED[name]())
     read = _read(letter)
     assert ended.outcome == "failed"

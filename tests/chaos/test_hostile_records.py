@@ -1,7 +1,7 @@
 """Test that codecs, transactions, compressed bombs and empty records stop no partition and lose no good event.
 
 Good events arrive through producers of every codec and in committed transactions, while others send events of aborted
-transactions, batches that unfold to far more than a record may have, and records with neither key nor value.
+transactions, batches that decompress to far more than a record may have, and records with neither key nor value.
 """
 
 from __future__ import annotations

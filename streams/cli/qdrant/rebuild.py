@@ -18,7 +18,7 @@ _REPORT_STEPS = 4  # polls
 @qdrant.command()
 @command
 def rebuild(as_json: bool) -> None:
-    """Build the index again from the topics, and let it take the old one's place in one go.
+    """Build the index again from the topics, and replace the old one by it atomically.
 
     The old one is searched until then. With the embedded index, each worker of this data folder rebuilds its own.
     """

@@ -13,7 +13,14 @@ from email.parser import BytesHeaderParser
 from time import sleep
 
 _OK = b"HTTP/1.1 204 No Content\r\n\r\n"
-HANG, DRIP, CLOSE, FLOOD, FLOOD_OF_HEADERS, NO_HTTP = "hang", "drip", "close", "flood", "flood of headers", "no HTTP"
+HANG, SLOW, CLOSE, ENDLESS_BODY, ENDLESS_HEADERS, NO_HTTP = (
+    "hang",
+    "slow",
+    "close",
+    "endless body",
+    "endless headers",
+    "no HTTP",
+)
 
 
 def answer(status: int, *headers: str) -> bytes:
@@ -62,15 +69,15 @@ class Receiver:
     def _parts(self, behaviour: str) -> Iterable[bytes]:
         if behaviour == HANG:
             self.released.wait(30)
-        elif behaviour == DRIP:
+        elif behaviour == SLOW:
             yield b"HTTP/1.1 200 OK\r\nX: "
             while not self.stopped.wait(0.05):
                 yield b"x"
-        elif behaviour == FLOOD:
+        elif behaviour == ENDLESS_BODY:
             yield b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n"
             while not self.stopped.is_set():
                 yield bytes(1 << 16)
-        elif behaviour == FLOOD_OF_HEADERS:
+        elif behaviour == ENDLESS_HEADERS:
             yield b"HTTP/1.1 200 OK\r\n"
             while not self.stopped.is_set():
                 yield b"X: y\r\n" * 1000

@@ -1,4 +1,4 @@
-"""An index that is built beside another one takes its place in one go."""
+"""An index that is built beside another one replaces it atomically."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The webhook, against a real receiver that fails, hangs, drips, floods, redirects and comes back."""
+"""The webhook, against a real receiver that fails, hangs, sends slowly or without end, redirects and works again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from infra.webhook import Webhook, configured_webhook, signature, wait_s
 from schemas.faults import Fault, Poison, Retryable
 from tests.certificates import make_certificates
 from tests.documents import blocks
-from tests.unit.infra.receiver import CLOSE, DRIP, FLOOD, FLOOD_OF_HEADERS, HANG, NO_HTTP, answer, receiver
+from tests.unit.infra.receiver import CLOSE, ENDLESS_BODY, ENDLESS_HEADERS, HANG, NO_HTTP, SLOW, answer, receiver
 
 _KEY, _OLD_KEY = b"k" * 24, b"o" * 32
 _BODY = '{"data":{"subject":"Canción"}}'.encode()
@@ -98,7 +98,7 @@ def test_no_redirect_is_followed(status: int) -> None:
     assert (fault.reason, "redirects are not followed" in str(fault)) == ("webhook_refuses", True)
 
 
-@pytest.mark.parametrize("behaviour", [HANG, DRIP, FLOOD_OF_HEADERS, NO_HTTP, CLOSE])
+@pytest.mark.parametrize("behaviour", [HANG, SLOW, ENDLESS_HEADERS, NO_HTTP, CLOSE])
 def test_a_receiver_that_gives_no_answer_is_cut(behaviour: str) -> None:
     started = time.monotonic()
     fault = _fault(behaviour, timeout_s=0.4)
@@ -108,7 +108,7 @@ def test_a_receiver_that_gives_no_answer_is_cut(behaviour: str) -> None:
 
 def test_a_body_without_end_is_not_read() -> None:
     started = time.monotonic()
-    with receiver(FLOOD) as found:
+    with receiver(ENDLESS_BODY) as found:
         assert _webhook(found.url).post("m1", _BODY) == 200
     assert time.monotonic() - started < 2
 

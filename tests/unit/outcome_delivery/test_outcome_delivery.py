@@ -18,7 +18,7 @@ from streams.stage import retry
 from streams.stage.runners import ThreadRunner
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, tools_below
 from streams.topics import PROGRESS, REQUEST_ENDED
-from tests.unit.infra.receiver import CLOSE, DRIP, HANG, answer, receiver
+from tests.unit.infra.receiver import CLOSE, HANG, SLOW, answer, receiver
 
 _OUTCOME = RequestEnded(
     request_id="r1", subject="Canción", step="intake", outcome="failed", reason="silence", error="the audio is silent"
@@ -85,8 +85,8 @@ async def test_an_event_that_comes_twice_is_delivered_once() -> None:
     assert [request.headers["webhook-id"] for request in found.received] == ["e1", "e2"]
 
 
-async def test_a_receiver_that_fails_hangs_drips_and_comes_back_gets_the_same_message(slept: list[float]) -> None:
-    plan: list[bytes | str] = [answer(500), HANG, CLOSE, DRIP, answer(503, "Retry-After: 700"), answer(429)]
+async def test_a_receiver_that_fails_hangs_or_is_slow_and_then_works_gets_the_same_message(slept: list[float]) -> None:
+    plan: list[bytes | str] = [answer(500), HANG, CLOSE, SLOW, answer(503, "Retry-After: 700"), answer(429)]
     with receiver(*plan) as found:
         broker = await _delivered(found.url, _record())
     assert {message.topic for message in broker.records} <= {PROGRESS.full_name}

@@ -164,14 +164,16 @@ def test_the_wait_until_a_time_that_a_server_names_is_that_of_the_fault(server: 
 
 
 @pytest.mark.parametrize("before", [b"", head(content_length="1000000")], ids=["header", "content"])
-def test_a_server_that_drips_is_left_when_the_time_is_over(before: bytes, server: FileServer, tmp_path: Path) -> None:
-    def drip(request: Request) -> Iterator[bytes]:
+def test_a_server_that_sends_slowly_is_left_when_the_time_is_over(
+    before: bytes, server: FileServer, tmp_path: Path
+) -> None:
+    def send_slowly(request: Request) -> Iterator[bytes]:
         yield before
         for byte in head(content_length="1000000", x="y" * 4000):
             time.sleep(0.05)
             yield bytes([byte])
 
-    server.routes["/a.mp3"] = drip
+    server.routes["/a.mp3"] = send_slowly
     started = time.monotonic()
     fault = fault_of(downloads(server, tmp_path, timeout_s=0.5), server.url("/a.mp3"))
     assert (type(fault), fault.reason) == (Retryable, "timeout")

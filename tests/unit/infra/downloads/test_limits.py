@@ -1,4 +1,4 @@
-"""A file is refused that is too large, stated or not, and nothing is unfolded."""
+"""A file is refused that is too large, stated or not, and nothing is decompressed."""
 
 from __future__ import annotations
 

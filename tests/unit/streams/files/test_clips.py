@@ -1,4 +1,4 @@
-"""Clips in folders: what systems keep there is left alone, and each content is stored once."""
+"""Clips in folders: what systems keep there is skipped, and each content is stored once."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_loops_of_links_end_and_are_one_warning_each(tmp_path: Path) -> None:
     (tmp_path / "lost.mp4").symlink_to(tmp_path / "no-such-file")
     found = find_clips([tmp_path])
     assert found.files == (clip,)
-    assert sorted(found.warnings) == [f"{tmp_path / n}.mp4 is a link to no file: left alone" for n in ("loop", "lost")]
+    assert sorted(found.warnings) == [f"{tmp_path / n}.mp4 is a link to no file: skipped" for n in ("loop", "lost")]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")

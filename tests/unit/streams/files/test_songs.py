@@ -50,7 +50,7 @@ def test_videos_in_a_folder_are_songs_if_they_have_sound_or_do_not_open(tmp_path
     (tmp_path / "song.mp3").write_bytes(b"song")
     found = find_songs([str(tmp_path)])
     assert _names(found.songs, tmp_path) == ["broken.mp4", "clip.mp4", "song.mp3"]
-    assert found.warnings == (f"{tmp_path / 'silent.mp4'} has no sound: left alone",)
+    assert found.warnings == (f"{tmp_path / 'silent.mp4'} has no sound: skipped",)
 
 
 def test_songs_have_the_order_and_the_names_of_the_command_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

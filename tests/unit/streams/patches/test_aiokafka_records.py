@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from streams.envelope import Unreadable
 from streams.patches.aiokafka_batches import MAX_HEADERS, MAX_RECORDS, without_read
-from streams.patches.aiokafka_codecs import MAX_UNFOLDED_BYTES
+from streams.patches.aiokafka_codecs import MAX_DECOMPRESSED_BYTES
 from streams.patches.aiokafka_records import (
     _MAX_BYTES_PER_CALL,
     _bytes_left,
@@ -267,7 +267,7 @@ def test_a_marker_that_cannot_be_read_is_passed_over(key: bytes | None) -> None:
 
 
 def test_large_batches_are_unpacked_record_by_record() -> None:
-    many = b"".join(record(0, b"", None) for _ in range(1)) * (MAX_UNFOLDED_BYTES // 8 // 8)
+    many = b"".join(record(0, b"", None) for _ in range(1)) * (MAX_DECOMPRESSED_BYTES // 8 // 8)
     count = len(many) // len(record(0, b"", None))
     raw = batch(0, [], ZSTD, data=compress(ZSTD, many), count=count, last_delta=count - 1)
     assert len(raw) < 100_000
@@ -366,7 +366,7 @@ def test_damage_never_raises_and_hides_nothing_before_it(damaged: tuple[bytes, i
     positions, values = [0], []
     for message in reader:
         positions.append(reader.next_fetch_offset)
-        assert record_bytes(message) <= MAX_UNFOLDED_BYTES
+        assert record_bytes(message) <= MAX_DECOMPRESSED_BYTES
         values.append(_content(message))
     assert all(earlier < later for earlier, later in pairwise(positions))
     assert 0 < reader.next_fetch_offset <= max(end, 1)
@@ -398,7 +398,7 @@ def test_importing_the_client_does_not_change_aiokafka() -> None:
 
 
 async def test_one_call_returns_records_of_bounded_size() -> None:
-    """Each batch of a fetch may unfold to 64 MiB: a fetch of 8 MiB has space for a thousand of them."""
+    """Each batch of a fetch may decompress to 64 MiB: a fetch of 8 MiB has space for a thousand of them."""
     tp, records = TopicPartition("t", 0), [record(number, bytes(6 << 20)) for number in range(10)]
     assignment = Assignment([tp])
     assignment.state_value(tp).seek(0)

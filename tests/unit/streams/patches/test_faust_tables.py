@@ -1,4 +1,4 @@
-"""Writing results back to a changelog that lost them: one that Kafka refuses for good keeps back no other."""
+"""Writing results back to a changelog that lost them: one that Kafka refuses permanently keeps back no other."""
 
 from __future__ import annotations
 

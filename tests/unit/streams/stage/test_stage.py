@@ -500,7 +500,7 @@ async def test_a_fault_that_costs_much_is_tried_twice(reason: Any) -> None:
 
 
 class _Picky(InMemoryBroker):
-    """Refuses the messages of which `refuses` is true, for good."""
+    """Refuses the messages of which `refuses` is true, permanently."""
 
     def __init__(self, refuses: Callable[[Message], bool]) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 The real loop of `add_agent`, `Stage`, `Outbox` and `InFlight` run on a broker and a table that are lists. Every await
 there is a point at which a worker may stop: by a kill, after which only written data is left, or by a rebalance, after
 which the same stage continues. A publish or put that is interrupted has written some of its records, or all. Some
-messages and results are refused for good, by the client before anything is written, or by the broker afterwards.
+messages and results are refused permanently, by the client before anything is written, or by the broker afterwards.
 """
 
 from __future__ import annotations

@@ -296,7 +296,7 @@ def test_what_a_worker_wrote_that_was_behind_is_corrected_by_another(
         _update(worker, _indexed(MOVES[0]), old)
     _update(first, new)
     assert not second.is_complete()
-    assert not second.complete(), "it writes its older state and ends for good"
+    assert not second.complete(), "it writes its older state and ends permanently"
     assert [hit.move.name for hit in server.search(styles=["sensual"])] == []
     assert not first.is_complete()
     assert not first.complete()

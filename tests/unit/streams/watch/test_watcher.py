@@ -85,7 +85,7 @@ def test_songs_and_clips_are_told_apart_by_content_and_other_files_are_left_alon
     assert {request.clip for request in watched.worker.clips} == {"clip_named", "without_suffix"}
     assert [request.title for request in watched.worker.songs] == ["song_named"]
     assert watched.outcomes.keys() == {"clip_named.mp3", "without_suffix", "song_named.mp4", "broken.mp4"}
-    assert sum("notes.txt: left alone" in line for line in watched.lines) == 1
+    assert sum("notes.txt: skipped" in line for line in watched.lines) == 1
 
 
 def test_a_song_waits_for_the_clips_that_arrived_with_it(watched: Watched) -> None:
