@@ -9,21 +9,19 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from infra.base.public_address import AddressInfo, look_up, public_socket
+from infra.base.public_address import public_socket
 from infra.base.retry_after import retry_after_s
 from infra.settings import SECRET_PREFIX, Settings
 from schemas.faults import Fault, Poison, Retryable
 
 if TYPE_CHECKING:
     from aiohttp import ClientSession
-    from aiohttp.abc import ResolveResult
 
 _TIMEOUT_S = 20.0  # of a request, from the look-up of the host to the head of the response
 _LATER = frozenset({408, 425, 429})  # the statuses below 500 after which the same request may succeed
@@ -84,8 +82,10 @@ class Webhook:
     def _session(self) -> ClientSession:
         from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector
 
+        from infra.base.host_resolver import HostResolver
+
         connector = TCPConnector(
-            resolver=self._resolver(),
+            resolver=HostResolver(allow_private=self.allow_private, on_thread=False),
             socket_factory=None if self.allow_private else public_socket,
             happy_eyeballs_delay=None,  # the first address that is refused ends the request
             force_close=True,
@@ -94,21 +94,6 @@ class Webhook:
         return ClientSession(
             connector=connector, timeout=timeout, cookie_jar=DummyCookieJar(), auto_decompress=False, trust_env=False
         )
-
-    def _resolver(self) -> Any:
-        from aiohttp.abc import AbstractResolver
-
-        allow_private = self.allow_private
-
-        class Resolver(AbstractResolver):
-            async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
-                """Look up in this thread, which has nothing else to do: another one could outlast the request."""
-                return [_resolved(host, info) for info in look_up(host, port, allow_private=allow_private)]
-
-            async def close(self) -> None:
-                """Do nothing."""
-
-        return Resolver()
 
     def _headers(self, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
         return {
@@ -145,18 +130,6 @@ def signature(key: bytes, message_id: str, timestamp: int, body: bytes) -> str:
 def wait_s(retry_after: str) -> float:
     """Return the seconds, up to an hour, that a header `Retry-After` asks for; 0 for one that is not valid."""
     return retry_after_s(retry_after, _MAX_WAIT_S)
-
-
-def _resolved(host: str, info: AddressInfo) -> ResolveResult:
-    family, _, protocol, _, address = info
-    return {
-        "hostname": host,
-        "host": str(address[0]),
-        "port": int(address[1]),
-        "family": int(family),
-        "proto": int(protocol),
-        "flags": int(socket.AI_NUMERICHOST),
-    }
 
 
 def configured_webhook(settings: Settings) -> Webhook | None:

@@ -6,7 +6,6 @@ Each redirect is checked like the URL itself. No proxy, cookie, cached connectio
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 import warnings
 from collections.abc import AsyncIterator, Mapping
@@ -17,10 +16,10 @@ from urllib.parse import quote, urljoin
 
 import aiohttp
 from aiohttp import ClientResponse, ClientSession, hdrs
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from infra.base.public_address import look_up, public_socket
+from infra.base.host_resolver import HostResolver
+from infra.base.public_address import public_socket
 from infra.base.retry_after import retry_after_s
 from infra.downloads.titles import title_of_name, title_of_url
 from infra.downloads.transfer import ChangedError, Transfer
@@ -76,7 +75,7 @@ async def fetch(url: str, rules: UrlRules, transfer: Transfer, headers: Mapping[
 async def _session(rules: UrlRules, headers: Mapping[str, str]) -> AsyncIterator[ClientSession]:
     checks: dict[str, Any] = {} if rules.allow_private else {"socket_factory": public_socket}
     connector = aiohttp.TCPConnector(
-        resolver=_Resolver(rules.allow_private),
+        resolver=HostResolver(allow_private=rules.allow_private),
         ssl=ssl.create_default_context(),
         use_dns_cache=False,
         force_close=True,
@@ -93,31 +92,6 @@ async def _session(rules: UrlRules, headers: Mapping[str, str]) -> AsyncIterator
     )
     async with session:
         yield session
-
-
-class _Resolver(AbstractResolver):
-    """Looks up each host once per connection; without `allow_private` only public addresses are returned."""
-
-    def __init__(self, allow_private: bool) -> None:
-        self._allow_private = allow_private
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Return the addresses of a host."""
-        infos = await asyncio.to_thread(look_up, host, port, allow_private=self._allow_private)
-        return [
-            ResolveResult(
-                hostname=host, host=str(address[0]), port=port, family=info_family, proto=protocol, flags=_NUMERIC
-            )
-            for info_family, _, protocol, _, address in infos
-        ]
-
-    async def close(self) -> None:
-        """Do nothing: nothing is open."""
-
-
-_NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
 
 async def _attempt(session: ClientSession, text: str, rules: UrlRules, transfer: Transfer) -> str | None:

@@ -75,6 +75,7 @@ class World:
     faults: list[str] = field(default_factory=list)
     songs: int = 0
     numbers: Iterator[int] = field(default_factory=count)  # of the submitted events
+    event_numbers: dict[SongRequest, int] = field(default_factory=dict)
     share_of_transactions: float = 0.0
     share_of_garbage: float = 0.05
     share_of_controls: float = 0.0
@@ -228,7 +229,7 @@ def _control(world: World, request_id: str, action: str) -> None:
 
 def _append(world: World, partition: Partition, inputs: list[SongRequest | bytes | None]) -> None:
     rng = world.rng
-    items: list[Item] = [_item(sent, next(world.numbers)) for sent in inputs]
+    items: list[Item] = [_item(sent, _event_number(world, sent)) for sent in inputs]
     timestamp = world.broker.now_ms
     producer = next(world.numbers) if rng.random() < world.share_of_transactions else -1
     codec = rng.choice((0, 0, 1, 2, 3, 4))
@@ -255,12 +256,16 @@ def _end_transaction(world: World, partition: Partition, producer: int, base: in
     world.broker.end_transaction(partition, producer, commit=commit)
 
 
+def _event_number(world: World, sent: SongRequest | bytes | None) -> int:
+    """Return the number of an event: that of its first submission for one that is submitted again."""
+    number = next(world.numbers)
+    return world.event_numbers.setdefault(sent, number) if isinstance(sent, SongRequest) else number
+
+
 def _item(sent: SongRequest | bytes | None, number: int) -> Item:
     if sent is None:
         return None, None, []
-    if isinstance(sent, SongRequest):  # one that is submitted again is the same event
-        return b"k", sent.value, [("ce_id", sent.request_id.encode())]
-    return b"k", sent, [("ce_id", b"e%d" % number)]
+    return b"k", sent.value if isinstance(sent, SongRequest) else sent, [("ce_id", b"e%d" % number)]
 
 
 def _make_input(world: World) -> SongRequest | bytes | None:
