@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -53,6 +54,17 @@ def file_server(host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | No
 def response(body: bytes = b"", status: int = 200, *, chunk: int = 1 << 20, **headers: str) -> Respond:
     """Return what responds with a body and its length; underscores in names of headers stand for hyphens."""
     return lambda request: _parts(body, status, chunk, {"content-length": str(len(body))} | headers)
+
+
+def hanging(body: bytes, sent: int, begun: threading.Event) -> Respond:
+    """Return what sends the head and the first `sent` bytes of a body, sets `begun`, and sends no more for 5 s."""
+
+    def respond(_: Request) -> Iterator[bytes]:
+        yield head(content_length=str(len(body))) + body[:sent]
+        begun.set()
+        time.sleep(5)
+
+    return respond
 
 
 def in_turn(*responses: Respond) -> Respond:

@@ -1,11 +1,18 @@
-"""Requests for songs in models of the stream: the name of a kind says what a step's work does with the song."""
+"""Requests for songs in models of the stream: the name of a kind says what a step's work does with the song.
+
+And the step that accepts the songs.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from agents.step import Step, Tools
 from schemas.base import MediaFacts, Source
 from schemas.faults import Poison, Retryable, Unavailable
+from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.ids import digest
 
@@ -32,6 +39,25 @@ class SongRequest:
     def value(self) -> bytes | None:
         """Return the event as bytes."""
         return SongSubmitted(source=Source(sha256=self.sha256), request_id=self.request_id).model_dump_json().encode()
+
+
+Facts = Callable[[Source, Tools], MediaFacts]
+Accepts = Callable[[SongSubmitted, MediaFacts], SongAccepted]
+
+
+def accepting_step(name: str, work: Facts, emit: Accepts, **changes: Any) -> Step[Any, Any, Any, Any]:
+    """Return a step that accepts songs by this work; `changes`: its other fields."""
+    fields: dict[str, Any] = {"version": "1", "takes": Source, "result": MediaFacts, "runs_in": "thread"} | changes
+    return Step(
+        name=name,
+        consumes=SongSubmitted,
+        produces=SongAccepted,
+        depends_on=lambda event, tools: event.source,
+        work=work,
+        emit=emit,
+        subject=lambda event, song: song.sha256,
+        **fields,
+    )
 
 
 def facts_of(sha256: str, size_bytes: int = 1) -> MediaFacts:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from agents.step import Step, Tools
+from agents.step import Tools
 from infra.base.die_with_parent import die_with_parent
 from infra.logs import set_up_logs
 from infra.settings import Settings, load_settings
@@ -21,6 +21,7 @@ from streams.testing import inline
 from streams.tools import make_tools
 from streams.worker.build import build_worker
 from streams.worker.process import await_kafka
+from tests.song_requests import accepting_step
 
 _STEP_DURATION_S = float(os.environ.get("CHAOS_STEP_S") or 0)
 UNKNOWN = "0" * 8  # no file has a sha256 with this prefix
@@ -45,20 +46,7 @@ def _accepted(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
     return SongAccepted(request_id=str(event.request_id), song=song, title=title, options=event.options)
 
 
-COUNTING = Step(
-    name="counting",
-    version="1",
-    consumes=SongSubmitted,
-    result=MediaFacts,
-    produces=SongAccepted,
-    depends_on=lambda event, tools: event.source,
-    takes=Source,
-    work=_facts,
-    emit=_accepted,
-    subject=lambda event, song: song.sha256,
-    runs_in="thread",
-    ending=lambda accepted: Ending(),
-)
+COUNTING = accepting_step("counting", _facts, _accepted, ending=lambda accepted: Ending())
 
 
 def delayed(inner: Runner) -> Runner:

@@ -13,12 +13,12 @@ from typing import Any
 
 from agents.step import Step
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
-from schemas.base import MediaFacts, Source
+from schemas.base import MediaFacts
 from schemas.request_ended import Ending
 from schemas.song_accepted import SongAccepted
 from schemas.song_submitted import SongSubmitted
 from streams.stage.runners import AnyStep, CompletedWork, Report
-from tests.song_requests import facts_of, raise_fault_of
+from tests.song_requests import accepting_step, facts_of, raise_fault_of
 
 ANALYSIS = AudioAnalysis.model_construct(
     duration_s=1.0,
@@ -65,19 +65,7 @@ class Work:
                 request_id=event.request_id, song=song, title=event.title or "title", options=event.options
             )
 
-        return Step(
-            name="here",
-            version="1",
-            consumes=SongSubmitted,
-            result=MediaFacts,
-            produces=SongAccepted,
-            depends_on=lambda event, tools: event.source,
-            takes=Source,
-            work=lambda source, tools: self._work("here", str(source.sha256)),
-            emit=emit,
-            subject=lambda event, song: song.sha256,
-            runs_in="thread",
-        )
+        return accepting_step("here", lambda source, _: self._work("here", str(source.sha256)), emit)
 
     def _analyze(self) -> AnyStep:
         def emit(event: SongAccepted, song: MediaFacts) -> AudioAnalyzed:

@@ -21,7 +21,7 @@ from infra.downloads.hosts import AllowedHosts
 from infra.downloads.transfer import Transfer
 from infra.downloads.urls import UrlRules
 from schemas.faults import Poison, Retryable, Unavailable
-from tests.file_server import FileServer, Request, head, in_turn, part, response
+from tests.file_server import FileServer, Request, hanging, head, in_turn, part, response
 from tests.host_map import map_hosts
 from tests.unit.infra.downloads.fetching import SONG, cut_after, downloads, fault_of, fetched
 
@@ -224,13 +224,7 @@ async def test_a_full_disk_is_waited_for(server: FileServer, tmp_path: Path) -> 
 
 def test_nothing_is_left_of_a_process_that_is_killed_while_it_fetches(server: FileServer, tmp_path: Path) -> None:
     begun = threading.Event()
-
-    def stuck(request: Request) -> Iterator[bytes]:
-        yield head(content_length=str(len(SONG))) + SONG[:300_000]
-        begun.set()
-        time.sleep(5)
-
-    server.routes["/stuck"], server.routes["/a.mp3"] = stuck, response(SONG)
+    server.routes["/stuck"], server.routes["/a.mp3"] = hanging(SONG, 300_000, begun), response(SONG)
     fetcher = downloads(server, tmp_path)
     arguments = (str(fetcher.folder), f"127.0.0.1:{server.port}", server.url("/stuck"))
     with subprocess.Popen([sys.executable, "-c", _KILLED, *arguments]) as process:

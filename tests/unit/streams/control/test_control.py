@@ -28,7 +28,7 @@ from streams.stage.stage import Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, record_of_event, tools_below
 from streams.topics import HELD_EVENTS, PROGRESS, REQUEST_CONTROL, REQUEST_DECISIONS, SONG_ACCEPTED, SONG_SUBMITTED
 from streams.views.control_store import CONTROL_TOPICS, ControlStore
-from tests.song_requests import facts_of
+from tests.song_requests import accepting_step, facts_of
 
 _SONG = SongSubmitted(source=Source(sha256="a" * 64), request_id="r", title="Luna")
 
@@ -87,20 +87,10 @@ class _World:
         def emit(event: SongSubmitted, song: MediaFacts) -> SongAccepted:
             return SongAccepted(request_id=str(event.request_id), song=song, title="Luna", options=event.options)
 
-        return Step(
-            name="here",
-            version="1",
-            consumes=SongSubmitted,
-            result=MediaFacts,
-            produces=SongAccepted,
-            depends_on=lambda event, tools: event.source,
-            takes=Source,
-            work=work,
-            discard=lambda source, tools, since: self.discarded.append(source),
-            emit=emit,
-            subject=lambda event, song: song.sha256,
-            ending=lambda event: Ending(),
-        )
+        def discard(source: Source, tools: Tools, since: float) -> None:
+            self.discarded.append(source)
+
+        return accepting_step("here", work, emit, discard=discard, ending=lambda event: Ending())
 
     async def send(self, action: str, request_id: str = "r") -> None:
         """Send an event to the control agent, and let the worker learn of what follows."""

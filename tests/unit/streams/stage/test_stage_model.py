@@ -37,7 +37,7 @@ from streams.testing import tools_below
 from streams.topics import REQUEST_ENDED, topic_of
 from streams.worker.faust_app import add_agent
 from tests.quality.report import Goal, figure
-from tests.song_requests import SongRequest, facts_of, raise_fault_of
+from tests.song_requests import SongRequest, accepting_step, facts_of, raise_fault_of
 
 _SOURCE, _SINK = topic_of(SongSubmitted), topic_of(SongAccepted)
 _TIMEOUT_S = 20.0
@@ -245,18 +245,10 @@ def _make_stage(world: World, current: CurrentWorker) -> Stage:
         title = "t" * (9000 if kinds[song.sha256] == "too large" else 9)
         return SongAccepted.model_construct(request_id=event.request_id, song=song, title=title, options=event.options)
 
-    step: Step[Any, Any, Any, Any] = Step(
-        name="here",
-        version="1",
-        consumes=SongSubmitted,
-        result=MediaFacts,
-        produces=SongAccepted,
-        depends_on=lambda event, tools: event.source,
-        takes=Source,
-        work=work,
-        emit=emit,
-        subject=lambda event, song: song.sha256,
-        runs_in="thread",
+    step = accepting_step(
+        "here",
+        work,
+        emit,
         reads=frozenset({"library"}),
         writes=frozenset({"library"}),
         ending=lambda event: Ending(),

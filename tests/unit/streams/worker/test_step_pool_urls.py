@@ -16,7 +16,7 @@ from agents.media.submitted import AcceptedMedia, SubmittedFile
 from infra.settings import load_settings
 from schemas.faults import Poison, Retryable
 from streams.worker.step_pool import StepPool
-from tests.file_server import FileServer, Request, file_server, head, response
+from tests.file_server import FileServer, Request, file_server, hanging, head, response
 from tests.processes import children_with
 from tests.unit.media.media_builders import tone, write_sound
 
@@ -65,15 +65,8 @@ async def test_a_step_process_that_is_killed_while_it_fetches_leaves_nothing(
     server: FileServer, pool: StepPool, tmp_path: Path
 ) -> None:
     song = write_sound(tmp_path / "a.mp3", tone(11), "libmp3lame").read_bytes()
-
     begun = threading.Event()
-
-    def stuck(request: Request) -> Iterator[bytes]:
-        yield head(content_length=str(len(song))) + song[:20_000]
-        begun.set()
-        time.sleep(5)
-
-    server.routes["/stuck"], server.routes["/a.mp3"] = stuck, response(song)
+    server.routes["/stuck"], server.routes["/a.mp3"] = hanging(song, 20_000, begun), response(song)
     folder = load_settings().derived_dir / "downloads"
     task = asyncio.create_task(accept(pool, server.url("/stuck"), []))
     assert await asyncio.to_thread(begun.wait, 30)
