@@ -82,7 +82,7 @@ def _no_seek_after_a_rebalance(patch: Patch) -> None:
     patch.setattr(faust_consumer.Consumer, "perform_seek", seek_once)
 
 
-@_mutant(49)
+@_mutant(5)
 def _commit_beyond_the_end_is_believed(patch: Patch) -> None:
     async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
         return position
@@ -90,7 +90,7 @@ def _commit_beyond_the_end_is_believed(patch: Patch) -> None:
     patch.setattr(log_position, "_in_same_log", believe)
 
 
-@_mutant(49)
+@_mutant(5)
 def _log_that_was_lost_and_written_anew_is_not_noticed(patch: Patch) -> None:
     async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
         return Position(end) if position.offset > end else position
@@ -144,12 +144,12 @@ def _change_specs(patch: Patch, **config: str) -> None:
         patch.setattr(module, "specs", changed)
 
 
-@_mutant(45)
+@_mutant(41)
 def _records_between_steps_are_deleted_by_age(patch: Patch) -> None:
     _change_specs(patch, retention_ms=str(7 * topics.DAY_MS))
 
 
-@_mutant(40)
+@_mutant(5)
 def _clock_of_the_producer_counts(patch: Patch) -> None:
     _change_specs(patch, message_timestamp_type="CreateTime")
 
@@ -157,7 +157,7 @@ def _clock_of_the_producer_counts(patch: Patch) -> None:
 # Writing
 
 
-@_mutant(4)
+@_mutant(10)
 def _ack_before_delivery(patch: Patch) -> None:
     add = Outbox.add
 
@@ -269,7 +269,7 @@ def _an_outcome_is_published_without_a_decision(patch: Patch) -> None:
     patch.setattr(WorkerControls, "cancelled", cancelled)
 
 
-@_mutant(0)
+@_mutant(29)
 def _the_last_decision_counts(patch: Patch) -> None:
     apply = ControlStore.apply
 
@@ -282,6 +282,6 @@ def _the_last_decision_counts(patch: Patch) -> None:
     patch.setattr(ControlStore, "apply", apply_last)
 
 
-@_mutant(0)
+@_mutant(6)
 def _a_held_event_is_not_released(patch: Patch) -> None:
     patch.setattr(ControlStore, "held_events", lambda *_: {})
