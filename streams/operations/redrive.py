@@ -65,15 +65,23 @@ def dead_letter_topic(name: str) -> Topic:
 
 
 async def find_letters(history: TopicHistory, letter_filter: DeadLetterFilter) -> list[DeadLetter]:
-    """Return the dead letters that match, newest first, each id once: a crash may have written one twice."""
+    """Return the dead letters that match, newest first, each id once: an event can fail several times."""
     topics = [letter_filter.topic] if letter_filter.topic else [topic for topic in TOPICS if topic.dead_letters]
     found: dict[tuple[str, str], DeadLetter] = {}
     ranges = await history.offset_ranges([topic.dead_letter_name for topic in topics], since=letter_filter.since)
     async for batch in history.read(ranges):
         for letter in (read_dead_letter(stored.record, stored.timestamp_ms) for stored in batch):
             if letter_filter.matches(letter):
-                found[letter.topic.name, letter.id] = letter
+                key = letter.topic.name, letter.id
+                found[key] = last_failure(found.get(key, letter), letter)
     return sorted(found.values(), key=lambda letter: (letter.failed_at, letter.id), reverse=True)
+
+
+def last_failure(one: DeadLetter, other: DeadLetter) -> DeadLetter:
+    """Return the later of two letters with one id, or the earlier where a crash has written the letter twice."""
+    earlier, later = sorted((one, other), key=lambda letter: letter.failed_at)
+    is_copy = (one.source_partition, one.source_offset) == (other.source_partition, other.source_offset)
+    return earlier if is_copy else later
 
 
 async def redriven_times(history: TopicHistory, letters: Iterable[DeadLetter]) -> dict[str, str]:

@@ -98,7 +98,7 @@ def _log_that_was_lost_and_written_anew_is_not_noticed(patch: Patch) -> None:
     patch.setattr(log_position, "_in_same_log", believe)
 
 
-@_mutant(4)
+@_mutant(85)
 def _added_partitions_are_not_noticed(patch: Patch) -> None:
     async def never(partitions: Any) -> str:
         await asyncio.Event().wait()

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,14 @@ from schemas.safe_text import escaped
 from streams.cli import main
 from streams.cli.stored_bytes import escaped_bytes, parse_json
 from streams.envelope import Headers, Record, Unreadable
-from streams.operations.redrive import DeadLetterFilter, dead_letter_topic, find_by_id, redriven_headers, select
+from streams.operations.redrive import (
+    DeadLetterFilter,
+    dead_letter_topic,
+    find_by_id,
+    last_failure,
+    redriven_headers,
+    select,
+)
 from streams.operations.topic_history import parse_bound, parse_time
 from streams.stage.dead_letters import (
     REDRIVE_OF,
@@ -90,6 +98,14 @@ def test_a_redriven_letter_is_left_out_unless_its_id_is_given() -> None:
     selection = select([first, second], (), {first.id: "then"})
     assert (selection.letters, selection.sent_before) == ((second,), 1)
     assert select([first, second], (first.id, first.id[:12]), {first.id: "then"}).letters == (first,)
+
+
+def test_of_letters_with_one_id_the_last_failure_counts_and_not_a_copy_of_its_letter() -> None:
+    first = replace(_read(1), failed_at=_NOW)
+    copy = replace(first, offset=9, failed_at=_NOW + timedelta(seconds=1))
+    again = replace(first, offset=9, source_offset=7, failed_at=_NOW + timedelta(seconds=2))
+    assert last_failure(first, copy) is last_failure(copy, first) is first
+    assert last_failure(first, again) is last_failure(again, first) is again
 
 
 def test_a_unique_beginning_of_an_id_is_enough() -> None:
