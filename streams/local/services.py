@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import json
 import os
 import shutil
@@ -236,6 +237,14 @@ def start_supervisor(
         )
     _started.append(process)
     return process
+
+
+@atexit.register
+def _leave() -> None:
+    """Let the supervisors that this process started run on, without Python's warning that they do."""
+    for process in _started:
+        if process.poll() is None:
+            process.returncode = 0
 
 
 def unstarted_worker(settings: Settings, on_message: OnMessage) -> dict[str, str] | None:

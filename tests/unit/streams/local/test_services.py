@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -17,6 +19,7 @@ from schemas.faults import Retryable
 from streams.local import services
 from streams.local.service_files import ServiceFiles
 from streams.local.services import Endpoint
+from tests.paths import PROJECT
 
 
 class _Page(BaseHTTPRequestHandler):
@@ -105,3 +108,13 @@ def test_a_worker_that_does_not_start_is_reported_with_the_last_line_of_its_log(
     assert stuck is not None
     assert stuck["reason"].startswith("Kafka at 127.0.0.1:9092 fails: no answer (log: ")
     assert set(stuck) == {"what", "since", "reason"}
+
+
+def test_a_program_ends_without_a_warning_of_the_services_that_it_has_started() -> None:
+    code = (
+        "import subprocess; from streams.local import services; nothing = subprocess.DEVNULL;"
+        " services._started.append(subprocess.Popen(['sleep', '2'], stdout=nothing, stderr=nothing))"
+    )
+    command = [sys.executable, "-W", "always::ResourceWarning", "-c", code]
+    ended = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=60, check=True)
+    assert ended.stderr == ""
