@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 import numpy as np
-from scipy.signal import butter, lfilter, resample_poly, sosfilt
+import scipy
 
 from agents.arrays import Floats
 from tests.odd_media import sounds
@@ -36,21 +36,21 @@ def noise_bursts(seconds: float, rng: np.random.Generator) -> Floats:
     """Return noise whose loudness rises and falls a few times a second, as a crowd that claps and cheers."""
     count = int(seconds * RATE_HZ)
     steps = np.repeat(rng.uniform(0.2, 1, int(seconds * 9) + 1), RATE_HZ // 9 + 1)[:count]
-    envelope = lfilter([0.002], [1, -0.998], steps)
+    envelope = scipy.signal.lfilter([0.002], [1, -0.998], steps)
     return _scaled(_band(rng.normal(size=count), 300, 8000) * envelope)
 
 
 def crowd(seconds: float, rng: np.random.Generator) -> Floats:
     """Return the murmur of a hall: pink noise that swells slowly."""
     count = int(seconds * RATE_HZ)
-    pink = lfilter([0.05, -0.096, 0.05, -0.004], [1, -2.495, 2.017, -0.522], rng.normal(size=count))
+    pink = scipy.signal.lfilter([0.05, -0.096, 0.05, -0.004], [1, -2.495, 2.017, -0.522], rng.normal(size=count))
     return _scaled(pink * (1 + 0.5 * np.sin(2 * np.pi * 0.2 * np.arange(count) / RATE_HZ)))
 
 
 def speech(seconds: float, rng: np.random.Generator) -> Floats:
     """Return a voice-like sound, as `sounds.speech` makes it."""
     sound = sounds.speech(max(seconds, 1.0), int(rng.integers(1 << 30)))
-    return _scaled(resample_poly(sound[0], RATE_HZ, SOUND_HZ)[: int(seconds * RATE_HZ)])
+    return _scaled(scipy.signal.resample_poly(sound[0], RATE_HZ, SOUND_HZ)[: int(seconds * RATE_HZ)])
 
 
 def crackle(seconds: float, rng: np.random.Generator) -> Floats:
@@ -59,7 +59,7 @@ def crackle(seconds: float, rng: np.random.Generator) -> Floats:
     sound = (rng.random(count) < 25 / RATE_HZ) * rng.lognormal(0, 0.8, count) * rng.choice([-1, 1], count)
     sound[:: int(1.8 * RATE_HZ)] += 3
     hiss, rumble = 0.02 * rng.normal(size=count), 0.05 * _band(rng.normal(size=count), 20, 60)
-    return _scaled(lfilter([0.6, 0.2], [1, -0.4], sound) + hiss + rumble)
+    return _scaled(scipy.signal.lfilter([0.6, 0.2], [1, -0.4], sound) + hiss + rumble)
 
 
 ENDS: Final[dict[str, tuple[Callable[[float, np.random.Generator], Floats], float]]] = {
@@ -82,7 +82,9 @@ def with_ends(music: Floats, kind: str, before_s: float, after_s: float, seed: i
 
 
 def _band(samples: Floats, low_hz: float, high_hz: float) -> Floats:
-    return np.asarray(sosfilt(butter(2, (low_hz, high_hz), "bandpass", fs=RATE_HZ, output="sos"), samples))
+    return np.asarray(
+        scipy.signal.sosfilt(scipy.signal.butter(2, (low_hz, high_hz), "bandpass", fs=RATE_HZ, output="sos"), samples)
+    )
 
 
 def _scaled(samples: Floats) -> Floats:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from scipy import signal
+import scipy
 
 from data.generators.music.score import Samples
 
@@ -60,7 +60,7 @@ def pluck(pitch: int, loud: int, ring_s: float, damping: float, pick: float) -> 
     shift = max(1, round(pick * SAMPLE_RATE / frequency))
     excitation[shift:] -= excitation[:-shift].copy()
     dull = 0.75 - 0.14 * loud
-    excitation = np.asarray(signal.lfilter([1 - dull], [1, -dull], excitation))
+    excitation = np.asarray(scipy.signal.lfilter([1 - dull], [1, -dull], excitation))
     tone = _damped_comb(excitation, frequency, ring_s, damping)
     return np.asarray(tone / np.abs(tone).max())
 
@@ -94,17 +94,17 @@ def guira(length: int, loud: int) -> Samples:
     t = _seconds(length / 1000 + 0.03)
     envelope = np.minimum(t / 0.005, 1) * np.exp(-t / (length / 1000 * 0.6))
     ridges = 1 + 0.5 * np.sign(np.sin(2 * np.pi * (190 + 15 * loud) * t))
-    band = signal.butter(2, [3500, 11_000], "band", fs=SAMPLE_RATE, output="sos")
-    return np.asarray(signal.sosfilt(band, rng.standard_normal(len(t)) * envelope * ridges))
+    band = scipy.signal.butter(2, [3500, 11_000], "band", fs=SAMPLE_RATE, output="sos")
+    return np.asarray(scipy.signal.sosfilt(band, rng.standard_normal(len(t)) * envelope * ridges))
 
 
 @lru_cache(maxsize=8)
 def bell(loud: int) -> Samples:
     """Return a campana: two inharmonic square tones."""
     t = _seconds(0.25)
-    tones = signal.square(2 * np.pi * 562 * t) + 0.8 * signal.square(2 * np.pi * 845 * t)
-    band = signal.butter(2, [700, 5000 + 500 * loud], "band", fs=SAMPLE_RATE, output="sos")
-    return np.asarray(signal.sosfilt(band, tones * np.exp(-t / 0.06)) * 0.5)
+    tones = scipy.signal.square(2 * np.pi * 562 * t) + 0.8 * scipy.signal.square(2 * np.pi * 845 * t)
+    band = scipy.signal.butter(2, [700, 5000 + 500 * loud], "band", fs=SAMPLE_RATE, output="sos")
+    return np.asarray(scipy.signal.sosfilt(band, tones * np.exp(-t / 0.06)) * 0.5)
 
 
 @lru_cache(maxsize=8)

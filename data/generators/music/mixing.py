@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
-from scipy import signal
+import scipy
 
 from data.generators.music import instruments
 from data.generators.music.arrangement import Piece
@@ -143,10 +143,10 @@ def _reverb(dry: Samples, seed: int) -> Samples:
     rng = np.random.default_rng([seed, 7])
     t = np.arange(int(0.8 * SAMPLE_RATE)) / SAMPLE_RATE
     echo = rng.standard_normal((len(t), 2)) * np.exp(-t / 0.18)[:, None]
-    dull = signal.butter(1, 5000, "low", fs=SAMPLE_RATE, output="sos")
-    echo = signal.sosfilt(dull, echo, axis=0)
+    dull = scipy.signal.butter(1, 5000, "low", fs=SAMPLE_RATE, output="sos")
+    echo = scipy.signal.sosfilt(dull, echo, axis=0)
     echo /= np.sqrt((echo**2).sum(axis=0))
-    wet = (signal.oaconvolve(channel, tail) for channel, tail in zip(dry, echo.T, strict=True))
+    wet = (scipy.signal.oaconvolve(channel, tail) for channel, tail in zip(dry, echo.T, strict=True))
     return np.stack([channel[: dry.shape[1]] for channel in wet])
 
 
@@ -158,7 +158,7 @@ def _limit(samples: Samples) -> Samples:
 
 def _old_recording(loud: Samples, seed: int) -> Samples:
     """Return the samples as an old tape would reproduce them, (frames, 1)."""
-    band = signal.butter(2, [110, 6500], "band", fs=SAMPLE_RATE, output="sos")
-    mono = signal.sosfilt(band, loud.mean(axis=0))
+    band = scipy.signal.butter(2, [110, 6500], "band", fs=SAMPLE_RATE, output="sos")
+    mono = scipy.signal.sosfilt(band, loud.mean(axis=0))
     hiss = np.random.default_rng([seed, 8]).standard_normal(len(mono))
     return np.asarray(0.9 * (mono + _HISS_LEVEL * hiss))[:, None]
