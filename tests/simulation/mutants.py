@@ -198,7 +198,7 @@ class _NoResults:
         return
 
 
-@_mutant(55)
+@_mutant(225)
 def _results_are_stored_after_the_event_is_published(patch: Patch) -> None:
     write = Delivery._write
 
