@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from infra.settings import Settings
+from infra.settings import KAFKA_ADDRESS, Settings
+from schemas.faults import Poison
+
+_MAX_CHARACTERS = 100
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,15 @@ class KafkaConnection:
 
     @classmethod
     def of(cls, kafka: KafkaConnection | str) -> KafkaConnection:
-        """Return the connection itself, or that of an address without login."""
-        return cls(kafka) if isinstance(kafka, str) else kafka
+        """Return the connection itself, or that of an address without login. Raises: `Poison` (`settings`)."""
+        if isinstance(kafka, KafkaConnection):
+            return kafka
+        if not isinstance(kafka, str) or not re.fullmatch(KAFKA_ADDRESS, kafka, re.ASCII):
+            text = f"'{kafka[:_MAX_CHARACTERS]}'" if isinstance(kafka, str) else f"a {type(kafka).__name__}"
+            raise Poison(
+                f"a Kafka is host:port, several with ',' between them, or a KafkaConnection: not {text}", "settings"
+            )
+        return cls(kafka)
 
     @property
     def security_protocol(self) -> str:

@@ -39,6 +39,7 @@ _MAX_VALUE_CHARACTERS = 200  # of a value that an error message repeats
 _LABEL = r"[0-9A-Za-z_-]{1,63}"  # a part of a host name, which no resolver takes if it is longer
 _HOST = rf"(?:\[[0-9A-Fa-f:.]+\]|{_LABEL}(?:\.{_LABEL})*\.?)"
 _PORT = r"(?:6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
+KAFKA_ADDRESS = f"{_HOST}:{_PORT}(?:,{_HOST}:{_PORT})*"
 
 
 def _default_data_dir() -> Path:
@@ -264,7 +265,7 @@ class Settings(BaseSettings):
         "Kafka",
         "Address of the Kafka to use instead of a local one.",
         valid="host:port, or several with ',' between them",
-        pattern=f"^{_HOST}:{_PORT}(?:,{_HOST}:{_PORT})*$",
+        pattern=f"^{KAFKA_ADDRESS}$",
         default_text="not set: a local Kafka is started",
     )
     kafka_username: str | None = _setting(

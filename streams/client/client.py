@@ -273,13 +273,14 @@ class Client(AnyClient):
 
     `source`: the CloudEvents source of its events. `data_folder`: that of the service, for files and bytes; default:
     that of the settings, if workers of this Kafka use it. Opening raises `Retryable` (`kafka`).
+    Raises: `Poison` for what is no address of a Kafka or no path.
     """
 
     def __init__(
         self, kafka: KafkaConnection | str, source: str = "/client", *, data_folder: str | Path | None = None
     ) -> None:
         connection = KafkaConnection.of(kafka)
-        folder = None if data_folder is None else Path(data_folder)
+        folder = None if data_folder is None else path_of(data_folder)
         super().__init__(KafkaLog(connection), SongStore(connection, folder), source)
 
 

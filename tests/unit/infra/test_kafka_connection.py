@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 import pytest
 
 from infra.kafka_connection import KafkaConnection, configured_kafka
 from infra.settings import Settings
+from schemas.faults import Poison
 
 _PASSWORD = "hunter2-is-secret"  # noqa: S105 - of these tests only
 _LOGIN = KafkaConnection("kafka.test:9092", "user", _PASSWORD, "SCRAM-SHA-512")
@@ -18,6 +20,15 @@ def test_an_address_is_a_connection_without_login() -> None:
     options = {"bootstrap_servers": "kafka.test:9092", "security_protocol": "PLAINTEXT", "ssl_context": None}
     assert connection.client_options() == options
     assert KafkaConnection.of(connection) is connection
+
+
+@pytest.mark.parametrize(
+    "kafka", [None, 7, b"kafka.test:9092", "", "kafka.test", ":", "a:b", "a:99999", "a:1\n", "a:1,"]
+)
+def test_what_is_no_address_is_refused_in_one_line(kafka: Any) -> None:
+    with pytest.raises(Poison, match="a Kafka is host:port") as refused:
+        KafkaConnection.of(kafka)
+    assert refused.value.reason == "settings"
 
 
 def test_the_login_is_in_the_options_of_clients() -> None:
