@@ -293,7 +293,7 @@ class ClientContract:
                 with pytest.raises(PositionError, match=r"None|from_position") as raised:
                     await _first(client.results(position), lambda outcome: True)
                 assert "\n" not in str(raised.value)
-            with pytest.raises(PositionError, match="made anew"):
+            with pytest.raises(PositionError, match="created again"):
                 await _first(client.results('{"0": "999999 999998:1:1"}'), lambda outcome: True)
 
     def test_a_script_uses_the_same_methods_and_they_block(self, new_client: Callable[[], AnyClient]) -> None:

@@ -74,7 +74,7 @@ def remove_left_over(folder: Path) -> None:
 def restore(folder: Path) -> None:
     """Bring back the folder that `put_in_place` was replacing when its process was killed."""
     if not folder.exists() and _old(folder).is_dir():
-        with suppress(OSError):  # the index is then built anew
+        with suppress(OSError):  # the index is then built again
             _old(folder).rename(folder)
 
 

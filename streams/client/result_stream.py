@@ -94,6 +94,6 @@ class _ResultStream:
 
 def _changed(cause: str) -> PositionError:
     return PositionError(
-        f"the position is not one of this topic of outcomes, which was made anew or lost records ({cause}): "
+        f"the position is not one of this topic of outcomes, which was created again or lost records ({cause}): "
         "read from the beginning (from_position=None) and compare the ids with those that you have stored"
     )

@@ -177,7 +177,7 @@ async def redrive(history: TopicHistory, producer: Any, letters: Iterable[DeadLe
 
 def _omitted(letter: DeadLetter) -> str:
     place = f"{letter.topic.full_name}[{letter.source_partition}] at offset {letter.source_offset}"
-    return f"it does not include its record ({letter.omitted_because}); that was {place}: send it anew from its source"
+    return f"it does not include its record ({letter.omitted_because}); that was {place}: send it again from its source"
 
 
 def _original(letter: DeadLetter, record: Record) -> Message:

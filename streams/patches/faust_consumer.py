@@ -13,7 +13,7 @@ An offset is committed some seconds after its events are done: by then their out
 (`infra.local_kafka`), so after a power cut no event is committed whose output is lost.
 
 A commit carries marks of the records before it (`streams.log_position`). At every start, and whenever the broker was
-connected again, they are compared with the log: in one that lost its tail and was written anew, the records up to the
+connected again, they are compared with the log: in one that lost its tail and was written again, the records up to the
 committed offset would be skipped.
 """
 

@@ -75,7 +75,7 @@ def dead_letter_id(record: Record, step: str) -> str:
 
 
 def _contents(record: Record) -> str:
-    """Return what distinguishes records of one position: a topic that is made anew repeats its offsets."""
+    """Return what distinguishes records of one position: a topic that is created again repeats its offsets."""
     contents = hashlib.sha256()
     for part in (record.key, record.value):
         contents.update(b"-" if part is None else b"%d:" % len(part) + part)

@@ -196,7 +196,7 @@ class FolderRequests:
         for content, own in changed:
             self._state.put_content(replace(content, annotated=own.as_json()))
         if annotations:
-            self._print_line(f"{len(annotations)} moves are annotated anew")
+            self._print_line(f"{len(annotations)} moves are annotated again")
 
     def _folder_of(self, files: Sequence[TrackedFile]) -> WatchedFolder | None:
         """Return the folder that annotates a clip: that of its first file."""

@@ -311,7 +311,7 @@ def _faults() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise storage_fault(f"the state of watched folders cannot be used now: {error}", None) from error
     except sqlite3.DatabaseError as error:
-        message = f"the state of watched folders is damaged ({error}): start again, and it is begun anew"
+        message = f"the state of watched folders is damaged ({error}): start again, and a new state is begun"
         raise Poison(message, "storage") from error
 
 

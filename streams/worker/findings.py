@@ -18,7 +18,7 @@ def app_findings(app: Any, state: str) -> Iterator[Finding]:
     if state:
         yield Finding("the worker", f"it is still {state}")
     elif app.rebalancing:
-        yield Finding("the consumer group", "its partitions are being assigned anew")
+        yield Finding("the consumer group", "its partitions are being assigned again")
     elif getattr(app, "in_recovery", False):
         yield Finding("the table of results", "it is read from its changelog")
 

@@ -48,7 +48,7 @@ def cpu_seconds() -> float:
 
 
 def reset_peak() -> None:
-    """Let the peak of resident memory begin anew."""
+    """Let the peak of resident memory begin again."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")
 

@@ -120,7 +120,7 @@ async def _end_in_partition(kafka: KafkaConnection, partition: int) -> str:
     return request_id
 
 
-async def test_a_position_of_a_topic_that_was_made_anew_is_refused(
+async def test_a_position_of_a_topic_that_was_created_again_is_refused(
     kafka: KafkaConnection, new_client: Callable[[], AnyClient]
 ) -> None:
     async with new_client() as client, asyncio.timeout(_TIMEOUT_S):
@@ -132,7 +132,7 @@ async def test_a_position_of_a_topic_that_was_made_anew_is_refused(
             await _create_topics(kafka)
         for _ in range(30):
             await client.wait(await client.submit(b"1"))
-        with pytest.raises(PositionError, match="made anew"):
+        with pytest.raises(PositionError, match="created again"):
             await anext(client.results(position))
         found = await anext(client.results())
         assert found.state == "done"

@@ -1,4 +1,4 @@
-"""A stored position in a log that was written anew, shortened or deleted, on a real Kafka."""
+"""A stored position in a log that was written again, shortened or deleted, on a real Kafka."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIME = 1_700_000_000_000
 
 
 class _Log:
-    """A topic that can be written anew."""
+    """A topic that can be written again."""
 
     def __init__(self, kafka: KafkaConnection, admin: Any, producer: Any) -> None:
         self._kafka = kafka
@@ -32,7 +32,7 @@ class _Log:
         for value in values:
             await self._producer.send_and_wait(_TP.topic, b"%d" % value, partition=0, timestamp_ms=_TIME + value)
 
-    async def write_anew(self, values: Iterable[int]) -> None:
+    async def write_again(self, values: Iterable[int]) -> None:
         await self.admin.delete_topics([_TP.topic])
         config = {"message.timestamp.type": "CreateTime", "message.timestamp.before.max.ms": str(1 << 62)}
         while True:
@@ -75,22 +75,22 @@ async def log(data_folder: DataFolder) -> AsyncIterator[_Log]:
 
 
 async def test_reading_continues_after_the_last_record_that_is_still_there(log: _Log) -> None:
-    await log.write_anew(range(60))
+    await log.write_again(range(60))
     position = await log.read(until=60)
     assert await log.resumed(position) == position
-    await log.write_anew([*range(40), *range(100, 130)])  # a tail of 20 is lost, and 30 others have its offsets
+    await log.write_again([*range(40), *range(100, 130)])  # a tail of 20 is lost, and 30 others have its offsets
     resumed = await log.resumed(position)
     assert 20 <= resumed.offset <= 40
     assert resumed.marks[0].offset == resumed.offset - 1
-    await log.write_anew(range(45))  # shorter than what was read
+    await log.write_again(range(45))  # shorter than what was read
     assert 20 <= (await log.resumed(position)).offset <= 45
 
 
 async def test_another_log_is_read_from_its_start(log: _Log) -> None:
-    await log.write_anew(range(30))
+    await log.write_again(range(30))
     position = await log.read(until=30)
-    for anew in (range(500, 510), range(500, 530), range(500, 560)):
-        await log.write_anew(anew)
+    for again in (range(500, 510), range(500, 530), range(500, 560)):
+        await log.write_again(again)
         assert await log.resumed(position) == Position(0)
     assert await log.resumed(Position(90)) == Position(0)
     assert await log.resumed(Position(50)) == Position(50)  # stored without marks, by an earlier version
@@ -98,7 +98,7 @@ async def test_another_log_is_read_from_its_start(log: _Log) -> None:
 
 
 async def test_records_deleted_before_they_were_read_are_counted(log: _Log, caplog: pytest.LogCaptureFixture) -> None:
-    await log.write_anew(range(30))
+    await log.write_again(range(30))
     position = await log.read(until=10)
     await log.admin.delete_records({_TP: RecordsToDelete(10)})
     assert await log.resumed(position) == position

@@ -126,7 +126,7 @@ async def test_new_events_at_the_offsets_of_a_lost_tail_are_processed(tmp_path: 
         assert reported
 
 
-async def test_results_are_complete_after_the_changelog_lost_its_tail_and_was_written_anew(tmp_path: Path) -> None:
+async def test_results_are_complete_after_the_changelog_lost_its_tail_and_was_written_again(tmp_path: Path) -> None:
     count, changelog = scaled(_EVENTS, 100), changelog_name(RESULTS_TABLE)
     async with _scene(tmp_path) as scene:
         await scene.send(count)

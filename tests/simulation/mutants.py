@@ -91,7 +91,7 @@ def _commit_beyond_the_end_is_believed(patch: Patch) -> None:
 
 
 @_mutant(5)
-def _log_that_was_lost_and_written_anew_is_not_noticed(patch: Patch) -> None:
+def _log_that_was_lost_and_written_again_is_not_noticed(patch: Patch) -> None:
     async def believe(client: Any, tp: Any, position: Position, start: int, end: int) -> Position:
         return Position(end) if position.offset > end else position
 

@@ -113,7 +113,7 @@ def _warn_of_tempo(move: MoveSummary) -> None:
     if annotated_bpm and abs(move.tempo_bpm / annotated_bpm - 1) > _MAX_TEMPO_DEVIATION:
         print_line(
             f"{move.name}: its beats have {move.tempo_bpm:.0f} bpm, not {annotated_bpm:g}: index its clip again to "
-            "find them anew; where its sound has a clear beat, they stay"
+            "find them again; where its sound has a clear beat, they stay"
         )
 
 

@@ -87,7 +87,7 @@ async def test_results_leave_out_what_is_no_outcome() -> None:
     assert found.id
 
 
-async def test_a_position_is_refused_when_the_topic_was_made_anew() -> None:
+async def test_a_position_is_refused_when_the_topic_was_created_again() -> None:
     service, other = FakeService(), FakeService()
     for log in (service, other):
         for number in range(40):
@@ -97,7 +97,7 @@ async def test_a_position_is_refused_when_the_topic_was_made_anew() -> None:
         outcome = await anext(client.results())
     async with FakeClient(other) as client:
         for refused in (position, outcome.position):
-            with pytest.raises(PositionError, match="made anew"):
+            with pytest.raises(PositionError, match="created again"):
                 await anext(client.results(refused))
 
 

@@ -592,7 +592,7 @@ async def test_a_publish_that_is_retried_is_an_operation_with_the_last_error() -
     assert stage.operations.longer_than(0) == []
 
 
-def test_ids_tell_the_records_of_a_topic_that_was_made_anew_apart() -> None:
+def test_ids_tell_the_records_of_a_topic_that_was_created_again_apart() -> None:
     values = (None, b"", b"v")
     records = [replace(_record(), timestamp_ms=time, value=value, headers=[]) for time in (1, 2) for value in values]
     assert len({dead_letter_id(record, "intake") for record in records}) == len(records)

@@ -243,7 +243,7 @@ def _other_tables(file: Path) -> None:
 
 
 @pytest.mark.parametrize("damage", [_no_database, _bad_page, _other_tables])
-def test_a_damaged_state_is_begun_anew_by_a_watcher_only(watched: Watched, damage: Callable[[Path], None]) -> None:
+def test_a_damaged_state_is_replaced_by_a_watcher_only(watched: Watched, damage: Callable[[Path], None]) -> None:
     watched.put("a.mp4", CLIP)
     watched.finish()
     watched.state.close()
