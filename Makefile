@@ -29,7 +29,7 @@ test: setup ## Check the code and run all tests but the long ones (10 to 12 minu
 	@$(MAKE) --no-print-directory --jobs=2 lint run-tests
 
 run-tests:
-	$(RUN) pytest -n $(TEST_PROCESSES) -m "not chaos and not quality"
+	$(RUN) pytest -n $(TEST_PROCESSES) --timeout 300 -m "not chaos and not quality"
 
 test-fast: $(VENV)/.synced ## Run the tests that need no Kafka
 	$(RUN) pytest -n 2 tests/unit tests/contract tests/security
