@@ -41,12 +41,13 @@ MAX_HEADER_BYTES = 512  # that are read or carried of a header
 
 
 class Message(NamedTuple):
-    """A record to be published."""
+    """A record to be published. `partition`: where it is published if the topic has it; None: where its key belongs."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers
+    partition: int | None = None
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,10 @@ class Replay:
     to_step: str | None = None
     key: bytes = b""
 
+    def _message(self, record: Record) -> Message:
+        """Return the message that replays a record, in its partition: there are the results of its steps."""
+        return Message(record.topic, record.key, record.value, self.headers(record), record.partition)
+
     def headers(self, record: Record) -> Headers:
         """Return the record's headers, rewritten. A request that is identified by the event's id keeps that id."""
         root, request_id = root_id(record), _subject(record, self.topic).request_id
@@ -185,8 +189,7 @@ class Replay:
             records = [
                 stored.record for stored in batch if (stored.record.partition, stored.record.offset) in positions
             ]
-            messages = [Message(record.topic, record.key, record.value, self.headers(record)) for record in records]
-            faults = await send_in_order(producer, messages, [record.partition for record in records])
+            faults = await send_in_order(producer, [self._message(record) for record in records])
             refused += filter(None, faults)
             sent += faults.count(None)
         if refused:

@@ -29,8 +29,10 @@ CONTROL_TOPICS = (REQUEST_DECISIONS, HELD_EVENTS)
 END, HOLD, RESUME = b"end", b"hold", b"resume"
 _CANCEL = b"cancel "
 _DECISION_PREFIX, _HELD_PREFIX, _EVENT_PREFIX = b"d", b"h", b"e"
+_MAX_DIGITS = 10  # of the number of a partition
 _SEPARATOR = b"/"  # it is in no request id
-_TOPIC_HEADER, _KEY_HEADER = "bachata.held-topic", "bachata.held-key"
+_TOPIC_HEADER, _KEY_HEADER, _PARTITION_HEADER = "bachata.held-topic", "bachata.held-key", "bachata.held-partition"
+_ADDED_HEADERS = frozenset({_TOPIC_HEADER, _KEY_HEADER, _PARTITION_HEADER})
 _SOURCES = frozenset(topic.full_name.encode() for topic in TOPICS if topic.dead_letters)  # those that steps read
 _REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
@@ -43,6 +45,7 @@ class _StoredEvent(NamedTuple):
     key: str | None
     value: str
     headers: tuple[tuple[str, str], ...]
+    partition: int | None = None
 
 
 _STORED_EVENT = TypeAdapter(_StoredEvent)
@@ -99,9 +102,14 @@ def cancel_decision(subject: str) -> bytes:
 
 
 def held_event(record: Record, request_id: str) -> Message:
-    """Return the record that holds an event of a request, to be sent to the topic of held events."""
+    """Return the record that holds an event of a request, to be sent to the topic of held events.
+
+    It has the event's partition: programs place keys differently, and a copy in another partition would be worked on
+    beside the event itself, if that is read again after a crash.
+    """
     first = record.header(HELD_AT) or position_text(record)
     added: Headers = [(_TOPIC_HEADER, record.topic.encode()), (HELD_AT, first.encode())]
+    added.append((_PARTITION_HEADER, str(record.partition).encode()))
     if record.key is not None:
         added.append((_KEY_HEADER, record.key))
     key = _SEPARATOR.join((request_id.encode(), record.topic.encode(), position_text(record).encode()))
@@ -142,8 +150,11 @@ def _stored(record: Record) -> bytes | None:
     if record.value is None:
         return None
     topic, key = _last_header(record, _TOPIC_HEADER) or b"", _last_header(record, _KEY_HEADER)
-    headers = [(name, _text(value)) for name, value in record.headers if name not in {_TOPIC_HEADER, _KEY_HEADER}]
-    event = _StoredEvent(topic.decode(), None if key is None else _text(key), _text(record.value), tuple(headers))
+    headers = [(name, _text(value)) for name, value in record.headers if name not in _ADDED_HEADERS]
+    partition = _last_header(record, _PARTITION_HEADER) or b""
+    event = _StoredEvent(
+        topic.decode(), None if key is None else _text(key), _text(record.value), tuple(headers), _number(partition)
+    )
     return _STORED_EVENT.dump_json(event)
 
 
@@ -152,13 +163,18 @@ def _last_header(record: Record, name: str) -> bytes | None:
 
 
 def _restored(stored: bytes) -> Message:
-    topic, key, value, headers = _STORED_EVENT.validate_json(stored)
+    topic, key, value, headers, partition = _STORED_EVENT.validate_json(stored)
     return Message(
         topic,
         None if key is None else b64decode(key),
         b64decode(value),
         [(name, b64decode(text)) for name, text in headers],
+        partition,
     )
+
+
+def _number(text: bytes) -> int | None:
+    return int(text) if text.isdigit() and len(text) < _MAX_DIGITS else None  # others may write to the topic
 
 
 def _text(value: bytes) -> str:

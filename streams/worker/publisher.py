@@ -77,7 +77,7 @@ class KafkaPublisher:
         by_partition: dict[_Partition, list[Message]] = {}
         for message in messages:
             partitions = await self._producer.partitions_for(message.topic)
-            by_partition.setdefault((message.topic, _partition(message.key, len(partitions))), []).append(message)
+            by_partition.setdefault((message.topic, _partition(message, len(partitions))), []).append(message)
         await self._send({tp: self._batches(tp[0], batch) for tp, batch in by_partition.items()})
 
     async def append(self, topic: str, partition: int, items: Mapping[bytes, bytes]) -> tuple[int, int]:
@@ -105,7 +105,7 @@ class KafkaPublisher:
     def _batches(self, topic: str, messages: Iterable[Message]) -> list[BatchBuilder]:
         batches = [self._producer.create_batch()]
         try:
-            for _, key, value, headers in messages:
+            for _, key, value, headers, _ in messages:
                 if batches[-1].append(timestamp=None, key=key, value=value, headers=headers) is None:  # it is full
                     batches.append(self._producer.create_batch())
                     batches[-1].append(timestamp=None, key=key, value=value, headers=headers)
@@ -150,6 +150,9 @@ def _ignore(sent: Sequence[_Sent]) -> None:
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
-def _partition(key: bytes | None, count: int) -> int:
-    """Return the partition that Kafka's default partitioner chooses for the key, random without a key."""
+def _partition(message: Message, count: int) -> int:
+    """Return a message's partition: its own, else that of Kafka's default partitioner, random without a key."""
+    if message.partition is not None and message.partition < count:
+        return message.partition
+    key = message.key
     return random.randrange(count) if key is None else partition_of_key(key, count)  # noqa: S311 - not a secret

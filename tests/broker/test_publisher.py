@@ -53,6 +53,8 @@ async def _write_and_read(kafka: KafkaConnection) -> None:
         before = await _read(kafka)
         first, last = await publisher.append(_TOPIC, 2, {b"a-%d" % number: _VALUE for number in range(_RECORDS)})
         after = await _read(kafka)
+        await publisher.publish(*[Message(_TOPIC, b"key", b"chosen", [], number) for number in range(PARTITIONS)])
+        chosen = await _read(kafka)
     finally:
         await publisher.stop()
     choose = DefaultPartitioner()
@@ -62,6 +64,7 @@ async def _write_and_read(kafka: KafkaConnection) -> None:
         assert [record for record in records if record[1] is not None] == written
     assert (b"key-0", None, []) in [record for records in before for record in records]
     assert (first, last) == (len(before[2]), len(after[2]) - 1)
+    assert [records[-1] for records in chosen] == [(b"key", b"chosen", [])] * PARTITIONS
     assert [key for key, _, _ in after[2][len(before[2]) :]] == [b"a-%d" % number for number in range(_RECORDS)]
 
 

@@ -139,6 +139,8 @@ class Broker:
         """Append a batch as a producer does, and return its first offset. `damaged`: it is flawed on the disk."""
         log = self.log(partition)
         base = log.append(data, self.now_ms)
+        if self.topics[partition.topic].config.get("flush.messages") == "1":  # on disk before anybody can read it
+            log.flushed = log.end
         if damaged:
             log.flip_bits(-1)
         for listener in self.on_append:

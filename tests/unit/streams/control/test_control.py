@@ -258,6 +258,7 @@ async def test_a_held_request_is_set_aside_until_it_is_resumed(world: _World) ->
     await world.send("resume")
     [released] = world.broker.messages_on(SONG_SUBMITTED.full_name)
     assert (released.key, released.value, dict(released.headers)["other"]) == (b"key", record.value, b"\xff")
+    assert released.partition == 2
     await world.stage().handle(_record(released, 9))
     assert world.outcomes == ["done"]
     assert world.store.held_events("r") == {}

@@ -99,7 +99,7 @@ def _short_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_a_valid_event_leads_to_one_event_and_a_stored_result() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     await _stage(work, broker, results).handle(_record())
-    [(_, key, value, headers)] = broker.messages_on(_SINK.full_name)
+    [(_, key, value, headers, _)] = broker.messages_on(_SINK.full_name)
     assert key == _SHA.encode()
     assert SongAccepted.model_validate_json(value or b"").song == _FACTS
     assert dict(headers)["ce_causationid"] == b"e1"
@@ -131,7 +131,7 @@ async def test_a_redelivered_event_leads_to_the_same_id_without_work() -> None:
     stage = _stage(work, broker, results)
     await stage.handle(_record())
     await stage.handle(_record())
-    first, second = (dict(headers) for *_, headers in broker.messages_on(_SINK.full_name))
+    first, second = (dict(headers) for *_, headers, _ in broker.messages_on(_SINK.full_name))
     assert first["ce_id"] == second["ce_id"]
     assert work.calls == 1
 
@@ -156,7 +156,7 @@ async def test_two_requests_for_the_same_work_have_an_event_each() -> None:
     stage = _stage(work, broker, results)
     await stage.handle(_record())
     await stage.handle(_record(request_id="r2", offset=4))
-    first, second = (dict(headers) for *_, headers in broker.messages_on(_SINK.full_name))
+    first, second = (dict(headers) for *_, headers, _ in broker.messages_on(_SINK.full_name))
     assert first["ce_id"] != second["ce_id"]
     assert work.calls == 1
 
@@ -169,7 +169,7 @@ async def test_a_fresh_request_uses_no_result_of_another_and_is_computed_once() 
     assert work.calls == 2
     await _stage(work, again, results).handle(_fresh_record())  # delivered again, perhaps to another worker
     assert work.calls == 2
-    [[*_, headers], [*_, headers_again]] = (broker.messages_on(_SINK.full_name)[0] for broker in (first, again))
+    [[*_, headers, _], [*_, headers_again, _]] = (broker.messages_on(_SINK.full_name)[0] for broker in (first, again))
     assert dict(headers)["ce_id"] == dict(headers_again)["ce_id"]
     await _stage(work, later, results).handle(_record(request_id="r3"))
     assert work.calls == 2
@@ -195,7 +195,7 @@ async def test_a_result_that_is_no_longer_valid_is_recomputed() -> None:
 async def test_an_event_without_a_request_id_uses_its_own_id() -> None:
     broker = InMemoryBroker()
     await _stage(Work(), broker).handle(_record(request_id=None))
-    [(_, _, value, _)] = broker.messages_on(_SINK.full_name)
+    [(_, _, value, _, _)] = broker.messages_on(_SINK.full_name)
     assert SongAccepted.model_validate_json(value or b"").request_id == "e1"
 
 
@@ -205,7 +205,7 @@ async def test_an_event_id_that_is_no_valid_request_id_is_replaced(ce_id: bytes)
     without_request_id = _record(request_id=None)
     record = replace(without_request_id, headers=[("ce_id", ce_id)])
     await _stage(Work(), broker).handle(record)
-    [(_, _, value, _)] = broker.messages_on(_SINK.full_name)
+    [(_, _, value, _, _)] = broker.messages_on(_SINK.full_name)
     assert SongAccepted.model_validate_json(value or b"").request_id == record_id(record)
 
 
@@ -265,7 +265,7 @@ async def test_poison_is_a_dead_letter_at_once_with_the_same_bytes() -> None:
     broker, work = InMemoryBroker(), Work(Poison("no audio in it", reason="no_audio"))
     record = _record()
     await _stage(work, broker).handle(record)
-    [(_, key, value, headers)] = broker.dead_letters(_SOURCE)
+    [(_, key, value, headers, _)] = broker.dead_letters(_SOURCE)
     assert (key, value) == (record.key, record.value)
     headers_by_name = dict(headers)
     assert headers_by_name["__connect.errors.exception.message"] == b"no audio in it"
@@ -282,7 +282,7 @@ async def test_poison_is_a_dead_letter_at_once_with_the_same_bytes() -> None:
 async def test_invalid_bytes_are_a_dead_letter_and_a_failed_outcome(value: bytes) -> None:
     broker, work = InMemoryBroker(), Work()
     await _stage(work, broker).handle(_record(value))
-    [(_, _, value_in_letter, _)] = broker.dead_letters(_SOURCE)
+    [(_, _, value_in_letter, _, _)] = broker.dead_letters(_SOURCE)
     assert value_in_letter == value
     assert [outcome.outcome for outcome in broker.ended] == ["failed"]
     assert work.calls == 0
@@ -312,7 +312,7 @@ async def test_a_fault_in_all_attempts_leads_to_a_dead_letter() -> None:
     broker, work = InMemoryBroker(), Work(*[Retryable("busy", reason="kafka")] * 10)
     await _stage(work, broker).handle(_record())
     assert work.calls == Retries().attempts
-    [(*_, headers)] = broker.dead_letters(_SOURCE)
+    [(*_, headers, _)] = broker.dead_letters(_SOURCE)
     assert dict(headers)["bachata.attempts"] == str(Retries().attempts).encode()
 
 
@@ -533,7 +533,7 @@ async def test_an_event_that_kafka_refuses_becomes_a_dead_letter_and_the_others_
     broker = _Picky(lambda message: message.topic == _SINK.full_name and b'"r4"' in (message.value or b""))
     records = [_record(offset=offset, request_id=f"r{offset}") for offset in range(3, 6)]
     await asyncio.wait_for(_deliver(_stage(Work(), broker), *records), 5)
-    [(_, key, value, headers)] = broker.dead_letters(_SOURCE)
+    [(_, key, value, headers, _)] = broker.dead_letters(_SOURCE)
     assert (key, value) == (b"k", records[1].value)
     assert dict(headers)["bachata.reason"] == b"too_large"
     [outcome] = broker.ended
@@ -550,7 +550,7 @@ async def test_a_dead_letter_that_kafka_refuses_becomes_one_that_names_the_place
     record = replace(_record(), value=value, headers=[("ce_id", b"e1"), ("large", b"x" * 100)])
     await asyncio.wait_for(_deliver(_stage(Work(), broker), record), 5)
     [message] = broker.dead_letters(_SOURCE)
-    letter = read_dead_letter(Record(message.topic, 0, 0, *message[1:]), 0)
+    letter = read_dead_letter(Record(message.topic, 0, 0, *message[1:4]), 0)
     place = (letter.claimed_topic, letter.source_partition, letter.source_offset)
     assert place == (_SOURCE.full_name, 1, 3)
     assert (letter.reason, letter.omitted_because) == (

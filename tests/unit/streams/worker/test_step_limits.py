@@ -181,7 +181,7 @@ def test_a_process_ended_by_the_kernel_for_want_of_memory() -> None:
 
 async def _descendants(task: asyncio.Task[object]) -> list[psutil.Process]:
     """Return the processes that a job has started, and its own, as soon as there are some."""
-    while not task.done():  # noqa: ASYNC110 - no event signals it
+    while not task.done():
         found = [child for process in children() for child in process.children()]
         if found:
             return [*children(), *found]
