@@ -85,6 +85,17 @@ class DataFolder:
         completed = run_bachata(*arguments, "--json", env=self.env, timeout_s=timeout)
         return CommandResult(completed.returncode, completed.stderr, json.loads(completed.stdout))
 
+    def ended(self, request_id: str) -> dict[str, Any]:
+        """Return the JSON of `status` when it has a request's outcome: it may be half a second behind."""
+        found: dict[str, Any] = {}
+
+        def has_outcome() -> bool:
+            found.update(self.bachata("status", request_id).json)
+            return found.get("outcome") is not None
+
+        wait_until(has_outcome, 120)
+        return found
+
     def health(self) -> dict[str, Any]:
         """Return the JSON of the worker's `/readyz`."""
         worker = running_worker(Settings(data_dir=self.path))

@@ -54,7 +54,7 @@ def test_run_again_nothing_is_computed(data_folder: DataFolder, generated: Comma
     assert _column(again, "status") == ["cached", "cached", "failed", "cached", "copy"]
     assert _column(again, "video") == _column(generated, "video")
     assert again.json["songs"][2]["request_id"] == f"{generated.json['songs'][2]['request_id']}.2"
-    done, failed = (data_folder.bachata("status", again.json["songs"][n]["request_id"]).json for n in (0, 2))
+    done, failed = (data_folder.ended(again.json["songs"][n]["request_id"]) for n in (0, 2))
     assert (done["outcome"], failed["outcome"]) == ("done", "failed")
 
 

@@ -141,7 +141,7 @@ async def test_a_song_that_fails_is_an_error_with_its_reason_and_dead_letter(ser
     assert caught.value.reason == "not_media"
     letter = services.bachata("dead-letters", "show", str(caught.value.dead_letter_id)).json
     assert letter["reason"] == "not_media"
-    assert services.bachata("status", str(caught.value.request_id)).json["outcome"] == "failed"
+    assert services.ended(str(caught.value.request_id))["outcome"] == "failed"
 
 
 async def test_one_clip_is_submitted_after_the_other_has_ended(services: DataFolder) -> None:

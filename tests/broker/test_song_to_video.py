@@ -136,7 +136,7 @@ def test_out_copies_the_video_to_the_given_file(
 
 
 def test_status_displays_the_request(data_folder: DataFolder, generated: CommandResult) -> None:
-    request = data_folder.bachata("status", generated.json["request_id"]).json
+    request = data_folder.ended(generated.json["request_id"])
     assert request["outcome"] == "done"
     assert set(request["steps"]) == {
         "intake",

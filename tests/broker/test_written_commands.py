@@ -16,7 +16,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from time import monotonic, sleep
 from typing import Any
 
 import pytest
@@ -134,6 +133,7 @@ def workspace(
     (folder / "taps.json").write_text(json.dumps(beats[:16]))
     assert data_folder.bachata("generate", folder / "song.mp3", "--quality", "fast").exit_code == 0
     failed = data_folder.bachata("generate", PROJECT / "README.md").json
+    data_folder.ended(failed["request_id"])
     ids = {r"\bLETTER_ID\b": failed["dead_letter_id"], r"\bREQUEST_ID\b": failed["request_id"]}
     replaced = ids | {_SHA256_PREFIX: sha256_of(demo_song)[: len(_SHA256_PREFIX)]}
     return _Workspace(folder, _environment(data_folder, folder / "bin"), replaced)
@@ -211,16 +211,8 @@ def test_a_documented_command_runs_until_it_is_stopped(workspace: _Workspace, li
 
 
 def test_the_song_of_the_kcat_line_becomes_a_video(workspace: _Workspace, data_folder: DataFolder) -> None:
-    _wait_until_done(data_folder, _request_id(next(line for line in _LINES if "kcat -P" in line)))
-
-
-def _wait_until_done(data_folder: DataFolder, request_id: str) -> None:
-    """Wait until `status` has the outcome: it is a little behind the topic."""
-    deadline = monotonic() + 120
-    while (outcome := data_folder.bachata("status", request_id).json.get("outcome")) is None:
-        assert monotonic() < deadline
-        sleep(0.1)
-    assert outcome == "done"
+    request_id = _request_id(next(line for line in _LINES if "kcat -P" in line))
+    assert data_folder.ended(request_id)["outcome"] == "done"
 
 
 def _request_id(text: str) -> str:
