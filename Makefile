@@ -25,7 +25,7 @@ demo: setup ## Make a choreography video of a demo song
 
 # most tests with Kafka wait rather than compute; each process takes up to 1.7 GB
 TEST_PROCESSES := $(or $(shell awk '/^MemTotal/ {print ($$2 > 15000000) ? 4 : 3}' /proc/meminfo 2>/dev/null),3)
-test: setup ## Check the code and run all tests but the long ones (10 to 12 minutes on two slow cores)
+test: setup ## Check the code and run all tests but the long ones (about 10 minutes on two slow cores)
 	@$(MAKE) --no-print-directory --jobs=2 lint run-tests
 
 run-tests:
