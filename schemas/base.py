@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    TypeAdapter,
     WithJsonSchema,
     model_validator,
 )
@@ -50,6 +51,7 @@ ReasonCode = Annotated[
 ]
 Line = Annotated[str, StringConstraints(max_length=limits.MAX_LINE_CHARACTERS)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
+REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)  # validates one outside of a model
 Warnings = Annotated[tuple[Line, ...], Field(max_length=limits.MAX_WARNINGS, fail_fast=True)]
 SoundTrack = Annotated[int, Field(ge=0, lt=limits.MAX_STREAMS)]
 Seconds = Annotated[float, Field(ge=0, le=limits.MAX_MEDIA_S)]

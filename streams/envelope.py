@@ -18,7 +18,14 @@ from schemas.base import Model
 from schemas.event_attributes import EventAttributes
 from schemas.faults import Poison, invalid_event
 from streams.ids import position_id
-from streams.structured_mode import UNPREFIXED, StructuredEvent, check_parts, is_structured, read_structured
+from streams.structured_mode import (
+    MAX_HEADER_BYTES,
+    UNPREFIXED,
+    StructuredEvent,
+    check_parts,
+    is_structured,
+    read_structured,
+)
 from streams.topics import Topic
 
 P = TypeVar("P", bound=Model)
@@ -37,7 +44,6 @@ _CARRIED = (  # pairs: a header of the cause, and the header of the effect that 
     (REPLAY_SIGNATURE, REPLAY_SIGNATURE),
     ("ce_id", "ce_causationid"),
 )
-MAX_HEADER_BYTES = 512  # that are read or carried of a header
 
 
 class Message(NamedTuple):

@@ -13,7 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from infra.base.secret_file import read_secret
-from streams.envelope import MAX_HEADER_BYTES, REPLAY_OF, REPLAY_SIGNATURE, REPLAY_TO, Headers, Record
+from streams.envelope import REPLAY_OF, REPLAY_SIGNATURE, REPLAY_TO, Headers, Record
+from streams.structured_mode import MAX_HEADER_BYTES
 
 log = logging.getLogger(__name__)
 _KEY_FILE = "replay-key"

@@ -15,7 +15,8 @@ _JSON_FORMAT = "application/cloudevents+json"
 _CHARSETS = frozenset({None, "utf-8", "us-ascii"})
 _DATA = frozenset({"data", "data_base64"})
 _TEXTS = frozenset({"specversion", "id", "source", "type", "subject", "time", "dataschema", "datacontenttype"})
-_LIMITED, _MAX_BYTES = frozenset({"id", "source", "type"}), 512
+MAX_HEADER_BYTES = 512  # that are read or carried of a header
+_LIMITED = frozenset({"id", "source", "type"})
 UNPREFIXED = ("traceparent", "tracestate")  # W3C Trace Context: these headers have no `ce_`
 # Of the JSON of an event, which takes seconds to parse if it has a million. The longest song has half as many.
 _MAX_KEYS, _MAX_CONTAINERS = 250_000, 150_000
@@ -110,7 +111,7 @@ def _header_name(name: str) -> str:
 def _check_attributes(found: dict[str, Any], attributes: dict[str, bytes]) -> None:
     wrong = {name for name in found.keys() - _DATA if name not in attributes}
     wrong |= {name for name in found.keys() & _TEXTS if not isinstance(found[name], str) or not found[name]}
-    wrong |= {name for name in attributes.keys() & _LIMITED if len(attributes[name]) > _MAX_BYTES}
+    wrong |= {name for name in attributes.keys() & _LIMITED if len(attributes[name]) > MAX_HEADER_BYTES}
     if wrong:
         raise _malformed(f"'{min(wrong)[:100]}' has a value that this attribute cannot have")
     if found.get("specversion", "1.0") != "1.0":

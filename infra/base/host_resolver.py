@@ -15,8 +15,8 @@ _NUMERIC = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 class HostResolver(AbstractResolver):
     """Looks up each host once per connection; without `allow_private` only public addresses are returned.
 
-    `on_thread`: look up on another thread. A program that does nothing else waits in its own: another one could outlast
-    the request.
+    `on_thread`: look up on another thread. Where nothing else runs, look up on the same one: another thread could
+    outlast the request.
     """
 
     def __init__(self, *, allow_private: bool, on_thread: bool = True) -> None:

@@ -6,14 +6,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from schemas.base import RequestId
+from schemas.base import REQUEST_ID
 from schemas.faults import Poison
 from schemas.move_submitted import MoveSubmitted
 from schemas.song_submitted import SongSubmitted
 
-_REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _MAX_CHARACTERS = 100
 
 
@@ -30,7 +29,7 @@ def path_of(song: object) -> Path:
 def request_id_of(request_id: object) -> str:
     """Return a request id. Raises: `Poison` (`invalid_event`) for what cannot be one."""
     try:
-        return _REQUEST_ID.validate_python(request_id, strict=True)
+        return REQUEST_ID.validate_python(request_id, strict=True)
     except ValidationError as error:
         text = f"'{request_id[:_MAX_CHARACTERS]}'" if isinstance(request_id, str) else _kind(request_id)
         raise _wrong(f"{text} is no request id: give the one that submit has returned") from error

@@ -60,6 +60,12 @@ def position_text(record: Record) -> str:
     return f"{record.partition}:{record.offset}:{record.timestamp_ms}"
 
 
+def partition_in(position: str) -> int | None:
+    """Return the partition in the text of a position, None in any other text."""
+    found = _POSITION.fullmatch(position)
+    return None if found is None else int(found[1])
+
+
 def dead_letter_id(record: Record, step: str) -> str:
     """Return the id of the dead letter of a record that failed in a step: the same for all copies of its event.
 

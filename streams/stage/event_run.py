@@ -8,10 +8,10 @@ from time import monotonic
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from agents.step import Tools
-from schemas.base import Model, RequestId
+from schemas.base import REQUEST_ID, Model
 from schemas.faults import Fault, Poison
 from schemas.request_ended import RequestEnded
 from streams.envelope import PRIORITY, STEP_VERSION, Headers, Message, Record, attributes_of, event_headers, payload_of
@@ -20,7 +20,6 @@ from streams.stage.dead_letters import Failure, dead_letter_id, letter_of, recor
 from streams.stage.runners import AnyStep, CompletedWork
 from streams.topics import MAX_MESSAGE_BYTES, REQUEST_ENDED, Topic, topic_of
 
-_REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _MAX_VALUE_BYTES = MAX_MESSAGE_BYTES - 32 * 1024  # the rest is for a record's key and headers
 _MAX_SUBJECT_CHARACTERS = 200  # of `Name`
 _NO_RESULTS: Mapping[str, str] = MappingProxyType({})
@@ -212,7 +211,7 @@ def _fallback_request_id(record: Record) -> str:
     """Return the request id in the payload or headers, else the event's id, else that of the record."""
     for candidate in (_request_id_in(record), record.header("ce_correlationid"), record.event_id):
         try:
-            return _REQUEST_ID.validate_python(candidate)
+            return REQUEST_ID.validate_python(candidate)
         except ValidationError:
             continue
     return record_id(record)

@@ -17,9 +17,9 @@ from typing import NamedTuple
 from pydantic import TypeAdapter, ValidationError
 from rocksdict import WriteBatch
 
-from schemas.base import Name, RequestId
+from schemas.base import REQUEST_ID, Name
 from streams.envelope import Headers, Message, Record
-from streams.stage.dead_letters import HELD_AT, position_text
+from streams.stage.dead_letters import HELD_AT, partition_in, position_text
 from streams.topics import HELD_EVENTS, REQUEST_DECISIONS, TOPICS
 from streams.views.topic_view import Positions
 from streams.views.view_store import ViewStore, lookup_options
@@ -29,12 +29,9 @@ CONTROL_TOPICS = (REQUEST_DECISIONS, HELD_EVENTS)
 END, HOLD, RESUME = b"end", b"hold", b"resume"
 _CANCEL = b"cancel "
 _DECISION_PREFIX, _HELD_PREFIX, _EVENT_PREFIX = b"d", b"h", b"e"
-_MAX_DIGITS = 10  # of the number of a partition
 _SEPARATOR = b"/"  # it is in no request id
-_TOPIC_HEADER, _KEY_HEADER, _PARTITION_HEADER = "bachata.held-topic", "bachata.held-key", "bachata.held-partition"
-_ADDED_HEADERS = frozenset({_TOPIC_HEADER, _KEY_HEADER, _PARTITION_HEADER})
+_TOPIC_HEADER, _KEY_HEADER = "bachata.held-topic", "bachata.held-key"
 _SOURCES = frozenset(topic.full_name.encode() for topic in TOPICS if topic.dead_letters)  # those that steps read
-_REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)
 _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
@@ -45,7 +42,6 @@ class _StoredEvent(NamedTuple):
     key: str | None
     value: str
     headers: tuple[tuple[str, str], ...]
-    partition: int | None = None
 
 
 _STORED_EVENT = TypeAdapter(_StoredEvent)
@@ -91,9 +87,17 @@ class ControlStore(ViewStore):
         return request_id in self._held
 
     def held_events(self, request_id: str) -> Mapping[bytes, Message]:
-        """Return the request's held events, each as it was on its topic, by the key of its record."""
+        """Return the request's held events, each as it was on its topic, by the key of its record.
+
+        Each goes back to its partition. Programs place keys differently, and a copy in another partition would be
+        worked on beside the event itself, if that is read again after a crash.
+        """
         keys = list(self.keys(_EVENT_PREFIX + request_id.encode() + _SEPARATOR))
-        return {key[1:]: _restored(stored) for key in keys if (stored := self.db.get(key)) is not None}
+        return {
+            key[1:]: _restored(stored)._replace(partition=_partition_in(key))
+            for key in keys
+            if (stored := self.db.get(key)) is not None
+        }
 
 
 def cancel_decision(subject: str) -> bytes:
@@ -102,14 +106,9 @@ def cancel_decision(subject: str) -> bytes:
 
 
 def held_event(record: Record, request_id: str) -> Message:
-    """Return the record that holds an event of a request, to be sent to the topic of held events.
-
-    It has the event's partition: programs place keys differently, and a copy in another partition would be worked on
-    beside the event itself, if that is read again after a crash.
-    """
+    """Return the record that holds an event of a request, to be sent to the topic of held events."""
     first = record.header(HELD_AT) or position_text(record)
     added: Headers = [(_TOPIC_HEADER, record.topic.encode()), (HELD_AT, first.encode())]
-    added.append((_PARTITION_HEADER, str(record.partition).encode()))
     if record.key is not None:
         added.append((_KEY_HEADER, record.key))
     key = _SEPARATOR.join((request_id.encode(), record.topic.encode(), position_text(record).encode()))
@@ -126,7 +125,7 @@ def _is_ours(record: Record) -> bool:
     key = record.key or b""
     request_id = key.split(_SEPARATOR)[0] if record.topic == HELD_EVENTS else key
     try:
-        _REQUEST_ID.validate_python(request_id.decode())
+        REQUEST_ID.validate_python(request_id.decode())
         if record.topic == HELD_EVENTS:
             return record.value is None or _last_header(record, _TOPIC_HEADER) in _SOURCES
         value = record.value or b""
@@ -150,11 +149,8 @@ def _stored(record: Record) -> bytes | None:
     if record.value is None:
         return None
     topic, key = _last_header(record, _TOPIC_HEADER) or b"", _last_header(record, _KEY_HEADER)
-    headers = [(name, _text(value)) for name, value in record.headers if name not in _ADDED_HEADERS]
-    partition = _last_header(record, _PARTITION_HEADER) or b""
-    event = _StoredEvent(
-        topic.decode(), None if key is None else _text(key), _text(record.value), tuple(headers), _number(partition)
-    )
+    headers = [(name, _text(value)) for name, value in record.headers if name not in {_TOPIC_HEADER, _KEY_HEADER}]
+    event = _StoredEvent(topic.decode(), None if key is None else _text(key), _text(record.value), tuple(headers))
     return _STORED_EVENT.dump_json(event)
 
 
@@ -163,18 +159,18 @@ def _last_header(record: Record, name: str) -> bytes | None:
 
 
 def _restored(stored: bytes) -> Message:
-    topic, key, value, headers, partition = _STORED_EVENT.validate_json(stored)
+    topic, key, value, headers = _STORED_EVENT.validate_json(stored)
     return Message(
         topic,
         None if key is None else b64decode(key),
         b64decode(value),
         [(name, b64decode(text)) for name, text in headers],
-        partition,
     )
 
 
-def _number(text: bytes) -> int | None:
-    return int(text) if text.isdigit() and len(text) < _MAX_DIGITS else None  # others may write to the topic
+def _partition_in(key: bytes) -> int | None:
+    """Return the partition in the key of a held event, None in one of another program."""
+    return partition_in(key.rpartition(_SEPARATOR)[2].decode("utf-8", "replace"))
 
 
 def _text(value: bytes) -> str:

@@ -53,8 +53,10 @@ def _copy(source: Path, target: Path, contents: Sequence[str]) -> None:
 @contextmanager
 def _private_files() -> Iterator[None]:
     before = os.umask(PRIVATE)  # as of all programs that write to a data folder
-    yield
-    os.umask(before)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _dancers_of(data_folder: Path) -> Path:

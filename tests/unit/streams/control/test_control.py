@@ -330,6 +330,7 @@ _HOSTILE = [
     (HELD_EVENTS, b"r/t/1", b"{}", []),
     (HELD_EVENTS, b"r/t/1", b"{}", [("bachata.held-topic", b"\xff")]),
     (HELD_EVENTS, b"r/t/1", b"{}", [("bachata.held-topic", b"of-somebody-else")]),
+    (HELD_EVENTS, b"r/t/\xff", b"{}", [("bachata.held-topic", SONG_SUBMITTED.full_name.encode())]),
     (HELD_EVENTS, b"\xff/t/1", b"{}", [("bachata.held-topic", SONG_SUBMITTED.full_name.encode())]),
     (HELD_EVENTS, None, None, []),
 ]

@@ -145,11 +145,11 @@ def test_a_renamed_file_is_the_same_move(watched: Watched, is_down: bool, is_cop
 
 @pytest.mark.parametrize("is_down", [False, True])
 def test_a_removed_file_leaves_its_move_without_source(watched: Watched, is_down: bool) -> None:
-    file, kept = watched.put("gone.mp4", CLIP), watched.put("kept.mp4", clip(1))
+    file, original = watched.put("gone.mp4", CLIP), watched.put("original.mp4", clip(1))
     watched.put("copy.mp4", clip(1))
     watched.finish()
     file.unlink()
-    kept.unlink()
+    original.unlink()
     if is_down:
         watched.restart()
     watched.finish()
