@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from tests.paths import DEMO, SHARED
 
 settings.register_profile("no_deadline", deadline=None)  # other tests may have the processors
 settings.load_profile("no_deadline")
+
+# A shell lets programs that it starts in the background ignore Ctrl-C, and those that they start inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _BROKER = "tests/broker/"
