@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas import limits
-from schemas.base import Code, Difficulty, Hold, Level, Model, Name, Role, Sha256
+from schemas.base import Code, Difficulty, Hold, Level, Model, Name, Role, Seconds, Sha256
 
 Tags = Annotated[tuple[Code, ...], Field(max_length=limits.MAX_TAGS, fail_fast=True)]
 
@@ -17,7 +17,7 @@ class MoveAnnotation(Model):
 
     `role`: the dancer whom the move is about. `entry_hold`, `exit_hold`: how the couple holds each other when the move
     begins and when it ends. `couple`: a name for the two dancers. `tempo_bpm` decides where the beats are only where
-    the sound does not.
+    the sound does not. `first_one_s`: when a count 1 is, seconds from the container's start; it decides all counts.
     """
 
     move: Name | None = None
@@ -25,6 +25,7 @@ class MoveAnnotation(Model):
     difficulty: Difficulty | None = None
     energy: Level | None = None
     tempo_bpm: Annotated[float, Field(ge=limits.ANNOTATED_TEMPO_BPM[0], le=limits.ANNOTATED_TEMPO_BPM[1])] | None = None
+    first_one_s: Seconds | None = None
     role: Role | None = None
     style: Name | None = None
     entry_hold: Hold | None = None

@@ -29,6 +29,8 @@ from schemas.base import (
     check_beats,
     check_inside,
 )
+from schemas.boundary import Boundary, EightContent
+from schemas.look import Look
 from schemas.move_annotated import MoveAnnotation
 
 BEATS_PER_EIGHT = 8
@@ -136,13 +138,15 @@ class Eight(Model):
     beats, of which `start_beat + 8` exists too. The poses are the two dancers' joints on the first and the last beat:
     x and y of 13 joints of the lead, then of the follow, relative to the couple's hip centre and in its torso lengths;
     empty unless both are tracked then. `dancers`: the shares of its time in which one dancer at least, and both, are
-    in the picture, also hidden behind the other; 1 in events of versions that did not measure them.
+    in the picture, also hidden behind the other; 1 in events of versions that did not measure them. `content`: what is
+    danced; None in events of earlier versions.
     """
 
     start_beat: int = Field(ge=0, lt=limits.MAX_CLIP_BEATS)
     dancers: Dancers = Dancers(one=1.0, both=1.0)
     start_pose: Pose = ()
     end_pose: Pose = ()
+    content: EightContent | None = None
 
 
 class Judgement(Model):
@@ -162,7 +166,9 @@ class MoveSummary(Model):
     `clip.duration_s` is the length of its pictures: from the first one until the last one ends, holes included.
     `windows`: the spans that have pictures, in order. Like the beats, they are in seconds from the container's start,
     which may lie before the first picture. All beats are inside windows, and no eight spans a hole between two. Without
-    windows, as in older events, the whole clip is one. Embeddings of different `embedding_version` cannot be compared.
+    windows, as in older events, the whole clip is one. `count_confidence`: that a count 1 is neither a 5 nor another
+    beat. `boundaries`: the couple's state on each beat with count 1 or 5, and where an eight begins or ends, in order;
+    none in events of earlier versions. Embeddings of different `embedding_version` cannot be compared.
     """
 
     clip: MediaFacts
@@ -176,6 +182,9 @@ class MoveSummary(Model):
     counts: tuple[Count, ...] = Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)
     eights: tuple[Eight, ...] = Field(max_length=limits.MAX_EIGHTS, fail_fast=True)
     windows: tuple[Window, ...] = Field(default=(), max_length=limits.MAX_WINDOWS, fail_fast=True)
+    count_confidence: UnitInterval = 0.0
+    boundaries: tuple[Boundary, ...] = Field(default=(), max_length=limits.MAX_CLIP_BEATS, fail_fast=True)
+    look: Look | None = None
     dancers: Dancers
     motion: Motion | None = None
     embedding_version: int = Field(default=1, ge=1, le=limits.MAX_EMBEDDING_VERSION)
@@ -192,6 +201,8 @@ class MoveSummary(Model):
         check_inside(max(self.beats, default=0.0), self.end_s, "the beats")
         if any(eight.start_beat + BEATS_PER_EIGHT >= len(self.beats) for eight in self.eights):
             raise ValueError("an eight has beats that the clip does not have")
+        if any(boundary.beat >= len(self.beats) for boundary in self.boundaries):
+            raise ValueError("a boundary is on a beat that the clip does not have")
         return self
 
     @model_validator(mode="after")
