@@ -7,7 +7,8 @@ from pydantic import Field
 from agents.media.submitted import SubmittedFile, locate
 from agents.move_indexing.dancers.pose_quality import PoseQuality, pose_quality
 from agents.step import Tools
-from schemas.base import Model, Name, PoseConfidence, PoseRateHz, Quality
+from schemas.base import Model, Name, PoseConfidence, PoseRateHz, Quality, Seconds
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
 
 
@@ -18,8 +19,9 @@ def _is_none(value: object) -> bool:
 class IndexingInput(Model):
     """A clip's file, its name, its annotated tempo, and the quality, which decides how many frames are sampled.
 
-    `pose_rate_hz` and `pose_confidence` are None where they are those of the quality. Then they are not in the JSON, so
-    that results from before these fields stay valid.
+    `pose_rate_hz` and `pose_confidence` are None where they are those of the quality. `first_one_s`: when a count 1 is,
+    seconds from the container's start, as a person annotated it. What is None of these is not in the JSON, so that
+    results from before these fields stay valid.
     Nothing else of an annotation is needed to index a clip, so that another annotation needs no other analysis.
     """
 
@@ -29,6 +31,7 @@ class IndexingInput(Model):
     quality: Quality
     pose_rate_hz: PoseRateHz | None = Field(default=None, exclude_if=_is_none)
     pose_confidence: PoseConfidence | None = Field(default=None, exclude_if=_is_none)
+    first_one_s: Seconds | None = Field(default=None, exclude_if=_is_none)
 
     @property
     def pose(self) -> PoseQuality:
@@ -39,8 +42,10 @@ class IndexingInput(Model):
 def indexing_input(event: MoveSubmitted, tools: Tools) -> IndexingInput:
     """Return what the move of an event depends on. Raises: as `locate`."""
     file = locate(event.source, tools, event.request_id)
-    tempo_bpm = event.annotation.tempo_bpm if event.annotation else None
-    clip = IndexingInput(file=file, clip=event.clip, tempo_bpm=tempo_bpm, quality=event.quality)
+    given = event.annotation or MoveAnnotation()
+    clip = IndexingInput(
+        file=file, clip=event.clip, tempo_bpm=given.tempo_bpm, quality=event.quality, first_one_s=given.first_one_s
+    )
     pose = pose_quality(event.quality, event.pose_rate_hz, event.pose_confidence)
     if pose.quality is not None:  # values of a mode, under its name: they are the same work
         return clip.model_copy(update={"quality": pose.quality})

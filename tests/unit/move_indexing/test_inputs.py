@@ -11,6 +11,7 @@ from agents.move_indexing.agent import STEP
 from agents.move_indexing.dancers.pose_quality import PoseQuality
 from agents.move_indexing.inputs import IndexingInput, indexing_input
 from schemas.base import Source
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
 from streams.stage.stored_results import result_key
 from streams.testing import tools_below
@@ -46,3 +47,11 @@ def test_a_value_takes_the_place_of_that_of_the_quality() -> None:
     assert _input(quality="balanced", pose_confidence=0.2).pose == PoseQuality(20.0, 0.2)
     stored = IndexingInput.model_validate_json(_input(quality="balanced", pose_rate_hz=15).model_dump_json())
     assert stored.pose == PoseQuality(15.0, 0.4)
+
+
+def test_an_annotated_count_is_part_of_the_key_and_no_other_field_of_the_annotation_changes_it() -> None:
+    annotated = _input(annotation=MoveAnnotation(first_one_s=3.21))
+    assert annotated.first_one_s == 3.21
+    assert result_key(STEP, annotated) != result_key(STEP, _input())
+    assert _input(annotation=MoveAnnotation(first_one_s=3.21, move="turn")) == annotated
+    assert IndexingInput.model_validate_json(annotated.model_dump_json()) == annotated
