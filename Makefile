@@ -116,6 +116,7 @@ demo-set: ## Generate the demo songs and clips again
 	$(UV) sync --locked --quiet --all-groups
 	$(RUN) python -m data.generators.music.songs --out data/demo/songs
 	$(RUN) python -m data.generators.couple --out data/demo
+	$(RUN) python -m data.generators.couple.boundaries --out data/demo
 
 lock: ## Resolve the dependencies anew, and Kafka's jars
 	$(UV) lock
