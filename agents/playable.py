@@ -1,4 +1,4 @@
-"""Which beats and which eights of a clip can be shown."""
+"""Which beats and which eights of a clip can be shown, and whether its count 1 is sure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from schemas.move_indexed import WINDOW_EDGE_S, Eight, MoveSummary, Window
 
 EIGHT = 8
+COUNT_SURE = 0.8  # the least `count_confidence` of a clip whose 1 is laid on a 1 of the song without a warning
 MIN_PRESENT_SHARE = 0.5  # of an eight: a dancer who is in the picture for less is not shown in it
 _END_MARGIN_FRAMES = 2  # at the end of a window: a container's duration may be longer than its last frame
 _DEFAULT_FPS = 25.0
@@ -61,6 +62,27 @@ def usable_eights(move: MoveSummary) -> tuple[Eight, ...]:
     """Return the eights all of whose nine beats can be shown."""
     runs = playable_runs(move)
     return tuple(eight for eight in move.eights if any(run.part(eight.start_beat, EIGHT) for run in runs))
+
+
+def has_unsure_one(move: MoveSummary) -> bool:
+    """Return whether the clip's count 1 may be another beat, or is not where a person annotated it.
+
+    Events of versions that did not measure it count as sure: they have no boundaries.
+    """
+    return not _follows_annotation(move) or (bool(move.boundaries) and move.count_confidence < COUNT_SURE)
+
+
+def _follows_annotation(move: MoveSummary) -> bool:
+    """Return whether the beat nearest to the annotated 1 has the count 1; an edited clip may not be indexed again yet."""
+    first_one_s = move.annotation.first_one_s if move.annotation else None
+    if first_one_s is None or not move.beats:
+        return True
+    return move.counts[nearest_beat(move.beats, first_one_s)] == 1
+
+
+def nearest_beat(beats: Sequence[float], time_s: float) -> int:
+    """Return the index of the beat nearest to a time; of two that are equally near, the first."""
+    return min(range(len(beats)), key=lambda index: abs(beats[index] - time_s))
 
 
 def with_partial_last_beat(beats: tuple[float, ...], share: float) -> tuple[float, ...]:

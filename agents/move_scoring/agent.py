@@ -32,7 +32,7 @@ def _is_valid(scores: Scores, tools: Tools) -> bool:
 
 STEP = Step(
     name="move_scoring",
-    version="1",
+    version="2",
     consumes=AudioAnalyzed,
     depends_on=scoring_input,
     takes=ScoringInput,

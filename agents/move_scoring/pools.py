@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from agents.move_scoring.terms import DIFFICULTIES, LEVELS
-from agents.playable import usable_eights
+from agents.playable import has_unsure_one, usable_eights
 from agents.step import Hit, Library
 from agents.texts import first_few
 from schemas.audio_analyzed import AudioAnalysis
@@ -22,7 +22,7 @@ MAX_CANDIDATES = 20
 _TARGET_POOL_SIZE = 30  # more than `MAX_CANDIDATES`, so that the best ones differ between parts of the song
 _MIN_POOL_SIZE = 4
 _WRONG_FACTS = (ValueError, ArithmeticError, LookupError, TypeError)  # what Python raises for numbers that cannot be
-_SEARCH_LIMIT = 60
+_SEARCH_LIMIT, _WIDE_SEARCH_LIMIT = 60, 480
 _NO_MOTION: Final = (0.0,) * 384  # a song has no motion: only the audio part of the embedding is compared
 _TEMPO_NEAR, _TEMPO_FAR = 0.12, 0.25  # difference as a part of the song's tempo
 
@@ -44,6 +44,8 @@ class Pools:
 
     def of(self, level: Level) -> tuple[Hit, ...]:
         """Return at least one usable move for this energy: by widening filter, then nearest in sound first.
+
+        Moves whose 1 is unsure do not fill it: the filter widens as if they were not there.
 
         Raises: `Poison` where the library is empty (`empty_library`) or no move in it is usable (`no_usable_moves`).
         """
@@ -70,8 +72,10 @@ class Pools:
         pool: dict[str, Hit] = {}
         for filters in self._widening_filters(level):
             self._add(pool, self._search(_SEARCH_LIMIT, **filters))
-            if len(pool) >= _TARGET_POOL_SIZE:
+            if _sure(pool) >= _TARGET_POOL_SIZE:
                 break
+        if pool and _sure(pool) < _MIN_POOL_SIZE:  # the nearest in sound are unsure
+            self._add(pool, self._search(_WIDE_SEARCH_LIMIT, difficulties=self._difficulties))
         if len(pool) < _MIN_POOL_SIZE:
             self._add(pool, self._unfiltered())
         return tuple(pool.values())
@@ -132,6 +136,11 @@ class Pools:
 def _named(warning: str, names: Mapping[str, str]) -> Iterator[str]:
     if names:
         yield f"{warning}: {first_few(sorted(names.values()))}"
+
+
+def _sure(pool: Mapping[str, Hit]) -> int:
+    """Return the number of moves whose 1 is sure."""
+    return sum(not has_unsure_one(hit.move) for hit in pool.values())
 
 
 def _neighbours(level: Level) -> tuple[Level, ...]:

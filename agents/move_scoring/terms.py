@@ -7,6 +7,7 @@ from typing import Final
 
 from agents.move_scoring.inputs import ScoringInput
 from agents.move_scoring.phrases import Span
+from agents.playable import has_unsure_one
 from schemas.base import Difficulty, Level
 from schemas.move_indexed import MoveSummary
 
@@ -19,6 +20,7 @@ _TEMPO_WEIGHT = 4.0  # per unit of |ln ratio|: 10 % off costs 0.4
 _ENERGY_WEIGHT = 1.0
 _EASIER_COST, _HARDER_COST = 0.15, 1.0  # per level
 _AUDIO_WEIGHT = 1.0  # the audio part of a clip's embedding has length 0.45: at most 0.45
+_UNSURE_ONE_COST = 5.0  # more than clips that fit differ in: it is used where no sure one fits
 _SECTION_MATCH_BONUS = 0.2  # for the rhythm, and again for the label
 
 # What couples dance to the parts of a bachata: basic and travelling steps to derecho, turns to majao, combinations to
@@ -52,7 +54,7 @@ def level_of(energy: float) -> Level:
 def terms_of(span: Span, scoring: ScoringInput, move: MoveSummary, similarity: float) -> dict[str, float]:
     """Return the terms of a move's score, above 0 in favour and below 0 against, to four digits.
 
-    `similarity` is the cosine similarity of the audio parts.
+    `similarity` is the cosine similarity of the audio parts. `count`: only of a move whose 1 is unsure.
     """
     terms = {
         "tempo": -_TEMPO_WEIGHT * abs(math.log(span.tempo_bpm / move.tempo_bpm)),
@@ -60,7 +62,7 @@ def terms_of(span: Span, scoring: ScoringInput, move: MoveSummary, similarity: f
         "difficulty": _difficulty(move.difficulty, scoring.difficulty),
         "audio": _AUDIO_WEIGHT * similarity,
         "section": _section(span, f"{move.category} {move.move}".lower().replace(" ", "_")),
-    }
+    } | ({"count": -_UNSURE_ONE_COST} if has_unsure_one(move) else {})
     return {name: round(term, 4) for name, term in terms.items()}
 
 

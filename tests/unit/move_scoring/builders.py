@@ -17,6 +17,7 @@ from infra.move_index import MoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.base import Difficulty, Level, MediaFacts, Options
+from schemas.boundary import Boundary
 from schemas.move_indexed import Dancers, Eight, Move
 from schemas.moves_scored import Scores
 
@@ -46,8 +47,12 @@ def make_move(
     pickup: int = 0,
     over_s: float = 0.5,
     posed: bool = True,
+    count_confidence: float | None = None,
 ) -> Move:
-    """Return a clip with `eights` whole eights after `pickup` beats, and `over_s` seconds after its last beat."""
+    """Return a clip with `eights` whole eights after `pickup` beats, and `over_s` seconds after its last beat.
+
+    `count_confidence`: None for a move of a version that did not measure it, and so without boundaries.
+    """
     rng = np.random.default_rng(number)
     period = 60.0 / tempo_bpm
     count = pickup + 8 * eights + 1
@@ -76,6 +81,8 @@ def make_move(
             Eight(start_beat=pickup + 8 * index, start_pose=poses[index], end_pose=poses[index + 1])
             for index in range(eights)
         ),
+        count_confidence=count_confidence or 0.0,
+        boundaries=() if count_confidence is None else (Boundary(beat=pickup),),
         dancers=Dancers(one=1.0, both=0.9),
         embedding=embedding(number),
     )

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 
 from agents.move_scoring.agent import STEP
 from agents.move_scoring.phrases import cut_phrases
-from agents.playable import playable_runs, usable_eights
+from agents.playable import COUNT_SURE, has_unsure_one, playable_runs, usable_eights
 from agents.step import Tools
 from infra.move_index import MoveIndex
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalyzed, Section
 from schemas.base import MediaFacts, Options
 from schemas.faults import Poison, Retryable
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Eight, Move, MoveSummary
 from schemas.moves_scored import MovesScored, Scores
 from streams.testing import tools_below, work_of
@@ -192,6 +193,36 @@ def test_a_usable_move_is_found_after_many_unusable_ones() -> None:
     unusable = [make_move(number, eights=0) for number in range(150)]
     last = make_move(999, tempo_bpm=60.0, difficulty="advanced").model_copy(update={"embedding": opposite})
     assert names(score_of(analysis, Options(difficulty="beginner"), make_index([*unusable, last]))) == ["clip_999"]
+
+
+def test_a_sure_clip_is_before_an_unsure_one_that_fits_better_in_all_else() -> None:
+    sound = {"embedding": make_move(7).embedding}
+    unsure = make_move(1, count_confidence=0.5).model_copy(update=sound)
+    sure = make_move(2, tempo_bpm=112, energy="high", count_confidence=COUNT_SURE).model_copy(update=sound)
+    scores = score_of(make_analysis(EIGHTS), Options(difficulty="beginner"), make_index([unsure, sure]))
+    assert names(scores) == ["clip_2", "clip_1"]
+    assert ["count" in candidate.terms for candidate in scores.phrases[0].candidates] == [False, True]
+
+
+def test_unsure_clips_do_not_crowd_out_sure_ones() -> None:
+    analysis = make_analysis(EIGHTS)
+    similar, opposite = ((*(0.0,) * 384, *(sign * value for value in analysis.embedding)) for sign in (1, -1))
+    unsure = [
+        make_move(number, count_confidence=0.4).model_copy(update={"embedding": similar}) for number in range(100)
+    ]
+    sure = [make_move(200 + number, count_confidence=0.95) for number in range(3)]
+    far = [move.model_copy(update={"embedding": opposite}) for move in sure]
+    scores = score_of(analysis, Options(difficulty="beginner"), make_index([*unsure, *far]))
+    assert sorted(names(scores)[:3]) == ["clip_200", "clip_201", "clip_202"]
+
+
+def test_a_move_of_an_earlier_version_counts_as_sure_and_one_whose_annotated_one_is_not_its_one_as_unsure() -> None:
+    assert not has_unsure_one(make_move(1))
+    assert has_unsure_one(make_move(1, count_confidence=0.79))
+    move = make_move(1, count_confidence=1.0)
+    for beat, is_unsure in ((0, False), (4, True), (8, False)):
+        annotation = MoveAnnotation(first_one_s=move.beats[beat] + 0.1)
+        assert has_unsure_one(move.annotated(annotation)) == is_unsure
 
 
 def test_more_difficult_moves_are_used_only_without_others() -> None:

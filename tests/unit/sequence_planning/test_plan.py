@@ -17,7 +17,7 @@ from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored
 from schemas.sequence_planned import Plan, SequencePlanned
 from streams.testing import work_of
-from tests.unit.move_scoring.builders import make_analysis, make_move
+from tests.unit.move_scoring.builders import make_analysis, make_index, make_move, score_of
 from tests.unit.sequence_planning.builders import check, cuts, make_scores, plan_of
 
 EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
@@ -254,6 +254,33 @@ def test_the_nearer_pose_is_chosen() -> None:
     result = plan_of(scores.model_copy(update={"phrases": even}), song, FULL)
     assert {segment.clip for segment in result.segments} == {"clip_0", "clip_1"}
     assert result.segments[1].terms["transition"] == pytest.approx(-(2**0.5) * 0.1, abs=1e-3)
+
+
+def _planned(moves: list[Move]) -> SequencePlanned:
+    """Return the event of a song's plan with these moves, which fit equally well but for their counts."""
+    song = make_analysis(EIGHTS * 6)
+    tools: Any = None
+    scores = score_of(song, Options(difficulty="beginner"), make_index(moves))
+    before = event(duration="full").model_copy(update={"analysis": song, "scores": scores})
+    return STEP.event_after(before, work_of(STEP, before, tools))
+
+
+def test_a_clip_whose_one_is_unsure_is_used_only_where_no_sure_one_fits() -> None:
+    unsure = [make_move(number, move=f"m{number}", count_confidence=0.5) for number in range(6)]
+    sure = [make_move(10 + n, move=f"m{n}", tempo_bpm=118, energy="high", count_confidence=0.9) for n in range(4)]
+    planned = _planned([*unsure, *sure])
+    assert {segment.clip for segment in planned.plan.segments} == {move.name for move in sure}
+    assert planned.warnings == ()
+    planned = _planned([*unsure, make_move(10, tempo_bpm=180, count_confidence=0.9)])
+    assert "clip_10" not in {segment.clip for segment in planned.plan.segments}, "it does not fit the tempo"
+
+
+def test_a_plan_of_unsure_clips_only_names_them_in_a_warning() -> None:
+    planned = _planned([make_move(number, move=f"m{number}", count_confidence=0.5) for number in (2, 1)])
+    assert planned.warnings == (
+        "the 1 of these clips is unsure: clip_1, clip_2; settle it with `bachata moves edit NAME --first-one SECONDS`",
+    )
+    assert planned.plan.segments[0].terms["count"] < 0
 
 
 def test_a_song_without_beats_is_refused() -> None:
