@@ -73,7 +73,7 @@ def has_unsure_one(move: MoveSummary) -> bool:
 
 
 def _follows_annotation(move: MoveSummary) -> bool:
-    """Return whether the beat nearest to the annotated 1 has the count 1; an edited clip may not be indexed again yet."""
+    """Return whether the beat nearest to an annotated 1 has the count 1; else the clip is not indexed with it yet."""
     first_one_s = move.annotation.first_one_s if move.annotation else None
     if first_one_s is None or not move.beats:
         return True
