@@ -118,7 +118,7 @@ class CoupleMotion(Model):
 
 
 class Motion(Model):
-    """Motion of a clip's dancers. `lead`: the taller; `couple`: None if both are tracked together for less than 0.5 s.
+    """Motion of a clip's dancers. `lead`: the larger; `couple`: None if both are tracked together for less than 0.5 s.
 
     `energy`: limb speed of the dancer who moves more, 1 at 2 torso lengths per second. `complexity`: number of
     independent components of the motion, 1 at 8.

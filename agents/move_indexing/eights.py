@@ -51,7 +51,7 @@ def _eight(start: int, beats: Sequence[float], lead: Track, follow: Track, dance
 
 
 def couple_pose(time_s: float, lead: Track, follow: Track) -> tuple[float, ...]:
-    """Return the positions of 13 joints of each dancer, the taller dancer first: 52 values, x and y in turn.
+    """Return the positions of 13 joints of each dancer, the lead first: 52 values, x and y in turn.
 
     Relative to the midpoint of all four hips, in units of the two torsos' mean length; y points down. Empty where one
     of the dancers is not tracked at that time.

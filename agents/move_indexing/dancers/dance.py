@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.arrays import Floats
-from agents.move_indexing.dancers.detections import ANKLES, NOSE, FrameDetections
+from agents.move_indexing.dancers.detections import FrameDetections
 from agents.move_indexing.dancers.reidentify import Pair, assign_identities
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track, track_dancer
+from agents.move_indexing.dancers.who_leads import probability_of_lead
 from schemas.faults import Poison
 from schemas.move_indexed import Dancers
 
@@ -22,9 +22,10 @@ _MIN_SAMPLES = 5  # frames with a detection, and track samples with both dancers
 class Dance:
     """The dancers of a clip.
 
-    `front`: the track of each frame's first detection, whichever dancer it is; `lead`: the taller dancer; `follow`: the
+    `front`: the track of each frame's first detection, whichever dancer it is; `lead`: the larger dancer; `follow`: the
     other; `dancers`: the shares of frames with one dancer at least, and with both; `pairs`: for each frame the
-    detections of lead and follow, None where one is not detected.
+    detections of lead and follow, None where one is not detected; `lead_confidence`: the probability that the lead is
+    not the follow, 0.5-1.
     """
 
     front: Track
@@ -32,6 +33,7 @@ class Dance:
     follow: Track
     dancers: Dancers
     pairs: tuple[Pair, ...] = ()
+    lead_confidence: float = 1.0
 
     @property
     def well_tracked(self) -> tuple[Track, ...]:
@@ -61,9 +63,10 @@ def analyze_dance(frames: Sequence[FrameDetections], rate_hz: float = RATE_HZ) -
     front = track_dancer(times, [frame.dancers[0] if frame.dancers else None for frame in frames], rate_hz)
     pairs = assign_identities(frames)
     lead, partner = _tracks(times, pairs, rate_hz)
-    if _height(partner) > _height(lead):
+    probability = probability_of_lead(lead, partner)
+    if probability < 0.5:
         lead, partner, pairs = partner, lead, [pair[::-1] for pair in pairs]
-    return Dance(front, lead, partner, shares, tuple(pairs))
+    return Dance(front, lead, partner, shares, tuple(pairs), max(probability, 1 - probability))
 
 
 def _shares(frames: Sequence[FrameDetections]) -> Dancers:
@@ -74,11 +77,3 @@ def _shares(frames: Sequence[FrameDetections]) -> Dancers:
 def _tracks(times: Sequence[float], pairs: Sequence[Pair], rate_hz: float) -> tuple[Track, Track]:
     one, two = ([pair[index] for pair in pairs] for index in (0, 1))
     return track_dancer(times, one, rate_hz), track_dancer(times, two, rate_hz)
-
-
-def _height(track: Track) -> float:
-    """Return the median distance from nose to the lower ankle in pixels, 0 for a dancer who is never tracked."""
-    if not track.tracked.any():
-        return 0.0
-    y: Floats = track.xy[track.tracked][:, :, 1]
-    return float(np.median(y[:, ANKLES].max(axis=1) - y[:, NOSE]))

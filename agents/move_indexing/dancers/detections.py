@@ -10,6 +10,7 @@ from agents.arrays import Floats
 
 SHOULDERS, ELBOWS, WRISTS = [11, 12], [13, 14], [15, 16]
 HIPS, KNEES, ANKLES = [23, 24], [25, 26], [27, 28]
+HEELS, TOES = [29, 30], [31, 32]
 NOSE, EARS = 0, [7, 8]
 JOINTS = [NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES]
 
