@@ -15,6 +15,7 @@ from schemas.base import Difficulty, MediaRef, Model
 from schemas.event_attributes import EventAttributes
 from schemas.faults import invalid_event
 from schemas.limits import MediaKind
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
 from schemas.request_ended import Ending
 
@@ -140,6 +141,10 @@ class Retries:
     longest_wait_s: float = 30.0
 
 
+def _not_annotated(clip_sha256: str) -> None:
+    del clip_sha256
+
+
 def _always_available(tools: Tools) -> bool:
     del tools
     return True
@@ -158,7 +163,8 @@ class Tools:
 
     `media`: the media store. `cache_dir`: files that can be made again. `output_dir`: the videos. `allowed_roots`: the
     folders below which an event may name a path. `pose_model`: the MediaPipe bundle. `library`: only for steps that
-    run on a thread of the worker. `downloads`: None where nothing is fetched from the web. `webhook`: the receiver of
+    run on a thread of the worker. `annotation_of`: returns the annotation of a clip on `move-annotated`, by its sha256;
+    only in the worker. `downloads`: None where nothing is fetched from the web. `webhook`: the receiver of
     outcomes, if there is one. `report`: takes the finished fraction, 0-1.
     """
 
@@ -168,6 +174,7 @@ class Tools:
     allowed_roots: tuple[Path, ...]
     pose_model: Path
     library: Library | None = None
+    annotation_of: Callable[[str], MoveAnnotation | None] = _not_annotated
     downloads: Downloads | None = None
     webhook: Webhook | None = None
     report: Callable[[float], None] = no_report
@@ -200,13 +207,15 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     """A step of the stream: a job that an event starts, and its properties for the step wrapper.
 
     `depends_on` makes the input of `work` from the event. Input and `version` are the cache key, so no option can
-    change a result without changing its key. `is_valid`: whether a cached result can still be used. `discard`: removes
-    the files of work whose request was cancelled, if they are not older than a time, seconds since 1970. `emit` makes
-    the following event; it is not cached and may raise `Poison`. A step that delivers to the outside `produces` None
-    and has no `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step
-    `reads` are updated before it works, those it `writes` after. `ending` marks the last step of a request and returns
-    the product of the request. `retries`: of work that fails. `with_attributes` adds those of the event to the input.
-    A step that is not available with the tools of a worker consumes nothing there.
+    change a result without changing its key. `revise` returns the input with what only its result can tell, such as an
+    annotation of the clip that was found at a path; where that is another input, the work is done again with it, and
+    that result counts. `is_valid`: whether a cached result can still be used. `discard`: removes the files of work
+    whose request was cancelled, if they are not older than a time, seconds since 1970. `emit` makes the following
+    event; it is not cached and may raise `Poison`. A step that delivers to the outside `produces` None and has no
+    `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step `reads`
+    are updated before it works, those it `writes` after. `ending` marks the last step of a request and returns the
+    product of the request. `retries`: of work that fails. `with_attributes` adds those of the event to the input. A
+    step that is not available with the tools of a worker consumes nothing there.
     """
 
     version: str
@@ -215,6 +224,7 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     depends_on: Callable[[In, Tools], Input]
     emit: Callable[[In, Result], Out] | None = None
     subject: Callable[[In, Result], str]
+    revise: Callable[[Input, Result, Tools], Input] | None = None
     is_valid: Callable[[Result, Tools], bool] = _always_valid
     discard: Callable[[Input, Tools, float], None] | None = None
     runs_in: Literal["process", "thread"] = "process"

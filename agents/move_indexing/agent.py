@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.move_indexing.indexed_move import IndexedMove
-from agents.move_indexing.inputs import IndexingInput, indexing_input
+from agents.move_indexing.inputs import IndexingInput, indexing_input, with_annotation
 from agents.step import Step, Tools
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
@@ -24,6 +24,7 @@ STEP = Step(
     takes=IndexingInput,
     work=_work,
     result=IndexedMove,
+    revise=with_annotation,
     is_valid=lambda result, tools: tools.media.has(result.clip.sha256),
     emit=lambda event, result: result.to_event(event.request_id, event.annotation),
     produces=MoveIndexed,

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from agents.media.submitted import SubmittedFile, locate
 from agents.move_indexing.dancers.pose_quality import PoseQuality, pose_quality
+from agents.move_indexing.indexed_move import IndexedMove
 from agents.step import Tools
 from schemas.base import Model, Name, PoseConfidence, PoseRateHz, Quality, Seconds
 from schemas.move_annotated import MoveAnnotation
@@ -37,6 +38,18 @@ class IndexingInput(Model):
     def pose(self) -> PoseQuality:
         """Return the values for pose detection."""
         return pose_quality(self.quality, self.pose_rate_hz, self.pose_confidence)
+
+
+def with_annotation(clip: IndexingInput, indexed: IndexedMove, tools: Tools) -> IndexingInput:
+    """Return the input with the count 1 of the clip's `move-annotated`, or without one, and with its tempo if any.
+
+    Only the result tells which clip a path or a URL is.
+    """
+    annotation = tools.annotation_of(indexed.clip.sha256)
+    if annotation is None:
+        return clip
+    tempo_bpm = annotation.tempo_bpm or clip.tempo_bpm
+    return clip.model_copy(update={"tempo_bpm": tempo_bpm, "first_one_s": annotation.first_one_s})
 
 
 def indexing_input(event: MoveSubmitted, tools: Tools) -> IndexingInput:

@@ -57,8 +57,8 @@ class EventRun:
     `attempts` counts attempts to get the result, without those that had to wait for an unavailable resource;
     `costly_attempts` those that ended by a limit of time or memory, or with the death of their process.
     `completed_work` is None if the result was cached; `fault` is why the run failed; `is_cancelled`: its request was
-    cancelled, and nothing of it is written. `result_key`: the key of its result, once it is known. `started` and
-    `stopped` are monotonic times in seconds.
+    cancelled, and nothing of it is written. `result_keys`: the keys of its results that are known by now; a second one
+    is that of the revised input. `started` and `stopped` are monotonic times in seconds.
     """
 
     step: AnyStep
@@ -70,7 +70,7 @@ class EventRun:
     completed_work: CompletedWork | None = None
     fault: Fault | None = None
     is_cancelled: bool = False
-    result_key: str | None = None
+    result_keys: set[str] = field(default_factory=set)
     dead_letter_id: str | None = None
     _event: Model | None = None
     _request: RequestRef | None = None

@@ -171,8 +171,9 @@ class Stage:
         run.is_cancelled = True
         log.info("%s: a request is cancelled", self.step.name, extra={"request_id": run.request.request_id})
         self._stop_using_result(run)
-        if run.result_key is not None and not self.uses[run.record.partition, run.result_key]:
-            self.pending_results.pop((run.record.partition, run.result_key), None)
+        for key in run.result_keys:
+            if not self.uses[run.record.partition, key]:
+                self.pending_results.pop((run.record.partition, key), None)
         if self.step.discard is None or run.fault is not None:
             return
         try:
@@ -184,12 +185,11 @@ class Stage:
             log.exception("%s: what a cancelled request has left could not be removed", self.step.name)
 
     def _stop_using_result(self, run: EventRun) -> None:
-        if run.result_key is None:
-            return
-        place = run.record.partition, run.result_key
-        self.uses[place] -= 1
-        if not self.uses[place]:
-            del self.uses[place]
+        for key in run.result_keys:
+            place = run.record.partition, key
+            self.uses[place] -= 1
+            if not self.uses[place]:
+                del self.uses[place]
 
     async def _run_unless_held(self, run: EventRun) -> Output | None:
         if not self.step.decides_request:  # a delivery: also the outcome of a cancelled request is delivered
@@ -243,9 +243,20 @@ class Stage:
     async def _attempt_result(self, run: EventRun) -> _KeyedResult:
         await self._delivery.catch_up(self.step.reads, reraise=(Unavailable,))
         work_input = await self._call(lambda: run.work_input(self.tools))
+        found = await self._result_of(run, work_input)
+        if self.step.revise is None:
+            return found
+        revised = await asyncio.to_thread(self.step.revise, work_input, found.result, self.tools)
+        if revised == work_input:
+            return found
+        revised_result = await self._result_of(run, revised)
+        return revised_result._replace(to_store={**found.to_store, **revised_result.to_store})
+
+    async def _result_of(self, run: EventRun, work_input: Model) -> _KeyedResult:
+        """Return the stored result for an input, or that of the work."""
         key, partition = result_key(self.step, work_input), run.record.partition
-        if run.result_key is None:
-            run.result_key = key
+        if key not in run.result_keys:
+            run.result_keys.add(key)
             self.uses[partition, key] += 1
         # The stored result counts: another worker may have had the partition since a result was computed here.
         for text, to_store in self._known_results(partition, key):

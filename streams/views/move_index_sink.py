@@ -108,6 +108,11 @@ class MoveIndexSink:
         with self._lock:
             return self._store.annotations_in_force()
 
+    def annotation_of(self, clip: str) -> MoveAnnotation | None:
+        """Return the annotation of a clip on `move-annotated`, also of one without a move, or None without one."""
+        with self._lock:
+            return self._store.annotations(clip).annotated
+
     def unknown(self) -> list[str]:
         """Return the clips of a server's moves that are not on the topics, as of the last comparison."""
         return self._unknown

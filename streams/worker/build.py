@@ -84,7 +84,7 @@ def build_worker(
     state = _open_state(settings, kafka, folder)
     app, publisher, pool = make_app(kafka, folder), KafkaPublisher(kafka), StepPool(settings.step_processes)
     in_flight, runs, disk_space = InFlight(), _Runs(), _disk_space(settings)
-    tools = replace(make_tools(settings), library=state.index)
+    tools = replace(make_tools(settings), library=state.index, annotation_of=state.sink.annotation_of)
     results = TableResults(app, publisher)
     decisions = Decisions(state.controls, state.control_updates, publisher, runs.operations)
     make_stage = partial(

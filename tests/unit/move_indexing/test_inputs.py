@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 
 from agents.move_indexing.agent import STEP
 from agents.move_indexing.dancers.pose_quality import PoseQuality
-from agents.move_indexing.inputs import IndexingInput, indexing_input
+from agents.move_indexing.indexed_move import IndexedMove
+from agents.move_indexing.inputs import IndexingInput, indexing_input, with_annotation
 from schemas.base import Source
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_submitted import MoveSubmitted
 from streams.stage.stored_results import result_key
 from streams.testing import tools_below
+from tests.unit.move_scoring.builders import make_move
 
 _SHA = "a" * 64
 
@@ -34,6 +37,20 @@ def test_the_input_without_values_for_pose_detection_is_the_one_of_earlier_versi
 def test_each_value_for_pose_detection_is_part_of_the_key(values: dict[str, float]) -> None:
     assert result_key(STEP, _input(**values)) != result_key(STEP, _input())
     assert result_key(STEP, _input(**values)) == result_key(STEP, _input(**values))
+
+
+def test_the_annotation_of_the_library_decides_the_count_whatever_the_event_says() -> None:
+    submitted = _input(annotation=MoveAnnotation(first_one_s=1.0, tempo_bpm=120))
+    indexed = IndexedMove.model_construct(clip=make_move(1).clip)
+    found: dict[str, MoveAnnotation] = {}
+    tools = replace(tools_below(Path()), annotation_of=found.get)
+    assert with_annotation(submitted, indexed, tools) == submitted, "there is none"
+    found[indexed.clip.sha256] = MoveAnnotation(first_one_s=3.21)
+    revised = with_annotation(submitted, indexed, tools)
+    assert (revised.first_one_s, revised.tempo_bpm) == (3.21, 120)
+    found[indexed.clip.sha256] = MoveAnnotation(tempo_bpm=130)
+    revised = with_annotation(submitted, indexed, tools)
+    assert (revised.first_one_s, revised.tempo_bpm) == (None, 130)
 
 
 def test_the_values_of_a_quality_are_the_same_work_as_the_quality() -> None:

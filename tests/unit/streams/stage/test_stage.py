@@ -106,6 +106,30 @@ async def test_a_valid_event_leads_to_one_event_and_a_stored_result() -> None:
     assert _stored(results) == [_FACTS.model_dump(mode="json")]
 
 
+async def test_work_is_done_again_with_what_only_its_result_tells_and_both_results_are_stored() -> None:
+    broker, results, files = InMemoryBroker(), InMemoryResults(), []
+
+    def work(file: SubmittedFile, tools: Tools) -> MediaFacts:
+        del tools
+        files.append(file.path)
+        return _FACTS.model_copy(update={"codec": file.path or "mp3"})
+
+    revised = [SubmittedFile(path="again")]
+    stage = _stage(work, broker, results, revise=lambda file, result, tools: revised[0])
+    for offset in (3, 4):
+        await stage.handle(_record(offset=offset))
+    assert files == [None, "again"]
+    assert [result["codec"] for result in _stored(results)] == ["mp3", "again"]
+    songs = [SongAccepted.model_validate_json(value or b"").song for _, _, value, _, _ in
+             broker.messages_on(_SINK.full_name)]  # fmt: skip
+    assert [song.codec for song in songs] == ["again", "again"]
+    revised[0] = SubmittedFile(sha256=_SHA)
+    await stage.handle(_record(offset=5))
+    assert files == [None, "again"], "the stored result counts again"
+    assert not stage.pending_results
+    assert not stage.uses
+
+
 async def test_a_result_is_stored_although_its_event_is_a_dead_letter() -> None:
     broker, results, work = InMemoryBroker(), InMemoryResults(), Work()
     rejections = [True]
