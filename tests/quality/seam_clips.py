@@ -6,17 +6,26 @@ import sys
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from agents.media.submitted import SubmittedFile
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
 from agents.move_indexing.dancers.detection_cache import ClipDetections, cached_detections
+from agents.move_indexing.index import index
+from agents.move_indexing.indexed_move import IndexedMove
+from agents.move_indexing.inputs import IndexingInput
 from infra.base.atomic_file import sha256_of
+from infra.media_store import MediaStore
 from infra.settings import load_settings
 from schemas.base import Quality
+from schemas.faults import Poison
+from streams.tools import make_tools
 from tests.paths import DEMO, SHARED
 
 QUALITY: Quality = "fast"
+SAME_FILM = {"shadow_position_2": "hammerlock_2"}  # a clip, and the one whose labels are measured in its place
 CACHE = Path(tempfile.gettempdir()) / "bachata-seams"
 
 
@@ -45,6 +54,18 @@ class SeamClip:
     def dance(self) -> Dance:
         """Return the tracks of both dancers."""
         return analyze_dance(self.detections.frames)
+
+    @cached_property
+    def move(self) -> IndexedMove | None:
+        """Return the move that indexing makes of the clip, without any annotation; None where it refuses the clip."""
+        store = MediaStore(self.cache / "media")
+        tools = replace(make_tools(load_settings()), media=store, cache_dir=self.cache)
+        file = SubmittedFile(sha256=store.add(self.path, "video").sha256)
+        try:
+            return index(IndexingInput(file=file, clip=self.name, tempo_bpm=None, quality=QUALITY), tools)
+        except Poison as fault:
+            print(f"{self.name} is refused: {fault}")
+            return None
 
 
 def demo_clips(cache: Path) -> list[SeamClip]:

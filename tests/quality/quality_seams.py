@@ -1,0 +1,187 @@
+"""Measure the states of couples where eights begin and end, and which beats are a 1, beside labels of both.
+
+python -m tests.quality.quality_seams [CLIPS_FOLDER] [--cache FOLDER]
+
+CLIPS_FOLDER: the labelled clips below it; without it, those of BACHATA_SHARED or of `shared` next to the project. What
+is measured is made of a clip without any annotation. The goals count for the boundaries that were labelled twice; those
+labelled once, and the demo clips with their exact truth, have rows of their own. `--cache`: where detections are kept
+for the next run. labelled_boundaries.md says how the labels were made. Exits with 0 when every goal is met.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import pairwise
+
+import numpy as np
+
+from agents.playable import COUNT_SURE
+from tests.quality.costs import cpu_s
+from tests.quality.report import Goal, figure
+from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, demo_clips, labelled_clips
+from tests.quality.seam_counts import CountedClip, counted_clip, demo_counted_clip
+from tests.quality.seam_labels import BoundaryLabel, boundary_labels, count_labels, demo_labels
+from tests.quality.seam_pairs import fit_aucs
+from tests.quality.seam_scores import (
+    BINS,
+    SURE,
+    Answer,
+    Measured,
+    calibration,
+    facing_answers,
+    follow_foot_answers,
+    foot_answers,
+    hands_f,
+    hold_answers,
+    lead_foot_answers,
+    majority_share,
+    share_right,
+    sure,
+)
+from tests.quality.seam_states import are_found, states_at
+
+GOALS = {
+    "hold_right": Goal(0.85, at_least=True),
+    "facing_right": Goal(0.95, at_least=True),
+    "joined_hands_f": Goal(0.85, at_least=True),
+    "free_foot_right": Goal(0.90, at_least=True),
+    "sure_hold_right": Goal(SURE, at_least=True),
+    "sure_facing_right": Goal(SURE, at_least=True),
+    "sure_free_foot_right": Goal(SURE, at_least=True),
+    "one_right_of_sure_clips": Goal(0.95, at_least=True),
+    "sure_clips": Goal(0.70, at_least=True),
+    "cpu_s_per_clip_s": Goal(0.05),
+}
+ANSWERS = {
+    "hold": hold_answers,
+    "facing": facing_answers,
+    "lead's free foot": lead_foot_answers,
+    "follow's free foot": follow_foot_answers,
+    "both free feet": foot_answers,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_clip_arguments(parser)
+    args = parser.parse_args()
+    names = sorted({label.clip for label in boundary_labels()} - SAME_FILM.keys())
+    demo, real = demo_clips(args.cache), labelled_clips(args.folder, names, args.cache)
+    met = [*_counts(real, demo)]
+    if are_found():
+        exact = [each for clip in counted(demo) for each in measured(clip, demo_labels())]
+        by_clip = {clip: list(measured(clip, boundary_labels())) for clip in counted(real)}
+        met += [*_states(by_clip, exact), _cost([*real, *demo])]
+    sys.exit(0 if real and all(met) else 1)
+
+
+def measured(clip: SeamClip, labels: Sequence[BoundaryLabel]) -> Iterator[Measured]:
+    """Yield the labels of a clip, each with the state that is found at its time."""
+    own = [label for label in labels if label.clip == clip.name]
+    for label, state in zip(own, states_at(clip, [label.time_s for label in own]), strict=True):
+        yield Measured(label, state)
+
+
+def _figure(name: str, value: float) -> bool:
+    return figure(name, value, GOALS[name], digits=3)
+
+
+def _states(by_clip: dict[SeamClip, list[Measured]], exact: Sequence[Measured]) -> Iterator[bool]:
+    """Print how often hold, hands, facing and free feet are right, and how well the confidences tell."""
+    every = [each for rows in by_clip.values() for each in rows]
+    twice = [each for each in every if each.label.labelled == "twice"]
+    sets = {"labelled twice": twice, "labelled once": [each for each in every if each.label.labelled == "once"],
+            "all labelled": every, "demo, exact": exact}  # fmt: skip
+    print(f"{'boundaries':16}{'':>6}  hold  majority  hands F  facing  lead's foot  follow's foot")
+    for name, rows in sets.items():
+        _print_row(name, rows)
+    if not twice:
+        return
+    _print_errors(every)
+    yield from _goals(twice)
+    yield from _calibrations(every)
+    yield _pairs(by_clip)
+
+
+def _print_row(name: str, rows: Sequence[Measured]) -> None:
+    hold, facing, lead, follow = (share_right(_answers(rows, what)) for what in list(ANSWERS)[:4])
+    print(f"{name:16}{len(rows):6} {hold:5.3f} {majority_share(rows):9.3f} {hands_f(rows):8.3f} {facing:7.3f} "
+          f"{lead:12.3f} {follow:14.3f}")  # fmt: skip
+
+
+def _answers(rows: Sequence[Measured], what: str) -> list[Answer]:
+    return [answer for each in rows for answer in ANSWERS[what](each)]
+
+
+def _print_errors(rows: Sequence[Measured]) -> None:
+    wrong = Counter((each.label.hold, each.state.hold) for each in rows if each.label.hold != each.state.hold)
+    print("wrong holds, labelled > found:", ", ".join(f"{a} > {b} {n}" for (a, b), n in wrong.most_common(8)) or "none")
+    clips = Counter(each.label.clip for each in rows if each.label.hold != each.state.hold)
+    print("clips with most of them:", ", ".join(f"{clip} {n}" for clip, n in clips.most_common(6)) or "none")
+
+
+def _goals(rows: Sequence[Measured]) -> Iterator[bool]:
+    yield _figure("hold_right", share_right(_answers(rows, "hold")))
+    yield _figure("facing_right", share_right(_answers(rows, "facing")))
+    yield _figure("joined_hands_f", hands_f(rows))
+    yield _figure("free_foot_right", share_right(_answers(rows, "both free feet")))
+
+
+def _calibrations(rows: Sequence[Measured]) -> Iterator[bool]:
+    """Print of each range of confidences how many values have one, and the share of right ones."""
+    print("confidence         " + "".join(f"{f'{low:g} to {high:g}':14}" for low, high in pairwise(BINS)))
+    for what in ANSWERS:
+        print(f"{what:19}{calibration(_answers(rows, what))}")
+    for what, name in (("hold", "hold"), ("facing", "facing"), ("both free feet", "free_foot")):
+        called_sure = sure(_answers(rows, what))
+        if called_sure:
+            yield _figure(f"sure_{name}_right", share_right(called_sure))
+
+
+def _pairs(by_clip: dict[SeamClip, list[Measured]]) -> bool:
+    """Print how well two boundaries that fit are told from two that do not, by ours and by the distance of joints."""
+    found = fit_aucs(by_clip)
+    print(
+        f"two boundaries of different clips: of {found.pairs} pairs, {found.fits} are labelled the same in all parts;"
+    )
+    print(f"AUC by the joints' distance {found.by_distance:.3f}, by the states {found.by_states:.3f}")
+    above = found.by_states > found.by_distance
+    return figure("fits_auc", found.by_states, "above that by the joints' distance", met=above, digits=3)
+
+
+def _counts(real: Sequence[SeamClip], demo: Sequence[SeamClip]) -> Iterator[bool]:
+    """Print for each clip which of its counts are right, and how often those of sure clips are."""
+    exact = [row for row in map(demo_counted_clip, counted(demo)) if row]
+    rows = [row for row in (counted_clip(clip, count_labels()) for clip in counted(real)) if row]
+    print("clip                          counts off: sound   move   confidence")
+    for row in rows:
+        print(f"{row.clip:34} {row.sound_off:>10} {row.move_off:>6} {row.confidence:12.2f}")
+    for name, some in (("real", rows), ("demo", exact)):
+        _print_counts(name, some)
+    if not rows:
+        return
+    sure_rows = [row for row in rows if row.confidence >= COUNT_SURE]
+    yield _figure("one_right_of_sure_clips", share_right([row.answer for row in sure_rows]))
+    yield _figure("sure_clips", len(sure_rows) / len(rows))
+
+
+def _print_counts(name: str, rows: Sequence[CountedClip]) -> None:
+    answers = [row.answer for row in rows]
+    sound = np.mean([row.sound_off == "0" for row in rows]) if rows else np.nan
+    print(f"{name}: {len(rows)} clips, right by sound alone {sound:.3f}, of the move {share_right(answers):.3f}; "
+          f"confidence {calibration(answers)}")  # fmt: skip
+
+
+def _cost(clips: Sequence[SeamClip]) -> bool:
+    """Measure what the states at a clip's boundaries cost: as many as there are counts 1 and 5."""
+    moves = {clip: clip.move for clip in clips if clip.move}
+    spent = sum(cpu_s(partial(states_at, clip, move.beats[::4]))[0] for clip, move in moves.items())
+    return _figure("cpu_s_per_clip_s", spent / sum(move.clip.duration_s for move in moves.values()))
+
+
+if __name__ == "__main__":
+    main()
