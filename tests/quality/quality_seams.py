@@ -23,7 +23,7 @@ from agents.playable import COUNT_SURE
 from tests.quality.costs import cpu_s
 from tests.quality.report import Goal, figure
 from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, demo_clips, labelled_clips
-from tests.quality.seam_counts import CountedClip, counted_clip, demo_counted_clip
+from tests.quality.seam_counts import CountedClip, counted_clip, demo_counted_clip, feet_by_counts
 from tests.quality.seam_labels import BoundaryLabel, boundary_labels, count_labels, demo_labels
 from tests.quality.seam_pairs import fit_aucs
 from tests.quality.seam_scores import (
@@ -164,9 +164,22 @@ def _counts(real: Sequence[SeamClip], demo: Sequence[SeamClip]) -> Iterator[bool
         _print_counts(name, some)
     if not rows:
         return
+    _print_feet_by_counts(real)
     sure_rows = [row for row in rows if row.confidence >= COUNT_SURE]
     yield _figure("one_right_of_sure_clips", share_right([row.answer for row in sure_rows]))
     yield _figure("sure_clips", len(sure_rows) / len(rows))
+
+
+def _print_feet_by_counts(clips: Sequence[SeamClip]) -> None:
+    """Print how often free feet are right that counts alone decide, those of the sound and those that are labelled."""
+    labels = {each.clip: each for each in count_labels() if each.count_of_beat_0}
+    by_sound, by_labels = [], []
+    for clip in (clip for clip in clips if clip.name in labels):
+        own = [label for label in boundary_labels() if label.clip == clip.name]
+        by_sound += feet_by_counts(clip, own)
+        by_labels += feet_by_counts(clip, own, labels[clip.name])
+    print(f"free feet by counts alone: by those of the sound {share_right(by_sound):.3f}, by labelled counts "
+          f"{share_right(by_labels):.3f}")  # fmt: skip
 
 
 def _print_counts(name: str, rows: Sequence[CountedClip]) -> None:

@@ -8,12 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.move_indexing.clip_sound import clip_sound
+from agents.audio_analysis.analysis import analyze_music
+from schemas.boundary import Side
 from tests.paths import DEMO
 from tests.quality.seam_clips import SeamClip
-from tests.quality.seam_labels import CountLabel
+from tests.quality.seam_labels import BoundaryLabel, CountLabel
 from tests.quality.seam_scores import Answer
 
+LEFT_OF_LEAD = (1, 3, 6, 8)  # counts on which the lead's left foot and the follow's right foot step or tap
 MAX_BEAT_S = 0.2  # between a labelled beat and the clip's
 NO_BEAT = "-"
 
@@ -48,20 +50,39 @@ def demo_counted_clip(clip: SeamClip) -> CountedClip | None:
     return _compared(clip, [(facts["beats"][0], facts["counts"][0]), (facts["beats"][12], facts["counts"][12])])
 
 
+def feet_by_counts(clip: SeamClip, labels: Sequence[BoundaryLabel], counted: CountLabel | None = None) -> list[Answer]:
+    """Return whether the labelled free feet are those of the count in the basic: the sound's, or a labelled one."""
+    sound = analyze_music(clip.path)
+    later = 0
+    if counted and counted.count_of_beat_0:
+        later = counted.count_of_beat_0 - sound.counts[_nearest(sound.beats, counted.beats_s[0])]
+    answers = []
+    for label in labels:
+        count = (sound.counts[_nearest(sound.beats, label.time_s)] + later - 1) % 8 + 1
+        feet: tuple[Side, Side] = ("left", "right") if count in LEFT_OF_LEAD else ("right", "left")
+        both = zip(feet, (label.lead_free_foot, label.follow_free_foot), strict=True)
+        answers += [Answer(foot == labelled, 1.0) for foot, labelled in both if labelled]
+    return answers
+
+
 def _compared(clip: SeamClip, right: Sequence[tuple[float, int]]) -> CountedClip | None:
     move = clip.move
     if move is None:
         return None
-    sound, _ = clip_sound(clip.path, move.clip)
-    of_sound = _off(sound.beats, sound.counts, right) if sound else NO_BEAT
-    return CountedClip(clip.name, of_sound, _off(move.beats, move.counts, right), move.count_confidence)
+    sound = analyze_music(clip.path)
+    of_sound, of_move = _off(sound.beats, sound.counts, right), _off(move.beats, move.counts, right)
+    return CountedClip(clip.name, of_sound, of_move, move.count_confidence)
 
 
 def _off(beats: Sequence[float], counts: Sequence[int], right: Sequence[tuple[float, int]]) -> str:
     """Return by how many counts the labelled beats are off, each different value once."""
     off = []
     for beat_s, count in right:
-        nearest = int(np.argmin(np.abs(np.array(beats) - beat_s)))
+        nearest = _nearest(beats, beat_s)
         is_near = abs(beats[nearest] - beat_s) <= MAX_BEAT_S
         off.append(str((counts[nearest] - count) % 8) if is_near else NO_BEAT)
     return "/".join(dict.fromkeys(off))
+
+
+def _nearest(beats: Sequence[float], time_s: float) -> int:
+    return int(np.argmin(np.abs(np.array(beats) - time_s)))
