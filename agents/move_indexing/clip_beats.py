@@ -23,7 +23,9 @@ _NO_BEAT = "no beat is detected in the sound"
 class ClipBeats:
     """Beats (seconds from the container's start, all inside the clip's windows) and their counts 1-8.
 
-    `audio`: the sound's embedding; None where the sound cannot be analyzed.
+    `audio`: the sound's embedding; None where the sound cannot be analyzed. `unheard`: why the sound has no beats, so
+    that only the tempo is known; empty where they were detected. `downbeat_confidence`, `count_confidence` 0-1: that
+    the bars begin where they do, and that a count 1 is neither a 5 nor another beat.
     """
 
     tempo_bpm: float
@@ -31,6 +33,9 @@ class ClipBeats:
     counts: tuple[int, ...]
     audio: tuple[float, ...] | None = None
     warnings: tuple[str, ...] = ()
+    unheard: str = ""
+    downbeat_confidence: float = 0.0
+    count_confidence: float = 0.0
 
 
 def clip_beats_of(
@@ -75,7 +80,8 @@ def _agree(analysis: AudioAnalysis, annotated_tempo_bpm: float, max_deviation: f
 def _from_sound(analysis: AudioAnalysis, annotated_tempo_bpm: float | None, windows: Sequence[Window]) -> ClipBeats:
     beats, counts = extend_beats(analysis.beats, analysis.counts, 60 / analysis.tempo_bpm, windows)
     warnings = tuple(_tempo_warnings(analysis, annotated_tempo_bpm))
-    return ClipBeats(analysis.tempo_bpm, beats, counts, analysis.embedding, warnings)
+    confidence = analysis.downbeat_confidence
+    return ClipBeats(analysis.tempo_bpm, beats, counts, analysis.embedding, warnings, downbeat_confidence=confidence)
 
 
 def _tempo_warnings(analysis: AudioAnalysis, annotated_tempo_bpm: float | None) -> Iterator[str]:
@@ -92,7 +98,8 @@ def _from_annotation(
 ) -> ClipBeats:
     beats, counts = extend_beats((), (), 60 / annotated_tempo_bpm, windows)
     warning = f"{problem}: the beats follow the annotated {annotated_tempo_bpm:g} bpm from the first frame on"
-    return ClipBeats(annotated_tempo_bpm, beats, counts, analysis.embedding if analysis else None, (warning,))
+    audio = analysis.embedding if analysis else None
+    return ClipBeats(annotated_tempo_bpm, beats, counts, audio, (warning,), unheard=problem)
 
 
 def extend_beats(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
@@ -10,6 +11,7 @@ from pathlib import Path, PurePath
 from agents.media.stated_length import lost_warnings
 from agents.media.submitted import accept
 from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
+from agents.move_indexing.clip_counts import counted
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
 from agents.move_indexing.dancers.detection_cache import ClipDetections, cached_detections
 from agents.move_indexing.dancers.pose_quality import PoseQuality
@@ -21,7 +23,7 @@ from agents.move_indexing.motion.estimate_level import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
 from agents.move_indexing.motion.version import VERSION as EMBEDDING_VERSION
 from agents.move_indexing.presence import absence_warnings, eights_with_dancers, hole_warnings, presence
-from agents.playable import runs_in
+from agents.playable import COUNT_SURE, runs_in
 from agents.step import Tools, sub_progress
 from schemas.base import MediaFacts, Quality, joined_warnings
 from schemas.faults import Poison
@@ -50,7 +52,8 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     encoding_progress = sub_progress(report, _DETECTION_END, 1.0)
     detections = _detections(path, facts, clip.pose, tools, detection_progress)
     dance = analyze_dance(detections.frames)
-    clip_beats = clip_beats_of(path, facts, clip.tempo_bpm, detections.windows)
+    detected_beats = clip_beats_of(path, facts, clip.tempo_bpm, detections.windows)
+    clip_beats = counted(detected_beats, dance, detections.windows, clip.first_one_s)
     move = _move(clip, facts, clip_beats, dance, detections.windows)
     mezzanine.ensure(path, facts.sha256, move.beats, _DEFAULT_QUALITY, tools.cache_dir, report=encoding_progress)
     return move
@@ -82,6 +85,7 @@ def _move(
         counts=clip_beats.counts,
         eights=usable_eights,
         windows=windows,
+        count_confidence=clip_beats.count_confidence,
         dancers=dance.dancers,
         motion=motion(dance, clip_beats.tempo_bpm),
         embedding=embed(dance, clip_beats.tempo_bpm, clip_beats.audio),
@@ -91,7 +95,7 @@ def _move(
             clip_beats.warnings,
             hole_warnings(windows),
             absence_warnings(windows, presence(dance.lead, dance.follow), whole_eights, usable_eights),
-            _warnings(dance, clip_beats, usable_eights),
+            _warnings(clip, dance, clip_beats, usable_eights),
         ),
     )
 
@@ -118,8 +122,13 @@ def move_name(clip: str) -> str:
     return re.sub(r"_\d+$", "", stem) or stem or clip
 
 
-def _warnings(dance: Dance, clip_beats: ClipBeats, usable_eights: Sequence[Eight]) -> Iterator[str]:
+def _warnings(
+    clip: IndexingInput, dance: Dance, clip_beats: ClipBeats, usable_eights: Sequence[Eight]
+) -> Iterator[str]:
     if dance.dancers.both < _MIN_COUPLE_SHARE_WITHOUT_WARNING:
         yield f"both dancers are detected in only {dance.dancers.both:.0%} of the frames"
+    if clip_beats.count_confidence < COUNT_SURE:
+        edit = f"bachata moves edit {shlex.quote(clip.clip)} --first-one SECONDS"
+        yield f"which beats are 1 and 5 is unsure: annotate one, `{edit}`"
     if clip_beats.counts[usable_eights[0].start_beat] != 1:
         yield "the clip has no whole eight that begins on a count 1: its eights begin on other counts"

@@ -13,6 +13,7 @@ import pytest
 from agents.move_indexing.agent import STEP
 from agents.move_indexing.index import move_name
 from agents.move_indexing.motion.version import VERSION
+from agents.playable import COUNT_SURE
 from agents.step import Tools
 from infra.downloads import WebDownloads
 from infra.downloads.hosts import AllowedHosts
@@ -50,6 +51,8 @@ def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Pat
     assert event.move.motion.follow.turns > 1.5 * event.move.motion.lead.turns
     assert event.move.tempo_bpm == pytest.approx(128, abs=0.5)
     assert event.move.beats[0] == pytest.approx(0.4, abs=0.02)
+    assert event.move.counts == tuple(n % 8 + 1 for n in range(len(event.move.counts)))
+    assert event.move.count_confidence > COUNT_SURE
     assert [eight.start_beat for eight in event.move.eights] == [0, 8]
     assert len(event.move.eights[0].start_pose) == len(event.move.eights[0].end_pose) == 52
     assert np.linalg.norm(event.move.embedding) == pytest.approx(1, abs=1e-5)

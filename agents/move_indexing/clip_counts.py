@@ -1,0 +1,63 @@
+"""Decide which of a clip's beats are a 1 and which a 5: by its annotation, or else by the dancers' steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agents.move_indexing.clip_beats import ClipBeats, extend_beats
+from agents.move_indexing.dancers.dance import Dance
+from agents.move_indexing.steps.count import count_steps, find_beats
+from agents.playable import nearest_beat
+from schemas.move_indexed import Window
+
+_MIN_BEATS = 2
+# Of clips whose steps were this clear, with the beats hidden from the program, each had the right count.
+_MIN_CONFIDENCE_TO_FIND_BEATS = 0.5
+
+
+def counted(clip_beats: ClipBeats, dance: Dance, windows: Sequence[Window], first_one_s: float | None) -> ClipBeats:
+    """Return a clip's beats with their counts. `first_one_s`: when a count 1 is, seconds, as a person annotated it.
+
+    Where only the tempo is known, the beats are where the steps are, or where the annotated 1 is.
+    """
+    if len(clip_beats.beats) < _MIN_BEATS:
+        return clip_beats
+    if first_one_s is not None:
+        return _annotated(clip_beats, windows, first_one_s)
+    return _on_steps(clip_beats, dance, windows) if clip_beats.unheard else _by_steps(clip_beats, dance)
+
+
+def _annotated(clip_beats: ClipBeats, windows: Sequence[Window], first_one_s: float) -> ClipBeats:
+    if clip_beats.unheard:
+        return _moved(clip_beats, windows, (first_one_s, 1), "the annotated count 1", 1.0)
+    later = (1 - clip_beats.counts[nearest_beat(clip_beats.beats, first_one_s)]) % 8
+    return replace(clip_beats, counts=_later(clip_beats.counts, later), count_confidence=1.0)
+
+
+def _by_steps(clip_beats: ClipBeats, dance: Dance) -> ClipBeats:
+    count = count_steps(dance, clip_beats.beats, clip_beats.counts, clip_beats.downbeat_confidence)
+    counts = _later(clip_beats.counts, count.later)
+    return replace(clip_beats, counts=counts, count_confidence=round(count.confidence, 4))
+
+
+def _on_steps(clip_beats: ClipBeats, dance: Dance, windows: Sequence[Window]) -> ClipBeats:
+    found = find_beats(dance, clip_beats.beats, clip_beats.counts)
+    if found.confidence < _MIN_CONFIDENCE_TO_FIND_BEATS:
+        return clip_beats
+    first_s = clip_beats.beats[0] + found.shift_beats * 60 / clip_beats.tempo_bpm
+    first_count = _later(clip_beats.counts[:1], found.later)[0]
+    return _moved(clip_beats, windows, (first_s, first_count), "the dancers' steps", round(found.confidence, 4))
+
+
+def _moved(
+    clip_beats: ClipBeats, windows: Sequence[Window], beat: tuple[float, int], reason: str, confidence: float
+) -> ClipBeats:
+    """Return beats at the clip's tempo, one of them at the time and with the count of `beat`. `reason`: of the time."""
+    beats, counts = extend_beats(beat[:1], beat[1:], 60 / clip_beats.tempo_bpm, windows)
+    warning = f"{clip_beats.unheard}: the beats follow the annotated {clip_beats.tempo_bpm:g} bpm and {reason}"
+    return replace(clip_beats, beats=beats, counts=counts, warnings=(warning,), count_confidence=confidence)
+
+
+def _later(counts: Sequence[int], by: int) -> tuple[int, ...]:
+    return tuple((count - 1 + by) % 8 + 1 for count in counts)

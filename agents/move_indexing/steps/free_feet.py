@@ -1,0 +1,52 @@
+"""Find out which foot of each dancer is free before a beat: the one that steps or taps on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.arrays import Floats
+from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.steps.pattern import COUNTS, Fit, fit_steps, usual_lags
+from agents.move_indexing.steps.states import IN_STEP, OPPOSITE, PAUSE, Stepping
+from schemas.boundary import Side
+
+_MIN_BEATS = 2
+_TRUE_OPPOSITE = 0.7  # of the steps that look like the opposite foot's, the share that are; else the tracking errs
+_IN_PAUSE = 0.6  # the probability that the foot of the pattern is free where no step is detected
+
+
+class FreeFoot(NamedTuple):
+    """The foot that is free until a beat, None where nothing tells, and the probability that it is, 0.5-1 or 0."""
+
+    side: Side | None
+    confidence: float
+
+
+def free_feet(
+    lead: Track, follow: Track, beats: Sequence[float], counts: Sequence[int], count_confidence: float
+) -> tuple[tuple[FreeFoot, ...], tuple[FreeFoot, ...]]:
+    """Return the free foot of the lead, and of the follow, on each beat of a clip. `count_confidence` 0-1."""
+    if len(beats) < _MIN_BEATS:
+        unknown = (FreeFoot(None, 0.0),) * len(beats)
+        return unknown, unknown
+    fit = fit_steps(lead, follow, beats, counts, _prior(count_confidence))
+    return _feet(fit, fit.lead, fit.lead_left), _feet(fit, fit.follow, -fit.lead_left)
+
+
+def _prior(count_confidence: float) -> Floats:
+    wrong = np.full(COUNTS - 1, (1 - count_confidence) / (COUNTS - 1))
+    return np.log(np.concatenate([[count_confidence], wrong]) + 1e-9)[:, None] + usual_lags()
+
+
+def _feet(fit: Fit, dancer: Stepping, left: Floats) -> tuple[FreeFoot, ...]:
+    states = dancer.states
+    of_pattern = states[..., IN_STEP] + (1 - _TRUE_OPPOSITE) * states[..., OPPOSITE] + _IN_PAUSE * states[..., PAUSE]
+    is_left = np.where(left[:, None] > 0, of_pattern, 1 - of_pattern)
+    return tuple(_foot(float(share)) for share in np.tensordot(fit.probabilities, is_left, axes=2))
+
+
+def _foot(left: float) -> FreeFoot:
+    return FreeFoot("left" if left >= 0.5 else "right", round(max(left, 1 - left), 4))
