@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
 from agents.media.stated_length import lost_warnings
 from agents.media.submitted import accept
@@ -18,6 +19,7 @@ from agents.move_indexing.dancers.pose_quality import PoseQuality
 from agents.move_indexing.eights import eights
 from agents.move_indexing.indexed_move import IndexedMove
 from agents.move_indexing.inputs import IndexingInput
+from agents.move_indexing.look import beats_to_look_at, look_of
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.motion.estimate_level import difficulty, energy_level
 from agents.move_indexing.motion.summary import motion
@@ -27,7 +29,11 @@ from agents.playable import COUNT_SURE, runs_in
 from agents.step import Tools, sub_progress
 from schemas.base import MediaFacts, Quality, joined_warnings
 from schemas.faults import Poison
+from schemas.look import Look
 from schemas.move_indexed import Eight, Window
+
+if TYPE_CHECKING:
+    from agents.media.mezzanine import Mezzanine
 
 _DEFAULT_QUALITY: Quality = "balanced"
 _DOWNLOAD_SHARE_OF_PROGRESS = 0.1  # of a clip at a URL
@@ -55,8 +61,8 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     detected_beats = clip_beats_of(path, facts, clip.tempo_bpm, detections.windows)
     clip_beats = counted(detected_beats, dance, detections.windows, clip.first_one_s)
     move = _move(clip, facts, clip_beats, dance, detections.windows)
-    mezzanine.ensure(path, facts.sha256, move.beats, _DEFAULT_QUALITY, tools.cache_dir, report=encoding_progress)
-    return move
+    made = mezzanine.ensure(path, facts.sha256, move.beats, _DEFAULT_QUALITY, tools.cache_dir, report=encoding_progress)
+    return move.model_copy(update={"look": _look(dance, detections, made)})
 
 
 def _detections(
@@ -65,6 +71,13 @@ def _detections(
     return cached_detections(
         path, clip.sha256, pose, tools.pose_model, tools.cache_dir, report=report, duration_s=clip.duration_s
     )
+
+
+def _look(dance: Dance, detections: ClipDetections, made: Mezzanine) -> Look:
+    from agents.media.beat_pictures import beat_pictures
+
+    pictures = beat_pictures(made, beats_to_look_at(made.beats), detections.size)
+    return look_of(dance, detections, pictures)
 
 
 def _move(

@@ -1,4 +1,4 @@
-"""`/library` and `/moves`: list and search the moves of the library, and the clips of all, readable or not."""
+"""`/library`, `/moves` and `/couples`: list and search moves of the library, and the clips of all, readable or not."""
 
 from __future__ import annotations
 
@@ -85,6 +85,9 @@ def routes(index: MoveIndex, unknown: Callable[[], list[str]] = list) -> list[we
         embeddings = request.query.get("embeddings") == "1"
         return web.json_response({"moves": await asyncio.to_thread(_moves, index, embeddings)})
 
+    async def list_couples(_: web.Request) -> web.Response:
+        return web.json_response({"couples": await asyncio.to_thread(_couples, index)})
+
     async def get_move(request: web.Request) -> web.Response:
         found = await asyncio.to_thread(index.get, request.match_info["sha256"])
         if found is None:
@@ -101,6 +104,7 @@ def routes(index: MoveIndex, unknown: Callable[[], list[str]] = list) -> list[we
         web.get("/library/index", describe),
         web.get("/library/clips", clips),
         web.get("/moves", list_moves),
+        web.get("/couples", list_couples),
         web.get("/moves/{sha256}", get_move),
         web.post("/moves/search", search),
     ]
@@ -175,6 +179,20 @@ def _moves(index: MoveIndex, embeddings: bool) -> list[dict[str, Any]]:
     if embeddings:
         return [_summary(move) | {"embedding": list(move.embedding)} for move in index.all_moves()]
     return [_summary(move) for move in index.all_moves(embeddings=False)]
+
+
+def _couples(index: MoveIndex) -> list[dict[str, Any]]:
+    """Return the couples, the one with the most clips first, each with its moves."""
+    from agents.move_indexing.couples import couples
+
+    return [
+        {
+            "name": couple.name,
+            "rooms": couple.rooms,
+            "moves": [_summary(move) | {"room": room} for move, room in couple.moves],
+        }
+        for couple in couples(index.all_moves(embeddings=False))
+    ]
 
 
 def _query(body: bytes) -> MoveQuery:

@@ -55,6 +55,8 @@ def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Pat
     assert event.move.count_confidence > COUNT_SURE
     assert [eight.start_beat for eight in event.move.eights] == [0, 8]
     assert len(event.move.eights[0].start_pose) == len(event.move.eights[0].end_pose) == 52
+    assert event.move.look is not None
+    assert (len(event.move.look.lead), len(event.move.look.follow), len(event.move.look.room)) == (12, 12, 160)
     assert np.linalg.norm(event.move.embedding) == pytest.approx(1, abs=1e-5)
     assert STEP.subject(_event(path), move) == move.clip.sha256
     assert STEP.is_valid(move, tools)
