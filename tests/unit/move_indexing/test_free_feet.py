@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agents.move_indexing.steps.foot_motion import LAGS, foot_motion
-from agents.move_indexing.steps.free_feet import free_feet
+from agents.move_indexing.steps.free_feet import FreeFoot, free_feet, in_shadow
 from tests.paths import DEMO
 from tests.unit.move_indexing.demo_steps import demo_steps
 
@@ -62,3 +62,12 @@ def test_the_left_foot_moves_before_a_1_and_the_right_one_before_a_2() -> None:
     assert motion.left.shape == motion.seen.shape == (len(LAGS), len(steps.beats))
     on_time = motion.left[list(LAGS).index(0.0)]
     assert on_time[8] > 0.3 > -0.3 > on_time[9]
+
+
+def test_in_shadow_position_the_clearer_dancer_tells_the_foot_of_both() -> None:
+    hidden, seen = FreeFoot("right", 0.6), FreeFoot("left", 0.95)
+    lead, follow = in_shadow(hidden, seen, 1.0)
+    assert (lead.side, follow.side) == ("left", "left")
+    assert 0.8 < lead.confidence < follow.confidence < 0.95
+    assert in_shadow(hidden, seen, 0.0) == (hidden, seen)
+    assert in_shadow(FreeFoot(None, 0.0), seen, 1.0)[0].side == "left"
