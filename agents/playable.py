@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from schemas.move_indexed import WINDOW_EDGE_S, Eight, MoveSummary, Window
 
@@ -69,10 +70,17 @@ def has_unsure_one(move: MoveSummary) -> bool:
 
     Events of versions that did not measure it count as sure: they have no boundaries.
     """
-    return not _follows_annotation(move) or (bool(move.boundaries) and move.count_confidence < COUNT_SURE)
+    return not follows_annotated_one(move) or (bool(move.boundaries) and move.count_confidence < COUNT_SURE)
 
 
-def _follows_annotation(move: MoveSummary) -> bool:
+def certainty_of_one(move: MoveSummary) -> Literal["sure", "unsure", "unknown"]:
+    """Return how sure the clip's count 1 is; `unknown` for an event of a version that did not measure it."""
+    if has_unsure_one(move):
+        return "unsure"
+    return "sure" if move.boundaries else "unknown"
+
+
+def follows_annotated_one(move: MoveSummary) -> bool:
     """Return whether the beat nearest to an annotated 1 has the count 1; else the clip is not indexed with it yet."""
     first_one_s = move.annotation.first_one_s if move.annotation else None
     if first_one_s is None or not move.beats:

@@ -159,7 +159,7 @@ REASONS: Mapping[Reason, str] = {
     "no_picture_at_beat": "The clip has no frame at one of its beats.",
     "no_pip": "Python has no pip, which fetches the pose model.",
     "no_songs": "There is no song at or below the given paths.",
-    "no_target": "The command was given nothing to write.",
+    "no_target": "Only of earlier versions: the command was given nothing to write.",
     "no_tempo": "No tempo was found in the clip's sound, and none is annotated.",
     "no_usable_moves": "No move of the library can be danced to this song.",
     "no_video": "The file has no video that can be decoded.",

@@ -142,7 +142,7 @@ def _print_report(report: dict[str, Any], failed: list[dict[str, Any]]) -> None:
 
 
 def _entry(clip: str, **fields: Any) -> dict[str, Any]:
-    names = ("move", "sha256", "duration_s", "tempo_bpm", "dancers", "copy_of", "error")
+    names = ("move", "sha256", "duration_s", "tempo_bpm", "count", "count_confidence", "dancers", "copy_of", "error")
     return {"clip": clip, "beats": [], **dict.fromkeys(names), **fields}
 
 
@@ -154,6 +154,7 @@ def _copies(clip: NamedClip) -> Iterator[dict[str, Any]]:
 
 def _outcome(request: MoveSubmitted, result: RequestResult) -> dict[str, Any]:
     from schemas.move_indexed import MoveIndexed
+    from streams.operations.first_one import count_fields
 
     fields = {"sha256": request.source.sha256, "steps": result.costs()}
     if not isinstance(result.result, MoveIndexed):
@@ -166,6 +167,7 @@ def _outcome(request: MoveSubmitted, result: RequestResult) -> dict[str, Any]:
         tempo_bpm=move.tempo_bpm,
         beats=list(move.beats),
         dancers=move.dancers.model_dump(),
+        **count_fields(move),
         status="known" if result.is_cached else "indexed",
         **fields,
     )

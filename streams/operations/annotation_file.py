@@ -27,6 +27,7 @@ _OTHER_NAMES = {
     "energy_level": "energy",
     "estimated_tempo": "tempo_bpm",
     "tempo": "tempo_bpm",
+    "first_one": "first_one_s",
     "lead_follow_roles": "role",
     "roles": "role",
 }
@@ -171,7 +172,7 @@ def _value(name: str, value: Any) -> Any:
         return value
     if name == "tags":
         return list(_tags(value))
-    if name == "tempo_bpm":
+    if name in {"tempo_bpm", "first_one_s"}:
         return value.replace(",", ".")
     return value.lower().replace(" ", "_").replace("-", "_") if name in _CHOICES else value
 

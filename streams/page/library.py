@@ -19,6 +19,7 @@ from schemas.faults import Fault, Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
+from streams.operations.first_one import count_fields
 from streams.page.queries import takes_query
 from streams.page.responses import error_response
 
@@ -238,6 +239,7 @@ def _summary(move: MoveSummary) -> dict[str, Any]:
         "eights": len(move.eights),
         "first_eight_s": move.beats[move.eights[0].start_beat] if move.eights else 0.0,
         "duration_s": move.clip.duration_s,
+        **count_fields(move),
         "dancers": move.dancers.model_dump(),
         "annotation": move.annotation and move.annotation.model_dump(mode="json", exclude_defaults=True),
         "judged": move.judged and move.judged.model_dump(mode="json"),

@@ -14,6 +14,7 @@ from schemas.move_indexed import MoveSummary
 from schemas.rendered import Video
 from streams.files.user_files import video_file
 from streams.files.video_copies import copy_into
+from streams.operations.first_one import count_fields
 from streams.watch.results import (
     ResultPlace,
     move_to_outcome,
@@ -72,7 +73,7 @@ def ended(content: Content, outcome: Mapping[str, Any], move: MoveSummary | None
     result = {"video": outcome["video"]} if is_done and content.kind == "song" else {}
     if move is not None:
         result = {name: getattr(move, name) for name in _OF_A_MOVE}
-        result |= {"duration_s": move.clip.duration_s, "eights": len(move.eights)}
+        result |= {"duration_s": move.clip.duration_s, "eights": len(move.eights), **count_fields(move)}
     error = None if is_done else str(outcome.get("error") or f"the request was {outcome['outcome']}")
     return replace(
         content,

@@ -18,6 +18,7 @@ from streams.files.clip_names import is_outdated
 from streams.files.clips import StoredClip
 from streams.ids import new_request_id
 from streams.local.worker_access import MAX_SUBMITTED
+from streams.operations.first_one import needs_recount
 from streams.watch.annotations import FolderAnnotation
 from streams.watch.arrivals import WatchedFolder
 from streams.watch.outcomes import Outcomes, PrintLine, ended
@@ -115,7 +116,7 @@ class FolderRequests:
         content = replace(content, clip=named.name, annotated=own.as_json())
         self._state.put_content(content)
         move = self._stream.move(content.sha256)
-        if move is not None and not is_outdated(move.embedding_version):
+        if move is not None and _is_current(move, annotation, named.annotation):
             self._release(content)
             return ended(content, {"outcome": "done"}, move)
         self._stream.submit(
@@ -169,7 +170,10 @@ class FolderRequests:
             names.close()
 
     def annotate(self, watched: WatchedFolder) -> None:
-        """Publish the annotations that the folder has changed, of the clips that were submitted."""
+        """Publish the annotations that the folder has changed, of the clips that were submitted.
+
+        A clip whose count 1 is another one now is submitted again.
+        """
         if not watched.has_new_names or not watched.annotations.is_settled:
             return
         changed: list[tuple[Content, FolderAnnotation]] = []
@@ -185,16 +189,20 @@ class FolderRequests:
 
     def _publish(self, changed: Sequence[tuple[Content, FolderAnnotation]]) -> None:
         present = self._stream.annotations()
-        annotations = {}
+        annotations, published = {}, []
         for content, own in changed:
             before = present.get(content.sha256, MoveAnnotation())
             after = own.annotation(before, FolderAnnotation.from_json(content.annotated))
+            if after.first_one_s != before.first_one_s and self._stream.move(content.sha256) is not None:
+                self._state.put_content(replace(content, state="queued", request_id=new_request_id()))
+                continue  # it is annotated when it is submitted again
             if after != before:
                 annotations[content.sha256] = after
+            published.append(replace(content, annotated=own.as_json()))
         if annotations:
             self._stream.annotate(annotations)
-        for content, own in changed:
-            self._state.put_content(replace(content, annotated=own.as_json()))
+        for content in published:
+            self._state.put_content(content)
         if annotations:
             self._print_line(f"{len(annotations)} moves are annotated again")
 
@@ -205,6 +213,11 @@ class FolderRequests:
 
     def _contents(self, *states: ContentState) -> list[Content]:
         return self._state.contents_in([watched.folder for watched in self._folders], *states)
+
+
+def _is_current(move: MoveSummary, annotation: MoveAnnotation, before: MoveAnnotation | None) -> bool:
+    """Return whether a move of the library needs no other analysis, also with an annotation in place of `before`."""
+    return not is_outdated(move.embedding_version) and not needs_recount(move.annotated(annotation), before)
 
 
 def _names_in(watched: WatchedFolder, files: Iterable[TrackedFile]) -> list[str]:

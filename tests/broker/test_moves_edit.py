@@ -103,3 +103,17 @@ def test_an_edit_without_a_change_or_a_move_is_one_line(data_folder: DataFolder,
     for option, value in (("--tempo", "7"), ("--notes", 3_000 * "x"), ("--tag", 300 * "x"), ("--style", "")):
         failed = data_folder.bachata("moves", "edit", clip, option, value).json
         assert (failed["reason"], failed["error"].partition(":")[0]) == ("invalid_annotations", option)
+
+
+def test_a_1_that_the_clip_cannot_have_is_refused_and_changes_nothing(
+    data_folder: DataFolder, one_move: dict[str, Any], tmp_path: Path
+) -> None:
+    clip, version = one_move["clips"][0]["clip"], _version(data_folder)
+    failed = data_folder.bachata("moves", "edit", clip, "--first-one", "99").json
+    assert failed["reason"] == "invalid_annotations"
+    assert "--first-one: the clip has no picture at 99 s" in failed["error"]
+    file = tmp_path / "moves.csv"
+    file.write_text(f"clip,first_one_s\n{clip},99\n")
+    assert f"{clip}, first_one_s: the clip has no picture" in data_folder.bachata("moves", "import", file).stderr
+    assert data_folder.bachata("moves", "edit", clip, "--first-one", "-1").json["error"].startswith("--first-one: ")
+    assert _version(data_folder) == version

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from schemas.base import Quality
 
@@ -36,3 +40,30 @@ def pose_quality(quality: Quality, rate_hz: float | None = None, confidence: flo
     """Return the values of a quality mode, or those that are given in place of them."""
     mode = POSE_QUALITIES[quality]
     return PoseQuality(rate_hz or mode.rate_hz, confidence or mode.confidence)
+
+
+_VALUES = re.compile(r"([0-9.]+)hz-([0-9.]+)")  # of `PoseQuality.name`
+
+
+def latest_pose(cache_dir: Path, clip_sha256: str) -> PoseQuality | None:
+    """Return the values with which a clip's dancers were detected or read last, or None where no detections are kept.
+
+    `cache_dir`: as of `cached_detections`, whose files have the name of the values, and the time of their last use.
+    """
+    kept = dict(_kept(cache_dir / "dancers" / clip_sha256))
+    return kept[max(kept)] if kept else None
+
+
+def _kept(folder: Path) -> Iterator[tuple[int, PoseQuality]]:
+    """Yield the time of the last use of each file of detections, nanoseconds, and its values."""
+    for file in folder.glob("*.npz"):
+        pose = _named(file.stem.rpartition("-")[0])
+        with suppress(FileNotFoundError):  # removed meanwhile
+            if pose is not None:
+                yield file.stat().st_mtime_ns, pose
+
+
+def _named(name: str) -> PoseQuality | None:
+    mode = next((pose for quality, pose in POSE_QUALITIES.items() if quality == name), None)
+    values = _VALUES.fullmatch(name)
+    return mode or (PoseQuality(*map(float, values.groups())) if values else None)

@@ -14,10 +14,12 @@ from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from streams.cli.moves.edit import annotate
 from streams.cli.moves.group import moves, resolve
+from streams.cli.moves.recount import first_one_problems, recount
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.files.user_files import check_targets, copy_out, title_of
 from streams.local.library import library_annotations
-from streams.local.services import stream
+from streams.local.services import Endpoint, stream
+from streams.operations.first_one import needs_recount
 
 if TYPE_CHECKING:
     from streams.operations.annotation_file import AnnotatedClip
@@ -48,17 +50,40 @@ def export_annotations(file: Path, as_json: bool) -> None:
 @click.argument("file", type=_FILE)
 @command
 def import_annotations(file: Path, as_json: bool) -> None:
-    """Annotate moves of the library from FILE, CSV or JSON: a column replaces a field, an empty cell clears it."""
+    """Annotate moves of the library from FILE, CSV or JSON: a column replaces a field, an empty cell clears it.
+
+    A clip whose count 1 is another one afterwards (`first_one_s`) is indexed again with it.
+    """
     from streams.operations.annotation_file import read_annotations
 
-    rows = read_annotations(file)
-    with stream(load_settings(), print_line) as endpoint:
-        before = library_annotations(endpoint)
-        changed = changed_annotations(rows, endpoint.get("/moves")["moves"], before)
-        annotate(endpoint, changed)
+    settings, rows = load_settings(), read_annotations(file)
+    with stream(settings, print_line) as endpoint:
+        before, entries = library_annotations(endpoint), endpoint.get("/moves")["moves"]
+        changed = changed_annotations(rows, entries, before)
+        _check_first_ones(endpoint, changed, entries)
+        edited = annotate(endpoint, changed)
+        counted = [move for move in edited if needs_recount(move, before.get(move.clip.sha256))]
+        errors = recount(endpoint, settings, counted)
     if as_json:
-        return print_json({"changed": len(changed), "unchanged": len(rows) - len(changed)})
-    return print_output(f"{len(changed)} moves are changed, {len(rows) - len(changed)} were so already")
+        failed = {"errors": list(errors.values())} if errors else {}
+        print_json({"changed": len(changed), "unchanged": len(rows) - len(changed), "indexed": len(counted), **failed})
+    else:
+        print_output(f"{len(changed)} moves are changed, {len(rows) - len(changed)} were so already")
+    if errors:
+        raise SystemExit(1)
+
+
+def _check_first_ones(
+    endpoint: Endpoint, changed: Mapping[str, MoveAnnotation], entries: Sequence[Mapping[str, Any]]
+) -> None:
+    """Raise `Poison` (`invalid_annotations`) with all clips that cannot have a count 1 where it is annotated."""
+    from streams.operations.annotation_file import invalid_annotations
+
+    names = {entry["sha256"]: entry["clip"] for entry in entries}
+    problems = first_one_problems(endpoint, changed)
+    if problems:
+        errors = [f"{names[clip]}, first_one_s: {problem}" for clip, problem in problems.items()]
+        raise invalid_annotations("nothing is changed", errors)
 
 
 def changed_annotations(

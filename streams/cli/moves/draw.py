@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import click
 
 from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DrawMap, DrawMove, MapPoint
 from agents.step import throttled
+from agents.texts import first_few
 from infra.settings import load_settings
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
-from streams.cli.moves.group import moves, resolve
+from streams.cli.moves.group import count_text, moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.files.user_files import check_targets, copy_out
 from streams.jobs import run_job
 from streams.local.services import stream
+from streams.operations.first_one import count_fields
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _PROGRESS_INTERVAL_S = 3.0
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @moves.command()
@@ -30,12 +34,15 @@ _PROGRESS_INTERVAL_S = 3.0
 @click.option("--video", type=_FILE, help="Draw both skeletons and the counts on the clip (mp4).")
 @command
 def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None:
-    """Draw the dancers of MOVE: the name of its clip, or at least 4 digits of the clip's SHA-256."""
+    """Show what is known of MOVE, and draw its dancers.
+
+    MOVE is the name of its clip, or at least 4 digits of the clip's SHA-256.
+    """
     targets = {name: file for name, file in (("png", png), ("video", video)) if file}
-    if not targets:
-        raise Poison("nothing to draw: give --png FILE, --video FILE or both", reason="no_target")
     check_targets(targets.values())
     summary = _read_move(move)
+    if not targets:
+        return _print_card(summary, as_json)
     _check_not_clip(targets.values(), summary)
     with TemporaryDirectory(prefix="bachata-") as folder:
         outputs = {name: Path(folder, name) for name in targets}
@@ -43,7 +50,7 @@ def show(move: str, png: Path | None, video: Path | None, as_json: bool) -> None
         report = throttled(lambda fraction: print_line(f"{summary.name}: {fraction:.0%}"), _PROGRESS_INTERVAL_S)
         run_job(DRAW_MOVE, DrawMove(move=summary, png=outputs.get("png"), video=outputs.get("video")), report)
         files = {name: str(copy_out(outputs[name], target)) for name, target in targets.items()}
-    _print_files({name: files.get(name) for name in ("png", "video")}, as_json)
+    return _print_files({name: files.get(name) for name in ("png", "video")}, as_json, _card(summary))
 
 
 @moves.command(name="map")
@@ -91,9 +98,37 @@ def _read_move(move: str) -> MoveSummary:
         return MoveSummary.model_validate(endpoint.get(f"/moves/{sha256}"))
 
 
-def _print_files(files: Mapping[str, str | None], as_json: bool) -> None:
+def _card(move: MoveSummary) -> dict[str, Any]:
+    """Return what is known of a move as fields of JSON."""
+    ones = [beat for beat, count in zip(move.beats, move.counts, strict=True) if count == 1]
+    return {
+        "clip": move.name,
+        "sha256": move.clip.sha256,
+        **{name: getattr(move, name) for name in ("move", "category", "difficulty", "energy", "tempo_bpm")},
+        "duration_s": move.clip.duration_s,
+        "eights": len(move.eights),
+        **count_fields(move),
+        "ones_s": ones,
+        "annotation": move.annotation and move.annotation.model_dump(mode="json", exclude_defaults=True),
+    }
+
+
+def _print_card(move: MoveSummary, as_json: bool) -> None:
+    card = _card(move)
     if as_json:
-        return print_json(dict(files))
+        return print_json({"png": None, "video": None, **card})
+    print_output(f"{move.name}: {move.move}, {move.category}, {move.difficulty}, {move.energy} energy")
+    print_output(f"{move.tempo_bpm:.1f} BPM, {len(move.eights)} x 8 in {move.clip.duration_s:.1f} s")
+    ones = first_few([f"{time:.2f}" for time in card["ones_s"]])
+    print_output(count_text(card) + (f"; 1 at {ones} s" if ones else ""))
+    for name, value in (card["annotation"] or {}).items():
+        print_output(f"annotated: {name} {value}")
+    return None
+
+
+def _print_files(files: Mapping[str, str | None], as_json: bool, card: Mapping[str, Any] = _NOTHING) -> None:
+    if as_json:
+        return print_json({**files, **card})
     for file in files.values():
         if file:
             print_output(file)

@@ -14,15 +14,18 @@ from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
 from streams.cli.choices import choices
-from streams.cli.moves.group import moves, resolve
+from streams.cli.moves.group import count_text, moves, resolve
+from streams.cli.moves.recount import first_one_problems, read_moves, recount
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.cli.wait_watch import kafka_watch
 from streams.local.library import library_annotations, wait_until_applied
 from streams.local.services import Endpoint, stream
+from streams.operations.first_one import count_fields
 
 F = TypeVar("F", bound=Callable[..., Any])
 _MAX_TEMPO_DEVIATION = 0.04  # relative
 _FIELDS = tuple(MoveAnnotation.model_fields)
+_OPTIONS = {"tempo_bpm": "tempo", "tags": "tag", "first_one_s": "first-one"}
 _TEXTS = {
     "move": "The name of the move.",
     "category": "The kind of move.",
@@ -41,7 +44,7 @@ _CHOICES = {
 
 def _option(field: str) -> str:
     """Return the option for a field of an annotation."""
-    return "--" + {"tempo_bpm": "tempo", "tags": "tag"}.get(field, field).replace("_", "-")
+    return "--" + _OPTIONS.get(field, field).replace("_", "-")
 
 
 def _field_options(function: F) -> F:
@@ -57,6 +60,9 @@ def _field_options(function: F) -> F:
 @click.argument("names", metavar="MOVE...", nargs=-1, required=True)
 @_field_options
 @click.option("--tempo", "tempo_bpm", type=float, help="Beats per minute; used where the sound has no clear beat.")
+@click.option(
+    "--first-one", "first_one_s", type=float, help="When a count 1 is, seconds; the clip is indexed again with it."
+)
 @click.option("--tag", "tags", multiple=True, help="A tag, in place of all earlier ones; may be given several times.")
 @click.option(
     "--clear", "cleared", multiple=True, type=click.Choice(_FIELDS), help="Bring back what was judged of a field."
@@ -65,22 +71,44 @@ def _field_options(function: F) -> F:
 def edit(names: tuple[str, ...], cleared: tuple[str, ...], as_json: bool, **given: Any) -> None:
     """Annotate each MOVE: the name of its clip, or at least 4 digits of the clip's SHA-256.
 
-    What is annotated holds in place of what was judged, at once and without another analysis.
+    What is annotated holds in place of what was judged, at once and without another analysis. Only the count 1 decides
+    more: the clip is indexed again with it, for which its dancers are not detected again.
     """
     changes = {field: value for field, value in given.items() if value not in {None, ()}}
     if not changes and not cleared:
         raise Poison("nothing to change: give a field, such as --difficulty advanced, or --clear FIELD", "no_change")
-    with stream(load_settings(), print_line) as endpoint:
+    settings, errors = load_settings(), dict[str, str]()
+    with stream(settings, print_line) as endpoint:
         entries = endpoint.get("/moves")["moves"]
         clips = list(dict.fromkeys(resolve(name, entries) for name in names))
         before = library_annotations(endpoint)
         annotations = {clip: _edited(before.get(clip), changes, cleared) for clip in clips}
+        if "first_one_s" in changes:
+            _check_first_one(endpoint, annotations)
         edited = annotate(endpoint, annotations)
+        if "first_one_s" in {*changes, *cleared}:
+            errors = recount(endpoint, settings, edited)
+            edited = read_moves(endpoint, clips)
     if as_json:
-        return print_json({"moves": [_entry(move) for move in edited]})
+        print_json({"moves": [_entry(move) | {"error": errors.get(move.clip.sha256)} for move in edited]})
+    else:
+        _print_moves([move for move in edited if move.clip.sha256 not in errors])
+    if errors:
+        raise SystemExit(1)
+
+
+def _print_moves(edited: Sequence[MoveSummary]) -> None:
     for move in edited:
-        print_output(f"{move.name}: {move.move}, {move.category}, {move.difficulty}, {move.energy} energy")
-    return None
+        text = f"{move.name}: {move.move}, {move.category}, {move.difficulty}, {move.energy} energy"
+        print_output(f"{text}, {count_text(count_fields(move))}")
+
+
+def _check_first_one(endpoint: Endpoint, annotations: Mapping[str, MoveAnnotation]) -> None:
+    """Raise `Poison` where a time cannot be the count 1 of a clip, or would be that of several clips."""
+    if len(annotations) > 1:
+        raise Poison("--first-one is of one clip: give one MOVE", "usage")
+    for problem in first_one_problems(endpoint, annotations).values():
+        raise Poison(f"--first-one: {problem}", "invalid_annotations")
 
 
 def annotate(endpoint: Endpoint, annotations: Mapping[str, MoveAnnotation]) -> list[MoveSummary]:
@@ -134,6 +162,7 @@ def _entry(move: MoveSummary) -> dict[str, Any]:
         "clip": move.name,
         "sha256": move.clip.sha256,
         **{field: getattr(move, field) for field in fields},
+        **count_fields(move),
         "annotation": move.annotation and move.annotation.model_dump(mode="json", exclude_defaults=True),
         "judged": move.judged and move.judged.model_dump(mode="json"),
     }

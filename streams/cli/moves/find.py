@@ -12,13 +12,14 @@ from typing import Any
 import click
 
 from agents.move_indexing.library_gaps import LibraryMove, library_gaps
+from agents.texts import first_few
 from infra.settings import load_settings
 from schemas.base import Options
 from schemas.faults import Poison
 from schemas.limits import MAX_SEARCHED_DURATION_S, MAX_SEARCHED_TEMPO_BPM
 from schemas.move_annotated import MoveAnnotation
 from streams.cli.choices import choices
-from streams.cli.moves.group import moves
+from streams.cli.moves.group import count_text, moves
 from streams.cli.output import command, print_json, print_line, print_output
 from streams.files.user_files import check_targets, copy_out
 from streams.local.services import stream
@@ -84,6 +85,11 @@ def _print_summary(found: Mapping[str, Any]) -> None:
         print_line(f"{len(found['moves'])} moves: {counts}")
         for gap in found["gaps"]:
             print_line(f"missing: {gap}")
+        unsure = [move["clip"] for move in found["moves"] if move["count"] == "unsure"]
+        if unsure:
+            print_line(
+                f"the 1 is unsure of {first_few(unsure)}: settle it with `bachata moves edit MOVE --first-one S`"
+            )
     if "html" in found:
         print_output(found["html"])
 
@@ -166,5 +172,5 @@ def _print_moves(found: dict[str, Any], as_json: bool) -> None:
         gone = "  its file is gone" if move.get("without_source") else ""
         print_output(
             f"{move['clip']:28} {move['move']:24} {move['difficulty']:12} {move['energy']:7} "
-            f"{move['tempo_bpm']:6.1f} BPM  {move['eights']} x 8{similarity}{gone}"
+            f"{move['tempo_bpm']:6.1f} BPM  {move['eights']} x 8  {count_text(move, hint=False)}{similarity}{gone}"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from math import floor
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from schemas.safe_text import escaped
 from streams.ids import begins_hash
 
 _MAX_SUGGESTIONS = 3
+_COUNT_HINTS = {"unsure": ", annotate one with --first-one", "unknown": ", index the clip again"}
 
 
 @click.group()
@@ -34,6 +36,16 @@ def resolve(move: str, entries: Sequence[Mapping[str, Any]]) -> str:
         hashes = ", ".join(sha256[:12] for sha256 in found[:5])
         raise Poison(f"'{move}' is ambiguous: {len(found)} clips; give a hash: {hashes}", reason="unknown_move")
     raise Poison(f"no move '{move}' in the library; {_suggestion(move, entries)}", reason="unknown_move")
+
+
+def count_text(fields: Mapping[str, Any], hint: bool = True) -> str:
+    """Return how sure a move's count 1 is, such as "count: sure 0.97". `fields`: as `count_fields` returns them.
+
+    `hint`: also what to do where it is not sure.
+    """
+    confidence = fields["count_confidence"]
+    number = "" if confidence is None else f" {floor(confidence * 100) / 100:.2f}"
+    return f"count: {fields['count']}{number}{_COUNT_HINTS.get(fields['count'], '') if hint else ''}"
 
 
 def _suggestion(move: str, entries: Sequence[Mapping[str, Any]]) -> str:

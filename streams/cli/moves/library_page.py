@@ -11,13 +11,14 @@ from typing import Any
 from agents.move_indexing.draw_job import DRAW_STILL, DrawStill
 from agents.step import throttled
 from schemas.faults import Fault
+from streams.cli.moves.group import count_text
 from streams.cli.output import print_line
 from streams.jobs import Jobs
 
 _PROGRESS_INTERVAL_S = 3.0
 _MAX_PICTURES = 2_000  # of about 8 KB in the page: with many more, a browser needs minutes to open it
-_COLUMNS = ("", "Clip", "Move", "Category", "Difficulty", "Energy", "BPM", "Eights", "Annotated")
-_ANNOTATED = ("role", "style", "entry_hold", "exit_hold", "couple", "tags", "notes")
+_COLUMNS = ("", "Clip", "Move", "Category", "Difficulty", "Energy", "BPM", "Eights", "Count", "Annotated")
+_ANNOTATED = ("first_one_s", "role", "style", "entry_hold", "exit_hold", "couple", "tags", "notes")
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.4 system-ui, sans-serif; }
 body { margin: 2rem auto; max-width: 72rem; padding: 0 1rem; }
@@ -104,7 +105,8 @@ def _row(move: Mapping[str, Any], picture: bytes | None) -> str:
     cells += [_value(move, name) for name in ("move", "category", "difficulty", "energy")]
     numbers = f"<td class=number>{move['tempo_bpm']:.0f}</td><td class=number>{move['eights']}</td>"
     texts = "".join(f"<td>{cell}</td>" for cell in cells)
-    return f"<tr>{texts}{numbers}<td>{'<br>'.join(_annotated(move))}</td></tr>"
+    count = f"<td>{count_text(move, hint=False).removeprefix('count: ')}</td>"
+    return f"<tr>{texts}{numbers}{count}<td>{'<br>'.join(_annotated(move))}</td></tr>"
 
 
 def _clip(move: Mapping[str, Any]) -> str:
@@ -130,6 +132,6 @@ def _value(move: Mapping[str, Any], name: str) -> str:
 def _annotated(move: Mapping[str, Any]) -> Iterator[str]:
     for name in _ANNOTATED:
         value = (move["annotation"] or {}).get(name)
-        if value:
-            text = ", ".join(value) if isinstance(value, list) else value
+        if value or value == 0:  # a time may be 0.0
+            text = ", ".join(value) if isinstance(value, list) else str(value)
             yield f"<small>{name.replace('_', ' ')}</small> {escape(text)}"

@@ -38,7 +38,7 @@ def _move(number: int, **fields: Any) -> dict[str, Any]:
     judged = {"move": "basic", "category": "basic", "difficulty": "beginner", "energy": "low"}
     names = {"clip": f"clip {number}", "sha256": f"{number:064x}", "tempo_bpm": 126.4, "eights": 2}
     more = {"judged": judged, "annotation": None, "without_source": False, "first_eight_s": 1.0}
-    return {**judged, **names, **more, **fields}
+    return {**judged, **names, **more, "count": "sure", "count_confidence": 0.97, **fields}
 
 
 def _library(*moves: dict[str, Any], gaps: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -51,6 +51,13 @@ def test_each_move_has_a_row_and_its_picture() -> None:
     assert page.tags.count("tr") == 3
     assert page.sources == ["data:image/jpeg;base64,anBlZw=="]
     for text in ("2 moves", "basic: 2", "No advanced move.", "clip 1", "judged: beginner", "a, b", "126"):
+        assert text in page.text
+
+
+def test_the_page_says_how_sure_each_count_is_and_where_a_1_is_annotated() -> None:
+    unsure = _move(1, count="unsure", count_confidence=0.41, annotation={"first_one_s": 0.0})
+    page = _Page(library_page(_library(unsure, _move(2, count="unknown", count_confidence=None)), {}))
+    for text in ("unsure 0.41", "unknown", "first one s 0.0"):
         assert text in page.text
 
 

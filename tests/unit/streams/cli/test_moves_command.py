@@ -19,6 +19,7 @@ from infra.media_store import MediaStore
 from infra.move_index.edge import EdgeMoveIndex
 from infra.settings import load_settings
 from schemas.faults import Poison
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
 from schemas.safe_text import escaped
 from streams.cli.moves import draw, edit, find, moves, remove
@@ -29,6 +30,7 @@ from streams.page import library
 from streams.page.server import Page
 from tests.unit.infra.moves import MOVES, make_move
 from tests.unit.move_indexing import known_dancers
+from tests.unit.move_scoring.builders import make_move as counted_move
 
 _TOKEN = "t" * 43
 ENTRIES = [
@@ -128,11 +130,19 @@ def test_an_empty_library_is_an_error(page: FakePage, tmp_path: Path) -> None:
     assert not (tmp_path / "a.png").exists()
 
 
-def test_show_needs_an_output_file() -> None:
-    reason, line = run_failing("show", "basic_side")
-    assert reason == "no_target"
-    assert "--png FILE" in line
-    assert "--video FILE" in line
+def test_show_prints_how_sure_the_count_is_and_what_to_do_where_it_is_not(page: FakePage) -> None:
+    page.moves[:] = [
+        counted_move(1, count_confidence=0.975).annotated(MoveAnnotation(style="sensual")),
+        counted_move(2, count_confidence=0.799),
+        counted_move(3),
+    ]
+    lines = run("show", "clip_1").stdout.splitlines()
+    assert lines[2:] == ["count: sure 0.97; 1 at 0.20, 4.04, 7.88 s", "annotated: style sensual"]
+    assert "count: unsure 0.79, annotate one with --first-one; 1 at" in run("show", "clip_2").stdout
+    assert "count: unknown, index the clip again; 1 at" in run("show", "clip_3").stdout
+    card = json.loads(run("show", "clip_2", "--json").stdout)
+    assert (card["count"], card["count_confidence"], card["png"]) == ("unsure", 0.799, None)
+    assert json.loads(run("show", "clip_3", "--json").stdout)["count_confidence"] is None
 
 
 @pytest.mark.parametrize(
@@ -152,7 +162,8 @@ def test_a_move_is_drawn_to_the_output_files(clip: Path, tmp_path: Path) -> None
     png, video = tmp_path / "new" / "a.png", tmp_path / "a.mp4"
     completed = run("show", "to_and_fro", "--png", png, "--video", video, "--json")
     assert completed.exit_code == 0, completed.stderr
-    assert json.loads(completed.stdout) == {"png": str(png), "video": str(video)}
+    printed = json.loads(completed.stdout)
+    assert (printed["png"], printed["video"], printed["count"]) == (str(png), str(video), "unknown")
     assert png.read_bytes()[:4] == b"\x89PNG"
     assert video.read_bytes()[4:8] == b"ftyp"
     assert "drawing png and video of to_and_fro" in completed.stderr

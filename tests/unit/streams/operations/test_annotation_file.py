@@ -60,6 +60,11 @@ def test_a_column_replaces_a_field_and_an_empty_cell_clears_it(tmp_path: Path) -
     assert row.annotation(_BEFORE) == MoveAnnotation(move="basic", tags=("for shows",), style="sensual")
 
 
+def test_a_count_1_is_read_under_its_name_and_with_a_comma(tmp_path: Path) -> None:
+    [row] = _read(tmp_path, "clip;first_one_s\na;3,21\n")
+    assert row.annotation(_BEFORE).first_one_s == 3.21
+
+
 def test_a_null_of_json_clears_a_field(tmp_path: Path) -> None:
     entry = {"clip_id": "a", "video_path": "b/a.mp4", "difficulty": None, "lead_follow_roles": "both", "other": 1}
     [row] = _read(tmp_path, json.dumps({"clips": [entry]}), "a.txt")
@@ -161,6 +166,7 @@ def test_what_is_written_is_read_back(name: str, tmp_path: Path) -> None:
             "tags": ["x", "y z", "a, b; c", 'd "e"', ", f"],
             "notes": 'two\nlines, "quoted"',
             "tempo_bpm": 126.0,
+            "first_one_s": 3.21,
         },
         {"difficulty": "advanced", "exit_hold": "none", "style": "señorita"},
         {},

@@ -358,6 +358,23 @@ def test_a_row_changes_only_the_fields_in_which_it_has_changed(watched: Watched)
     assert move.annotation == edited.model_copy(update={"energy": "high", "notes": "slow down"})
 
 
+def test_a_clip_whose_annotated_1_changes_is_indexed_again_with_it(watched: Watched) -> None:
+    watched.put("a.mp4", CLIP)
+    watched.finish()
+    file = watched.put("annotations.csv", b"clip,first_one_s\na,0.5\n")
+    watched.finish()
+    assert [clip.annotation and clip.annotation.first_one_s for clip in watched.worker.clips] == [None, 0.5]
+    watched.finish()
+    watched.restart()
+    watched.finish()
+    assert len(watched.worker.clips) == 2
+    file.write_bytes(b"clip,first_one_s,energy\na,,high\n")
+    watched.finish()
+    assert [clip.annotation and clip.annotation.first_one_s for clip in watched.worker.clips] == [None, 0.5, None]
+    [move] = watched.worker.library.values()
+    assert move.annotation == MoveAnnotation(energy="high")
+
+
 @pytest.mark.parametrize("is_move_removed", [False, True])
 @pytest.mark.parametrize("is_state_lost", [False, True])
 def test_an_edit_outlives_a_lost_state_and_a_removed_move(

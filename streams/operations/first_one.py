@@ -1,0 +1,67 @@
+"""The count 1 of a clip: how sure it is, whether it can be where it is annotated, and the request to find it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agents.move_indexing.dancers.pose_quality import latest_pose
+from agents.playable import certainty_of_one, has_unsure_one, nearest_beat
+from schemas.base import Source
+from schemas.move_annotated import MoveAnnotation
+from schemas.move_indexed import MoveSummary, Window, window_at
+from schemas.move_submitted import MoveSubmitted
+from streams.ids import new_request_id
+
+
+def count_fields(move: MoveSummary) -> dict[str, Any]:
+    """Return `count`, how sure a move's count 1 is, and `count_confidence`, 0 to 1, None where it is unknown."""
+    certainty = certainty_of_one(move)
+    return {"count": certainty, "count_confidence": None if certainty == "unknown" else move.count_confidence}
+
+
+def first_one_problem(move: MoveSummary, first_one_s: float | None) -> str:
+    """Return why a clip cannot have a count 1 at a time, or nothing. A beat may be half a beat away at most."""
+    if first_one_s is None:
+        return ""
+    windows = move.windows or (Window(start_s=0.0, end_s=move.clip.duration_s),)
+    if window_at(windows, first_one_s) is None:
+        spans = " and ".join(f"from {window.start_s:.2f} to {window.end_s:.2f} s" for window in windows[:3])
+        return f"the clip has no picture at {first_one_s:g} s: its pictures are {spans}"
+    nearest_s = move.beats[nearest_beat(move.beats, first_one_s)] if move.beats else first_one_s
+    if abs(nearest_s - first_one_s) > 30 / move.tempo_bpm:
+        return f"no beat of the clip is within half a beat of {first_one_s:g} s: the nearest is at {nearest_s:.2f} s"
+    return ""
+
+
+def needs_recount(move: MoveSummary, before: MoveAnnotation | None) -> bool:
+    """Return whether a move's counts are not those of its annotation. `before`: the annotation that it had earlier."""
+    wanted_s = move.annotation.first_one_s if move.annotation else None
+    if wanted_s != (before.first_one_s if before else None):
+        return True
+    return wanted_s is not None and has_unsure_one(move)
+
+
+def recount_request(move: MoveSummary, cache_dir: Path) -> MoveSubmitted:
+    """Return the request to index a move's clip again as it was, with its annotation.
+
+    `cache_dir`: the folder of files that can be made again; with the detections that were kept there, nothing is looked
+    at again.
+    """
+    return MoveSubmitted(
+        source=Source(sha256=move.clip.sha256),
+        clip=move.name,
+        request_id=new_request_id(),
+        annotation=move.annotation,
+        **_quality(move.clip.sha256, cache_dir),
+    )
+
+
+def _quality(clip_sha256: str, cache_dir: Path) -> dict[str, Any]:
+    """Return the fields of the pose detection that the clip was indexed with last; none where that is not known."""
+    pose = latest_pose(cache_dir, clip_sha256)
+    if pose is None:
+        return {}
+    if pose.quality is not None:
+        return {"quality": pose.quality}
+    return {"pose_rate_hz": pose.rate_hz, "pose_confidence": pose.confidence}
