@@ -9,6 +9,7 @@ import numpy as np
 
 from agents.arrays import Floats
 from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.steps.foot_motion import LAGS
 from agents.move_indexing.steps.pattern import COUNTS, Fit, fit_steps, usual_lags
 from agents.move_indexing.steps.states import IN_STEP, OPPOSITE, PAUSE, Stepping
 from schemas.boundary import Side
@@ -17,6 +18,7 @@ _MIN_BEATS = 2
 _TRUE_OPPOSITE = 0.7  # of the steps that look like the opposite foot's, the share that are; else the tracking errs
 _SAME_FOOT_IN_SHADOW = 0.9  # 20 of 22 labelled beats in shadow position, 5 of 315 others
 _IN_PAUSE = 0.6  # the probability that the foot of the pattern is free where no step is detected
+_LAG_SPREAD = 0.08  # beats by which single steps land earlier or later than the clip's steps do
 
 
 class FreeFoot(NamedTuple):
@@ -59,8 +61,20 @@ def _prior(count_confidence: float) -> Floats:
 def _feet(fit: Fit, dancer: Stepping, left: Floats) -> tuple[FreeFoot, ...]:
     states = dancer.states
     of_pattern = states[..., IN_STEP] + (1 - _TRUE_OPPOSITE) * states[..., OPPOSITE] + _IN_PAUSE * states[..., PAUSE]
-    is_left = np.where(left[:, None] > 0, of_pattern, 1 - of_pattern)
+    is_left = _on_beats(np.where(left[:, None] > 0, of_pattern, 1 - of_pattern))
     return tuple(_foot(float(share)) for share in np.tensordot(fit.probabilities, is_left, axes=2))
+
+
+def _on_beats(is_left: Floats) -> Floats:
+    """Return the probability for the step that is nearest to each beat: (patterns, lags, beats) to the same shape.
+
+    Where steps land half a beat early or late, it may be that of the beat after or before.
+    """
+    after, before = (1 / (1 + np.exp((0.5 + side * LAGS) / _LAG_SPREAD))[:, None] for side in (1, -1))
+    next_left = np.concatenate([is_left[..., 1:], is_left[..., -1:]], axis=-1)
+    last_left = np.concatenate([is_left[..., :1], is_left[..., :-1]], axis=-1)
+    nearest: Floats = (1 - after - before) * is_left + after * next_left + before * last_left
+    return nearest
 
 
 def _foot(left: float) -> FreeFoot:

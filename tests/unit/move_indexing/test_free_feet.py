@@ -71,3 +71,12 @@ def test_in_shadow_position_the_clearer_dancer_tells_the_foot_of_both() -> None:
     assert 0.8 < lead.confidence < follow.confidence < 0.95
     assert in_shadow(hidden, seen, 0.0) == (hidden, seen)
     assert in_shadow(FreeFoot(None, 0.0), seen, 1.0)[0].side == "left"
+
+
+def test_the_free_foot_is_less_sure_where_steps_land_half_a_beat_from_the_beats() -> None:
+    steps = demo_steps("basic_side")
+    early = [beat + 0.5 * (steps.beats[1] - steps.beats[0]) for beat in steps.beats]
+    on_time, between = (
+        free_feet(steps.dance.lead, steps.dance.follow, beats, steps.counts, 0.9)[0] for beats in (steps.beats, early)
+    )
+    assert between[9].confidence < 0.9 < on_time[9].confidence
