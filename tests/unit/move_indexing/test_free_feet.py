@@ -79,4 +79,4 @@ def test_the_free_foot_is_less_sure_where_steps_land_half_a_beat_from_the_beats(
     on_time, between = (
         free_feet(steps.dance.lead, steps.dance.follow, beats, steps.counts, 0.9)[0] for beats in (steps.beats, early)
     )
-    assert between[9].confidence < 0.9 < on_time[9].confidence
+    assert between[9].confidence < on_time[9].confidence - 0.05
