@@ -75,7 +75,7 @@ quality-media: setup ## Measure odd clips and songs of all kinds, beside a plain
 quality-moves: setup ## Measure detection, re-identification, joints and retrieval of moves (CLIPS=folder)
 	$(RUN) python -m tests.quality.quality_moves $(CLIPS)
 
-quality-seams: setup ## Measure holds, hands, facing, free feet and counts of clips beside labels (CLIPS=folder, CACHE=folder)
+quality-seams: setup ## Measure holds, hands, facing, free feet, counts and couples of clips beside labels (CLIPS=folder, CACHE=folder)
 	$(RUN) python -m tests.quality.quality_seams $(CLIPS) $(if $(CACHE),--cache $(CACHE))
 
 quality-split: setup ## Measure where a long recording is cut into moves, beside cuts at silence (CLIPS=folder)

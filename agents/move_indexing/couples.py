@@ -14,17 +14,21 @@ from itertools import count
 import numpy as np
 import numpy.typing as npt
 
-from agents.arrays import Floats
-from agents.move_indexing.look_distance import differences
+from agents.arrays import Bools, Floats
+from agents.move_indexing.look_distance import Differences, differences
+from schemas.base import MediaFacts
 from schemas.look import Look
 from schemas.move_indexed import MoveSummary
 
 UNKNOWN_GROUP = "unknown"  # moves without a look, as in events of earlier versions
-# Of 37 clips of 17 couples, two clips of one couple have a distance up to 20, those of different couples 22 or more. In
-# the same background, clothes that differ by 16 are too much: those of one couple differ by up to 14, as they turn.
-_MAX_COUPLE_DISTANCE, _ROOM_WEIGHT, _CLOTHES_WEIGHT = 22.0, 3.0, 22.0 / 16.0
-_MAX_ROOM_DIFFERENCE = 8.5
-_UNKNOWN_CLOTHES, _UNKNOWN_ROOM = 12.0, 4.0  # differences that decide neither way
+# Mean colour differences. In 37 clips of 17 couples, two clips of one couple differ by at most 14 in clothes, as the
+# dancers turn, and by 8 in the room; of pairs of couples, 19 in 20 differ by 14 or more in clothes.
+_MAX_CLOTHES, _MAX_ROOM, _MAX_COUPLE = 16.0, 9.0, 23.0  # the last one: of clothes and twice the room together
+_ROOM_WEIGHT = 2.0
+_OTHER_RECORDING = 5.0  # adds to these where frame rate or shape of the picture differ: the camera was set otherwise
+_SAME_RATE, _SAME_SHAPE = 1.03, 1.02  # largest ratios
+_MAX_ROOM_OF_ROOMS = 8.5
+_UNKNOWN_CLOTHES, _UNKNOWN_ROOM = 15.5, 7.5  # the other must be nearly the same
 _FAR = 1e6
 
 _Labels = list[Hashable]
@@ -77,12 +81,12 @@ def places(moves: Iterable[MoveSummary]) -> dict[str, Place]:
     ordered = sorted(moves, key=lambda move: move.clip.sha256)
     looks = {n: move.look for n, move in enumerate(ordered) if move.look and _is_known(move.look)}
     apart = differences(list(looks.values()))
-    distances = _couple_distances(apart.clothes, apart.room)
-    rooms = _labels(len(ordered), list(looks), np.nan_to_num(apart.room, nan=_FAR), _MAX_ROOM_DIFFERENCE)
+    distances = _couple_distances(apart, _other_recordings([ordered[n].clip for n in looks]))
+    rooms = _labels(len(ordered), list(looks), np.nan_to_num(apart.room, nan=_FAR), _MAX_ROOM_OF_ROOMS)
     for n, look in looks.items():
         if not look.room:
             rooms[n] = None
-    couples = _labels(len(ordered), list(looks), distances, _MAX_COUPLE_DISTANCE)
+    couples = _labels(len(ordered), list(looks), distances, 1.0)
     given = [_given_name(move) for move in ordered]
     annotated = _annotated(couples, [name.casefold() for name in given], _nearest_of(list(looks), distances))
     couple_names = _names("couple", annotated, _spellings(given))
@@ -97,11 +101,26 @@ def _is_known(look: Look) -> bool:
     return bool(look.lead or look.follow or look.room)
 
 
-def _couple_distances(clothes: Floats, room: Floats) -> Floats:
-    clothes, room = np.nan_to_num(clothes, nan=_UNKNOWN_CLOTHES), np.nan_to_num(room, nan=_UNKNOWN_ROOM)
-    distances: Floats = np.maximum(clothes + _ROOM_WEIGHT * room, _CLOTHES_WEIGHT * clothes)
+def _couple_distances(apart: Differences, other_recordings: Bools) -> Floats:
+    """Return distances between clips, up to 1 for those of one couple."""
+    clothes, room = np.nan_to_num(apart.clothes, nan=_UNKNOWN_CLOTHES), np.nan_to_num(apart.room, nan=_UNKNOWN_ROOM)
+    together = clothes + _ROOM_WEIGHT * room + _OTHER_RECORDING * other_recordings
+    distances: Floats = np.maximum.reduce([clothes / _MAX_CLOTHES, room / _MAX_ROOM, together / _MAX_COUPLE])
     np.fill_diagonal(distances, 0)
     return distances
+
+
+def _other_recordings(clips: Sequence[MediaFacts]) -> Bools:
+    """Return which pairs of clips differ in frame rate or shape of the picture, as far as these are known."""
+    rates = np.array([clip.fps or np.nan for clip in clips])
+    shapes = np.array([clip.width / clip.height if clip.width and clip.height else np.nan for clip in clips])
+    return _differ(rates, _SAME_RATE) | _differ(shapes, _SAME_SHAPE)
+
+
+def _differ(values: Floats, ratio: float) -> Bools:
+    ratios = values[:, None] / values
+    differ: Bools = (ratios > ratio) | (ratios < 1 / ratio)
+    return differ
 
 
 def _labels(total: int, known: Sequence[int], distances: Floats, limit: float) -> _Labels:

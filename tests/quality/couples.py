@@ -13,18 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.media import mezzanine
-from agents.media.beat_pictures import beat_pictures
 from agents.move_indexing.couples import places
-from agents.move_indexing.dancers.dance import analyze_dance
-from agents.move_indexing.dancers.detection_cache import ClipDetections
 from agents.move_indexing.index import move_name
-from agents.move_indexing.look import beats_to_look_at, look_of
 from agents.move_indexing.look_distance import differences
 from schemas.look import Look
 from schemas.move_indexed import MoveSummary
 from tests.quality.report import Goal, figure
-from tests.unit.infra.moves import make_move
 
 LABELLED_COUPLES = Path(__file__).with_name("labelled_couples.json")
 GOALS = {
@@ -55,29 +49,25 @@ def pair_score(found: Sequence[object], truth: Sequence[object]) -> PairScore:
     return PairScore(right / max(grouped, 1), right / max(belonging, 1))
 
 
-def labels() -> dict[str, tuple[str, str]]:
+def couple_labels() -> dict[str, tuple[str, str]]:
     """Return the couple and the room of each labelled clip, by its file's stem."""
     clips = json.loads(LABELLED_COUPLES.read_text(encoding="utf-8"))["clips"]
     return {stem: (couple, room) for stem, (couple, room) in clips.items()}
 
 
-def clip_look(path: Path, clip_sha256: str, beats: Sequence[float], detections: ClipDetections, cache: Path) -> Look:
-    """Return the look of a clip as indexing takes it."""
-    made = mezzanine.ensure(path, clip_sha256, beats, "balanced", cache)
-    pictures = beat_pictures(made, beats_to_look_at(beats), detections.size)
-    return look_of(analyze_dance(detections.frames), detections, pictures)
-
-
-def couple_figures(looks: Mapping[str, Look]) -> Iterator[bool]:
+def couple_figures(moves: Mapping[str, MoveSummary]) -> Iterator[bool]:
     """Print the figures of labelled clips, given by stem, beside two baselines; yield whether each goal is met."""
-    labelled = labels()
-    stems = sorted(looks.keys() & labelled.keys())
+    labelled = couple_labels()
+    stems = sorted(moves.keys() & labelled.keys())
+    if len(stems) < 2:
+        return
     couples, rooms = ([labelled[stem][n] for stem in stems] for n in (0, 1))
-    found = places(_move(number, looks[stem]) for number, stem in enumerate(stems))
-    by_stem = [found[_move(number, looks[stem]).clip.sha256] for number, stem in enumerate(stems)]
+    found = places([moves[stem].annotated(None) for stem in stems])
+    by_stem = [found[moves[stem].clip.sha256] for stem in stems]
     print(f"{len(stems)} clips of {len(set(couples))} couples in {len(set(rooms))} rooms; pairs grouped together:")
     couple = _row("couple", [place.couple for place in by_stem], couples)
-    _row("baseline: clothes alone, at the best limit for these clips", _by_clothes(stems, looks, couples), couples)
+    by_clothes = _by_clothes([moves[stem].look or Look() for stem in stems], couples)
+    _row("baseline: clothes alone, at the best limit for these clips", by_clothes, couples)
     _row("baseline: the clips' names", [move_name(stem) for stem in stems], couples)
     room = _row("room", [place.room for place in by_stem], rooms)
     values = {"couple_pairs_f": couple.f, "couple_pairs_precision": couple.precision}
@@ -91,16 +81,12 @@ def _row(name: str, found: Sequence[object], truth: Sequence[object]) -> PairSco
     return score
 
 
-def _move(number: int, look: Look) -> MoveSummary:
-    return make_move(number).summary().model_copy(update={"look": look})
-
-
-def _by_clothes(stems: Sequence[str], looks: Mapping[str, Look], truth: Sequence[str]) -> list[int]:
+def _by_clothes(looks: Sequence[Look], truth: Sequence[str]) -> list[int]:
     """Return the best grouping by clothes alone, of all limits."""
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    clothes = np.nan_to_num(differences([looks[stem].model_copy(update={"room": ()}) for stem in stems]).clothes)
+    clothes = np.nan_to_num(differences([look.model_copy(update={"room": ()}) for look in looks]).clothes)
     tree = linkage(squareform(clothes, checks=False), "average")
     groupings = [fcluster(tree, limit, "distance").tolist() for limit in tree[:, 2]]
     return max(groupings, key=lambda found: pair_score(found, truth).f)

@@ -1,4 +1,4 @@
-"""Measure the states of couples where eights begin and end, and which beats are a 1, beside labels of both.
+"""Measure the states of couples where eights begin and end, which beats are a 1, and who is where, beside labels.
 
 python -m tests.quality.quality_seams [CLIPS_FOLDER] [--cache FOLDER]
 
@@ -21,6 +21,7 @@ import numpy as np
 
 from agents.playable import COUNT_SURE
 from tests.quality.costs import cpu_s
+from tests.quality.couples import couple_figures, couple_labels
 from tests.quality.report import Goal, figure
 from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, demo_clips, labelled_clips
 from tests.quality.seam_counts import CountedClip, counted_clip, demo_counted_clip, feet_by_counts
@@ -76,6 +77,8 @@ def main() -> None:
         exact = [each for clip in counted(demo) for each in measured(clip, demo_labels())]
         by_clip = {clip: list(measured(clip, boundary_labels())) for clip in counted(real)}
         met += [*_states(by_clip, exact), _cost([*real, *demo])]
+    labelled = labelled_clips(args.folder, sorted(couple_labels()), args.cache)
+    met += couple_figures({clip.name: clip.move for clip in counted(labelled) if clip.move})
     sys.exit(0 if real and all(met) else 1)
 
 

@@ -111,6 +111,30 @@ def test_without_a_background_only_nearly_the_same_clothes_are_one_couple() -> N
     assert _places(_move(1, anywhere)) == [Place("couple-1", UNKNOWN_GROUP)]
 
 
+@pytest.mark.parametrize(
+    ("facts", "joined"), [({"fps": 24.0}, False), ({"width": 720, "height": 1280}, False), ({}, True)]
+)
+def test_another_frame_rate_or_shape_of_the_picture_speaks_against_one_couple(
+    facts: dict[str, float], joined: bool
+) -> None:
+    moves = [_recorded(1, _look()), _recorded(2, _look(_LEAD, (_RED, _BLACK), _lighter_room()), **facts)]
+    one, other = _places(*moves)
+    assert (one.couple == other.couple) == joined
+
+
+def _recorded(number: int, look: Look, **facts: float) -> Move:
+    move = _move(number, look)
+    known = {"fps": 29.97, "width": 1280, "height": 720}
+    return move.model_copy(update={"clip": move.clip.model_copy(update=known | facts)})
+
+
+def _lighter_room() -> Floats:
+    """Return the background with a lamp that lights a half of it."""
+    cells = _room(1)
+    cells[:, 4:, 0] += 20
+    return cells
+
+
 def test_cells_that_are_hidden_in_one_clip_are_not_compared() -> None:
     hidden = _room(1)
     hidden[:, 3:6] = UNKNOWN
