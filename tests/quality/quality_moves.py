@@ -38,7 +38,7 @@ from tests.paths import DEMO, SHARED
 from tests.quality.clip_audio import tempo_and_embedding
 from tests.quality.report import Goal, figure
 
-LABELLED_DANCERS = Path(__file__).with_name("labelled_dancers.json")
+WHO_IS_WHO = Path(__file__).with_name("who_is_who.json")
 GOALS = {
     "both_dancers": Goal(0.75, at_least=True),
     "front_dancer": Goal(0.99, at_least=True),
@@ -181,7 +181,7 @@ def _joint_errors(clip: Clip, truth: Floats) -> Floats:
 
 def _reidentification(clips: Sequence[Clip]) -> Iterator[bool]:
     """Measure how often the dancers are swapped, by frames labelled by eye."""
-    labels = json.loads(LABELLED_DANCERS.read_text(encoding="utf-8"))
+    labels = json.loads(WHO_IS_WHO.read_text(encoding="utf-8"))
     counts = {clip.path.stem: _swaps(clip, labels[clip.path.stem]) for clip in clips if clip.path.stem in labels}
     if counts:
         wrong, checked = np.array(list(counts.values())).sum(axis=0)
@@ -191,21 +191,35 @@ def _reidentification(clips: Sequence[Clip]) -> Iterator[bool]:
 
 
 def _swaps(clip: Clip, labels: Sequence[Sequence[float]]) -> tuple[int, int]:
-    """Return how many detections are nearer to the other dancer's hips than to their own, and of how many.
+    """Return how many detections have the other dancer's identity, and of how many.
 
-    A label is the time, the hips of one dancer and the hips of the other.
+    A label is the time, the hips of one dancer and the hips of the other. As in measures of tracking, each label has
+    one detection at most, and each detection one label: both may be nearest to the same one where hips are near each
+    other.
     """
-    votes = []
     times = np.array([frame.time_s for frame in clip.detections.frames])
-    pairs = clip.dance.pairs
+    votes: list[bool] = []
     for time_s, *positions in labels:
         hips = np.array(positions, float).reshape(2, 2) * clip.detections.size
-        for number, dancer in enumerate(pairs[int(np.abs(times - time_s).argmin())]):
-            distances = [np.inf] if dancer is None else np.linalg.norm(hips - midpoint(dancer.xy, HIPS), axis=1)
-            if np.nanmin(distances) < MAX_HIP_DISTANCE * clip.detections.size[1]:
-                votes.append(int(np.nanargmin(distances)) != number)
-    wrong = int(np.sum(votes))
+        pair = clip.dance.pairs[int(np.abs(times - time_s).argmin())]
+        votes += _votes(_hip_distances(pair, hips) / clip.detections.size[1])
+    wrong = sum(votes)
     return min(wrong, len(votes) - wrong), len(votes)
+
+
+def _hip_distances(pair: Pair, hips: Floats) -> Floats:
+    """Return the distance of each detection from each label, (2, 2), infinite where there is none."""
+    found = [np.full(2, np.inf) if dancer is None else midpoint(dancer.xy, HIPS) for dancer in pair]
+    distances: Floats = np.linalg.norm(np.array(found)[:, None] - hips, axis=2)
+    return np.nan_to_num(distances, nan=np.inf)
+
+
+def _votes(distances: Floats) -> list[bool]:
+    """Return for each detection near the label that it is matched with whether that is the other dancer's."""
+    near = distances < MAX_HIP_DISTANCE
+    same, other = (np.minimum(d, MAX_HIP_DISTANCE).sum() for d in (np.diag(distances), np.diag(distances[:, ::-1])))
+    count = np.diag(near).sum() if same <= other else np.diag(near[:, ::-1]).sum()
+    return [bool(same > other)] * int(count)
 
 
 def _retrieval(clips: Sequence[Clip]) -> Iterator[bool]:

@@ -15,6 +15,7 @@ NOSE, EARS = 0, [7, 8]
 JOINTS = [NOSE, *SHOULDERS, *ELBOWS, *WRISTS, *HIPS, *KNEES, *ANKLES]
 
 _MAX_DISTANCE_OF_SAME_BODY = 0.15  # torso lengths
+_MAX_DISTANCE_OF_SAME_TRUNK = 0.2  # torso lengths
 _MAX_DISTANCE_OF_MIXED_BODIES = 0.6  # torso lengths
 _MAX_PARTNER_DISTANCE = 1.2  # body heights between the hips of two dancers of a couple
 _SIZE_RATIOS = (0.5, 1.8)
@@ -76,6 +77,16 @@ def is_partner(front: Detection, other: Detection) -> bool:
 def is_same(one: Detection, other: Detection) -> bool:
     """Return whether both are the same body: their median landmark distance is below 0.15 of a torso length."""
     return _median_distance(one, other) < _MAX_DISTANCE_OF_SAME_BODY
+
+
+def have_same_trunk(one: Detection, other: Detection) -> bool:
+    """Return whether they are of one body in an embrace, with limbs of both: hips and shoulders are in the same places.
+
+    The midpoints of the shoulders and those of the hips are less than 0.2 of a torso length apart.
+    """
+    unit = max(torso_length(one.xy), torso_length(other.xy))
+    distances = [np.linalg.norm(midpoint(one.xy, pair) - midpoint(other.xy, pair)) for pair in (SHOULDERS, HIPS)]
+    return bool(max(distances) < _MAX_DISTANCE_OF_SAME_TRUNK * unit)
 
 
 def are_close(one: Detection, other: Detection) -> bool:
