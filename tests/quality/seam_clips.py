@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
+from agents.audio_analysis.analysis import analyze_music
 from agents.media.submitted import SubmittedFile
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
 from agents.move_indexing.dancers.detection_cache import ClipDetections, cached_detections
@@ -19,6 +20,7 @@ from agents.move_indexing.inputs import IndexingInput
 from infra.base.atomic_file import sha256_of
 from infra.media_store import MediaStore
 from infra.settings import load_settings
+from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Quality
 from schemas.faults import Poison
 from streams.tools import make_tools
@@ -44,6 +46,11 @@ class SeamClip:
     def sha256(self) -> str:
         """Return the hash of the clip's content."""
         return sha256_of(self.path)
+
+    @cached_property
+    def sound(self) -> AudioAnalysis:
+        """Return the analysis of the clip's sound."""
+        return analyze_music(self.path)
 
     @cached_property
     def detections(self) -> ClipDetections:

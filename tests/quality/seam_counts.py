@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.audio_analysis.analysis import analyze_music
 from schemas.boundary import Side
 from tests.paths import DEMO
 from tests.quality.seam_clips import SeamClip
@@ -52,7 +51,7 @@ def demo_counted_clip(clip: SeamClip) -> CountedClip | None:
 
 def feet_by_counts(clip: SeamClip, labels: Sequence[BoundaryLabel], counted: CountLabel | None = None) -> list[Answer]:
     """Return whether the labelled free feet are those of the count in the basic: the sound's, or a labelled one."""
-    sound = analyze_music(clip.path)
+    sound = clip.sound
     later = 0
     if counted and counted.count_of_beat_0:
         later = counted.count_of_beat_0 - sound.counts[_nearest(sound.beats, counted.beats_s[0])]
@@ -69,7 +68,7 @@ def _compared(clip: SeamClip, right: Sequence[tuple[float, int]]) -> CountedClip
     move = clip.move
     if move is None:
         return None
-    sound = analyze_music(clip.path)
+    sound = clip.sound
     of_sound, of_move = _off(sound.beats, sound.counts, right), _off(move.beats, move.counts, right)
     return CountedClip(clip.name, of_sound, of_move, move.count_confidence)
 
