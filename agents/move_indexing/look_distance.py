@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.arrays import Bools, Floats
+from agents.arrays import Bools, Floats, Ints
 from schemas.look import ROOM_SHAPE, UNKNOWN, Look
 
 _PARTS = 4  # torso, thighs, shins and hair
@@ -26,33 +26,31 @@ _ROWS, _COLUMNS, _CELL_VALUES = ROOM_SHAPE
 
 
 class Differences(NamedTuple):
-    """Differences between each of n clips and each other one, (n, n), symmetric; NaN where they are not known."""
+    """Differences between a clip and each of n others, (n,), NaN where they are not known."""
 
     clothes: Floats
     room: Floats
 
 
-def differences(looks: Sequence[Look]) -> Differences:
-    """Return how much the looks differ. Lead and follow may be exchanged, and a clip mirrored."""
-    dancers = _by_channel([_dancers(look) for look in looks], (3, 2, _PARTS))
-    rooms = _by_channel([_room(look) for look in looks], (_CELL_VALUES, _ROWS, _COLUMNS))
-    found = Differences(*np.zeros((2, len(looks), len(looks)), np.float32))
-    for n in range(len(looks)):
-        found.room[n, n:], gains = _room_differences(rooms[:, n], rooms[:, n:])
-        found.clothes[n, n:] = _clothes_differences(dancers[:, n], dancers[:, n:], gains)
-    versions = np.array([look.version for look in looks])
-    other = versions[:, None] != versions
-    return Differences(*(_symmetric(np.where(other, np.nan, values)) for values in found))
+class Looks:
+    """The looks of clips, in arrays to compare them with."""
+
+    def __init__(self, looks: Sequence[Look]) -> None:
+        self._versions = np.array([look.version for look in looks])
+        self._dancers = _by_channel([_dancers(look) for look in looks], (3, 2, _PARTS))
+        self._rooms = _by_channel([_room(look) for look in looks], (_CELL_VALUES, _ROWS, _COLUMNS))
+
+    def differences(self, one: int, others: Ints) -> Differences:
+        """Return how much a look differs from others. Lead and follow may be exchanged, and a clip mirrored."""
+        room, gains = _room_differences(self._rooms[:, one], self._rooms[:, others])
+        clothes = _clothes_differences(self._dancers[:, one], self._dancers[:, others], gains)
+        other_version = self._versions[others] != self._versions[one]
+        return Differences(*(np.where(other_version, np.nan, values) for values in (clothes, room)))
 
 
 def _by_channel(values: Sequence[Floats], shape: tuple[int, ...]) -> Floats:
     """Return n arrays as one, (channels, n, ...), which is fast to compute with."""
     return np.array(values, np.float32).reshape(-1, *shape).swapaxes(0, 1).copy()
-
-
-def _symmetric(upper: Floats) -> Floats:
-    half = np.triu(upper, 1)
-    return half + half.T
 
 
 def _dancers(look: Look) -> Floats:

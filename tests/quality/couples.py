@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.move_indexing.couples import places
 from agents.move_indexing.index import move_name
-from agents.move_indexing.look_distance import differences
+from agents.move_indexing.look_distance import Looks
 from schemas.look import Look
 from schemas.move_indexed import MoveSummary
 from tests.quality.report import Goal, figure
@@ -86,7 +86,9 @@ def _by_clothes(looks: Sequence[Look], truth: Sequence[str]) -> list[int]:
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    clothes = np.nan_to_num(differences([look.model_copy(update={"room": ()}) for look in looks]).clothes)
+    without_room = Looks([look.model_copy(update={"room": ()}) for look in looks])
+    every = np.arange(len(looks))
+    clothes = np.nan_to_num([without_room.differences(n, every).clothes for n in every.tolist()])
     tree = linkage(squareform(clothes, checks=False), "average")
     groupings = [fcluster(tree, limit, "distance").tolist() for limit in tree[:, 2]]
     return max(groupings, key=lambda found: pair_score(found, truth).f)

@@ -9,7 +9,7 @@ import pytest
 
 from agents.arrays import Floats
 from agents.move_indexing.couples import UNKNOWN_GROUP, Couple, Place, couples, places
-from agents.move_indexing.look_distance import differences
+from agents.move_indexing.look_distance import Looks
 from schemas.look import ROOM_SHAPE, UNKNOWN, Look
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move
@@ -94,8 +94,9 @@ def test_other_light_splits_no_couple() -> None:
     other_clothes = plain.model_copy(update=clothes)
     other_light = plain.model_copy(update=clothes | {"room": _exposed(plain.room, 4)})
     assert _together(plain, other_light) == (True, True)
-    assert differences([plain, other_light]).clothes[0, 1] < 0.5
-    assert differences([plain, other_clothes]).clothes[0, 1] > 5
+    apart = Looks([plain, other_light, other_clothes]).differences(0, np.array([1, 2]))
+    assert apart.clothes[0] < 0.5
+    assert apart.clothes[1] > 5
 
 
 def test_a_dancer_who_is_never_detected_splits_no_couple() -> None:

@@ -1,0 +1,48 @@
+"""Things are grouped by average linkage, here numbers by their differences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from agents.arrays import Floats, Ints
+from agents.move_indexing.clusters import clusters
+
+
+def _groups(values: Sequence[float], limit: float = 1.0) -> list[list[float]]:
+    found = clusters(len(values), lambda one, others: np.abs(np.array(values)[others] - values[one]), limit)
+    return [[value for value, number in zip(values, found, strict=True) if number == each] for each in sorted({*found})]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([], []),
+        ([1.0], [[1.0]]),
+        ([1.0, 1.9, 8.0], [[1.0, 1.9], [8.0]]),
+        ([1.0, 1.5, 2.4], [[1.0, 1.5], [2.4]]),  # the last is 1.15 from the mean of the others
+        ([1.0, 1.5, 2.2], [[1.0, 1.5, 2.2]]),
+        ([1.0, 8.0, 1.1, 8.2, 1.2], [[1.0, 1.1, 1.2], [8.0, 8.2]]),
+    ],
+)
+def test_groups_join_while_their_mean_distance_is_within_the_limit(
+    values: list[float], expected: list[list[float]]
+) -> None:
+    assert sorted(_groups(values)) == expected
+
+
+def test_things_that_are_nearly_the_same_are_compared_once() -> None:
+    values = np.random.default_rng(1).permutation(np.repeat([0.0, 0.9, 5.0], 500)) + np.linspace(0, 0.1, 1500)
+    compared = []
+
+    def distances(one: int, others: Ints) -> Floats:
+        compared.append(one)
+        apart: Floats = np.abs(values[others] - values[one])
+        return apart
+
+    found = np.array(clusters(len(values), distances, 1.0))
+    assert len(compared) == 3
+    assert len(set(found)) == 2
+    assert len(set(found[values < 2])) == 1
