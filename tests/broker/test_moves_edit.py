@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from infra.media_store import MediaStore
+from infra.settings import Settings
 from streams.kafka import make_consumer, partitions_of
 from streams.topics import MOVE_ANNOTATED, specs
 from tests.broker.conftest import DataFolder
@@ -103,6 +105,28 @@ def test_an_edit_without_a_change_or_a_move_is_one_line(data_folder: DataFolder,
     for option, value in (("--tempo", "7"), ("--notes", 3_000 * "x"), ("--tag", 300 * "x"), ("--style", "")):
         failed = data_folder.bachata("moves", "edit", clip, option, value).json
         assert (failed["reason"], failed["error"].partition(":")[0]) == ("invalid_annotations", option)
+
+
+def _ones(data_folder: DataFolder, clip: str) -> list[float]:
+    ones: list[float] = data_folder.bachata("moves", "show", clip).json["ones_s"]
+    return ones
+
+
+def test_a_1_holds_also_where_its_clip_cannot_be_indexed_now(
+    data_folder: DataFolder, one_move: dict[str, Any], tmp_path: Path
+) -> None:
+    clip, sha256 = one_move["clips"][0]["clip"], one_move["clips"][0]["sha256"]
+    stored = MediaStore(Settings(data_dir=data_folder.path).media_dir).path(sha256)
+    first_one_s = _ones(data_folder, clip)[0]
+    stored.rename(tmp_path / "away")
+    try:
+        failed = data_folder.bachata("moves", "edit", clip, "--first-one", str(first_one_s))
+    finally:
+        (tmp_path / "away").rename(stored)
+    assert failed.exit_code == 1
+    assert "media store has no file" in failed.json["moves"][0]["error"]
+    assert _listed(data_folder, clip)["annotation"]["first_one_s"] == first_one_s
+    assert data_folder.bachata("moves", "edit", clip, "--clear", "first_one_s").exit_code == 0
 
 
 def test_a_1_that_the_clip_cannot_have_is_refused_and_changes_nothing(
