@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from schemas.move_indexed import WINDOW_EDGE_S, Eight, MoveSummary, Window
+from schemas.move_indexed import WINDOW_EDGE_S, Eight, MoveSummary, Window, window_at
 
 EIGHT = 8
 COUNT_SURE = 0.8  # the least `count_confidence` of a clip whose 1 is laid on a 1 of the song without a warning
@@ -32,8 +32,12 @@ class Run:
 
 def playable_runs(move: MoveSummary) -> tuple[Run, ...]:
     """Return the beats that can be displayed: in each window those up to two frames before its end."""
-    windows = move.windows or (Window(start_s=0.0, end_s=move.clip.duration_s),)
-    return runs_in(windows, move.beats, move.clip.fps)
+    return runs_in(windows_of(move), move.beats, move.clip.fps)
+
+
+def windows_of(move: MoveSummary) -> tuple[Window, ...]:
+    """Return the spans that have pictures: of an older event without windows, the whole clip."""
+    return move.windows or (Window(start_s=0.0, end_s=move.clip.duration_s),)
 
 
 def runs_in(windows: Sequence[Window], beats: Sequence[float], fps: float | None) -> tuple[Run, ...]:
@@ -91,6 +95,17 @@ def follows_annotated_one(move: MoveSummary) -> bool:
 def nearest_beat(beats: Sequence[float], time_s: float) -> int:
     """Return the index of the beat nearest to a time; of two that are equally near, the first."""
     return min(range(len(beats)), key=lambda index: abs(beats[index] - time_s))
+
+
+def one_problem(first_one_s: float, windows: Sequence[Window], beats: Sequence[float], tempo_bpm: float) -> str:
+    """Return why a clip cannot have a count 1 at a time, or nothing. A beat may be half a beat away at most."""
+    if window_at(windows, first_one_s) is None:
+        spans = " and ".join(f"from {window.start_s:.2f} to {window.end_s:.2f} s" for window in windows[:3])
+        return f"the clip has no picture at {first_one_s:g} s: its pictures are {spans}"
+    nearest_s = beats[nearest_beat(beats, first_one_s)] if beats else first_one_s
+    if abs(nearest_s - first_one_s) > 30 / tempo_bpm:
+        return f"no beat of the clip is within half a beat of {first_one_s:g} s: the nearest is at {nearest_s:.2f} s"
+    return ""
 
 
 def with_partial_last_beat(beats: tuple[float, ...], share: float) -> tuple[float, ...]:

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from agents.move_indexing.dancers.pose_quality import latest_pose
-from agents.playable import certainty_of_one, has_unsure_one, nearest_beat
+from agents.playable import certainty_of_one, has_unsure_one, one_problem, windows_of
 from schemas.base import Source
 from schemas.move_annotated import MoveAnnotation
-from schemas.move_indexed import MoveSummary, Window, window_at
+from schemas.move_indexed import MoveSummary
 from schemas.move_submitted import MoveSubmitted
 from streams.ids import new_request_id
 
@@ -21,17 +21,8 @@ def count_fields(move: MoveSummary) -> dict[str, Any]:
 
 
 def first_one_problem(move: MoveSummary, first_one_s: float | None) -> str:
-    """Return why a clip cannot have a count 1 at a time, or nothing. A beat may be half a beat away at most."""
-    if first_one_s is None:
-        return ""
-    windows = move.windows or (Window(start_s=0.0, end_s=move.clip.duration_s),)
-    if window_at(windows, first_one_s) is None:
-        spans = " and ".join(f"from {window.start_s:.2f} to {window.end_s:.2f} s" for window in windows[:3])
-        return f"the clip has no picture at {first_one_s:g} s: its pictures are {spans}"
-    nearest_s = move.beats[nearest_beat(move.beats, first_one_s)] if move.beats else first_one_s
-    if abs(nearest_s - first_one_s) > 30 / move.tempo_bpm:
-        return f"no beat of the clip is within half a beat of {first_one_s:g} s: the nearest is at {nearest_s:.2f} s"
-    return ""
+    """Return why a clip cannot have a count 1 at a time, or nothing; None is no time."""
+    return "" if first_one_s is None else one_problem(first_one_s, windows_of(move), move.beats, move.tempo_bpm)
 
 
 def needs_recount(move: MoveSummary, before: MoveAnnotation | None) -> bool:

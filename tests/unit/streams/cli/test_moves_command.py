@@ -145,6 +145,17 @@ def test_show_prints_how_sure_the_count_is_and_what_to_do_where_it_is_not(page: 
     assert json.loads(run("show", "clip_3", "--json").stdout)["count_confidence"] is None
 
 
+def test_the_list_says_how_sure_each_count_is_and_names_the_unsure_ones(
+    page: FakePage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moves = [counted_move(1, count_confidence=0.97), counted_move(2, count_confidence=0.4), counted_move(3)]
+    monkeypatch.setattr(page, "get", lambda _: {"moves": [library._summary(move.summary()) for move in moves]})
+    listed = run("list")
+    for line, count in zip(listed.stdout.splitlines(), ("sure 0.97", "unsure 0.40", "unknown"), strict=True):
+        assert line.endswith(f"count: {count}")
+    assert "the 1 is unsure of clip_2: settle it with `bachata moves edit MOVE --first-one S`" in listed.stderr
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("show", "m", "--png", "file/a.png"), ("show", "m", "--png", "a", "--video", "./a"), ("map", "--png", "file/a")],
