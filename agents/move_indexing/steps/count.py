@@ -12,9 +12,10 @@ from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.steps.foot_motion import LAGS
 from agents.move_indexing.steps.pattern import COUNTS, USUAL_LAG, fit_steps, usual_lags
 
-# The probability that the sound's 1 is a 1 or a 5, at a downbeat confidence of 0 and of 1. Which of the two it is, the
-# sound does not tell: of 37 clips, it is a 5 in 15.
+# The probability that the sound's 1 is a 1 or a 5, at a downbeat confidence of 0 and of 1; then that it is a 1: of 35
+# clips, it is one in 20.
 _BAR_IS_RIGHT = (0.6, 0.93)
+_ONE_IS_RIGHT = 0.55
 _SAME_PHASE_BEATS = 0.25
 _ONE_BEAT = (LAGS >= -0.5) & (LAGS < 0.45)
 
@@ -35,7 +36,8 @@ class StepCount:
 def count_steps(dance: Dance, beats: Sequence[float], counts: Sequence[int], downbeat_confidence: float) -> StepCount:
     """Return the counts of beats that were detected in the sound. `downbeat_confidence` 0-1: of their bars."""
     bar = np.interp(downbeat_confidence, (0.0, 1.0), _BAR_IS_RIGHT)
-    bars = np.where(np.arange(COUNTS) % 4 == 0, bar / 2, (1 - bar) / 6)
+    bars = np.full(COUNTS, (1 - bar) / (COUNTS - 2))
+    bars[[0, 4]] = bar * _ONE_IS_RIGHT, bar * (1 - _ONE_IS_RIGHT)
     fit = fit_steps(dance.lead, dance.follow, beats, counts, np.log(bars)[:, None] + usual_lags())
     shares = fit.probabilities.sum(axis=1)
     later = int(shares.argmax())

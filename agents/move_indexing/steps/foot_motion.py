@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from agents.arrays import Floats
-from agents.move_indexing.dancers.detections import ANKLES, HEELS, HIPS, KNEES, TOES, torso_length
+from agents.arrays import Bools, Floats
+from agents.move_indexing.dancers.detections import ANKLES, HEELS, HIPS, KNEES, SHOULDERS, TOES, torso_length
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.signals import smooth, speed
 
@@ -18,6 +18,7 @@ LAGS = np.arange(-6, 7) / PARTS  # beats by which a step lands after the beat
 _OFFSETS = np.arange(-6 - PARTS + 1, 6) / PARTS  # beats from a beat, of all samples that one of the lags needs
 _WINDOW = np.sin(np.pi * np.arange(1, PARTS) / PARTS)  # the beat before a step lands: fastest in the middle
 _MIN_SAMPLES = 10
+_FACING = 0.3  # torso lengths from the right to the left shoulder in the picture
 # Feet lift: the vertical part of the movement tells most, and movement in depth is hardly in the picture.
 _SCALE = np.array([1.0, 2.5])  # of x and y
 _SLOW = 0.5  # torso lengths per second: below, a foot does not move but jitters
@@ -36,15 +37,29 @@ class FootMotion:
     seen: Floats
 
 
-def foot_motion(track: Track, beats: Sequence[float]) -> FootMotion:
+def foot_motion(track: Track, partner: Track, beats: Sequence[float]) -> FootMotion:
     """Return which foot of a dancer moves before each beat. `beats`: seconds, two or more."""
     times = np.array(beats)[:, None] + _OFFSETS * float(np.median(np.diff(beats)))
     if track.tracked.sum() < _MIN_SAMPLES:
         return FootMotion(np.zeros((len(LAGS), len(beats))), np.zeros((len(LAGS), len(beats))))
-    tracked = np.interp(times, track.times, track.tracked.astype(float), left=0.0, right=0.0)
+    known = track.tracked & ~_may_be_reversed(track, partner)
+    tracked = np.interp(times, track.times, known.astype(float), left=0.0, right=0.0)
     left = np.interp(times, track.times, _left_minus_right(track))
     seen = _weighted(tracked)
     return FootMotion(_weighted(left * tracked) / np.maximum(seen, 1e-9), seen)
+
+
+def _may_be_reversed(track: Track, partner: Track) -> Bools:
+    """Return when a dancer hides the partner and seems to look at the camera: (n,).
+
+    The face is then often the partner's, above the head of a dancer who turns the back, so that left and right are
+    taken for each other. A partner who is hardly ever tracked is absent rather than hidden.
+    """
+    if partner.tracked.sum() < _MIN_SAMPLES:
+        return np.zeros(len(track.times), bool)
+    left, right = (track.xy[:, shoulder, 0] for shoulder in SHOULDERS)
+    facing: Bools = left - right > _FACING * torso_length(track.xy)
+    return facing & ~partner.tracked
 
 
 def _weighted(samples: Floats) -> Floats:

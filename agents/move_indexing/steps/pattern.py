@@ -42,8 +42,8 @@ def usual_lags() -> Floats:
 def fit_steps(lead: Track, follow: Track, beats: Sequence[float], counts: Sequence[int], log_prior: Floats) -> Fit:
     """Return how the steps on two or more beats fit their counts. `log_prior`: of later counts and lags, (8, lags)."""
     lead_left = _LEAD[(np.array(counts) - 1 + np.arange(COUNTS)[:, None]) % COUNTS].astype(float)
-    leading = follow_patterns(foot_motion(lead, beats), lead_left)
-    following = follow_patterns(foot_motion(follow, beats), -lead_left)
+    leading = follow_patterns(foot_motion(lead, follow, beats), lead_left)
+    following = follow_patterns(foot_motion(follow, lead, beats), -lead_left)
     log_probabilities = leading.log_likelihood + following.log_likelihood + log_prior
     probabilities = np.exp(log_probabilities - log_probabilities.max())
     return Fit(probabilities / probabilities.sum(), leading, following, lead_left)

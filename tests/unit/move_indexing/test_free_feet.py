@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.steps.foot_motion import LAGS, foot_motion
 from agents.move_indexing.steps.free_feet import FreeFoot, free_feet, in_shadow
 from tests.paths import DEMO
+from tests.unit.move_indexing.bodies import standing
 from tests.unit.move_indexing.demo_steps import demo_steps
 
 _BOUNDARIES = json.loads((DEMO / "boundaries.json").read_text())["boundaries"]
@@ -58,7 +60,7 @@ def test_with_less_than_two_beats_no_foot_is_known() -> None:
 
 def test_the_left_foot_moves_before_a_1_and_the_right_one_before_a_2() -> None:
     steps = demo_steps("basic_side")
-    motion = foot_motion(steps.dance.lead, steps.beats)
+    motion = foot_motion(steps.dance.lead, steps.dance.follow, steps.beats)
     assert motion.left.shape == motion.seen.shape == (len(LAGS), len(steps.beats))
     on_time = motion.left[list(LAGS).index(0.0)]
     assert on_time[8] > 0.3 > -0.3 > on_time[9]
@@ -80,3 +82,18 @@ def test_the_free_foot_is_less_sure_where_steps_land_half_a_beat_from_the_beats(
         free_feet(steps.dance.lead, steps.dance.follow, beats, steps.counts, 0.9)[0] for beats in (steps.beats, early)
     )
     assert between[9].confidence < on_time[9].confidence - 0.05
+
+
+def test_the_feet_of_a_dancer_who_hides_the_partner_and_seems_to_face_the_camera_tell_nothing() -> None:
+    beats = tuple(float(beat) for beat in np.arange(1.0, 7.0, 0.5))
+    front, hidden = _standing(tracked_until_s=8.0), _standing(tracked_until_s=4.0)
+    seen = foot_motion(front, hidden, beats).seen[list(LAGS).index(0.0)]
+    assert seen[beats.index(3.5)] == pytest.approx(1.0)
+    assert seen[beats.index(5.5)] == 0.0
+    assert foot_motion(front, _standing(tracked_until_s=0.0), beats).seen.min() == pytest.approx(1.0)
+
+
+def _standing(tracked_until_s: float) -> Track:
+    times = np.arange(80) / 10
+    xy = np.tile(standing() * 60 + 300, (80, 1, 1))
+    return Track(times, xy, np.concatenate([xy / 100, np.zeros((80, 33, 1))], axis=2), times < tracked_until_s)
