@@ -23,11 +23,13 @@ def generated(data_folder: DataFolder, library: dict[str, Any], demo_song: Path)
     return result
 
 
-def _assert_indexed(report: dict[str, Any], count: int) -> None:
+def _assert_indexed(report: dict[str, Any], count: int, unsure: tuple[str, ...] = ()) -> None:
     assert len(report["clips"]) == count
     assert {clip["status"] for clip in report["clips"]} <= {"indexed", "known"}
     assert all(clip["dancers"]["both"] >= 0.9 for clip in report["clips"])
-    assert report["warnings"] == []
+    warnings = [warning for warning in report["warnings"] if "which beats are 1 and 5 is unsure" in warning]
+    assert report["warnings"] == warnings
+    assert [warning.partition(":")[0] for warning in warnings] == list(unsure)
 
 
 def test_demo_clips_are_indexed(library: dict[str, Any], library_clips: Path) -> None:
@@ -37,7 +39,8 @@ def test_demo_clips_are_indexed(library: dict[str, Any], library_clips: Path) ->
 @pytest.mark.chaos
 def test_every_demo_clip_is_indexed(data_folder: DataFolder) -> None:
     clips, annotations = DEMO / "clips", DEMO / "annotations.json"
-    _assert_indexed(data_folder.bachata("index", clips, "--annotations", annotations, timeout=500).json, 12)
+    report = data_folder.bachata("index", clips, "--annotations", annotations, timeout=500).json
+    _assert_indexed(report, 12, ("shadow_position",))  # both step with the same foot, so that a 1 may be a 5
 
 
 def test_indexing_again_recomputes_nothing(
