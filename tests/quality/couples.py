@@ -25,6 +25,7 @@ GOALS = {
     "couple_pairs_f": Goal(0.95, at_least=True),
     "couple_pairs_precision": Goal(0.95, at_least=True),
     "room_pairs_precision": Goal(0.95, at_least=True),
+    "demo_couples": Goal(1),
 }
 
 
@@ -73,6 +74,11 @@ def couple_figures(moves: Mapping[str, MoveSummary]) -> Iterator[bool]:
     values = {"couple_pairs_f": couple.f, "couple_pairs_precision": couple.precision}
     for name, value in (values | {"room_pairs_precision": room.precision}).items():
         yield figure(name, value, GOALS[name], digits=3)
+
+
+def demo_figure(moves: Sequence[MoveSummary]) -> bool:
+    """Print how many couples are found in the demo clips, which show one in one room; return whether it is one."""
+    return figure("demo_couples", float(len({*places(moves).values()})), GOALS["demo_couples"], digits=0)
 
 
 def _row(name: str, found: Sequence[object], truth: Sequence[object]) -> PairScore:

@@ -19,7 +19,7 @@ from itertools import pairwise
 import numpy as np
 
 from agents.playable import COUNT_SURE
-from tests.quality.couples import couple_figures, couple_labels
+from tests.quality.couples import couple_figures, couple_labels, demo_figure
 from tests.quality.report import Goal, figure
 from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, demo_clips, labelled_clips
 from tests.quality.seam_costs import costs
@@ -78,6 +78,7 @@ def main() -> None:
         met += _states(by_clip, exact)
     labelled = labelled_clips(args.folder, sorted(couple_labels()), args.cache)
     met += couple_figures({clip.name: clip.move for clip in counted(labelled) if clip.move})
+    met.append(demo_figure([clip.move for clip in demo if clip.move]))
     met += [_cost([*real, *demo])]
     sys.exit(0 if real and all(met) else 1)
 
