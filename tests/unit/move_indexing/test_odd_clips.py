@@ -10,6 +10,7 @@ from agents.move_indexing.agent import STEP
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
 from agents.move_indexing.dancers.detection_cache import detect_dancers
 from agents.move_indexing.dancers.detections import HIPS, midpoint
+from agents.playable import COUNT_SURE
 from agents.step import Tools
 from schemas.base import Source
 from schemas.faults import Poison
@@ -36,6 +37,9 @@ def test_a_clip_of_one_person_has_a_warning(tools: Tools, tmp_path: Path) -> Non
     assert move.dancers.one > 0.9
     assert move.dancers.both < 0.1
     assert any("both dancers" in warning for warning in move.warnings)
+    unsure = "which beats are 1 and 5 is unsure: annotate one, `bachata moves edit odd --first-one SECONDS`"
+    assert unsure in move.warnings
+    assert move.count_confidence < COUNT_SURE
     assert move.motion is not None
     assert move.motion.couple is None
     assert move.motion.energy >= 0
