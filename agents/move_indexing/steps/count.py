@@ -39,7 +39,7 @@ def count_steps(dance: Dance, beats: Sequence[float], counts: Sequence[int], dow
     bars = np.full(COUNTS, (1 - bar) / (COUNTS - 2))
     bars[[0, 4]] = bar * _ONE_IS_RIGHT, bar * (1 - _ONE_IS_RIGHT)
     fit = fit_steps(dance.lead, dance.follow, beats, counts, np.log(bars)[:, None] + usual_lags())
-    shares = fit.probabilities.sum(axis=1)
+    shares = fit.is_pattern * fit.probabilities.sum(axis=1) + (1 - fit.is_pattern) * bars
     later = int(shares.argmax())
     return StepCount(later, _with_either_lead(dance, shares[later], shares[(later + 4) % COUNTS]))
 
@@ -48,7 +48,7 @@ def find_beats(dance: Dance, beats: Sequence[float], counts: Sequence[int]) -> S
     """Return the counts of beats of which only the tempo is known, and where they are."""
     lags = np.where(_ONE_BEAT, 0.0, -np.inf)
     fit = fit_steps(dance.lead, dance.follow, beats, counts, np.broadcast_to(lags, (COUNTS, len(LAGS))))
-    shares = _near_phases(fit.probabilities)
+    shares = fit.is_pattern * _near_phases(fit.probabilities)
     later, lag = np.unravel_index(int(shares.argmax()), shares.shape)
     confidence = _with_either_lead(dance, shares[later, lag], shares[(later + 4) % COUNTS, lag])
     return StepCount(int(later), confidence, float(LAGS[lag] - USUAL_LAG))

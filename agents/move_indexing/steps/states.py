@@ -39,6 +39,14 @@ def follow_patterns(motion: FootMotion, patterns: Floats) -> Stepping:
     return Stepping(log_likelihood, _smoothed(forward, likelihoods))
 
 
+def without_pattern(motion: FootMotion) -> Floats:
+    """Return the log likelihood, for each lag, of steps with either foot in any order: (lags,)."""
+    likelihoods = _likelihoods(motion, np.ones((1, motion.left.shape[1])))[0]
+    sides = (1 - _SHARES[PAUSE]) / 2
+    total: Floats = np.log(likelihoods @ np.array([sides, sides, _SHARES[PAUSE]])).sum(axis=-1)
+    return total
+
+
 def _likelihoods(motion: FootMotion, patterns: Floats) -> Floats:
     """Return the likelihood of each state, relative to their mean: (patterns, lags, beats, 3)."""
     expected = _STEP * patterns[:, None, :, None] * np.array([1.0, -1.0, 0.0])

@@ -81,6 +81,13 @@ def test_without_steps_the_beats_begin_at_the_first_frame() -> None:
     assert (found.beats[0], found.counts[0]) == (1.6, 1)
 
 
+def test_a_count_of_wrong_beats_is_unsure() -> None:
+    steps = demo_steps(_CLIP)
+    beats = tuple(np.arange(0.4, 8.4, 60 / 252).tolist())
+    heard = ClipBeats(252.0, beats, tuple(n % 8 + 1 for n in range(len(beats))), downbeat_confidence=1.0)
+    assert counted(heard, steps.dance, _WINDOWS, None).count_confidence < COUNT_SURE
+
+
 def test_one_tracked_dancer_tells_the_count_with_less_confidence() -> None:
     steps = demo_steps(_CLIP)
     untracked = replace(steps.dance.follow, tracked=np.zeros_like(steps.dance.follow.tracked))
