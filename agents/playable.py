@@ -72,16 +72,21 @@ def usable_eights(move: MoveSummary) -> tuple[Eight, ...]:
 def has_unsure_one(move: MoveSummary) -> bool:
     """Return whether the clip's count 1 may be another beat, or is not where a person annotated it.
 
-    Events of versions that did not measure it count as sure: they have no boundaries.
+    Events of versions that did not measure it count as sure.
     """
-    return not follows_annotated_one(move) or (bool(move.boundaries) and move.count_confidence < COUNT_SURE)
+    return not follows_annotated_one(move) or (_is_measured(move) and move.count_confidence < COUNT_SURE)
 
 
 def certainty_of_one(move: MoveSummary) -> Literal["sure", "unsure", "unknown"]:
     """Return how sure the clip's count 1 is; `unknown` for an event of a version that did not measure it."""
     if has_unsure_one(move):
         return "unsure"
-    return "sure" if move.boundaries else "unknown"
+    return "sure" if _is_measured(move) else "unknown"
+
+
+def _is_measured(move: MoveSummary) -> bool:
+    """Return whether the event is of a version that measures how sure the count is; then it also has boundaries."""
+    return move.count_confidence > 0 or bool(move.boundaries)
 
 
 def follows_annotated_one(move: MoveSummary) -> bool:

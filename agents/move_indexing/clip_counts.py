@@ -8,7 +8,7 @@ from dataclasses import replace
 from agents.move_indexing.clip_beats import ClipBeats, extend_beats
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.steps.count import count_steps, find_beats
-from agents.playable import nearest_beat
+from agents.playable import nearest_beat, one_problem
 from schemas.move_indexed import Window
 
 _MIN_BEATS = 2
@@ -19,12 +19,21 @@ _MIN_CONFIDENCE_TO_FIND_BEATS = 0.7
 def counted(clip_beats: ClipBeats, dance: Dance, windows: Sequence[Window], first_one_s: float | None) -> ClipBeats:
     """Return a clip's beats with their counts. `first_one_s`: when a count 1 is, seconds, as a person annotated it.
 
-    Where only the tempo is known, the beats are where the steps are, or where the annotated 1 is.
+    Where only the tempo is known, the beats are where the steps are, or where the annotated 1 is. An annotated time that
+    cannot be a count 1 is not used, with a warning.
     """
     if len(clip_beats.beats) < _MIN_BEATS:
         return clip_beats
-    if first_one_s is not None:
+    if first_one_s is None:
+        return _not_annotated(clip_beats, dance, windows)
+    problem = one_problem(first_one_s, windows, clip_beats.beats, clip_beats.tempo_bpm)
+    if not problem:
         return _annotated(clip_beats, windows, first_one_s)
+    found = _not_annotated(clip_beats, dance, windows)
+    return replace(found, warnings=(*found.warnings, f"the annotated count 1 is not used: {problem}"))
+
+
+def _not_annotated(clip_beats: ClipBeats, dance: Dance, windows: Sequence[Window]) -> ClipBeats:
     return _on_steps(clip_beats, dance, windows) if clip_beats.unheard else _by_steps(clip_beats, dance)
 
 

@@ -45,6 +45,16 @@ def test_the_annotated_1_decides_against_the_steps() -> None:
     assert found.beats == steps.beats
 
 
+@pytest.mark.parametrize(
+    ("first_one_s", "problem"), [(9.5, "the clip has no picture at 9.5 s"), (0.0, "no beat of the clip is within half")]
+)
+def test_an_annotated_time_that_cannot_be_a_1_is_not_used_with_a_warning(first_one_s: float, problem: str) -> None:
+    steps = demo_steps(_CLIP)
+    found = counted(_heard(steps, 4), steps.dance, _WINDOWS, first_one_s)
+    assert found.counts == steps.counts
+    assert found.warnings[-1].startswith(f"the annotated count 1 is not used: {problem}")
+
+
 def test_beats_that_are_not_in_the_sound_are_where_the_steps_are() -> None:
     steps = demo_steps(_CLIP)
     found = counted(_unheard(), steps.dance, _WINDOWS, None)
