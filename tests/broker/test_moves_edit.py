@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import pytest
 
 from infra.media_store import MediaStore
 from infra.settings import Settings
+from schemas.base import Source
+from schemas.move_submitted import MoveSubmitted
+from streams.client import Client, SyncClient
+from streams.ids import new_request_id
 from streams.kafka import make_consumer, partitions_of
 from streams.topics import MOVE_ANNOTATED, specs
 from tests.broker.conftest import DataFolder
@@ -110,6 +115,35 @@ def test_an_edit_without_a_change_or_a_move_is_one_line(data_folder: DataFolder,
 def _ones(data_folder: DataFolder, clip: str) -> list[float]:
     ones: list[float] = data_folder.bachata("moves", "show", clip).json["ones_s"]
     return ones
+
+
+def test_an_annotated_1_holds_however_its_clip_is_indexed_again(
+    data_folder: DataFolder, one_move: dict[str, Any], short_clip: Path
+) -> None:
+    clip, beats = one_move["clips"][0]["clip"], one_move["clips"][0]["beats"]
+    before = _ones(data_folder, clip)
+    first_one_s = round(next(beat for beat in beats[1:] if beat not in before) + 0.05, 2)
+    edited = data_folder.bachata("moves", "edit", clip, "--first-one", str(first_one_s))
+    assert edited.exit_code == 0, edited.stderr
+    [move] = edited.json["moves"]
+    assert (move["annotation"]["first_one_s"], move["error"]) == (first_one_s, None)
+    after = _ones(data_folder, clip)
+    assert min(abs(one - first_one_s) for one in after) < 0.1
+    assert (move["count"], move["count_confidence"]) == ("sure", 1.0)
+
+    data_folder.bachata("index", short_clip)
+    assert _ones(data_folder, clip) == after, "indexed from its file"
+    by_path = data_folder.path / "songs" / "by_path.mp4"
+    by_path.parent.mkdir(exist_ok=True)
+    shutil.copy(short_clip, by_path)
+    with SyncClient(Client(data_folder.kafka, data_folder=data_folder.path)) as client:
+        event = MoveSubmitted(source=Source(path=str(by_path)), clip=clip, request_id=new_request_id())
+        client.wait(client.submit_event(event), timeout_s=120)
+    assert _ones(data_folder, clip) == after, "indexed from a path, by a program that knows no annotation"
+
+    cleared = data_folder.bachata("moves", "edit", clip, "--clear", "first_one_s")
+    assert cleared.exit_code == 0, cleared.stderr
+    assert _ones(data_folder, clip) == before
 
 
 def test_a_1_holds_also_where_its_clip_cannot_be_indexed_now(
