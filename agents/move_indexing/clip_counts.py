@@ -19,8 +19,8 @@ _MIN_CONFIDENCE_TO_FIND_BEATS = 0.7
 def counted(clip_beats: ClipBeats, dance: Dance, windows: Sequence[Window], first_one_s: float | None) -> ClipBeats:
     """Return a clip's beats with their counts. `first_one_s`: when a count 1 is, seconds, as a person annotated it.
 
-    Where only the tempo is known, the beats are where the steps are, or where the annotated 1 is. A time that cannot be a
-    count 1 is not used, with a warning.
+    Where only the tempo is known, the beats are where the steps are, or where the annotated 1 is. A time that cannot be
+    a count 1 is not used, with a warning.
     """
     if len(clip_beats.beats) < _MIN_BEATS:
         return clip_beats
