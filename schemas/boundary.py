@@ -31,27 +31,29 @@ class DancerState(Model):
     """One dancer at a boundary.
 
     `heading_deg`: where the chest points: 0 to the camera, 90 to the right edge of the picture, 180 away from the
-    camera. `free_foot`: the foot without weight, which takes the next step; None where it is not known. `hip_velocity`:
-    x and y in the picture, y downwards, in torso lengths per second. `place`: the hips' x and y in the picture, 0 to 1
-    from the upper left corner. `in_picture`, `feet_in_picture`: whether the whole body, and both feet, are inside.
+    camera. `free_foot`: the foot without weight until this beat, which then steps or taps; None where nothing tells.
+    `hip_velocity`: x and y in the picture, y downwards, in torso lengths per second. `place`: the hips' x and y in the
+    picture, 0 to 1 from the upper left corner. `in_picture`, `feet_in_picture`: whether the whole body, and both feet,
+    are inside. These four are None where the dancer is not tracked at that time.
     """
 
     heading_deg: Heading
     free_foot: Side | None = None
     free_foot_confidence: UnitInterval = 0.0
-    hip_velocity: tuple[Velocity, Velocity]
-    place: tuple[PlaceInPicture, PlaceInPicture]
-    in_picture: bool
-    feet_in_picture: bool
+    hip_velocity: tuple[Velocity, Velocity] | None = None
+    place: tuple[PlaceInPicture, PlaceInPicture] | None = None
+    in_picture: bool | None = None
+    feet_in_picture: bool | None = None
 
 
 class Boundary(Model):
     """The couple on a beat on which an eight, or half of one, begins or ends.
 
-    `beat`: index into the clip's beats. `lead`, `follow`: None where the dancer is not tracked then. `facing`: of the
-    two to each other: `face_to_face`, `same_way`, `across` (about at right angles), `back_to_back`. `hold` and `facing`
-    are None where one dancer is not tracked. `centre`, `height`: the couple's middle and the height of the taller
-    body in the picture, in shares of the picture's width and height.
+    `beat`: index into the clip's beats. `facing`: of the two to each other: `face_to_face`, `same_way`, `across` (about
+    at right angles), `back_to_back`. Where a dancer is hidden then, hold, facing, headings and free feet follow from
+    what is before and after, with less confidence. `lead`, `follow`: None where the dancer is not tracked for two
+    seconds before and after; then hold and facing are None too. `centre`, `height`: the middle of the couple and its
+    height in the picture, in shares of the picture's width and height.
     """
 
     beat: int = Field(ge=0, lt=limits.MAX_CLIP_BEATS)

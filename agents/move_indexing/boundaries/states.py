@@ -1,0 +1,134 @@
+"""Describe a couple at given times, such as the beats on which eights begin and end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from agents.arrays import Floats
+from agents.move_indexing.boundaries.couple_geometry import HAND_PAIRS
+from agents.move_indexing.boundaries.headings import FACINGS, Headings, couple_headings, mean_heading_deg
+from agents.move_indexing.boundaries.holds import HOLDS, Holds, couple_holds
+from agents.move_indexing.dancers.detections import ANKLES, HEELS, HIPS, TOES, midpoint, torso_length
+from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.motion.signals import rate, smooth
+from agents.move_indexing.steps.free_feet import FreeFoot
+from schemas import limits
+from schemas.boundary import Boundary, DancerState, JoinedHands
+
+_FEET = [*ANKLES, *HEELS, *TOES]
+_MIN_JOINED = 0.38  # probability of a pair of hands: the best F on labelled boundaries
+_MAX_HIDDEN_S = 2.0  # a dancer who is not tracked for longer before and after a time has no state
+_UNKNOWN_FOOT = FreeFoot(None, 0.0)
+
+
+@dataclass(frozen=True)
+class _Couple:
+    lead: Track
+    follow: Track
+    size: tuple[int, int]
+    headings: Headings
+    holds: Holds
+
+
+def boundary_states(
+    lead: Track,
+    follow: Track,
+    size: tuple[int, int],
+    beats: Sequence[float],
+    indices: Sequence[int],
+    feet: tuple[Sequence[FreeFoot], Sequence[FreeFoot]] = ((), ()),
+) -> tuple[Boundary, ...]:
+    """Return the couple's state on the beats at `indices`.
+
+    `size`: width and height of the picture that the tracks are in, pixels. `feet`: the free foot of the lead and of the
+    follow on each beat.
+    """
+    headings = couple_headings(lead, follow)
+    couple = _Couple(lead, follow, size, headings, couple_holds(lead, follow, headings))
+    on_beats = [[one[n] if one else _UNKNOWN_FOOT for n in indices] for one in feet]
+    return tuple(
+        _state(couple, index, beats[index], foot) for index, *foot in zip(indices, *on_beats, strict=True)
+    )
+
+
+def _state(couple: _Couple, index: int, time_s: float, feet: Sequence[FreeFoot]) -> Boundary:
+    lead, follow = (
+        _dancer(track, headings, foot, time_s, couple.size)
+        for track, headings, foot in zip(
+            (couple.lead, couple.follow), (couple.headings.lead, couple.headings.follow), feet, strict=True
+        )
+    )
+    together = _together(couple, time_s) if lead and follow else {}
+    return Boundary(beat=index, lead=lead, follow=follow, **together, **_in_picture(couple, time_s))
+
+
+def _dancer(
+    track: Track, headings: Floats, foot: FreeFoot, time_s: float, size: tuple[int, int]
+) -> DancerState | None:
+    apart = np.abs(track.times - time_s)
+    if not track.tracked.any() or apart[track.tracked].min() > _MAX_HIDDEN_S:
+        return None
+    nearest = int(apart.argmin())
+    return DancerState(
+        heading_deg=mean_heading_deg(headings[nearest]),
+        free_foot=foot.side,
+        free_foot_confidence=foot.confidence,
+        **(_body(track, nearest, size) if track.tracked[nearest] else {}),
+    )
+
+
+def _body(track: Track, n: int, size: tuple[int, int]) -> dict[str, Any]:
+    """Return the fields that are measured on the body at sample `n`."""
+    hips = midpoint(track.xy, HIPS)
+    velocity = rate(smooth(hips))[n] / torso_length(track.xy[n])
+    return {
+        "hip_velocity": _limited(velocity, limits.MAX_MOTION),
+        "place": _limited(hips[n] / size, limits.MAX_PLACE),
+        "in_picture": _is_inside(track.xy[n], size),
+        "feet_in_picture": _is_inside(track.xy[n, _FEET], size),
+    }
+
+
+def _is_inside(points: Floats, size: tuple[int, int]) -> bool:
+    return bool(((points >= 0) & (points <= size)).all())
+
+
+def _limited(values: Floats, limit: float) -> tuple[float, float]:
+    x, y = np.clip(values, -limit, limit).round(4).tolist()
+    return x, y
+
+
+def _together(couple: _Couple, time_s: float) -> dict[str, Any]:
+    """Return hold, joined hands and facing at a time, each with its confidence."""
+    half = int(np.abs(couple.holds.times - time_s).argmin())
+    holds, hands = couple.holds.probabilities[half], couple.holds.hands[half]
+    facings = couple.headings.facings[int(np.abs(couple.headings.times - time_s).argmin())]
+    return {
+        "hold": HOLDS[int(holds.argmax())],
+        "hold_confidence": round(float(holds.max()), 4),
+        "hands": tuple(
+            JoinedHands(lead=one, follow=two, confidence=round(float(share), 4))
+            for (one, two), share in zip(HAND_PAIRS, hands, strict=True)
+            if share >= _MIN_JOINED
+        ),
+        "facing": FACINGS[int(facings.argmax())],
+        "facing_confidence": round(float(facings.max()), 4),
+    }
+
+
+def _in_picture(couple: _Couple, time_s: float) -> dict[str, Any]:
+    """Return where the tracked bodies are in the picture at a time; nothing where there is none."""
+    n = int(np.abs(couple.lead.times - time_s).argmin())
+    bodies = [track.xy[n] for track in (couple.lead, couple.follow) if track.tracked[n]]
+    if not bodies:
+        return {}
+    hips = np.mean([midpoint(body, HIPS) for body in bodies], axis=0)
+    height = float(np.ptp(np.concatenate(bodies)[:, 1])) / couple.size[1]
+    return {
+        "centre": _limited(hips / couple.size, limits.MAX_PLACE),
+        "height": round(min(height, limits.MAX_PLACE), 4),
+    }
