@@ -28,8 +28,8 @@ _MAX_WINDOW_S = 1.2  # where the dancers are not tracked nearer
 _JOINED_DISTANCE, _JOINED_DEVIATION = 0.55, 0.15  # torso lengths between two hands
 _MAX_FEATURE = 3.0
 _STAY_SHARE = 0.84  # of holds from one half second to the next
-_EVIDENCE, _MIN_PROBABILITY = 0.45, 0.01  # neighbouring times have the same errors
-_MODEL_FILE = Path(__file__).with_name("hold_model.json")
+_EVIDENCE, _MIN_PROBABILITY = 0.8, 0.01  # neighbouring times have the same errors
+MODEL_FILE = Path(__file__).with_name("hold_model.json")
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Model:
 @cache
 def model() -> Model:
     """Return the model that the program uses."""
-    values: dict[str, Any] = json.loads(_MODEL_FILE.read_text(encoding="utf-8"))
+    values: dict[str, Any] = json.loads(MODEL_FILE.read_text(encoding="utf-8"))
     return Model(**{name: value if name == "temperature" else np.array(value) for name, value in values.items()})
 
 
