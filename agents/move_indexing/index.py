@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from agents.media.stated_length import lost_warnings
 from agents.media.submitted import accept
+from agents.move_indexing.boundaries.couple import Couple
+from agents.move_indexing.boundaries.of_clip import clip_boundaries, with_contents
 from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
 from agents.move_indexing.clip_counts import counted
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
@@ -60,7 +62,7 @@ def index(clip: IndexingInput, tools: Tools) -> IndexedMove:
     dance = analyze_dance(detections.frames)
     detected_beats = clip_beats_of(path, facts, clip.tempo_bpm, detections.windows)
     clip_beats = counted(detected_beats, dance, detections.windows, clip.first_one_s)
-    move = _move(clip, facts, clip_beats, dance, detections.windows)
+    move = _move(clip, facts, clip_beats, dance, detections)
     made = mezzanine.ensure(path, facts.sha256, move.beats, _DEFAULT_QUALITY, tools.cache_dir, report=encoding_progress)
     return move.model_copy(update={"look": _look(dance, detections, made)})
 
@@ -81,11 +83,12 @@ def _look(dance: Dance, detections: ClipDetections, made: Mezzanine) -> Look:
 
 
 def _move(
-    clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: Dance, windows: tuple[Window, ...]
+    clip: IndexingInput, facts: MediaFacts, clip_beats: ClipBeats, dance: Dance, detections: ClipDetections
 ) -> IndexedMove:
-    name = move_name(clip.clip)
+    name, windows = move_name(clip.clip), detections.windows
     whole_eights = _whole_eights(facts, clip_beats, dance, windows)
     usable_eights = eights_with_dancers(whole_eights)
+    couple = Couple.of(dance.lead, dance.follow, detections.size)
     return IndexedMove(
         clip=facts,
         name=clip.clip,
@@ -96,9 +99,10 @@ def _move(
         tempo_bpm=clip_beats.tempo_bpm,
         beats=clip_beats.beats,
         counts=clip_beats.counts,
-        eights=usable_eights,
+        eights=with_contents(couple, clip_beats.beats, usable_eights),
         windows=windows,
         count_confidence=clip_beats.count_confidence,
+        boundaries=clip_boundaries(couple, clip_beats, usable_eights),
         dancers=dance.dancers,
         motion=motion(dance, clip_beats.tempo_bpm),
         embedding=embed(dance, clip_beats.tempo_bpm, clip_beats.audio),

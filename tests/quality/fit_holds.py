@@ -18,9 +18,9 @@ from functools import cached_property
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
 
-from agents.arrays import Bools, Floats
+from agents.arrays import Floats
 from agents.move_indexing.boundaries.couple_geometry import HAND_PAIRS
 from agents.move_indexing.boundaries.headings import Headings, couple_headings
 from agents.move_indexing.boundaries.holds import (
@@ -30,7 +30,8 @@ from agents.move_indexing.boundaries.holds import (
     couple_holds,
     hold_features,
 )
-from tests.quality.couples import labels as couple_labels
+from agents.move_indexing.boundaries.states import MIN_JOINED
+from tests.quality.couples import couple_labels
 from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, labelled_clips
 from tests.quality.seam_labels import BoundaryLabel, boundary_labels
 
@@ -110,9 +111,7 @@ def fitted(examples: Sequence[Example]) -> Model:
     scaled = (np.where(np.isnan(rows), usual, rows) - usual) / deviation
     regression.fit(scaled, holds, sample_weight=weights * len(weights) / weights.sum())
     coefficients, intercepts = np.zeros((len(HOLDS), rows.shape[1])), np.full(len(HOLDS), -9.0)
-    for name, coefficient, intercept in zip(
-        regression.classes_, regression.coef_, regression.intercept_, strict=True
-    ):
+    for name, coefficient, intercept in zip(regression.classes_, regression.coef_, regression.intercept_, strict=True):
         coefficients[HOLDS.index(name)], intercepts[HOLDS.index(name)] = coefficient, intercept
     model = Model(usual, deviation, coefficients, intercepts, _hands(examples), np.array([0.85, 0.3, -0.26]), 1.0)
     return replace(model, temperature=_temperature(examples, model))
@@ -122,7 +121,7 @@ def _hands(examples: Sequence[Example]) -> Floats:
     """Return how often each pair of hands is joined in each hold, with a third of a pair added to each."""
     joined, all_labels = np.full((len(HOLDS), len(HAND_PAIRS)), 0.3), np.ones((len(HOLDS), 1))
     for label in (label for each in examples for label in each.labels if label.hold and label.hands is not None):
-        joined[HOLDS.index(label.hold)] += [pair in label.hands for pair in HAND_PAIRS]
+        joined[HOLDS.index(label.hold)] += [pair in (label.hands or ()) for pair in HAND_PAIRS]
         all_labels[HOLDS.index(label.hold)] += 1
     return joined / all_labels
 
@@ -144,17 +143,17 @@ def _temperature(examples: Sequence[Example], model: Model) -> float:
 
 
 def _print_right(examples: Sequence[Example], models: Mapping[str, Model]) -> None:
-    right: Bools = np.zeros(0, bool)
-    joined = hit = named = 0
+    right: list[bool] = []
+    hits = names = 0
     for example in examples:
         holds, hands = example.holds(models[example.clip.name])
         for label, hold, pairs in zip(example.labels, holds, hands, strict=True):
+            found = {pair for pair, share in zip(HAND_PAIRS, pairs, strict=True) if share >= MIN_JOINED}
             if label.hold:
-                right = np.append(right, HOLDS[int(hold.argmax())] == label.hold)
+                right.append(HOLDS[int(hold.argmax())] == label.hold)
             if label.hands is not None:
-                found = {pair for pair, share in zip(HAND_PAIRS, pairs, strict=True) if share >= 0.38}
-                joined, named, hit = joined + len(label.hands), named + len(found), hit + len(found & label.hands)
-    print(f"couples left out: hold right {right.mean():.3f} of {len(right)}, joined hands F {2 * hit / (joined + named):.3f}")
+                hits, names = hits + 2 * len(found & label.hands), names + len(found) + len(label.hands)
+    print(f"couples left out: of {len(right)} holds {np.mean(right):.3f} are right; joined hands F {hits / names:.3f}")
 
 
 if __name__ == "__main__":

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib import import_module
-from importlib.util import find_spec
 
+import numpy as np
+
+from agents.move_indexing.boundaries.couple import Couple
+from agents.move_indexing.boundaries.holds import Model
+from agents.move_indexing.boundaries.states import boundary_states
+from agents.move_indexing.steps.free_feet import FreeFoot, free_feet
+from schemas.boundary import Boundary
 from tests.quality.seam_clips import SeamClip
-from tests.quality.seam_scores import State
-
-MODULE = "agents.move_indexing.boundaries"
 
 
-def are_found() -> bool:
-    """Return whether indexing finds states."""
-    return find_spec(MODULE) is not None
+def states_at(clip: SeamClip, times_s: Sequence[float], model: Model | None = None) -> Sequence[Boundary]:
+    """Return the couple's state at each time. `model`: other constants for holds than those of the program."""
+    dance = clip.dance
+    couple = Couple.of(dance.lead, dance.follow, clip.detections.size, model)
+    return boundary_states(couple, times_s, range(len(times_s)), _feet(clip, times_s))
 
 
-def states_at(clip: SeamClip, times_s: Sequence[float]) -> Sequence[State]:
-    """Return the couple's state at each time."""
-    states: Sequence[State] = import_module(MODULE).boundary_states(clip.dance.lead, clip.dance.follow, times_s)
-    return states
+def _feet(clip: SeamClip, times_s: Sequence[float]) -> Sequence[Sequence[FreeFoot]]:
+    """Return the free feet of both dancers on the beats that are nearest to the times."""
+    if clip.move is None:
+        return (), ()
+    move, dance = clip.move, clip.dance
+    feet = free_feet(dance.lead, dance.follow, move.beats, move.counts, move.count_confidence)
+    nearest = [int(np.abs(np.array(move.beats) - time_s).argmin()) for time_s in times_s]
+    return tuple([one[n] for n in nearest] for one in feet)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import get_args
 
 import numpy as np
 
 from agents.arrays import Floats
 from agents.move_indexing.dancers.detections import ELBOWS, HIPS, SHOULDERS, WRISTS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
+from schemas.boundary import Side
 
 _HANDS = ([15, 17, 19], [16, 18, 20])  # wrist, little finger and index finger of the left and the right hand
-HAND_PAIRS = tuple(product(("left", "right"), repeat=2))  # the lead's hand, the follow's hand
+HAND_PAIRS: tuple[tuple[Side, Side], ...] = tuple(
+    product(get_args(Side), repeat=2)
+)  # the lead's hand, the follow's hand
 
 
 def couple_measures(lead: Track, follow: Track) -> Floats:
@@ -50,7 +54,7 @@ def _from_trunk(hand: Floats, xy: Floats) -> Floats:
 def _arms(world: Floats) -> Floats:
     """Return where a dancer's hands are relative to the trunk, and the cosines of the elbows: (n, 8).
 
-    Of the left, then of the right arm: forwards, outwards and upwards in torso lengths; the elbow's cosine, -1 straight.
+    Of the left, then of the right arm: forwards, outwards, upwards, torso lengths; the elbow's cosine, -1 straight.
     """
     across = np.zeros((len(world), 2))
     for pair, weight in ((SHOULDERS, 1.0), (HIPS, 0.5)):

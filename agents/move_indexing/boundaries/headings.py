@@ -51,6 +51,12 @@ def mean_heading_deg(probabilities: Floats) -> float:
     return round(math.degrees(float(np.angle(probabilities @ np.exp(1j * _ANGLES)))), 1) % 360.0
 
 
+def heading_path(probabilities: Floats) -> Floats:
+    """Return the mean heading at each sample, unwrapped: (n, 24) to (n,), radians."""
+    path: Floats = np.unwrap(np.angle(probabilities @ np.exp(1j * _ANGLES)))
+    return path
+
+
 def couple_headings(lead: Track, follow: Track) -> Headings:
     """Return the headings of a couple at the times of its tracks, by the forward-backward algorithm."""
     likelihoods = [_likelihoods(track) for track in (lead, follow)]

@@ -63,16 +63,33 @@ class Model:
 def model() -> Model:
     """Return the model that the program uses."""
     values: dict[str, Any] = json.loads(MODEL_FILE.read_text(encoding="utf-8"))
-    return Model(**{name: value if name == "temperature" else np.array(value) for name, value in values.items()})
+    temperature = float(values.pop("temperature"))
+    return Model(**{name: np.array(value) for name, value in values.items()}, temperature=temperature)
 
 
 @dataclass(frozen=True)
 class Holds:
-    """The holds of a couple at `times` (n,), seconds: `probabilities` (n, 9) of `HOLDS`, `hands` (n, 4) of `HAND_PAIRS`."""
+    """A couple's holds at `times` (n,), seconds: the probabilities of `HOLDS` (n, 9) and of `HAND_PAIRS` (n, 4)."""
 
     times: Floats
     probabilities: Floats
     hands: Floats
+
+    def at(self, time_s: float) -> Floats:
+        """Return the probabilities of holds nearest to a time: (9,)."""
+        nearest: Floats = self.probabilities[int(np.abs(self.times - time_s).argmin())]
+        return nearest
+
+    def hands_at(self, time_s: float) -> Floats:
+        """Return the probabilities of joined hands nearest to a time: (4,)."""
+        nearest: Floats = self.hands[int(np.abs(self.times - time_s).argmin())]
+        return nearest
+
+    def mean(self, start_s: float, end_s: float) -> Floats:
+        """Return the mean probabilities of holds over a time: (9,)."""
+        during = (self.times >= start_s) & (self.times <= end_s)
+        mean: Floats = self.probabilities[during].mean(axis=0) if during.any() else self.at(start_s)
+        return mean
 
 
 def couple_holds(lead: Track, follow: Track, headings: Headings, constants: Model | None = None) -> Holds:
@@ -105,7 +122,8 @@ def _features(measures: Floats, headings: Headings, time_s: float) -> Floats:
         face_to_face, same_way, across, same_way * hips, face_to_face * hips,
         lead_hands.min(), follow_hands_before.min(), *middle[4:],
     ]  # fmt: skip
-    return np.clip(features, -_MAX_FEATURE, _MAX_FEATURE)
+    clipped: Floats = np.clip(features, -_MAX_FEATURE, _MAX_FEATURE)
+    return clipped
 
 
 def _weighted_median(values: Floats, apart_s: Floats) -> Floats:

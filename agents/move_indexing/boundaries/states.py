@@ -3,59 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from agents.arrays import Floats
+from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.couple_geometry import HAND_PAIRS
-from agents.move_indexing.boundaries.headings import FACINGS, Headings, couple_headings, mean_heading_deg
-from agents.move_indexing.boundaries.holds import HOLDS, Holds, couple_holds
+from agents.move_indexing.boundaries.headings import FACINGS, mean_heading_deg
+from agents.move_indexing.boundaries.holds import HOLDS
 from agents.move_indexing.dancers.detections import ANKLES, HEELS, HIPS, TOES, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.signals import rate, smooth
-from agents.move_indexing.steps.free_feet import FreeFoot
+from agents.move_indexing.steps.free_feet import FreeFoot, in_shadow
 from schemas import limits
 from schemas.boundary import Boundary, DancerState, JoinedHands
 
 _FEET = [*ANKLES, *HEELS, *TOES]
-_MIN_JOINED = 0.38  # probability of a pair of hands: the best F on labelled boundaries
+MIN_JOINED = 0.38  # probability of a pair of hands: the best F on labelled boundaries
 _MAX_HIDDEN_S = 2.0  # a dancer who is not tracked for longer before and after a time has no state
+_SHADOW = HOLDS.index("shadow")
 _UNKNOWN_FOOT = FreeFoot(None, 0.0)
 
 
-@dataclass(frozen=True)
-class _Couple:
-    lead: Track
-    follow: Track
-    size: tuple[int, int]
-    headings: Headings
-    holds: Holds
-
-
 def boundary_states(
-    lead: Track,
-    follow: Track,
-    size: tuple[int, int],
-    beats: Sequence[float],
-    indices: Sequence[int],
-    feet: tuple[Sequence[FreeFoot], Sequence[FreeFoot]] = ((), ()),
+    couple: Couple, beats: Sequence[float], indices: Sequence[int], feet: Sequence[Sequence[FreeFoot]] = ((), ())
 ) -> tuple[Boundary, ...]:
     """Return the couple's state on the beats at `indices`.
 
-    `size`: width and height of the picture that the tracks are in, pixels. `feet`: the free foot of the lead and of the
-    follow on each beat.
+    `feet`: the free foot of the lead and of the follow on each beat, if known.
     """
-    headings = couple_headings(lead, follow)
-    couple = _Couple(lead, follow, size, headings, couple_holds(lead, follow, headings))
     on_beats = [[one[n] if one else _UNKNOWN_FOOT for n in indices] for one in feet]
-    return tuple(
-        _state(couple, index, beats[index], foot) for index, *foot in zip(indices, *on_beats, strict=True)
-    )
+    return tuple(_state(couple, index, beats[index], foot) for index, *foot in zip(indices, *on_beats, strict=True))
 
 
-def _state(couple: _Couple, index: int, time_s: float, feet: Sequence[FreeFoot]) -> Boundary:
+def _state(couple: Couple, index: int, time_s: float, feet: Sequence[FreeFoot]) -> Boundary:
+    feet = in_shadow(feet[0], feet[1], float(couple.holds.at(time_s)[_SHADOW]))
     lead, follow = (
         _dancer(track, headings, foot, time_s, couple.size)
         for track, headings, foot in zip(
@@ -66,9 +49,7 @@ def _state(couple: _Couple, index: int, time_s: float, feet: Sequence[FreeFoot])
     return Boundary(beat=index, lead=lead, follow=follow, **together, **_in_picture(couple, time_s))
 
 
-def _dancer(
-    track: Track, headings: Floats, foot: FreeFoot, time_s: float, size: tuple[int, int]
-) -> DancerState | None:
+def _dancer(track: Track, headings: Floats, foot: FreeFoot, time_s: float, size: tuple[int, int]) -> DancerState | None:
     apart = np.abs(track.times - time_s)
     if not track.tracked.any() or apart[track.tracked].min() > _MAX_HIDDEN_S:
         return None
@@ -102,27 +83,26 @@ def _limited(values: Floats, limit: float) -> tuple[float, float]:
     return x, y
 
 
-def _together(couple: _Couple, time_s: float) -> dict[str, Any]:
+def _together(couple: Couple, time_s: float) -> dict[str, Any]:
     """Return hold, joined hands and facing at a time, each with its confidence."""
-    half = int(np.abs(couple.holds.times - time_s).argmin())
-    holds, hands = couple.holds.probabilities[half], couple.holds.hands[half]
-    facings = couple.headings.facings[int(np.abs(couple.headings.times - time_s).argmin())]
+    holds, hands = couple.holds.at(time_s), couple.holds.hands_at(time_s)
+    facings = couple.headings.facings[couple.sample(time_s)]
     return {
         "hold": HOLDS[int(holds.argmax())],
         "hold_confidence": round(float(holds.max()), 4),
         "hands": tuple(
             JoinedHands(lead=one, follow=two, confidence=round(float(share), 4))
             for (one, two), share in zip(HAND_PAIRS, hands, strict=True)
-            if share >= _MIN_JOINED
+            if share >= MIN_JOINED
         ),
         "facing": FACINGS[int(facings.argmax())],
         "facing_confidence": round(float(facings.max()), 4),
     }
 
 
-def _in_picture(couple: _Couple, time_s: float) -> dict[str, Any]:
+def _in_picture(couple: Couple, time_s: float) -> dict[str, Any]:
     """Return where the tracked bodies are in the picture at a time; nothing where there is none."""
-    n = int(np.abs(couple.lead.times - time_s).argmin())
+    n = couple.sample(time_s)
     bodies = [track.xy[n] for track in (couple.lead, couple.follow) if track.tracked[n]]
     if not bodies:
         return {}

@@ -1,0 +1,132 @@
+"""Describe what a couple dances in an eight: turns, travel, the moment of effect, and the kind of movement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from agents.arrays import Floats
+from agents.move_indexing.boundaries.couple import Couple
+from agents.move_indexing.boundaries.holds import HOLDS
+from agents.move_indexing.dancers.detections import ANKLES, HIPS, NOSE, SHOULDERS, WRISTS, midpoint, torso_length
+from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.motion.signals import smooth, speed
+from schemas import limits
+from schemas.boundary import Effect, EightContent, EightKind
+
+_MIN_TRACKED_SHARE = 0.6  # of an eight, to measure a dancer's turns
+_MIN_TURN, _MAX_BASIC_TURN = 0.75, 0.4  # whole turns: of a pattern that has an end, and of a basic
+_TURN_END_SHARE = 0.9  # of the net turn, which is complete then but for its last easing
+_MIN_DIP_LEAN_DEG = 50  # of the follow's trunk from upright; body rolls and leans have less
+_MAX_STOP_SPEED = 0.35  # torso lengths per second, of the fastest of both dancers' heads, hands and feet
+_MIN_STOP_BEATS = 1.0
+_MIN_SURE = 0.5  # confidence of a hold that tells a kind of movement
+_NONE = HOLDS.index("none")
+
+
+class _Moment(NamedTuple):
+    effect: Effect
+    time_s: float
+
+
+def eight_content(couple: Couple, beats: Sequence[float]) -> EightContent:
+    """Return the content of an eight with nine beats, seconds."""
+    start, end = beats[0], beats[-1]
+    turns = [_net_turns(track, path, start, end) for track, path in couple.paths()]
+    moment = _moment(couple, beats, turns[1])
+    footwork = couple.holds.mean(start, end)[_NONE] > _MIN_SURE
+    return EightContent(
+        kind=_kind(couple, beats, turns, moment),
+        lead_turns=_rounded(turns[0]),
+        follow_turns=_rounded(turns[1]),
+        travel=_travel(couple, start, end),
+        effect=moment.effect if moment else None,
+        effect_s=round(moment.time_s, 3) if moment else None,
+        footwork=bool(footwork),
+    )
+
+
+def _rounded(turns: float | None) -> float | None:
+    return None if turns is None else round(turns, 2)
+
+
+def _net_turns(track: Track, path: Floats, start_s: float, end_s: float) -> float | None:
+    """Return the net whole turns to the dancer's right, None where too little of the dancer is tracked."""
+    during = (track.times >= start_s) & (track.times <= end_s)
+    if not during.any() or track.tracked[during].mean() < _MIN_TRACKED_SHARE:
+        return None
+    first, last = np.interp((start_s, end_s), track.times, path)
+    return float(first - last) / (2 * np.pi)  # headings grow to the left
+
+
+def _travel(couple: Couple, start_s: float, end_s: float) -> tuple[float, float] | None:
+    """Return how far the middle of the couple moves in the picture, torso lengths; None where one is not tracked."""
+    first, last = (couple.sample(time_s) for time_s in (start_s, end_s))
+    if not (couple.both[first] and couple.both[last]):
+        return None
+    x, y = ((couple.centre[last] - couple.centre[first]) / couple.unit).clip(-limits.MAX_MOTION, limits.MAX_MOTION)
+    return round(float(x), 3), round(float(y), 3)
+
+
+def _moment(couple: Couple, beats: Sequence[float], follow_turns: float | None) -> _Moment | None:
+    """Return the moment of effect: of a dip, or else of a stop, or else of the follow's turn."""
+    return _dip(couple.follow, beats) or _stop(couple, beats) or _turn_end(couple, beats, follow_turns)
+
+
+def _dip(follow: Track, beats: Sequence[float]) -> _Moment | None:
+    """Return when the follow's head is lowest, if her trunk leans far then."""
+    inside = np.flatnonzero((follow.times >= beats[0]) & (follow.times <= beats[-1]) & follow.tracked)
+    if not len(inside):
+        return None
+    trunk = smooth(midpoint(follow.xy, HIPS) - midpoint(follow.xy, SHOULDERS))[inside]
+    lean = np.degrees(np.arctan2(np.abs(trunk[:, 0]), trunk[:, 1]))
+    lowest = int(smooth(follow.xy[:, NOSE, 1])[inside].argmax())
+    return _Moment("dip", float(follow.times[inside[lowest]])) if lean[lowest] >= _MIN_DIP_LEAN_DEG else None
+
+
+def _stop(couple: Couple, beats: Sequence[float]) -> _Moment | None:
+    """Return when both dancers have come to rest, if they rest for a beat."""
+    times = couple.lead.times
+    inside = np.flatnonzero((times >= beats[0]) & (times <= beats[-1]))
+    rests = couple.both[inside] & (
+        np.maximum(*(_fastest(track) for track in (couple.lead, couple.follow)))[inside] < _MAX_STOP_SPEED
+    )
+    wanted = max(1, round(_MIN_STOP_BEATS * (beats[-1] - beats[0]) / (len(beats) - 1) / (times[1] - times[0])))
+    for n in range(len(inside) - wanted + 1):
+        if rests[n : n + wanted].all():
+            return _Moment("stop", float(times[inside[n]]))
+    return None
+
+
+def _fastest(track: Track) -> Floats:
+    """Return the speed of the fastest of head, hands and feet: (n,), torso lengths per second."""
+    unit = np.median(torso_length(track.xy[track.tracked])) if track.tracked.any() else 1.0
+    fastest: Floats = speed(smooth(track.xy[:, [NOSE, *WRISTS, *ANKLES]]) / unit).max(axis=1)
+    return fastest
+
+
+def _turn_end(couple: Couple, beats: Sequence[float], turns: float | None) -> _Moment | None:
+    """Return when the follow has turned, if she turns at least three quarters."""
+    if turns is None or abs(turns) < _MIN_TURN:
+        return None
+    times = couple.follow.times
+    _, path = couple.paths()[1]
+    inside = np.flatnonzero((times >= beats[0]) & (times <= beats[-1]))
+    turned = np.abs(path[inside] - path[inside[0]]) / (2 * np.pi)
+    return _Moment("turn_end", float(times[inside[int((turned >= _TURN_END_SHARE * abs(turns)).argmax())]]))
+
+
+def _kind(couple: Couple, beats: Sequence[float], turns: Sequence[float | None], moment: _Moment | None) -> EightKind:
+    if moment and moment.effect in {"dip", "stop"}:
+        return "accent"
+    most = max(abs(turned) for turned in (*turns, 0.0) if turned is not None)
+    if most >= _MAX_BASIC_TURN:
+        return "pattern"
+    return "connector" if _changes_hold(couple, beats[0], beats[-1]) else "basic"
+
+
+def _changes_hold(couple: Couple, start_s: float, end_s: float) -> bool:
+    first, last = (couple.holds.at(time_s) for time_s in (start_s, end_s))
+    return bool(first.argmax() != last.argmax() and min(first.max(), last.max()) >= _MIN_SURE)
