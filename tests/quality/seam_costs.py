@@ -7,6 +7,9 @@ from functools import partial
 
 from agents.media import mezzanine
 from agents.media.beat_pictures import beat_pictures
+from agents.move_indexing.boundaries.couple import Couple
+from agents.move_indexing.boundaries.of_clip import with_contents
+from agents.move_indexing.boundaries.states import boundary_states
 from agents.move_indexing.clip_beats import clip_beats_of
 from agents.move_indexing.clip_counts import counted
 from agents.move_indexing.indexed_move import IndexedMove
@@ -14,7 +17,6 @@ from agents.move_indexing.look import beats_to_look_at, look_of
 from agents.move_indexing.steps.free_feet import free_feet
 from tests.quality.costs import cpu_s
 from tests.quality.seam_clips import SeamClip
-from tests.quality.seam_states import are_found, states_at
 
 
 def costs(clips: Sequence[SeamClip]) -> Iterator[tuple[str, float]]:
@@ -29,14 +31,18 @@ def costs(clips: Sequence[SeamClip]) -> Iterator[tuple[str, float]]:
 def _works(clip: SeamClip, move: IndexedMove) -> dict[str, Callable[[], object]]:
     dance, detections = clip.dance, clip.detections
     beats = clip_beats_of(clip.path, move.clip, None, detections.windows)
-    works: dict[str, Callable[[], object]] = {
+    return {
         "counts": partial(counted, beats, dance, detections.windows, None),
         "free feet": partial(free_feet, dance.lead, dance.follow, move.beats, move.counts, move.count_confidence),
         "look": partial(_look, clip, move),
+        "states and contents": partial(_states, clip, move),
     }
-    if are_found():
-        works["states"] = partial(states_at, clip, move.beats[::4])
-    return works
+
+
+def _states(clip: SeamClip, move: IndexedMove) -> object:
+    couple = Couple.of(clip.dance.lead, clip.dance.follow, clip.detections.size)
+    states = boundary_states(couple, move.beats, [boundary.beat for boundary in move.boundaries])
+    return states, with_contents(couple, move.beats, move.eights)
 
 
 def _look(clip: SeamClip, move: IndexedMove) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.ndimage import median_filter
 
 from agents.arrays import Floats
 from agents.move_indexing.boundaries.couple import Couple
@@ -19,7 +20,10 @@ from schemas.boundary import Effect, EightContent, EightKind
 _MIN_TRACKED_SHARE = 0.6  # of an eight, to measure a dancer's turns
 _MIN_TURN, _MAX_BASIC_TURN = 0.75, 0.4  # whole turns: of a pattern that has an end, and of a basic
 _TURN_END_SHARE = 0.9  # of the net turn, which is complete then but for its last easing
-_MIN_DIP_LEAN_DEG = 50  # of the follow's trunk from upright; body rolls and leans have less
+_MIN_DIP = 0.7  # torso lengths by which the head of the follow is lower than usual
+_MIN_LEAN_DEG = 10  # a dancer who seems low but upright is hidden behind the partner
+_USUAL_PERCENTILE = 20  # of the head's places in the picture, of which y grows downwards
+_DIP_SAMPLES = 7  # around the lowest one: a shorter drop is a wrong detection of a hidden dancer
 _MAX_STOP_SPEED = 0.35  # torso lengths per second, of the fastest of both dancers' heads, hands and feet
 _MIN_STOP_BEATS = 1.0
 _MIN_SURE = 0.5  # confidence of a hold that tells a kind of movement
@@ -76,14 +80,18 @@ def _moment(couple: Couple, beats: Sequence[float], follow_turns: float | None) 
 
 
 def _dip(follow: Track, beats: Sequence[float]) -> _Moment | None:
-    """Return when the follow's head is lowest, if her trunk leans far then."""
+    """Return when the follow's head is lowest, if it is much lower than usual in the clip and her trunk leans."""
     inside = np.flatnonzero((follow.times >= beats[0]) & (follow.times <= beats[-1]) & follow.tracked)
-    if not len(inside):
+    if len(inside) < _DIP_SAMPLES:
         return None
-    trunk = smooth(midpoint(follow.xy, HIPS) - midpoint(follow.xy, SHOULDERS))[inside]
-    lean = np.degrees(np.arctan2(np.abs(trunk[:, 0]), trunk[:, 1]))
-    lowest = int(smooth(follow.xy[:, NOSE, 1])[inside].argmax())
-    return _Moment("dip", float(follow.times[inside[lowest]])) if lean[lowest] >= _MIN_DIP_LEAN_DEG else None
+    head = follow.xy[:, NOSE, 1]
+    usual = np.percentile(head[follow.tracked], _USUAL_PERCENTILE)
+    drop = median_filter((head - usual)[inside] / np.median(torso_length(follow.xy[follow.tracked])), _DIP_SAMPLES)
+    trunk = (midpoint(follow.xy, HIPS) - midpoint(follow.xy, SHOULDERS))[inside]
+    lean = median_filter(np.degrees(np.arctan2(np.abs(trunk[:, 0]), trunk[:, 1])), _DIP_SAMPLES)
+    lowest = int(drop.argmax())
+    is_dip = drop[lowest] >= _MIN_DIP and lean[lowest] >= _MIN_LEAN_DEG
+    return _Moment("dip", float(follow.times[inside[lowest]])) if is_dip else None
 
 
 def _stop(couple: Couple, beats: Sequence[float]) -> _Moment | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.move_indexing.dancers.detections import FrameDetections
+from agents.move_indexing.dancers.detections import FrameDetections, is_upside_down
 from agents.move_indexing.dancers.reidentify import Pair, assign_identities
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track, track_dancer
 from agents.move_indexing.dancers.who_leads import probability_of_lead
@@ -55,6 +55,7 @@ def analyze_dance(frames: Sequence[FrameDetections], rate_hz: float = RATE_HZ) -
 
     Raises: `Poison` (`nobody`) where a dancer is detected in less than 30 % of the frames, or in fewer than five.
     """
+    frames = [_without_upside_down(frame) for frame in frames]
     shares, detected_frames = _shares(frames), sum(bool(frame.dancers) for frame in frames)
     if detected_frames < max(_MIN_SAMPLES, _MIN_DETECTED_SHARE * len(frames)):
         detected = f"a dancer is detected in {detected_frames} of {len(frames)} sampled frames"
@@ -67,6 +68,10 @@ def analyze_dance(frames: Sequence[FrameDetections], rate_hz: float = RATE_HZ) -
     if probability < 0.5:
         lead, partner, pairs = partner, lead, [pair[::-1] for pair in pairs]
     return Dance(front, lead, partner, shares, tuple(pairs), max(probability, 1 - probability))
+
+
+def _without_upside_down(frame: FrameDetections) -> FrameDetections:
+    return FrameDetections(frame.time_s, tuple(body for body in frame.dancers if not is_upside_down(body)))
 
 
 def _shares(frames: Sequence[FrameDetections]) -> Dancers:
