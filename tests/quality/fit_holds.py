@@ -3,7 +3,8 @@
 python -m tests.quality.fit_holds [CLIPS_FOLDER] [--cache FOLDER]
 
 Prints how often holds and joined hands are right in couples that the constants were not fitted on (each couple in turn
-is left out), then fits them on all couples and writes agents/move_indexing/boundaries/hold_model.json.
+is left out), then fits them on all couples and writes agents/move_indexing/boundaries/hold_model.json. The demo clips,
+with their exact boundaries, are always among those that the constants are fitted on.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ from agents.move_indexing.boundaries.holds import (
 )
 from agents.move_indexing.boundaries.states import MIN_JOINED
 from tests.quality.couples import couple_labels
-from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, labelled_clips
-from tests.quality.seam_labels import BoundaryLabel, boundary_labels
+from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, demo_clips, labelled_clips
+from tests.quality.seam_labels import BoundaryLabel, boundary_labels, demo_labels
 
 REGULARIZATION = 0.03  # scikit-learn's C
 CLASS_BALANCE = 0.5  # exponent of how rare a hold is, in its weight
@@ -69,12 +70,12 @@ def main() -> None:
     add_clip_arguments(parser)
     args = parser.parse_args()
     names = sorted({label.clip for label in boundary_labels()} - SAME_FILM.keys())
-    examples = examples_of(labelled_clips(args.folder, names, args.cache))
+    examples = examples_of(labelled_clips(args.folder, names, args.cache), boundary_labels())
     if not examples:
         sys.exit(1)
-    models = models_without_couple(examples)
-    _print_right(examples, models)
-    model = fitted(examples)
+    demo = examples_of(demo_clips(args.cache), demo_labels())
+    _print_right(examples, models_without_couple(examples, demo))
+    model = fitted([*examples, *demo])
     MODEL_FILE.write_text(json.dumps({name: _rounded(value) for name, value in asdict(model).items()}) + "\n")
     print(f"fitted on {sum(len(example.labels) for example in examples)} boundaries: {MODEL_FILE.name} is written")
 
@@ -83,17 +84,16 @@ def _rounded(value: Floats | float) -> object:
     return np.round(value, DIGITS).tolist()
 
 
-def examples_of(clips: Sequence[SeamClip]) -> list[Example]:
+def examples_of(clips: Sequence[SeamClip], labels: Sequence[BoundaryLabel]) -> list[Example]:
     """Return the clips with their labels."""
-    labels = boundary_labels()
     return [Example(clip, tuple(each for each in labels if each.clip == clip.name)) for clip in counted(clips)]
 
 
-def models_without_couple(examples: Sequence[Example]) -> dict[str, Model]:
-    """Return for each clip, by its name, a model that is fitted on the clips of all other couples."""
+def models_without_couple(examples: Sequence[Example], demo: Sequence[Example]) -> dict[str, Model]:
+    """Return for each clip, by its name, a model that is fitted on the clips of all other couples and the demo's."""
     couples = {example.clip.name: couple_labels()[example.clip.name][0] for example in examples}
     of_couple = {
-        couple: fitted([example for example in examples if couples[example.clip.name] != couple])
+        couple: fitted([*(example for example in examples if couples[example.clip.name] != couple), *demo])
         for couple in sorted(set(couples.values()))
     }
     return {name: of_couple[couple] for name, couple in couples.items()}

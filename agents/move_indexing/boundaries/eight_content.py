@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -18,10 +19,9 @@ from schemas import limits
 from schemas.boundary import Effect, EightContent, EightKind
 
 _MIN_TRACKED_SHARE = 0.6  # of an eight, to measure a dancer's turns
-_MIN_TURN, _MAX_BASIC_TURN = 0.75, 0.4  # whole turns: of a pattern that has an end, and of a basic
+_MIN_TURN, _MAX_BASIC_TURN = 0.6, 0.35  # whole turns: of a pattern that has an end, and of a basic
 _TURN_END_SHARE = 0.9  # of the net turn, which is complete then but for its last easing
-_MIN_DIP = 0.7  # torso lengths by which the head of the follow is lower than usual
-_MIN_LEAN_DEG = 10  # a dancer who seems low but upright is hidden behind the partner
+_DIPS = ((0.35, 25), (0.7, 10))  # least drop of the head, torso lengths, and lean of the trunk, degrees, of a dip
 _USUAL_PERCENTILE = 20  # of the head's places in the picture, of which y grows downwards
 _DIP_SAMPLES = 7  # around the lowest one: a shorter drop is a wrong detection of a hidden dancer
 _MAX_STOP_SPEED = 0.35  # torso lengths per second, of the fastest of both dancers' heads, hands and feet
@@ -39,7 +39,7 @@ def eight_content(couple: Couple, beats: Sequence[float]) -> EightContent:
     """Return the content of an eight with nine beats, seconds."""
     start, end = beats[0], beats[-1]
     turns = [_net_turns(track, path, start, end) for track, path in couple.paths()]
-    moment = _moment(couple, beats, turns[1])
+    moment = _moment(couple, beats, turns)
     footwork = couple.holds.mean(start, end)[_NONE] > _MIN_SURE
     return EightContent(
         kind=_kind(couple, beats, turns, moment),
@@ -74,13 +74,15 @@ def _travel(couple: Couple, start_s: float, end_s: float) -> tuple[float, float]
     return round(float(x), 3), round(float(y), 3)
 
 
-def _moment(couple: Couple, beats: Sequence[float], follow_turns: float | None) -> _Moment | None:
-    """Return the moment of effect: of a dip, or else of a stop, or else of the follow's turn."""
-    return _dip(couple.follow, beats) or _stop(couple, beats) or _turn_end(couple, beats, follow_turns)
+def _moment(couple: Couple, beats: Sequence[float], turns: Sequence[float | None]) -> _Moment | None:
+    """Return the moment of effect: of a dip, or else of a stop, or else of a turn."""
+    return _dip(couple.follow, beats) or _stop(couple, beats) or _turn_end(couple, beats, turns)
 
 
 def _dip(follow: Track, beats: Sequence[float]) -> _Moment | None:
-    """Return when the follow's head is lowest, if it is much lower than usual in the clip and her trunk leans."""
+    """Return when the follow's head is lowest, if it is much lower than usual in the clip and her trunk leans.
+
+    A dancer who seems low but upright is hidden behind the partner."""
     inside = np.flatnonzero((follow.times >= beats[0]) & (follow.times <= beats[-1]) & follow.tracked)
     if len(inside) < _DIP_SAMPLES:
         return None
@@ -90,7 +92,7 @@ def _dip(follow: Track, beats: Sequence[float]) -> _Moment | None:
     trunk = (midpoint(follow.xy, HIPS) - midpoint(follow.xy, SHOULDERS))[inside]
     lean = median_filter(np.degrees(np.arctan2(np.abs(trunk[:, 0]), trunk[:, 1])), _DIP_SAMPLES)
     lowest = int(drop.argmax())
-    is_dip = drop[lowest] >= _MIN_DIP and lean[lowest] >= _MIN_LEAN_DEG
+    is_dip = any(drop[lowest] >= least_drop and lean[lowest] >= least_lean for least_drop, least_lean in _DIPS)
     return _Moment("dip", float(follow.times[inside[lowest]])) if is_dip else None
 
 
@@ -115,15 +117,16 @@ def _fastest(track: Track) -> Floats:
     return fastest
 
 
-def _turn_end(couple: Couple, beats: Sequence[float], turns: float | None) -> _Moment | None:
-    """Return when the follow has turned, if she turns at least three quarters."""
-    if turns is None or abs(turns) < _MIN_TURN:
+def _turn_end(couple: Couple, beats: Sequence[float], turns: Sequence[float | None]) -> _Moment | None:
+    """Return when the dancer who turns more has turned, if there is a turn of a pattern."""
+    most, (track, path) = max(
+        ((abs(turned or 0.0), one) for turned, one in zip(turns, couple.paths(), strict=True)), key=itemgetter(0)
+    )
+    if most < _MIN_TURN:
         return None
-    times = couple.follow.times
-    _, path = couple.paths()[1]
-    inside = np.flatnonzero((times >= beats[0]) & (times <= beats[-1]))
+    inside = np.flatnonzero((track.times >= beats[0]) & (track.times <= beats[-1]))
     turned = np.abs(path[inside] - path[inside[0]]) / (2 * np.pi)
-    return _Moment("turn_end", float(times[inside[int((turned >= _TURN_END_SHARE * abs(turns)).argmax())]]))
+    return _Moment("turn_end", float(track.times[inside[int((turned >= _TURN_END_SHARE * most).argmax())]]))
 
 
 def _kind(couple: Couple, beats: Sequence[float], turns: Sequence[float | None], moment: _Moment | None) -> EightKind:

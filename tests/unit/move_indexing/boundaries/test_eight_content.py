@@ -1,0 +1,68 @@
+"""Test what is danced in an eight, on exact tracks of the demo couple."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.move_indexing.boundaries.couple import Couple
+from agents.move_indexing.boundaries.eight_content import eight_content
+from data.generators.couple.catalogue import CLIPS
+from schemas.boundary import EightContent
+from tests.quality.seam_labels import DEMO_BOUNDARIES
+from tests.unit.move_indexing.demo_couple import demo_tracks
+
+SIZE = (960, 540)
+EXACT: dict[str, list[dict[str, Any]]] = json.loads(DEMO_BOUNDARIES.read_text(encoding="utf-8"))
+ACCENTS = {"dip": "accent", "lady_right_turn": "pattern", "cross_body_lead": "pattern", "basic_side": "basic"}
+
+
+def beats_of(clip: str, start_beat: int) -> list[float]:
+    """Return the nine beats of an eight of a demo clip."""
+    times = {each["beat"]: each["time_s"] for each in EXACT["boundaries"] if each["clip"] == clip}
+    return [float(time_s) for time_s in np.linspace(times[start_beat], times[start_beat + 8], 9)]
+
+
+def content(clip: str, start_beat: int = 0) -> EightContent:
+    return eight_content(Couple.of(*demo_tracks(clip), SIZE), beats_of(clip, start_beat))
+
+
+@pytest.mark.parametrize("clip", [spec.name for spec in CLIPS])
+def test_exact_tracks_give_the_exact_turns_and_the_moment_of_effect(clip: str) -> None:
+    for exact in (each for each in EXACT["eights"] if each["clip"] == clip):
+        found = content(clip, exact["start_beat"])
+        assert found.lead_turns == pytest.approx(exact["lead_turns"], abs=0.12)
+        assert found.follow_turns == pytest.approx(exact["follow_turns"], abs=0.12)
+        assert found.effect == exact["effect"]
+        if exact["effect_s"] is not None:
+            assert found.effect_s == pytest.approx(exact["effect_s"], abs=0.4)
+
+
+@pytest.mark.parametrize(("clip", "kind"), ACCENTS.items())
+def test_an_eight_has_the_kind_that_its_movement_tells(clip: str, kind: str) -> None:
+    assert content(clip).kind == kind
+
+
+def test_a_couple_that_stands_still_for_a_beat_stops() -> None:
+    lead, follow = demo_tracks("basic_side")
+    beats = beats_of("basic_side", 0)
+    still = (lead.times > beats[2]) & (lead.times < beats[6])
+    first = int(still.argmax())
+    lead, follow = (
+        replace(track, xy=np.where(still[:, None, None], track.xy[first], track.xy)) for track in (lead, follow)
+    )
+    found = eight_content(Couple.of(lead, follow, SIZE), beats)
+    assert (found.kind, found.effect) == ("accent", "stop")
+    assert found.effect_s == pytest.approx(beats[2], abs=0.3)
+
+
+def test_turns_are_unknown_where_a_dancer_is_hidden_for_most_of_the_eight() -> None:
+    lead, follow = demo_tracks("lady_right_turn")
+    hidden = replace(follow, tracked=follow.times < 1.0)
+    found = eight_content(Couple.of(lead, hidden, SIZE), beats_of("lady_right_turn", 0))
+    assert found.follow_turns is None
+    assert found.lead_turns == pytest.approx(0, abs=0.12)
