@@ -145,6 +145,12 @@ def test_an_annotated_1_holds_however_its_clip_is_indexed_again(
     assert cleared.exit_code == 0, cleared.stderr
     assert _ones(data_folder, clip) == before
 
+    file = data_folder.path.with_name("first_ones.csv")
+    for first_one, ones in ((str(first_one_s), after), ("", before)):
+        file.write_text(f"clip,first_one_s\n{clip},{first_one}\n")
+        assert data_folder.bachata("moves", "import", file).json == {"changed": 1, "unchanged": 0, "indexed": 1}
+        assert _ones(data_folder, clip) == ones
+
 
 def test_a_1_holds_also_where_its_clip_cannot_be_indexed_now(
     data_folder: DataFolder, one_move: dict[str, Any], tmp_path: Path
