@@ -8,10 +8,10 @@ from dataclasses import replace
 from agents.move_indexing.clip_beats import ClipBeats, extend_beats
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.steps.count import count_steps, find_beats
+from agents.move_indexing.steps.pattern import MIN_BEATS
 from agents.playable import nearest_beat, one_problem
 from schemas.move_indexed import Window
 
-_MIN_BEATS = 2
 # With the beats of 35 clips hidden from the program, the count was right in 98 % of the cases that were this sure.
 _MIN_CONFIDENCE_TO_FIND_BEATS = 0.7
 
@@ -22,7 +22,7 @@ def counted(clip_beats: ClipBeats, dance: Dance, windows: Sequence[Window], firs
     Where only the tempo is known, the beats are where the steps are, or where the annotated 1 is. A time that cannot be
     a count 1 is not used, with a warning.
     """
-    if len(clip_beats.beats) < _MIN_BEATS:
+    if len(clip_beats.beats) < MIN_BEATS:
         return clip_beats
     if first_one_s is None:
         return _not_annotated(clip_beats, dance, windows)

@@ -20,13 +20,14 @@ _REST_COUNTS = 0.5  # on each side of a beat
 
 @dataclass(frozen=True)
 class MusicPiece:
-    """A piece of music: its ends and beats, seconds, its counts 1-8, and its tempo."""
+    """A piece of music: its ends and beats, seconds, its counts 1-8, its tempo, and how sure its bars are, 0-1."""
 
     start_s: float
     end_s: float
     beats: Floats
     counts: Ints
     tempo_bpm: float
+    downbeat_confidence: float = 0.0
 
     def position(self, times: Floats) -> Floats:
         """Return where times are in the music, in counts from its first beat; also before and after its beats."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -18,6 +18,9 @@ from agents.move_indexing.dancers.detections import FrameDetections
 from agents.move_indexing.motion.embedding import embed
 from agents.move_indexing.split.movement import movement_of
 from agents.move_indexing.split.parts import MusicPiece, Part, counts_between, parts_of
+from agents.move_indexing.steps.count import count_steps
+from agents.move_indexing.steps.pattern import COUNTS, MIN_BEATS
+from agents.playable import COUNT_SURE
 from agents.step import Tools, sub_progress
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts, MediaRef, Quality
@@ -36,8 +39,8 @@ class Analyzed:
 
     @cached_property
     def pieces(self) -> list[MusicPiece]:
-        """Return the pieces of music as arrays."""
-        return [_piece(analysis) for analysis in self.music]
+        """Return the pieces of music as arrays, with the counts of the dancers' steps where they are sure."""
+        return [self._counted(_piece(analysis)) for analysis in self.music]
 
     def parts(self) -> list[Part]:
         """Return the parts that may be moves, in order."""
@@ -51,12 +54,28 @@ class Analyzed:
 
     def described(self, part: Part) -> tuple[Dance, tuple[float, ...]] | None:
         """Return the dance of a part and its embedding; None where hardly anybody is detected."""
-        try:
-            dance = analyze_dance(_between(self.frames, part.start_s, part.end_s))
-        except Poison:
+        dance = self._dance(part.start_s, part.end_s)
+        if dance is None:
             return None
         music = self.music[part.piece]
         return dance, embed(dance, music.tempo_bpm, music.embedding)
+
+    def _dance(self, start_s: float, end_s: float) -> Dance | None:
+        """Return the dance between two times, from 0 s on; None where hardly anybody is detected."""
+        try:
+            return analyze_dance(_between(self.frames, start_s, end_s))
+        except Poison:
+            return None
+
+    def _counted(self, piece: MusicPiece) -> MusicPiece:
+        dance = self._dance(piece.start_s, piece.end_s)
+        if dance is None or len(piece.beats) < MIN_BEATS:
+            return piece
+        beats = (piece.beats - piece.start_s).tolist()
+        count = count_steps(dance, beats, piece.counts.tolist(), piece.downbeat_confidence)
+        if count.confidence < COUNT_SURE:
+            return piece
+        return replace(piece, counts=(piece.counts - 1 + count.later) % COUNTS + 1)
 
 
 def analyze_recording(
@@ -89,6 +108,7 @@ def _piece(analysis: AudioAnalysis) -> MusicPiece:
         beats=np.array(analysis.beats),
         counts=np.array(analysis.counts, np.int64),
         tempo_bpm=analysis.tempo_bpm,
+        downbeat_confidence=analysis.downbeat_confidence,
     )
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from agents.arrays import Floats
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.steps.foot_motion import LAGS
-from agents.move_indexing.steps.pattern import COUNTS, Fit, fit_steps, usual_lags
+from agents.move_indexing.steps.pattern import COUNTS, MIN_BEATS, Fit, fit_steps, usual_lags
 from agents.move_indexing.steps.states import IN_STEP, OPPOSITE, PAUSE, Stepping
 from schemas.boundary import Side
 
-_MIN_BEATS = 2
 _TRUE_OPPOSITE = 0.7  # of the steps that look like the opposite foot's, the share that are; else the tracking errs
 _SAME_FOOT_IN_SHADOW = 0.9  # 20 of 22 labelled beats in shadow position, 5 of 315 others
 _IN_PAUSE = 0.6  # the probability that the foot of the pattern is free where no step is detected
@@ -32,7 +31,7 @@ def free_feet(
     lead: Track, follow: Track, beats: Sequence[float], counts: Sequence[int], count_confidence: float
 ) -> tuple[tuple[FreeFoot, ...], tuple[FreeFoot, ...]]:
     """Return the free foot of the lead, and of the follow, on each beat of a clip. `count_confidence` 0-1."""
-    if len(beats) < _MIN_BEATS:
+    if len(beats) < MIN_BEATS:
         unknown = (FreeFoot(None, 0.0),) * len(beats)
         return unknown, unknown
     fit = fit_steps(lead, follow, beats, counts, _prior(count_confidence))

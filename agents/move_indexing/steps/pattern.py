@@ -13,6 +13,7 @@ from agents.move_indexing.steps.foot_motion import LAGS, foot_motion
 from agents.move_indexing.steps.states import Stepping, follow_patterns, without_pattern
 
 COUNTS = 8
+MIN_BEATS = 2
 # The lead's foot that moves before counts 1 to 8, 1 for the left; 4 and 8 are taps. The follow's is the other one.
 _LEAD = np.array([1, -1, 1, -1, -1, 1, -1, 1])
 # Steps land before the beat on average, by the movement of the feet, which stop before the weight is on them.
