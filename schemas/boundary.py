@@ -67,6 +67,11 @@ class Boundary(Model):
     centre: tuple[PlaceInPicture, PlaceInPicture] | None = None
     height: Annotated[float, Field(ge=0, le=limits.MAX_PLACE)] | None = None
 
+    def with_hold(self, hold: Hold) -> Boundary:
+        """Return the state with a hold that a person annotated; hands are joined only as another hold says."""
+        hands = self.hands if hold == self.hold else ()
+        return self.model_copy(update={"hold": hold, "hold_confidence": 1.0, "hands": hands})
+
 
 class EightContent(Model):
     """What the couple dances in an eight.

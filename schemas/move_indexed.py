@@ -220,6 +220,18 @@ class MoveSummary(Model):
             raise ValueError("an eight spans a hole")
         return self
 
+    def boundary_at(self, beat: int) -> Boundary | None:
+        """Return the couple's state on a beat, None where there is none.
+
+        An annotated `entry_hold` holds where the first eight begins, an `exit_hold` where the last one ends.
+        """
+        found = next((boundary for boundary in self.boundaries if boundary.beat == beat), None)
+        if found is None or self.annotation is None or not self.eights:
+            return found
+        holds = {self.eights[0].start_beat: self.annotation.entry_hold}
+        holds[self.eights[-1].start_beat + BEATS_PER_EIGHT] = self.annotation.exit_hold
+        return found.with_hold(hold) if (hold := holds.get(beat)) else found
+
     @property
     def end_s(self) -> float:
         """Return when the last picture ends, seconds from the container's start."""
