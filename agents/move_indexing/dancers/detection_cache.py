@@ -23,12 +23,15 @@ from agents.move_indexing.dancers.clothing_colours import COLOUR_VALUES
 from agents.move_indexing.dancers.detections import Detection, FrameDetections
 from agents.move_indexing.dancers.finder import DancerFinder
 from agents.move_indexing.dancers.pose_quality import PoseQuality, pose_quality
+from agents.move_indexing.dancers.survey import somebody_stands_still
 from infra.base.atomic_file import replacing
 from infra.base.derived_files import note_use
 from schemas.base import Quality
 from schemas.move_indexed import Window
 
-_VERSION = 2  # of the detection: another version detects the dancers of all clips again
+# Of the detection: files of other versions are not used, but for the one before, which may have taken a poster for a
+# dancer. It is used where nobody stands still.
+_VERSION, _VERSION_WITHOUT_SURVEY = 3, 2
 # Arrays of a cache file, one row per detection; beside them `times` and `many`, the frames' times in seconds and
 # numbers of detections, `size`, the frames' width and height, and `windows`, a row of start and end for each.
 _SHAPES: dict[str, tuple[int, ...]] = {"xy": (33, 2), "world": (33, 3), "colour": (COLOUR_VALUES,), "confidence": ()}
@@ -55,16 +58,19 @@ def cached_detections(  # noqa: PLR0913
 ) -> ClipDetections:
     """Return the detections of a clip, from the cache if they are there. Parameters and errors as `detect_dancers`."""
     pose = _pose(quality)
-    cache_file = cache_dir / "dancers" / clip_sha256 / f"{pose.name}-{_VERSION}.npz"
-    detections = _read(cache_file)
-    if detections is None:
-        arrays = _detect(path, pose, model, report, duration_s)
-        with replacing(cache_file) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, allow_pickle=False, **arrays)
-        detections = _clip_detections(arrays)
-    else:
-        note_use(cache_dir, cache_file)
-    return detections
+    current, before = (
+        cache_dir / "dancers" / clip_sha256 / f"{pose.name}-{version}.npz"
+        for version in (_VERSION, _VERSION_WITHOUT_SURVEY)
+    )
+    for cache_file in (current, before):
+        detections = _read(cache_file)
+        if detections is not None and (cache_file is current or not somebody_stands_still(detections.frames)):
+            note_use(cache_dir, cache_file)
+            return detections
+    arrays = _detect(path, pose, model, report, duration_s)
+    with replacing(current) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, allow_pickle=False, **arrays)
+    return _clip_detections(arrays)
 
 
 def detect_dancers(

@@ -67,6 +67,11 @@ def is_upside_down(body: Detection) -> bool:
     return bool(trunk[1] < _MAX_COSINE_OF_UPSIDE_DOWN * np.linalg.norm(trunk))
 
 
+def mean_distance(one: Detection, other: Detection) -> float:
+    """Return the mean distance of corresponding landmarks, in pixels."""
+    return float(np.linalg.norm(one.xy - other.xy, axis=1).mean())
+
+
 def extent(xy: Floats) -> float:
     """Return the longer side of a body's bounding box in pixels: its height, or its length in a dip."""
     return float(np.ptp(xy, axis=0).max())

@@ -2,7 +2,8 @@
 
 MediaPipe's own landmarker, with two poses requested, detects both dancers of an embracing couple in one frame of ten.
 So its networks are run one by one here: the front dancer is tracked and painted over, and the other one is tracked,
-or detected, in the painted frame.
+or detected, in the painted frame. Once a second everybody else is looked for, with both painted over. So a partner who
+comes late is found, and the couple where a bystander or a poster was taken for a dancer.
 """
 
 from __future__ import annotations
@@ -16,15 +17,23 @@ import numpy as np
 from agents.arrays import Floats, Image
 from agents.media.sampled_frames import Frame
 from agents.move_indexing.dancers.clothing_colours import clothing_colours
-from agents.move_indexing.dancers.detections import Detection, are_close, extent, is_partner
+from agents.move_indexing.dancers.detections import (
+    Detection,
+    are_close,
+    extent,
+    is_partner,
+    is_same,
+)
 from agents.move_indexing.dancers.detector import Candidate, Detector
 from agents.move_indexing.dancers.landmarks import Body, LandmarkDetector
 from agents.move_indexing.dancers.networks import load
 from agents.move_indexing.dancers.outline import Mask, body_mask, visible_share
 from agents.move_indexing.dancers.region import Region
+from agents.move_indexing.dancers.survey import Survey
 
 _MIN_PARTNER_SCORE = 0.3
 _MAX_CANDIDATES = 2
+_MIN_OTHER_SCORE = 0.5  # of people beside the couple
 _MIN_VISIBLE_SHARE = 0.2  # of a partner's pixels outside the front dancer's mask: false partners have less
 _PIXEL_STEP = 5  # every fifth row and column is enough for a median colour
 _CLOSE_UP_SIZE = 1.4  # side of the close-up, in sizes of the front dancer
@@ -47,13 +56,36 @@ class DancerFinder:
         self._detector, self._landmarks = Detector(networks.detector), LandmarkDetector(networks.landmarks)
         self._confidence = confidence
         self._next_regions: list[Region] = []
+        self._survey = Survey()
 
     def find(self, frame: Frame) -> tuple[Detection, ...]:
         """Return the dancers in the next frame of the clip: none, one, or two that are plausible as a couple."""
         front = self._front(frame.rgb)
         dancers = [] if front is None else self._couple(frame.rgb, front)
+        if self._survey.is_due(frame.time_s):
+            dancers = self._chosen(frame, dancers)
         self._next_regions = [dancer.body.next_region for dancer in dancers]
         return tuple(dancer.detection for dancer in dancers)
+
+    def _chosen(self, frame: Frame, dancers: list[_DetectedBody]) -> list[_DetectedBody]:
+        """Return the two of all people in the frame who dance together, or the one who dances."""
+        people = [*dancers, *self._others(frame.rgb, dancers)]
+        chosen = self._survey.choose(frame.time_s, [person.detection for person in people], len(dancers))
+        return [people[index] for index in chosen]
+
+    def _others(self, rgb: Image, dancers: list[_DetectedBody]) -> Iterator[_DetectedBody]:
+        """Yield the people who are not tracked."""
+        hidden = np.zeros(rgb.shape[:2], bool)
+        for dancer in dancers:
+            hidden |= body_mask(dancer.body, rgb)
+        painted = _painted_over(rgb, hidden)
+        for candidate in self._detector.find(painted, max(_MIN_OTHER_SCORE, self._confidence))[:_MAX_CANDIDATES]:
+            body = self._body_in(painted, candidate.region)
+            if body is None or visible_share(body, rgb, hidden) < _MIN_VISIBLE_SHARE:
+                continue
+            detection = _detection(rgb, body, hidden)
+            if not any(is_same(detection, dancer.detection) for dancer in dancers):
+                yield _DetectedBody(detection, body)
 
     def _front(self, rgb: Image) -> _DetectedBody | None:
         for region in self._front_regions(rgb):

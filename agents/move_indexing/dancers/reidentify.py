@@ -19,6 +19,7 @@ from agents.move_indexing.dancers.detections import (
     Detection,
     FrameDetections,
     have_same_trunk,
+    mean_distance,
     midpoint,
     torso_length,
 )
@@ -143,5 +144,4 @@ def _takeover(old: Pair, new: Pair, expected_jump: float) -> float:
 
 def _jump(old: Detection, new: Detection) -> float:
     """Return the mean distance of corresponding landmarks, in torso lengths."""
-    distance = np.linalg.norm(new.xy - old.xy, axis=1).mean()
-    return float(distance / torso_length(old.xy))
+    return float(mean_distance(old, new) / torso_length(old.xy))

@@ -75,6 +75,36 @@ def mirror() -> Picture:
     return picture
 
 
+def poster() -> Picture:
+    """Return a life-size poster of a man, and from 1 s on the couple beside it, smaller because it is farther away."""
+    frames = _couple_frames()
+    man = _frame_at(frames, 0.0)[:, 175:285].copy()
+
+    def picture(time_s: float) -> Pixels:
+        rgb = _frame_at(frames, time_s)
+        wall = np.repeat(rgb[:, 600:601], _SIZE[0], axis=1)
+        wall[:, 30:140] = man
+        if time_s >= 1.0:
+            couple = cv2.resize(rgb[20:350, 170:470], None, fx=0.8, fy=0.8)
+            wall[80 : 80 + len(couple), 320 : 320 + couple.shape[1]] = couple
+        return wall
+
+    return picture
+
+
+def late_partner() -> Picture:
+    """Return the taller dancer beside a poster of a man, and from 1 s on the other dancer too."""
+    alone, frames = one_person(), _couple_frames()
+    man = _frame_at(frames, 0.0)[:, 200:285].copy()
+
+    def picture(time_s: float) -> Pixels:
+        rgb = (alone if time_s < 1.0 else couple())(time_s).copy()
+        rgb[:, 60:145] = man
+        return rgb
+
+    return picture
+
+
 def black() -> Picture:
     """Return black pictures."""
     return lambda _: np.zeros((_SIZE[1], _SIZE[0], 3))

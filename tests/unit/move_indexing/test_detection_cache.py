@@ -8,6 +8,7 @@ import pytest
 from agents.move_indexing.dancers import detection_cache
 from agents.move_indexing.dancers.detection_cache import cached_detections, detect_dancers
 from agents.move_indexing.dancers.pose_quality import PoseQuality
+from agents.move_indexing.dancers.survey import Survey
 from schemas.base import Quality
 from tests.unit.media.media_builders import MakeClip
 from tests.unit.move_indexing import odd_clips
@@ -42,6 +43,32 @@ def test_a_damaged_cache_file_is_replaced(clip: MakeClip, tmp_path: Path, pose_m
     for damage in (b"", b"PK nonsense", whole[:200], *flipped):
         file.write_bytes(damage)
         assert cached_detections(path, _CLIP, "fast", pose_model, tmp_path) == first
+
+
+def _rename_to_version_before(cache_dir: Path) -> None:
+    (file,) = cache_dir.rglob("fast-3.npz")
+    file.rename(file.with_name("fast-2.npz"))
+
+
+def test_detections_from_before_posters_were_looked_for_are_used_again(
+    couple_clip: Path, tmp_path: Path, pose_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = cached_detections(couple_clip, _CLIP, "fast", pose_model, tmp_path)
+    _rename_to_version_before(tmp_path)
+    monkeypatch.setattr(detection_cache, "DancerFinder", None)  # a second detection would call it
+    assert len(cached_detections(couple_clip, _CLIP, "fast", pose_model, tmp_path).frames) == len(first.frames)
+
+
+def test_detections_from_before_are_not_used_where_a_poster_may_have_been_taken_for_a_dancer(
+    tmp_path: Path, pose_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = odd_clips.write(tmp_path / "poster.mp4", odd_clips.poster(), 2.0, 10)
+    with monkeypatch.context() as before:
+        before.setattr(Survey, "is_due", lambda _, time_s: False)
+        cached_detections(path, _CLIP, "fast", pose_model, tmp_path)
+    _rename_to_version_before(tmp_path)
+    cached_detections(path, _CLIP, "fast", pose_model, tmp_path)
+    assert len(list(tmp_path.rglob("fast-3.npz"))) == 1
 
 
 @pytest.mark.parametrize(("quality", "frames"), [("fast", 10), ("balanced", 20), ("high_quality", 30)])

@@ -61,6 +61,16 @@ def test_the_couple_in_front_is_distinguished_from_people_behind(
     assert _mean_hip_x(crowded) == pytest.approx(couple_hip_x, abs=8)
 
 
+@pytest.mark.parametrize(("arrival", "left_px"), [(odd_clips.poster, 300), (odd_clips.late_partner, 190)])
+def test_dancers_who_come_late_are_found_beside_a_poster(
+    arrival: Callable[[], odd_clips.Picture], left_px: float, pose_model: Path, tmp_path: Path
+) -> None:
+    path = odd_clips.write(tmp_path / "late.mp4", arrival(), 4.0, 10)
+    frames = [frame for frame in detect_dancers(path, "fast", pose_model).frames if frame.time_s > 2.25]
+    hips_x = [sorted(midpoint(dancer.xy, HIPS)[0] for dancer in frame.dancers) for frame in frames]
+    assert all(len(xs) == 2 and xs[0] > left_px for xs in hips_x)
+
+
 def test_black_frames_are_refused(tools: Tools, tmp_path: Path) -> None:
     with pytest.raises(Poison) as fault:
         work_of(STEP, _submitted(odd_clips.write(tmp_path / "black.mp4", odd_clips.black(), 2.0, 10)), tools)
