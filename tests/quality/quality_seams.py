@@ -3,10 +3,12 @@
 python -m tests.quality.quality_seams [CLIPS_FOLDER] [--cache FOLDER]
 
 CLIPS_FOLDER: the labelled clips below it; without it, those of BACHATA_SHARED or of `shared` next to the project. What
-is measured is made of a clip without any annotation; holds by constants fitted on all couples but the clip's own. The
-goals count for the boundaries that were labelled twice; those labelled once, and the demo clips with their exact truth,
-have rows of their own (the constants are fitted on the demo clips too). `--cache`: where detections are kept for the
-next run. labelled_boundaries.md says how the labels were made. Exits with 0 when every goal is met.
+is measured is made of a clip without any annotation. The goals count for the boundaries that were labelled twice; those
+labelled once, and the demo clips with their exact truth, have rows of their own. Holds are told by constants that are
+fitted on these boundaries: so each couple is measured by constants that are fitted without its clips (the demo clips
+are one couple), and once more by those of the program, which are fitted on all. All other constants of the program are
+few and the same for all clips, but chosen on them. `--cache`: where detections are kept for the next run.
+labelled_boundaries.md says how the labels were made. Exits with 0 when every goal is met.
 """
 
 from __future__ import annotations
@@ -16,13 +18,14 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.move_indexing.boundaries.holds import Model
 from agents.playable import COUNT_SURE
 from tests.quality.couples import couple_figures, couple_labels, demo_figure
-from tests.quality.fit_holds import examples_of, models_without_couple
+from tests.quality.fit_holds import examples_of, fitted, models_without_couple
 from tests.quality.report import Goal, figure
 from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, demo_clips, labelled_clips
 from tests.quality.seam_costs import costs
@@ -68,6 +71,18 @@ ANSWERS = {
 }
 
 
+class Rows(NamedTuple):
+    """What is found at labelled boundaries, by clip, and at those of the demo clips.
+
+    The two first fields of each kind: by constants that were not fitted on the couple, and by those of the program.
+    """
+
+    real: dict[SeamClip, list[Measured]]
+    real_fitted: dict[SeamClip, list[Measured]]
+    demo: list[Measured]
+    demo_fitted: list[Measured]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_clip_arguments(parser)
@@ -75,15 +90,25 @@ def main() -> None:
     names = sorted({label.clip for label in boundary_labels()} - SAME_FILM.keys())
     demo, real = demo_clips(args.cache), labelled_clips(args.folder, names, args.cache)
     met = [*_counts(real, demo)]
-    exact = [each for clip in counted(demo) for each in measured(clip, demo_labels())]
-    models = models_without_couple(examples_of(real, boundary_labels()), examples_of(demo, demo_labels()))
-    by_clip = {clip: list(measured(clip, boundary_labels(), models[clip.name])) for clip in counted(real)}
-    met += _states(by_clip, exact)
+    met += _states(_rows(real, demo))
     labelled = labelled_clips(args.folder, sorted(couple_labels()), args.cache)
     met += couple_figures({clip.name: clip.move for clip in counted(labelled) if clip.move})
     met.append(demo_figure([clip.move for clip in demo if clip.move]))
     met += [_cost([*real, *demo])]
     sys.exit(0 if real and all(met) else 1)
+
+
+def _rows(real: Sequence[SeamClip], demo: Sequence[SeamClip]) -> Rows:
+    """Return what is found in both sets of clips, by constants that were fitted without and with the clip's couple."""
+    of_real, of_demo = examples_of(real, boundary_labels()), examples_of(demo, demo_labels())
+    models = models_without_couple(of_real, of_demo) if real else {}
+    without_demo = fitted(of_real) if real else None
+    return Rows(
+        {clip: list(measured(clip, boundary_labels(), models[clip.name])) for clip in real},
+        {clip: list(measured(clip, boundary_labels())) for clip in real},
+        [each for clip in demo for each in measured(clip, demo_labels(), without_demo)],
+        [each for clip in demo for each in measured(clip, demo_labels())],
+    )
 
 
 def measured(clip: SeamClip, labels: Sequence[BoundaryLabel], model: Model | None = None) -> Iterator[Measured]:
@@ -97,26 +122,31 @@ def _figure(name: str, value: float) -> bool:
     return figure(name, value, GOALS[name], digits=3)
 
 
-def _states(by_clip: dict[SeamClip, list[Measured]], exact: Sequence[Measured]) -> Iterator[bool]:
+def _states(found: Rows) -> Iterator[bool]:
     """Print how often hold, hands, facing and free feet are right, and how well the confidences tell."""
-    every = [each for rows in by_clip.values() for each in rows]
-    twice = [each for each in every if each.label.labelled == "twice"]
-    sets = {"labelled twice": twice, "labelled once": [each for each in every if each.label.labelled == "once"],
-            "all labelled": every, "demo, exact": exact}  # fmt: skip
-    print(f"{'boundaries':16}{'':>6}  hold  majority  hands F  facing  lead's foot  follow's foot")
-    for name, rows in sets.items():
+    every, fitted_on = ([each for rows in by_clip.values() for each in rows] for by_clip in found[:2])
+    twice, once = ([each for each in every if each.label.labelled == times] for times in ("twice", "once"))
+    print(f"{'boundaries':26}{'':>6}  hold  majority  hands F  facing  lead's foot  follow's foot")
+    for name, rows in (
+        ("labelled twice", twice),
+        ("labelled once", once),
+        ("all labelled", every),
+        ("the same, fitted on them", fitted_on),
+        ("demo, exact", found.demo),
+        ("the same, fitted on them", found.demo_fitted),
+    ):
         _print_row(name, rows)
     if not twice:
         return
     _print_errors(every)
     yield from _goals(twice)
     yield from _calibrations(every)
-    yield _pairs(by_clip)
+    yield _pairs(found.real)
 
 
 def _print_row(name: str, rows: Sequence[Measured]) -> None:
     hold, facing, lead, follow = (share_right(_answers(rows, what)) for what in list(ANSWERS)[:4])
-    print(f"{name:16}{len(rows):6} {hold:5.3f} {majority_share(rows):9.3f} {hands_f(rows):8.3f} {facing:7.3f} "
+    print(f"{name:26}{len(rows):6} {hold:5.3f} {majority_share(rows):9.3f} {hands_f(rows):8.3f} {facing:7.3f} "
           f"{lead:12.3f} {follow:14.3f}")  # fmt: skip
 
 
@@ -152,9 +182,7 @@ def _calibrations(rows: Sequence[Measured]) -> Iterator[bool]:
 def _pairs(by_clip: dict[SeamClip, list[Measured]]) -> bool:
     """Print how well two boundaries that fit are told from two that do not, by ours and by the distance of joints."""
     found = fit_aucs(by_clip)
-    print(
-        f"two boundaries of different clips: of {found.pairs} pairs, {found.fits} are labelled the same in all parts;"
-    )
+    print(f"two boundaries of different clips: of {found.pairs} pairs {found.fits} are labelled the same in all parts")
     print(f"AUC by the joints' distance {found.by_distance:.3f}, by the states {found.by_states:.3f}")
     above = found.by_states > found.by_distance
     return figure("fits_auc", found.by_states, "above that by the joints' distance", met=above, digits=3)
