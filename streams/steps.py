@@ -9,7 +9,7 @@ from agents.audio_analysis.draw_job import DRAW_SONG
 from agents.intake.agent import STEP as INTAKE
 from agents.media.probe_file import PROBE_FILE
 from agents.move_indexing.agent import STEP as MOVE_INDEXING
-from agents.move_indexing.draw_job import DRAW_MAP, DRAW_MOVE, DRAW_STILL
+from agents.move_indexing.draw_job import DRAW_BOUNDARIES, DRAW_MAP, DRAW_MOVE, DRAW_STILL
 from agents.move_indexing.split.jobs import CUT_CLIP, SPLIT_RECORDING
 from agents.move_scoring.agent import STEP as MOVE_SCORING
 from agents.outcome_delivery.agent import STEP as OUTCOME_DELIVERY
@@ -27,5 +27,14 @@ STEPS: tuple[Step[Any, Any, Any, Any], ...] = (
     OUTCOME_DELIVERY,
 )
 STEP_BY_NAME = {step.name: step for step in STEPS}
-_JOBS: tuple[Job[Any, Any], ...] = (DRAW_SONG, DRAW_MOVE, DRAW_STILL, DRAW_MAP, SPLIT_RECORDING, CUT_CLIP, PROBE_FILE)
+_JOBS: tuple[Job[Any, Any], ...] = (
+    DRAW_SONG,
+    DRAW_MOVE,
+    DRAW_STILL,
+    DRAW_BOUNDARIES,
+    DRAW_MAP,
+    SPLIT_RECORDING,
+    CUT_CLIP,
+    PROBE_FILE,
+)
 JOB_BY_NAME: dict[str, Job[Any, Any]] = {job.name: job for job in (*STEPS, *_JOBS)}

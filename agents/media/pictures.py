@@ -43,13 +43,20 @@ def pictures(path: Path) -> Iterator[Picture]:
 
 def pictures_at(path: Path, times_s: Sequence[float]) -> list[Picture]:
     """Return the nearest picture for each of the increasing times. Raises: as `open_video`; `Poison` (`no_video`)."""
-    nearest: list[Picture] = []
+    return list(each_picture_at(path, times_s))
+
+
+def each_picture_at(path: Path, times_s: Sequence[float]) -> Iterator[Picture]:
+    """Yield the nearest picture for each of the increasing times. Raises: as `pictures_at`."""
+    remaining = len(times_s)
     with open_video(path) as video:
         upright = _Upright(video.pixel_aspect)
         for time_s, frame, count in _nearest_frames(video.frames, times_s):
-            nearest += [Picture(time_s, upright(frame)) for _ in range(count)]
-            if len(nearest) == len(times_s):
-                return nearest
+            for _ in range(count):
+                yield Picture(time_s, upright(frame))
+            remaining -= count
+            if not remaining:
+                return
     raise no_picture(path)
 
 

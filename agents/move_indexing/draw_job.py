@@ -1,4 +1,4 @@
-"""Jobs that draw a move's key frames, its clip with both skeletons, a still picture, and a map of the library."""
+"""Jobs that draw a move's key frames, its clip with both skeletons, still pictures, and a map of the library."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from agents.step import Job, Tools, sub_progress
 from schemas.base import Model, Name, Quality, Seconds, Sha256
+from schemas.boundary import Boundary
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 
@@ -37,6 +38,29 @@ class Still(Model):
     """The JPEG file, in the cache."""
 
     file: Path
+
+
+class BoundaryAt(Model):
+    """A boundary of a clip, and when it is, in seconds."""
+
+    time_s: Seconds
+    boundary: Boundary
+
+
+class DrawBoundaries(Model):
+    """The clip and its boundaries, in order, of which small pictures are wanted, and the folder to write them to."""
+
+    clip_sha256: Sha256
+    name: Name
+    duration_s: Seconds
+    boundaries: tuple[BoundaryAt, ...]
+    folder: Path
+
+
+class BoundaryStills(Model):
+    """The JPEG files, one for each boundary."""
+
+    files: tuple[Path, ...]
 
 
 class MapPoint(Model):
@@ -85,6 +109,14 @@ def _draw_still(request: DrawStill, tools: Tools) -> Still:
     return Still(file=file)
 
 
+def _draw_boundaries(request: DrawBoundaries, tools: Tools) -> BoundaryStills:
+    from agents.move_indexing.move_pictures.boundary_stills import write_boundary_stills
+
+    path = _path(request.clip_sha256, request.name, tools)
+    boundaries = [(each.time_s, each.boundary) for each in request.boundaries]
+    return BoundaryStills(files=tuple(write_boundary_stills(path, boundaries, request.folder)))
+
+
 def _draw_map(request: DrawMap, tools: Tools) -> Drawn:
     del tools
     from agents.move_indexing.move_pictures.library_map import draw_map
@@ -120,4 +152,13 @@ DRAW_MOVE = Job(
     memory_mb=2048,
 )
 DRAW_STILL = Job(name="draw_still", takes=DrawStill, result=Still, work=_draw_still, timeout_s=60.0, memory_mb=1024)
+DRAW_BOUNDARIES = Job(
+    name="draw_boundaries",
+    takes=DrawBoundaries,
+    result=BoundaryStills,
+    work=_draw_boundaries,
+    timeout_s=1800.0,
+    timeout_for=lambda request: 60.0 + 10.0 * request.duration_s,
+    memory_mb=2048,
+)
 DRAW_MAP = Job(name="draw_map", takes=DrawMap, result=Drawn, work=_draw_map, timeout_s=120.0, memory_mb=768)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,18 +16,25 @@ from agents.drawing.counts import FIVE_COLOUR, ONE_COLOUR
 from agents.drawing.text import TextStyle, printable, width_of
 from agents.media.pictures import Picture, pictures_at
 from agents.move_indexing.move_pictures.bodies import Dancer
+from agents.move_indexing.move_pictures.boundary_captions import (
+    CAPTIONS_PX,
+    LEGEND_PX,
+    draw_boundary,
+    draw_content,
+    draw_legend,
+)
 from agents.move_indexing.move_pictures.tiles import Scene, tiles
 from agents.move_indexing.move_pictures.timeline_strip import STRIP_PX, draw_strip
-from schemas.move_indexed import MoveSummary
+from agents.playable import certainty_of_one
+from schemas.boundary import Boundary, EightContent
+from schemas.move_indexed import BEATS_PER_EIGHT, MoveSummary
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_MAX_BEATS = 8  # in a row
 _MAX_ROWS = 2
 _HEADER_PX, _COUNT_PX, _ROW_GAP_PX, _MARGIN_PX = 112, 40, 14, 22
 _GAP_PX = 8
-TILE_PX = (WIDTH_PX - (_MAX_BEATS - 1) * _GAP_PX) // _MAX_BEATS
 _UNDERLINE_PX = 4
 _TITLE_STYLE, _FACTS_STYLE, _LEGEND_STYLE = TextStyle(30, INK, bold=True), TextStyle(19, INK), TextStyle(17, INK)
 _NOTE_STYLE = TextStyle(14, MUTED)
@@ -45,10 +53,15 @@ _OTHER_UNDERLINE_COLOUR = "#c9ced5"
 
 @dataclass(frozen=True)
 class Row:
-    """A row of tiles: its name, and at most eight beats as (seconds, count)."""
+    """A row of tiles: its name, and its beats as (seconds, count), each with its boundary, if there is one there.
+
+    `content`: of its eight, if known.
+    """
 
     name: str
     beats: tuple[tuple[float, int], ...]
+    boundaries: tuple[Boundary | None, ...]
+    content: EightContent | None = None
 
 
 def draw_key_frames(path: Path, move: MoveSummary, dancers: Sequence[Dancer], target: Path) -> None:
@@ -59,35 +72,60 @@ def draw_key_frames(path: Path, move: MoveSummary, dancers: Sequence[Dancer], ta
 def figure(path: Path, move: MoveSummary, dancers: Sequence[Dancer]) -> Figure:
     """Return the picture: one axes whose coordinates are pixels from the upper left corner."""
     rows = rows_of(move)
-    row_tiles = _tiles(path, rows, dancers)
-    row_px = row_tiles[0].shape[0] + _UNDERLINE_PX + _COUNT_PX + _ROW_GAP_PX
-    strip_top = _HEADER_PX + row_px * len(rows)
+    row_tiles = _tiles(path, rows, dancers, tile_px(move))
+    header_px = _HEADER_PX + (LEGEND_PX if move.boundaries else 0)
+    captions_px = CAPTIONS_PX if move.boundaries or any(row.content for row in rows) else 0
+    row_px = row_tiles[0][0].shape[0] + _UNDERLINE_PX + _COUNT_PX + captions_px + _ROW_GAP_PX
+    strip_top = header_px + row_px * len(rows)
     picture, canvas = new_canvas(strip_top + STRIP_PX + _MARGIN_PX)
     _header(canvas, move, dancers)
-    for n, row in enumerate(rows):
-        _row(canvas, _HEADER_PX + n * row_px, row, row_tiles[n * _MAX_BEATS : (n + 1) * _MAX_BEATS])
+    for n, (row, tiles_of_row) in enumerate(zip(rows, row_tiles, strict=True)):
+        _row(canvas, header_px + n * row_px, row, tiles_of_row)
     draw_strip(canvas, strip_top, move, dancers)
     return picture
+
+
+def tile_px(move: MoveSummary) -> int:
+    """Return the width of a tile in pixels."""
+    columns = _columns(move)
+    return (WIDTH_PX - (columns - 1) * _GAP_PX) // columns
+
+
+def _columns(move: MoveSummary) -> int:
+    """Return the tiles of a row: with boundaries, an eight's row ends with the boundary that ends it."""
+    return BEATS_PER_EIGHT + bool(move.boundaries)
 
 
 def rows_of(move: MoveSummary) -> tuple[Row, ...]:
     """Return the first whole eights, at most two; without a whole eight, at most eight beats spread over the clip.
 
-    A clip without beats has one row with its time 0.
+    With boundaries, an eight has the beat too on which the next one begins. A clip without beats has one row with its
+    time 0.
     """
-    counted = tuple(zip(move.beats, move.counts, strict=True))
     if move.eights:
-        starts = [eight.start_beat for eight in move.eights[:_MAX_ROWS]]
-        return tuple(Row(f"eight {n}", counted[start : start + _MAX_BEATS]) for n, start in enumerate(starts, 1))
-    spread = np.unique(np.linspace(0, len(counted) - 1, min(_MAX_BEATS, len(counted))).round().astype(int))
-    return (Row("beats", tuple(counted[n] for n in spread.tolist()) or ((0.0, 1),)),)
+        return tuple(
+            _row_of(move, f"eight {n}", range(eight.start_beat, eight.start_beat + _columns(move)), eight.content)
+            for n, eight in enumerate(move.eights[:_MAX_ROWS], 1)
+        )
+    if not move.beats:
+        return (Row("beats", ((0.0, 1),), (None,)),)
+    spread = np.linspace(0, len(move.beats) - 1, min(BEATS_PER_EIGHT, len(move.beats)))
+    return (_row_of(move, "beats", np.unique(spread.round().astype(int)).tolist()),)
 
 
-def _tiles(path: Path, rows: Sequence[Row], dancers: Sequence[Dancer]) -> list[Image]:
+def _row_of(move: MoveSummary, name: str, beats: Sequence[int], content: EightContent | None = None) -> Row:
+    boundaries = {boundary.beat: boundary for boundary in move.boundaries}
+    counted = tuple((move.beats[beat], move.counts[beat]) for beat in beats)
+    return Row(name, counted, tuple(map(boundaries.get, beats)), content)
+
+
+def _tiles(path: Path, rows: Sequence[Row], dancers: Sequence[Dancer], width: int) -> list[list[Image]]:
+    """Return the tiles of each row, `width` pixels wide, all at one scale."""
     times_s = [time_s for row in rows for time_s, _ in row.beats]
     increasing = sorted(set(times_s))
     pictures = dict(zip(increasing, pictures_at(path, increasing), strict=True))
-    return tiles([_scene(pictures[time_s], dancers) for time_s in times_s], TILE_PX)
+    drawn = iter(tiles([_scene(pictures[time_s], dancers) for time_s in times_s], width))
+    return [[next(drawn) for _ in row.beats] for row in rows]
 
 
 def _scene(picture: Picture, dancers: Sequence[Dancer]) -> Scene:
@@ -99,6 +137,8 @@ def _header(canvas: Canvas, move: MoveSummary, dancers: Sequence[Dancer]) -> Non
     legend_left = _legend(canvas, dancers)
     canvas.text(LEFT_PX, 38, printable(move.name) or "(no name)", _TITLE_STYLE, legend_left - LEFT_PX - 24)
     canvas.text(LEFT_PX, 78, facts(move), _FACTS_STYLE, WIDTH_PX)
+    if move.boundaries:
+        draw_legend(canvas, _HEADER_PX)
 
 
 def _legend(canvas: Canvas, dancers: Sequence[Dancer]) -> float:
@@ -115,7 +155,7 @@ def _legend(canvas: Canvas, dancers: Sequence[Dancer]) -> float:
 
 
 def facts(move: MoveSummary) -> str:
-    """Return category, difficulty, energy, tempo, duration and the share of frames with both dancers in one line."""
+    """Return category, difficulty, energy, tempo, duration, and how sure dancers and count are, in one line."""
     return "   ·   ".join(
         (
             printable(move.category.replace("_", " ")),
@@ -124,25 +164,39 @@ def facts(move: MoveSummary) -> str:
             f"{move.tempo_bpm:.1f} BPM",
             f"{move.clip.duration_s:.1f} s",
             f"both dancers found in {move.dancers.both:.0%} of the pictures",
+            *_count_facts(move),
         )
     )
 
 
+def _count_facts(move: MoveSummary) -> Iterator[str]:
+    """Yield whether the count 1 is sure, where it is known."""
+    certainty = certainty_of_one(move)
+    if certainty != "unknown":
+        yield f"the 1 is {certainty}: {floor(100 * move.count_confidence) / 100:.2f}"
+
+
 def _row(canvas: Canvas, top: float, row: Row, row_tiles: Sequence[Image]) -> None:
-    height = row_tiles[0].shape[0]
+    height, width = row_tiles[0].shape[:2]
     canvas.text(LEFT_PX - 10, top + height / 2 - 10, row.name, _ROW_NAME_STYLE)
     canvas.text(LEFT_PX - 10, top + height / 2 + 12, f"{row.beats[0][0]:.1f} s", _ROW_TIME_STYLE)
-    for n, (tile, (time_s, count)) in enumerate(zip(row_tiles, row.beats, strict=True)):
-        left = LEFT_PX + n * (TILE_PX + _GAP_PX)
+    below = top + height + _UNDERLINE_PX + _COUNT_PX
+    for n, (tile, (time_s, count), boundary) in enumerate(zip(row_tiles, row.beats, row.boundaries, strict=True)):
+        left = LEFT_PX + n * (width + _GAP_PX)
         _image(canvas, left, top, tile)
-        _caption(canvas, left, top + height, time_s, count)
+        _caption(canvas, left, top + height, width, (time_s, count))
+        if boundary:
+            draw_boundary(canvas, left, below, width, boundary)
+    if row.content:
+        draw_content(canvas, below, row.name, row.content)
 
 
-def _caption(canvas: Canvas, left: float, top: float, time_s: float, count: int) -> None:
-    canvas.box(left, top, TILE_PX, _UNDERLINE_PX, _UNDERLINE_COLOURS.get(count, _OTHER_UNDERLINE_COLOUR))
+def _caption(canvas: Canvas, left: float, top: float, width: float, beat: tuple[float, int]) -> None:
+    time_s, count = beat
+    canvas.box(left, top, width, _UNDERLINE_PX, _UNDERLINE_COLOURS.get(count, _OTHER_UNDERLINE_COLOUR))
     middle = top + _UNDERLINE_PX + _COUNT_PX / 2
-    canvas.text(left + TILE_PX / 2, middle, str(count), _COUNT_STYLES.get(count, _OTHER_COUNT_STYLE))
-    canvas.text(left + TILE_PX, middle, f"{time_s:.2f} s", _TIME_STYLE)
+    canvas.text(left + width / 2, middle, str(count), _COUNT_STYLES.get(count, _OTHER_COUNT_STYLE))
+    canvas.text(left + width, middle, f"{time_s:.2f} s", _TIME_STYLE)
 
 
 def _image(canvas: Canvas, left: float, top: float, rgb: Image) -> None:

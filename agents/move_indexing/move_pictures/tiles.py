@@ -78,11 +78,18 @@ def _filled(boxes: Sequence[_Box | None], scenes: Sequence[Scene]) -> list[_Box]
 def _tile(scene: Scene, centre: tuple[float, float], crop_width: float, size: tuple[int, int]) -> Image:
     """Return the crop of `crop_width` pixels around a point, scaled to `size`; a background beyond the picture."""
     scale = size[0] / crop_width
-    corner = np.array([_corner(c, s / scale, p) for c, s, p in zip(centre, size, scene.picture.size, strict=True)])
-    tile = _crop(scene.picture.rgb, corner, scale, size)
+    tile, corner = part_around(scene.picture, centre, scale, size)
     for body in scene.bodies:
         draw_body(tile, replace(body, xy=(body.xy - corner) * scale, torso_px=body.torso_px * scale), _LINE_PX)
     return tile
+
+
+def part_around(
+    picture: Picture, centre: tuple[float, float], scale: float, size: tuple[int, int]
+) -> tuple[Image, Floats]:
+    """Return a part of a picture, scaled to `size` (width, height), and its upper left corner in the picture."""
+    corner = np.array([_corner(c, s / scale, p) for c, s, p in zip(centre, size, picture.size, strict=True)])
+    return _crop(picture.rgb, corner, scale, size), corner
 
 
 def _corner(centre: float, length: float, side: int) -> float:

@@ -46,7 +46,8 @@ def _eights(canvas: Canvas, top: float, scale: Scale, move: MoveSummary) -> None
     for n, eight in enumerate(move.eights, 1):
         left, right = (scale.x(move.beats[beat]) for beat in (eight.start_beat, eight.start_beat + 8))
         canvas.box(left + 1, top, right - left - 2, _EIGHTS_PX - 4, _EIGHT_COLOUR)
-        names = (f"eight {n}", str(n))
+        kind = (f"eight {n}: {eight.content.kind}",) if eight.content else ()
+        names = (*kind, f"eight {n}", str(n))
         canvas.text_that_fits((left + right) / 2, top + _EIGHTS_PX / 2 - 2, names, _NAME_STYLE, right - left - 8)
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from infra.move_index import MoveIndex
 from schemas.base import Difficulty, Level, MediaFacts
+from schemas.boundary import Boundary, DancerState, JoinedHands
 from schemas.faults import Unavailable
 from schemas.move_indexed import Dancers, Eight, Move
 
@@ -39,6 +41,33 @@ def make_move(number: int, name: str = "") -> Move:
         dancers=Dancers(one=1.0, both=0.9),
         embedding=tuple(float(value) for value in vector / np.linalg.norm(vector)),
     )
+
+
+def make_boundary(beat: int, **fields: Any) -> Boundary:
+    """Return a boundary of two dancers in a closed hold, all with confidence 0.9 except for what `fields` says."""
+    lead = DancerState(
+        heading_deg=90,
+        free_foot="left",
+        free_foot_confidence=0.9,
+        hip_velocity=(0.0, 0.0),
+        place=(0.4, 0.5),
+        in_picture=True,
+        feet_in_picture=True,
+    )
+    follow = lead.model_copy(update={"heading_deg": 270.0, "free_foot": "right", "place": (0.6, 0.5)})
+    closed = Boundary(
+        beat=beat,
+        hold="closed",
+        hold_confidence=0.9,
+        hands=(JoinedHands(lead="left", follow="right", confidence=0.9),),
+        facing="face_to_face",
+        facing_confidence=0.9,
+        lead=lead,
+        follow=follow,
+        centre=(0.5, 0.5),
+        height=0.8,
+    )
+    return closed.model_copy(update=fields)
 
 
 MOVES = [make_move(number) for number in range(30)]

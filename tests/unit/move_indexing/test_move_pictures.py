@@ -252,8 +252,9 @@ def test_key_frames_have_both_skeletons_and_bars_where_each_is_detected(
     assert image is not None
     assert image.shape[1] == CANVAS_PX
     rgb = image[..., ::-1]
-    lefts = [LEFT_PX + n * (key_frames.TILE_PX + 8) for n in range(8)]
-    row = [rgb[112 : 112 + key_frames.TILE_PX, left : left + key_frames.TILE_PX] for left in lefts]
+    width = key_frames.tile_px(move)
+    lefts = [LEFT_PX + n * (width + 8) for n in range(8)]
+    row = [rgb[112 : 112 + width, left : left + width] for left in lefts]
     of_lead, of_follow = (np.array([colour_mask(tile, colour).sum() for tile in row]) for colour in (LEAD, FOLLOW))
     assert of_lead.min() > 500
     assert of_follow[4] < 0.8 * np.delete(of_follow, 4).min()  # interpolated at 1.6 s
