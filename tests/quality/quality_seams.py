@@ -106,7 +106,7 @@ def _rows(real: Sequence[SeamClip], demo: Sequence[SeamClip]) -> Rows:
     return Rows(
         {clip: list(measured(clip, boundary_labels(), models[clip.name])) for clip in real},
         {clip: list(measured(clip, boundary_labels())) for clip in real},
-        [each for clip in demo for each in measured(clip, demo_labels(), without_demo)],
+        [each for clip in demo for each in measured(clip, demo_labels(), without_demo) if without_demo],
         [each for clip in demo for each in measured(clip, demo_labels())],
     )
 
@@ -131,11 +131,12 @@ def _states(found: Rows) -> Iterator[bool]:
         ("labelled twice", twice),
         ("labelled once", once),
         ("all labelled", every),
-        ("the same, fitted on them", fitted_on),
+        ("all, fitted on them", fitted_on),
         ("demo, exact", found.demo),
-        ("the same, fitted on them", found.demo_fitted),
+        ("demo, fitted on them", found.demo_fitted),
     ):
-        _print_row(name, rows)
+        if rows:
+            _print_row(name, rows)
     if not twice:
         return
     _print_errors(every)
@@ -155,10 +156,14 @@ def _answers(rows: Sequence[Measured], what: str) -> list[Answer]:
 
 
 def _print_errors(rows: Sequence[Measured]) -> None:
-    wrong = Counter((each.label.hold, each.state.hold) for each in rows if each.label.hold != each.state.hold)
-    print("wrong holds, labelled > found:", ", ".join(f"{a} > {b} {n}" for (a, b), n in wrong.most_common(8)) or "none")
-    clips = Counter(each.label.clip for each in rows if each.label.hold != each.state.hold)
-    print("clips with most of them:", ", ".join(f"{clip} {n}" for clip, n in clips.most_common(6)) or "none")
+    """Print which holds and facings are taken for which, and in which clips, the most frequent ones first."""
+    for what in ("hold", "facing"):
+        both = [(each.label.clip, getattr(each.label, what), getattr(each.state, what)) for each in rows]
+        wrong = [(clip, right, found) for clip, right, found in both if right and right != found]
+        kinds = Counter((right, found) for _, right, found in wrong).most_common(6)
+        clips = Counter(clip for clip, _, _ in wrong).most_common(6)
+        print(f"wrong {what}, labelled > found: {', '.join(f'{a} > {b} {n}' for (a, b), n in kinds) or 'none'}; "
+              f"most in {', '.join(f'{clip} {n}' for clip, n in clips) or 'none'}")  # fmt: skip
 
 
 def _goals(rows: Sequence[Measured]) -> Iterator[bool]:
@@ -192,13 +197,13 @@ def _counts(real: Sequence[SeamClip], demo: Sequence[SeamClip]) -> Iterator[bool
     """Print for each clip which of its counts are right, and how often those of sure clips are."""
     exact = [row for row in map(demo_counted_clip, counted(demo)) if row]
     rows = [row for row in (counted_clip(clip, count_labels()) for clip in counted(real)) if row]
+    _print_counts("demo", exact)
+    if not rows:
+        return
     print("clip                          counts off: sound   move   confidence")
     for row in rows:
         print(f"{row.clip:34} {row.sound_off:>10} {row.move_off:>6} {row.confidence:12.2f}")
-    for name, some in (("real", rows), ("demo", exact)):
-        _print_counts(name, some)
-    if not rows:
-        return
+    _print_counts("labelled", rows)
     _print_feet_by_counts(real)
     sure_rows = [row for row in rows if row.confidence >= COUNT_SURE]
     yield _figure("one_right_of_sure_clips", share_right([row.answer for row in sure_rows]))
@@ -219,7 +224,7 @@ def _print_feet_by_counts(clips: Sequence[SeamClip]) -> None:
 
 def _print_counts(name: str, rows: Sequence[CountedClip]) -> None:
     answers = [row.answer for row in rows]
-    sound = np.mean([row.sound_off == "0" for row in rows]) if rows else np.nan
+    sound = np.mean([row.sound_off == "0" for row in rows])
     print(f"{name}: {len(rows)} clips, right by sound alone {sound:.3f}, of the move {share_right(answers):.3f}; "
           f"confidence {calibration(answers)}")  # fmt: skip
 
