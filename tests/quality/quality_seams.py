@@ -30,6 +30,7 @@ from tests.quality.report import Goal, figure
 from tests.quality.seam_clips import SAME_FILM, SeamClip, add_clip_arguments, counted, demo_clips, labelled_clips
 from tests.quality.seam_costs import costs
 from tests.quality.seam_counts import CountedClip, counted_clip, demo_counted_clip, feet_by_counts
+from tests.quality.seam_eights import eights_line
 from tests.quality.seam_labels import BoundaryLabel, boundary_labels, count_labels, demo_labels
 from tests.quality.seam_pairs import fit_aucs
 from tests.quality.seam_scores import (
@@ -91,6 +92,7 @@ def main() -> None:
     demo, real = demo_clips(args.cache), labelled_clips(args.folder, names, args.cache)
     met = [*_counts(real, demo)]
     met += _states(_rows(real, demo))
+    print(eights_line(demo))
     labelled = labelled_clips(args.folder, sorted(couple_labels()), args.cache)
     met += couple_figures({clip.name: clip.move for clip in counted(labelled) if clip.move})
     met.append(demo_figure([clip.move for clip in demo if clip.move]))

@@ -7,6 +7,7 @@ import pytest
 
 from schemas.base import Hold
 from schemas.boundary import Boundary, DancerState, Facing, JoinedHands, Side
+from tests.quality.seam_eights import exact_eights
 from tests.quality.seam_labels import BoundaryLabel, boundary_labels, count_labels, demo_labels
 from tests.quality.seam_pairs import is_whole, pose_costs
 from tests.quality.seam_scores import (
@@ -112,3 +113,11 @@ def test_labelled_beats_have_their_steps() -> None:
     for each in count_labels():
         assert len(each.beats_s) == len(each.lead_steps) == len(each.follow_steps)
         assert each.count_of_beat_0 or not each.sure, each.clip
+
+
+def test_each_demo_clip_has_two_exact_eights_in_order() -> None:
+    eights = list(exact_eights())
+    assert len(eights) == 24
+    for first, second in zip(eights[::2], eights[1::2], strict=True):
+        assert first.clip == second.clip
+        assert first.start_s < (first.effect_s or 1.0) < second.start_s
