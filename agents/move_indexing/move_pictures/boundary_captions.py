@@ -7,7 +7,7 @@ from agents.drawing.text import TextStyle
 from agents.move_indexing.move_pictures.boundary_texts import HANDS_LEGEND, SURE, boundary_lines, content_text
 from schemas.boundary import Boundary, EightContent
 
-_LINES, _LINE_PX, _CONTENT_PX, _GAP_PX = 5, 18, 26, 4
+_LINES, _LINE_PX, _CONTENT_PX, _GAP_PX = 5, 18, 32, 4
 CAPTIONS_PX = _GAP_PX + _LINES * _LINE_PX + _CONTENT_PX
 LEGEND_PX = 26
 _LEGEND = (

@@ -17,9 +17,9 @@ from agents.move_indexing.move_pictures.tiles import part_around
 from schemas.boundary import Boundary
 
 SIZE = 384, 240  # width, height in pixels
-_HEIGHT_OF_PART = 1.35  # heights of the couple, which are without hair and shoes
+_HEIGHT_OF_PART = 1.25  # heights of the couple, which are without hair and shoes
 _MIN_HEIGHT = 0.2  # of the picture: a smaller couple would be blurred
-_ARROW_PX, _FLATTENED, _LINE_PX = 46.0, 0.45, 3  # the camera looks at the floor from the side
+_ARROW_PX, _FLATTENED, _LINE_PX = 36.0, 0.45, 2  # the camera looks at the floor from the side
 _FAR_PX = 2000.0  # hips can be far outside
 _EDGE_COLOUR = (16, 20, 26)
 

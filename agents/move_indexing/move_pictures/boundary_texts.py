@@ -56,7 +56,10 @@ class Fact:
 
 @dataclass(frozen=True)
 class BoundaryFacts:
-    """What is known at a boundary. `lead_foot`, `follow_foot`: the free foot of each, left or right."""
+    """What is known at a boundary.
+
+    `hands`: the joined pairs, such as "L-R R-L". `lead_foot`, `follow_foot`: the free foot of each, left or right.
+    """
 
     hold: Fact
     hands: Fact
@@ -86,7 +89,11 @@ def boundary_lines(boundary: Boundary) -> tuple[Fact, ...]:
     """Return what is known at a boundary as lines: hold, hands, free foot of the lead and of the follow, facing."""
     facts = boundary_facts(boundary)
     feet = (_foot_line("lead", facts.lead_foot), _foot_line("follow", facts.follow_foot))
-    return (facts.hold, facts.hands, *feet, facts.facing)
+    return (facts.hold, _hands_line(facts.hands) if boundary.hands else facts.hands, *feet, facts.facing)
+
+
+def _hands_line(hands: Fact) -> Fact:
+    return Fact(f"hands {hands.text}", hands.confidence)
 
 
 def _foot_line(dancer: str, foot: Fact) -> Fact:
@@ -120,7 +127,7 @@ def _hands(boundary: Boundary) -> Fact:
     if not boundary.hands:
         return _known(boundary.hold and "no hands joined", boundary.hold_confidence, "hands unknown")
     pairs = " ".join(f"{_LETTERS[pair.lead]}-{_LETTERS[pair.follow]}" for pair in boundary.hands)
-    return Fact(f"hands {pairs}", min(pair.confidence for pair in boundary.hands))
+    return Fact(pairs, min(pair.confidence for pair in boundary.hands))
 
 
 def _free_foot(dancer: DancerState | None) -> Fact:

@@ -156,13 +156,14 @@ def _arrow_ends(boundary: Boundary, colour: str) -> np.ndarray:
 
 def test_arrows_lead_from_the_hips_to_where_each_dancer_faces() -> None:
     boundary = make_boundary(0)
-    lead, follow = _arrow_ends(boundary, LEAD), _arrow_ends(boundary, FOLLOW)
+    lead = _arrow_ends(make_boundary(0, follow=None), LEAD)
+    follow = _arrow_ends(make_boundary(0, lead=None), FOLLOW)
     scale = boundary_stills.SIZE[1] / 480  # the couple and its margins are higher than the picture
     hips_x = [boundary_stills.SIZE[0] / 2 + 640 * scale * (x - 0.5) for x in (0.4, 0.6)]
     assert lead[0] == pytest.approx(hips_x[0], abs=6)
-    assert lead[1] == pytest.approx(hips_x[0] + 46, abs=6)
+    assert lead[1] == pytest.approx(hips_x[0] + 36, abs=6)
     assert follow[1] == pytest.approx(hips_x[1], abs=6)
-    assert follow[0] == pytest.approx(hips_x[1] - 46, abs=6)
+    assert follow[0] == pytest.approx(hips_x[1] - 36, abs=6)
     assert boundary.lead is not None
     away = boundary.model_copy(update={"lead": boundary.lead.model_copy(update={"heading_deg": 180.0})})
     assert _arrow_ends(away, LEAD)[2] < _arrow_ends(boundary, LEAD)[2] - 5

@@ -69,9 +69,9 @@ async def of_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 async def test_the_least_sure_boundaries_are_listed_first_and_unknown_ones_last() -> None:
     listed = await asyncio.to_thread(_run)
     assert [re.split(r"\s{2,}", line) for line in listed.stdout.splitlines()] == [
-        ["clip_000", "1.98 s", "5", "wrap ?, hands L-R", "free: lead left, follow right", "face to face"],
-        ["clip_001", "0.10 s", "1", "closed, hands L-R", "free: lead left, follow right", "face to face ?"],
-        ["clip_000", "0.10 s", "1", "closed, hands L-R", "free: lead left, follow right", "face to face"],
+        ["clip_000", "1.98 s", "5", "wrap ?, L-R", "free: lead left, follow right", "face to face"],
+        ["clip_001", "0.10 s", "1", "closed, L-R", "free: lead left, follow right", "face to face ?"],
+        ["clip_000", "0.10 s", "1", "closed, L-R", "free: lead left, follow right", "face to face"],
         [
             *("clip_000", "3.86 s", "1", "hold unknown, hands unknown"),
             *("free: lead unknown, follow unknown", "facing unknown"),
