@@ -34,7 +34,8 @@ select { font: inherit; }
 main { display: grid; grid-template-columns: repeat(auto-fill, minmax(180px, 1fr)); gap: 5px; }
 figure { margin: 0; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 figure[hidden] { display: none; }
-figure img, figure .none { display: block; width: 100%; aspect-ratio: 8 / 5; background: #8882; border-radius: 3px; }
+.picture { aspect-ratio: 8 / 5; background: #8882; }
+img { display: block; width: 100%; border-radius: 3px; }
 figure div { overflow: hidden; text-overflow: ellipsis; }
 figure:focus { overflow: visible; outline: none; }
 figure:focus img { position: fixed; z-index: 2; top: 40px; left: calc(50vw - 384px); width: 768px; }
@@ -153,9 +154,9 @@ def _tile(each: ClipBoundary, by_sure: int, by_clip: int, picture: bytes | None)
 
 
 def _image(picture: bytes | None) -> str:
-    if picture is None:
-        return "<div class=none></div>"
-    return f'<img loading="lazy" alt="" src="data:image/jpeg;base64,{b64encode(picture).decode()}">'
+    source = f"data:image/jpeg;base64,{b64encode(picture).decode()}" if picture else ""
+    image = f'<img loading="lazy" alt="" src="{source}">' if source else ""
+    return f"<div class=picture>{image}</div>"
 
 
 def _text(fact: Fact) -> str:
