@@ -18,7 +18,7 @@ from pathlib import Path
 from agents.audio_analysis.draw_job import DrawSong
 from agents.audio_analysis.inputs import SongToAnalyze
 from agents.media.submitted import SubmittedFile
-from agents.move_indexing.draw_job import DrawMap, DrawMove, MapPoint
+from agents.move_indexing.draw_job import BoundaryAt, DrawBoundaries, DrawMap, DrawMove, MapPoint
 from agents.move_indexing.indexed_move import IndexedMove
 from agents.move_indexing.inputs import IndexingInput
 from agents.rendering.inputs import RenderingInput
@@ -27,6 +27,7 @@ from infra.base.memory import MIB, memory_bytes
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import MediaFacts, Model, Options
+from schemas.boundary import Boundary
 from schemas.faults import Fault
 from schemas.limits import CLIP_S, SONG_S
 from schemas.sequence_planned import Plan, Segment
@@ -122,7 +123,20 @@ async def measure_clips(measurement: Measurement, clips: Sequence[Path], folder:
             move=moves[-1].summary(), quality="high_quality", png=folder / "move.png", video=folder / "move.mp4"
         )
         await measurement.run("draw_move", path.name, drawing)
+        await measurement.run("draw_boundaries", path.name, boundaries_of_move(moves[-1], folder))
     return moves
+
+
+def boundaries_of_move(move: IndexedMove, folder: Path) -> DrawBoundaries:
+    """Return the drawing of a picture on each beat of a clip."""
+    boundaries = (BoundaryAt(time_s=time_s, boundary=Boundary(beat=n)) for n, time_s in enumerate(move.beats))
+    return DrawBoundaries(
+        clip_sha256=move.clip.sha256,
+        name=move.name,
+        duration_s=move.clip.duration_s,
+        boundaries=tuple(boundaries),
+        folder=folder,
+    )
 
 
 async def measure_plan(measurement: Measurement, folder: Path) -> None:
