@@ -23,9 +23,9 @@ _NO_BEAT = "no beat is detected in the sound"
 class ClipBeats:
     """Beats (seconds from the container's start, all inside the clip's windows) and their counts 1-8.
 
-    `audio`: the sound's embedding; None where the sound cannot be analyzed. `unheard`: why the sound has no beats, so
-    that only the tempo is known; empty where they were detected. `downbeat_confidence`, `count_confidence` 0-1: that
-    the bars begin where they do, and that a count 1 is neither a 5 nor another beat.
+    `audio`: the sound's embedding; None where the sound cannot be analyzed. `no_beats_reason`: why the sound has no
+    beats, so that only the tempo is known; empty where they were detected. `downbeat_confidence`, `count_confidence`
+    0-1: that the bars begin where they do, and that a count 1 is neither a 5 nor another beat.
     """
 
     tempo_bpm: float
@@ -33,7 +33,7 @@ class ClipBeats:
     counts: tuple[int, ...]
     audio: tuple[float, ...] | None = None
     warnings: tuple[str, ...] = ()
-    unheard: str = ""
+    no_beats_reason: str = ""
     downbeat_confidence: float = 0.0
     count_confidence: float = 0.0
 
@@ -99,7 +99,7 @@ def _from_annotation(
     beats, counts = extend_beats((), (), 60 / annotated_tempo_bpm, windows)
     warning = f"{problem}: the beats follow the annotated {annotated_tempo_bpm:g} bpm from the first frame on"
     audio = analysis.embedding if analysis else None
-    return ClipBeats(annotated_tempo_bpm, beats, counts, audio, (warning,), unheard=problem)
+    return ClipBeats(annotated_tempo_bpm, beats, counts, audio, (warning,), no_beats_reason=problem)
 
 
 def extend_beats(
