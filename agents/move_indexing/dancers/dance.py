@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.move_indexing.dancers.detections import FrameDetections, is_upside_down
-from agents.move_indexing.dancers.reidentify import Pair, assign_identities
+from agents.move_indexing.dancers.reidentify import Pair, assign_identities, has_duplicate
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track, track_dancer
 from agents.move_indexing.dancers.who_leads import probability_of_lead
 from schemas.faults import Poison
@@ -75,7 +75,7 @@ def _without_upside_down(frame: FrameDetections) -> FrameDetections:
 
 
 def _shares(frames: Sequence[FrameDetections]) -> Dancers:
-    count = np.array([len(frame.dancers) for frame in frames] or [0])
+    count = np.array([len(frame.dancers) - has_duplicate(frame) for frame in frames] or [0])
     return Dancers(one=round(float((count >= 1).mean()), 4), both=round(float((count >= 2).mean()), 4))
 
 

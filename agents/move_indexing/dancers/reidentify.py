@@ -50,8 +50,13 @@ def assign_identities(frames: Sequence[FrameDetections]) -> list[Pair]:
     return list(zip(*filtered, strict=True))
 
 
+def has_duplicate(frame: FrameDetections) -> bool:
+    """Return whether a frame has two detections of one body."""
+    return len(frame.dancers) > 1 and have_same_trunk(*frame.dancers)
+
+
 def _without_duplicate(frame: FrameDetections, pair: Pair) -> Pair:
-    if len(frame.dancers) < len(pair) or not have_same_trunk(*frame.dancers):
+    if not has_duplicate(frame):
         return pair
     front, behind = frame.dancers
     return (front, None) if pair[1] is behind else (None, front)

@@ -64,6 +64,14 @@ def test_the_taller_dancer_is_the_lead_and_shares_are_as_detected(body: MakeBody
     assert dance.dancers.both == 1.0
 
 
+def test_a_body_that_is_detected_twice_is_one_dancer(body: MakeBody) -> None:
+    frames = [FrameDetections(i / 10, (body(x=300), body(x=303, colour=BLUE))) for i in range(10)]
+    shares = analyze_dance(frames).dancers
+    assert (shares.one, shares.both) == (1.0, 0.0)
+    apart = [FrameDetections(1 + i / 10, (body(x=300), body(x=380, colour=BLUE))) for i in range(10)]
+    assert analyze_dance([*frames, *apart]).dancers.both == 0.5
+
+
 @pytest.mark.parametrize(("count", "detected"), [(40, 11), (4, 4), (0, 0)])
 def test_too_few_detections_are_refused(body: MakeBody, count: int, detected: int) -> None:
     frames = [FrameDetections(i / 10, (body(),) if i < detected else ()) for i in range(count)]
