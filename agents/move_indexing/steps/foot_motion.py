@@ -29,12 +29,12 @@ _KNEE_WEIGHT = 0.4  # per radian by which one knee is bent more: the knee of the
 class FootMotion:
     """Which foot of a dancer moves before each beat, if steps land late by each of `LAGS`: (lags, beats).
 
-    `left`: about -1 to 1, positive where it is the left foot. `seen`: the share of that time in which the dancer is
-    tracked, 0-1; `left` means nothing at 0.
+    `left`: about -1 to 1, positive where it is the left foot. `tracked_share`: the share of that time in which the
+    dancer is tracked, 0-1; `left` means nothing at 0.
     """
 
     left: Floats
-    seen: Floats
+    tracked_share: Floats
 
 
 def foot_motion(track: Track, partner: Track, beats: Sequence[float]) -> FootMotion:
@@ -45,8 +45,8 @@ def foot_motion(track: Track, partner: Track, beats: Sequence[float]) -> FootMot
     known = track.tracked & ~_may_be_reversed(track, partner)
     tracked = np.interp(times, track.times, known.astype(float), left=0.0, right=0.0)
     left = np.interp(times, track.times, _left_minus_right(track))
-    seen = _weighted(tracked)
-    return FootMotion(_weighted(left * tracked) / np.maximum(seen, 1e-9), seen)
+    tracked_share = _weighted(tracked)
+    return FootMotion(_weighted(left * tracked) / np.maximum(tracked_share, 1e-9), tracked_share)
 
 
 def _may_be_reversed(track: Track, partner: Track) -> Bools:

@@ -39,7 +39,12 @@ def free_feet(
 
 
 def in_shadow(lead: FreeFoot, follow: FreeFoot, confidence: float) -> tuple[FreeFoot, FreeFoot]:
-    """Return the free feet of two dancers who are in shadow position with a confidence 0-1: mostly the same foot."""
+    """Return the free feet of two dancers who are in shadow position with a confidence 0-1: mostly the same foot.
+
+    Where nothing tells the foot of one of them, both stay as they are.
+    """
+    if lead.side is None or follow.side is None:
+        return lead, follow
     one, two = _left(lead), _left(follow)
     both = one * two / (one * two + (1 - one) * (1 - two))
     share = confidence * _SAME_FOOT_IN_SHADOW
@@ -47,8 +52,8 @@ def in_shadow(lead: FreeFoot, follow: FreeFoot, confidence: float) -> tuple[Free
 
 
 def _left(foot: FreeFoot) -> float:
-    """Return the probability that the left foot is free, never 0 or 1."""
-    left = 0.5 if foot.side is None else foot.confidence if foot.side == "left" else 1 - foot.confidence
+    """Return the probability that the left foot is free, never 0 or 1, of a foot with a side."""
+    left = foot.confidence if foot.side == "left" else 1 - foot.confidence
     return min(max(left, 0.01), 0.99)
 
 

@@ -16,7 +16,7 @@ _SHARES = np.array([0.85, 0.05, 0.10])
 _CHANGE = 0.15  # probability that the state is drawn anew on a beat
 _STEP, _DEVIATION = 0.32, 0.22  # of `FootMotion.left` at a step with the left foot; in a pause its mean is 0
 _OUTLIERS, _OUTLIER_DEVIATION = 0.1, 0.5
-_MIN_SEEN = 0.5
+_MIN_TRACKED_SHARE = 0.5
 _TRANSITION = (1 - _CHANGE) * np.eye(3) + _CHANGE * _SHARES
 
 
@@ -54,7 +54,7 @@ def _likelihoods(motion: FootMotion, patterns: Floats) -> Floats:
     outliers = _normal(motion.left, _OUTLIER_DEVIATION)[:, :, None]
     likelihoods: Floats = (1 - _OUTLIERS) * steps + _OUTLIERS * outliers
     likelihoods /= likelihoods.mean(axis=-1, keepdims=True)
-    return np.where(motion.seen[:, :, None] >= _MIN_SEEN, likelihoods, 1.0)
+    return np.where(motion.tracked_share[:, :, None] >= _MIN_TRACKED_SHARE, likelihoods, 1.0)
 
 
 def _normal(difference: Floats, deviation: float) -> Floats:

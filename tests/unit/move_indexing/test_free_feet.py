@@ -61,18 +61,24 @@ def test_with_less_than_two_beats_no_foot_is_known() -> None:
 def test_the_left_foot_moves_before_a_1_and_the_right_one_before_a_2() -> None:
     steps = demo_steps("basic_side")
     motion = foot_motion(steps.dance.lead, steps.dance.follow, steps.beats)
-    assert motion.left.shape == motion.seen.shape == (len(LAGS), len(steps.beats))
+    assert motion.left.shape == motion.tracked_share.shape == (len(LAGS), len(steps.beats))
     on_time = motion.left[list(LAGS).index(0.0)]
     assert on_time[8] > 0.3 > -0.3 > on_time[9]
 
 
 def test_in_shadow_position_the_clearer_dancer_tells_the_foot_of_both() -> None:
-    hidden, seen = FreeFoot("right", 0.6), FreeFoot("left", 0.95)
-    lead, follow = in_shadow(hidden, seen, 1.0)
+    unclear, clear = FreeFoot("right", 0.6), FreeFoot("left", 0.95)
+    lead, follow = in_shadow(unclear, clear, 1.0)
     assert (lead.side, follow.side) == ("left", "left")
     assert 0.8 < lead.confidence < follow.confidence < 0.95
-    assert in_shadow(hidden, seen, 0.0) == (hidden, seen)
-    assert in_shadow(FreeFoot(None, 0.0), seen, 1.0)[0].side == "left"
+    assert in_shadow(unclear, clear, 0.0) == (unclear, clear)
+
+
+@pytest.mark.parametrize("confidence", [0.0, 0.5, 1.0])
+def test_in_shadow_position_a_foot_that_nothing_tells_stays_unknown(confidence: float) -> None:
+    unknown, known = FreeFoot(None, 0.0), FreeFoot("left", 0.95)
+    for feet in ((unknown, unknown), (unknown, known), (known, unknown)):
+        assert in_shadow(*feet, confidence) == feet
 
 
 def test_the_free_foot_is_less_sure_where_steps_land_half_a_beat_from_the_beats() -> None:
@@ -87,10 +93,10 @@ def test_the_free_foot_is_less_sure_where_steps_land_half_a_beat_from_the_beats(
 def test_the_feet_of_a_dancer_who_hides_the_partner_and_seems_to_face_the_camera_tell_nothing() -> None:
     beats = tuple(float(beat) for beat in np.arange(1.0, 7.0, 0.5))
     front, hidden = _standing(tracked_until_s=8.0), _standing(tracked_until_s=4.0)
-    seen = foot_motion(front, hidden, beats).seen[list(LAGS).index(0.0)]
-    assert seen[beats.index(3.5)] == pytest.approx(1.0)
-    assert seen[beats.index(5.5)] == 0.0
-    assert foot_motion(front, _standing(tracked_until_s=0.0), beats).seen.min() == pytest.approx(1.0)
+    share = foot_motion(front, hidden, beats).tracked_share[list(LAGS).index(0.0)]
+    assert share[beats.index(3.5)] == pytest.approx(1.0)
+    assert share[beats.index(5.5)] == 0.0
+    assert foot_motion(front, _standing(tracked_until_s=0.0), beats).tracked_share.min() == pytest.approx(1.0)
 
 
 def _standing(tracked_until_s: float) -> Track:
