@@ -1,4 +1,4 @@
-"""Group the moves of a library by couple and by room, from the looks of their clips and from what a person says.
+"""Group the moves of a library by couple and by room, from the looks of their clips and from annotations.
 
 A couple is the same two dancers in the same clothes in the same room: clothes alone do not tell who wears them. An
 annotation joins couples, or splits one.

@@ -22,7 +22,7 @@ _ONE_BEAT = (LAGS >= -0.5) & (LAGS < 0.45)
 
 @dataclass(frozen=True)
 class StepCount:
-    """What the steps say about a clip's counts.
+    """The correction of a clip's counts by the dancers' steps.
 
     `later`: by how many counts, 0 to 7, each beat's count is too early. `shift_beats`: by how much of a beat the beats
     are too early, 0 where they were detected in the sound. `confidence` 0-1: that both are right.
