@@ -76,7 +76,7 @@ class Boundary(Model):
 class EightContent(Model):
     """What the couple dances in an eight.
 
-    `kind`: `basic`; `connector`, which only changes the hold or the side; `pattern`; `accent`, which has a dip or a
+    `kind`: `basic`; `connector`, which only changes the hold; `pattern`; `accent`, which has a dip or a
     stop. `lead_turns`, `follow_turns`: net whole turns, positive to the dancer's own right (clockwise from above).
     `travel`: how far the couple's middle moves in the picture from the first to the last beat, x and y, torso lengths.
     `effect`: the moment of effect, if there is one: the lowest point of a dip, the end of a turn, or a stop, and

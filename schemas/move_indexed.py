@@ -220,17 +220,22 @@ class MoveSummary(Model):
             raise ValueError("an eight spans a hole")
         return self
 
-    def boundary_at(self, beat: int) -> Boundary | None:
-        """Return the couple's state on a beat, None where there is none.
+    def annotated_boundaries(self) -> tuple[Boundary, ...]:
+        """Return the states at boundaries, with the annotated holds in place of those that were found.
 
-        An annotated `entry_hold` holds where the first eight begins, an `exit_hold` where the last one ends.
+        `entry_hold` holds where the first eight begins, `exit_hold` where the last one ends.
         """
-        found = next((boundary for boundary in self.boundaries if boundary.beat == beat), None)
-        if found is None or self.annotation is None or not self.eights:
-            return found
+        if self.annotation is None or not self.eights:
+            return self.boundaries
         holds = {self.eights[0].start_beat: self.annotation.entry_hold}
         holds[self.eights[-1].start_beat + BEATS_PER_EIGHT] = self.annotation.exit_hold
-        return found.with_hold(hold) if (hold := holds.get(beat)) else found
+        return tuple(
+            boundary.with_hold(hold) if (hold := holds.get(boundary.beat)) else boundary for boundary in self.boundaries
+        )
+
+    def boundary_at(self, beat: int) -> Boundary | None:
+        """Return the couple's state on a beat as `annotated_boundaries`, None where there is none."""
+        return next((boundary for boundary in self.annotated_boundaries() if boundary.beat == beat), None)
 
     @property
     def end_s(self) -> float:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from agents.media.stated_length import lost_warnings
 from agents.media.submitted import accept
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.of_clip import clip_boundaries, with_contents
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from agents.move_indexing.clip_beats import ClipBeats, clip_beats_of
 from agents.move_indexing.clip_counts import counted
 from agents.move_indexing.dancers.dance import Dance, analyze_dance
@@ -88,7 +88,7 @@ def _move(
     name, windows = move_name(clip.clip), detections.windows
     whole_eights = _whole_eights(facts, clip_beats, dance, windows)
     usable_eights = eights_with_dancers(whole_eights)
-    couple = Couple.of(dance.lead, dance.follow, detections.size)
+    couple = TrackedCouple.of(dance.lead, dance.follow, detections.size)
     return IndexedMove(
         clip=facts,
         name=clip.clip,

@@ -50,7 +50,7 @@ def _phrase(span: Span, scoring: ScoringInput, pools: Pools, summaries: dict[str
     pool = pools.of(level_of(target_energy(span, scoring)))
     best = _best(span, scoring, pool)
     clips = {candidate.clip_sha256 for candidate in best}
-    summaries.update({hit.move.clip.sha256: hit.move for hit in pool if hit.move.clip.sha256 in clips})
+    summaries.update({hit.move.clip.sha256: _for_plans(hit.move) for hit in pool if hit.move.clip.sha256 in clips})
     return Phrase(
         start_beat=span.start_beat,
         end_beat=span.end_beat,
@@ -58,6 +58,12 @@ def _phrase(span: Span, scoring: ScoringInput, pools: Pools, summaries: dict[str
         section=span.section,
         candidates=best,
     )
+
+
+def _for_plans(move: MoveSummary) -> MoveSummary:
+    """Return a move without what no plan uses: an event that names many long clips would become too large for Kafka."""
+    eights = tuple(eight.model_copy(update={"content": None}) for eight in move.eights)
+    return move.model_copy(update={"boundaries": (), "look": None, "eights": eights})
 
 
 def _best(span: Span, scoring: ScoringInput, pool: Iterable[Hit]) -> tuple[Candidate, ...]:

@@ -60,7 +60,7 @@ class ClipBoundary:
 
 def boundaries_of(move: MoveSummary) -> Iterator[ClipBoundary]:
     """Yield the boundaries of a move, in order."""
-    for boundary in sorted(move.boundaries, key=lambda boundary: boundary.beat):
+    for boundary in sorted(move.annotated_boundaries(), key=lambda boundary: boundary.beat):
         yield ClipBoundary(
             clip=move.name,
             sha256=move.clip.sha256,

@@ -7,9 +7,9 @@ from functools import partial
 
 from agents.media import mezzanine
 from agents.media.beat_pictures import beat_pictures
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.of_clip import with_contents
 from agents.move_indexing.boundaries.states import boundary_states
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from agents.move_indexing.clip_beats import clip_beats_of
 from agents.move_indexing.clip_counts import counted
 from agents.move_indexing.indexed_move import IndexedMove
@@ -40,7 +40,7 @@ def _works(clip: SeamClip, move: IndexedMove) -> dict[str, Callable[[], object]]
 
 
 def _states(clip: SeamClip, move: IndexedMove) -> object:
-    couple = Couple.of(clip.dance.lead, clip.dance.follow, clip.detections.size)
+    couple = TrackedCouple.of(clip.dance.lead, clip.dance.follow, clip.detections.size)
     states = boundary_states(couple, move.beats, [boundary.beat for boundary in move.boundaries])
     return states, with_contents(couple, move.beats, move.eights)
 

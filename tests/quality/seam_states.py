@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.holds import Model
 from agents.move_indexing.boundaries.states import boundary_states
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from agents.move_indexing.steps.free_feet import FreeFoot, free_feet
 from schemas.boundary import Boundary
 from tests.quality.seam_clips import SeamClip
@@ -17,7 +17,7 @@ from tests.quality.seam_clips import SeamClip
 def states_at(clip: SeamClip, times_s: Sequence[float], model: Model | None = None) -> Sequence[Boundary]:
     """Return the couple's state at each time. `model`: other constants for holds than those of the program."""
     dance = clip.dance
-    couple = Couple.of(dance.lead, dance.follow, clip.detections.size, model)
+    couple = TrackedCouple.of(dance.lead, dance.follow, clip.detections.size, model)
     return boundary_states(couple, times_s, range(len(times_s)), _feet(clip, times_s))
 
 

@@ -8,6 +8,7 @@ from typing import get_args
 import numpy as np
 
 from agents.arrays import Floats
+from agents.move_indexing.boundaries.headings import across_body
 from agents.move_indexing.dancers.detections import ELBOWS, HIPS, SHOULDERS, WRISTS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
 from schemas.boundary import Side
@@ -56,10 +57,7 @@ def _arms(world: Floats) -> Floats:
 
     Of the left, then of the right arm: forwards, outwards, upwards, torso lengths; the elbow's cosine, -1 straight.
     """
-    across = np.zeros((len(world), 2))
-    for pair, weight in ((SHOULDERS, 1.0), (HIPS, 0.5)):
-        line = (world[:, pair[0]] - world[:, pair[1]])[:, [0, 2]]
-        across += weight * line / (np.linalg.norm(line, axis=1, keepdims=True) + 1e-9)
+    across = across_body(world)
     across /= np.linalg.norm(across, axis=1, keepdims=True) + 1e-9
     forwards = np.column_stack([across[:, 1], -across[:, 0]])
     trunk = (midpoint(world, SHOULDERS) + midpoint(world, HIPS)) / 2

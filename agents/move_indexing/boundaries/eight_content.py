@@ -10,8 +10,8 @@ import numpy as np
 from scipy.ndimage import median_filter
 
 from agents.arrays import Floats
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.holds import HOLDS
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from agents.move_indexing.dancers.detections import ANKLES, HIPS, NOSE, SHOULDERS, WRISTS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.signals import smooth, speed
@@ -35,7 +35,7 @@ class _Moment(NamedTuple):
     time_s: float
 
 
-def eight_content(couple: Couple, beats: Sequence[float]) -> EightContent:
+def eight_content(couple: TrackedCouple, beats: Sequence[float]) -> EightContent:
     """Return the content of an eight with nine beats, seconds."""
     start, end = beats[0], beats[-1]
     turns = [_net_turns(track, path, start, end) for track, path in couple.paths()]
@@ -65,7 +65,7 @@ def _net_turns(track: Track, path: Floats, start_s: float, end_s: float) -> floa
     return float(first - last) / (2 * np.pi)  # headings grow to the left
 
 
-def _travel(couple: Couple, start_s: float, end_s: float) -> tuple[float, float] | None:
+def _travel(couple: TrackedCouple, start_s: float, end_s: float) -> tuple[float, float] | None:
     """Return how far the middle of the couple moves in the picture, torso lengths; None where one is not tracked."""
     first, last = (couple.sample(time_s) for time_s in (start_s, end_s))
     if not (couple.both[first] and couple.both[last]):
@@ -74,7 +74,7 @@ def _travel(couple: Couple, start_s: float, end_s: float) -> tuple[float, float]
     return round(float(x), 3), round(float(y), 3)
 
 
-def _moment(couple: Couple, beats: Sequence[float], turns: Sequence[float | None]) -> _Moment | None:
+def _moment(couple: TrackedCouple, beats: Sequence[float], turns: Sequence[float | None]) -> _Moment | None:
     """Return the moment of effect: of a dip, or else of a stop, or else of a turn."""
     return _dip(couple.follow, beats) or _stop(couple, beats) or _turn_end(couple, beats, turns)
 
@@ -96,7 +96,7 @@ def _dip(follow: Track, beats: Sequence[float]) -> _Moment | None:
     return _Moment("dip", float(follow.times[inside[lowest]])) if is_dip else None
 
 
-def _stop(couple: Couple, beats: Sequence[float]) -> _Moment | None:
+def _stop(couple: TrackedCouple, beats: Sequence[float]) -> _Moment | None:
     """Return when both dancers have come to rest, if they rest for a beat."""
     times = couple.lead.times
     inside = np.flatnonzero((times >= beats[0]) & (times <= beats[-1]))
@@ -117,7 +117,7 @@ def _fastest(track: Track) -> Floats:
     return fastest
 
 
-def _turn_end(couple: Couple, beats: Sequence[float], turns: Sequence[float | None]) -> _Moment | None:
+def _turn_end(couple: TrackedCouple, beats: Sequence[float], turns: Sequence[float | None]) -> _Moment | None:
     """Return when the dancer who turns more has turned, if there is a turn of a pattern."""
     most, (track, path) = max(
         ((abs(turned or 0.0), one) for turned, one in zip(turns, couple.paths(), strict=True)), key=itemgetter(0)
@@ -125,11 +125,14 @@ def _turn_end(couple: Couple, beats: Sequence[float], turns: Sequence[float | No
     if most < _MIN_TURN:
         return None
     inside = np.flatnonzero((track.times >= beats[0]) & (track.times <= beats[-1]))
-    turned = np.abs(path[inside] - path[inside[0]]) / (2 * np.pi)
-    return _Moment("turn_end", float(track.times[inside[int((turned >= _TURN_END_SHARE * most).argmax())]]))
+    turned = np.abs(path[inside[-1]] - path[inside]) / (2 * np.pi)  # what is left to turn
+    after_last = np.flatnonzero(turned > (1 - _TURN_END_SHARE) * most)[-1] + 1
+    return _Moment("turn_end", float(track.times[inside[min(after_last, len(inside) - 1)]]))
 
 
-def _kind(couple: Couple, beats: Sequence[float], turns: Sequence[float | None], moment: _Moment | None) -> EightKind:
+def _kind(
+    couple: TrackedCouple, beats: Sequence[float], turns: Sequence[float | None], moment: _Moment | None
+) -> EightKind:
     if moment and moment.effect in {"dip", "stop"}:
         return "accent"
     most = max(abs(turned) for turned in (*turns, 0.0) if turned is not None)
@@ -138,6 +141,6 @@ def _kind(couple: Couple, beats: Sequence[float], turns: Sequence[float | None],
     return "connector" if _changes_hold(couple, beats[0], beats[-1]) else "basic"
 
 
-def _changes_hold(couple: Couple, start_s: float, end_s: float) -> bool:
+def _changes_hold(couple: TrackedCouple, start_s: float, end_s: float) -> bool:
     first, last = (couple.holds.at(time_s) for time_s in (start_s, end_s))
     return bool(first.argmax() != last.argmax() and min(first.max(), last.max()) >= _MIN_SURE)

@@ -70,7 +70,8 @@ def couple_headings(lead: Track, follow: Track) -> Headings:
 
 def _likelihoods(track: Track) -> Floats:
     """Return the likelihood of each direction at each sample, at most 1: (n, 24)."""
-    apart = _measured(track.world)[:, None] - _ANGLES
+    across = across_body(track.world)
+    apart = np.arctan2(across[:, 1], across[:, 0])[:, None] - _ANGLES
     right, opposite = (
         np.exp(_CONCENTRATION * np.cos(angle)) / np.i0(_CONCENTRATION) for angle in (apart, apart + math.pi)
     )
@@ -80,14 +81,13 @@ def _likelihoods(track: Track) -> Floats:
     return likelihoods
 
 
-def _measured(world: Floats) -> Floats:
-    """Return the heading of each sample from shoulders and, with half the weight, hips: (n, 33, 3) to (n,), radians."""
+def across_body(world: Floats) -> Floats:
+    """Return the line from right to left shoulder, with half of that of the hips, from above: (n, 2), x and z."""
     across = np.zeros((len(world), 2))
     for pair, weight in ((SHOULDERS, 1.0), (HIPS, 0.5)):
         line = (world[:, pair[0]] - world[:, pair[1]])[:, [0, 2]]
         across += weight * line / (np.linalg.norm(line, axis=1, keepdims=True) + 1e-9)
-    headings: Floats = np.arctan2(across[:, 1], across[:, 0])
-    return headings
+    return across
 
 
 @cache

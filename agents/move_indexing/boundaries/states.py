@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from agents.arrays import Floats
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.couple_geometry import HAND_PAIRS
 from agents.move_indexing.boundaries.headings import FACINGS, mean_heading_deg
 from agents.move_indexing.boundaries.holds import HOLDS
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from agents.move_indexing.dancers.detections import ANKLES, HEELS, HIPS, TOES, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
 from agents.move_indexing.motion.signals import rate, smooth
@@ -27,7 +27,7 @@ _UNKNOWN_FOOT = FreeFoot(None, 0.0)
 
 
 def boundary_states(
-    couple: Couple, beats: Sequence[float], indices: Sequence[int], feet: Sequence[Sequence[FreeFoot]] = ((), ())
+    couple: TrackedCouple, beats: Sequence[float], indices: Sequence[int], feet: Sequence[Sequence[FreeFoot]] = ((), ())
 ) -> tuple[Boundary, ...]:
     """Return the couple's state on the beats at `indices`.
 
@@ -37,7 +37,7 @@ def boundary_states(
     return tuple(_state(couple, index, beats[index], foot) for index, *foot in zip(indices, *on_beats, strict=True))
 
 
-def _state(couple: Couple, index: int, time_s: float, feet: Sequence[FreeFoot]) -> Boundary:
+def _state(couple: TrackedCouple, index: int, time_s: float, feet: Sequence[FreeFoot]) -> Boundary:
     feet = in_shadow(feet[0], feet[1], float(couple.holds.at(time_s)[_SHADOW]))
     lead, follow = (
         _dancer(track, headings, foot, time_s, couple.size)
@@ -83,7 +83,7 @@ def _limited(values: Floats, limit: float) -> tuple[float, float]:
     return x, y
 
 
-def _together(couple: Couple, time_s: float) -> dict[str, Any]:
+def _together(couple: TrackedCouple, time_s: float) -> dict[str, Any]:
     """Return hold, joined hands and facing at a time, each with its confidence."""
     holds, hands = couple.holds.at(time_s), couple.holds.hands_at(time_s)
     facings = couple.headings.facings[couple.sample(time_s)]
@@ -100,7 +100,7 @@ def _together(couple: Couple, time_s: float) -> dict[str, Any]:
     }
 
 
-def _in_picture(couple: Couple, time_s: float) -> dict[str, Any]:
+def _in_picture(couple: TrackedCouple, time_s: float) -> dict[str, Any]:
     """Return where the tracked bodies are in the picture at a time; nothing where there is none."""
     n = couple.sample(time_s)
     bodies = [track.xy[n] for track in (couple.lead, couple.follow) if track.tracked[n]]

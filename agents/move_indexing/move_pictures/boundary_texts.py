@@ -123,9 +123,10 @@ def _known(text: str | None, confidence: float, otherwise: str) -> Fact:
 
 
 def _hands(boundary: Boundary) -> Fact:
-    """Return the joined hands with the confidence of the least sure pair; without any, with that of the hold."""
+    """Return the joined hands with the confidence of the least sure pair; without any, they are unknown in a hold."""
     if not boundary.hands:
-        return _known(boundary.hold and "no hands joined", boundary.hold_confidence, "hands unknown")
+        none = "no hands joined" if boundary.hold == "none" else None
+        return _known(none, boundary.hold_confidence, "hands unknown")
     pairs = " ".join(f"{_LETTERS[pair.lead]}-{_LETTERS[pair.follow]}" for pair in boundary.hands)
     return Fact(pairs, min(pair.confidence for pair in boundary.hands))
 

@@ -114,9 +114,8 @@ def rows_of(move: MoveSummary) -> tuple[Row, ...]:
 
 
 def _row_of(move: MoveSummary, name: str, beats: Sequence[int], content: EightContent | None = None) -> Row:
-    boundaries = {boundary.beat: boundary for boundary in move.boundaries}
     counted = tuple((move.beats[beat], move.counts[beat]) for beat in beats)
-    return Row(name, counted, tuple(map(boundaries.get, beats)), content)
+    return Row(name, counted, tuple(map(move.boundary_at, beats)), content)
 
 
 def _tiles(path: Path, rows: Sequence[Row], dancers: Sequence[Dancer], width: int) -> list[list[Image]]:

@@ -82,9 +82,14 @@ def test_what_is_not_known_is_named_and_counts_as_no_confidence() -> None:
     assert boundary_facts(alone).least_confidence == 0.9
 
 
-def test_hands_that_are_not_joined_are_as_sure_as_the_hold() -> None:
-    boundary = make_boundary(0, hold="shadow", hold_confidence=0.7, hands=())
+def test_hands_that_are_not_joined_are_as_sure_as_that_there_is_no_hold() -> None:
+    boundary = make_boundary(0, hold="none", hold_confidence=0.7, hands=())
     assert boundary_facts(boundary).hands.marked == "no hands joined ?"
+
+
+def test_hands_are_unknown_in_a_hold_for_which_none_are_found() -> None:
+    annotated = make_boundary(0, hold="open_one_hand").with_hold("wrap")
+    assert boundary_facts(annotated).hands.marked == "hands unknown"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_what_is_danced_in_an_eight_is_one_line(fields: dict[str, Any], text: st
 def test_boundaries_are_described_below_their_tiles_and_unsure_values_are_paler(path: Path, move: MoveSummary) -> None:
     colours = _colours(_figure(path, move))
     assert colours["closed"] == colours["hands L-R"] == colours["lead's left free"] == INK
-    assert colours["open, one hand ?"] == colours["no hands joined ?"] == MUTED
+    assert colours["open, one hand ?"] == colours["hands unknown"] == MUTED
     assert colours["hold unknown"] == MUTED
     assert any("confidence below 0.8" in text for text in colours)
 

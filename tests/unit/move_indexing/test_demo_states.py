@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.of_clip import clip_boundaries
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from agents.move_indexing.clip_beats import ClipBeats
 from agents.move_indexing.dancers.detections import SHOULDERS
 from agents.move_indexing.dancers.tracks import Track
@@ -44,7 +44,7 @@ def found(clip: str) -> tuple[Boundary, ...]:
     """Return the boundaries that indexing finds on exact tracks and beats."""
     facts = json.loads((DEMO / "clips" / f"{clip}.json").read_text(encoding="utf-8"))
     beats = ClipBeats(facts["tempo_bpm"], tuple(facts["beats"]), tuple(facts["counts"]), count_confidence=0.99)
-    return clip_boundaries(Couple.of(*demo_tracks(clip), (int(SIZE[0]), int(SIZE[1]))), beats, ())
+    return clip_boundaries(TrackedCouple.of(*demo_tracks(clip), (int(SIZE[0]), int(SIZE[1]))), beats, ())
 
 
 @pytest.mark.parametrize("clip", CLEAR_CLIPS)

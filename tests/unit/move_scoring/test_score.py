@@ -20,6 +20,7 @@ from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalyzed, Section
 from schemas.base import MediaFacts, Options
 from schemas.faults import Poison, Retryable
+from schemas.look import Look
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Eight, Move, MoveSummary
 from schemas.moves_scored import MovesScored, Scores
@@ -121,6 +122,18 @@ def test_a_large_library_has_moves_within_the_requested_limits(large_index: Move
     scores = score_of(make_song(120), Options(difficulty="intermediate"), large_index)
     assert all(move.difficulty != "advanced" for move in scores.moves.values())
     assert all(abs(move.tempo_bpm / 125 - 1) <= 0.12 + 1e-9 for move in scores.moves.values())
+
+
+def test_scores_leave_out_what_no_plan_uses_so_that_many_long_clips_fit_into_an_event(tmp_path: Path) -> None:
+    index = EdgeMoveIndex(tmp_path / "edge")
+    for number in range(8):
+        move = make_move(number, count_confidence=0.9)
+        assert move.boundaries
+        index.upsert(move.model_copy(update={"look": Look(room=(0.5,) * 160)}))
+    moves = score_of(make_song(120), Options(), index).moves.values()
+    assert moves
+    assert all(not each.boundaries and each.look is None for each in moves)
+    assert all(eight.content is None for each in moves for eight in each.eights)
 
 
 def move_with(**properties: Any) -> Callable[[int], Move]:

@@ -38,3 +38,8 @@ def test_annotated_holds_are_those_where_the_move_begins_and_ends() -> None:
 def test_without_the_annotation_the_holds_that_were_found_are_back() -> None:
     move = move_with_states().annotated(MoveAnnotation(entry_hold="closed")).annotated(None)
     assert state_at(move, 0).hold == "open_one_hand"
+
+
+def test_all_states_have_the_annotated_holds() -> None:
+    move = move_with_states().annotated(MoveAnnotation(entry_hold="wrap"))
+    assert [state.hold for state in move.annotated_boundaries()] == ["wrap", "open_one_hand", "open_one_hand"]

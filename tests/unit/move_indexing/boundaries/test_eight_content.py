@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.eight_content import eight_content
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from data.generators.couple.catalogue import CLIPS
 from schemas.boundary import EightContent
 from tests.quality.seam_labels import DEMO_BOUNDARIES
@@ -28,7 +28,7 @@ def beats_of(clip: str, start_beat: int) -> list[float]:
 
 
 def content(clip: str, start_beat: int = 0) -> EightContent:
-    return eight_content(Couple.of(*demo_tracks(clip), SIZE), beats_of(clip, start_beat))
+    return eight_content(TrackedCouple.of(*demo_tracks(clip), SIZE), beats_of(clip, start_beat))
 
 
 @pytest.mark.parametrize("clip", [spec.name for spec in CLIPS])
@@ -47,6 +47,17 @@ def test_an_eight_has_the_kind_that_its_movement_tells(clip: str, kind: str) -> 
     assert content(clip).kind == kind
 
 
+@pytest.mark.parametrize("later_s", [1.7, 2.5, 2.65])
+def test_a_turn_that_goes_on_across_the_last_beat_does_not_end_before_it_began(later_s: float) -> None:
+    exact = next(each for each in EXACT["eights"] if each["clip"] == "lady_right_turn")
+    beats = [beat + later_s for beat in beats_of("lady_right_turn", 0)]
+    found = eight_content(TrackedCouple.of(*demo_tracks("lady_right_turn"), SIZE), beats)
+    assert found.effect == "turn_end"
+    assert found.effect_s is not None
+    nearest = min(abs(found.effect_s - end_s) for end_s in (exact["effect_s"], beats[-1]))
+    assert nearest < 0.5
+
+
 def test_a_couple_that_stands_still_for_a_beat_stops() -> None:
     lead, follow = demo_tracks("basic_side")
     beats = beats_of("basic_side", 0)
@@ -55,7 +66,7 @@ def test_a_couple_that_stands_still_for_a_beat_stops() -> None:
     lead, follow = (
         replace(track, xy=np.where(still[:, None, None], track.xy[first], track.xy)) for track in (lead, follow)
     )
-    found = eight_content(Couple.of(lead, follow, SIZE), beats)
+    found = eight_content(TrackedCouple.of(lead, follow, SIZE), beats)
     assert (found.kind, found.effect) == ("accent", "stop")
     assert found.effect_s == pytest.approx(beats[2], abs=0.3)
 
@@ -63,6 +74,6 @@ def test_a_couple_that_stands_still_for_a_beat_stops() -> None:
 def test_turns_are_unknown_where_a_dancer_is_hidden_for_most_of_the_eight() -> None:
     lead, follow = demo_tracks("lady_right_turn")
     hidden = replace(follow, tracked=follow.times < 1.0)
-    found = eight_content(Couple.of(lead, hidden, SIZE), beats_of("lady_right_turn", 0))
+    found = eight_content(TrackedCouple.of(lead, hidden, SIZE), beats_of("lady_right_turn", 0))
     assert found.follow_turns is None
     assert found.lead_turns == pytest.approx(0, abs=0.12)

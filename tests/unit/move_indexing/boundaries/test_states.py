@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from agents.arrays import Bools, Floats
-from agents.move_indexing.boundaries.couple import Couple
 from agents.move_indexing.boundaries.holds import HOLDS, joined_in_time, model
 from agents.move_indexing.boundaries.states import boundary_states
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
 from agents.move_indexing.steps.free_feet import FreeFoot
 from schemas.boundary import Boundary, DancerState
 from tests.unit.move_indexing.demo_couple import demo_tracks
@@ -24,7 +24,7 @@ def states(hidden: Callable[[Floats], Bools] | None = None) -> tuple[Boundary, .
     """Return the states of the basic step. `hidden`: when the follow is, by the times of the track."""
     lead, follow = demo_tracks("basic_side")
     tracked = follow.tracked if hidden is None else ~hidden(follow.times)
-    couple = Couple.of(lead, replace(follow, tracked=tracked), SIZE)
+    couple = TrackedCouple.of(lead, replace(follow, tracked=tracked), SIZE)
     return boundary_states(couple, BEATS, range(len(BEATS)))
 
 
@@ -53,7 +53,7 @@ def test_a_state_says_where_the_couple_is_and_that_all_of_it_is_in_the_picture()
 
 def test_feet_below_the_picture_are_found_to_be_outside() -> None:
     lead, follow = demo_tracks("basic_side")
-    couple = Couple.of(lead, follow, (960, int(follow.xy[:, 27:33, 1].min()) - 1))
+    couple = TrackedCouple.of(lead, follow, (960, int(follow.xy[:, 27:33, 1].min()) - 1))
     state = boundary_states(couple, BEATS, [0])[0]
     assert dancers(state)[1].feet_in_picture is False
 
@@ -74,7 +74,7 @@ def test_a_dancer_who_is_never_tracked_near_a_beat_has_no_state() -> None:
 
 def test_a_free_foot_is_that_of_its_beat() -> None:
     lead, follow = demo_tracks("basic_side")
-    couple = Couple.of(lead, follow, SIZE)
+    couple = TrackedCouple.of(lead, follow, SIZE)
     feet = [[FreeFoot("left", 0.9), FreeFoot("right", 0.8)], [FreeFoot("right", 0.9), FreeFoot("left", 0.7)]]
     state = boundary_states(couple, BEATS, [1], feet)[0]
     assert [dancer.free_foot for dancer in dancers(state)] == ["right", "left"]

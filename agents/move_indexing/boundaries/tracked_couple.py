@@ -15,7 +15,7 @@ from agents.move_indexing.dancers.tracks import Track
 
 
 @dataclass(frozen=True)
-class Couple:
+class TrackedCouple:
     """The tracks of lead and follow, in a picture of `size` (width, height) pixels, with their headings and holds."""
 
     lead: Track
@@ -25,10 +25,10 @@ class Couple:
     holds: Holds
 
     @staticmethod
-    def of(lead: Track, follow: Track, size: tuple[int, int], model: Model | None = None) -> Couple:
+    def of(lead: Track, follow: Track, size: tuple[int, int], model: Model | None = None) -> TrackedCouple:
         """Return the couple of two tracks. `model`: other constants for holds than those of the program."""
         headings = couple_headings(lead, follow)
-        return Couple(lead, follow, size, headings, couple_holds(lead, follow, headings, model))
+        return TrackedCouple(lead, follow, size, headings, couple_holds(lead, follow, headings, model))
 
     @cached_property
     def both(self) -> Bools:
