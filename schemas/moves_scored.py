@@ -34,6 +34,7 @@ class Phrase(Model):
 class Scores(Model):
     """The scored phrases, a summary of every move they name, by clip, and warnings of moves that were left out.
 
+    `moves`: without boundaries, looks and contents of eights, which no plan uses.
     `without_clip`: clips that the media store lacks, whose moves were left out; the first hundred.
     """
 
