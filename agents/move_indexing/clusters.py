@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,8 +19,8 @@ def clusters(count: int, distances: Callable[[int, Ints], Floats], limit: float)
     """
     first_of, rows = _nearly_the_same(count, distances, limit)
     firsts = np.array(sorted(rows), int)
-    upper = np.array([rows[first][firsts] for first in firsts.tolist()]).reshape(len(firsts), len(firsts))
-    numbers = dict(zip(firsts.tolist(), _linked(np.triu(upper, 1), limit), strict=True))
+    to_later = [rows[first][firsts[n + 1 :]] for n, first in enumerate(firsts.tolist())]
+    numbers = dict(zip(firsts.tolist(), _linked(to_later, limit), strict=True))
     return [numbers[first] for first in first_of.tolist()]
 
 
@@ -38,11 +38,11 @@ def _nearly_the_same(
     return first_of, rows
 
 
-def _linked(upper: Floats, limit: float) -> list[int]:
-    """Return cluster numbers by average linkage. `upper`: the distances, (n, n), in the upper triangle."""
-    if len(upper) < 2:
-        return [1] * len(upper)
+def _linked(to_later: Sequence[Floats], limit: float) -> list[int]:
+    """Return cluster numbers by average linkage. `to_later`: the distances of each to all later ones."""
+    if len(to_later) < 2:
+        return [1] * len(to_later)
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    tree = linkage(upper[np.triu_indices(len(upper), 1)], "average")
+    tree = linkage(np.concatenate(to_later), "average")
     return [int(number) for number in fcluster(tree, limit, "distance")]

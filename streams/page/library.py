@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
@@ -86,8 +87,10 @@ def routes(index: MoveIndex, unknown: Callable[[], list[str]] = list) -> list[we
         embeddings = request.query.get("embeddings") == "1"
         return web.json_response({"moves": await asyncio.to_thread(_moves, index, embeddings)})
 
+    couples = _StoredCouples(index)
+
     async def list_couples(_: web.Request) -> web.Response:
-        return web.json_response({"couples": await asyncio.to_thread(_couples, index)})
+        return web.json_response(body=await couples.as_json())
 
     async def get_move(request: web.Request) -> web.Response:
         found = await asyncio.to_thread(index.get, request.match_info["sha256"])
@@ -180,6 +183,27 @@ def _moves(index: MoveIndex, embeddings: bool) -> list[dict[str, Any]]:
     if embeddings:
         return [_summary(move) | {"embedding": list(move.embedding)} for move in index.all_moves()]
     return [_summary(move) for move in index.all_moves(embeddings=False)]
+
+
+class _StoredCouples:
+    """The answer to `/couples`, computed once for each version of the library, one at a time: large ones take long."""
+
+    def __init__(self, index: MoveIndex) -> None:
+        self._index = index
+        self._lock = asyncio.Lock()
+        self._version, self._body = "", b""
+
+    async def as_json(self) -> bytes:
+        """Return the couples of the library as it is now."""
+        async with self._lock:
+            await asyncio.to_thread(self._update)
+            return self._body
+
+    def _update(self) -> None:
+        version = self._index.version()  # before the moves: one that is written meanwhile makes another version
+        if version != self._version:
+            self._body = json.dumps({"couples": _couples(self._index)}).encode()
+            self._version = version
 
 
 def _couples(index: MoveIndex) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Sequence
 
 import numpy as np
@@ -46,3 +47,14 @@ def test_things_that_are_nearly_the_same_are_compared_once() -> None:
     assert len(compared) == 3
     assert len(set(found)) == 2
     assert len(set(found[values < 2])) == 1
+
+
+def test_many_different_things_need_little_memory() -> None:
+    values = np.arange(1500) * 2.0
+    _groups([1.0, 8.0])  # imports what it needs
+    tracemalloc.start()
+    found = clusters(len(values), lambda one, others: np.abs(values[others] - values[one]), 1.0)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len(set(found)) == 1500
+    assert peak < 16 * len(values) ** 2  # bytes: for each pair, two rows of 4, and 8 for the linkage
