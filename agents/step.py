@@ -213,9 +213,9 @@ class Step(Job[Input, Result], Generic[In, Input, Result, Out]):
     whose request was cancelled, if they are not older than a time, seconds since 1970. `emit` makes the following
     event; it is not cached and may raise `Poison`. A step that delivers to the outside `produces` None and has no
     `emit`. `subject`: the sha256 of the song or clip of a result; it is the key of events. Views that a step `reads`
-    are updated before it works, those it `writes` after. `ending` marks the last step of a request and returns the
-    product of the request. `retries`: of work that fails. `with_attributes` adds those of the event to the input. A
-    step that is not available with the tools of a worker consumes nothing there.
+    are updated before it works, those it `writes` after, and both before `revise`. `ending` marks the last step of a
+    request and returns the product of the request. `retries`: of work that fails. `with_attributes` adds those of the
+    event to the input. A step that is not available with the tools of a worker consumes nothing there.
     """
 
     version: str

@@ -56,9 +56,10 @@ class EventRun:
 
     `attempts` counts attempts to get the result, without those that had to wait for an unavailable resource;
     `costly_attempts` those that ended by a limit of time or memory, or with the death of their process.
-    `completed_work` is None if the result was cached; `fault` is why the run failed; `is_cancelled`: its request was
-    cancelled, and nothing of it is written. `result_keys`: the keys of its results that are known by now; a second one
-    is that of the revised input. `started` and `stopped` are monotonic times in seconds.
+    `completed_work` is None if all its results were cached, else the last work, with the costs of all. `fault` is why
+    the run failed; `is_cancelled`: its request was cancelled, and nothing of it is written. `result_keys`: the keys of
+    its results that are known by now; a second one is that of the revised input. `started` and `stopped` are monotonic
+    times in seconds.
     """
 
     step: AnyStep
@@ -119,6 +120,10 @@ class EventRun:
             event = event.model_copy(update={"request_id": request_id})
         subject = fields.get("title") or fields.get("clip") or fields.get("subject") or request_id
         self._event, self._request = event, RequestRef(request_id, subject[:_MAX_SUBJECT_CHARACTERS])
+
+    def add_work(self, completed: CompletedWork) -> None:
+        """Record work that was done; its costs are added to those of earlier work of the run."""
+        self.completed_work = completed if self.completed_work is None else completed.after(self.completed_work)
 
     def work_input(self, tools: Tools) -> Model:
         """Return the input of the work."""

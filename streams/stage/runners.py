@@ -27,6 +27,11 @@ class CompletedWork:
     cpu_seconds: float
     peak_rss_bytes: int
 
+    def after(self, earlier: CompletedWork) -> CompletedWork:
+        """Return this work with the CPU time of both and the larger peak."""
+        peak_rss_bytes = max(earlier.peak_rss_bytes, self.peak_rss_bytes)
+        return CompletedWork(self.result, earlier.cpu_seconds + self.cpu_seconds, peak_rss_bytes)
+
 
 AnyStep = Step[Any, Any, Any, Any]
 Report = Callable[[float], None]

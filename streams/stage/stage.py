@@ -246,6 +246,7 @@ class Stage:
         found = await self._result_of(run, work_input)
         if self.step.revise is None:
             return found
+        await self._delivery.catch_up({*self.step.reads, *self.step.writes}, reraise=(Unavailable,))
         revised = await asyncio.to_thread(self.step.revise, work_input, found.result, self.tools)
         if revised == work_input:
             return found
@@ -263,10 +264,11 @@ class Stage:
             result = from_stored(self.step, text, run.only_for)
             if result is not None and run.agrees_with(result) and await self._is_valid(result):
                 return _KeyedResult(result, key, to_store)
-        run.completed_work = await self._work(run, work_input)
-        result = self.step.result.model_validate_json(run.completed_work.result)
+        completed = await self._work(run, work_input)
+        run.add_work(completed)
+        result = self.step.result.model_validate_json(completed.result)
         subject = self.step.subject(run.event, result)
-        pending = to_stored(self.step, subject, run.completed_work.result, run.only_for)
+        pending = to_stored(self.step, subject, completed.result, run.only_for)
         check_size(self.step.name, pending)
         self.pending_results[partition, key] = pending
         return _KeyedResult(result, key, {key: pending})

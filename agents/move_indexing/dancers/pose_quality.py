@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.base import Quality
+from schemas.limits import POSE_CONFIDENCE, POSE_RATE_HZ
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def pose_quality(quality: Quality, rate_hz: float | None = None, confidence: flo
     return PoseQuality(rate_hz or mode.rate_hz, confidence or mode.confidence)
 
 
-_VALUES = re.compile(r"([0-9.]+)hz-([0-9.]+)")  # of `PoseQuality.name`
+_VALUES = re.compile(r"([0-9]+(?:\.[0-9]+)?)hz-([0-9]+(?:\.[0-9]+)?)")  # of `PoseQuality.name`
 
 
 def latest_pose(cache_dir: Path, clip_sha256: str) -> PoseQuality | None:
@@ -65,5 +66,17 @@ def _kept(folder: Path) -> Iterator[tuple[int, PoseQuality]]:
 
 def _named(name: str) -> PoseQuality | None:
     mode = next((pose for quality, pose in POSE_QUALITIES.items() if quality == name), None)
-    values = _VALUES.fullmatch(name)
-    return mode or (PoseQuality(*map(float, values.groups())) if values else None)
+    return mode or _with_values(name)
+
+
+def _with_values(name: str) -> PoseQuality | None:
+    """Return the values in the name of a file; None where it has none, or values that nobody can submit."""
+    found = _VALUES.fullmatch(name)
+    if found is None:
+        return None
+    pose = PoseQuality(*map(float, found.groups()))
+    return pose if _is_within(pose.rate_hz, POSE_RATE_HZ) and _is_within(pose.confidence, POSE_CONFIDENCE) else None
+
+
+def _is_within(value: float, limits: tuple[float, float]) -> bool:
+    return limits[0] <= value <= limits[1]

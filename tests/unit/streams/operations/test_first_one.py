@@ -64,7 +64,8 @@ def test_a_clip_is_indexed_again_with_the_detections_that_were_used_last(
     move = make_move(1).annotated(MoveAnnotation(first_one_s=0.2, style="sensual"))
     folder = tmp_path / "dancers" / move.clip.sha256
     folder.mkdir(parents=True)
-    for name, used_at in (("high_quality-2", 1), ("something-else", 3), *([(f"{pose.name}-2", 2)] if pose else [])):
+    stray = [(name, 3) for name in ("something-else", "1.2.3hz-0.3-2", "8hz-.-2", "8hz-5.0-2", "9000.0hz-0.3-2")]
+    for name, used_at in (("high_quality-2", 1), *stray, *([(f"{pose.name}-2", 2)] if pose else [])):
         (folder / f"{name}.npz").touch()
         os.utime(folder / f"{name}.npz", (used_at, used_at))
     if pose is None:

@@ -25,7 +25,7 @@ from streams.stage import retry
 from streams.stage.dead_letters import REDRIVE_OF, dead_letter_id, read_dead_letter, record_id
 from streams.stage.event_run import EventRun
 from streams.stage.observers import Observer, WaitingRuns
-from streams.stage.runners import ThreadRunner
+from streams.stage.runners import AnyStep, CompletedWork, Report, ThreadRunner
 from streams.stage.stage import Stage
 from streams.testing import InMemoryBroker, InMemoryResults, make_stage, tools_below
 from streams.topics import MAX_MESSAGE_BYTES, PROGRESS, REQUEST_ENDED, topic_of
@@ -128,6 +128,69 @@ async def test_work_is_done_again_with_what_only_its_result_tells_and_both_resul
     assert files == [None, "again"], "the stored result counts again"
     assert not stage.pending_results
     assert not stage.uses
+
+
+async def test_the_views_of_a_step_are_updated_before_its_input_is_revised() -> None:
+    broker, annotations, faults = InMemoryBroker(), ["older"], [Unavailable("it is away", "move_index", 0.001)]
+
+    class View:
+        async def caught_up(self) -> None:
+            if faults:
+                raise faults.pop()
+            annotations.append("newer")
+
+    def work(file: SubmittedFile, tools: Tools) -> MediaFacts:
+        del tools
+        files.append(file.path)
+        return _FACTS.model_copy(update={"codec": file.path or "mp3"})
+
+    files: list[str | None] = []
+    stage = _stage(
+        work,
+        broker,
+        writes=frozenset({"library"}),
+        revise=lambda file, result, tools: SubmittedFile(path=annotations[-1]),
+    )
+    await replace(stage, views={"library": View()}).handle(_record())
+    assert files == [None, "newer"], "the work is not repeated while the view is away"
+    assert [event.song.codec for event in broker.payloads(_SINK)] == ["newer"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [
+        ([], (5.0, 300)),
+        ([None], (3.0, 200)),
+        (["again"], (2.0, 300)),
+        ([None, "again"], None),
+    ],
+)
+async def test_the_costs_of_a_run_are_those_of_all_its_work(
+    stored: list[str | None], expected: tuple[float, int] | None
+) -> None:
+    costs, results = {None: (2.0, 300), "again": (3.0, 200)}, InMemoryResults()
+
+    async def run(step: AnyStep, file: Any, report: Report) -> CompletedWork:
+        return CompletedWork(_FACTS.model_dump_json(), *costs[file.path])
+
+    def stage(first: str | None, second: str | None) -> Stage:
+        return replace(
+            _stage(
+                Work(),
+                InMemoryBroker(),
+                results,
+                depends_on=lambda event, tools: SubmittedFile(path=first, sha256=_SHA),
+                revise=lambda file, result, tools: SubmittedFile(path=second, sha256=_SHA),
+            ),
+            run=run,
+        )
+
+    for path in stored:
+        await stage(path, path).handle(_record())
+    output = await stage(None, "again").prepare(_record(offset=4))
+    assert output is not None
+    completed = output.run.completed_work
+    assert (completed and (completed.cpu_seconds, completed.peak_rss_bytes)) == expected
 
 
 async def test_a_result_is_stored_although_its_event_is_a_dead_letter() -> None:
