@@ -121,10 +121,11 @@ def copy_out(source: Path, target: Path, sha256: str | None = None) -> Path:
     return _path_of(target)
 
 
-def write_out(content: bytes, target: Path) -> None:
-    """Write a file atomically to a user's path. Raises: `Poison` (`bad_target`)."""
+def write_out(content: bytes, target: Path) -> Path:
+    """Write a file atomically to a user's path, and return it without links of its folders. Raises: as `copy_out`."""
     with _replacing(target) as writer:
         writer.write(content)
+    return _path_of(target)
 
 
 def video_file(settings: Settings, video: Video) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from heapq import nsmallest
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -18,7 +17,7 @@ from schemas.move_indexed import MoveSummary
 from streams.cli.choices import choices
 from streams.cli.moves.group import moves, resolve
 from streams.cli.output import command, print_json, print_line, print_output
-from streams.files.user_files import check_targets, copy_out
+from streams.files.user_files import check_targets, write_out
 from streams.local.services import Endpoint, stream
 from streams.operations.boundaries import ClipBoundary, boundaries_of
 
@@ -128,7 +127,4 @@ def _write_page(listed: Sequence[ClipBoundary], page: Path) -> Path:
     from streams.cli.moves.boundaries_page import boundaries_page, stills
 
     content = boundaries_page(listed, stills(listed))
-    with TemporaryDirectory(prefix="bachata-") as folder:
-        temporary = Path(folder, "page")
-        temporary.write_text(content, encoding="utf-8")
-        return copy_out(temporary, page)
+    return write_out(content.encode(), page)

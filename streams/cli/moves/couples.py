@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -13,7 +12,7 @@ from agents.texts import first_few
 from infra.settings import load_settings
 from streams.cli.moves.group import moves
 from streams.cli.output import command, print_json, print_line, print_output
-from streams.files.user_files import check_targets, copy_out
+from streams.files.user_files import check_targets, write_out
 from streams.local.services import stream
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -54,7 +53,4 @@ def _write_page(found: Sequence[Mapping[str, Any]], page: Path) -> Path:
     from streams.cli.moves.library_page import stills
 
     content = couples_page(found, stills([move for couple in found for move in pictured(couple)]))
-    with TemporaryDirectory(prefix="bachata-") as folder:
-        temporary = Path(folder, "page")
-        temporary.write_text(content, encoding="utf-8")
-        return copy_out(temporary, page)
+    return write_out(content.encode(), page)

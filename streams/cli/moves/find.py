@@ -6,7 +6,6 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -21,7 +20,7 @@ from schemas.move_annotated import MoveAnnotation
 from streams.cli.choices import choices
 from streams.cli.moves.group import count_text, moves
 from streams.cli.output import command, print_json, print_line, print_output
-from streams.files.user_files import check_targets, copy_out
+from streams.files.user_files import check_targets, write_out
 from streams.local.services import stream
 from streams.watch.state import clips_without_source
 
@@ -73,10 +72,7 @@ def _write_page(found: Mapping[str, Any], page: Path) -> Path:
     from streams.cli.moves.library_page import library_page, stills
 
     content = library_page(found, stills(found["moves"]))
-    with TemporaryDirectory(prefix="bachata-") as folder:
-        temporary = Path(folder, "page")
-        temporary.write_text(content, encoding="utf-8")
-        return copy_out(temporary, page)
+    return write_out(content.encode(), page)
 
 
 def _print_summary(found: Mapping[str, Any]) -> None:

@@ -152,6 +152,13 @@ def test_a_failed_copy_leaves_nothing_and_the_earlier_file(tmp_path: Path, sourc
         copy_out(tmp_path / "missing", target)
 
 
+def test_what_is_written_is_named_without_links_of_its_folders(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "folder")
+    assert write_out("ñ".encode(), tmp_path / "link" / "a.html") == tmp_path / "folder" / "a.html"
+    assert (tmp_path / "folder" / "a.html").read_text(encoding="utf-8") == "ñ"
+
+
 def _video(file: str, content: bytes = _CONTENT) -> Video:
     media = MediaRef(sha256=hashlib.sha256(content).hexdigest(), size_bytes=len(content), kind="video")
     return Video.model_construct(file=file, media=media)
