@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor
 from typing import Literal
 
 from schemas.move_indexed import WINDOW_EDGE_S, Eight, MoveSummary, Window, window_at
@@ -82,6 +83,16 @@ def certainty_of_one(move: MoveSummary) -> Literal["sure", "unsure", "unknown"]:
     if has_unsure_one(move):
         return "unsure"
     return "sure" if _is_measured(move) else "unknown"
+
+
+def confidence_text(certainty: str, confidence: float | None) -> str:
+    """Return the `count_confidence` of a clip with two decimals, rounded down.
+
+    Returns nothing where it is unknown, or where it is high although the clip's 1 is not where it is annotated.
+    """
+    if confidence is None or certainty == "unknown" or (certainty == "unsure" and confidence >= COUNT_SURE):
+        return ""
+    return f"{floor(100 * confidence) / 100:.2f}"
 
 
 def _is_measured(move: MoveSummary) -> bool:

@@ -15,7 +15,10 @@ from streams.ids import new_request_id
 
 
 def count_fields(move: MoveSummary) -> dict[str, Any]:
-    """Return `count`, how sure a move's count 1 is, and `count_confidence`, 0 to 1, None where it is unknown."""
+    """Return `count`, how sure a move's count 1 is, and `count_confidence`, 0 to 1, None where it is unknown.
+
+    A count is also unsure where its 1 is not the annotated one; then its confidence may be high.
+    """
     certainty = certainty_of_one(move)
     return {"count": certainty, "count_confidence": None if certainty == "unknown" else move.count_confidence}
 

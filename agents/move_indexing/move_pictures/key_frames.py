@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,7 @@ from agents.move_indexing.move_pictures.boundary_captions import (
 )
 from agents.move_indexing.move_pictures.tiles import Scene, tiles
 from agents.move_indexing.move_pictures.timeline_strip import STRIP_PX, draw_strip
-from agents.playable import certainty_of_one
+from agents.playable import certainty_of_one, confidence_text
 from schemas.boundary import Boundary, EightContent
 from schemas.move_indexed import BEATS_PER_EIGHT, MoveSummary
 
@@ -172,7 +171,8 @@ def _count_facts(move: MoveSummary) -> Iterator[str]:
     """Yield whether the count 1 is sure, where it is known."""
     certainty = certainty_of_one(move)
     if certainty != "unknown":
-        yield f"the 1 is {certainty}: {floor(100 * move.count_confidence) / 100:.2f}"
+        confidence = confidence_text(certainty, move.count_confidence)
+        yield f"the 1 is {certainty}" + (f": {confidence}" if confidence else "")
 
 
 def _row(canvas: Canvas, top: float, row: Row, row_tiles: Sequence[Image]) -> None:

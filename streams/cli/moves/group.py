@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from math import floor
 from typing import Any
 
 import click
 
+from agents.playable import confidence_text
 from schemas.faults import Poison
 from schemas.safe_text import escaped
 from streams.ids import begins_hash
@@ -43,9 +43,9 @@ def count_text(fields: Mapping[str, Any], hint: bool = True) -> str:
 
     `hint`: also what to do where it is not sure.
     """
-    confidence = fields["count_confidence"]
-    number = "" if confidence is None else f" {floor(confidence * 100) / 100:.2f}"
-    return f"count: {fields['count']}{number}{_COUNT_HINTS.get(fields['count'], '') if hint else ''}"
+    count = fields["count"]
+    text = f"count: {count} {confidence_text(count, fields['count_confidence'])}".rstrip()
+    return text + (_COUNT_HINTS.get(count, "") if hint else "")
 
 
 def _suggestion(move: str, entries: Sequence[Mapping[str, Any]]) -> str:

@@ -21,6 +21,7 @@ from agents.step import Tools
 from infra.media_store import MediaStore
 from schemas.boundary import Boundary, EightContent, JoinedHands
 from schemas.faults import Poison
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
 from tests.unit.infra.moves import make_boundary
 from tests.unit.move_indexing import known_dancers
@@ -132,6 +133,8 @@ def test_an_eight_says_what_is_danced_and_the_move_whether_its_count_is_sure(pat
     assert drawn.count("eight 1: basic") == 1  # below the row and along the strip: one text
     assert "the 1 is sure: 0.97" in key_frames.facts(move)
     assert "the 1 is unsure: 0.41" in key_frames.facts(move.model_copy(update={"count_confidence": 0.41}))
+    elsewhere = MoveAnnotation(first_one_s=move.beats[move.counts.index(2)])
+    assert key_frames.facts(move.annotated(elsewhere)).endswith("the 1 is unsure")
 
 
 def test_a_move_without_boundaries_is_drawn_as_before(path: Path) -> None:

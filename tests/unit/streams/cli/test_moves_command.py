@@ -156,6 +156,14 @@ def test_the_list_says_how_sure_each_count_is_and_names_the_unsure_ones(
     assert "the 1 is unsure of clip_2: settle it with `bachata moves edit MOVE --first-one S`" in listed.stderr
 
 
+def test_no_high_number_is_beside_an_unsure_count(page: FakePage) -> None:
+    move = counted_move(1, count_confidence=0.98)
+    page.moves[:] = [move.annotated(MoveAnnotation(first_one_s=move.beats[move.counts.index(5)]))]
+    assert "count: unsure, annotate one with --first-one; 1 at" in run("show", "clip_1").stdout
+    card = json.loads(run("show", "clip_1", "--json").stdout)
+    assert (card["count"], card["count_confidence"]) == ("unsure", 0.98)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [("show", "m", "--png", "file/a.png"), ("show", "m", "--png", "a", "--video", "./a"), ("map", "--png", "file/a")],
