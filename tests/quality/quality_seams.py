@@ -114,10 +114,17 @@ def _rows(real: Sequence[SeamClip], demo: Sequence[SeamClip]) -> Rows:
 
 
 def measured(clip: SeamClip, labels: Sequence[BoundaryLabel], model: Model | None = None) -> Iterator[Measured]:
-    """Yield the labels of a clip, each with the state that is found at its time."""
-    own = [label for label in labels if label.clip == clip.name]
+    """Yield the labels of a clip, each with the state that is found at its time.
+
+    The feet of a clip that indexing refuses are left out: it has no counts.
+    """
+    own = [label if clip.move else _without_feet(label) for label in labels if label.clip == clip.name]
     for label, state in zip(own, states_at(clip, [label.time_s for label in own], model), strict=True):
         yield Measured(label, state)
+
+
+def _without_feet(label: BoundaryLabel) -> BoundaryLabel:
+    return label.model_copy(update={"lead_free_foot": None, "follow_free_foot": None})
 
 
 def _figure(name: str, value: float) -> bool:
