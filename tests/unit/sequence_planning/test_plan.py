@@ -20,6 +20,11 @@ from streams.testing import work_of
 from tests.unit.move_scoring.builders import make_analysis, make_index, make_move, score_of
 from tests.unit.sequence_planning.builders import check, cuts, make_scores, plan_of
 
+pytestmark = [  # of Qdrant's local mode, each once for a process
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
+
 EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
 FULL = Options(duration="full")
 MOVES = [make_move(number, eights=1 + number % 3, pickup=number % 2) for number in range(8)]
