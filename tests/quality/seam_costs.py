@@ -17,6 +17,7 @@ from agents.move_indexing.look import beats_to_look_at, look_of
 from agents.move_indexing.steps.free_feet import free_feet
 from tests.quality.costs import cpu_s
 from tests.quality.seam_clips import SeamClip
+from tests.quality.seam_states import unknown_feet
 
 
 def costs(clips: Sequence[SeamClip]) -> Iterator[tuple[str, float]]:
@@ -41,7 +42,8 @@ def _works(clip: SeamClip, move: IndexedMove) -> dict[str, Callable[[], object]]
 
 def _states(clip: SeamClip, move: IndexedMove) -> object:
     couple = TrackedCouple.of(clip.dance.lead, clip.dance.follow, clip.detections.size)
-    states = boundary_states(couple, move.beats, [boundary.beat for boundary in move.boundaries])
+    indices, feet = [boundary.beat for boundary in move.boundaries], unknown_feet(len(move.beats))
+    states = boundary_states(couple, move.beats, indices, feet)
     return states, with_contents(couple, move.beats, move.eights)
 
 

@@ -24,8 +24,13 @@ def states_at(clip: SeamClip, times_s: Sequence[float], model: Model | None = No
 def _feet(clip: SeamClip, times_s: Sequence[float]) -> Sequence[Sequence[FreeFoot]]:
     """Return the free feet of both dancers on the beats that are nearest to the times."""
     if clip.move is None:
-        return (), ()
+        return unknown_feet(len(times_s))
     move, dance = clip.move, clip.dance
     feet = free_feet(dance.lead, dance.follow, move.beats, move.counts, move.count_confidence)
     nearest = [int(np.abs(np.array(move.beats) - time_s).argmin()) for time_s in times_s]
     return tuple([one[n] for n in nearest] for one in feet)
+
+
+def unknown_feet(beats: int) -> Sequence[Sequence[FreeFoot]]:
+    """Return free feet of both dancers that nothing tells, on a number of beats."""
+    return ((FreeFoot(None, 0.0),) * beats,) * 2

@@ -14,9 +14,8 @@ from agents.move_indexing.dancers.tracks import Track
 from schemas.boundary import Side
 
 _HANDS = ([15, 17, 19], [16, 18, 20])  # wrist, little finger and index finger of the left and the right hand
-HAND_PAIRS: tuple[tuple[Side, Side], ...] = tuple(
-    product(get_args(Side), repeat=2)
-)  # the lead's hand, the follow's hand
+# The lead's hand, the follow's hand.
+HAND_PAIRS: tuple[tuple[Side, Side], ...] = tuple(product(get_args(Side), repeat=2))
 
 
 def couple_measures(lead: Track, follow: Track) -> Floats:

@@ -9,12 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import median_filter
 
-from agents.arrays import Floats
 from agents.move_indexing.boundaries.holds import HOLDS
-from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
-from agents.move_indexing.dancers.detections import ANKLES, HIPS, NOSE, SHOULDERS, WRISTS, midpoint, torso_length
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple, TrackedDancer
+from agents.move_indexing.dancers.detections import HIPS, NOSE, SHOULDERS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
-from agents.move_indexing.motion.signals import smooth, speed
 from schemas import limits
 from schemas.boundary import Effect, EightContent, EightKind
 
@@ -38,7 +36,7 @@ class _Moment(NamedTuple):
 def eight_content(couple: TrackedCouple, beats: Sequence[float]) -> EightContent:
     """Return the content of an eight with nine beats, seconds."""
     start, end = beats[0], beats[-1]
-    turns = [_net_turns(track, path, start, end) for track, path in couple.paths()]
+    turns = [_net_turns(dancer, start, end) for dancer in couple.dancers]
     moment = _moment(couple, beats, turns)
     footwork = couple.holds.mean(start, end)[_NONE] > _MIN_SURE
     return EightContent(
@@ -56,12 +54,13 @@ def _rounded(turns: float | None) -> float | None:
     return None if turns is None else round(turns, 2)
 
 
-def _net_turns(track: Track, path: Floats, start_s: float, end_s: float) -> float | None:
+def _net_turns(dancer: TrackedDancer, start_s: float, end_s: float) -> float | None:
     """Return the net whole turns to the dancer's right, None where too little of the dancer is tracked."""
+    track = dancer.track
     during = (track.times >= start_s) & (track.times <= end_s)
     if not during.any() or track.tracked[during].mean() < _MIN_TRACKED_SHARE:
         return None
-    first, last = np.interp((start_s, end_s), track.times, path)
+    first, last = np.interp((start_s, end_s), track.times, dancer.heading_path)
     return float(first - last) / (2 * np.pi)  # headings grow to the left
 
 
@@ -82,7 +81,8 @@ def _moment(couple: TrackedCouple, beats: Sequence[float], turns: Sequence[float
 def _dip(follow: Track, beats: Sequence[float]) -> _Moment | None:
     """Return when the follow's head is lowest, if it is much lower than usual in the clip and her trunk leans.
 
-    A dancer who seems low but upright is hidden behind the partner."""
+    A dancer who seems low but upright is hidden behind the partner.
+    """
     inside = np.flatnonzero((follow.times >= beats[0]) & (follow.times <= beats[-1]) & follow.tracked)
     if len(inside) < _DIP_SAMPLES:
         return None
@@ -100,9 +100,7 @@ def _stop(couple: TrackedCouple, beats: Sequence[float]) -> _Moment | None:
     """Return when both dancers have come to rest, if they rest for a beat."""
     times = couple.lead.times
     inside = np.flatnonzero((times >= beats[0]) & (times <= beats[-1]))
-    rests = couple.both[inside] & (
-        np.maximum(*(_fastest(track) for track in (couple.lead, couple.follow)))[inside] < _MAX_STOP_SPEED
-    )
+    rests = couple.both[inside] & (couple.fastest[inside] < _MAX_STOP_SPEED)
     wanted = max(1, round(_MIN_STOP_BEATS * (beats[-1] - beats[0]) / (len(beats) - 1) / (times[1] - times[0])))
     for n in range(len(inside) - wanted + 1):
         if rests[n : n + wanted].all():
@@ -110,24 +108,18 @@ def _stop(couple: TrackedCouple, beats: Sequence[float]) -> _Moment | None:
     return None
 
 
-def _fastest(track: Track) -> Floats:
-    """Return the speed of the fastest of head, hands and feet: (n,), torso lengths per second."""
-    unit = np.median(torso_length(track.xy[track.tracked])) if track.tracked.any() else 1.0
-    fastest: Floats = speed(smooth(track.xy[:, [NOSE, *WRISTS, *ANKLES]]) / unit).max(axis=1)
-    return fastest
-
-
 def _turn_end(couple: TrackedCouple, beats: Sequence[float], turns: Sequence[float | None]) -> _Moment | None:
     """Return when the dancer who turns more has turned, if there is a turn of a pattern."""
-    most, (track, path) = max(
-        ((abs(turned or 0.0), one) for turned, one in zip(turns, couple.paths(), strict=True)), key=itemgetter(0)
+    most, dancer = max(
+        ((abs(turned or 0.0), dancer) for turned, dancer in zip(turns, couple.dancers, strict=True)), key=itemgetter(0)
     )
     if most < _MIN_TURN:
         return None
-    inside = np.flatnonzero((track.times >= beats[0]) & (track.times <= beats[-1]))
-    turned = np.abs(path[inside[-1]] - path[inside]) / (2 * np.pi)  # what is left to turn
-    after_last = np.flatnonzero(turned > (1 - _TURN_END_SHARE) * most)[-1] + 1
-    return _Moment("turn_end", float(track.times[inside[min(after_last, len(inside) - 1)]]))
+    times, path = dancer.track.times, dancer.heading_path
+    inside = np.flatnonzero((times >= beats[0]) & (times <= beats[-1]))
+    left = np.abs(path[inside[-1]] - path[inside]) / (2 * np.pi)
+    after_last = np.flatnonzero(left > (1 - _TURN_END_SHARE) * most)[-1] + 1
+    return _Moment("turn_end", float(times[inside[min(after_last, len(inside) - 1)]]))
 
 
 def _kind(

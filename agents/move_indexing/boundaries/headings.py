@@ -10,17 +10,19 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache
+from typing import get_args
 
 import numpy as np
 
 from agents.arrays import Bools, Floats
+from agents.forward_backward import forward_backward
 from agents.move_indexing.dancers.detections import HIPS, SHOULDERS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
 from schemas.boundary import Facing
 
 _DIRECTIONS = 24
 _ANGLES = np.arange(_DIRECTIONS) * 2 * math.pi / _DIRECTIONS
-FACINGS: tuple[Facing, ...] = ("face_to_face", "same_way", "across", "back_to_back")
+FACINGS: tuple[Facing, ...] = get_args(Facing)
 
 # A measured heading: von Mises around the true one, or around its opposite, or any.
 _CONCENTRATION, _OPPOSITE_SHARE, _RANDOM_SHARE = 6.0, 0.1, 0.08
@@ -48,22 +50,28 @@ class Headings:
 
 def mean_heading_deg(probabilities: Floats) -> float:
     """Return the mean direction of the probabilities of headings (24,), degrees from 0, less than 360."""
-    return round(math.degrees(float(np.angle(probabilities @ np.exp(1j * _ANGLES)))), 1) % 360.0
+    return round(math.degrees(float(_mean_direction(probabilities))), 1) % 360.0
 
 
 def heading_path(probabilities: Floats) -> Floats:
     """Return the mean heading at each sample, unwrapped: (n, 24) to (n,), radians."""
-    path: Floats = np.unwrap(np.angle(probabilities @ np.exp(1j * _ANGLES)))
+    path: Floats = np.unwrap(_mean_direction(probabilities))
     return path
+
+
+def _mean_direction(probabilities: Floats) -> Floats:
+    """Return the mean direction of the probabilities of headings: (..., 24) to (...), radians."""
+    direction: Floats = np.angle(probabilities @ np.exp(1j * _ANGLES))
+    return direction
 
 
 def couple_headings(lead: Track, follow: Track) -> Headings:
     """Return the headings of a couple at the times of its tracks, by the forward-backward algorithm."""
     likelihoods = [_likelihoods(track) for track in (lead, follow)]
-    prior = _prior()
+    prior, turning = _prior(), _turning()
     weighted = (prior / prior.max()) ** _PRIOR_WEIGHT
     evidence = likelihoods[0][:, :, None] * likelihoods[1][:, None, :] * weighted
-    joint = _forward_backward(evidence, prior)
+    joint = forward_backward(evidence, prior, lambda pairs: turning @ pairs @ turning)
     facings = _facings(joint, _beside(lead, follow))
     return Headings(lead.times, joint.sum(axis=2), joint.sum(axis=1), facings)
 
@@ -111,23 +119,6 @@ def _turning() -> Floats:
     near = np.exp(-((change / _TURN_PER_SAMPLE) ** 2) / 2)
     turning: Floats = (1 - _JUMP_SHARE) * near / near.sum(axis=1, keepdims=True) + _JUMP_SHARE / _DIRECTIONS
     return turning
-
-
-def _forward_backward(evidence: Floats, prior: Floats) -> Floats:
-    """Return the probability of each pair of headings at each sample, given all samples: (n, 24, 24)."""
-    turning, joint = _turning(), np.empty_like(evidence)
-    forward = prior
-    for n, likelihood in enumerate(evidence):
-        forward = (turning @ forward @ turning if n else prior) * likelihood
-        forward = forward / forward.sum()
-        joint[n] = forward
-    backward = np.ones_like(prior)
-    for n in range(len(evidence) - 1, -1, -1):
-        joint[n] *= backward
-        joint[n] /= joint[n].sum()
-        backward = turning @ (backward * evidence[n]) @ turning
-        backward /= backward.sum()
-    return joint
 
 
 def _beside(lead: Track, follow: Track) -> Floats:

@@ -16,6 +16,7 @@ from typing import Any, get_args
 import numpy as np
 
 from agents.arrays import Floats
+from agents.forward_backward import forward_backward
 from agents.move_indexing.boundaries.couple_geometry import HAND_PAIRS, couple_measures
 from agents.move_indexing.boundaries.headings import Headings
 from agents.move_indexing.dancers.tracks import Track
@@ -139,19 +140,15 @@ def _weighted_median(values: Floats, apart_s: Floats) -> Floats:
 def joined_in_time(probabilities: Floats, temperature: float) -> Floats:
     """Return the probability of each hold given those at all other times, by the forward-backward algorithm: (n, 9)."""
     evidence = probabilities**_EVIDENCE + _MIN_PROBABILITY
-    holds = evidence.shape[1]
-    forward, backward = np.empty_like(evidence), np.ones_like(evidence)
-    for n, likelihood in enumerate(evidence):
-        before = _STAY_SHARE * forward[n - 1] + (1 - _STAY_SHARE) / holds if n else 1 / holds
-        forward[n] = before * likelihood
-        forward[n] /= forward[n].sum()
-    for n in range(len(evidence) - 2, -1, -1):
-        after = backward[n + 1] * evidence[n + 1]
-        backward[n] = _STAY_SHARE * after + (1 - _STAY_SHARE) * after.mean()
-        backward[n] /= backward[n].sum()
-    joint = (forward * backward) ** temperature
+    any_hold = np.full(evidence.shape[1], 1 / evidence.shape[1])
+    joint = forward_backward(evidence, any_hold, _mostly_same) ** temperature
     shares: Floats = joint / joint.sum(axis=1, keepdims=True)
     return shares
+
+
+def _mostly_same(holds: Floats) -> Floats:
+    changed: Floats = _STAY_SHARE * holds + (1 - _STAY_SHARE) * holds.mean()
+    return changed
 
 
 def _hands(probabilities: Floats, nearness: Floats, constants: Model) -> Floats:

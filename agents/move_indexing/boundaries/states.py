@@ -11,10 +11,8 @@ from agents.arrays import Floats
 from agents.move_indexing.boundaries.couple_geometry import HAND_PAIRS
 from agents.move_indexing.boundaries.headings import FACINGS, mean_heading_deg
 from agents.move_indexing.boundaries.holds import HOLDS
-from agents.move_indexing.boundaries.tracked_couple import TrackedCouple
+from agents.move_indexing.boundaries.tracked_couple import TrackedCouple, TrackedDancer
 from agents.move_indexing.dancers.detections import ANKLES, HEELS, HIPS, TOES, midpoint, torso_length
-from agents.move_indexing.dancers.tracks import Track
-from agents.move_indexing.motion.signals import rate, smooth
 from agents.move_indexing.steps.free_feet import FreeFoot, in_shadow
 from schemas import limits
 from schemas.boundary import Boundary, DancerState, JoinedHands
@@ -23,54 +21,46 @@ _FEET = [*ANKLES, *HEELS, *TOES]
 MIN_JOINED = 0.38  # probability of a pair of hands: the best F on labelled boundaries
 _MAX_HIDDEN_S = 2.0  # a dancer who is not tracked for longer before and after a time has no state
 _SHADOW = HOLDS.index("shadow")
-_UNKNOWN_FOOT = FreeFoot(None, 0.0)
 
 
 def boundary_states(
-    couple: TrackedCouple, beats: Sequence[float], indices: Sequence[int], feet: Sequence[Sequence[FreeFoot]] = ((), ())
+    couple: TrackedCouple, beats: Sequence[float], indices: Sequence[int], feet: Sequence[Sequence[FreeFoot]]
 ) -> tuple[Boundary, ...]:
-    """Return the couple's state on the beats at `indices`.
-
-    `feet`: the free foot of the lead and of the follow on each beat, if known.
-    """
-    on_beats = [[one[n] if one else _UNKNOWN_FOOT for n in indices] for one in feet]
-    return tuple(_state(couple, index, beats[index], foot) for index, *foot in zip(indices, *on_beats, strict=True))
+    """Return the couple's state on the beats at `indices`. `feet`: the free feet of lead and follow, on each beat."""
+    return tuple(_state(couple, index, beats[index], [one[index] for one in feet]) for index in indices)
 
 
 def _state(couple: TrackedCouple, index: int, time_s: float, feet: Sequence[FreeFoot]) -> Boundary:
     feet = in_shadow(feet[0], feet[1], float(couple.holds.at(time_s)[_SHADOW]))
     lead, follow = (
-        _dancer(track, headings, foot, time_s, couple.size)
-        for track, headings, foot in zip(
-            (couple.lead, couple.follow), (couple.headings.lead, couple.headings.follow), feet, strict=True
-        )
+        _state_of(dancer, foot, time_s, couple.size) for dancer, foot in zip(couple.dancers, feet, strict=True)
     )
     together = _together(couple, time_s) if lead and follow else {}
     return Boundary(beat=index, lead=lead, follow=follow, **together, **_in_picture(couple, time_s))
 
 
-def _dancer(track: Track, headings: Floats, foot: FreeFoot, time_s: float, size: tuple[int, int]) -> DancerState | None:
+def _state_of(dancer: TrackedDancer, foot: FreeFoot, time_s: float, size: tuple[int, int]) -> DancerState | None:
+    track = dancer.track
     apart = np.abs(track.times - time_s)
     if not track.tracked.any() or apart[track.tracked].min() > _MAX_HIDDEN_S:
         return None
     nearest = int(apart.argmin())
     return DancerState(
-        heading_deg=mean_heading_deg(headings[nearest]),
+        heading_deg=mean_heading_deg(dancer.headings[nearest]),
         free_foot=foot.side,
         free_foot_confidence=foot.confidence,
-        **(_body(track, nearest, size) if track.tracked[nearest] else {}),
+        **(_body(dancer, nearest, size) if track.tracked[nearest] else {}),
     )
 
 
-def _body(track: Track, n: int, size: tuple[int, int]) -> dict[str, Any]:
+def _body(dancer: TrackedDancer, n: int, size: tuple[int, int]) -> dict[str, Any]:
     """Return the fields that are measured on the body at sample `n`."""
-    hips = midpoint(track.xy, HIPS)
-    velocity = rate(smooth(hips))[n] / torso_length(track.xy[n])
+    xy = dancer.track.xy[n]
     return {
-        "hip_velocity": _limited(velocity, limits.MAX_MOTION),
-        "place": _limited(hips[n] / size, limits.MAX_PLACE),
-        "in_picture": _is_inside(track.xy[n], size),
-        "feet_in_picture": _is_inside(track.xy[n, _FEET], size),
+        "hip_velocity": _limited(dancer.hip_velocities[n] / torso_length(xy), limits.MAX_MOTION),
+        "place": _limited(midpoint(xy, HIPS) / size, limits.MAX_PLACE),
+        "in_picture": _is_inside(xy, size),
+        "feet_in_picture": _is_inside(xy[_FEET], size),
     }
 
 

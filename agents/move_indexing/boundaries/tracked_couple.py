@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.arrays import Bools, Floats
 from agents.move_indexing.boundaries.headings import Headings, couple_headings, heading_path
 from agents.move_indexing.boundaries.holds import Holds, Model, couple_holds
-from agents.move_indexing.dancers.detections import HIPS, midpoint, torso_length
+from agents.move_indexing.dancers.detections import ANKLES, HIPS, NOSE, WRISTS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.motion.signals import rate, smooth, speed
+
+
+class TrackedDancer(NamedTuple):
+    """The track of one dancer, with the probabilities of its headings at each sample (n, 24).
+
+    `heading_path` (n,): the mean heading, unwrapped radians. `hip_velocities` (n, 2): pixels per second.
+    """
+
+    track: Track
+    headings: Floats
+    heading_path: Floats
+    hip_velocities: Floats
 
 
 @dataclass(frozen=True)
@@ -49,14 +63,26 @@ class TrackedCouple:
         return float(np.median(np.concatenate(torsos))) if any(map(len, torsos)) else 1.0
 
     @cached_property
-    def _heading_paths(self) -> tuple[Floats, Floats]:
-        return heading_path(self.headings.lead), heading_path(self.headings.follow)
+    def fastest(self) -> Floats:
+        """Return the speed of the fastest of both dancers' heads, hands and feet: (n,), torso lengths per second."""
+        fastest: Floats = np.maximum(_fastest(self.lead), _fastest(self.follow))
+        return fastest
 
-    def paths(self) -> tuple[tuple[Track, Floats], tuple[Track, Floats]]:
-        """Return the tracks of lead and follow, each with its heading at each sample, unwrapped radians."""
-        lead, follow = self._heading_paths
-        return (self.lead, lead), (self.follow, follow)
+    @cached_property
+    def dancers(self) -> tuple[TrackedDancer, TrackedDancer]:
+        """Return the lead and the follow."""
+        return _dancer(self.lead, self.headings.lead), _dancer(self.follow, self.headings.follow)
 
     def sample(self, time_s: float) -> int:
         """Return the index of the sample nearest to a time."""
         return int(np.abs(self.lead.times - time_s).argmin())
+
+
+def _dancer(track: Track, headings: Floats) -> TrackedDancer:
+    return TrackedDancer(track, headings, heading_path(headings), rate(smooth(midpoint(track.xy, HIPS))))
+
+
+def _fastest(track: Track) -> Floats:
+    unit = np.median(torso_length(track.xy[track.tracked])) if track.tracked.any() else 1.0
+    fastest: Floats = speed(smooth(track.xy[:, [NOSE, *WRISTS, *ANKLES]]) / unit).max(axis=1)
+    return fastest

@@ -18,6 +18,7 @@ from tests.unit.move_indexing.demo_couple import demo_tracks
 
 SIZE = (960, 540)
 BEATS = (0.4, 2.3, 4.2)
+UNKNOWN_FEET = [[FreeFoot(None, 0.0)] * len(BEATS)] * 2
 
 
 def states(hidden: Callable[[Floats], Bools] | None = None) -> tuple[Boundary, ...]:
@@ -25,7 +26,7 @@ def states(hidden: Callable[[Floats], Bools] | None = None) -> tuple[Boundary, .
     lead, follow = demo_tracks("basic_side")
     tracked = follow.tracked if hidden is None else ~hidden(follow.times)
     couple = TrackedCouple.of(lead, replace(follow, tracked=tracked), SIZE)
-    return boundary_states(couple, BEATS, range(len(BEATS)))
+    return boundary_states(couple, BEATS, range(len(BEATS)), UNKNOWN_FEET)
 
 
 def dancers(state: Boundary) -> tuple[DancerState, DancerState]:
@@ -54,7 +55,7 @@ def test_a_state_says_where_the_couple_is_and_that_all_of_it_is_in_the_picture()
 def test_feet_below_the_picture_are_found_to_be_outside() -> None:
     lead, follow = demo_tracks("basic_side")
     couple = TrackedCouple.of(lead, follow, (960, int(follow.xy[:, 27:33, 1].min()) - 1))
-    state = boundary_states(couple, BEATS, [0])[0]
+    state = boundary_states(couple, BEATS, [0], UNKNOWN_FEET)[0]
     assert dancers(state)[1].feet_in_picture is False
 
 
