@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -14,6 +13,7 @@ from agents.move_indexing.draw_job import DRAW_BOUNDARIES, BoundaryAt, DrawBound
 from agents.move_indexing.move_pictures.boundary_texts import HANDS_LEGEND, SURE, Fact
 from agents.step import throttled
 from schemas.faults import Fault
+from streams.cli.moves.html_page import html_page, jpeg_url
 from streams.cli.output import print_line
 from streams.jobs import Jobs
 from streams.operations.boundaries import ClipBoundary
@@ -103,15 +103,7 @@ def boundaries_page(listed: Sequence[ClipBoundary], pictures: Mapping[_Key, byte
     tiles = "\n".join(_tile(each, n, by_clip[each.key], pictures.get(each.key)) for n, each in enumerate(listed))
     holds = _options((each.boundary.hold or "", each.facts.hold.text) for each in listed)
     counts = _options((str(each.count), str(each.count)) for each in listed)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Boundaries of eights</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <h1>{len(listed)} boundaries</h1>
 <label>order <select><option value="bySure">least sure first</option><option value="byClip">by clip</option></select>
 </label>
@@ -125,10 +117,8 @@ Wrong? <code>bachata moves edit CLIP --first-one S | --entry-hold HOLD | --exit-
 <main>
 {tiles}
 </main>
-<script>{_SCRIPT}</script>
-</body>
-</html>
-"""
+<script>{_SCRIPT}</script>"""
+    return html_page("Boundaries of eights", _STYLE, body)
 
 
 def _options(values: Iterable[tuple[str, str]]) -> str:
@@ -154,8 +144,7 @@ def _tile(each: ClipBoundary, by_sure: int, by_clip: int, picture: bytes | None)
 
 
 def _image(picture: bytes | None) -> str:
-    source = f"data:image/jpeg;base64,{b64encode(picture).decode()}" if picture else ""
-    image = f'<img loading="lazy" alt="" src="{source}">' if source else ""
+    image = f'<img loading="lazy" alt="" src="{jpeg_url(picture)}">' if picture else ""
     return f"<div class=picture>{image}</div>"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
+
+from streams.cli.moves.html_page import html_page, jpeg_url
 
 _MAX_PICTURES = 12  # of a couple
 _STYLE = """
@@ -31,21 +32,11 @@ def pictured(couple: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def couples_page(couples: Sequence[Mapping[str, Any]], pictures: Mapping[str, bytes]) -> str:
     """Return the page. `couples`: as `moves couples --json` prints them; `pictures`: JPEG, by a clip's SHA-256."""
     sections = "\n".join(_section(couple, pictures) for couple in couples)
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Couples of the library</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>{len(couples)} couples</h1>
+    body = f"""<h1>{len(couples)} couples</h1>
 <p><code>bachata moves edit MOVE... --couple NAME</code> names a couple. The same name joins couples, different names
 split one.</p>
-{sections}
-</body>
-</html>
-"""
+{sections}"""
+    return html_page("Couples of the library", _STYLE, body)
 
 
 def _section(couple: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
@@ -60,11 +51,10 @@ def _figure(move: Mapping[str, Any], picture: bytes | None) -> str:
     name = escape(move["clip"])
     if picture is None:
         return f"<figure>{name}</figure>"
-    source = f"data:image/jpeg;base64,{b64encode(picture).decode()}"
-    return f'<figure><img loading="lazy" alt="{name}" src="{source}">{name}</figure>'
+    return f'<figure><img loading="lazy" alt="{name}" src="{jpeg_url(picture)}">{name}</figure>'
 
 
 def _others(couple: Mapping[str, Any]) -> str:
     """Return the names of the clips that have no picture in the page."""
-    shown = {move["sha256"] for move in pictured(couple)}
-    return "also " + ", ".join(escape(move["clip"]) for move in couple["moves"] if move["sha256"] not in shown)
+    with_picture = {move["sha256"] for move in pictured(couple)}
+    return "also " + ", ".join(escape(move["clip"]) for move in couple["moves"] if move["sha256"] not in with_picture)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
@@ -12,6 +11,7 @@ from agents.move_indexing.draw_job import DRAW_STILL, DrawStill
 from agents.step import throttled
 from schemas.faults import Fault
 from streams.cli.moves.group import count_text
+from streams.cli.moves.html_page import html_page, jpeg_url
 from streams.cli.output import print_line
 from streams.jobs import Jobs
 
@@ -73,15 +73,7 @@ def library_page(library: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
     without = sum(move["sha256"] not in pictures for move in library["moves"])
     note = f"<p>{without} of them have no picture here.</p>" if without else ""
     rows = "\n".join(_row(move, pictures.get(move["sha256"])) for move in library["moves"])
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Library of moves</title>
-<style>{_STYLE}</style>
-</head>
-<body>
-<h1>{len(library["moves"])} moves</h1>
+    body = f"""<h1>{len(library["moves"])} moves</h1>
 {note}
 <h2>Categories</h2>
 <ul>{counts}</ul>
@@ -94,10 +86,8 @@ def library_page(library: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
 {rows}
 </tbody>
 </table>
-<script>{_SCRIPT}</script>
-</body>
-</html>
-"""
+<script>{_SCRIPT}</script>"""
+    return html_page("Library of moves", _STYLE, body)
 
 
 def _row(move: Mapping[str, Any], picture: bytes | None) -> str:
@@ -117,9 +107,7 @@ def _clip(move: Mapping[str, Any]) -> str:
 def _picture(move: Mapping[str, Any], picture: bytes | None) -> str:
     if picture is None:
         return ""
-    return (
-        f'<img loading="lazy" alt="{escape(move["clip"])}" src="data:image/jpeg;base64,{b64encode(picture).decode()}">'
-    )
+    return f'<img loading="lazy" alt="{escape(move["clip"])}" src="{jpeg_url(picture)}">'
 
 
 def _value(move: Mapping[str, Any], name: str) -> str:

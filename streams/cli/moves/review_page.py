@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from schemas.audio_analyzed import clock
+from streams.cli.moves.html_page import jpeg_url
 from streams.cli.moves.proposals import Proposal
 from streams.operations.recordings import Recording, ReviewedPart
 
@@ -81,5 +81,4 @@ def _nearest(proposal: Proposal) -> str:
 def _image(picture: Path) -> str:
     if not picture.is_file():
         return ""
-    content = base64.b64encode(picture.read_bytes()).decode()
-    return f'<img alt="six pictures of the part" src="data:image/jpeg;base64,{content}">'
+    return f'<img alt="six pictures of the part" src="{jpeg_url(picture.read_bytes())}">'
