@@ -33,10 +33,10 @@ class Run:
 
 def playable_runs(move: MoveSummary) -> tuple[Run, ...]:
     """Return the beats that can be displayed: in each window those up to two frames before its end."""
-    return runs_in(windows_of(move), move.beats, move.clip.fps)
+    return runs_in(displayed_windows(move), move.beats, move.clip.fps)
 
 
-def windows_of(move: MoveSummary) -> tuple[Window, ...]:
+def displayed_windows(move: MoveSummary) -> tuple[Window, ...]:
     """Return the spans that have pictures: of an older event without windows, the whole clip."""
     return move.windows or (Window(start_s=0.0, end_s=move.clip.duration_s),)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.move_indexing.dancers.pose_quality import latest_pose
-from agents.playable import certainty_of_one, has_unsure_one, one_problem, windows_of
+from agents.playable import certainty_of_one, displayed_windows, has_unsure_one, one_problem
 from schemas.base import Source
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import MoveSummary
@@ -25,7 +25,7 @@ def count_fields(move: MoveSummary) -> dict[str, Any]:
 
 def first_one_problem(move: MoveSummary, first_one_s: float | None) -> str:
     """Return why a clip cannot have a count 1 at a time, or nothing; None is no time."""
-    return "" if first_one_s is None else one_problem(first_one_s, windows_of(move), move.beats, move.tempo_bpm)
+    return "" if first_one_s is None else one_problem(first_one_s, displayed_windows(move), move.beats, move.tempo_bpm)
 
 
 def needs_recount(move: MoveSummary, before: MoveAnnotation | None) -> bool:

@@ -31,11 +31,11 @@ def fit_aucs(by_clip: Mapping[SeamClip, Sequence[Measured]]) -> Fits:
     """
     rows = [(clip, each) for clip, some in by_clip.items() for each in some if is_whole(each.label)]
     clips = np.array([clip.name for clip, _ in rows])
-    asked = np.triu(clips[:, None] != clips[None], 1)
+    compared = np.triu(clips[:, None] != clips[None], 1)
     kinds = [_kind(each.label) for _, each in rows]
-    fits = np.array([[one == other for other in kinds] for one in kinds])[asked]
+    fits = np.array([[one == other for other in kinds] for one in kinds])[compared]
     poses = [couple_pose(each.label.time_s, clip.dance.lead, clip.dance.follow) for clip, each in rows]
-    distances, states = pose_costs(poses)[asked], agreement([each.state for _, each in rows])[asked]
+    distances, states = pose_costs(poses)[compared], agreement([each.state for _, each in rows])[compared]
     return Fits(len(fits), int(fits.sum()), auc(-distances, fits), auc(states, fits))
 
 

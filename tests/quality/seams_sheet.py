@@ -69,9 +69,9 @@ def boundary_picture(clip: SeamClip, label: BoundaryLabel) -> Image:
     """Return the couple and their feet around a boundary."""
     crop = crop_of(clip, label.time_s - AROUND_S, label.time_s + AROUND_S)
     times = [max(0.0, label.time_s + offset) for offset in FEET_OFFSETS_S]
-    shown = dict(zip(FEET_OFFSETS_S, (crop.of(each.rgb) for each in pictures_at(clip.path, times)), strict=True))
-    bodies = [tile(shown[offset], BODY_SIZE, f"{offset:+.2f} s") for offset in BODY_OFFSETS_S]
-    feet = [tile(feet_of(picture), FEET_SIZE, f"{offset:+.3f}") for offset, picture in shown.items()]
+    crops = dict(zip(FEET_OFFSETS_S, (crop.of(each.rgb) for each in pictures_at(clip.path, times)), strict=True))
+    bodies = [tile(crops[offset], BODY_SIZE, f"{offset:+.2f} s") for offset in BODY_OFFSETS_S]
+    feet = [tile(feet_of(picture), FEET_SIZE, f"{offset:+.3f}") for offset, picture in crops.items()]
     rows = [np.hstack(tiles) for tiles in (bodies, feet[:5], feet[5:])]
     return stacked(f"{clip.name}@{label.time_s:.2f}", rows)
 
@@ -82,10 +82,10 @@ def count_picture(clip: SeamClip, label: CountLabel) -> Image:
     ends = [*beats[1:], 2 * beats[-1] - beats[-2]]
     crop = crop_of(clip, beats[0] - 0.2, ends[-1])
     times = [time_s for beat, end in zip(beats, ends, strict=True) for time_s in (beat, (beat + end) / 2)]
-    shown = [crop.of(each.rgb) for each in pictures_at(clip.path, times)]
+    crops = [crop.of(each.rgb) for each in pictures_at(clip.path, times)]
     rows = []
     for half, title in enumerate(("beat {}", "{} and a half")):
-        pictures = shown[half::2]
+        pictures = crops[half::2]
         rows.append(np.hstack([tile(rgb, BEAT_BODY_SIZE, title.format(n)) for n, rgb in enumerate(pictures)]))
         rows.append(np.hstack([tile(feet_of(rgb), BEAT_FEET_SIZE, "") for rgb in pictures]))
     return stacked(f"{clip.name}, beats 0-{len(beats) - 1} at {', '.join(f'{beat:.2f}' for beat in beats)} s", rows)

@@ -47,15 +47,15 @@ _VALUES = re.compile(r"([0-9]+(?:\.[0-9]+)?)hz-([0-9]+(?:\.[0-9]+)?)")  # of `Po
 
 
 def latest_pose(cache_dir: Path, clip_sha256: str) -> PoseQuality | None:
-    """Return the values with which a clip's dancers were detected or read last, or None where no detections are kept.
+    """Return the values with which a clip's dancers were detected or read last, or None where none are cached.
 
     `cache_dir`: as of `cached_detections`, whose files have the name of the values, and the time of their last use.
     """
-    kept = dict(_kept(cache_dir / "dancers" / clip_sha256))
-    return kept[max(kept)] if kept else None
+    by_use = dict(_cached(cache_dir / "dancers" / clip_sha256))
+    return by_use[max(by_use)] if by_use else None
 
 
-def _kept(folder: Path) -> Iterator[tuple[int, PoseQuality]]:
+def _cached(folder: Path) -> Iterator[tuple[int, PoseQuality]]:
     """Yield the time of the last use of each file of detections, nanoseconds, and its values."""
     for file in folder.glob("*.npz"):
         pose = _named(file.stem.rpartition("-")[0])

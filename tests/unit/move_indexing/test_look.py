@@ -91,13 +91,13 @@ def test_the_dancers_have_their_median_colours() -> None:
 
 
 def test_a_colour_that_is_hardly_ever_seen_is_unknown() -> None:
-    def seen(number: int, colour: Floats) -> Floats:
+    def visible(number: int, colour: Floats) -> Floats:
         hidden = np.full(12, np.nan)
         hidden[:3] = colour[:3]
         return colour if number < 4 else hidden
 
     frames = [
-        replace(frame, dancers=tuple(replace(each, colour=seen(number, each.colour)) for each in frame.dancers))
+        replace(frame, dancers=tuple(replace(each, colour=visible(number, each.colour)) for each in frame.dancers))
         for number, frame in enumerate(_frames())
     ]
     look = _look(ClipDetections(tuple(frames), SIZE))

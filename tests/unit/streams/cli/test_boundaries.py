@@ -145,12 +145,3 @@ def test_a_clip_without_a_file_costs_only_its_own_pictures(capsys: pytest.Captur
     assert "warning: no picture of clip_000: the clip of 'clip_000' is no longer in the media store" in (
         capsys.readouterr().err
     )
-
-
-def test_an_output_file_that_cannot_be_is_an_error_before_anything_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(boundaries_command, "stream", None)
-    completed = _run("--html", tmp_path / "file" / "a.html", "--json")
-    assert json.loads(completed.stdout)["reason"] == "bad_target"

@@ -98,12 +98,3 @@ def test_a_large_couple_has_twelve_pictures_and_the_names_of_its_other_clips() -
     assert page.count("<img") == len(pictured(couple))
     assert all(f"clip_{n:02d}" in page for n in range(30))
     assert "30 clips, room-1" in page
-
-
-def test_an_output_file_that_cannot_be_is_an_error_before_anything_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setattr(couples_command, "stream", None)
-    completed = _run("--html", tmp_path / "file" / "a.html", "--json")
-    assert json.loads(completed.stdout)["reason"] == "bad_target"

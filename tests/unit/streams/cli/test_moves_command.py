@@ -22,7 +22,7 @@ from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
 from schemas.safe_text import escaped
-from streams.cli.moves import draw, edit, find, moves, remove
+from streams.cli.moves import boundaries, couples, draw, edit, find, moves, remove
 from streams.cli.moves.group import resolve
 from streams.cli.moves.remove import removable
 from streams.local.services import Endpoint
@@ -166,14 +166,21 @@ def test_no_high_number_is_beside_an_unsure_count(page: FakePage) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [("show", "m", "--png", "file/a.png"), ("show", "m", "--png", "a", "--video", "./a"), ("map", "--png", "file/a")],
+    [
+        ("show", "m", "--png", "file/a.png"),
+        ("show", "m", "--png", "a", "--video", "./a"),
+        ("map", "--png", "file/a"),
+        ("couples", "--html", "file/a.html"),
+        ("boundaries", "--html", "file/a.html"),
+    ],
 )
 def test_an_invalid_output_file_is_an_error_before_anything_is_started(
     arguments: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(draw, "stream", None)
+    for command in (draw, couples, boundaries):
+        monkeypatch.setattr(command, "stream", None)
     assert run_failing(*arguments)[0] == "bad_target"
 
 
