@@ -26,12 +26,22 @@ from tests.unit.infra.moves import MOVES, make_move
 
 _MANY = [make_move(number) for number in range(40)]
 _FEW = _MANY[:16]
+_SECONDS_PER_POINT = 0.14  # 16 points: 2.2 s, more than the time limit; 8 points: half of it
 
 
 @pytest.fixture
 def index(qdrant: FaultyQdrantServer) -> Iterator[QdrantServerMoveIndex]:
-    """Yield the index on this server, with a time limit of a second."""
-    index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=1))
+    """Yield the index on this server."""
+    index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url))
+    index.count()
+    yield index
+    index.close()
+
+
+@pytest.fixture
+def impatient(qdrant: FaultyQdrantServer) -> Iterator[QdrantServerMoveIndex]:
+    """Yield the index on this server, with a time limit of two seconds."""
+    index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=2))
     index.count()
     yield index
     index.close()
@@ -55,15 +65,15 @@ def _names(moves: Sequence[Move]) -> list[str]:
 
 
 def test_a_write_to_a_slow_server_ends_in_parts_that_end_in_time(
-    qdrant: FaultyQdrantServer, index: QdrantServerMoveIndex
+    qdrant: FaultyQdrantServer, impatient: QdrantServerMoveIndex
 ) -> None:
     writes = _Writes(1000, lambda: refusal(500, ""))
     qdrant.refuse_writes(writes)
-    qdrant.slow_down(0.07, drops_late_writes=True)  # 16 points: 1.1 s
-    index.upsert(*_FEW)
-    assert _names(index.all_moves()) == _names(_FEW)
-    index.replace_summaries(*(move.annotated(MoveAnnotation(style="Sensual")) for move in _FEW))
-    assert index.remove(*(move.clip.sha256 for move in _FEW)) == len(_FEW)
+    qdrant.slow_down(_SECONDS_PER_POINT, drops_late_writes=True)
+    impatient.upsert(*_FEW)
+    assert _names(impatient.all_moves()) == _names(_FEW)
+    impatient.replace_summaries(*(move.annotated(MoveAnnotation(style="Sensual")) for move in _FEW))
+    assert impatient.remove(*(move.clip.sha256 for move in _FEW)) == len(_FEW)
     assert sorted(writes.points) == [8] * 6 + [16], "a number that failed is not tried again"
 
 
@@ -124,13 +134,11 @@ def test_a_server_that_is_busy_for_long_says_when_to_try_again(
 
 
 def test_a_server_that_hangs_ends_a_write_of_many_moves(
-    qdrant: FaultyQdrantServer, index: QdrantServerMoveIndex
+    qdrant: FaultyQdrantServer, impatient: QdrantServerMoveIndex
 ) -> None:
     qdrant.hang()
-    started = monotonic()
     with pytest.raises(Unavailable, match="timed out"):
-        index.upsert(*_MANY)
-    assert monotonic() - started < 6
+        impatient.upsert(*_MANY)
 
 
 @pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning")
@@ -172,12 +180,12 @@ def test_a_request_has_a_limited_number_of_bytes(qdrant: FaultyQdrantServer) -> 
 
 
 def test_a_migration_to_a_slow_server_ends(
-    qdrant: FaultyQdrantServer, index: QdrantServerMoveIndex, tmp_path: Path
+    qdrant: FaultyQdrantServer, impatient: QdrantServerMoveIndex, tmp_path: Path
 ) -> None:
     edge = EdgeMoveIndex(tmp_path / "edge")
     edge.upsert(*_FEW)
-    qdrant.slow_down(0.07, drops_late_writes=True)
-    assert migrate(edge, index, lambda done, total: None) == (len(_FEW), len(_FEW), 0)
+    qdrant.slow_down(_SECONDS_PER_POINT, drops_late_writes=True)
+    assert migrate(edge, impatient, lambda done, total: None) == (len(_FEW), len(_FEW), 0)
     edge.close()
 
 
