@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from agents.move_indexing.dancers import detection_cache
-from agents.move_indexing.dancers.detection_cache import cached_detections, detect_dancers
+from agents.move_indexing.dancers.detection_cache import ClipDetections, cached_detections, detect_dancers
 from agents.move_indexing.dancers.pose_quality import PoseQuality
 from agents.move_indexing.dancers.survey import Survey
 from schemas.base import Quality
@@ -17,12 +18,24 @@ from tests.unit.move_indexing.odd_clips import blurred
 _CLIP = "c" * 64
 
 
+@pytest.fixture(scope="module")
+def couple_cache(
+    couple_clip: Path, pose_model: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, ClipDetections]:
+    """Return a cache that has the dancers of the couple's clip, and these dancers as they were detected."""
+    cache = tmp_path_factory.mktemp("cache")
+    return cache, cached_detections(couple_clip, _CLIP, "fast", pose_model, cache)
+
+
 def test_a_second_call_reads_the_cache(
-    couple_clip: Path, tmp_path: Path, pose_model: Path, monkeypatch: pytest.MonkeyPatch
+    couple_clip: Path,
+    couple_cache: tuple[Path, ClipDetections],
+    pose_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = cached_detections(couple_clip, _CLIP, "fast", pose_model, tmp_path)
+    cache, first = couple_cache
     monkeypatch.setattr(detection_cache, "DancerFinder", None)  # a second detection would call it
-    again = cached_detections(couple_clip, _CLIP, "fast", pose_model, tmp_path)
+    again = cached_detections(couple_clip, _CLIP, "fast", pose_model, cache)
     assert first.size == again.size == (640, 360)
     assert len(first.frames) == len(again.frames) == 20
     assert all(len(frame.dancers) == 2 for frame in first.frames)
@@ -51,9 +64,14 @@ def _rename_to_version_before(cache_dir: Path) -> None:
 
 
 def test_detections_from_before_posters_were_looked_for_are_used_again(
-    couple_clip: Path, tmp_path: Path, pose_model: Path, monkeypatch: pytest.MonkeyPatch
+    couple_clip: Path,
+    couple_cache: tuple[Path, ClipDetections],
+    tmp_path: Path,
+    pose_model: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = cached_detections(couple_clip, _CLIP, "fast", pose_model, tmp_path)
+    cache, first = couple_cache
+    shutil.copytree(cache, tmp_path, dirs_exist_ok=True)
     _rename_to_version_before(tmp_path)
     monkeypatch.setattr(detection_cache, "DancerFinder", None)  # a second detection would call it
     assert len(cached_detections(couple_clip, _CLIP, "fast", pose_model, tmp_path).frames) == len(first.frames)
