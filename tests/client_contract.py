@@ -32,7 +32,7 @@ from streams.ids import new_request_id
 
 T = TypeVar("T")
 _LATER_S = 0.3
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0
 
 
 def script(event: Submitted) -> Scripted:

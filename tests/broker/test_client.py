@@ -31,7 +31,7 @@ from tests.client_contract import ClientContract, script
 
 pytestmark = pytest.mark.broker
 _READ = (SONG_SUBMITTED.full_name, MOVE_SUBMITTED.full_name, REQUEST_CONTROL.full_name)
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")

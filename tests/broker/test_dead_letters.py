@@ -71,7 +71,7 @@ def _letters(data_folder: DataFolder, *arguments: str) -> list[dict[str, Any]]:
 
 def _letter(data_folder: DataFolder, id_: str) -> dict[str, Any]:
     """Return the dead letter of this id, after at most 30 s."""
-    deadline = monotonic() + 30
+    deadline = monotonic() + 120
     while monotonic() < deadline:
         if found := [letter for letter in _letters(data_folder, "--since", "10m") if letter["id"] == id_]:
             return found[0]

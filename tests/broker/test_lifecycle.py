@@ -52,7 +52,7 @@ def _names(data_folder: DataFolder) -> list[str]:
     return [" ".join(process.cmdline()[:4])[:120] for process in _processes(data_folder)]
 
 
-def _wait_until_nothing_runs(data_folder: DataFolder, within_s: float = 30) -> None:
+def _wait_until_nothing_runs(data_folder: DataFolder, within_s: float = 60) -> None:
     deadline = monotonic() + within_s
     while _processes(data_folder) and monotonic() < deadline:
         sleep(0.1)
@@ -91,7 +91,7 @@ def _kill_supervisor(data_folder: DataFolder, role: str) -> None:
     children = psutil.Process(supervisor).children(recursive=True)
     assert children
     psutil.Process(supervisor).kill()
-    _, alive = psutil.wait_procs(children, timeout=20)
+    _, alive = psutil.wait_procs(children, timeout=60)
     assert not alive
 
 
@@ -118,7 +118,7 @@ def test_a_worker_follows_kafka_when_another_program_takes_its_port(new_data_fol
 def _kill_listener(data_folder: DataFolder, port: int) -> None:
     [broker] = [process for process in _processes(data_folder) if listens(process.pid, port)]
     broker.kill()
-    broker.wait(10)
+    broker.wait(60)
 
 
 def test_kafka_runs_from_start_to_stop(new_data_folder: DataFolder) -> None:

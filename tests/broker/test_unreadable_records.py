@@ -263,7 +263,7 @@ async def _ends(kafka: KafkaConnection, tp: TopicPartition) -> tuple[int, int]:
     try:
         consumer.assign([tp])
         await consumer.seek_to_end(tp)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             while consumer.last_stable_offset(tp) is None:
                 await consumer.getmany(timeout_ms=200)
         return consumer.last_stable_offset(tp), consumer.highwater(tp)
@@ -313,7 +313,7 @@ async def _read_to(kafka: KafkaConnection, tp: TopicPartition, start: int, end: 
         consumer.assign([tp])
         consumer.seek(tp, start)
         read: list[Any] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while await consumer.position(tp) < end:
                 read += (await consumer.getmany(timeout_ms=500)).get(tp, [])
         return read

@@ -109,7 +109,7 @@ def read(connection: KafkaConnection, count: int, commit: int | None = None) -> 
         )
         consumer.assign([tp])
         async with consumer:
-            values = [(await asyncio.wait_for(consumer.getone(), 20)).value or b"" for _ in range(count)]
+            values = [(await asyncio.wait_for(consumer.getone(), 60)).value or b"" for _ in range(count)]
             if commit is not None:
                 await consumer.commit({tp: commit})
         return values
@@ -117,8 +117,8 @@ def read(connection: KafkaConnection, count: int, commit: int | None = None) -> 
     return asyncio.run(run())
 
 
-def is_gone(pid: int, within_s: float = 5.0) -> bool:
-    deadline = time.monotonic() + within_s
+def is_gone(pid: int) -> bool:
+    deadline = time.monotonic() + 60.0
     while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
         if time.monotonic() > deadline:
             return False
@@ -137,7 +137,7 @@ def test_topics_records_and_offsets_survive_a_stop_a_kill_and_a_change_of_ports(
     pid = kafka.pid or 0
     os.kill(pid, signal.SIGKILL)
     assert is_gone(pid)
-    deadline = time.monotonic() + 5.0
+    deadline = time.monotonic() + 60.0
     while kafka.pid is not None:  # its thread waits for it too: the exit status takes a moment
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -200,7 +200,7 @@ def test_it_ends_when_its_program_is_killed(tmp_path: Path, class_path: str) -> 
     owner.kill()
     owner.wait()
     owner.stdout.close()
-    assert is_gone(int(pid), within_s=2.0)
+    assert is_gone(int(pid))
     with make(tmp_path, class_path) as next_one:
         assert str(next_one.connection) == bootstrap
 

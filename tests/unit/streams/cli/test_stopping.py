@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from time import monotonic, sleep
+from time import sleep
 
 import pytest
 
@@ -85,17 +85,15 @@ def test_a_signal_ends_a_command_with_one_line_and_one_json_object(
 @pytest.mark.parametrize("work", [_THREAD, _SLOW_CLEAN_UP], ids=["thread", "clean-up"])
 def test_clean_up_that_takes_long_ends_after_some_seconds_or_with_the_second_signal(work: str) -> None:
     with _running(_COMMAND.format(work=f"stopping._CLEAN_UP_S = 1.5\n    {work}")) as process:
-        started = monotonic()
         process.send_signal(signal.SIGINT)
-        assert process.communicate(timeout=20)[1] == "error: stopped\n"
-        assert (process.returncode, monotonic() - started < 5) == (130, True)
-    with _running(_COMMAND.format(work=work)) as process:
-        started = monotonic()
+        assert process.communicate(timeout=20)[1] == "error: stopped\n"  # its work sleeps for 30 s
+        assert process.returncode == 130
+    with _running(_COMMAND.format(work=f"stopping._CLEAN_UP_S = 30\n    {work}")) as process:
         process.send_signal(signal.SIGINT)
         sleep(0.6)
         process.send_signal(signal.SIGINT)
         assert process.communicate(timeout=20)[1] == "error: stopped\n"
-        assert (process.returncode, monotonic() - started < 4) == (130, True)
+        assert process.returncode == 130
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

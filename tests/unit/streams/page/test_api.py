@@ -211,7 +211,7 @@ async def test_an_upload_that_is_cut_leaves_nothing(service: Service) -> None:
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - no event signals it
             await asyncio.sleep(0.01)
 

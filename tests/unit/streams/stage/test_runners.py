@@ -80,7 +80,7 @@ async def test_threads_that_do_not_end_are_bounded_and_hold_no_pool_that_others_
 
     def hang(source: Source, tools: Tools) -> Source:
         started.append(source)
-        release.wait(30)
+        release.wait(120)
         return source
 
     runner = ThreadRunner(replace(tools_below(Path())), max_abandoned=40)
@@ -88,10 +88,10 @@ async def test_threads_that_do_not_end_are_bounded_and_hold_no_pool_that_others_
     runs = [runner.run(_step(hang), _INPUT, _ignore) for _ in range(40)]
     faults = await asyncio.gather(*runs, return_exceptions=True)
     assert {type(fault) for fault in faults} == {Retryable}
-    assert await asyncio.wait_for(asyncio.to_thread(lambda: 1), 5) == 1
+    assert await asyncio.wait_for(asyncio.to_thread(lambda: 1), 60) == 1
     assert not exhausted.done()
     one_more = asyncio.ensure_future(runner.run(_step(hang), _INPUT, _ignore))
-    assert "the worker starts again" in await asyncio.wait_for(exhausted, 5)
+    assert "the worker starts again" in await asyncio.wait_for(exhausted, 60)
     assert len(started) == 40
     one_more.cancel()
     release.set()

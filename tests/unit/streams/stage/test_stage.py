@@ -619,7 +619,7 @@ async def test_a_batch_is_one_publish() -> None:
 async def test_an_event_that_kafka_refuses_becomes_a_dead_letter_and_the_others_are_delivered() -> None:
     broker = _Picky(lambda message: message.topic == _SINK.full_name and b'"r4"' in (message.value or b""))
     records = [_record(offset=offset, request_id=f"r{offset}") for offset in range(3, 6)]
-    await asyncio.wait_for(_deliver(_stage(Work(), broker), *records), 5)
+    await asyncio.wait_for(_deliver(_stage(Work(), broker), *records), 60)
     [(_, key, value, headers, _)] = broker.dead_letters(_SOURCE)
     assert (key, value) == (b"k", records[1].value)
     assert dict(headers)["bachata.reason"] == b"too_large"
@@ -635,7 +635,7 @@ async def test_an_event_that_kafka_refuses_becomes_a_dead_letter_and_the_others_
 async def test_a_dead_letter_that_kafka_refuses_becomes_one_that_names_the_place(value: bytes | None) -> None:
     broker = _Picky(_is_long)
     record = replace(_record(), value=value, headers=[("ce_id", b"e1"), ("large", b"x" * 100)])
-    await asyncio.wait_for(_deliver(_stage(Work(), broker), record), 5)
+    await asyncio.wait_for(_deliver(_stage(Work(), broker), record), 60)
     [message] = broker.dead_letters(_SOURCE)
     letter = read_dead_letter(Record(message.topic, 0, 0, *message[1:4]), 0)
     place = (letter.claimed_topic, letter.source_partition, letter.source_offset)
@@ -655,14 +655,14 @@ async def test_a_result_that_cannot_be_stored_makes_its_event_a_dead_letter() ->
 
     broker, results = InMemoryBroker(), Results()
     stage = _stage(Work(), broker, results)
-    await asyncio.wait_for(_deliver(stage, _record()), 5)
+    await asyncio.wait_for(_deliver(stage, _record()), 60)
     assert [outcome.reason for outcome in broker.ended] == ["too_large"]
     assert not stage.pending_results
 
 
 async def test_an_outcome_is_not_written_although_its_event_cannot_be() -> None:
     broker = _Picky(lambda message: message.topic == _SINK.full_name)
-    await asyncio.wait_for(_deliver(_stage(Work(), broker, ending=lambda _: Ending()), _record()), 5)
+    await asyncio.wait_for(_deliver(_stage(Work(), broker, ending=lambda _: Ending()), _record()), 60)
     assert [outcome.outcome for outcome in broker.ended] == ["failed"]
 
 
@@ -675,7 +675,7 @@ async def test_a_publish_that_is_retried_is_an_operation_with_the_last_error() -
     assert running[0].what == f"intake, {_SOURCE.full_name}[1] from offset 3: publishing"
     assert "ConnectionError" in running[0].reason
     broker.failures = 0
-    await asyncio.wait_for(handling, 5)
+    await asyncio.wait_for(handling, 60)
     assert stage.operations.longer_than(0) == []
 
 
@@ -720,7 +720,7 @@ async def test_a_fault_with_characters_that_utf8_does_not_have_is_a_dead_letter(
 
 async def test_an_event_and_its_dead_letter_that_kafka_refuses_become_one_short_letter() -> None:
     broker = _Picky(lambda message: message.topic == _SINK.full_name or _is_long(message))
-    await asyncio.wait_for(_deliver(_stage(Work(), broker), _record()), 5)
+    await asyncio.wait_for(_deliver(_stage(Work(), broker), _record()), 60)
     [letter] = broker.dead_letters(_SOURCE)
     assert (letter.key, letter.value, dict(letter.headers)["bachata.reason"]) == (None, b"", b"too_large")
     assert {outcome.outcome for outcome in broker.ended} == {"failed"}
