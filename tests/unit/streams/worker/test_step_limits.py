@@ -134,6 +134,7 @@ async def test_an_answer_that_is_not_valid_is_a_fault_of_its_event_and_leaves_no
 async def test_errors_without_end_do_not_fill_the_log_and_are_escaped(
     pool: StepPool, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    await do(pool, "nothing")  # so that the process has started when the time begins
     assert (await fault_of(pool, "errors_without_end", timeout_s=2.0)).reason == "timeout"
     errors = capfd.readouterr().err
     assert len(errors) < 1 << 20
