@@ -44,6 +44,17 @@ class Section(Model):
         return _letter(self.repeat_group)
 
 
+class Accent(Model):
+    """A moment that stands out: a hit, or the first beat of silence or near silence after it.
+
+    `time_s`: seconds from the container's start. `strength`: 0-1, in comparison with the song's other beats.
+    """
+
+    time_s: Seconds
+    strength: UnitInterval
+    kind: Literal["hit", "stop"]
+
+
 DoubtSubject = Literal["beats", "downbeats", "counts"]
 
 
@@ -83,6 +94,7 @@ class AudioAnalysis(Model):
     `embedding`: 128 values of norm 1. `beat_confidence`: that the beats are where a dancer steps;
     `downbeat_confidence`: that the bars begin on the downbeats; `count_confidence`: that a 1 is not a 5; `confidence`:
     in beats and bars together, the mean of the sections' over all beats. `doubts`: what is uncertain, and where.
+    `accents`: moments that stand out, in order; few in a song, none in events of earlier versions.
     """
 
     duration_s: Seconds
@@ -100,6 +112,7 @@ class AudioAnalysis(Model):
     downbeat_confidence: UnitInterval = 1.0
     count_confidence: UnitInterval = 1.0
     doubts: tuple[Doubt, ...] = Field(default=(), max_length=limits.MAX_DOUBTS, fail_fast=True)
+    accents: tuple[Accent, ...] = Field(default=(), max_length=limits.MAX_ACCENTS, fail_fast=True)
     embedding: Annotated[tuple[EmbeddingValue, ...], Field(min_length=128, max_length=128, fail_fast=True), UnitLength]
 
     @model_validator(mode="after")

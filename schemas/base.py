@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from math import hypot
 from statistics import median
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import (
     AfterValidator,
@@ -65,6 +65,7 @@ Terms = Annotated[
 ]
 EmbeddingValue = Annotated[float, Field(ge=-1.0001, le=1.0001)]
 
+UNKNOWN_GROUP: Final = "unknown"  # couple and room of a move of which neither is known
 _URL = r"^https?://[!-~]+$"  # printable ASCII: other characters are percent-encoded or Punycode
 _MIN_BEAT_S, _MAX_BEAT_S = 0.15, 3.0  # above 400 BPM a tap is an accident; below 20 BPM a beat is missing
 _MIN_BEATS_BETWEEN_ONES = 4
@@ -85,6 +86,7 @@ Hold = Literal[
     "none",
 ]
 Duration = Literal["30s", "1min", "full"]
+Continuity = Literal["dance", "montage"]
 PoseRateHz = Annotated[float, Field(ge=limits.POSE_RATE_HZ[0], le=limits.POSE_RATE_HZ[1])]
 PoseConfidence = Annotated[float, Field(ge=limits.POSE_CONFIDENCE[0], le=limits.POSE_CONFIDENCE[1])]
 Priority = Literal["interactive", "bulk"]
@@ -157,6 +159,23 @@ class Source(Model):
         return self
 
 
+class Pin(Model):
+    """A move that a phrase of the dance must have.
+
+    `phrase`: its number, from 1 for the first one that is danced. `move`: the name of a clip, or of its move.
+    """
+
+    phrase: int = Field(ge=1, le=limits.MAX_PHRASES)
+    move: Name
+
+
+class OnlyIn(Model):
+    """A move that is danced in some sections only. `sections`: their labels or rhythms, such as `mambo`."""
+
+    move: Name
+    sections: tuple[Code, ...] = Field(min_length=1, max_length=limits.MAX_SECTION_NAMES, fail_fast=True)
+
+
 class Options(Model):
     """The options of a choreography.
 
@@ -169,6 +188,15 @@ class Options(Model):
     energy: Level | None = None
     quality: Quality = "balanced"
     seed: Seed = 0
+    continuity: Continuity = "dance"
+    style: Name | None = None
+    role: Role | None = None
+    length_s: Annotated[float, Field(ge=limits.SONG_S[0], le=limits.SONG_S[1])] | None = None
+    cut_music: bool = False
+    pins: tuple[Pin, ...] = Field(default=(), max_length=limits.MAX_WISHES, fail_fast=True)
+    bans: tuple[Name, ...] = Field(default=(), max_length=limits.MAX_WISHES, fail_fast=True)
+    only_in: tuple[OnlyIn, ...] = Field(default=(), max_length=limits.MAX_WISHES, fail_fast=True)
+    alternative: int = Field(default=0, ge=0, le=limits.MAX_ALTERNATIVES)
 
 
 class Corrections(Model):

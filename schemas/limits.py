@@ -48,6 +48,7 @@ MAX_CLIP_BEATS: Final = 6_000  # of a clip's picture
 MAX_TAPPED_BEATS: Final = 10_000
 MAX_SECTIONS: Final = 1_000
 MAX_DOUBTS: Final = 3 * MAX_SECTIONS  # one of each kind for each section
+MAX_ACCENTS: Final = MAX_BEATS
 MIN_BEATS_PER_ONE: Final = 4  # on average: more 1s than that make thousands of phrases, each with a plan of its own
 
 # Moves, scores and plans.
@@ -67,6 +68,9 @@ MAX_PHRASES: Final = MAX_BEATS // MIN_BEATS_PER_ONE + MAX_SECTIONS
 MAX_SEGMENTS: Final = MAX_PHRASES
 MAX_RENDERED_PARTS: Final = 2 * MAX_SEGMENTS  # a runner-up can have several parts, each of four beats or more
 MAX_RUNNERS_UP: Final = 3  # of one segment
+MAX_WISHES: Final = 200  # pins, bans, and moves of some sections only, of one request
+MAX_SECTION_NAMES: Final = 16
+MAX_ALTERNATIVES: Final = 20
 MAX_CANDIDATES: Final = 100  # of one phrase
 MAX_MOVES: Final = 2_000  # that the phrases of one song name
 MAX_MISSING_CLIPS: Final = 100  # that scores name

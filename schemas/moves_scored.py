@@ -9,7 +9,19 @@ from pydantic import Field, model_validator
 
 from schemas import limits
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Code, Model, Sha256, SongEvent, Terms, UnitInterval, Warnings, at_most, check_inside
+from schemas.base import (
+    UNKNOWN_GROUP,
+    Code,
+    Model,
+    Name,
+    Sha256,
+    SongEvent,
+    Terms,
+    UnitInterval,
+    Warnings,
+    at_most,
+    check_inside,
+)
 from schemas.move_indexed import MoveSummary
 
 
@@ -19,6 +31,18 @@ class Candidate(Model):
     clip_sha256: Sha256
     score: float = Field(ge=-limits.MAX_TERM, le=limits.MAX_TERM)
     terms: Terms
+
+
+class MoveFit(Model):
+    """What a song makes of a move, and with which others it belongs together.
+
+    `fit`: of its movement and sound to the song's sound, 0-1. `couple`, `room`: names of the couple that dances it and
+    of its room, as in `bachata moves couples`.
+    """
+
+    fit: UnitInterval = 0.5
+    couple: Name = UNKNOWN_GROUP
+    room: Name = UNKNOWN_GROUP
 
 
 class Phrase(Model):
@@ -34,13 +58,16 @@ class Phrase(Model):
 class Scores(Model):
     """The scored phrases, a summary of every move they name, by clip, and warnings of moves that were left out.
 
-    `moves`: without boundaries, looks and contents of eights, which no plan uses.
+    `moves`: without looks, which no plan uses. `fits`: of each move; none in events of earlier versions.
     `without_clip`: clips that the media store lacks, whose moves were left out; the first hundred.
     """
 
     library_version: Code
     phrases: tuple[Phrase, ...] = Field(min_length=1, max_length=limits.MAX_PHRASES, fail_fast=True)
     moves: Annotated[dict[Sha256, MoveSummary], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
+    fits: Annotated[dict[Sha256, MoveFit], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)] = Field(
+        default_factory=dict
+    )
 
     warnings: Warnings = ()
     without_clip: tuple[Sha256, ...] = Field(default=(), max_length=limits.MAX_MISSING_CLIPS, fail_fast=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from schemas import limits
 from schemas.base import (
     Code,
+    Line,
     Model,
     Name,
     Seconds,
@@ -29,12 +30,28 @@ _MIN_INTERVAL_S = 1e-6  # the difference of two beats is a divisor
 ClipBeats = Annotated[tuple[Seconds, ...], Field(max_length=limits.MAX_CLIP_BEATS, fail_fast=True)]
 
 
+Grade = Literal["A", "B", "C", "D", "F"]
+
+
+class Seam(Model):
+    """How well a part fits the one before it, at the cut between them.
+
+    `grade`: A, the couple's state surely continues; B, it likely does; C, some of it is not known, or the couple jumps
+    in the picture; D, some of it likely differs; F, it breaks a rule that must hold. `reason`: in words. `broken`:
+    names of the rules that must hold and do not.
+    """
+
+    grade: Grade
+    reason: Line
+    broken: tuple[Code, ...] = Field(default=(), max_length=limits.MAX_TERMS, fail_fast=True)
+
+
 class ClipPart(Model):
     """A part of one clip, shown on a part of the song.
 
     `song_beats` and `clip_beats`: seconds, equally many, two or more, increasing; each clip beat is shown on the song
     beat of the same index, and time is linear between them. `stretch`: song time over clip time (> 1 plays slower).
-    `terms`: the terms of the score by which it was chosen.
+    `terms`: the terms of the score by which it was chosen. `mirrored`: its picture is mirrored, left for right.
     """
 
     move: Name
@@ -43,6 +60,7 @@ class ClipPart(Model):
     song_beats: ClipBeats = Field(min_length=2)
     clip_beats: ClipBeats = Field(min_length=2)
     stretch: float = Field(ge=limits.STRETCH[0], le=limits.STRETCH[1])
+    mirrored: bool = False
     terms: Terms = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -82,10 +100,12 @@ class Segment(ClipPart):
     """A part of one clip, and what can be shown in its place.
 
     `runners_up`: the best first; each covers the beats of the segment in the song with parts of another clip. Rendering
-    uses them where it finds that the segment's own clip cannot be shown.
+    uses them where it finds that the segment's own clip cannot be shown. `seam`: the cut before it; None of the first
+    segment, and in events of earlier versions.
     """
 
     runners_up: tuple[RunnerUp, ...] = Field(default=(), max_length=limits.MAX_RUNNERS_UP, fail_fast=True)
+    seam: Seam | None = None
 
     @model_validator(mode="after")
     def _runners_up_cover_it(self) -> Segment:

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from itertools import count
 
 from agents.move_indexing.couple_distance import Apart
+from schemas.base import UNKNOWN_GROUP
 from schemas.move_indexed import MoveSummary
-
-UNKNOWN_GROUP = "unknown"  # moves without a look, as in events of earlier versions
 
 
 @dataclass(frozen=True)

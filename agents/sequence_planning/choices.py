@@ -1,138 +1,114 @@
-"""The choices for a slot: every eight of its candidate moves that fits, with the terms of its score."""
+"""The choices for each slot: the parts of its candidates' clips that fit, and what each costs there."""
 
 from __future__ import annotations
 
-import math
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from agents.playable import EIGHT, MIN_PRESENT_SHARE, Run, playable_runs, with_partial_last_beat
-from agents.sequence_planning.slots import Slot
-from schemas.faults import Poison
-from schemas.move_indexed import Dancers, MoveSummary
-from schemas.moves_scored import Candidate, Scores
+import numpy as np
 
-MAX_CHOICES_PER_SLOT = 96
-_STRETCH_WEIGHT = 2.0  # per unit of |ln stretch|: 5 % off costs 0.1
-_OUT_OF_RANGE_WEIGHT = 30.0  # the same, for what lies beyond the range below
-_MAX_LOG_STRETCH, _MIN_LOG_STRETCH = math.log(1.18), math.log(0.85)
-_ALONE_COST, _NOBODY_COST = 6.0, 14.0  # of an eight with one dancer, and what is added to it without any
-_MAX_CHANCE = 0.15  # decides between moves that fit about equally well; too little for one that fits badly
+from agents.arrays import Floats, Ints
+from agents.dance.music import Request, SlotMusic
+from agents.dance.parts import Part, Parts, parts_of
+from agents.dance.slot_faults import slot_amounts
+from agents.dance.slots import Slot
+from agents.playable import EIGHT, Run, playable_runs
+from schemas.faults import Poison
+from schemas.move_indexed import MoveSummary
+from schemas.moves_scored import Scores
+
+MAX_CHOICES_PER_SLOT = 128
+_CHANCE = 0.6  # points at most, by which another seed prefers other moves: less than what a rule that is broken costs
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Beats `first` to `end` of a clip, shown in a slot.
+class Choices:
+    """All parts that a dance can be made of, and for each slot the rows of those it may get, with their costs.
 
-    `clip_beats` and the poses are of these beats, in seconds and torso lengths. `stretch` is song time over clip time.
-    `terms` are above 0 in favour, below 0 against; `value` is their sum, the candidate's score plus those added here.
+    `costs`: points of each choice, with what the seed adds.
     """
 
-    clip: str
-    move: str
-    first: int
-    end: int
-    clip_beats: tuple[float, ...]
-    stretch: float
-    start_pose: tuple[float, ...]
-    end_pose: tuple[float, ...]
-    terms: dict[str, float]
-    value: float
+    parts: Parts
+    rows: tuple[Ints, ...]
+    costs: tuple[Floats, ...]
+
+
+def choices_of(
+    slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, request: Request, seed: int
+) -> Choices:
+    """Return at most `MAX_CHOICES_PER_SLOT` choices for each slot.
+
+    Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits a slot.
+    """
+    clips = {sha: _Clip(move, playable_runs(move)) for sha, move in scores.moves.items()}
+    found = [sorted(_parts(slot, scores, clips)) for slot in slots]
+    if not all(found):
+        raise Poison(
+            "no move in the library has enough beats for this song: index longer clips", reason="no_usable_moves"
+        )
+    every = sorted({part for parts in found for part in parts})
+    number = {part: row for row, part in enumerate(every)}
+    parts = parts_of(every, scores.moves, scores.fits)
+    rows, costs = [], []
+    for slot, at, of_slot in zip(slots, music, found, strict=True):
+        all_rows = np.array([number[part] for part in of_slot])
+        points = _points(at, parts.rows(all_rows), request) + _chance(of_slot, slot, seed)
+        best = np.sort(np.argsort(points, kind="stable")[:MAX_CHOICES_PER_SLOT])
+        rows.append(all_rows[best])
+        costs.append(points[best])
+    return Choices(parts, tuple(rows), tuple(costs))
 
 
 @dataclass(frozen=True)
 class _Clip:
-    summary: MoveSummary
+    move: MoveSummary
     runs: tuple[Run, ...]
-    dancers_terms: dict[int, float]  # of each beat that may be shown, until the next
-    poses: dict[int, tuple[float, ...]]
 
-
-class Choices:
-    """Finds the choices of each slot in turn; the same seed and slots give the same choices."""
-
-    def __init__(self, scores: Scores, seed: int) -> None:
-        self._phrases = scores.phrases
-        self._clips = {sha: _clip(summary, playable_runs(summary)) for sha, summary in scores.moves.items()}
-        self._chance = random.Random(seed)  # noqa: S311 - a choreography is not a secret
-
-    def for_slot(self, slot: Slot) -> tuple[Choice, ...]:
-        """Return at most `MAX_CHOICES_PER_SLOT` choices, ordered by clip and first beat.
-
-        Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits the slot.
-        """
-        choices = [choice for candidate in self._candidates(slot) for choice in self._choices(candidate, slot)]
-        if not choices:
-            raise Poison(
-                "no move in the library has enough beats for this song: index longer clips", reason="no_usable_moves"
-            )
-        best = sorted(choices, key=lambda choice: -choice.value)[:MAX_CHOICES_PER_SLOT]
-        return tuple(sorted(best, key=lambda choice: (choice.clip, choice.first)))
-
-    def _candidates(self, slot: Slot) -> list[Candidate]:
-        return sorted(self._phrases[slot.phrase].candidates, key=lambda candidate: candidate.clip_sha256)
-
-    def _choices(self, candidate: Candidate, slot: Slot) -> Iterator[Choice]:
-        clip = self._clips[candidate.clip_sha256]
-        for first in _first_beats(clip.summary, slot):
-            beats = next(filter(None, (run.part(first, slot.beats) for run in clip.runs)), ())
-            if beats and all(beat in clip.dancers_terms for beat in range(first, first + slot.beats)):
-                yield self._choice(candidate, clip, first, with_partial_last_beat(beats, slot.last_share), slot)
-
-    def _choice(self, candidate: Candidate, clip: _Clip, first: int, beats: tuple[float, ...], slot: Slot) -> Choice:
-        end = first + slot.beats
-        stretch = (slot.times[-1] - slot.times[0]) / (beats[-1] - beats[0])
-        chance = _MAX_CHANCE * self._chance.random()
-        added = {"stretch": stretch_term(stretch), "chance": round(chance, 6)}
-        missing = min(clip.dancers_terms[beat] for beat in range(first, end))
-        added |= {"dancers": missing} if missing else {}
-        return Choice(
-            clip=candidate.clip_sha256,
-            move=clip.summary.move,
-            first=first,
-            end=end,
-            clip_beats=beats,
-            stretch=stretch,
-            start_pose=clip.poses.get(first, ()),
-            end_pose=clip.poses.get(end, ()),
-            terms={**candidate.terms, **added},
-            value=round(candidate.score + sum(added.values()), 6),
+    def has(self, first: int, beats: int) -> bool:
+        """Return whether beats can be shown, none of them in a whole eight that is left out."""
+        return any(run.part(first, beats) for run in self.runs) and all(
+            self._is_offered(beat) for beat in range(first, first + beats)
         )
 
+    def _is_offered(self, beat: int) -> bool:
+        return any(start <= beat < start + 2 * EIGHT for start in self.starts)
 
-def stretch_term(stretch: float) -> float:
-    """Return the cost of playing slower or faster, 0 or below: small within 0.85-1.18, steep beyond."""
-    octaves = math.log(stretch)
-    beyond = max(0.0, octaves - _MAX_LOG_STRETCH, _MIN_LOG_STRETCH - octaves)
-    return round(-_STRETCH_WEIGHT * abs(octaves) - _OUT_OF_RANGE_WEIGHT * beyond, 6)
-
-
-def dancers_term(dancers: Dancers) -> float:
-    """Return the cost of an eight that lacks a dancer, 0 or below: 0 where both are shown for half of its time."""
-    partner, somebody = (1 - min(1.0, share / MIN_PRESENT_SHARE) for share in (dancers.both, dancers.one))
-    return round(-_ALONE_COST * partner - _NOBODY_COST * somebody, 6)
+    @property
+    def starts(self) -> list[int]:
+        """Return the beats on which its eights begin."""
+        return [eight.start_beat for eight in self.move.eights]
 
 
-def _clip(summary: MoveSummary, runs: tuple[Run, ...]) -> _Clip:
-    starts = {eight.start_beat: dancers_term(eight.dancers) for eight in summary.eights}
-    terms = {start + beat: term for start, term in starts.items() for beat in range(EIGHT)}
-    for run in runs:
-        end = run.first + len(run.beats) - 1
-        last = max((beat for beat in terms if run.first <= beat < end), default=None)
-        if last is not None and end - last <= EIGHT:  # a whole eight that is left out is not shown
-            terms |= dict.fromkeys(range(last + 1, end), terms[last])
-    return _Clip(summary, runs, terms, _poses(summary))
+def _parts(slot: Slot, scores: Scores, clips: Mapping[str, _Clip]) -> Iterator[Part]:
+    for candidate in scores.phrases[slot.phrase].candidates:
+        clip = clips[candidate.clip_sha256]
+        for first in _first_beats(clip, slot):
+            if clip.has(first, slot.beats):
+                yield Part(candidate.clip_sha256, first, first + slot.beats)
+                if clip.move.boundaries:
+                    yield Part(candidate.clip_sha256, first, first + slot.beats, mirrored=True)
 
 
-def _first_beats(summary: MoveSummary, slot: Slot) -> list[int]:
+def _first_beats(clip: _Clip, slot: Slot) -> set[int]:
     """Return the clip beats the slot may begin on: beats with its count, and in a long phrase the beats that follow."""
-    first_beats = {eight.start_beat + slot.eight_offset for eight in summary.eights}
+    first_beats = {start + slot.eight_offset for start in clip.starts}
     if slot.phrase_offset:
-        first_beats |= {eight.start_beat + slot.phrase_offset for eight in summary.eights}
-    return sorted(first_beats)
+        first_beats |= {start + slot.phrase_offset for start in clip.starts}
+    return first_beats
 
 
-def _poses(summary: MoveSummary) -> dict[int, tuple[float, ...]]:
-    ends = {eight.start_beat + 8: eight.end_pose for eight in summary.eights if eight.end_pose}
-    return ends | {eight.start_beat: eight.start_pose for eight in summary.eights if eight.start_pose}
+def _points(music: SlotMusic, parts: Parts, request: Request) -> Floats:
+    amounts = slot_amounts(music, parts, request)
+    points: Floats = sum(
+        (request.rules.points(name) * amount for name, amount in amounts.items()), np.zeros(len(parts.parts))
+    )
+    return points
+
+
+def _chance(parts: Sequence[Part], slot: Slot, seed: int) -> Floats:
+    """Return what the seed adds to the points of each part: nothing for seed 0, else the same for parts of a clip."""
+    if not seed:
+        return np.zeros(len(parts))
+    drawn = {clip: random.Random(f"{seed} {slot.times[0]:.3f} {clip}").random() for clip in {p.clip for p in parts}}  # noqa: S311 - a choreography is not a secret
+    return np.array([_CHANCE * drawn[part.clip] for part in parts])

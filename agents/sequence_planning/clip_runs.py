@@ -3,53 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 
-from agents.sequence_planning.path import PathStep
-from agents.sequence_planning.slots import Slot
+from agents.dance.parts import Part
+from agents.dance.slots import Slot
+from agents.playable import playable_runs, with_partial_last_beat
 from schemas.move_indexed import MoveSummary
 from schemas.sequence_planned import ClipPart
 
-ClipRun = list[tuple[Slot, PathStep]]
+
+@dataclass(frozen=True)
+class ClipRun:
+    """Consecutive slots, from `start` to `end`, exclusive, and the beats of one clip that are shown in them."""
+
+    start: int
+    end: int
+    part: Part
 
 
-def clip_runs(slots: Sequence[Slot], path: Sequence[PathStep]) -> list[ClipRun]:
-    """Group consecutive slots in which one clip continues: there is no cut between them."""
+def clip_runs(parts: Sequence[Part], start: int = 0) -> list[ClipRun]:
+    """Group the slots from `start` on, each with its part, in which one clip continues."""
     runs: list[ClipRun] = []
-    for slot, step in zip(slots, path, strict=True):
-        if step.continues_clip:
-            runs[-1].append((slot, step))
+    for slot, part in enumerate(parts, start):
+        if runs and _continues(runs[-1].part, part):
+            before = runs.pop()
+            part = Part(part.clip, before.part.first, part.end, part.mirrored)  # noqa: PLW2901
+            runs.append(ClipRun(before.start, slot + 1, part))
         else:
-            runs.append([(slot, step)])
+            runs.append(ClipRun(slot, slot + 1, part))
     return runs
 
 
-def clip_part(run: ClipRun, summaries: Mapping[str, MoveSummary]) -> ClipPart:
+def _continues(before: Part, after: Part) -> bool:
+    return (before.clip, before.end, before.mirrored) == (after.clip, after.first, after.mirrored)
+
+
+def clip_part(
+    run: ClipRun, slots: Sequence[Slot], moves: Mapping[str, MoveSummary], terms: Mapping[str, float]
+) -> ClipPart:
     """Return the part of the clip that a run shows."""
-    song = _join([slot.times for slot, _ in run])
-    clip = _join([step.choice.clip_beats for _, step in run])
-    sha = run[0][1].choice.clip
+    move, shown = moves[run.part.clip], slots[run.start : run.end]
+    song = (*(time for slot in shown for time in slot.times[:-1]), shown[-1].times[-1])
+    clip = with_partial_last_beat(_beats(move, run.part), shown[-1].last_share)
     return ClipPart(
-        move=summaries[sha].move,
-        clip=summaries[sha].name,
-        clip_sha256=sha,
+        move=move.move,
+        clip=move.name,
+        clip_sha256=run.part.clip,
         song_beats=song,
         clip_beats=clip,
         stretch=round((song[-1] - song[0]) / (clip[-1] - clip[0]), 6),
-        terms=_terms(run),
+        mirrored=run.part.mirrored,
+        terms=dict(terms),
     )
 
 
-def _join(runs: list[tuple[float, ...]]) -> tuple[float, ...]:
-    assert all(before[-1] == after[0] for before, after in pairwise(runs))  # noqa: S101 - a clip continues without a gap
-    return (*runs[0], *(time for run in runs[1:] for time in run[1:]))
-
-
-def _terms(run: ClipRun) -> dict[str, float]:
-    """Return the sums of the slots' terms, those of the transitions included, and the number of slots (`phrases`)."""
-    terms = {"phrases": float(len(run))}
-    for _, step in run:
-        change = {"transition": step.transition, "variety": step.variety}
-        for name, term in (step.choice.terms | change).items():
-            terms[name] = terms.get(name, 0.0) + term
-    return {name: round(term, 4) + 0.0 for name, term in terms.items()}
+def _beats(move: MoveSummary, part: Part) -> tuple[float, ...]:
+    """Return the beats as they can be displayed: the last one of a clip may be a little earlier."""
+    beats = (run.part(part.first, part.beats) for run in playable_runs(move))
+    return next(filter(None, beats), move.beats[part.first : part.end + 1])

@@ -4,25 +4,23 @@ from __future__ import annotations
 
 from agents.step import Tools
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Duration, Model, Seed
+from schemas.base import Model, Options
 from schemas.moves_scored import MovesScored, Scores
 
 
 class PlanningInput(Model):
-    """A song's analysis, its scored moves, and the requested duration; difficulty and energy are in the scores.
-
-    `seed`: another seed gives another choreography.
-    """
+    """A song's analysis, its scored moves, and the options of its choreography."""
 
     analysis: AudioAnalysis
     scores: Scores
-    duration: Duration
-    seed: Seed
+    options: Options
 
 
 def planning_input(event: MovesScored, tools: Tools) -> PlanningInput:
     """Return the input of an event's plan."""
     del tools
     return PlanningInput(
-        analysis=event.analysis, scores=event.scores, duration=event.options.duration, seed=event.options.seed
+        analysis=event.analysis,
+        scores=event.scores,
+        options=event.options.model_copy(update={"quality": "balanced"}),  # the picture's quality changes no plan
     )

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from agents.sequence_planning.choices import Choice, Choices
+from agents.dance.dance_grid import dance_grid_of
+from agents.dance.judge import Sheet, judge
+from agents.dance.music import Request, music_of
+from agents.dance.parts import Parts
+from agents.dance.rules import Rules, default_rules
+from agents.dance.slots import Slot, cut_slots
+from agents.sequence_planning.choices import choices_of
 from agents.sequence_planning.clip_runs import ClipRun, clip_part, clip_runs
-from agents.sequence_planning.dance_grid import dance_grid_of
 from agents.sequence_planning.inputs import PlanningInput
-from agents.sequence_planning.path import PathStep, best_path
-from agents.sequence_planning.runners_up import by_clip, runners_up
-from agents.sequence_planning.slots import Slot, cut_slots
+from agents.sequence_planning.path import best_path
+from agents.sequence_planning.runners_up import RunnersUp
 from schemas.move_indexed import MoveSummary
-from schemas.sequence_planned import ClipPart, Plan, Segment
+from schemas.sequence_planned import Plan, Segment
 
 
-def plan(planning: PlanningInput) -> Plan:
-    """Return the plan with the best score: no gap, cuts on counts 1, all beats within their clips; deterministic.
+def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
+    """Return the plan with the fewest broken gates, and then the fewest points; deterministic.
 
-    Each segment has the best other clips for its slots as runners-up.
+    It has no gap, and all beats are within their clips. Each segment has the best other clips for its slots as
+    runners-up.
 
     Raises: `Poison` for a song with fewer than two beats (`no_beats`), and where no candidate's eight fits
     (`no_usable_moves`).
     """
-    analysis, scores = planning.analysis, planning.scores
-    slots = cut_slots(dance_grid_of(analysis, planning.duration), scores.phrases)
-    finder = Choices(scores, planning.seed)
-    choices = [finder.for_slot(slot) for slot in slots]
-    runs = clip_runs(slots, best_path(slots, choices))
-    segments = tuple(_segments(runs, choices, scores.moves))
+    analysis, scores, request = (
+        planning.analysis,
+        planning.scores,
+        Request.of(planning.options, rules or default_rules()),
+    )
+    slots = cut_slots(dance_grid_of(analysis, planning.options.duration), scores.phrases)
+    music = music_of(slots, analysis, request)
+    choices = choices_of(slots, music, scores, request, planning.options.seed)
+    path = best_path(music, choices, request)
+    parts = choices.parts.rows(path.rows)
+    sheet = judge(slots, music, parts, request)
+    runners_up = RunnersUp(choices, path.costs, path.columns)
+    segments = tuple(_segments(slots, choices.parts, parts, sheet, runners_up, scores.moves))
     clips = {part.clip_sha256 for segment in segments for part in segment.parts()}
     return Plan(
         tempo_bpm=analysis.tempo_bpm,
@@ -38,22 +51,31 @@ def plan(planning: PlanningInput) -> Plan:
     )
 
 
-def _segments(
-    runs: Sequence[ClipRun], choices: Sequence[tuple[Choice, ...]], summaries: Mapping[str, MoveSummary]
+def _segments(  # noqa: PLR0913, PLR0917
+    slots: Sequence[Slot],
+    every: Parts,
+    parts: Parts,
+    sheet: Sheet,
+    runners_up: RunnersUp,
+    moves: Mapping[str, MoveSummary],
 ) -> Iterator[Segment]:
-    clip_choices = [by_clip(slot) for slot in choices]
-    own_clips = [run[0][1].choice.clip for run in runs]
-    at = 0
-    for number, run in enumerate(runs):
-        slots, end = [slot for slot, _ in run], at + len(run)
-        neighbours = {*own_clips[max(0, number - 1) : number], *own_clips[number + 1 : number + 2]}
-        paths = runners_up(slots, clip_choices[at:end], own_clips[number], neighbours)
-        others = tuple(_parts(slots, path, summaries) for path in paths)
-        yield Segment(**dict(clip_part(run, summaries)), runners_up=others)
-        at = end
+    for run in clip_runs(parts.parts):
+        others = (
+            tuple(
+                clip_part(other, slots, moves, {}) for other in clip_runs([every.parts[row] for row in rows], run.start)
+            )
+            for rows in runners_up.of(run.start, run.end)
+        )
+        part = clip_part(run, slots, moves, _terms(run, sheet))
+        seam = sheet.seams[run.start - 1] if run.start else None
+        yield Segment(**dict(part), runners_up=tuple(others), seam=seam)
 
 
-def _parts(
-    slots: Sequence[Slot], path: Sequence[PathStep], summaries: Mapping[str, MoveSummary]
-) -> tuple[ClipPart, ...]:
-    return tuple(clip_part(run, summaries) for run in clip_runs(slots, path))
+def _terms(run: ClipRun, sheet: Sheet) -> dict[str, float]:
+    """Return the points that the slots lose by each rule, below 0, and the number of slots (`phrases`)."""
+    lost = defaultdict[str, float](float)
+    for fault in sheet.faults:
+        if run.start <= fault.slot < run.end:
+            lost[fault.rule] -= fault.points
+    terms = {name: round(points, 4) for name, points in sorted(lost.items()) if round(points, 4)}
+    return {"phrases": float(run.end - run.start)} | terms

@@ -3,69 +3,62 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import reduce
+from itertools import pairwise
 
-from agents.sequence_planning.choices import Choice
-from agents.sequence_planning.path import CLIP_REPEAT_COST, PathStep
-from agents.sequence_planning.slots import Slot
-from agents.sequence_planning.transitions import OFF_ONE_COST, UNKNOWN_POSE_COST
+import numpy as np
+
+from agents.arrays import Floats, Ints
+from agents.sequence_planning.choices import Choices
 from schemas.limits import MAX_RUNNERS_UP
 
-ClipChoices = Mapping[str, Sequence[Choice]]
+
+class RunnersUp:
+    """Finds runners-up in a dance. `costs`: of the changes between slots; `columns`: of the dance's choices."""
+
+    def __init__(self, choices: Choices, costs: Sequence[Floats], columns: Sequence[int]) -> None:
+        self._choices, self._costs, self._columns = choices, costs, columns
+        self._by_clip = [_by_clip(choices, rows) for rows in choices.rows]
+
+    def of(self, start: int, end: int) -> list[list[int]]:
+        """Return the rows of the best other clips for the slots from `start` to `end`, exclusive, the best clip first.
+
+        At most `MAX_RUNNERS_UP`. What the cuts to the slots before and after cost is counted.
+        """
+        own = self._clip(start, self._columns[start])
+        others = reduce(set.intersection, (set(clips) for clips in self._by_clip[start:end])) - {own}
+        paths = sorted((self._path(start, end, clip), clip) for clip in others)
+        return [rows for (_, rows), _ in paths[:MAX_RUNNERS_UP]]
+
+    def _clip(self, slot: int, column: int) -> int:
+        return int(self._choices.parts.clip[self._choices.rows[slot][column]])
+
+    def _path(self, start: int, end: int, clip: int) -> tuple[float, list[int]]:
+        """Return the least cost with one clip's choices in the slots, and their rows."""
+        columns = [self._by_clip[slot][clip] for slot in range(start, end)]
+        own = [self._choices.costs[slot][at] for slot, at in zip(range(start, end), columns, strict=True)]
+        cost = own[0] + (self._costs[start - 1][self._columns[start - 1], columns[0]] if start else 0.0)
+        parents = []
+        for n, (before, after) in enumerate(pairwise(columns), 1):
+            through = cost[:, None] + self._costs[start + n - 1][np.ix_(before, after)]
+            parents.append(through.argmin(axis=0))
+            cost = through.min(axis=0) + own[n]
+        if end < len(self._columns):
+            cost = cost + self._costs[end - 1][columns[-1], self._columns[end]]
+        return round(float(cost.min()), 9), self._traced(start, columns, parents, int(cost.argmin()))
+
+    def _traced(self, start: int, columns: Sequence[Ints], parents: Sequence[Ints], last: int) -> list[int]:
+        at = [last]
+        for parent in reversed(parents):
+            at.append(int(parent[at[-1]]))
+        chosen = zip(range(start, start + len(columns)), columns, reversed(at), strict=True)
+        return [int(self._choices.rows[slot][of_clip[n]]) for slot, of_clip, n in chosen]
 
 
-@dataclass(frozen=True)
-class _ClipPath:
-    """Choices of one clip for the first slots of a segment, with the sum of their values less the costs of cuts."""
-
-    total: float
-    steps: tuple[PathStep, ...]
-
-
-def by_clip(choices: Sequence[Choice]) -> ClipChoices:
-    """Return a slot's choices by clip, in the same order."""
-    clips: dict[str, list[Choice]] = defaultdict(list)
-    for choice in choices:
-        clips[choice.clip].append(choice)
-    return clips
-
-
-def runners_up(
-    slots: Sequence[Slot], choices: Sequence[ClipChoices], own: str, neighbours: Set[str]
-) -> list[tuple[PathStep, ...]]:
-    """Return the choices of the best other clips for a segment's slots, the best clip first; at most `MAX_RUNNERS_UP`.
-
-    `own`: the segment's clip. `neighbours`: the clips shown before and after it; they cost what a repetition costs.
-    """
-    others = set.intersection(*(set(clips) for clips in choices)) - {own}
-    paths = [_clip_path(slots, [clips[clip] for clips in choices], clip in neighbours) for clip in sorted(others)]
-    best = sorted(paths, key=lambda path: -path.total)  # equal ones stay ordered by clip
-    return [path.steps for path in best[:MAX_RUNNERS_UP]]
-
-
-def _clip_path(slots: Sequence[Slot], choices: Sequence[Sequence[Choice]], repeats: bool) -> _ClipPath:
-    cost = CLIP_REPEAT_COST if repeats else 0.0
-    paths = [_ClipPath(choice.value - cost, (PathStep(choice, False, 0.0, -cost),)) for choice in choices[0]]
-    for slot, following in zip(slots[1:], choices[1:], strict=True):
-        paths = _extended(paths, following, UNKNOWN_POSE_COST + (OFF_ONE_COST if slot.phrase_offset else 0.0))
-    return _best(paths)
-
-
-def _extended(paths: Sequence[_ClipPath], following: Sequence[Choice], cut_cost: float) -> list[_ClipPath]:
-    """Return for each following choice the best path to it; it continues a path that ends on its first beat."""
-    best, by_end = _best(paths), {path.steps[-1].choice.end: path for path in paths}
-    extended = []
-    for choice in following:
-        before, continued = best.total - cut_cost - CLIP_REPEAT_COST, by_end.get(choice.first)
-        if continued is not None and continued.total >= before:
-            steps = (*continued.steps, PathStep(choice, True, 0.0, 0.0))
-            extended.append(_ClipPath(continued.total + choice.value, steps))
-        else:
-            steps = (*best.steps, PathStep(choice, False, -cut_cost, -CLIP_REPEAT_COST))
-            extended.append(_ClipPath(before + choice.value, steps))
-    return extended
-
-
-def _best(paths: Sequence[_ClipPath]) -> _ClipPath:
-    return max(paths, key=lambda path: path.total)
+def _by_clip(choices: Choices, rows: Ints) -> Mapping[int, Ints]:
+    """Return the columns of a slot's choices by clip."""
+    columns = defaultdict[int, list[int]](list)
+    for column, clip in enumerate(choices.parts.clip[rows].tolist()):
+        columns[clip].append(column)
+    return {clip: np.array(of_clip) for clip, of_clip in columns.items()}

@@ -15,7 +15,7 @@ from agents.audio_analysis.music_span import music_span
 from agents.audio_analysis.onsets import onsets_of
 from agents.audio_analysis.spectrum import FRAME_RATE, spectrum_of
 from agents.audio_analysis.warnings import warnings_of
-from agents.sequence_planning.dance_grid import dance_grid_of
+from agents.dance.dance_grid import dance_grid_of
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Corrections
 from tests.odd_media.song_ends import ENDS, RATE_HZ, with_ends

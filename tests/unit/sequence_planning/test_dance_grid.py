@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from agents.sequence_planning.dance_grid import dance_grid_of
-from agents.sequence_planning.slots import cut_slots
+from agents.dance.dance_grid import dance_grid_of
+from agents.dance.slots import cut_slots
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import make_scores
 

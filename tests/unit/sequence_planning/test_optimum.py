@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.sequence_planning.choices import Choice, Choices, stretch_term
-from agents.sequence_planning.dance_grid import dance_grid_of
+from agents.dance.dance_grid import dance_grid_of
 from agents.sequence_planning.path import (
     CLIP_REPEAT_COST,
     CLIP_REPEAT_FADE,
@@ -24,7 +24,7 @@ from agents.sequence_planning.path import (
     _best_histories,
     best_path,
 )
-from agents.sequence_planning.slots import Slot, cut_slots
+from agents.dance.slots import Slot, cut_slots
 from agents.sequence_planning.transitions import MAX_POSE_COST, UNKNOWN_POSE_COST
 from schemas.move_indexed import Move
 from tests.unit.move_scoring.builders import make_analysis, make_move

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agents.sequence_planning.dance_grid import DanceGrid
+from agents.dance.dance_grid import DanceGrid
 from schemas.moves_scored import Phrase
 
 _EIGHT, _HALF = 8, 4

@@ -1,0 +1,123 @@
+"""Judge a dance by the rules: its faults with time and rule, a grade for each cut, and the marks of a score sheet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.dance.changes import Change, broken_gates, change_between, pair_amounts
+from agents.dance.grades import seam_of
+from agents.dance.music import Request, SlotMusic
+from agents.dance.parts import Parts
+from agents.dance.rules import MARKS, Mark, Rules
+from agents.dance.sequence import Sequences
+from agents.dance.slot_faults import slot_amounts
+from agents.dance.slots import Slot
+from schemas.sequence_planned import Seam
+
+_LEAST_AMOUNT = 1e-3  # less is no fault
+_FULL_MARK = 10.0
+_POINTS_PER_MARK = 0.5  # points a slot that lower a mark from 10 to 0
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault: in which slot, which rule, how much of it, and what it costs. `breaks_gate`: whether it must not be."""
+
+    slot: int
+    time_s: float
+    rule: str
+    amount: float
+    points: float
+    breaks_gate: bool = False
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The score sheet of a dance.
+
+    `points`: lost in all, which a plan has as few of as possible after its `broken_gates`. `marks`: 0-10 each. `score`:
+    their weighted mean, 0-100. `seams`: of each slot after the first, None where the clip continues.
+    """
+
+    faults: tuple[Fault, ...]
+    seams: tuple[Seam | None, ...]
+    broken_gates: int
+    points: float
+    marks: dict[Mark, float]
+    score: float
+
+
+def judge(slots: Sequence[Slot], music: Sequence[SlotMusic], parts: Parts, request: Request) -> Sheet:
+    """Return the sheet of a dance of `parts`, one for each slot in turn: `parts_of` makes them."""
+    rules = request.rules
+    found = list(_faults(slots, music, parts, request))
+    faults = tuple(fault for faults, _ in found for fault in faults)
+    marks = _marks(faults, len(slots), rules)
+    weights = np.array([rules.marks.get(mark, 0.0) for mark in MARKS])
+    score = float(np.average([marks[mark] for mark in MARKS], weights=weights)) * 100 / _FULL_MARK
+    return Sheet(
+        faults=faults,
+        seams=tuple(seam for _, seam in found[1:]),
+        broken_gates=sum(fault.breaks_gate for fault in faults),
+        points=round(sum(fault.points for fault in faults), 6),
+        marks=marks,
+        score=round(score, 1),
+    )
+
+
+def _faults(
+    slots: Sequence[Slot], music: Sequence[SlotMusic], parts: Parts, request: Request
+) -> Iterator[tuple[list[Fault], Seam | None]]:
+    """Yield the faults of each slot, and the grade of the cut before it."""
+    rules = request.rules
+    rows = [np.array([row]) for row in range(len(slots))]
+    one = [parts.rows(row) for row in rows]
+    dance = Sequences.begin(rows[0], parts)
+    for n, slot in enumerate(slots):
+        faults = _of_amounts(n, slot, slot_amounts(music[n], one[n], request), rules)
+        seam = None
+        if n:
+            pairs = pair_amounts(one[n - 1], one[n], rules)
+            change = change_between(music[n - 1], music[n], one[n - 1], one[n], pairs, request)
+            in_sequence = dance.amounts(rows[n], change.continues, music[n], parts, rules)
+            broken = broken_gates(change.amounts, music[n], request)
+            faults += _of_amounts(
+                n, slot, change.amounts, rules, {name for name, is_so in broken.items() if is_so[0, 0]}
+            )
+            faults += _of_amounts(n, slot, in_sequence, rules)
+            seam = _seam(change, one[n - 1], one[n], music[n], request)
+            dance = dance.extended(np.zeros(1, np.int64), rows[n], change.continues[0], music[n], parts)
+        yield faults, seam
+
+
+def _of_amounts(
+    n: int, slot: Slot, amounts: Mapping[str, np.ndarray], rules: Rules, broken: frozenset[str] | set[str] = frozenset()
+) -> list[Fault]:
+    faults = []
+    for name, values in amounts.items():
+        amount = float(values.ravel()[0])
+        if amount >= _LEAST_AMOUNT:
+            points = rules.points(name) * amount
+            faults.append(Fault(n, slot.times[0], name, amount, points, name in broken))
+    return faults
+
+
+def _seam(change: Change, before: Parts, after: Parts, music: SlotMusic, request: Request) -> Seam | None:
+    if change.continues[0, 0]:
+        return None
+    amounts = {name: float(values[0, 0]) for name, values in change.amounts.items()}
+    broken = broken_gates(change.amounts, music, request)
+    return seam_of(amounts, {name for name, is_so in broken.items() if is_so[0, 0]}, before, after, request.rules)
+
+
+def _marks(faults: Sequence[Fault], slots: int, rules: Rules) -> dict[Mark, float]:
+    """Return the marks: from 10, less the points of a mark's faults for each slot."""
+    lost = dict.fromkeys(MARKS, 0.0)
+    for fault in faults:
+        lost[rules[fault.rule].mark] += fault.points
+    return {
+        mark: round(max(0.0, _FULL_MARK * (1 - points / slots / _POINTS_PER_MARK)), 2) for mark, points in lost.items()
+    }

@@ -1,0 +1,233 @@
+"""The parts of clips that a dance can be made of, as arrays: one row for each part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, get_args
+
+import numpy as np
+
+from agents.arrays import Bools, Floats, Ints
+from agents.dance.section_fit import LABELS, RHYTHMS, fits_labels, fits_rhythms
+from agents.dance.states import UNKNOWN, State, States, states_of
+from agents.playable import EIGHT, MIN_PRESENT_SHARE, has_unsure_one
+from schemas.base import UNKNOWN_GROUP, Difficulty, Level
+from schemas.boundary import EightContent
+from schemas.move_indexed import Eight, MoveSummary
+from schemas.moves_scored import MoveFit
+
+DIFFICULTIES: Final[tuple[Difficulty, ...]] = get_args(Difficulty)
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+LEVEL_ENERGY: Final[dict[Level, float]] = {"low": 1 / 6, "medium": 1 / 2, "high": 5 / 6}  # the middle of each third
+_ALONE, _NOBODY = 1.0, 14 / 6  # amounts for an eight without one dancer, and what is added without any
+_CUT_OFF_FEET = 0.5  # the same for footwork without feet
+_UNKNOWN_CONTENT = EightContent(kind="pattern")
+_LEFT = 0
+
+
+@dataclass(frozen=True, order=True)
+class Part:
+    """Beats `first` to `end` of a clip, and whether its picture is mirrored."""
+
+    clip: str
+    first: int
+    end: int
+    mirrored: bool = False
+
+    @property
+    def beats(self) -> int:
+        """Return its length in beats."""
+        return self.end - self.first
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts as arrays, (parts, …).
+
+    `clip`, `move`, `couple`, `room`, `style`: numbers that are equal for equal names, UNKNOWN where there is none;
+    of styles the indices of `styles`.
+    `seconds`: the length, and of it `last_s` the last beat. `energy`: 0-1. `level`: index of DIFFICULTIES. `fit`: to
+    the song, 0-1. `unsure_one`: whether the clip's 1 is unsure. `missing`: amount of dancers who are not in the
+    picture. `turns`: of the follow, whole turns in either direction. `footwork`, `dip`, `connector`: whether the eight
+    is such. `effect_beat`: beats from the start to the moment of effect, NaN without one. `foot_changes`: chance that
+    another foot is free at the end. `right_first`: chance that the lead begins with the right foot. `fits_rhythm`,
+    `fits_label`: whether the kind of movement fits each of RHYTHMS and LABELS.
+    """
+
+    parts: tuple[Part, ...]
+    first: Ints
+    clip: Ints
+    move: Ints
+    couple: Ints
+    room: Ints
+    style: Ints
+    styles: tuple[str, ...]
+    starts: States
+    ends: States
+    seconds: Floats
+    last_s: Floats
+    energy: Floats
+    level: Ints
+    fit: Floats
+    unsure_one: Bools
+    missing: Floats
+    turns: Floats
+    footwork: Bools
+    dip: Bools
+    connector: Bools
+    effect_beat: Floats
+    foot_changes: Floats
+    right_first: Floats
+    fits_rhythm: Bools
+    fits_label: Bools
+
+    def style_number(self, style: str) -> int:
+        """Return the number of a style; UNKNOWN for one that no part has."""
+        return self.styles.index(style) if style in self.styles else UNKNOWN
+
+    def rows(self, rows: Ints) -> Parts:
+        """Return these rows only."""
+        kept: dict[str, Any] = {
+            name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)
+        }
+        kept |= {"starts": self.starts.rows(rows), "ends": self.ends.rows(rows), "styles": self.styles}
+        return Parts(parts=tuple(self.parts[row] for row in rows), **kept)
+
+
+class _Clip:
+    """What is looked up for each part of a clip."""
+
+    def __init__(self, move: MoveSummary, fit: MoveFit) -> None:
+        self.move, self.fit = move, fit
+        self.boundaries = {boundary.beat: boundary for boundary in move.annotated_boundaries()}
+        self.eights = sorted(move.eights, key=lambda eight: eight.start_beat)
+        ends = {eight.start_beat + EIGHT: eight.end_pose for eight in move.eights if eight.end_pose}
+        self.poses = ends | {eight.start_beat: eight.start_pose for eight in move.eights if eight.start_pose}
+        self.unsure_one = has_unsure_one(move)
+        self.style = (move.annotation and move.annotation.style) or ""
+
+    def eight_at(self, beat: int) -> Eight | None:
+        """Return the eight that a beat is in, or else the last one before it."""
+        return next((eight for eight in reversed(self.eights) if eight.start_beat <= beat), None)
+
+    def shows_feet(self, beat: int) -> bool:
+        """Return whether no dancer's feet are known to be outside of the picture on a beat."""
+        boundary = self.boundaries.get(beat)
+        dancers = (boundary.lead, boundary.follow) if boundary else ()
+        return all(dancer is None or dancer.feet_in_picture is not False for dancer in dancers)
+
+    def state(self, beat: int, mirrored: bool) -> State:
+        return State(self.boundaries.get(beat), self.poses.get(beat, ()), mirrored)
+
+
+def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapping[str, MoveFit]) -> Parts:
+    """Return parts as arrays. `moves`, `fits`: of all their clips, by sha256; a clip without a fit is average."""
+    clips = {sha: _Clip(moves[sha], fits.get(sha, MoveFit())) for sha in {part.clip for part in parts}}
+    each = [clips[part.clip] for part in parts]
+    facts = [_facts(part, clip) for part, clip in zip(parts, each, strict=True)]
+    contents = [fact.content or _UNKNOWN_CONTENT for fact in facts]
+    starts = states_of([clip.state(part.first, part.mirrored) for part, clip in zip(parts, each, strict=True)])
+    ends = states_of([clip.state(part.end, part.mirrored) for part, clip in zip(parts, each, strict=True)])
+    return Parts(
+        parts=tuple(parts),
+        first=np.array([part.first for part in parts], np.int64),
+        clip=_numbered([part.clip for part in parts]),
+        move=_numbered([clip.move.move for clip in each]),
+        couple=_numbered([clip.fit.couple for clip in each]),
+        room=_numbered([clip.fit.room for clip in each]),
+        style=_numbered([clip.style for clip in each]),
+        styles=_names([clip.style for clip in each]),
+        starts=starts,
+        ends=ends,
+        seconds=np.array([fact.seconds for fact in facts]),
+        last_s=np.array([fact.last_s for fact in facts]),
+        energy=np.array([LEVEL_ENERGY[clip.move.energy] for clip in each]),
+        level=np.array([DIFFICULTIES.index(clip.move.difficulty) for clip in each], np.int64),
+        fit=np.array([clip.fit.fit for clip in each]),
+        unsure_one=np.array([clip.unsure_one for clip in each], bool),
+        missing=np.array([fact.missing for fact in facts]),
+        turns=np.array([abs(content.follow_turns or 0.0) for content in contents]),
+        footwork=np.array([content.footwork for content in contents], bool),
+        dip=np.array([content.effect == "dip" for content in contents], bool),
+        connector=np.array([content.kind == "connector" for content in contents], bool),
+        effect_beat=np.array([fact.effect_beat for fact in facts]),
+        foot_changes=_foot_changes(starts, ends),
+        right_first=_right_first(starts),
+        fits_rhythm=np.array([fits_rhythms(fact.words, fact.content) for fact in facts], bool).reshape(
+            -1, len(RHYTHMS)
+        ),
+        fits_label=np.array([fits_labels(fact.words, fact.content) for fact in facts], bool).reshape(-1, len(LABELS)),
+    )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """Facts of one part; `words`: the names of its move and category."""
+
+    seconds: float
+    last_s: float
+    missing: float
+    words: str
+    content: EightContent | None
+    effect_beat: float
+
+
+def _facts(part: Part, clip: _Clip) -> _Facts:
+    beats = clip.move.beats[part.first : part.end + 1]
+    eight = clip.eight_at(part.first)
+    content = eight.content if eight else None
+    return _Facts(
+        seconds=beats[-1] - beats[0],
+        last_s=beats[-1] - beats[-2],
+        missing=_missing(part, clip, content),
+        words=f"{clip.move.category} {clip.move.move}".lower().replace(" ", "_"),
+        content=content,
+        effect_beat=_effect_beat(content, beats),
+    )
+
+
+def _missing(part: Part, clip: _Clip, content: EightContent | None) -> float:
+    """Return the amount of dancers, or of feet that dance footwork, outside of the picture: the most of any beat."""
+    shown = [eight.dancers for beat in range(part.first, part.end) if (eight := clip.eight_at(beat))]
+    amounts = [_ALONE * _absent(dancers.both) + _NOBODY * _absent(dancers.one) for dancers in shown]
+    cut_off = bool(content and content.footwork) and not clip.shows_feet(part.first)
+    return max([*amounts, _CUT_OFF_FEET * cut_off])
+
+
+def _absent(share: float) -> float:
+    """Return how far a dancer is absent: 0 where the share of the time in the picture is half or more, 1 at none."""
+    return 1 - min(1.0, share / MIN_PRESENT_SHARE)
+
+
+def _effect_beat(content: EightContent | None, beats: Sequence[float]) -> float:
+    if content is None or content.effect_s is None or not beats[0] <= content.effect_s <= beats[-1]:
+        return float("nan")
+    return float(np.interp(content.effect_s, beats, range(len(beats))))
+
+
+def _foot_changes(starts: States, ends: States) -> Floats:
+    """Return the chance that the lead's free foot differs between start and end, half where it is not known."""
+    differs = starts.foot[:, 0] != ends.foot[:, 0]
+    one, two = starts.foot_confidence[:, 0], ends.foot_confidence[:, 0]
+    right = one * two + (1 - one) * (1 - two)
+    known = (starts.foot[:, 0] != UNKNOWN) & (ends.foot[:, 0] != UNKNOWN)
+    chance: Floats = np.where(known, np.where(differs, right, 1 - right), 0.5)
+    return chance
+
+
+def _right_first(starts: States) -> Floats:
+    """Return the chance that the lead's right foot is free at the start, 0 where it is not known."""
+    foot, sure = starts.foot[:, 0], starts.foot_confidence[:, 0]
+    chance: Floats = np.where(foot == UNKNOWN, 0.0, np.where(foot == _LEFT, 1 - sure, sure))
+    return chance
+
+
+def _numbered(names: Sequence[str]) -> Ints:
+    """Return a number for each name, the same for equal ones, in the order of the names; UNKNOWN for none."""
+    numbers = {name: number for number, name in enumerate(_names(names))}
+    return np.array([numbers.get(name, UNKNOWN) for name in names], np.int64)
+
+
+def _names(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names) - {"", UNKNOWN_GROUP}))
