@@ -181,6 +181,13 @@ class Options(Model):
 
     `duration`: how much of the song is danced. `difficulty`: of the moves. `energy`: of the moves; without it the dance
     follows the energy of the song. `quality`: of the picture and the sound. `seed`: another number chooses other moves.
+    `continuity`: in a `dance` every cut continues hold, feet, facing and couple as far as the library allows; in a
+    `montage` they may change where a section of the song begins. `style`: of the moves, as annotated; without it the
+    dance keeps to the one it begins with. `role`: the dancer whom the moves are about. `length_s`: in place of
+    `duration`, how long the dance lasts. `cut_music`: cut the song to that length where the same music meets, instead
+    of ending in it. `pins`, `bans`, `only_in`: moves that must, must not, and may only in some sections be danced; a
+    move is named by its clip or by its label. `alternative`: 0 for the best choreography, 1 for another good one that
+    differs from it, and so on.
     """
 
     duration: Duration = "1min"
