@@ -208,7 +208,7 @@ class _StoredCouples:
 
 def _couples(index: MoveIndex) -> list[dict[str, Any]]:
     """Return the couples, the one with the most clips first, each with its moves."""
-    from agents.move_indexing.couples import couples
+    from agents.couples.couples import couples
 
     return [
         {

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from agents.move_indexing.couples import places
+from agents.couples.couples import places
+from agents.couples.look_distance import Looks
 from agents.move_indexing.index import move_name
-from agents.move_indexing.look_distance import Looks
 from schemas.look import Look
 from schemas.move_indexed import MoveSummary
 from tests.quality.report import Goal, figure

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from agents.arrays import Bools, Floats, Ints
-from agents.move_indexing.clusters import clusters
-from agents.move_indexing.look_distance import Looks
+from agents.couples.clusters import clusters
+from agents.couples.look_distance import Looks
 from schemas.look import Look
 from schemas.move_indexed import MoveSummary
 

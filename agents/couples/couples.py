@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
-from agents.move_indexing.couple_distance import Apart
+from agents.couples.couple_distance import Apart
 from schemas.base import UNKNOWN_GROUP
 from schemas.move_indexed import MoveSummary
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from agents.arrays import Floats, Ints
-from agents.move_indexing.clusters import clusters
+from agents.couples.clusters import clusters
 
 
 def _groups(values: Sequence[float], limit: float = 1.0) -> list[list[float]]:
@@ -58,3 +58,15 @@ def test_many_different_things_need_little_memory() -> None:
     tracemalloc.stop()
     assert len(set(found)) == 1500
     assert peak < 16 * len(values) ** 2  # bytes: for each pair, two rows of 4, and 8 for the linkage
+
+
+def test_many_things_are_grouped_as_few_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beyond a number of them, things join the groups of the first ones; new groups are found all the same."""
+    rng = np.random.default_rng(2)
+    of_first_ones, later = rng.integers(0, 5, 60), rng.integers(0, 8, 200)
+    values = [10.0 * group + float(rng.uniform(0, 0.9)) for group in (*of_first_ones, *later)]
+    whole = _groups(values)
+    assert len(whole) == 8
+    monkeypatch.setattr("agents.couples.clusters._MAX_COMPARED", 0)
+    monkeypatch.setattr("agents.couples.clusters._MIN_LINKED", 15)
+    assert sorted(map(sorted, _groups(values))) == sorted(map(sorted, whole))

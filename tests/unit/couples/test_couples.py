@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from agents.arrays import Floats
-from agents.move_indexing.couples import UNKNOWN_GROUP, Couple, Place, couples, places
-from agents.move_indexing.look_distance import Looks
+from agents.couples.couples import Couple, Place, couples, places
+from agents.couples.look_distance import Looks
+from schemas.base import UNKNOWN_GROUP
 from schemas.look import ROOM_SHAPE, UNKNOWN, Look
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move
