@@ -26,7 +26,7 @@ CHANGE_RULES: Final = (
     "room",
     "style",
     "cut_on_one",
-    "entrance",
+    "fragment",
     "new_section",
     "block",
     "footwork_exit",
@@ -34,7 +34,7 @@ CHANGE_RULES: Final = (
 )
 SEAM_GATES: Final = ("hold", "foot", "facing", "couple")  # in a montage they may change where a section begins
 _NO_HOLD: Final = HOLDS.index("none")
-_MIN_ENTRANCE_BEATS = 4
+MIN_PART_BEATS: Final = 4
 _PAIR = EIGHTS_PER_BLOCK // 2
 
 
@@ -86,7 +86,7 @@ def change_between(  # noqa: PLR0913, PLR0917
     cut = (~continues).astype(float)
     amounts = {name: cut * amount for name, amount in pairs.items()}
     amounts["cut_on_one"] = cut * float(not music.starts_phrase)
-    amounts["entrance"] = cut * float(_is_fragment(music_before))
+    amounts["fragment"] = cut * float(_has_fragment(music_before, music))
     amounts["block"] = cut * float(music.starts_phrase and music.position % _PAIR != 0)
     same_movement = continues | (before.move[:, None] == after.move[None])
     amounts["new_section"] = same_movement * float(music.starts_section)
@@ -130,8 +130,9 @@ def _differs(before: Ints, after: Ints, unknown: float) -> Floats:
     return amount
 
 
-def _is_fragment(music: SlotMusic) -> bool:
-    return music.is_first and music.beats < _MIN_ENTRANCE_BEATS
+def _has_fragment(before: SlotMusic, after: SlotMusic) -> bool:
+    """Return whether a cut between two slots leaves a fragment at an end of the dance."""
+    return (before.is_first and before.beats < MIN_PART_BEATS) or (after.is_last and after.beats < MIN_PART_BEATS)
 
 
 def _footwork_exit(before: Parts, after: Parts) -> Floats:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from agents.dance.parts import DIFFICULTIES, LEVEL_ENERGY
+from agents.dance.parts import DIFFICULTIES, LEVEL_ENERGY, role_number
 from agents.dance.rules import Rules
 from agents.dance.slots import Slot
 from schemas.audio_analyzed import AudioAnalysis, Section
@@ -20,12 +20,13 @@ _ARC = 0.15  # of the target energy, for rising from the start of the dance to i
 
 @dataclass(frozen=True)
 class Request:
-    """What is asked of a dance: the rules, `level`, an index of DIFFICULTIES, a style if any, and the continuity."""
+    """What is asked of a dance: the rules, `level`, an index of DIFFICULTIES, and the rest of a song's options."""
 
     rules: Rules
     level: int
     energy: float | None
     style: str
+    role: int
     continuity: Continuity
 
     @classmethod
@@ -36,6 +37,7 @@ class Request:
             level=DIFFICULTIES.index(options.difficulty),
             energy=None if options.energy is None else LEVEL_ENERGY[options.energy],
             style=options.style or "",
+            role=role_number(options.role),
             continuity=options.continuity,
         )
 

@@ -12,12 +12,13 @@ from agents.arrays import Bools, Floats, Ints
 from agents.dance.section_fit import LABELS, RHYTHMS, fits_labels, fits_rhythms
 from agents.dance.states import UNKNOWN, State, States, states_of
 from agents.playable import EIGHT, MIN_PRESENT_SHARE, has_unsure_one
-from schemas.base import UNKNOWN_GROUP, Difficulty, Level
+from schemas.base import UNKNOWN_GROUP, Difficulty, Level, Role
 from schemas.boundary import EightContent
 from schemas.move_indexed import Eight, MoveSummary
 from schemas.moves_scored import MoveFit
 
 DIFFICULTIES: Final[tuple[Difficulty, ...]] = get_args(Difficulty)
+ROLES: Final[tuple[Role, ...]] = ("lead_focus", "follow_focus")
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 LEVEL_ENERGY: Final[dict[Level, float]] = {"low": 1 / 6, "medium": 1 / 2, "high": 5 / 6}  # the middle of each third
 _ALONE, _NOBODY = 1.0, 14 / 6  # amounts for an eight without one dancer, and what is added without any
@@ -46,7 +47,7 @@ class Parts:
     """Parts as arrays, (parts, …).
 
     `clip`, `move`, `couple`, `room`, `style`: numbers that are equal for equal names, UNKNOWN where there is none;
-    of styles the indices of `styles`.
+    of styles the indices of `styles`. `role`: index of ROLES of the dancer whom the move is about, UNKNOWN for both.
     `seconds`: the length, and of it `last_s` the last beat. `energy`: 0-1. `level`: index of DIFFICULTIES. `fit`: to
     the song, 0-1. `unsure_one`: whether the clip's 1 is unsure. `missing`: amount of dancers who are not in the
     picture. `turns`: of the follow, whole turns in either direction. `footwork`, `dip`, `connector`: whether the eight
@@ -63,6 +64,7 @@ class Parts:
     room: Ints
     style: Ints
     styles: tuple[str, ...]
+    role: Ints
     starts: States
     ends: States
     seconds: Floats
@@ -95,6 +97,11 @@ class Parts:
         return Parts(parts=tuple(self.parts[row] for row in rows), **kept)
 
 
+def role_number(role: Role | None) -> int:
+    """Return the index of ROLES; UNKNOWN for both dancers."""
+    return ROLES.index(role) if role in ROLES else UNKNOWN
+
+
 class _Clip:
     """What is looked up for each part of a clip."""
 
@@ -106,6 +113,7 @@ class _Clip:
         self.poses = ends | {eight.start_beat: eight.start_pose for eight in move.eights if eight.start_pose}
         self.unsure_one = has_unsure_one(move)
         self.style = (move.annotation and move.annotation.style) or ""
+        self.role = move.annotation.role if move.annotation else None
 
     def eight_at(self, beat: int) -> Eight | None:
         """Return the eight that a beat is in, or else the last one before it."""
@@ -138,6 +146,7 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         room=_numbered([clip.fit.room for clip in each]),
         style=_numbered([clip.style for clip in each]),
         styles=_names([clip.style for clip in each]),
+        role=np.array([role_number(clip.role) for clip in each], np.int64),
         starts=starts,
         ends=ends,
         seconds=np.array([fact.seconds for fact in facts]),

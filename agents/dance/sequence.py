@@ -14,7 +14,7 @@ from agents.dance.rules import Rules
 
 CLIP_FADE: Final = 0.95  # of the weight of a repetition, for each slot since
 MOVE_FADE: Final = 0.85
-MAX_REPEATS: Final = 2.0  # more repetitions than that cost no more: a small library must repeat itself
+MAX_REPEATS: Final = 4.0  # more repetitions than that cost no more: a small library must repeat itself
 SEQUENCE_RULES: Final = ("repeated_clip", "repeated_move", "in_a_row", "turns", "repeated_music")
 _SAME_MOVE = 0.5  # the amount where the same music gets the same move of another clip
 

@@ -29,6 +29,7 @@ SLOT_RULES: Final = (
     "dip",
     "ending",
     "style",
+    "role",
 )
 
 
@@ -56,6 +57,7 @@ def slot_amounts(music: SlotMusic, parts: Parts, request: Request) -> dict[str, 
         "dip": parts.dip * float(request.level == 0),
         "ending": np.isnan(parts.effect_beat) * float(music.is_last),
         "style": share * _other_style(parts, request),
+        "role": share * ((parts.role != request.role) & (parts.role != UNKNOWN) & (request.role != UNKNOWN)),
     }
 
 

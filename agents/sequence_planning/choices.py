@@ -13,7 +13,7 @@ from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.slot_faults import slot_amounts
 from agents.dance.slots import Slot
-from agents.playable import EIGHT, Run, playable_runs
+from agents.playable import EIGHT, playable_runs
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Scores
@@ -41,7 +41,7 @@ def choices_of(
 
     Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits a slot.
     """
-    clips = {sha: _Clip(move, playable_runs(move)) for sha, move in scores.moves.items()}
+    clips = {sha: _Clip(move) for sha, move in scores.moves.items()}
     found = [sorted(_parts(slot, scores, clips)) for slot in slots]
     if not all(found):
         raise Poison(
@@ -60,24 +60,24 @@ def choices_of(
     return Choices(parts, tuple(rows), tuple(costs))
 
 
-@dataclass(frozen=True)
 class _Clip:
-    move: MoveSummary
-    runs: tuple[Run, ...]
+    """The beats of a clip on which its eights begin, and which of them can be shown."""
+
+    def __init__(self, move: MoveSummary) -> None:
+        self.starts = [eight.start_beat for eight in move.eights]
+        self.has_states = bool(move.boundaries)
+        self._spans = [(run.first, run.first + len(run.beats) - 1) for run in playable_runs(move)]
+        self._offered = {start + beat for start in self.starts for beat in range(EIGHT)}
+        for first, end in self._spans:
+            last = max((beat for beat in self._offered if first <= beat < end), default=None)
+            if last is not None and end - last <= EIGHT:  # a whole eight that is left out is not shown
+                self._offered |= set(range(last + 1, end))
 
     def has(self, first: int, beats: int) -> bool:
         """Return whether beats can be shown, none of them in a whole eight that is left out."""
-        return any(run.part(first, beats) for run in self.runs) and all(
-            self._is_offered(beat) for beat in range(first, first + beats)
-        )
-
-    def _is_offered(self, beat: int) -> bool:
-        return any(start <= beat < start + 2 * EIGHT for start in self.starts)
-
-    @property
-    def starts(self) -> list[int]:
-        """Return the beats on which its eights begin."""
-        return [eight.start_beat for eight in self.move.eights]
+        end = first + beats
+        inside = any(start <= first and end <= last for start, last in self._spans)
+        return inside and all(beat in self._offered for beat in range(first, end))
 
 
 def _parts(slot: Slot, scores: Scores, clips: Mapping[str, _Clip]) -> Iterator[Part]:
@@ -86,7 +86,7 @@ def _parts(slot: Slot, scores: Scores, clips: Mapping[str, _Clip]) -> Iterator[P
         for first in _first_beats(clip, slot):
             if clip.has(first, slot.beats):
                 yield Part(candidate.clip_sha256, first, first + slot.beats)
-                if clip.move.boundaries:
+                if clip.has_states:
                     yield Part(candidate.clip_sha256, first, first + slot.beats, mirrored=True)
 
 

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.dance.parts import Part, parts_of
 from agents.playable import playable_runs
-from agents.sequence_planning.choices import dancers_term
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.plan import plan
+from schemas.base import Options
 from schemas.move_indexed import Dancers, Move, Window, window_at
 from schemas.sequence_planned import Plan
 from tests.unit.move_scoring.builders import make_analysis, make_move
@@ -20,7 +21,9 @@ EIGHT = [1, 2, 3, 4, 5, 6, 7, 8]
 
 def _plan(moves: list[Move], counts: list[int], seed: int = 0) -> Plan:
     song = make_analysis(counts, first_s=0.3, tail_s=0.48)
-    return plan(PlanningInput(analysis=song, scores=make_scores(song, moves, seed), duration="full", seed=seed))
+    return plan(
+        PlanningInput(analysis=song, scores=make_scores(song, moves, seed), options=Options(duration="full", seed=seed))
+    )
 
 
 def _with_hole(move: Move, after_beat: int, share: float) -> Move:
@@ -73,14 +76,16 @@ def test_eights_without_a_couple_are_not_used_where_others_are_to_be_had(shares:
 
 def test_eights_without_a_couple_are_used_where_there_are_no_others() -> None:
     (segment, *_) = _plan([_with_dancers(make_move(1), 1.0, 0.0)], EIGHT * 4).segments
-    assert segment.terms["dancers"] < 0
+    assert segment.terms["in_picture"] < 0
 
 
 @pytest.mark.parametrize(
-    ("one", "both", "cost"), [(1.0, 1.0, 0.0), (1.0, 0.5, 0.0), (1.0, 0.0, -6.0), (0.0, 0.0, -20.0), (1.0, 0.4, -1.2)]
+    ("one", "both", "amount"), [(1.0, 1.0, 0), (1.0, 0.5, 0), (1.0, 0.0, 1), (0.0, 0.0, 10 / 3), (1.0, 0.4, 0.2)]
 )
-def test_the_cost_of_a_missing_dancer(one: float, both: float, cost: float) -> None:
-    assert dancers_term(Dancers(one=one, both=both)) == pytest.approx(cost)
+def test_the_amount_of_missing_dancers(one: float, both: float, amount: float) -> None:
+    move = _with_dancers(make_move(1, eights=1), one, both)
+    parts = parts_of([Part(move.clip.sha256, 0, 8)], {move.clip.sha256: move}, {})
+    assert parts.missing[0] == pytest.approx(amount)
 
 
 def test_a_clip_of_an_older_event_is_one_window() -> None:
