@@ -77,6 +77,7 @@ class Display:
     """Turns, scales and pads frames one by one; size, format and colours may change within the stream.
 
     `box`: width and height of all that it returns, pixels; bars are black. `aspect`: width to height of a pixel.
+    `mirrored`: left and right are exchanged in the frame as it would be displayed.
     """
 
     def __init__(
@@ -85,9 +86,12 @@ class Display:
         aspect: float,
         pixels: Literal["yuv420p", "rgb24"] = "yuv420p",
         scaling: Literal["bicubic", "bilinear"] = "bicubic",
+        *,
+        mirrored: bool = False,
     ) -> None:
         self._box, self._aspect = box, aspect
         self._pixels, self._scaling = pixels, scaling
+        self._mirrored = mirrored
         self._shape: tuple[object, ...] = ()
         self._orientation = _UPRIGHT
         self._graph = Graph()
@@ -147,7 +151,8 @@ class Display:
 
     def _padded(self) -> list[_Filter]:
         width, height = self._box
-        return [("pad", f"{width}:{height}:-1:-1:color=black"), ("setsar", "1")]
+        mirror: list[_Filter] = [("hflip", None)] if self._mirrored else []
+        return [("pad", f"{width}:{height}:-1:-1:color=black"), ("setsar", "1"), *mirror]
 
 
 def _load_table(graph: Graph, node: FilterContext, gamut: Gamut) -> None:

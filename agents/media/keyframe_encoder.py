@@ -61,10 +61,18 @@ class TimedFrame(NamedTuple):
     beats: int
 
 
-def encode(
-    source: Path, beats: Sequence[float], profile: Profile, target: Path, report: Callable[[float], None]
+def encode(  # noqa: PLR0913
+    source: Path,
+    beats: Sequence[float],
+    profile: Profile,
+    target: Path,
+    report: Callable[[float], None],
+    *,
+    mirrored: bool = False,
 ) -> Encoded:
     """Write the mezzanine of `source` to `target`. `beats`: increasing, seconds from the container's start.
+
+    `mirrored`: left and right are exchanged.
 
     Raises: `Poison` where no frame decodes (`no_video`), or for pictures after the longest clip's end (`too_long`): a
     file of the media store need not have been accepted as a clip.
@@ -72,7 +80,7 @@ def encode(
     with open_video(source) as video, create_video_file(target) as writer:
         retained = islice(video.frames, 0, None, thinning(mean_fps(source)))
         timed_frames = mark_beats(_with_ticks(retained), beats)
-        display = Display((profile.width, profile.height), video.pixel_aspect)
+        display = Display((profile.width, profile.height), video.pixel_aspect, mirrored=mirrored)
         encoded = _encode_frames(writer, profile, display, _reporting(timed_frames, video, report))
     if not encoded:
         raise Poison(f"{source.name}: no frame of its video decodes", reason="no_video")

@@ -1,4 +1,4 @@
-"""A cache of mezzanines, by clip, beats and quality."""
+"""A cache of mezzanines, by clip, beats and quality; one of the mirrored clip lies beside the plain one."""
 
 from __future__ import annotations
 
@@ -54,23 +54,25 @@ def ensure(  # noqa: PLR0913
     quality: Quality,
     cache_dir: Path,
     *,
+    mirrored: bool = False,
     verify: bool = False,
     report: Callable[[float], None] = lambda _: None,
 ) -> Mezzanine:
     """Return the mezzanine of a clip, from the cache if it is there.
 
     `beats`: seconds from the container's start, increasing, at least one. Several processes may call this for the same
-    clip concurrently. `verify`: check first that the file still has the clip's content, because a decoder shows wrong
-    pictures for damaged data. Raises: `Poison` where it has not (`checksum`) or cannot be decoded.
+    clip concurrently. `mirrored`: its picture is mirrored, left for right. `verify`: check first that the file still
+    has the clip's content, because a decoder shows wrong pictures for damaged data. Raises: `Poison` where it has not
+    (`checksum`) or cannot be decoded.
     """
     _check(beats)
-    path = _cache_path(cache_dir, clip_sha256, beats, PROFILES[quality])
+    path = _cache_path(cache_dir, clip_sha256, beats, PROFILES[quality], mirrored)
     found = _load(path)
     if found is not None and note_use(cache_dir, path):
         return found
     if verify and sha256_of(source) != clip_sha256:
         raise Poison("its file in the media store is damaged", reason="checksum")
-    return _make(source, beats, PROFILES[quality], path, report)
+    return _make(source, beats, PROFILES[quality], path, report, mirrored=mirrored)
 
 
 def _check(beats: Sequence[float]) -> None:
@@ -78,20 +80,26 @@ def _check(beats: Sequence[float]) -> None:
         raise Poison("a clip's beats must be one or more, and increase", reason="bad_beats")
 
 
-def _cache_path(cache_dir: Path, clip_sha256: str, beats: Sequence[float], profile: Profile) -> Path:
+def _cache_path(cache_dir: Path, clip_sha256: str, beats: Sequence[float], profile: Profile, mirrored: bool) -> Path:
     ticks = ",".join(str(round(beat * 1e6)) for beat in beats)
     digest = hashlib.sha256(f"{_ENCODER}|{profile}|{ticks}".encode()).hexdigest()[:16]
-    return cache_dir / "mezzanines" / clip_sha256 / f"{profile.name}-{digest}.mp4"
+    return cache_dir / "mezzanines" / clip_sha256 / f"{profile.name}{'-mirrored' * mirrored}-{digest}.mp4"
 
 
-def _make(
-    source: Path, beats: Sequence[float], profile: Profile, path: Path, report: Callable[[float], None]
+def _make(  # noqa: PLR0913
+    source: Path,
+    beats: Sequence[float],
+    profile: Profile,
+    path: Path,
+    report: Callable[[float], None],
+    *,
+    mirrored: bool,
 ) -> Mezzanine:
     # What decodes and encodes is not loaded for a video whose clips are all in the cache.
     from agents.media.keyframe_encoder import encode
 
     with replacing(path) as temporary:
-        encoded = encode(source, beats, profile, temporary, report)
+        encoded = encode(source, beats, profile, temporary, report, mirrored=mirrored)
         size = temporary.stat().st_size
     made = Mezzanine(path, tuple(beats), *encoded, size_bytes=size)
     _save(made)

@@ -20,10 +20,11 @@ def _work(rendering: RenderingInput, tools: Tools) -> RenderResult:
 def _timeout_s(rendering: RenderingInput) -> float:
     """Return the time for a plan: its song is encoded once, and each clip that is not yet in this quality.
 
-    Each clip may have to be replaced, by one as long.
+    A clip that is shown plain and mirrored is encoded twice. Each clip may have to be replaced, by one as long.
     """
-    clips = {segment.clip_sha256: rendering.plan.clips[segment.clip_sha256] for segment in rendering.plan.segments}
-    return 120.0 + rendering.plan.end_s + 20.0 * sum(beats[-1] for beats in clips.values() if beats)
+    clips = {(segment.clip_sha256, segment.mirrored) for segment in rendering.plan.segments}
+    lengths = [rendering.plan.clips[sha][-1] for sha, _ in clips if rendering.plan.clips[sha]]
+    return 120.0 + rendering.plan.end_s + 20.0 * sum(lengths)
 
 
 def _emit(event: SequencePlanned, result: RenderResult) -> Rendered:

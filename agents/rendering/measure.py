@@ -10,6 +10,7 @@ from agents.media.cached import open_cached
 from agents.media.mezzanine import Mezzanine
 from agents.media.mp4 import TICKS
 from agents.media.render_quality import Profile
+from agents.rendering.clips import ClipVersion, version_of
 from agents.rendering.timeline import PlacedSegment
 from infra.base.atomic_file import sha256_of
 from schemas.base import MediaRef
@@ -17,7 +18,7 @@ from schemas.rendered import Video
 
 
 def measure(
-    path: Path, name: str, parts: Sequence[PlacedSegment], clips: Mapping[str, Mezzanine], profile: Profile
+    path: Path, name: str, parts: Sequence[PlacedSegment], clips: Mapping[ClipVersion, Mezzanine], profile: Profile
 ) -> Video:
     """Return the facts of a video file, read from its index. `name`: its final file name.
 
@@ -40,8 +41,8 @@ def measure(
     )
 
 
-def _cut_error(keyframes: Sequence[int], part: PlacedSegment, clips: Mapping[str, Mezzanine]) -> float:
-    keyframe = clips[part.segment.clip_sha256].keyframe_at(part.segment.clip_start_s)
+def _cut_error(keyframes: Sequence[int], part: PlacedSegment, clips: Mapping[ClipVersion, Mezzanine]) -> float:
+    keyframe = clips[version_of(part.segment)].keyframe_at(part.segment.clip_start_s)
     return _distance(keyframes, part.song_ticks[0]) + part.cut_error(keyframe)
 
 

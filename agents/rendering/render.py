@@ -15,7 +15,7 @@ from agents.media.mp4 import TICKS
 from agents.media.packet_copy import write_packets
 from agents.media.render_quality import PROFILES
 from agents.rendering import audio
-from agents.rendering.clips import Clips
+from agents.rendering.clips import Clips, ClipVersion, version_of
 from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measure
 from agents.rendering.replacements import parts_to_render
@@ -49,7 +49,7 @@ def render(rendering: RenderingInput, tools: Tools) -> RenderResult:
 
 
 def _video(
-    rendering: RenderingInput, tools: Tools, clip_parts: Sequence[ClipPart], clips: Mapping[str, Mezzanine]
+    rendering: RenderingInput, tools: Tools, clip_parts: Sequence[ClipPart], clips: Mapping[ClipVersion, Mezzanine]
 ) -> Video:
     profile, start_s = PROFILES[rendering.quality], rendering.plan.start_s
     song = _song(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
@@ -62,7 +62,7 @@ def _video(
 
 def write(  # noqa: PLR0913
     parts: Sequence[PlacedSegment],
-    clips: Mapping[str, Mezzanine],
+    clips: Mapping[ClipVersion, Mezzanine],
     song: Path,
     start_s: float,
     target: Path,
@@ -71,10 +71,10 @@ def write(  # noqa: PLR0913
 ) -> None:
     """Write the video of `parts`, with the song from `start_s`, to `target`.
 
-    `clips`: mezzanines of one quality, by their clip's sha256. `song`: AAC in mp4. Raises: as `render`.
+    `clips`: mezzanines of one quality. `song`: AAC in mp4. Raises: as `render`.
     """
     with ExitStack() as stack:
-        readers = {sha: stack.enter_context(open_cached(clips[sha].path)) for sha in sorted(clips)}
+        readers = {clip: stack.enter_context(open_cached(clips[clip].path)) for clip in sorted(clips)}
         audio_reader = stack.enter_context(open_cached(song))
         video = _template(readers), _all_pictures(parts, clips, readers, report)
         sound = audio_reader.audio, song_packets(audio_reader, start_s, parts[-1].end / TICKS)
@@ -88,15 +88,18 @@ def _song(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report)
 
 
 def _all_pictures(
-    parts: Sequence[PlacedSegment], clips: Mapping[str, Mezzanine], readers: Mapping[str, CachedMp4], report: Report
+    parts: Sequence[PlacedSegment],
+    clips: Mapping[ClipVersion, Mezzanine],
+    readers: Mapping[ClipVersion, CachedMp4],
+    report: Report,
 ) -> Iterator[Packet[VideoStream]]:
     for part in parts:
-        sha = part.segment.clip_sha256
-        yield from segment_packets(part, clips[sha], readers[sha])
+        clip = version_of(part.segment)
+        yield from segment_packets(part, clips[clip], readers[clip])
         report(part.end / parts[-1].end)
 
 
-def _template(readers: Mapping[str, CachedMp4]) -> VideoStream:
+def _template(readers: Mapping[ClipVersion, CachedMp4]) -> VideoStream:
     """Return a stream with the headers that all share. Raises: `Retryable` (`cache_damaged`) where they differ."""
     streams = [reader.video for reader in readers.values()]
     if len({stream.codec_context.extradata for stream in streams}) != 1:

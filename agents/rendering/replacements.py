@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from agents.playable import EIGHT, with_partial_last_beat
-from agents.rendering.clips import Clips
+from agents.rendering.clips import Clips, version_of
 from agents.texts import first_few
 from schemas import limits
 from schemas.faults import Poison
@@ -87,12 +87,12 @@ def _other_part(segment: Segment, plan: Plan, clips: Clips, before: Sequence[Cli
 
 def _starts(parts: Iterable[ClipPart]) -> list[ClipPart]:
     """Return the parts, of those that start on the same beat of a clip only one."""
-    return list({(part.clip_sha256, part.clip_start_s): part for part in parts}.values())
+    return list({(version_of(part), part.clip_start_s): part for part in parts}.values())
 
 
 def _from_start_of(start: ClipPart, segment: Segment, plan: Plan, clips: Clips) -> Parts:
     """Return the clip's beats from the start of a part on, in the segment's place; repeated where they are too few."""
-    if not clips.can_be_made(start.clip_sha256):
+    if not clips.can_be_made(version_of(start)):
         return ()
     beats = plan.clips[start.clip_sha256]
     first = min(range(len(beats)), key=lambda index: abs(beats[index] - start.clip_start_s))
@@ -126,6 +126,7 @@ def _repeated(start: ClipPart, beats: Sequence[float], segment: Segment) -> Iter
             song_beats=song,
             clip_beats=clip,
             stretch=_stretch(song, clip),
+            mirrored=start.mirrored,
         )
 
 

@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from agents.media import decode
 from agents.media.display import fit_size
@@ -24,6 +26,7 @@ from agents.rendering import audio
 from schemas.base import Quality
 from schemas.faults import Poison
 from schemas.limits import CLIP_S
+from tests.paths import DEMO
 from tests.unit.media.known_media import (
     NUMBER_BITS,
     Clip,
@@ -140,6 +143,43 @@ def test_other_beats_or_qualities_are_other_mezzanines(short: Clip, tmp_path: Pa
     paths = {ensure(short.path, short.sha, beats, quality, tmp_path).path for beats, quality in variants}
     assert len(paths) == 3
     assert {path.parent for path in paths} == {tmp_path / "mezzanines" / short.sha}
+
+
+def luma(path: Path) -> NDArray[np.int16]:
+    """Return the brightness of all frames, (frames, height, width)."""
+    with av.open(str(path)) as reader:
+        return np.array([frame.to_ndarray()[: frame.height] for frame in reader.decode(video=0)], np.int16)
+
+
+def test_a_mirrored_clip_is_the_mirror_image_with_the_same_cuts(tmp_path: Path) -> None:
+    beats = json.loads((DEMO / "clips" / "body_roll.json").read_text())["beats"][:6]
+    whole, sha = DEMO / "clips" / "body_roll.mp4", "6" * 64
+    plain = ensure(whole, sha, beats, "fast", tmp_path)
+    before = plain.path.stat().st_ino
+    mirrored = ensure(whole, sha, beats, "fast", tmp_path, mirrored=True)
+    assert mirrored.path.parent == plain.path.parent
+    assert mirrored.path.name.startswith("fast-mirrored-")
+    assert ensure(whole, sha, beats, "fast", tmp_path) == plain
+    assert plain.path.stat().st_ino == before
+    assert asdict(mirrored) | {"path": 0, "size_bytes": 0} == asdict(plain) | {"path": 0, "size_bytes": 0}
+    frames, of_mirror = luma(plain.path)[::10], luma(mirrored.path)[::10]
+    differences = np.abs(frames - of_mirror[..., ::-1]).mean(axis=(1, 2))
+    assert differences.max() < 0.1 * np.abs(frames - of_mirror).mean(axis=(1, 2)).min()
+
+
+@pytest.mark.parametrize("name", ["turned", "portrait", "60"])
+def test_any_clip_can_be_mirrored(
+    clips: dict[str, Clip], mezzanine_of: Callable[[str], Mezzanine], cache: Path, name: str
+) -> None:
+    clip, plain = clips[name], mezzanine_of(name)
+    mirrored = ensure(clip.path, clip.sha, clip.beats, "fast", cache, mirrored=True)
+    assert (mirrored.keyframe_pts, mirrored.frames) == (plain.keyframe_pts, plain.frames)
+    frames = luma(mirrored.path)
+    values = [read_barcode(np.asarray(frame[:, ::-1], np.uint8)) for frame in frames]
+    assert {value >> NUMBER_BITS for value in values} == {clip.number}
+    assert np.abs(frames[0] - luma(plain.path)[0][:, ::-1]).mean() < 1.5
+    with av.open(str(mirrored.path)) as one, av.open(str(plain.path)) as two:
+        assert one.streams.video[0].codec_context.extradata == two.streams.video[0].codec_context.extradata
 
 
 @pytest.mark.parametrize("damage", ["sidecar", "cut"])

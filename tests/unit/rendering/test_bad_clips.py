@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agents.media import mezzanine
 from agents.media.mezzanine import Mezzanine
 from agents.rendering.agent import STEP
-from agents.rendering.clips import Clips
+from agents.rendering.clips import Clips, ClipVersion
 from agents.rendering.inputs import RenderingInput
 from agents.rendering.replacements import PartsToRender, parts_to_render
 from agents.step import Tools
@@ -290,6 +290,21 @@ def test_a_media_store_that_is_away_is_not_taken_for_bad_clips(studio: Studio) -
     assert not tools.output_dir.exists()
 
 
+def test_a_mirrored_runner_up_is_shown_mirrored(studio: Studio) -> None:
+    event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
+    studio.store.remove(studio.clips[0].sha)
+    first = event.plan.segments[0]
+    mirrored = tuple(tuple(part.model_copy(update={"mirrored": True}) for part in one) for one in first.runners_up)
+    event = planned(
+        [first.model_copy(update={"runners_up": mirrored}), *event.plan.segments[1:]], studio.clips, studio.song
+    )
+    result = result_of(event, tools)
+    assert [(part.clip, part.mirrored) for part in result.segments] == [("30.mp4", True), ("turned.mp4", False)]
+    made = (tools.cache_dir / "mezzanines" / studio.clips[1].sha).glob("fast-mirrored-*.mp4")
+    assert len(list(made)) == 1
+    assert not list((tools.cache_dir / "mezzanines" / studio.clips[3].sha).glob("*mirrored*"))
+
+
 def test_a_video_with_a_replaced_clip_is_the_same_when_it_is_rendered_again(studio: Studio) -> None:
     event = studio.event((0, [1]), (3, [1]))
     studio.damage(0)
@@ -322,14 +337,22 @@ class GivenClips(Clips):
         tools = make_tools(Path("/none"), FolderStore())
         super().__init__(RenderingInput(song_sha256="f" * 64, plan=plan, quality="fast", title_slug="s"), tools)
         for sha, beats in plan.clips.items():
-            self._made[sha] = good(beats) if sha in good_clips else Poison("it is bad", "not_media")
+            made = good(beats) if sha in good_clips else Poison("it is bad", "not_media")
+            self._made |= {ClipVersion(sha, mirrored): made for mirrored in (False, True)}
 
 
-def part_of(clip: str, first: int, song: tuple[float, ...], beats: Sequence[float]) -> ClipPart:
-    clip_beats = tuple(beats[first : first + len(song)])
+def part_of(
+    clip: str, first: int, song: tuple[float, ...], beats: Sequence[float], *, mirrored: bool = False
+) -> ClipPart:
     return ClipPart(
-        move=f"move {clip[0]}", clip=clip[:4], clip_sha256=clip, song_beats=song, clip_beats=clip_beats, stretch=1.0
-    )  # fmt: skip
+        move=f"move {clip[0]}",
+        clip=clip[:4],
+        clip_sha256=clip,
+        song_beats=song,
+        clip_beats=tuple(beats[first : first + len(song)]),
+        stretch=1.0,
+        mirrored=mirrored,
+    )
 
 
 @st.composite
@@ -344,7 +367,8 @@ def plans(draw: st.DrawFn) -> Plan:
         own, *others = draw(st.permutations(NAMES))
         runners_up = tuple(runner_up(draw, name, song, beats[name]) for name in others[: draw(st.integers(0, 3))])
         first = draw(st.integers(0, 4))
-        segments.append(Segment(**dict(part_of(own, first, song, beats[own])), runners_up=runners_up))
+        own_part = part_of(own, first, song, beats[own], mirrored=draw(st.booleans()))
+        segments.append(Segment(**dict(own_part), runners_up=runners_up))
         start_s = song[-1]
     return Plan(tempo_bpm=125.0, library_version="v", segments=tuple(segments), clips=beats)
 
@@ -352,8 +376,8 @@ def plans(draw: st.DrawFn) -> Plan:
 def runner_up(draw: st.DrawFn, clip: str, song: tuple[float, ...], beats: Sequence[float]) -> tuple[ClipPart, ...]:
     cut = draw(st.integers(0, len(song) - 2))
     if cut == 0:
-        return (part_of(clip, 0, song, beats),)
-    return part_of(clip, 3, song[: cut + 1], beats), part_of(clip, 1, song[cut:], beats)
+        return (part_of(clip, 0, song, beats, mirrored=draw(st.booleans())),)
+    return part_of(clip, 3, song[: cut + 1], beats, mirrored=True), part_of(clip, 1, song[cut:], beats)
 
 
 @settings(max_examples=300, deadline=None)
@@ -367,9 +391,15 @@ def test_what_is_shown_covers_the_same_beats_without_a_gap(plan: Plan, good_clip
         return
     result = parts_to_render(plan, clips)
     assert all(part.clip_sha256 in good_clips for part in result.parts)
+    assert {shown_as(part) for part in result.parts} <= {shown_as(part) for part in plan.parts()}
     assert joined(result.parts) == joined(plan.segments)
     check_unchanged(plan, result, good_clips)
     assert parts_to_render(plan, GivenClips(plan, good_clips)) == result
+
+
+def shown_as(part: ClipPart) -> tuple[str, float, bool]:
+    """Return the clip and the beat on which a part starts, and whether it is mirrored; a half may start later."""
+    return part.clip_sha256, part.clip_start_s, part.mirrored
 
 
 def joined(parts: Sequence[ClipPart]) -> tuple[float, ...]:

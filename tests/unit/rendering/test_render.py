@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from agents.media.keyframe_encoder import thinning
@@ -25,12 +26,14 @@ from schemas.rendered import Rendered
 from schemas.sequence_planned import Segment, SequencePlanned
 from tests.paths import PROJECT
 from tests.unit.media.known_media import (
+    NUMBER_BITS,
     Clip,
     DisplayedFrame,
     click_samples,
     decoded_clicks,
     displayed_frames,
     joined,
+    read_barcode,
     write_wav,
 )
 from tests.unit.rendering.builders import FolderStore, make_tools, planned, render_event, result_of, segment
@@ -212,6 +215,46 @@ def test_a_full_plan_begins_with_the_song_and_may_end_between_beats(scene: Scene
     assert clip.times[frames[0].frame] == pytest.approx(clip.beats[1], abs=0.5 / 30)
     assert clip.times[frames[-1].frame] < half < clip.times[frames[-1].frame] + 2 / 30
     assert decoded_clicks(tools.output_dir / video.file)[:3] == pytest.approx([0.0, 0.5, 1.0], abs=1e-3)
+
+
+def mirrored_frames(path: Path) -> list[tuple[float, int, int]]:
+    """Return the time, clip number and frame number of each frame as it would be in a mirror."""
+    with av.open(str(path)) as reader:
+        frames = [
+            (float(frame.time or 0), frame.to_ndarray()[: frame.height, ::-1]) for frame in reader.decode(video=0)
+        ]
+    values = [(time_s, read_barcode(np.ascontiguousarray(luma))) for time_s, luma in frames]
+    return [(time_s, value >> NUMBER_BITS, value & (1 << NUMBER_BITS) - 1) for time_s, value in values]
+
+
+def test_a_clip_can_be_shown_plain_and_mirrored_in_one_video(scene: Scene, tmp_path: Path) -> None:
+    clip, other = scene.clips["30"], scene.clips["24"]
+    parts = [
+        segment(clip, 0, [0.5, 1.0, 1.5]),
+        segment(clip, 1, [1.5, 2.0, 2.5]).model_copy(update={"mirrored": True}),
+        segment(other, 0, [2.5, 3.0]),
+    ]
+    tools = tools_with_mezzanines(scene, tmp_path, clip, other)
+    result = result_of(planned(parts, [clip, other], scene.event.song), tools)
+    path = tools.output_dir / result.video.file
+    plain, mirrored = list(displayed_frames(path)), mirrored_frames(path)
+    assert [part.mirrored for part in result.segments] == [False, True, False]
+    second = [frame for frame in mirrored if 1.0 - TICK_S <= frame[0] < 2.0 - TICK_S]
+    assert {number for _, number, _ in second} == {clip.number}
+    assert second[0][0] == pytest.approx(1.0, abs=TICK_S)
+    assert clip.times[second[0][2]] == pytest.approx(clip.beats[1], abs=0.5 / 30 + TICK_S)
+    assert {frame.clip for frame in plain if frame.time < 1.0 - TICK_S} == {clip.number}
+    assert {frame.clip for frame in plain if frame.time > 2.0 - TICK_S} == {other.number}
+    assert result.video.max_cut_error_ms <= 1000 * 0.6 / 24
+
+
+def test_a_mirrored_part_gives_another_video_name(scene: Scene) -> None:
+    event = scene.event
+    flipped = event.plan.segments[0].model_copy(update={"mirrored": True})
+    segments = (flipped, *event.plan.segments[1:])
+    rendering = STEP.depends_on(event, scene.tools)
+    names = {output_name(rendering, [part.alone() for part in parts]) for parts in (event.plan.segments, segments)}
+    assert len(names) == 2
 
 
 def refusal(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
