@@ -1,4 +1,7 @@
-"""Render a plan: packets of its clips' mezzanines and of its song's AAC are copied into the video, none is encoded."""
+"""Render a plan: packets of its clips' mezzanines and of its song's AAC are copied into the video.
+
+Nothing is encoded but the end of the sound, where it fades out.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,6 @@ from av.video.stream import VideoStream
 
 from agents.media.cached import CachedMp4, cache_damaged, open_cached
 from agents.media.mezzanine import Mezzanine
-from agents.media.mp4 import TICKS
 from agents.media.packet_copy import write_packets
 from agents.media.render_quality import PROFILES
 from agents.rendering import audio
@@ -20,7 +22,8 @@ from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measure
 from agents.rendering.replacements import parts_to_render
 from agents.rendering.result import RenderResult
-from agents.rendering.splice import segment_packets, song_packets
+from agents.rendering.sound import Sound, sound_packets
+from agents.rendering.splice import segment_packets
 from agents.rendering.timeline import PlacedSegment, place
 from agents.step import Tools, sub_progress
 from infra.base.atomic_file import remove_files, replacing
@@ -51,40 +54,36 @@ def render(rendering: RenderingInput, tools: Tools) -> RenderResult:
 def _video(
     rendering: RenderingInput, tools: Tools, clip_parts: Sequence[ClipPart], clips: Mapping[ClipVersion, Mezzanine]
 ) -> Video:
-    profile, start_s = PROFILES[rendering.quality], rendering.plan.start_s
-    song = _song(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
-    parts = [place(part, start_s) for part in clip_parts]
+    profile = PROFILES[rendering.quality]
+    sound = _sound(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
+    parts = [place(part, rendering.plan.start_s) for part in clip_parts]
     target = tools.output_dir / output_name(rendering, clip_parts)
     with replacing(target) as temporary:
-        write(parts, clips, song, start_s, temporary, report=sub_progress(tools.report, 0.8, 1.0))
+        write(parts, clips, sound, temporary, report=sub_progress(tools.report, 0.8, 1.0))
         return measure(temporary, target.name, parts, clips, profile)
 
 
-def write(  # noqa: PLR0913
+def write(
     parts: Sequence[PlacedSegment],
     clips: Mapping[ClipVersion, Mezzanine],
-    song: Path,
-    start_s: float,
+    sound: Sound,
     target: Path,
     *,
     report: Report = lambda _: None,
 ) -> None:
-    """Write the video of `parts`, with the song from `start_s`, to `target`.
-
-    `clips`: mezzanines of one quality. `song`: AAC in mp4. Raises: as `render`.
-    """
+    """Write the video of `parts` to `target`. `clips`: mezzanines of one quality. Raises: as `render`."""
     with ExitStack() as stack:
         readers = {clip: stack.enter_context(open_cached(clips[clip].path)) for clip in sorted(clips)}
-        audio_reader = stack.enter_context(open_cached(song))
-        video = _template(readers), _all_pictures(parts, clips, readers, report)
-        sound = audio_reader.audio, song_packets(audio_reader, start_s, parts[-1].end / TICKS)
-        write_packets(target, [video, sound])
+        song = stack.enter_context(open_cached(sound.path))
+        pictures = _template(readers), _all_pictures(parts, clips, readers, report)
+        write_packets(target, [pictures, (song.audio, sound_packets(song, sound, parts))])
 
 
-def _song(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Path:
+def _sound(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Sound:
     sha = rendering.song_sha256
     path, track = tools.media.path(sha), rendering.sound_track
-    return audio.ensure_aac(path, sha, bitrate, tools.cache_dir, report=report, track=track)
+    song = audio.ensure_aac(path, sha, bitrate, tools.cache_dir, report=report, track=track)
+    return Sound(song, rendering.plan.start_s)
 
 
 def _all_pictures(

@@ -14,7 +14,9 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from agents.arrays import Floats
 from agents.media.keyframe_encoder import thinning
 from agents.rendering.agent import STEP
 from agents.rendering.inputs import output_name
@@ -27,10 +29,12 @@ from schemas.sequence_planned import Segment, SequencePlanned
 from tests.paths import PROJECT
 from tests.unit.media.known_media import (
     NUMBER_BITS,
+    RATE,
     Clip,
     DisplayedFrame,
     click_samples,
     decoded_clicks,
+    decoded_sound,
     displayed_frames,
     joined,
     read_barcode,
@@ -114,7 +118,50 @@ def test_clicks_are_on_the_beats(scene: Scene, song_beats: list[float]) -> None:
     start, end = scene.event.plan.start_s, scene.event.plan.end_s
     expected = [beat - start for beat in song_beats if start <= beat < end - 0.01]
     clicks = [t for t in decoded_clicks(scene.path) if t < end - start - 0.01]
-    assert clicks == pytest.approx(expected, abs=1e-3)
+    assert clicks[:-1] == pytest.approx(expected[:-1], abs=1e-3)  # at half of its loudness, the last is no click
+
+
+def loudness(path: Path) -> tuple[Floats, int]:
+    """Return the absolute samples of a file's sound from time 0 on, and their rate in Hz."""
+    samples, start, rate = decoded_sound(path)
+    return np.abs(samples[max(0, round(-start * rate)) :]), rate
+
+
+def test_the_sound_fades_out_over_the_last_two_beats_where_the_song_goes_on(scene: Scene) -> None:
+    samples, rate = loudness(scene.path)
+    beats = [beat - scene.event.plan.start_s for beat in scene.event.plan.segments[-1].song_beats]
+    peaks = [samples[round(a * rate) : round(b * rate)].max() for a, b in pairwise(beats)]
+    assert peaks[-3:] == pytest.approx([0.78, 0.78, 0.39], abs=0.05)
+    assert samples[round(beats[-1] * rate) - 200 : round(beats[-1] * rate)].max() < 1e-3
+
+
+def video_of_beats(scene: Scene, folder: Path, samples: NDArray[np.float64]) -> tuple[Path, Path]:
+    """Return the video of a song danced on beats from 0.5 to 3.5 s, and the encoded song."""
+    folder.mkdir()
+    clip, store = scene.clips["30"], _store_of(scene)
+    song = store.add(write_wav(folder / "song.wav", samples), "audio")
+    parts = [segment(clip, 0, [0.5, 1.0, 1.5, 2.0]), segment(clip, 0, [2.0, 2.5, 3.0, 3.5])]
+    tools = tools_with_mezzanines(scene, folder, clip)
+    video = render_event(planned(parts, [clip], song), tools)
+    return tools.output_dir / video.file, next((tools.cache_dir / "audio").iterdir())
+
+
+@pytest.mark.parametrize("after", ["nothing", "silence", "music"])
+def test_the_sound_is_copied_to_its_end_unless_music_would_go_on(scene: Scene, tmp_path: Path, after: str) -> None:
+    beats = [0.5 * n for n in range(1, 7 if after != "music" else 11)]
+    samples = click_samples(beats, 3.5 if after == "nothing" else 5.5)
+    path, song = video_of_beats(scene, tmp_path / after, samples)
+    copied, sound = sound_bytes(path), sound_bytes(song)
+    shared = sum(packet in sound for packet in copied)
+    assert (shared == len(copied)) == (after != "music")
+    assert shared > 0.4 * len(copied)
+    last_peak = loudness(path)[0][round(2.5 * RATE) : round(2.9 * RATE)].max()
+    assert last_peak == pytest.approx(0.39 if after == "music" else 0.78, abs=0.05)
+
+
+def sound_bytes(path: Path) -> list[bytes]:
+    with av.open(str(path)) as reader:
+        return [bytes(packet) for packet in reader.demux(audio=0) if packet.size]
 
 
 def test_no_frame_freezes_at_a_cut(scene: Scene, frames: list[DisplayedFrame]) -> None:
