@@ -96,7 +96,7 @@ def change_between(  # noqa: PLR0913, PLR0917
 def broken_gates(amounts: dict[str, Floats], music: SlotMusic, request: Request) -> dict[str, Bools]:
     """Return for each rule that is a gate whether a change breaks it."""
     rules = request.rules
-    is_free = request.continuity == "montage" and music.starts_section
+    is_free = request.options.continuity == "montage" and music.starts_section
     gates = [name for name in amounts if rules.is_gate(name) and not (is_free and name in SEAM_GATES)]
     return {name: amounts[name] > _limit(name, music, rules) for name in gates}
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
-from typing import Final, Literal
+from typing import Final
 
 from schemas.audio_analyzed import AudioAnalysis
+from schemas.base import Options
 from schemas.faults import Poison
 
 _EXCERPT_S: Final = {"30s": 30.0, "1min": 60.0}
@@ -30,16 +31,18 @@ class DanceGrid:
     last_share: float = 1.0
 
 
-def dance_grid_of(analysis: AudioAnalysis, duration: Literal["30s", "1min", "full"]) -> DanceGrid:
-    """Return the grid over the whole music, or from the first count 1 to the beat nearest the requested length.
+def dance_grid_of(analysis: AudioAnalysis, options: Options) -> DanceGrid:
+    """Return the grid over the whole music, or from its first count 1 to the end of the phrase near a length.
 
     The music is the song from 0.0 to its end, or the part of it that the analysis found, then in whole beats.
     Raises: `Poison` (`no_beats`) for a song with fewer than two beats.
     """
     to_the_end = _forward(analysis)
-    if duration == "full":
+    if options.length_s is not None:
+        return _excerpt(to_the_end, options.length_s)
+    if options.duration == "full":
         return _backward(to_the_end, analysis.music_start_s)
-    return _excerpt(to_the_end, _EXCERPT_S[duration])
+    return _excerpt(to_the_end, _EXCERPT_S[options.duration])
 
 
 def _forward(analysis: AudioAnalysis) -> DanceGrid:
@@ -91,7 +94,8 @@ def _excerpt(grid: DanceGrid, length_s: float) -> DanceGrid:
     last = len(grid.times) - 1
     start = grid.counts.index(1) if 1 in grid.counts[:last] else 0
     target = grid.times[start] + length_s
-    end = min(range(start + 1, last + 1), key=lambda index: abs(grid.times[index] - target))
+    ends = [index for index in range(start + 1, last) if grid.counts[index] == 1]
+    end = min([*ends, last], key=lambda index: abs(grid.times[index] - target))
     share = grid.last_share if end == last else 1.0
     return DanceGrid(grid.times[start : end + 1], grid.counts[start : end + 1], start, share)
 

@@ -13,7 +13,7 @@ from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import MARKS, Mark, Rules
 from agents.dance.sequence import Sequences
-from agents.dance.slot_faults import slot_amounts
+from agents.dance.slot_faults import broken_in_slot, slot_amounts
 from agents.dance.slots import Slot
 from schemas.sequence_planned import Seam
 
@@ -77,7 +77,9 @@ def _faults(
     one = [parts.rows(row) for row in rows]
     dance = Sequences.begin(rows[0], parts)
     for n, slot in enumerate(slots):
-        faults = _of_amounts(n, slot, slot_amounts(music[n], one[n], request), rules)
+        amounts = slot_amounts(music[n], one[n], request)
+        broken = broken_in_slot(amounts, rules)
+        faults = _of_amounts(n, slot, amounts, rules, {name for name, is_so in broken.items() if is_so[0]})
         seam = None
         if n:
             pairs = pair_amounts(one[n - 1], one[n], rules)

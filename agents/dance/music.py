@@ -5,13 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from statistics import fmean
 
 from agents.dance.parts import DIFFICULTIES, LEVEL_ENERGY, role_number
 from agents.dance.rules import Rules
 from agents.dance.slots import Slot
 from schemas.audio_analyzed import AudioAnalysis, Section
-from schemas.base import Continuity, Options
+from schemas.base import Options
 
 EIGHTS_PER_BLOCK = 4
 _REQUESTED_ENERGY_WEIGHT = 0.75  # the song's own energy has the rest
@@ -23,22 +24,22 @@ class Request:
     """What is asked of a dance: the rules, `level`, an index of DIFFICULTIES, and the rest of a song's options."""
 
     rules: Rules
+    options: Options
     level: int
     energy: float | None
     style: str
     role: int
-    continuity: Continuity
 
     @classmethod
     def of(cls, options: Options, rules: Rules) -> Request:
         """Return what a song's options ask."""
         return cls(
             rules=rules,
+            options=options,
             level=DIFFICULTIES.index(options.difficulty),
             energy=None if options.energy is None else LEVEL_ENERGY[options.energy],
             style=options.style or "",
             role=role_number(options.role),
-            continuity=options.continuity,
         )
 
 
@@ -46,9 +47,10 @@ class Request:
 class SlotMusic:
     """The music of a slot.
 
-    `section`: index of the section at its middle; `starts_section`: whether it is the first slot in it. `position`: its
-    number among the slots of its section, from 0. `repeats`: index of the slot that had the same music first, None for
-    new music. `energy`: to dance with, 0-1. `accents`: beats from its start.
+    `phrase`: number of the phrase it is in, from 1. `section`: index of the section at its middle; `starts_section`:
+    whether it is the first slot in it. `position`: its number among the slots of its section, from 0. `repeats`: index
+    of the slot that had the same music first, None for new music. `energy`: to dance with, 0-1. `accents`: beats from
+    its start.
     """
 
     seconds: float
@@ -56,6 +58,7 @@ class SlotMusic:
     eight_offset: int
     last_share: float
     starts_phrase: bool
+    phrase: int
     section: int
     starts_section: bool
     position: int
@@ -82,6 +85,7 @@ def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -
     """Return the music of each slot."""
     sections = [_section_at(analysis.sections, (slot.times[0] + slot.times[-1]) / 2) for slot in slots]
     positions = _positions([number for number, _ in sections])
+    phrases = list(accumulate(int(slot.phrase_offset == 0) for slot in slots))
     first_with: dict[tuple[int, int, int, int], int] = {}
     found = []
     for n, (slot, (number, section), position) in enumerate(zip(slots, sections, positions, strict=True)):
@@ -94,6 +98,7 @@ def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -
                 eight_offset=slot.eight_offset,
                 last_share=slot.last_share,
                 starts_phrase=slot.phrase_offset == 0,
+                phrase=phrases[n],
                 section=number,
                 starts_section=n > 0 and position == 0,
                 position=position,

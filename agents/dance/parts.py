@@ -46,18 +46,20 @@ class Part:
 class Parts:
     """Parts as arrays, (parts, …).
 
-    `clip`, `move`, `couple`, `room`, `style`: numbers that are equal for equal names, UNKNOWN where there is none;
-    of styles the indices of `styles`. `role`: index of ROLES of the dancer whom the move is about, UNKNOWN for both.
-    `seconds`: the length, and of it `last_s` the last beat. `energy`: 0-1. `level`: index of DIFFICULTIES. `fit`: to
-    the song, 0-1. `unsure_one`: whether the clip's 1 is unsure. `missing`: amount of dancers who are not in the
-    picture. `turns`: of the follow, whole turns in either direction. `footwork`, `dip`, `connector`: whether the eight
-    is such. `effect_beat`: beats from the start to the moment of effect, NaN without one. `foot_changes`: chance that
-    another foot is free at the end. `right_first`: chance that the lead begins with the right foot. `fits_rhythm`,
-    `fits_label`: whether the kind of movement fits each of RHYTHMS and LABELS.
+    `first`: as of Part; `first_count`: the count of that beat in the clip. `clip`, `move`, `couple`, `room`, `style`:
+    numbers that are equal for equal names, UNKNOWN where there is none; of styles the indices of `styles`. `role`:
+    index of ROLES of the dancer whom the move is about, UNKNOWN for both. `seconds`: the length, and of it `last_s` the
+    last beat. `energy`: 0-1. `level`: index of DIFFICULTIES. `fit`: to the song, 0-1. `unsure_one`: whether the clip's
+    1 is unsure. `missing`: amount of dancers who are not in the picture. `turns`: of the follow, whole turns in either
+    direction. `footwork`, `dip`, `connector`: whether the eight is such. `effect_beat`: beats from the start to the
+    moment of effect, NaN without one. `foot_changes`: chance that another foot is free at the end. `right_first`:
+    chance that the lead begins with the right foot. `fits_rhythm`, `fits_label`: whether the kind of movement fits each
+    of RHYTHMS and LABELS.
     """
 
     parts: tuple[Part, ...]
     first: Ints
+    first_count: Ints
     clip: Ints
     move: Ints
     couple: Ints
@@ -140,6 +142,7 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
     return Parts(
         parts=tuple(parts),
         first=np.array([part.first for part in parts], np.int64),
+        first_count=np.array([clip.move.counts[part.first] for part, clip in zip(parts, each, strict=True)], np.int64),
         clip=_numbered([part.clip for part in parts]),
         move=_numbered([clip.move.move for clip in each]),
         couple=_numbered([clip.fit.couple for clip in each]),

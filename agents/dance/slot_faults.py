@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
 
-from agents.arrays import Floats
+from agents.arrays import Bools, Floats
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
+from agents.dance.rules import BROKEN_GATE, Rules
 from agents.dance.section_fit import LABELS, RHYTHMS
 from agents.dance.states import UNKNOWN
 from agents.playable import EIGHT
 
 SLOT_RULES: Final = (
+    "one",
     "tempo",
     "tempo_limit",
     "energy",
@@ -42,6 +45,7 @@ def slot_amounts(music: SlotMusic, parts: Parts, request: Request) -> dict[str, 
     octaves = np.abs(np.log(stretch_of(music, parts)))
     level = parts.level - request.level
     return {
+        "one": (parts.first_count != music.eight_offset + 1).astype(float),
         "tempo": share * np.maximum(octaves - rules["tempo"].limit, 0.0),
         "tempo_limit": share * np.maximum(octaves - rules["tempo_limit"].limit, 0.0),
         "energy": share * np.abs(music.energy - parts.energy),
@@ -59,6 +63,22 @@ def slot_amounts(music: SlotMusic, parts: Parts, request: Request) -> dict[str, 
         "style": share * _other_style(parts, request),
         "role": share * ((parts.role != request.role) & (parts.role != UNKNOWN) & (request.role != UNKNOWN)),
     }
+
+
+def broken_in_slot(amounts: Mapping[str, Floats], rules: Rules) -> dict[str, Bools]:
+    """Return for each rule that is a gate whether a part breaks it."""
+    return {name: amount > rules[name].limit for name, amount in amounts.items() if rules.is_gate(name)}
+
+
+def slot_cost(music: SlotMusic, parts: Parts, request: Request) -> Floats:
+    """Return the points of each part in a slot, with BROKEN_GATE for each gate that it breaks."""
+    rules, amounts = request.rules, slot_amounts(music, parts, request)
+    cost: Floats = np.zeros(len(parts.parts))
+    for name, amount in amounts.items():
+        cost += rules.points(name) * amount
+    for broken in broken_in_slot(amounts, rules).values():
+        cost += BROKEN_GATE * broken
+    return cost
 
 
 def stretch_of(music: SlotMusic, parts: Parts) -> Floats:

@@ -11,9 +11,11 @@ import numpy as np
 from agents.arrays import Floats, Ints
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Part, Parts, parts_of
-from agents.dance.slot_faults import slot_amounts
+from agents.dance.slot_faults import slot_cost
 from agents.dance.slots import Slot
 from agents.playable import EIGHT, playable_runs
+from agents.sequence_planning.wishes import Wishes
+from schemas.base import Options
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Scores
@@ -34,30 +36,41 @@ class Choices:
     costs: tuple[Floats, ...]
 
 
-def choices_of(
-    slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, request: Request, seed: int
-) -> Choices:
-    """Return at most `MAX_CHOICES_PER_SLOT` choices for each slot.
+def choices_of(slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, request: Request) -> Choices:
+    """Return at most `MAX_CHOICES_PER_SLOT` choices for each slot, all of which the request's wishes allow.
 
     Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits a slot.
     """
     clips = {sha: _Clip(move) for sha, move in scores.moves.items()}
-    found = [sorted(_parts(slot, scores, clips)) for slot in slots]
-    if not all(found):
-        raise Poison(
-            "no move in the library has enough beats for this song: index longer clips", reason="no_usable_moves"
-        )
+    wishes = Wishes(request.options, scores.moves)
+    found = [sorted(_parts(slot, at, scores, clips, wishes)) for slot, at in zip(slots, music, strict=True)]
+    _check(found, music, request.options)
     every = sorted({part for parts in found for part in parts})
     number = {part: row for row, part in enumerate(every)}
     parts = parts_of(every, scores.moves, scores.fits)
     rows, costs = [], []
     for slot, at, of_slot in zip(slots, music, found, strict=True):
         all_rows = np.array([number[part] for part in of_slot])
-        points = _points(at, parts.rows(all_rows), request) + _chance(of_slot, slot, seed)
+        points = slot_cost(at, parts.rows(all_rows), request) + _chance(of_slot, slot, request.options.seed)
         best = np.sort(np.argsort(points, kind="stable")[:MAX_CHOICES_PER_SLOT])
         rows.append(all_rows[best])
         costs.append(points[best])
     return Choices(parts, tuple(rows), tuple(costs))
+
+
+def _check(found: Sequence[Sequence[Part]], music: Sequence[SlotMusic], options: Options) -> None:
+    """Check that each slot has a choice, and each pin a phrase. Raises: `Poison` (`no_usable_moves`)."""
+    for parts, at in zip(found, music, strict=True):
+        pinned = [pin.move for pin in options.pins if pin.phrase == at.phrase]
+        if not parts and pinned:
+            message = f"{pinned[0]} cannot be danced in phrase {at.phrase}: pin another move, or none"
+            raise Poison(message, reason="no_usable_moves")
+        if not parts:
+            message = "no move that may be danced has enough beats for this song: index longer clips, or ban fewer"
+            raise Poison(message, reason="no_usable_moves")
+    last = music[-1].phrase
+    if any(pin.phrase > last for pin in options.pins):
+        raise Poison(f"the dance has {last} phrases: pin moves to these only", reason="no_usable_moves")
 
 
 class _Clip:
@@ -75,35 +88,38 @@ class _Clip:
 
     def has(self, first: int, beats: int) -> bool:
         """Return whether beats can be shown, none of them in a whole eight that is left out."""
-        end = first + beats
-        inside = any(start <= first and end <= last for start, last in self._spans)
-        return inside and all(beat in self._offered for beat in range(first, end))
+        return self.has_pictures(first, beats) and all(beat in self._offered for beat in range(first, first + beats))
+
+    def has_pictures(self, first: int, beats: int) -> bool:
+        """Return whether beats can be shown, whatever is danced there."""
+        return any(start <= first and first + beats <= last for start, last in self._spans)
 
 
-def _parts(slot: Slot, scores: Scores, clips: Mapping[str, _Clip]) -> Iterator[Part]:
-    for candidate in scores.phrases[slot.phrase].candidates:
-        clip = clips[candidate.clip_sha256]
-        for first in _first_beats(clip, slot):
-            if clip.has(first, slot.beats):
-                yield Part(candidate.clip_sha256, first, first + slot.beats)
-                if clip.has_states:
-                    yield Part(candidate.clip_sha256, first, first + slot.beats, mirrored=True)
+def _parts(slot: Slot, music: SlotMusic, scores: Scores, clips: Mapping[str, _Clip], wishes: Wishes) -> Iterator[Part]:
+    for sha in sorted({candidate.clip_sha256 for candidate in scores.phrases[slot.phrase].candidates}):
+        if not wishes.allow(sha, music):
+            continue
+        clip = clips[sha]
+        for first in sorted({*_first_beats(clip, slot), *_lead_ins(clip, music)}):
+            yield Part(sha, first, first + slot.beats)
+            if clip.has_states:
+                yield Part(sha, first, first + slot.beats, mirrored=True)
 
 
-def _first_beats(clip: _Clip, slot: Slot) -> set[int]:
-    """Return the clip beats the slot may begin on: beats with its count, and in a long phrase the beats that follow."""
-    first_beats = {start + slot.eight_offset for start in clip.starts}
-    if slot.phrase_offset:
-        first_beats |= {start + slot.phrase_offset for start in clip.starts}
-    return first_beats
+def _first_beats(clip: _Clip, slot: Slot) -> Iterator[int]:
+    """Yield the clip beats the slot may begin on: beats with its count, and in a long phrase the beats that follow."""
+    offsets = {slot.eight_offset, slot.phrase_offset or slot.eight_offset}
+    for first in {start + offset for start in clip.starts for offset in offsets}:
+        if clip.has(first, slot.beats):
+            yield first
 
 
-def _points(music: SlotMusic, parts: Parts, request: Request) -> Floats:
-    amounts = slot_amounts(music, parts, request)
-    points: Floats = sum(
-        (request.rules.points(name) * amount for name, amount in amounts.items()), np.zeros(len(parts.parts))
-    )
-    return points
+def _lead_ins(clip: _Clip, music: SlotMusic) -> Iterator[int]:
+    """Yield the beats from which a clip leads into one of its eights, for what lies before the first 1 of the dance."""
+    if music.is_first and music.eight_offset:
+        for first in (start - music.beats for start in clip.starts):
+            if clip.has_pictures(first, music.beats):
+                yield first
 
 
 def _chance(parts: Sequence[Part], slot: Slot, seed: int) -> Floats:

@@ -34,9 +34,9 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
         planning.scores,
         Request.of(planning.options, rules or default_rules()),
     )
-    slots = cut_slots(dance_grid_of(analysis, planning.options.duration), scores.phrases)
+    slots = cut_slots(dance_grid_of(analysis, planning.options), scores.phrases)
     music = music_of(slots, analysis, request)
-    choices = choices_of(slots, music, scores, request, planning.options.seed)
+    choices = choices_of(slots, music, scores, request)
     path = best_path(music, choices, request)
     parts = choices.parts.rows(path.rows)
     sheet = judge(slots, music, parts, request)

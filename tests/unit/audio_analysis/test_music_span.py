@@ -17,7 +17,7 @@ from agents.audio_analysis.spectrum import FRAME_RATE, spectrum_of
 from agents.audio_analysis.warnings import warnings_of
 from agents.dance.dance_grid import dance_grid_of
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Corrections
+from schemas.base import Corrections, Options
 from tests.odd_media.song_ends import ENDS, RATE_HZ, with_ends
 from tests.paths import DEMO, SHARED
 from tests.unit.audio_analysis.band import write
@@ -116,7 +116,7 @@ def test_the_beats_are_those_of_the_music_alone(found: AudioAnalysis, live: tupl
 
 @pytest.mark.parametrize("duration", ["full", "30s", "1min"])
 def test_no_applause_is_danced_to(duration: str, found: AudioAnalysis) -> None:
-    times = dance_grid_of(found, duration).times  # type: ignore[arg-type]
+    times = dance_grid_of(found, Options(duration=duration)).times  # type: ignore[arg-type]
     assert times[0] > _BEFORE_S - _EIGHT_S / 2
     assert times[-1] < _BEFORE_S + 48 + _EIGHT_S / 2
     if duration == "full":
@@ -136,4 +136,4 @@ def test_beats_that_a_person_taps_outside_the_music_belong_to_it(found: AudioAna
     taps = tuple(2.0 + 0.484 * n for n in range(8))
     changed = corrected(found, Corrections(beats=taps))
     assert changed.music_start_s == 2.0
-    assert dance_grid_of(changed, "full").times[0] == pytest.approx(2.0)
+    assert dance_grid_of(changed, Options(duration="full")).times[0] == pytest.approx(2.0)

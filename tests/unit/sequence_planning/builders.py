@@ -12,7 +12,7 @@ from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.plan import plan
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Options
-from schemas.boundary import Boundary, DancerState, EightContent
+from schemas.boundary import Boundary, DancerState, Effect, EightContent, Side
 from schemas.move_indexed import Move, MoveSummary
 from schemas.moves_scored import Candidate, MoveFit, Phrase, Scores
 from schemas.sequence_planned import ClipPart, Plan, Segment
@@ -63,15 +63,19 @@ def _state(beat: int, rng: np.random.Generator) -> Boundary:
 def _dancer(rng: np.random.Generator) -> DancerState | None:
     if rng.random() < 0.2:
         return None
-    foot = ("left", "right", None)[int(rng.integers(3))]
+    feet: tuple[Side | None, ...] = ("left", "right", None)
     velocity = tuple(rng.normal(0, 0.5, 2).tolist())
     return DancerState(
-        heading_deg=float(rng.uniform(0, 359)), free_foot=foot, free_foot_confidence=0.9, hip_velocity=velocity
+        heading_deg=float(rng.uniform(0, 359)),
+        free_foot=feet[int(rng.integers(3))],
+        free_foot_confidence=0.9,
+        hip_velocity=velocity,
     )
 
 
 def _content(move: Move, start: int, rng: np.random.Generator) -> EightContent:
-    effect = (None, "dip", "stop", "turn_end")[int(rng.integers(4))]
+    effects: tuple[Effect | None, ...] = (None, "dip", "stop", "turn_end")
+    effect = effects[int(rng.integers(4))]
     return EightContent(
         kind=("basic", "connector", "pattern", "accent")[int(rng.integers(4))],
         follow_turns=float(rng.uniform(-2, 2)),

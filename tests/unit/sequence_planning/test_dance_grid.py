@@ -7,6 +7,7 @@ import pytest
 
 from agents.dance.dance_grid import dance_grid_of
 from agents.dance.slots import cut_slots
+from schemas.base import Options
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import make_scores
 
@@ -25,7 +26,7 @@ EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]  # at 125 BPM: 0.48 s per beat
     ],
 )
 def test_the_grid_of_a_full_song_begins_at_0(first_s: float, times: tuple[float, ...], counts: tuple[int, ...]) -> None:
-    grid = dance_grid_of(make_analysis(EIGHTS * 3, first_s=first_s), "full")
+    grid = dance_grid_of(make_analysis(EIGHTS * 3, first_s=first_s), Options(duration="full"))
     assert grid.times[: len(times)] == pytest.approx(times)
     assert grid.counts[: len(counts)] == counts
     assert grid.counts[-grid.first] == 1, "the first detected beat"
@@ -46,7 +47,7 @@ def test_the_grid_of_a_full_song_ends_at_its_end(
     tail_s: float, after_last_beat: tuple[float, ...], share: float
 ) -> None:
     song = make_analysis(EIGHTS * 3, first_s=0.0, tail_s=tail_s)
-    grid = dance_grid_of(song, "full")
+    grid = dance_grid_of(song, Options(duration="full"))
     ends = (23 * 0.48, *(23 * 0.48 + after for after in after_last_beat)) if after_last_beat else (song.duration_s,)
     assert grid.times[23:] == pytest.approx(ends)
     assert grid.times[-1] == song.duration_s
@@ -56,7 +57,7 @@ def test_the_grid_of_a_full_song_ends_at_its_end(
 def test_the_dance_lasts_as_long_as_the_music_in_whole_beats() -> None:
     song = make_analysis(EIGHTS * 3, first_s=15.0, tail_s=20.0)
     found = song.model_copy(update={"music_start_s": 14.3, "music_end_s": 27.7})
-    grid = dance_grid_of(found, "full")
+    grid = dance_grid_of(found, Options(duration="full"))
     assert grid.times[0] == pytest.approx(15.0 - 0.48)
     assert grid.times[-1] == pytest.approx(15.0 + 26 * 0.48)
     assert np.diff(grid.times) == pytest.approx(0.48)
@@ -65,32 +66,32 @@ def test_the_dance_lasts_as_long_as_the_music_in_whole_beats() -> None:
 
 def test_an_excerpt_ends_with_the_music() -> None:
     song = make_analysis(EIGHTS * 3, first_s=15.0, tail_s=60.0).model_copy(update={"music_end_s": 27.0})
-    assert dance_grid_of(song, "1min").times[-1] <= 27.0
+    assert dance_grid_of(song, Options(duration="1min")).times[-1] <= 27.0
 
 
-def test_an_excerpt_begins_on_the_first_one_and_ends_on_the_nearest_beat() -> None:
+def test_an_excerpt_begins_on_the_first_one_and_ends_on_the_nearest_one() -> None:
     song = make_analysis([6, 7, 8, *EIGHTS * 20], first_s=2.0)
-    grid = dance_grid_of(song, "30s")
+    grid = dance_grid_of(song, Options(duration="30s"))
     assert grid.times[0] == song.beats[3]
-    assert abs(grid.times[-1] - grid.times[0] - 30) <= 0.24
+    assert grid.times[-1] - grid.times[0] == pytest.approx(64 * 0.48)
     assert set(grid.times) <= set(song.beats)
     assert grid.first == 3
 
 
 def test_an_excerpt_of_a_short_song_ends_at_its_end() -> None:
     song = make_analysis([7, 8, *EIGHTS], tail_s=1.0)
-    grid = dance_grid_of(song, "1min")
+    grid = dance_grid_of(song, Options(duration="1min"))
     assert (grid.times[0], grid.times[-1]) == (song.beats[2], song.duration_s)
 
 
 def test_an_excerpt_of_a_song_without_a_one_begins_on_its_first_beat() -> None:
     song = make_analysis([2, 3, 4] * 10)
-    assert dance_grid_of(song, "30s").times[0] == song.beats[0]
+    assert dance_grid_of(song, Options(duration="30s")).times[0] == song.beats[0]
 
 
 def test_beats_after_the_songs_end_are_dropped() -> None:
     song = make_analysis(EIGHTS * 2).model_copy(update={"duration_s": 5.0})
-    assert dance_grid_of(song, "full").times[-1] == 5.0
+    assert dance_grid_of(song, Options(duration="full")).times[-1] == 5.0
 
 
 def slots_of(counts: list[int]) -> list[tuple[int, int, int, int]]:
@@ -98,7 +99,7 @@ def slots_of(counts: list[int]) -> list[tuple[int, int, int, int]]:
     scores = make_scores(song, [make_move(1)])
     return [
         (slot.beats, slot.eight_offset, slot.phrase_offset, slot.phrase)
-        for slot in cut_slots(dance_grid_of(song, "full"), scores.phrases)
+        for slot in cut_slots(dance_grid_of(song, Options(duration="full")), scores.phrases)
     ]
 
 

@@ -52,9 +52,9 @@ def make_problem(moves: list[Move], counts: list[int], continuity: Continuity = 
     scores = make_scores(song, moves)
     options = Options(duration="full", difficulty="intermediate", continuity=continuity)
     request = Request.of(options, default_rules())
-    slots = cut_slots(dance_grid_of(song, "full"), scores.phrases)
+    slots = cut_slots(dance_grid_of(song, Options(duration="full")), scores.phrases)
     music = music_of(slots, song, request)
-    return Problem(slots, music, choices_of(slots, music, scores, request, 0), request)
+    return Problem(slots, music, choices_of(slots, music, scores, request), request)
 
 
 def _with_sections(song: AudioAnalysis) -> AudioAnalysis:

@@ -1,0 +1,34 @@
+"""Wishes: moves that a phrase must have, that must not be danced, and that are for some sections only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from agents.dance.music import SlotMusic
+from schemas.base import Options
+from schemas.move_indexed import MoveSummary
+
+
+class Wishes:
+    """Which clips the wishes of a request allow in a slot. A move is named by its clip or by its label."""
+
+    def __init__(self, options: Options, moves: Mapping[str, MoveSummary]) -> None:
+        self._names = {sha: {move.name.casefold(), move.move.casefold()} for sha, move in moves.items()}
+        self._bans = {name.casefold() for name in options.bans}
+        self._pins = defaultdict[int, set[str]](set)
+        for pin in options.pins:
+            self._pins[pin.phrase].add(pin.move.casefold())
+        self._sections = defaultdict[str, set[str]](set)
+        for only in options.only_in:
+            self._sections[only.move.casefold()] |= {section.casefold() for section in only.sections}
+
+    def allow(self, sha256: str, music: SlotMusic) -> bool:
+        """Return whether a clip may be danced in a slot."""
+        names, pins = self._names[sha256], self._pins.get(music.phrase)
+        sections = [allowed for name, allowed in self._sections.items() if name in names]
+        return (
+            not names & self._bans
+            and (pins is None or bool(names & pins))
+            and all(allowed & {music.label, music.rhythm} for allowed in sections)
+        )
