@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -41,25 +42,31 @@ def slot_amounts(music: SlotMusic, parts: Parts, request: Request) -> dict[str, 
 
     An amount that is of eight beats is less for a shorter part.
     """
-    rules, share = request.rules, music.beats / EIGHT
-    octaves = np.abs(np.log(stretch_of(music, parts)))
+    return {name: amounts[0] for name, amounts in amounts_in_slots((music,), parts, request).items()}
+
+
+def amounts_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request) -> dict[str, Floats]:
+    """Return for each of SLOT_RULES the amounts of its fault in each of some slots, (slots, parts)."""
+    rules, at = request.rules, _Columns.of(music)
+    share = at.beats / EIGHT
+    octaves = np.abs(np.log(at.seconds / (parts.seconds - (1.0 - at.last_share) * parts.last_s)))
     level = parts.level - request.level
     return {
-        "one": (parts.first_count != music.eight_offset + 1).astype(float),
+        "one": (parts.first_count != at.first_count).astype(float),
         "tempo": share * np.maximum(octaves - rules["tempo"].limit, 0.0),
         "tempo_limit": share * np.maximum(octaves - rules["tempo_limit"].limit, 0.0),
-        "energy": share * np.abs(music.energy - parts.energy),
+        "energy": share * np.abs(at.energy - parts.energy),
         "level": share * np.maximum(level, 0).astype(float),
         "below_level": share * np.maximum(-level, 0).astype(float),
         "unsure_one": share * parts.unsure_one,
         "in_picture": share * parts.missing,
         "section": share * _unfit(music, parts),
         "fit": share * (1.0 - parts.fit),
-        "lead_left": parts.right_first * (music.eight_offset == 0),
-        "half": parts.foot_changes * music.is_half,
-        "accent": _missed_accents(music, parts, rules["accent"].limit),
-        "dip": parts.dip * float(request.level == 0),
-        "ending": np.isnan(parts.effect_beat) * float(music.is_last),
+        "lead_left": at.starts_eight * parts.right_first,
+        "half": at.is_half * parts.foot_changes,
+        "accent": _missed_accents(music, at, parts, rules["accent"].limit),
+        "dip": np.ones_like(share) * parts.dip * float(request.level == 0),
+        "ending": at.is_last * np.isnan(parts.effect_beat),
         "style": share * _other_style(parts, request),
         "role": share * ((parts.role != request.role) & (parts.role != UNKNOWN) & (request.role != UNKNOWN)),
     }
@@ -72,8 +79,14 @@ def broken_in_slot(amounts: Mapping[str, Floats], rules: Rules) -> dict[str, Boo
 
 def slot_cost(music: SlotMusic, parts: Parts, request: Request) -> Floats:
     """Return the points of each part in a slot, with BROKEN_GATE for each gate that it breaks."""
-    rules, amounts = request.rules, slot_amounts(music, parts, request)
-    cost: Floats = np.zeros(len(parts.parts))
+    cost: Floats = cost_in_slots((music,), parts, request)[0]
+    return cost
+
+
+def cost_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request) -> Floats:
+    """Return the cost of each part in each of some slots as `slot_cost`, (slots, parts)."""
+    rules, amounts = request.rules, amounts_in_slots(music, parts, request)
+    cost: Floats = np.zeros((len(music), len(parts.parts)))
     for name, amount in amounts.items():
         cost += rules.points(name) * amount
     for broken in broken_in_slot(amounts, rules).values():
@@ -81,25 +94,50 @@ def slot_cost(music: SlotMusic, parts: Parts, request: Request) -> Floats:
     return cost
 
 
-def stretch_of(music: SlotMusic, parts: Parts) -> Floats:
-    """Return song time over clip time, above 1 where a clip is played slower."""
-    stretch: Floats = music.seconds / (parts.seconds - (1.0 - music.last_share) * parts.last_s)
-    return stretch
+@dataclass(frozen=True)
+class _Columns:
+    """Facts of slots, (slots, 1)."""
+
+    seconds: Floats
+    beats: Floats
+    last_share: Floats
+    energy: Floats
+    first_count: Floats
+    starts_eight: Floats
+    is_half: Floats
+    is_last: Floats
+
+    @classmethod
+    def of(cls, music: Sequence[SlotMusic]) -> _Columns:
+        def column(values: Iterable[float]) -> Floats:
+            return np.array(list(values), float)[:, None]
+
+        return cls(
+            seconds=column(slot.seconds for slot in music),
+            beats=column(slot.beats for slot in music),
+            last_share=column(slot.last_share for slot in music),
+            energy=column(slot.energy for slot in music),
+            first_count=column(slot.eight_offset + 1 for slot in music),
+            starts_eight=column(slot.eight_offset == 0 for slot in music),
+            is_half=column(slot.is_half for slot in music),
+            is_last=column(slot.is_last for slot in music),
+        )
 
 
-def _unfit(music: SlotMusic, parts: Parts) -> Floats:
-    rhythm = parts.fits_rhythm[:, RHYTHMS.index(music.rhythm)]
-    label = parts.fits_label[:, LABELS.index(music.label)]
+def _unfit(music: Sequence[SlotMusic], parts: Parts) -> Floats:
+    rhythm = parts.fits_rhythm.T[[RHYTHMS.index(slot.rhythm) for slot in music]]
+    label = parts.fits_label.T[[LABELS.index(slot.label) for slot in music]]
     unfit: Floats = 1.0 - (rhythm.astype(float) + label) / 2
     return unfit
 
 
-def _missed_accents(music: SlotMusic, parts: Parts, limit_s: float) -> Floats:
-    """Return how many accents of the slot are further than the limit from the moment of effect."""
-    beat_s = music.seconds / (music.beats - 1 + music.last_share)
-    missed = np.zeros(len(parts.parts))
-    for accent in music.accents:
-        missed += ~(np.abs(parts.effect_beat - accent) * beat_s <= limit_s)  # NaN: there is no effect
+def _missed_accents(music: Sequence[SlotMusic], at: _Columns, parts: Parts, limit_s: float) -> Floats:
+    """Return how many accents of each slot are further than the limit from the moment of effect."""
+    beat_s = at.seconds / (at.beats - 1 + at.last_share)
+    missed = np.zeros((len(music), len(parts.parts)))
+    for row, slot in enumerate(music):
+        for accent in slot.accents:
+            missed[row] += ~(np.abs(parts.effect_beat - accent) * beat_s[row] <= limit_s)  # NaN: there is no effect
     return missed
 
 

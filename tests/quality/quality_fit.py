@@ -1,0 +1,165 @@
+"""Measure whether a movement can be fitted to music by what the library's clips teach, beside the cosine of sounds.
+
+python -m tests.quality.quality_fit CLIPS --library moves.json
+
+A clip and its own sound are a true pair. The query is the second half of a clip's sound; the clip is to be found among
+all clips, by the sound of its first half (cosine), or by its movement alone: a regression, fitted to the other clips,
+tells which sound belongs to a movement. `moves.json`: the moves of the clips, a list of those of `move-indexed`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from argparse import ArgumentParser
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import soundfile
+
+from agents.arrays import Floats
+from agents.audio_analysis.analysis import analyze_music
+from schemas.faults import Poison
+from schemas.move_indexed import Move
+from tests.quality.report import Goal, figure
+
+_MOTION = 384
+_PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+_COMPONENTS, _CCA_PENALTY = (2, 4, 8), 0.1
+_RATE_HZ = 44_100
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("clips", type=Path)
+    parser.add_argument("--library", type=Path, required=True)
+    arguments = parser.parse_args()
+    moves = {move.name: move for move in map(Move.model_validate, json.loads(arguments.library.read_text()))}
+    halves = _halves(sorted(arguments.clips.rglob("*.mp4")), moves)
+    names = sorted(halves)
+    motion = np.array([moves[name].embedding[:_MOTION] for name in names])
+    first, second = (np.array([halves[name][half] for name in names]) for half in (0, 1))
+    print(f"clips {len(names)}, median rank by chance {(len(names) + 1) / 2:.1f}")
+    _report("cosine", second @ first.T)
+    best: tuple[float, str, Floats] | None = None
+    for name, similarity in _learned(motion, first, second).items():
+        rank = float(np.median(_ranks(similarity)))
+        print(
+            f"{name}: median rank {rank:.1f}, recall at 1 {_recall(similarity, 1):.2f}, 5 {_recall(similarity, 5):.2f}"
+        )
+        if best is None or rank < best[0]:
+            best = rank, name, similarity
+    assert best is not None
+    _report("learned", best[2])
+    for weight in (0.1, 0.3):
+        _report(f"cosine_and_{weight:g}_learned", second @ first.T + weight * best[2])
+
+
+def _report(name: str, similarity: Floats) -> None:
+    figure(f"fit_{name}_median_rank", float(np.median(_ranks(similarity))), Goal(3.0), digits=1)
+    for most in (1, 5):
+        figure(f"fit_{name}_recall_at_{most}", _recall(similarity, most), Goal(0.5, at_least=True))
+
+
+def _ranks(similarity: Floats) -> Floats:
+    """Return the rank of each query's own clip, from 1. `similarity`: (queries, clips)."""
+    own = np.diag(similarity)[:, None]
+    ranks: Floats = 1.0 + (similarity > own).sum(axis=1)
+    return ranks
+
+
+def _recall(similarity: Floats, most: int) -> float:
+    return float((_ranks(similarity) <= most).mean())
+
+
+def _learned(motion: Floats, sound: Floats, queries: Floats) -> dict[str, Floats]:
+    """Return the similarities of each query to each clip's predicted sound, by method: the clip is left out of its fit.
+
+    Queries are compared with clips that are all predicted by the fit without the query's clip.
+    """
+    methods: dict[str, Callable[[Floats, Floats], Callable[[Floats, Floats], Floats]]] = {
+        f"ridge {penalty:g}": lambda x, y, penalty=penalty: _ridge(x, y, penalty) for penalty in _PENALTIES
+    }
+    methods |= {f"cca {size}": lambda x, y, size=size: _cca(x, y, size) for size in _COMPONENTS}
+    found = {}
+    for name, fit in methods.items():
+        rows = []
+        for n in range(len(motion)):
+            others = np.arange(len(motion)) != n
+            compare = fit(motion[others], sound[others])
+            rows.append(compare(queries[n], motion))
+        found[name] = np.array(rows)
+    return found
+
+
+def _ridge(motion: Floats, sound: Floats, penalty: float) -> Callable[[Floats, Floats], Floats]:
+    mean, mean_sound = motion.mean(0), sound.mean(0)
+    x, y = motion - mean, sound - mean_sound
+    dual = np.linalg.solve(x @ x.T + penalty * np.eye(len(x)), y)
+
+    def compare(query: Floats, every: Floats) -> Floats:
+        return _cosines(query - mean_sound, (every - mean) @ x.T @ dual)
+
+    return compare
+
+
+def _cca(motion: Floats, sound: Floats, size: int) -> Callable[[Floats, Floats], Floats]:
+    mean, mean_sound = motion.mean(0), sound.mean(0)
+    x, y = motion - mean, sound - mean_sound
+    white_x, white_y = _whitening(x), _whitening(y)
+    left, strengths, right = np.linalg.svd((x @ white_x).T @ (y @ white_y) / len(x))
+    to_x, to_y = white_x @ left[:, :size] * strengths[:size], white_y @ right[:size].T * strengths[:size]
+
+    def compare(query: Floats, every: Floats) -> Floats:
+        return _cosines((query - mean_sound) @ to_y, (every - mean) @ to_x)
+
+    return compare
+
+
+def _whitening(values: Floats) -> Floats:
+    _, scales, axes = np.linalg.svd(values / np.sqrt(len(values)), full_matrices=False)
+    whitening: Floats = axes.T / np.sqrt(scales**2 + _CCA_PENALTY * scales.max() ** 2)
+    return whitening
+
+
+def _cosines(one: Floats, many: Floats) -> Floats:
+    lengths = np.linalg.norm(many, axis=1) * np.linalg.norm(one)
+    cosines: Floats = many @ one / np.maximum(lengths, 1e-12)
+    return cosines
+
+
+def _halves(paths: list[Path], moves: dict[str, Move]) -> dict[str, tuple[Floats, Floats]]:
+    """Return the embeddings of both halves of each clip's sound, by the clip's name."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for path in paths:
+            if path.stem not in moves:
+                continue
+            samples = _sound(path)
+            middle = len(samples) // 2
+            try:
+                found[path.stem] = tuple(
+                    _embedding(half, Path(folder) / f"{path.stem}.wav") for half in (samples[:middle], samples[middle:])
+                )
+            except Poison as fault:
+                print(f"{path.stem} is left out: {fault}")
+    return found
+
+
+def _embedding(samples: Floats, path: Path) -> Floats:
+    soundfile.write(path, samples, _RATE_HZ)
+    return np.array(analyze_music(path).embedding)
+
+
+def _sound(path: Path) -> Floats:
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler("flt", "mono", _RATE_HZ)
+        frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
+    return np.concatenate([frame.to_ndarray()[0] for frame in frames])
+
+
+if __name__ == "__main__":
+    main()
