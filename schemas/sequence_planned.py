@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 from schemas import limits
 from schemas.base import (
     Code,
+    Hold,
     Line,
     Model,
     Name,
@@ -139,16 +140,53 @@ def _check_covers(parts: Sequence[ClipPart], start_s: float, end_s: float) -> No
             raise PydanticCustomError("plan_gap", message, {"time_s": round(start, 3)})
 
 
+class PlanScore(Model):
+    """How good the dance is by the rules.
+
+    `score`: 0-100, the weighted mean of the marks. `marks`: 0-10 for timing, technique, connection, musicality,
+    presentation and difficulty. `points`: lost in all. `broken_gates`: how often a rule is broken that must hold.
+    """
+
+    score: float = Field(ge=0, le=100)
+    marks: Annotated[dict[Code, Annotated[float, Field(ge=0, le=10)]], Field(max_length=limits.MAX_TERMS)]
+    points: float = Field(ge=0, le=limits.MAX_POINTS)
+    broken_gates: int = Field(ge=0, le=limits.MAX_POINTS)
+
+
+class Shot(Model):
+    """A move to film, which would bring the library's moves together: from one hold to another.
+
+    `seams`: how many cuts between eights of the library's clips would be good with it in between.
+    """
+
+    from_hold: Hold
+    to_hold: Hold
+    beats: int = Field(ge=1, le=limits.MAX_CLIP_BEATS)
+    tempo_bpm: tuple[TempoBpm, TempoBpm]
+    couple: Name
+    seams: int = Field(ge=1, le=limits.MAX_POINTS)
+
+    def __str__(self) -> str:
+        """Return the shot as a line for a teacher."""
+        low, high = (round(tempo) for tempo in self.tempo_bpm)
+        holds = f"{self.from_hold} to {self.to_hold}".replace("_", " ")
+        seams = "1 seam" if self.seams == 1 else f"{self.seams} seams"
+        return f"{self.couple}: {holds}, {self.beats} counts, {low}-{high} BPM: would free {seams}"
+
+
 class Plan(Model):
     """Segments without gaps: each begins on the song beat on which the one before ends.
 
     `clips`: all beats of each clip used, seconds, those of runners-up included; its mezzanine has a keyframe on each.
+    `score`: None in events of earlier versions. `shots`: moves to film next, the most useful first.
     """
 
     tempo_bpm: TempoBpm
     library_version: Code
     segments: Segments = Field(min_length=1)
     clips: Annotated[dict[Sha256, ClipBeats], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
+    score: PlanScore | None = None
+    shots: tuple[Shot, ...] = Field(default=(), max_length=limits.MAX_SHOTS, fail_fast=True)
 
     @model_validator(mode="after")
     def _is_complete(self) -> Plan:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from agents.playable import has_unsure_one
 from agents.sequence_planning.inputs import PlanningInput, planning_input
 from agents.step import Step, Tools
-from agents.texts import first_few
 from schemas.base import joined_warnings
 from schemas.moves_scored import MovesScored
 from schemas.sequence_planned import Plan, SequencePlanned
@@ -21,25 +17,15 @@ def _work(planning: PlanningInput, tools: Tools) -> Plan:
 
 
 def _emit(event: MovesScored, result: Plan) -> SequencePlanned:
-    warnings = joined_warnings(event.warnings, _count_warning(event, result))
+    from agents.sequence_planning.warnings import plan_warnings
+
+    warnings = joined_warnings(event.warnings, plan_warnings(result, event.scores, event.options))
     return SequencePlanned(**event.carried() | {"warnings": warnings}, plan=result)
-
-
-def _count_warning(event: MovesScored, result: Plan) -> Iterator[str]:
-    """Yield a warning where clips are planned whose 1 is unsure."""
-    planned = {segment.clip_sha256 for segment in result.segments}
-    moves = (event.scores.moves[clip] for clip in planned if clip in event.scores.moves)
-    unsure = sorted(move.name for move in moves if has_unsure_one(move))
-    if unsure:
-        yield (
-            f"the 1 of these clips is unsure: {first_few(unsure)}; "
-            "settle it with `bachata moves edit NAME --first-one SECONDS`"
-        )
 
 
 STEP = Step(
     name="sequence_planning",
-    version="3",
+    version="4",
     consumes=MovesScored,
     depends_on=planning_input,
     takes=PlanningInput,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from agents.arrays import Floats, Ints
+from agents.arrays import Bools, Floats, Ints
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.slot_faults import slot_cost
@@ -34,6 +34,20 @@ class Choices:
     parts: Parts
     rows: tuple[Ints, ...]
     costs: tuple[Floats, ...]
+
+    def avoiding(self, rows: Ints, points: float) -> Choices:
+        """Return the choices with more points for the clips' beats that a dance has in each slot, also mirrored."""
+        costs = (
+            cost + points * self._is_same(of_slot, row)
+            for of_slot, cost, row in zip(self.rows, self.costs, rows.tolist(), strict=True)
+        )
+        return replace(self, costs=tuple(costs))
+
+    def _is_same(self, rows: Ints, row: int) -> Bools:
+        same: Bools = (self.parts.clip[rows] == self.parts.clip[row]) & (
+            self.parts.first[rows] == self.parts.first[row]
+        )
+        return same
 
 
 def choices_of(slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, request: Request) -> Choices:

@@ -7,17 +7,20 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from agents.dance.dance_grid import dance_grid_of
 from agents.dance.judge import Sheet, judge
-from agents.dance.music import Request, music_of
+from agents.dance.music import Request, SlotMusic, music_of
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules, default_rules
 from agents.dance.slots import Slot, cut_slots
-from agents.sequence_planning.choices import choices_of
+from agents.sequence_planning.choices import Choices, choices_of
 from agents.sequence_planning.clip_runs import ClipRun, clip_part, clip_runs
 from agents.sequence_planning.inputs import PlanningInput
-from agents.sequence_planning.path import best_path
+from agents.sequence_planning.path import Path, best_path
 from agents.sequence_planning.runners_up import RunnersUp
+from agents.sequence_planning.shots import shots_of
 from schemas.move_indexed import MoveSummary
-from schemas.sequence_planned import Plan, Segment
+from schemas.sequence_planned import Plan, PlanScore, Segment
+
+_SAME_AGAIN = 3.0  # points of an eight that an earlier alternative has in the same slot
 
 
 def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
@@ -37,7 +40,7 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
     slots = cut_slots(dance_grid_of(analysis, planning.options), scores.phrases)
     music = music_of(slots, analysis, request)
     choices = choices_of(slots, music, scores, request)
-    path = best_path(music, choices, request)
+    path = _path(music, choices, request)
     parts = choices.parts.rows(path.rows)
     sheet = judge(slots, music, parts, request)
     runners_up = RunnersUp(choices, path.costs, path.columns)
@@ -48,7 +51,23 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
         library_version=scores.library_version,
         segments=segments,
         clips={sha: scores.moves[sha].beats for sha in sorted(clips)},
+        score=PlanScore(
+            score=sheet.score,
+            marks={str(mark): value for mark, value in sheet.marks.items()},
+            points=sheet.points,
+            broken_gates=sheet.broken_gates,
+        ),
+        shots=shots_of(choices.parts, scores, request.rules),
     )
+
+
+def _path(music: Sequence[SlotMusic], choices: Choices, request: Request) -> Path:
+    """Return the best path, or of several that differ from each other the one that is asked for."""
+    path = best_path(music, choices, request)
+    for _ in range(request.options.alternative):
+        choices = choices.avoiding(path.rows, _SAME_AGAIN)
+        path = best_path(music, choices, request)
+    return path
 
 
 def _segments(  # noqa: PLR0913, PLR0917
