@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import floor
 from typing import Literal
@@ -68,6 +68,40 @@ def usable_eights(move: MoveSummary) -> tuple[Eight, ...]:
     """Return the eights all of whose nine beats can be shown."""
     runs = playable_runs(move)
     return tuple(eight for eight in move.eights if any(run.part(eight.start_beat, EIGHT) for run in runs))
+
+
+def offered_runs(move: MoveSummary) -> tuple[Run, ...]:
+    """Return the beats that may be shown: without the whole eights that are left out, as they lack a dancer.
+
+    Fewer than eight beats before the first eight of a span, and eight at most after its last, belong to these.
+    """
+    return tuple(part for run in playable_runs(move) for part in _offered(run, [e.start_beat for e in move.eights]))
+
+
+def _offered(run: Run, starts: Sequence[int]) -> Iterator[Run]:
+    """Yield the parts of a run around eights that follow each other."""
+    end = run.first + len(run.beats) - 1
+    inside = [start for start in sorted(starts) if run.part(start, EIGHT)]
+    if not inside:
+        return
+    spans = _joined([(start, start + EIGHT) for start in inside])
+    if spans[0][0] - run.first < EIGHT:
+        spans[0] = (run.first, spans[0][1])
+    if end - spans[-1][1] < EIGHT:
+        spans[-1] = (spans[-1][0], end)
+    for first, last in spans:
+        yield Run(first, run.part(first, last - first))
+
+
+def _joined(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return spans in order, with those that overlap or meet as one."""
+    joined: list[tuple[int, int]] = []
+    for first, last in spans:
+        if joined and first <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(last, joined[-1][1]))
+        else:
+            joined.append((first, last))
+    return joined
 
 
 def has_unsure_one(move: MoveSummary) -> bool:

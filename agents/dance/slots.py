@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from agents.dance.dance_grid import DanceGrid
@@ -20,7 +20,8 @@ class Slot:
     `times`: its beats and its end, seconds. `eight_offset`: the beat of the eight it begins on, 0-7. `phrase_offset`:
     beats since the start of its phrase, above 0 only for the later parts of a phrase of more than eight beats.
     `last_share`: length of its last interval in beats, above 0, at most 1. `phrase`: index of the phrase with its
-    candidates.
+    candidates. `before`, `after`: fewer than four beats at an end of the dance, which belong to the first and the last
+    slot: times before the slot's first beat, and after its end; `after_share`: length of the last of them in beats.
     """
 
     times: tuple[float, ...]
@@ -28,6 +29,9 @@ class Slot:
     phrase_offset: int
     last_share: float
     phrase: int
+    before: tuple[float, ...] = ()
+    after: tuple[float, ...] = ()
+    after_share: float = 1.0
 
     @property
     def beats(self) -> int:
@@ -40,7 +44,19 @@ def cut_slots(grid: DanceGrid, phrases: tuple[Phrase, ...]) -> tuple[Slot, ...]:
     last = len(grid.times) - 1
     edges = sorted({0, last} | {index for index in range(1, last) if grid.counts[index] == 1})
     starts = [phrase.start_beat for phrase in phrases]
-    return tuple(slot for start, end in pairwise(edges) for slot in _parts(grid, start, end, starts))
+    slots = [slot for start, end in pairwise(edges) for slot in _parts(grid, start, end, starts)]
+    return tuple(_without_fragments(slots))
+
+
+def _without_fragments(slots: list[Slot]) -> list[Slot]:
+    """Return the slots, fewer than four beats at either end joined with the slot beside them."""
+    if len(slots) > 1 and slots[0].beats < _HALF and not slots[1].phrase_offset:
+        first, *slots = slots
+        slots[0] = replace(slots[0], before=first.times[:-1])
+    if len(slots) > 1 and slots[-1].beats < _HALF:
+        *slots, last = slots
+        slots[-1] = replace(slots[-1], after=last.times[1:], after_share=last.last_share)
+    return slots
 
 
 def _parts(grid: DanceGrid, start: int, end: int, phrase_starts: list[int]) -> Iterator[Slot]:

@@ -13,7 +13,7 @@ from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.slot_faults import slot_cost
 from agents.dance.slots import Slot
-from agents.playable import EIGHT, playable_runs
+from agents.playable import offered_runs
 from agents.sequence_planning.wishes import Wishes
 from schemas.base import Options
 from schemas.faults import Poison
@@ -88,24 +88,15 @@ def _check(found: Sequence[Sequence[Part]], music: Sequence[SlotMusic], options:
 
 
 class _Clip:
-    """The beats of a clip on which its eights begin, and which of them can be shown."""
+    """The beats of a clip on which its eights begin, and which of its beats may be shown."""
 
     def __init__(self, move: MoveSummary) -> None:
         self.starts = [eight.start_beat for eight in move.eights]
         self.has_states = bool(move.boundaries)
-        self._spans = [(run.first, run.first + len(run.beats) - 1) for run in playable_runs(move)]
-        self._offered = {start + beat for start in self.starts for beat in range(EIGHT)}
-        for first, end in self._spans:
-            last = max((beat for beat in self._offered if first <= beat < end), default=None)
-            if last is not None and end - last <= EIGHT:  # a whole eight that is left out is not shown
-                self._offered |= set(range(last + 1, end))
+        self._spans = [(run.first, run.first + len(run.beats) - 1) for run in offered_runs(move)]
 
     def has(self, first: int, beats: int) -> bool:
-        """Return whether beats can be shown, none of them in a whole eight that is left out."""
-        return self.has_pictures(first, beats) and all(beat in self._offered for beat in range(first, first + beats))
-
-    def has_pictures(self, first: int, beats: int) -> bool:
-        """Return whether beats can be shown, whatever is danced there."""
+        """Return whether beats may be shown."""
         return any(start <= first and first + beats <= last for start, last in self._spans)
 
 
@@ -132,7 +123,7 @@ def _lead_ins(clip: _Clip, music: SlotMusic) -> Iterator[int]:
     """Yield the beats from which a clip leads into one of its eights, for what lies before the first 1 of the dance."""
     if music.is_first and music.eight_offset:
         for first in (start - music.beats for start in clip.starts):
-            if clip.has_pictures(first, music.beats):
+            if clip.has(first, music.beats):
                 yield first
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agents.dance.parts import Part
 from agents.dance.slots import Slot
-from agents.playable import playable_runs, with_partial_last_beat
+from agents.playable import Run, offered_runs, with_partial_last_beat
 from schemas.move_indexed import MoveSummary
 from schemas.sequence_planned import ClipPart
 
@@ -43,8 +43,8 @@ def clip_part(
 ) -> ClipPart:
     """Return the part of the clip that a run shows."""
     move, shown = moves[run.part.clip], slots[run.start : run.end]
-    song = (*(time for slot in shown for time in slot.times[:-1]), shown[-1].times[-1])
-    clip = with_partial_last_beat(_beats(move, run.part), shown[-1].last_share)
+    own = (*(time for slot in shown for time in slot.times[:-1]), shown[-1].times[-1])
+    song, clip = _paired((*shown[0].before, *own, *shown[-1].after), move, run.part, shown)
     return ClipPart(
         move=move.move,
         clip=move.name,
@@ -57,7 +57,18 @@ def clip_part(
     )
 
 
-def _beats(move: MoveSummary, part: Part) -> tuple[float, ...]:
-    """Return the beats as they can be displayed: the last one of a clip may be a little earlier."""
-    beats = (run.part(part.first, part.beats) for run in playable_runs(move))
-    return next(filter(None, beats), move.beats[part.first : part.end + 1])
+def _paired(
+    song: tuple[float, ...], move: MoveSummary, part: Part, slots: Sequence[Slot]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return song beats and the clip beats that are shown on them.
+
+    Where a clip has too few beats before or after a part at an end of the dance, its outermost beat lasts longer.
+    """
+    run = next((run for run in offered_runs(move) if run.part(part.first, part.beats)), Run(0, move.beats))
+    before, after = len(slots[0].before), len(slots[-1].after)
+    missing_before = max(0, run.first - (part.first - before))
+    missing_after = max(0, part.end + after - (run.first + len(run.beats) - 1))
+    first, beats = part.first - before + missing_before, len(song) - 1 - missing_before - missing_after
+    paired = (song[0], *song[1 + missing_before : len(song) - 1 - missing_after], song[-1])
+    share = slots[-1].after_share if after else slots[-1].last_share
+    return paired, with_partial_last_beat(run.part(first, beats), 1.0 if missing_after else share)

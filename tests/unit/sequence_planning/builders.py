@@ -101,8 +101,8 @@ def _check_runners_up(segment: Segment) -> None:
     assert all(len(names) == 1 for names in clips), "a runner-up is one clip"
     assert len(set.union({segment.clip_sha256}, *clips)) == 1 + len(clips), "the clips are different ones"
     for parts in segment.runners_up:
-        beats = parts[0].song_beats[:1] + tuple(beat for part in parts for beat in part.song_beats[1:])
-        assert beats == segment.song_beats
+        assert (parts[0].song_start_s, parts[-1].song_end_s) == (segment.song_start_s, segment.song_end_s)
+        assert all(before.song_end_s == after.song_start_s for before, after in pairwise(parts))
 
 
 def _check_part(segment: ClipPart, move: MoveSummary) -> None:

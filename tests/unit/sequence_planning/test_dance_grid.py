@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from agents.dance.dance_grid import dance_grid_of
-from agents.dance.slots import cut_slots
+from agents.dance.slots import Slot, cut_slots
 from schemas.base import Options
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import make_scores
@@ -94,27 +94,32 @@ def test_beats_after_the_songs_end_are_dropped() -> None:
     assert dance_grid_of(song, Options(duration="full")).times[-1] == 5.0
 
 
-def slots_of(counts: list[int]) -> list[tuple[int, int, int, int]]:
+def slots_of(counts: list[int]) -> tuple[Slot, ...]:
     song = make_analysis(counts, first_s=0.0, tail_s=0.48)
     scores = make_scores(song, [make_move(1)])
-    return [
-        (slot.beats, slot.eight_offset, slot.phrase_offset, slot.phrase)
-        for slot in cut_slots(dance_grid_of(song, Options(duration="full")), scores.phrases)
-    ]
+    return cut_slots(dance_grid_of(song, Options(duration="full")), scores.phrases)
 
 
 @pytest.mark.parametrize(
     ("counts", "slots"),
     [
         ([*EIGHTS, *EIGHTS], [(8, 0, 0, 0), (8, 0, 0, 1)]),
-        ([6, 7, 8, *EIGHTS], [(3, 5, 0, 0), (8, 0, 0, 1)]),
-        ([*EIGHTS, 1, 2, 3], [(8, 0, 0, 0), (3, 0, 0, 1)]),
+        ([5, 6, 7, 8, *EIGHTS], [(4, 4, 0, 0), (8, 0, 0, 1)]),
+        ([*EIGHTS, 1, 2, 3, 4], [(8, 0, 0, 0), (4, 0, 0, 1)]),
         ([*EIGHTS, 1, 2, 3, 4, *EIGHTS], [(8, 0, 0, 0), (4, 0, 0, 1), (8, 0, 0, 2)]),
         ([*EIGHTS, 5, 6, 7, 8, *EIGHTS], [(8, 0, 0, 0), (4, 0, 8, 0), (8, 0, 0, 1)]),
         ([*EIGHTS, 8, *EIGHTS], [(4, 0, 0, 0), (5, 3, 4, 0), (8, 0, 0, 1)]),
-        ([3, 4, *EIGHTS], [(2, 2, 0, 0), (8, 0, 0, 1)]),
+        ([1, 2, 3, 4, *EIGHTS], [(4, 0, 0, 0), (8, 0, 0, 1)]),
     ],
     ids=["whole", "head", "tail", "break", "twelve", "nine", "cut short"],
 )
 def test_slots(counts: list[int], slots: list[tuple[int, int, int, int]]) -> None:
-    assert slots_of(counts) == slots
+    assert [(slot.beats, slot.eight_offset, slot.phrase_offset, slot.phrase) for slot in slots_of(counts)] == slots
+
+
+def test_fewer_than_four_beats_at_an_end_belong_to_the_slot_beside_them() -> None:
+    (only,) = slots_of([6, 7, 8, *EIGHTS, 1, 2])
+    assert (only.beats, only.eight_offset, only.phrase) == (8, 0, 1)
+    assert only.before == pytest.approx((0.0, 0.48, 0.96))
+    assert only.times[0] == pytest.approx(1.44)
+    assert only.after == pytest.approx((12 * 0.48, 13 * 0.48))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def test_pinned_moves_are_danced_in_their_phrases_and_the_rest_fits_them() -> No
     ("pin", "message"),
     [
         (Pin(phrase=3, move="waltz"), "waltz cannot be danced in phrase 3"),
-        (Pin(phrase=90, move="clip_1"), "the dance has 17 phrases"),
+        (Pin(phrase=90, move="clip_1"), "the dance has 16 phrases"),
     ],
 )
 def test_a_pin_that_cannot_be_obeyed_is_refused(pin: Pin, message: str) -> None:
@@ -69,8 +70,8 @@ def test_a_move_for_some_sections_is_danced_only_there() -> None:
     half = song.duration_s / 2
     kinds = (("verse", "derecho", 0.0, half), ("mambo", "mambo", half, song.duration_s))
     sections = tuple(
-        Section.model_validate({"label": label, "rhythm": rhythm, "start_s": start, "end_s": end})
-        for label, rhythm, start, end in kinds
+        Section.model_validate({"label": label, "rhythm": rhythm, "start_s": start, "end_s": end, "repeat_group": n})
+        for n, (label, rhythm, start, end) in enumerate(kinds)
     )
     song = song.model_copy(update={"sections": sections})
     only = tuple(OnlyIn(move=f"clip_{number}", sections=("mambo",)) for number in range(4))
@@ -148,7 +149,7 @@ def test_one_couple_dances_or_changes_where_a_section_begins() -> None:
         Section.model_validate(
             {"label": "verse", "rhythm": "derecho", "start_s": start, "end_s": end, "repeat_group": n}
         )
-        for n, (start, end) in enumerate(zip(edges, edges[1:], strict=False))
+        for n, (start, end) in enumerate(itertools.pairwise(edges))
     )
     song = song.model_copy(update={"sections": sections})
     moves = [in_holds(make_move(number, eights=1, move=f"m{number}"), "closed", "closed") for number in range(6)]
