@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from schemas import limits
 from schemas.base import Code, MediaRef, Model, Seconds, SongEvent, TempoBpm
-from schemas.sequence_planned import ClipPart
+from schemas.sequence_planned import ShownPart
 
 PlainFileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,199}$")]
 
@@ -29,11 +29,14 @@ class Video(Model):
     max_cut_error_ms: float = Field(ge=0, le=limits.MAX_CUT_ERROR_MS)
 
 
-RenderedParts = Annotated[tuple[ClipPart, ...], Field(max_length=limits.MAX_RENDERED_PARTS, fail_fast=True)]
+RenderedParts = Annotated[tuple[ShownPart, ...], Field(max_length=limits.MAX_RENDERED_PARTS, fail_fast=True)]
 
 
 class Rendered(SongEvent):
-    """The finished choreography. `segments`: what the video shows, where a runner-up took a clip's place, too."""
+    """The finished choreography.
+
+    `segments`: what the video shows, where a runner-up took a clip's place, too. They are the chapters of its file.
+    """
 
     tempo_bpm: TempoBpm
     library_version: Code

@@ -97,16 +97,26 @@ class ClipPart(Model):
 RunnerUp = Annotated[tuple[ClipPart, ...], Field(min_length=1, max_length=limits.MAX_EIGHTS, fail_fast=True)]
 
 
-class Segment(ClipPart):
-    """A part of one clip, and what can be shown in its place.
+class ShownPart(ClipPart):
+    """A part of one clip in a dance.
+
+    `seam`: the cut before it; None of the first part, where the part before or after the cut was replaced because its
+    clip could not be shown, and in events of earlier versions. `section`: the label of the song's section in which it
+    begins; None where it is not known.
+    """
+
+    seam: Seam | None = None
+    section: Code | None = None
+
+
+class Segment(ShownPart):
+    """A part of one clip in a plan, and what can be shown in its place.
 
     `runners_up`: the best first; each covers the beats of the segment in the song with parts of another clip. Rendering
-    uses them where it finds that the segment's own clip cannot be shown. `seam`: the cut before it; None of the first
-    segment, and in events of earlier versions.
+    uses them where it finds that the segment's own clip cannot be shown.
     """
 
     runners_up: tuple[RunnerUp, ...] = Field(default=(), max_length=limits.MAX_RUNNERS_UP, fail_fast=True)
-    seam: Seam | None = None
 
     @model_validator(mode="after")
     def _runners_up_cover_it(self) -> Segment:
@@ -122,9 +132,9 @@ class Segment(ClipPart):
         for runner_up in self.runners_up:
             yield from runner_up
 
-    def alone(self) -> ClipPart:
+    def alone(self) -> ShownPart:
         """Return the segment without its runners-up."""
-        return ClipPart.model_construct(**{name: getattr(self, name) for name in ClipPart.model_fields})
+        return ShownPart.model_construct(**{name: getattr(self, name) for name in ShownPart.model_fields})
 
 
 Segments = Annotated[tuple[Segment, ...], Field(max_length=limits.MAX_SEGMENTS, fail_fast=True)]

@@ -14,9 +14,10 @@ from av.video.stream import VideoStream
 
 from agents.media.cached import CachedMp4, cache_damaged, open_cached
 from agents.media.mezzanine import Mezzanine
-from agents.media.packet_copy import write_packets
+from agents.media.packet_copy import Chapter, write_packets
 from agents.media.render_quality import PROFILES
 from agents.rendering import audio
+from agents.rendering.chapters import chapters_of
 from agents.rendering.clips import Clips, ClipVersion, version_of
 from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measure
@@ -30,7 +31,7 @@ from infra.base.atomic_file import remove_files, replacing
 from schemas import limits
 from schemas.base import joined_warnings
 from schemas.rendered import Video
-from schemas.sequence_planned import ClipPart
+from schemas.sequence_planned import ShownPart
 
 Report = Callable[[float], None]
 
@@ -52,23 +53,31 @@ def render(rendering: RenderingInput, tools: Tools) -> RenderResult:
 
 
 def _video(
-    rendering: RenderingInput, tools: Tools, clip_parts: Sequence[ClipPart], clips: Mapping[ClipVersion, Mezzanine]
+    rendering: RenderingInput, tools: Tools, shown: Sequence[ShownPart], clips: Mapping[ClipVersion, Mezzanine]
 ) -> Video:
     profile = PROFILES[rendering.quality]
     sound = _sound(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
-    parts = [place(part, rendering.plan.start_s) for part in clip_parts]
-    target = tools.output_dir / output_name(rendering, clip_parts)
+    parts = [place(part, rendering.plan.start_s) for part in shown]
+    target = tools.output_dir / output_name(rendering, shown)
     with replacing(target) as temporary:
-        write(parts, clips, sound, temporary, report=sub_progress(tools.report, 0.8, 1.0))
+        write(
+            parts,
+            clips,
+            sound,
+            temporary,
+            chapters=chapters_of(shown, parts),
+            report=sub_progress(tools.report, 0.8, 1.0),
+        )
         return measure(temporary, target.name, parts, clips, profile)
 
 
-def write(
+def write(  # noqa: PLR0913
     parts: Sequence[PlacedSegment],
     clips: Mapping[ClipVersion, Mezzanine],
     sound: Sound,
     target: Path,
     *,
+    chapters: Sequence[Chapter] = (),
     report: Report = lambda _: None,
 ) -> None:
     """Write the video of `parts` to `target`. `clips`: mezzanines of one quality. Raises: as `render`."""
@@ -76,7 +85,7 @@ def write(
         readers = {clip: stack.enter_context(open_cached(clips[clip].path)) for clip in sorted(clips)}
         song = stack.enter_context(open_cached(sound.path))
         pictures = _template(readers), _all_pictures(parts, clips, readers, report)
-        write_packets(target, [pictures, (song.audio, sound_packets(song, sound, parts))])
+        write_packets(target, [pictures, (song.audio, sound_packets(song, sound, parts))], chapters)
 
 
 def _sound(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Sound:

@@ -12,9 +12,10 @@ from agents.texts import first_few
 from schemas import limits
 from schemas.faults import Poison
 from schemas.reasons import Reason
-from schemas.sequence_planned import ClipPart, Plan, Segment
+from schemas.sequence_planned import ClipPart, Plan, Segment, ShownPart
 
 Parts = tuple[ClipPart, ...]
+Shown = tuple[ShownPart, ...]
 
 _HALF_EIGHT = EIGHT // 2
 _MIN_LAST_SHARE = 0.05  # of a beat
@@ -27,9 +28,9 @@ _CAUSES: dict[Reason, str] = {
 
 @dataclass(frozen=True)
 class PartsToRender:
-    """The parts of clips for the video, without a gap, and a warning for each clip that cannot be shown."""
+    """The parts of clips for the video, without a gap, and warnings of clips that cannot be shown."""
 
-    parts: Parts
+    parts: Shown
     warnings: tuple[str, ...]
 
 
@@ -49,19 +50,28 @@ def parts_to_render(plan: Plan, clips: Clips) -> PartsToRender:
 
     Raises: `Poison` where no clip of the plan can be shown; as `Clips.fault`.
     """
-    parts: list[ClipPart] = []
+    parts: list[ShownPart] = []
     replacements = []
+    follows_other = False
     for segment in plan.segments:
         fault = clips.fault(segment)
         if fault is None:
-            parts.append(segment.alone())
+            alone = segment.alone()
+            parts.append(alone.model_copy(update={"seam": None}) if follows_other else alone)
         else:
             others = _runner_up(segment, clips) or _other_part(segment, plan, clips, parts)
             if not others:
                 raise _nothing_to_show(plan, clips)
             replacements.append(_Replacement(segment, _cause(fault), others))
-            parts += others
-    return PartsToRender(tuple(parts), tuple(_warnings(replacements)))
+            parts += [_shown(part, segment) for part in others]
+        follows_other = fault is not None
+    return PartsToRender(tuple(parts), (*_warnings(replacements), *_without_grade(plan, parts)))
+
+
+def _shown(part: ClipPart, segment: Segment) -> ShownPart:
+    """Return a part in a segment's place: the cut before it has no grade."""
+    fields = {name: getattr(part, name) for name in ClipPart.model_fields}
+    return ShownPart.model_construct(**fields, section=segment.section)
 
 
 def _runner_up(segment: Segment, clips: Clips) -> Parts:
@@ -154,6 +164,15 @@ def _warnings(replacements: Sequence[_Replacement]) -> Iterator[str]:
     for (clip, cause), of_clip in causes.items():
         places = [f"{one.parts[0].clip} is shown at {one.segment.song_start_s:.1f} s" for one in of_clip]
         yield f"{clip} cannot be shown ({cause}): {first_few(places)} in its place"
+
+
+def _without_grade(plan: Plan, parts: Sequence[ShownPart]) -> Iterator[str]:
+    """Yield a warning of the planned cuts that have no grade any more, as what is beside them was replaced."""
+    graded = {part.song_start_s for part in parts if part.seam}
+    lost = [segment.song_start_s for segment in plan.segments if segment.seam and segment.song_start_s not in graded]
+    if lost:
+        times = first_few([f"{time_s:.1f} s" for time_s in lost])
+        yield f"cuts beside a clip that was replaced have no grade: at {times}"
 
 
 def _nothing_to_show(plan: Plan, clips: Clips) -> Poison:

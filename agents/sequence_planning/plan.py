@@ -44,7 +44,7 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
     parts = choices.parts.rows(path.rows)
     sheet = judge(slots, music, parts, request)
     runners_up = RunnersUp(choices, path.costs, path.columns)
-    segments = tuple(_segments(slots, choices.parts, parts, sheet, runners_up, scores.moves))
+    segments = tuple(_segments(slots, music, choices.parts, parts, sheet, runners_up, scores.moves))
     clips = {part.clip_sha256 for segment in segments for part in segment.parts()}
     return Plan(
         tempo_bpm=analysis.tempo_bpm,
@@ -72,6 +72,7 @@ def _path(music: Sequence[SlotMusic], choices: Choices, request: Request) -> Pat
 
 def _segments(  # noqa: PLR0913, PLR0917
     slots: Sequence[Slot],
+    music: Sequence[SlotMusic],
     every: Parts,
     parts: Parts,
     sheet: Sheet,
@@ -87,7 +88,7 @@ def _segments(  # noqa: PLR0913, PLR0917
         )
         part = clip_part(run, slots, moves, _terms(run, sheet))
         seam = sheet.seams[run.start - 1] if run.start else None
-        yield Segment(**dict(part), runners_up=tuple(others), seam=seam)
+        yield Segment(**dict(part), runners_up=tuple(others), seam=seam, section=music[run.start].label)
 
 
 def _terms(run: ClipRun, sheet: Sheet) -> dict[str, float]:

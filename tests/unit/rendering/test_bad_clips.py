@@ -21,7 +21,7 @@ from agents.step import Tools
 from schemas.base import MediaRef
 from schemas.faults import Poison
 from schemas.rendered import Rendered
-from schemas.sequence_planned import ClipPart, Plan, Segment, SequencePlanned
+from schemas.sequence_planned import ClipPart, Plan, Seam, Segment, SequencePlanned
 from tests.unit.media.known_media import Clip, click_samples, decoded_clicks, displayed_frames, make_clip, write_wav
 from tests.unit.rendering.builders import FolderStore, make_tools, planned, result_of, segment
 
@@ -290,6 +290,18 @@ def test_a_media_store_that_is_away_is_not_taken_for_bad_clips(studio: Studio) -
     assert not tools.output_dir.exists()
 
 
+def test_cuts_beside_a_replaced_clip_lose_their_grades_with_a_warning(studio: Studio) -> None:
+    event, tools = studio.event((2, [1]), (0, [1]), (3, [1]), (2, [1])), studio.tools()
+    seam = Seam(grade="A", reason="it fits")
+    graded = [part.model_copy(update={"seam": seam, "section": "verse"}) for part in event.plan.segments]
+    event = planned([graded[0].model_copy(update={"seam": None}), *graded[1:]], studio.clips, studio.song)
+    studio.store.remove(studio.clips[0].sha)
+    result = result_of(event, tools)
+    assert [part.seam for part in result.segments] == [None, None, None, seam]
+    assert {part.section for part in result.segments} == {"verse"}
+    assert result.warnings[1:] == ("cuts beside a clip that was replaced have no grade: at 2.1 s, 3.6 s",)
+
+
 def test_a_mirrored_runner_up_is_shown_mirrored(studio: Studio) -> None:
     event, tools = studio.event((0, [1]), (3, [1])), studio.tools()
     studio.store.remove(studio.clips[0].sha)
@@ -359,7 +371,7 @@ def part_of(
 def plans(draw: st.DrawFn) -> Plan:
     """Draw a plan of segments of 1 to 40 beats of a few clips, with runners-up of one or two parts."""
     beats = {name: tuple(round(0.1 + 0.5 * n, 3) for n in range(draw(st.integers(45, 60)))) for name in NAMES}
-    start_s, segments = 0.0, []
+    start_s, segments = 0.0, list[Segment]()
     for _ in range(draw(st.integers(1, 5))):
         count, last_share = draw(st.integers(1, 40)), draw(st.floats(0.05, 1.0))
         steps = [*range(count), count - 1 + last_share]
@@ -368,7 +380,8 @@ def plans(draw: st.DrawFn) -> Plan:
         runners_up = tuple(runner_up(draw, name, song, beats[name]) for name in others[: draw(st.integers(0, 3))])
         first = draw(st.integers(0, 4))
         own_part = part_of(own, first, song, beats[own], mirrored=draw(st.booleans()))
-        segments.append(Segment(**dict(own_part), runners_up=runners_up))
+        seam = Seam(grade="B", reason="it fits") if segments else None
+        segments.append(Segment(**dict(own_part), runners_up=runners_up, seam=seam))
         start_s = song[-1]
     return Plan(tempo_bpm=125.0, library_version="v", segments=tuple(segments), clips=beats)
 
@@ -410,5 +423,11 @@ def joined(parts: Sequence[ClipPart]) -> tuple[float, ...]:
 
 def check_unchanged(plan: Plan, result: PartsToRender, good_clips: set[str]) -> None:
     bad = [part for part in plan.segments if part.clip_sha256 not in good_clips]
-    assert all(part.alone() in result.parts for part in plan.segments if part not in bad)
-    assert len(result.warnings) == len({part.clip for part in bad})
+    following = [after for before, after in pairwise(plan.segments) if before in bad]
+    shown = {(part.song_start_s, part.clip_sha256): part for part in result.parts}
+    for part in (part for part in plan.segments if part not in bad):
+        alone = part.alone()
+        expected = alone.model_copy(update={"seam": None}) if part in following else alone
+        assert shown[part.song_start_s, part.clip_sha256] == expected
+    lost = any(part in bad or part in following for part in plan.segments[1:])
+    assert len(result.warnings) == len({part.clip for part in bad}) + lost

@@ -25,7 +25,7 @@ from infra.base.atomic_file import sha256_of
 from infra.base.derived_files import remove_unused, using_files
 from schemas.faults import Poison, Retryable
 from schemas.rendered import Rendered
-from schemas.sequence_planned import Segment, SequencePlanned
+from schemas.sequence_planned import Grade, Seam, Segment, SequencePlanned
 from tests.paths import PROJECT
 from tests.unit.media.known_media import (
     NUMBER_BITS,
@@ -302,6 +302,62 @@ def test_a_mirrored_part_gives_another_video_name(scene: Scene) -> None:
     rendering = STEP.depends_on(event, scene.tools)
     names = {output_name(rendering, [part.alone() for part in parts]) for parts in (event.plan.segments, segments)}
     assert len(names) == 2
+
+
+def with_seam(part: Segment, grade: Grade | None, **changes: object) -> Segment:
+    seam = None if grade is None else Seam(grade=grade, reason="it fits")
+    return part.model_copy(update={"seam": seam, "section": "verse", **changes})
+
+
+def chapters(path: Path) -> list[tuple[float, float, str]]:
+    with av.open(str(path)) as reader:
+        found = reader.chapters()
+    return [
+        (float(one["start"] * one["time_base"]), float(one["end"] * one["time_base"]), one["metadata"]["title"])
+        for one in found
+        if one["time_base"]
+    ]
+
+
+def test_the_video_has_a_chapter_for_each_move_with_the_grade_of_its_cut(scene: Scene, tmp_path: Path) -> None:
+    clip, other = scene.clips["30"], scene.clips["24"]
+    parts = [
+        with_seam(segment(clip, 0, [0.5, 1.0, 1.5]), None, move="side_basic"),
+        with_seam(segment(other, 0, [1.5, 2.0, 2.5]), "B", move="vuelta de la señora", section="mambo"),
+        with_seam(segment(clip, 1, [2.5, 3.0, 3.51]), "F", mirrored=True),
+        with_seam(segment(other, 0, [3.51, 4.0]), None, section=None),
+    ]
+    tools = tools_with_mezzanines(scene, tmp_path, clip, other)
+    result = result_of(planned(parts, [clip, other], scene.event.song), tools)
+    path = tools.output_dir / result.video.file
+    found = chapters(path)
+    assert [title for _, _, title in found] == [
+        "side basic, verse",
+        "vuelta de la señora, mambo, cut B",
+        "move 3, mirrored, verse, cut F",
+        "move 1, cut without grade",
+    ]
+    assert [(start, end) for start, end, _ in found] == [(0.0, 1.0), (1.0, 2.0), (2.0, 3.01), (3.01, 3.5)]
+    assert [part.seam for part in result.segments] == [part.seam for part in parts]
+    assert b"chpl" in path.read_bytes()
+
+
+def test_chapters_change_no_packet(scene: Scene, tmp_path: Path) -> None:
+    """The pictures and the sound are copied as they are in a video without chapters."""
+    path, plain = scene.path, tmp_path / "plain.mp4"
+    with av.open(str(path)) as reader, av.open(str(plain), "w") as writer:
+        streams = [reader.streams.video[0], reader.streams.audio[0]]
+        copies = [writer.add_stream_from_template(stream) for stream in streams]
+        for packet in reader.demux(streams):
+            if packet.size:
+                packet.stream = copies[streams.index(packet.stream)]
+                writer.mux(packet)
+    assert len(chapters(path)) == len(scene.event.plan.segments)
+    assert not chapters(plain)
+    assert sound_bytes(plain) == sound_bytes(path)
+    assert [(frame.time, frame.frame) for frame in displayed_frames(plain)] == [
+        (frame.time, frame.frame) for frame in displayed_frames(path)
+    ]
 
 
 def refusal(scene: Scene, tmp_path: Path, event: SequencePlanned) -> str:
