@@ -452,6 +452,36 @@ def test_mezzanines_with_different_headers_are_encoded_again(scene: Scene, tmp_p
     assert render_event(event, tools) == video
 
 
+def encoded_files(tools: Tools) -> dict[Path, int]:
+    """Return the encoded clips and songs of the cache with their inodes: a file that is made again has another one."""
+    kinds = [tools.cache_dir / kind for kind in ("mezzanines", "audio")]
+    files = (file for kind in kinds for pattern in ("*.mp4", "*.m4a") for file in kind.rglob(pattern))
+    return {file: file.stat().st_ino for file in files}
+
+
+def test_a_plan_of_which_one_phrase_changed_encodes_only_what_is_new(scene: Scene, tmp_path: Path) -> None:
+    first, second, third = (scene.clips[name] for name in ("24", "30", "60"))
+    clips = [first, second, third]
+    parts = [segment(first, 0, [0.5, 1.0]), segment(second, 0, [1.0, 1.5]), segment(first, 2, [1.5, 2.0])]
+    tools = make_tools(tmp_path, _store_of(scene))
+    event = planned(parts, clips, scene.event.song)
+    videos, made = [render_event(event, tools)], [encoded_files(tools)]
+    changes = [
+        segment(first, 1, [1.0, 1.5]),  # another eight of a clip that the plan shows
+        segment(third, 0, [1.0, 1.5]),  # a clip that it does not show
+        segment(third, 0, [1.0, 1.5]).model_copy(update={"mirrored": True}),
+        segment(second, 0, [1.0, 1.5]),  # as it was
+    ]
+    for change in changes:
+        videos.append(render_event(planned([parts[0], change, parts[2]], clips, scene.event.song), tools))
+        made.append(encoded_files(tools))
+    assert len(made[0]) == 3  # two clips and the song
+    assert [len(after.items() - before.items()) for before, after in pairwise(made)] == [0, 1, 1, 0]
+    assert all(before.items() <= after.items() for before, after in pairwise(made))
+    assert videos[-1] == videos[0]
+    assert len({video.file for video in videos}) == 4
+
+
 def test_progress_rises_to_one(scene: Scene, tmp_path: Path) -> None:
     reports: list[float] = []
     tools = type(scene.tools)(**{**vars(scene.tools), "output_dir": tmp_path, "report": reports.append})
