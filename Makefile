@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-seams quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame youtube
+.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-plan quality-seams quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame youtube
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -74,6 +74,9 @@ quality-media: setup ## Measure odd clips and songs of all kinds, beside a plain
 
 quality-moves: setup ## Measure detection, re-identification, joints and retrieval of moves (CLIPS=folder)
 	$(RUN) python -m tests.quality.quality_moves $(CLIPS)
+
+quality-plan: setup ## Measure plans beside an earlier planner, greedy and random ones (SHARED=folder, CACHE=folder, OUT=folder)
+	$(RUN) python -m tests.quality.quality_plan $(SHARED) $(if $(CACHE),--cache $(CACHE)) $(if $(OUT),--out $(OUT))
 
 quality-seams: setup ## Measure holds, hands, facing, free feet, counts and couples of clips beside labels (CLIPS=folder, CACHE=folder)
 	$(RUN) python -m tests.quality.quality_seams $(CLIPS) $(if $(CACHE),--cache $(CACHE))
