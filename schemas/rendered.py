@@ -29,6 +29,22 @@ class Video(Model):
     max_cut_error_ms: float = Field(ge=0, le=limits.MAX_CUT_ERROR_MS)
 
 
+class Join(Model):
+    """A place where two parts of the song were joined.
+
+    `time_s`: of the video. `shift_ms`: how much later than its beat the second part was taken from the song, so that
+    its waves continue those of the first. `correlation`: of both at the join, -1 to 1. `change`: how much the sound
+    changes at the join, as a share of how much it changes at the strong strokes of the music around; above 1 it is more
+    sudden than these.
+    """
+
+    time_s: Seconds
+    shift_ms: float = Field(ge=-limits.MAX_JOIN_SHIFT_MS, le=limits.MAX_JOIN_SHIFT_MS)
+    correlation: float = Field(ge=-1, le=1)
+    change: float = Field(ge=0, le=limits.MAX_JOIN_CHANGE)
+
+
+Joins = Annotated[tuple[Join, ...], Field(max_length=limits.MAX_MUSIC_PARTS, fail_fast=True)]
 RenderedParts = Annotated[tuple[ShownPart, ...], Field(max_length=limits.MAX_RENDERED_PARTS, fail_fast=True)]
 
 
@@ -36,9 +52,11 @@ class Rendered(SongEvent):
     """The finished choreography.
 
     `segments`: what the video shows, where a runner-up took a clip's place, too. They are the chapters of its file.
+    `joins`: of the parts of the song, where it is cut.
     """
 
     tempo_bpm: TempoBpm
     library_version: Code
     segments: RenderedParts
     video: Video
+    joins: Joins = ()

@@ -184,11 +184,35 @@ class Shot(Model):
         return f"{self.couple}: {holds}, {self.beats} counts, {low}-{high} BPM: would free {seams}"
 
 
+class MusicPart(Model):
+    """A part of the song, in seconds from its start. A beat is where it begins, and where the next one is joined."""
+
+    start_s: Seconds
+    end_s: Seconds
+
+    @model_validator(mode="after")
+    def _is_long_enough(self) -> MusicPart:
+        if self.length_s < limits.MIN_MUSIC_PART_S:
+            raise ValueError(f"a part of the song must last {limits.MIN_MUSIC_PART_S} s or more")
+        return self
+
+    @property
+    def length_s(self) -> float:
+        """Return its length, seconds."""
+        return self.end_s - self.start_s
+
+
+MusicParts = Annotated[tuple[MusicPart, ...], Field(max_length=limits.MAX_MUSIC_PARTS, fail_fast=True)]
+
+
 class Plan(Model):
     """Segments without gaps: each begins on the song beat on which the one before ends.
 
     `clips`: all beats of each clip used, seconds, those of runners-up included; its mezzanine has a keyframe on each.
-    `score`: None in events of earlier versions. `shots`: moves to film next, the most useful first.
+    `score`: None in events of earlier versions. `shots`: moves to film next, the most useful first. `music`: the parts
+    of the song that are heard one after the other, where it is cut; none where it is heard from the first beat of the
+    segments to their last without a cut. Where it is cut, `song_beats` are in the time of the first part, which runs on
+    through the joins: `heard_at` has the time of the song's own.
     """
 
     tempo_bpm: TempoBpm
@@ -197,6 +221,16 @@ class Plan(Model):
     clips: Annotated[dict[Sha256, ClipBeats], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
     score: PlanScore | None = None
     shots: tuple[Shot, ...] = Field(default=(), max_length=limits.MAX_SHOTS, fail_fast=True)
+    music: MusicParts = ()
+
+    @model_validator(mode="after")
+    def _music_lasts_as_long(self) -> Plan:
+        if not self.music:
+            return self
+        end_s = self.music[0].start_s + sum(part.length_s for part in self.music)
+        if abs(self.music[0].start_s - self.start_s) > _MAX_GAP_S or abs(end_s - self.end_s) > _MAX_GAP_S:
+            raise ValueError("the parts of the song must begin where the segments do, and last as long as they do")
+        return self
 
     @model_validator(mode="after")
     def _is_complete(self) -> Plan:
@@ -222,6 +256,15 @@ class Plan(Model):
         """Return the time in the song at which the video ends, seconds."""
         return self.segments[-1].song_end_s
 
+    def heard_at(self, time_s: float) -> float:
+        """Return the time of the song's own that is heard at a time of the segments, seconds."""
+        begins_s = self.start_s
+        for part in self.music[:-1]:
+            if time_s < begins_s + part.length_s:
+                return part.start_s + time_s - begins_s
+            begins_s += part.length_s
+        return self.music[-1].start_s + time_s - begins_s if self.music else time_s
+
 
 class SequencePlanned(SongEvent):
     """The song and the plan of its choreography."""
@@ -230,5 +273,6 @@ class SequencePlanned(SongEvent):
 
     @model_validator(mode="after")
     def _is_inside_the_song(self) -> SequencePlanned:
-        check_inside(self.plan.end_s, self.song.duration_s, "the segments")
+        last_s = max((part.end_s for part in self.plan.music), default=self.plan.end_s)
+        check_inside(last_s, self.song.duration_s, "the segments")
         return self
