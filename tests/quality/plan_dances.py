@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ from agents.dance.rules import Rules, default_rules
 from agents.dance.sequence import Sequences
 from agents.dance.slots import Slot, cut_slots
 from agents.sequence_planning.choices import Choices, choices_of
+from agents.sequence_planning.clip_runs import clip_runs
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.plan import plan
 from schemas.audio_analyzed import AudioAnalysis
@@ -30,7 +31,7 @@ from schemas.sequence_planned import ClipPart
 
 @dataclass(frozen=True)
 class Dance:
-    """A dance of a song. `parts`: one row for each slot."""
+    """A dance of a song. `parts`: one row for each slot. `shown`: beats of each part between two cuts."""
 
     song: AudioAnalysis
     scores: Scores
@@ -39,6 +40,7 @@ class Dance:
     parts: Parts
     request: Request
     sheet: Sheet
+    shown: tuple[int, ...]
 
     def continues(self, slot: int) -> bool:
         """Return whether the clip of the slot before goes on in a slot without a cut."""
@@ -74,13 +76,13 @@ class Task:
         """Return what is asked of the dance."""
         return Request.of(self.options, self.rules)
 
-    def dance(self, slots: Sequence[Slot], picked: Sequence[Part]) -> Dance:
+    def dance(self, slots: Sequence[Slot], picked: Sequence[Part], shown: Iterable[int]) -> Dance:
         """Return the dance of these parts, one for each slot, with its sheet."""
         request = self.request
         music = music_of(slots, self.song, request)
         parts = parts_of(picked, self.scores.moves, self.scores.fits)
         sheet = judge(slots, music, parts, request)
-        return Dance(self.song, self.scores, tuple(slots), music, parts, request, sheet)
+        return Dance(self.song, self.scores, tuple(slots), music, parts, request, sheet, tuple(shown))
 
     def slots(self) -> tuple[Slot, ...]:
         """Return the slots of the song."""
@@ -91,14 +93,19 @@ def planned(task: Task) -> Dance:
     """Return the dance of the planner."""
     planning = PlanningInput(analysis=task.song, scores=task.scores, options=task.options)
     slots = task.slots()
-    return task.dance(slots, list(parts_in(plan(planning, task.rules).segments, slots, task.scores.moves)))
+    return _dance_of(task, slots, plan(planning, task.rules).segments)
 
 
 def earlier_dance(task: Task, segments: Sequence[ClipPart]) -> Dance:
     """Return the dance of another planner's segments, in the slots of the beats that it dances to."""
     times = (*(time for part in segments for time in part.song_beats[:-1]), segments[-1].song_end_s)
     slots = cut_slots(_grid(task.song, times, _last_share(segments[-1], task.scores.moves)), task.scores.phrases)
-    return task.dance(slots, list(parts_in(segments, slots, task.scores.moves)))
+    return _dance_of(task, slots, segments)
+
+
+def _dance_of(task: Task, slots: Sequence[Slot], segments: Sequence[ClipPart]) -> Dance:
+    shown = [len(segment.song_beats) - 1 for segment in segments]
+    return task.dance(slots, list(parts_in(segments, slots, task.scores.moves)), shown)
 
 
 def parts_in(segments: Sequence[ClipPart], slots: Sequence[Slot], moves: Mapping[str, MoveSummary]) -> Iterator[Part]:
@@ -106,7 +113,8 @@ def parts_in(segments: Sequence[ClipPart], slots: Sequence[Slot], moves: Mapping
     starts = [segment.song_start_s for segment in segments]
     for slot in slots:
         segment = segments[bisect_right(starts, slot.times[0]) - 1]
-        first = moves[segment.clip_sha256].beats.index(segment.clip_beats[0]) + segment.song_beats.index(slot.times[0])
+        second = segment.song_beats.index(slot.times[1])  # the first one may last longer, and so be earlier
+        first = moves[segment.clip_sha256].beats.index(segment.clip_beats[0]) + second - 1
         yield Part(segment.clip_sha256, first, first + slot.beats, segment.mirrored)
 
 
@@ -166,4 +174,5 @@ class Simple:
         return drawn.choice([row for row in plain if parts[row].clip == clip])
 
     def _dance(self, rows: Sequence[int]) -> Dance:
-        return self._task.dance(self._slots, [self._choices.parts.parts[row] for row in rows])
+        picked = [self._choices.parts.parts[row] for row in rows]
+        return self._task.dance(self._slots, picked, [run.part.beats for run in clip_runs(picked)])

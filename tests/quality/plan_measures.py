@@ -13,7 +13,6 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from agents.dance.changes import MIN_PART_BEATS
-from agents.dance.slot_faults import stretch_of
 from agents.sequence_planning.clip_runs import clip_runs
 from tests.quality.plan_dances import Dance
 from tests.quality.plan_seams import ASPECTS, Labels, seam_counts
@@ -131,10 +130,10 @@ def _movement(dance: Dance) -> Iterator[tuple[str, float, float]]:
     yield "distinct_moves", len({dance.move(slot).move for slot in range(slots)}), slots
     yield "distinct_clips", len({part.clip for part in parts.parts}), slots
     for slot, at in enumerate(dance.music):
-        stretch = float(stretch_of(at, parts.rows(np.array([slot])))[0])
-        yield "tempo_within_3_percent", abs(log(stretch)) <= TEMPO_LIMIT, 1
+        clip_s = float(parts.seconds[slot] - (1.0 - at.last_share) * parts.last_s[slot])
+        yield "tempo_within_3_percent", abs(log(at.seconds / clip_s)) <= TEMPO_LIMIT, 1
         yield "ones_on_ones", parts.first_count[slot] == at.eight_offset + 1, 1
     runs = clip_runs(parts.parts)
-    yield "short_parts", sum(run.part.beats < MIN_PART_BEATS for run in runs), 1
+    yield "short_parts", sum(beats < MIN_PART_BEATS for beats in dance.shown), 1
     for before, after in pairwise(pairwise(runs)):
         yield "back_and_forth", before[0].part.clip == after[1].part.clip, 1
