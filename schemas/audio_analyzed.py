@@ -45,14 +45,13 @@ class Section(Model):
 
 
 class Accent(Model):
-    """A moment that stands out: a hit, or the first beat of silence or near silence after it.
+    """A hit after which the music stops, nearly stops, or breaks: a moment for a dip, a pose, or the end of a turn.
 
-    `time_s`: seconds from the container's start. `strength`: 0-1, in comparison with the song's other beats.
+    `time_s`: seconds from the container's start. `strength`: 0-1, by how far the loudness falls after it.
     """
 
     time_s: Seconds
     strength: UnitInterval
-    kind: Literal["hit", "stop"]
 
 
 DoubtSubject = Literal["beats", "downbeats", "counts"]
@@ -94,7 +93,7 @@ class AudioAnalysis(Model):
     `embedding`: 128 values of norm 1. `beat_confidence`: that the beats are where a dancer steps;
     `downbeat_confidence`: that the bars begin on the downbeats; `count_confidence`: that a 1 is not a 5; `confidence`:
     in beats and bars together, the mean of the sections' over all beats. `doubts`: what is uncertain, and where.
-    `accents`: moments that stand out, in order; few in a song, none in events of earlier versions.
+    `accents`: hits, in order; few in a song, none in events of earlier versions.
     """
 
     duration_s: Seconds

@@ -30,7 +30,7 @@ def _corrected(result: AudioAnalysis, corrections: Corrections) -> AudioAnalysis
 
 STEP = Step(
     name="audio_analysis",
-    version="3",
+    version="4",
     consumes=SongAccepted,
     depends_on=song_to_analyze,
     takes=SongToAnalyze,

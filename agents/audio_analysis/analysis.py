@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from agents.arrays import Floats
+from agents.audio_analysis.accents import accents_of
 from agents.audio_analysis.bars import bars_of
 from agents.audio_analysis.beat_features import beat_features_of
 from agents.audio_analysis.beat_grid import BeatGrid, beat_grid_of
@@ -180,6 +181,7 @@ def _analysis(music: _Music, grid: BeatGrid, duration_s: float) -> AudioAnalysis
         energy_level=level_of(energy, grid.tempo_bpm()),
         **_confidences(confidence, form),
         doubts=doubts_of(confidence, sections),
+        accents=accents_of(grid.frames, seconds, counts.tolist(), sections, spectrum),
         embedding=_rounded(embedding_of(spectrum, onsets, features, grid.tempo_bpm()), 7),
     )
 

@@ -50,7 +50,7 @@ class SlotMusic:
     `phrase`: number of the phrase it is in, from 1. `section`: index of the section at its middle; `starts_section`:
     whether it is the first slot in it. `position`: its number among the slots of its section, from 0. `repeats`: index
     of the slot that had the same music first, None for new music. `energy`: to dance with, 0-1. `accents`: beats from
-    its start.
+    its start, above 0: one on the first beat belongs to the slot before it, whose effect leads to it.
     """
 
     seconds: float
@@ -138,7 +138,7 @@ def _energy(slot: Slot, analysis: AudioAnalysis, request: Request, progress: flo
 
 
 def _accents(slot: Slot, analysis: AudioAnalysis) -> tuple[float, ...]:
-    inside = [accent.time_s for accent in analysis.accents if slot.times[0] <= accent.time_s < slot.times[-1]]
+    inside = [accent.time_s for accent in analysis.accents if slot.times[0] < accent.time_s <= slot.times[-1]]
     return tuple(_beat_at(slot.times, time_s) for time_s in inside)
 
 

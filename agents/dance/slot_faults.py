@@ -64,7 +64,7 @@ def amounts_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request)
         "fit": share * (1.0 - parts.fit),
         "lead_left": at.starts_eight * parts.right_first,
         "half": at.is_half * parts.foot_changes,
-        "accent": _missed_accents(music, at, parts, rules["accent"].limit),
+        "accent": _missed_accents(music, parts, rules["accent"].limit),
         "dip": np.ones_like(share) * parts.dip * float(request.level == 0),
         "ending": at.is_last * np.isnan(parts.effect_beat),
         "style": share * _other_style(parts, request),
@@ -131,13 +131,12 @@ def _unfit(music: Sequence[SlotMusic], parts: Parts) -> Floats:
     return unfit
 
 
-def _missed_accents(music: Sequence[SlotMusic], at: _Columns, parts: Parts, limit_s: float) -> Floats:
-    """Return how many accents of each slot are further than the limit from the moment of effect."""
-    beat_s = at.seconds / (at.beats - 1 + at.last_share)
+def _missed_accents(music: Sequence[SlotMusic], parts: Parts, limit: float) -> Floats:
+    """Return how many accents of each slot are further than the limit, in beats, from the moment of effect."""
     missed = np.zeros((len(music), len(parts.parts)))
     for row, slot in enumerate(music):
         for accent in slot.accents:
-            missed[row] += ~(np.abs(parts.effect_beat - accent) * beat_s[row] <= limit_s)  # NaN: there is no effect
+            missed[row] += ~(np.abs(parts.effect_beat - accent) <= limit)  # NaN: there is no effect
     return missed
 
 

@@ -26,11 +26,12 @@ _CHANCE = 0.6  # points at most, by which another seed prefers other moves: less
 
 @dataclass(frozen=True)
 class Choices:
-    """All parts that a dance can be made of, and for each slot the rows of those it may get, with their costs.
+    """The music of each slot, all parts that a dance can be made of, and the rows of those that each slot may get.
 
     `costs`: points of each choice, with what the seed adds.
     """
 
+    music: tuple[SlotMusic, ...]
     parts: Parts
     rows: tuple[Ints, ...]
     costs: tuple[Floats, ...]
@@ -69,7 +70,7 @@ def choices_of(slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores
         best = np.sort(np.argsort(points, kind="stable")[:MAX_CHOICES_PER_SLOT])
         rows.append(all_rows[best])
         costs.append(points[best])
-    return Choices(parts, tuple(rows), tuple(costs))
+    return Choices(tuple(music), parts, tuple(rows), tuple(costs))
 
 
 def _check(found: Sequence[Sequence[Part]], music: Sequence[SlotMusic], options: Options) -> None:

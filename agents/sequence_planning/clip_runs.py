@@ -11,6 +11,8 @@ from agents.playable import Run, offered_runs, with_partial_last_beat
 from schemas.move_indexed import MoveSummary
 from schemas.sequence_planned import ClipPart
 
+_MIN_INTERVAL_S = 0.1  # between the effect and the beats beside it
+
 
 @dataclass(frozen=True)
 class ClipRun:
@@ -39,12 +41,20 @@ def _continues(before: Part, after: Part) -> bool:
 
 
 def clip_part(
-    run: ClipRun, slots: Sequence[Slot], moves: Mapping[str, MoveSummary], terms: Mapping[str, float]
+    run: ClipRun,
+    slots: Sequence[Slot],
+    moves: Mapping[str, MoveSummary],
+    terms: Mapping[str, float],
+    hits: Mapping[float, float],
 ) -> ClipPart:
-    """Return the part of the clip that a run shows."""
+    """Return the part of the clip that a run shows.
+
+    `hits`: by the song beat of an accent the time in the clip of the effect that is shown on it.
+    """
     move, shown = moves[run.part.clip], slots[run.start : run.end]
     own = (*(time for slot in shown for time in slot.times[:-1]), shown[-1].times[-1])
     song, clip = _paired((*shown[0].before, *own, *shown[-1].after), move, run.part, shown)
+    clip = _with_hits(song, clip, hits)
     return ClipPart(
         move=move.move,
         clip=move.name,
@@ -55,6 +65,17 @@ def clip_part(
         mirrored=run.part.mirrored,
         terms=dict(terms),
     )
+
+
+def _with_hits(song: Sequence[float], clip: tuple[float, ...], hits: Mapping[float, float]) -> tuple[float, ...]:
+    """Return the clip times with those of effects in place of the beats that the accents are on, but for the first."""
+    times = list(clip)
+    for n in range(1, len(times)):
+        effect_s = hits.get(song[n])
+        is_between = effect_s is not None and times[n - 1] + _MIN_INTERVAL_S < effect_s
+        if effect_s is not None and is_between and (n + 1 == len(times) or effect_s < times[n + 1] - _MIN_INTERVAL_S):
+            times[n] = effect_s
+    return tuple(times)
 
 
 def _paired(

@@ -45,9 +45,9 @@ class Path:
     costs: Sequence[Floats]
 
 
-def best_path(music: Sequence[SlotMusic], choices: Choices, request: Request) -> Path:
+def best_path(choices: Choices, request: Request) -> Path:
     """Return the best dance; of equal ones, the first."""
-    changes = _changes(music, choices, request)
+    music, changes = choices.music, _changes(choices, request)
     costs = [change.cost(request.rules) for change in changes]
     rest = _least_rest(choices, costs)
     count = len(choices.rows[0])
@@ -60,7 +60,8 @@ def best_path(music: Sequence[SlotMusic], choices: Choices, request: Request) ->
     return Path(rows, columns, float(beam.total[best]), costs)
 
 
-def _changes(music: Sequence[SlotMusic], choices: Choices, request: Request) -> list[Change]:
+def _changes(choices: Choices, request: Request) -> list[Change]:
+    music = choices.music
     pairs = pair_amounts(choices.parts, choices.parts, request.rules)
     of_slots = [choices.parts.rows(rows) for rows in choices.rows]
     return [

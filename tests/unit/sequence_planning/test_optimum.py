@@ -67,7 +67,7 @@ def _with_sections(song: AudioAnalysis) -> AudioAnalysis:
         )
         for n, (label, rhythm, group) in enumerate(kinds)
     )
-    accents = (Accent(time_s=song.beats[1], strength=0.9, kind="hit"),)
+    accents = (Accent(time_s=song.beats[1], strength=0.9),)
     return song.model_copy(update={"sections": sections, "accents": accents})
 
 
@@ -91,7 +91,7 @@ def test_what_the_search_minimises_is_what_the_judge_counts(
 ) -> None:
     counts = [(count - 1) % 8 + 1 if count <= 8 else count - 4 for count in counts]
     problem = make_problem(make_moves(eights, labels, seed), counts, continuity)
-    path = best_path(problem.music, problem.choices, problem.request)
+    path = best_path(problem.choices, problem.request)
     found = tuple(path.rows.tolist())
     assert path.total == pytest.approx(problem.cost(found), abs=1e-4)
     if math.prod(map(len, problem.choices.rows)) <= MOST_JUDGED:
@@ -107,6 +107,6 @@ def test_a_search_that_drops_dances_breaks_no_other_gate_and_is_near_the_optimum
     costs = {}
     for dances in (8, ALL):
         monkeypatch.setattr("agents.sequence_planning.path._MAX_DANCES", dances)
-        costs[dances] = best_path(problem.music, problem.choices, problem.request).total
+        costs[dances] = best_path(problem.choices, problem.request).total
     assert costs[8] // BROKEN_GATE == costs[ALL] // BROKEN_GATE
     assert costs[8] % BROKEN_GATE <= 1.05 * (costs[ALL] % BROKEN_GATE)

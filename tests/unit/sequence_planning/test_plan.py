@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from agents.dance.dance_grid import dance_grid_of
 from agents.sequence_planning.agent import STEP
-from schemas.audio_analyzed import AudioAnalysis
+from schemas.audio_analyzed import Accent, AudioAnalysis
 from schemas.base import MediaFacts, Options
+from schemas.boundary import EightContent
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored, Scores
@@ -326,3 +327,19 @@ def test_the_step_works_from_event_to_event() -> None:
     assert STEP.depends_on(before, tools) == STEP.depends_on(event(quality="fast"), tools)
     assert STEP.depends_on(before, tools) != STEP.depends_on(event(seed=1), tools)
     assert STEP.depends_on(before, tools) != STEP.depends_on(event(duration="full"), tools)
+
+
+def test_the_moment_of_effect_is_shown_on_the_accent() -> None:
+    song = make_analysis(EIGHTS * 4, first_s=0.0, tail_s=0.01)
+    accent_s = song.beats[16]
+    song = song.model_copy(update={"accents": (Accent(time_s=accent_s, strength=0.9),)})
+    moves = [make_move(number, eights=1, move=f"m{number}", posed=False) for number in range(4)]
+    effect_s = moves[2].beats[7] + 0.3
+    dip = EightContent(kind="accent", effect="dip", effect_s=effect_s)
+    moves[2] = moves[2].model_copy(update={"eights": (moves[2].eights[0].model_copy(update={"content": dip}),)})
+    scores = make_scores(song, moves)
+    alike = {sha: fit.model_copy(update={"fit": 0.5}) for sha, fit in scores.fits.items()}
+    result = plan_of(scores.model_copy(update={"fits": alike}), song, FULL)
+    segment = next(segment for segment in result.segments if segment.song_end_s == accent_s)
+    assert segment.clip == "clip_2"
+    assert segment.clip_end_s == pytest.approx(effect_s, abs=1e-3)
