@@ -335,8 +335,8 @@ def test_the_moment_of_effect_is_shown_on_the_accent() -> None:
     song = song.model_copy(update={"accents": (Accent(time_s=accent_s, strength=0.9),)})
     moves = [make_move(number, eights=1, move=f"m{number}", posed=False) for number in range(4)]
     effect_s = moves[2].beats[7] + 0.3
-    dip = EightContent(kind="accent", effect="dip", effect_s=effect_s)
-    moves[2] = moves[2].model_copy(update={"eights": (moves[2].eights[0].model_copy(update={"content": dip}),)})
+    stop = EightContent(kind="accent", effect="stop", effect_s=effect_s)
+    moves[2] = moves[2].model_copy(update={"eights": (moves[2].eights[0].model_copy(update={"content": stop}),)})
     scores = make_scores(song, moves)
     alike = {sha: fit.model_copy(update={"fit": 0.5}) for sha, fit in scores.fits.items()}
     result = plan_of(scores.model_copy(update={"fits": alike}), song, FULL)
