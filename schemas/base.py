@@ -87,6 +87,7 @@ Hold = Literal[
 ]
 Duration = Literal["30s", "1min", "full"]
 Continuity = Literal["dance", "montage"]
+RuleKind = Literal["gate", "cost", "report"]
 PoseRateHz = Annotated[float, Field(ge=limits.POSE_RATE_HZ[0], le=limits.POSE_RATE_HZ[1])]
 PoseConfidence = Annotated[float, Field(ge=limits.POSE_CONFIDENCE[0], le=limits.POSE_CONFIDENCE[1])]
 Priority = Literal["interactive", "bulk"]
@@ -176,6 +177,18 @@ class OnlyIn(Model):
     sections: tuple[Code, ...] = Field(min_length=1, max_length=limits.MAX_SECTION_NAMES, fail_fast=True)
 
 
+class RuleChange(Model):
+    """What a request changes of a rule of the dance; None: what the rules of this version say.
+
+    `kind`: `gate`, which must hold; `cost`, which costs `points`; or `report`, which is only counted. `limit`: as the
+    rule's title and amount tell.
+    """
+
+    kind: RuleKind | None = None
+    points: Annotated[float, Field(ge=0, le=limits.MAX_RULE_POINTS)] | None = None
+    limit: Annotated[float, Field(ge=0, le=limits.MAX_RULE_POINTS)] | None = None
+
+
 class Options(Model):
     """The options of a choreography.
 
@@ -187,7 +200,7 @@ class Options(Model):
     `duration`, how long the dance lasts. `cut_music`: cut the song to that length where the same music meets, instead
     of ending in it. `pins`, `bans`, `only_in`: moves that must, must not, and may only in some sections be danced; a
     move is named by its clip or by its label. `alternative`: 0 for the best choreography, 1 for another good one that
-    differs from it, and so on.
+    differs from it, and so on. `rules`: changes of the rules of the dance, by the name of the rule.
     """
 
     duration: Duration = "1min"
@@ -204,6 +217,9 @@ class Options(Model):
     bans: tuple[Name, ...] = Field(default=(), max_length=limits.MAX_WISHES, fail_fast=True)
     only_in: tuple[OnlyIn, ...] = Field(default=(), max_length=limits.MAX_WISHES, fail_fast=True)
     alternative: int = Field(default=0, ge=0, le=limits.MAX_ALTERNATIVES)
+    rules: Annotated[dict[Code, RuleChange], Field(max_length=limits.MAX_RULES), at_most(limits.MAX_RULES)] = Field(
+        default_factory=dict
+    )
 
 
 class Corrections(Model):

@@ -32,9 +32,9 @@ class Request:
 
     @classmethod
     def of(cls, options: Options, rules: Rules) -> Request:
-        """Return what a song's options ask."""
+        """Return what a song's options ask; their changes of the rules hold. Raises: as `Rules.changed`."""
         return cls(
-            rules=rules,
+            rules=rules.changed(options.rules),
             options=options,
             level=DIFFICULTIES.index(options.difficulty),
             energy=None if options.energy is None else LEVEL_ENERGY[options.energy],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -10,14 +11,13 @@ from typing import Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
-from schemas.base import Code, Line, Model
+from schemas.base import Code, Line, Model, RuleChange, RuleKind
 from schemas.faults import Poison
+from schemas.limits import MAX_RULE_POINTS
 
 Mark = Literal["timing", "technique", "connection", "musicality", "presentation", "difficulty"]
-Kind = Literal["gate", "cost", "report"]
 MARKS: Final[tuple[Mark, ...]] = get_args(Mark)
 BROKEN_GATE: Final = 1000.0  # points in a search: more than all costs of the plans that differ in one gate
-_MAX_POINTS = 100.0
 
 
 class Rule(Model):
@@ -28,10 +28,10 @@ class Rule(Model):
 
     title: Line
     mark: Mark
-    kind: Kind
-    points: float = Field(ge=0, le=_MAX_POINTS)
+    kind: RuleKind
+    points: float = Field(ge=0, le=MAX_RULE_POINTS)
     amount: Line
-    limit: float = Field(default=0.0, ge=0, le=_MAX_POINTS)
+    limit: float = Field(default=0.0, ge=0, le=MAX_RULE_POINTS)
     source: Code = ""
 
 
@@ -58,6 +58,32 @@ class Rules(Model):
     def is_gate(self, name: str) -> bool:
         """Return whether a rule must hold."""
         return self.rules[name].kind == "gate"
+
+    def changed(self, changes: Mapping[str, RuleChange]) -> Rules:
+        """Return the rules with what a request changes of them.
+
+        Raises: `Poison` (`invalid_event`) for a rule that does not exist.
+        """
+        unknown = sorted(set(changes) - set(self.rules))
+        if unknown:
+            raise Poison(f"options.rules: there is no rule {unknown[0]!r}", reason="invalid_event")
+        given = {name: change.model_dump(exclude_none=True) for name, change in changes.items()}
+        rules = {name: self.rules[name].model_copy(update=values) for name, values in given.items()}
+        return self.model_copy(update={"rules": self.rules | rules}) if rules else self
+
+    def changes(self, base: Rules) -> dict[str, RuleChange]:
+        """Return what a request changes of the rules `base` where these are to hold; marks change no dance."""
+        return {
+            name: RuleChange(**differing)
+            for name, rule in self.rules.items()
+            if (differing := _differing(rule, base.rules[name]))
+        }
+
+
+def _differing(rule: Rule, base: Rule) -> dict[str, Any]:
+    """Return the values of a rule that a request can change and that differ."""
+    pairs = ((name, getattr(rule, name), getattr(base, name)) for name in RuleChange.model_fields)
+    return {name: value for name, value, other in pairs if value != other}
 
 
 @cache

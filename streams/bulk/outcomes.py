@@ -49,7 +49,8 @@ class SongOutcome:
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""
         video = None if self.video is None else str(self.video)
-        return {"song": self.song.name, "video": video} | {name: getattr(self, name) for name in _FIELDS}
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        return {"song": self.song.name, "alternative": self.song.alternative, "video": video} | fields
 
     def __str__(self) -> str:
         """Return what became of the song, in a few words."""

@@ -79,8 +79,11 @@ class SongRequests:
     def find(self, song: Song, source: Source) -> SongRequest:
         """Return the request of a song: of its attempts the one that is done or in progress, else a new one."""
         self._library_version = self._library_version or self.stream.library_version()
-        base = base_id(source, self.options, self._library_version)
-        event = SongSubmitted(source=source, title=song.title, options=self.options, priority=self.priority)
+        options = self.options
+        if song.alternative:
+            options = options.model_copy(update={"alternative": song.alternative})
+        base = base_id(source, options, self._library_version)
+        event = SongSubmitted(source=source, title=song.title, options=options, priority=self.priority)
         for request_id in attempt_ids(base):
             state = self.stream.outcome(request_id)
             if state is None or state["outcome"] is None or self._has_video(state):

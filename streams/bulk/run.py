@@ -178,7 +178,12 @@ class BulkRun:
         if self._out is None:
             return self._requests.settings.output_dir / video.file
         file = video_file(self._requests.settings, video)
-        return copy_into(file, self._out, video_name(song.title or str(state["subject"])), video.media.sha256)
+        return copy_into(file, self._out, video_name(_file_title(song, state)), video.media.sha256)
+
+
+def _file_title(song: Song, state: State) -> str:
+    title = song.title or str(state["subject"])
+    return f"{title} ({song.alternative + 1})" if song.alternative else title
 
 
 def _of_copy(song: Song, first: SongOutcome) -> SongOutcome:

@@ -29,7 +29,8 @@ class Submission:
     def as_json(self) -> dict[str, Any]:
         """Return the submission as JSON values."""
         names = ("status", "request_id", "reason", "error")
-        return {"song": self.song.name} | {name: getattr(self, name) for name in names}
+        fields = {name: getattr(self, name) for name in names}
+        return {"song": self.song.name, "alternative": self.song.alternative} | fields
 
 
 def submit_songs(requests: SongRequests, songs: Sequence[Song]) -> Iterator[Submission]:

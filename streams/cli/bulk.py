@@ -159,4 +159,5 @@ class BulkDisplay(TerminalDisplay):
 
 
 def _title(song: Song) -> str:
-    return (song.title or song.name)[:40]
+    number = f" ({song.alternative + 1})" if song.alternative else ""
+    return (song.title or song.name)[:40] + number

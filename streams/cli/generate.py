@@ -38,6 +38,7 @@ def generate(
     songs: tuple[str, ...],
     playlists: tuple[Path, ...],
     options: Options,
+    alternatives: int,
     corrections: Corrections,
     out: Path | None,
     demo_moves: bool,
@@ -48,19 +49,20 @@ def generate(
 
     With several songs, one that fails does not hinder the others, and what was done before is not done again.
     """
-    from streams.files.songs import find_songs
+    from streams.files.songs import alternatives_of, find_songs
 
     settings, found = load_settings(), find_songs(songs, playlists)
-    if not playlists and len(songs) == 1 and found.songs[0].name == songs[0]:
+    if alternatives == 1 and not playlists and len(songs) == 1 and found.songs[0].name == songs[0]:
         _generate(settings, found.songs[0], out, as_json, options, corrections, demo_moves=demo_moves)
         return
     if corrections != Corrections():
-        raise Poison("corrections are those of one song: name no other", "usage")
+        raise Poison("corrections are those of one video: name no other song, and no alternatives", "usage")
     from streams.cli.bulk import generate_all
 
     for warning in found.warnings:
         print_line(f"warning: {warning}")
-    generate_all(settings, found.songs, options, out=out, parallel=parallel, demo_moves=demo_moves, as_json=as_json)
+    wanted = alternatives_of(found.songs, alternatives)
+    generate_all(settings, wanted, options, out=out, parallel=parallel, demo_moves=demo_moves, as_json=as_json)
 
 
 @click.command()

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from schemas.base import Options
+from schemas.faults import Poison
+from schemas.limits import MAX_ALTERNATIVES
 from streams.cli.choices import field_option
+from streams.cli.option_values import Length, only_in, options_of, pins
 from streams.local.worker_access import MAX_SUBMITTED
 
 R = TypeVar("R")
@@ -29,6 +32,48 @@ _OPTIONS = (
         show_default=True,
         help="Another seed gives another choreography.",
     ),
+    field_option(
+        Options, "continuity", "dance: each cut continues hold and feet; montage: they may change at a new section."
+    ),
+    click.option("--style", help="The style of the moves, as annotated. Default: the dance keeps to one."),
+    field_option(Options, "role", "The dancer whom the moves are about."),
+    click.option(
+        "--length", "length_s", type=Length(), help="How long the dance lasts, such as 1:45, in place of --duration."
+    ),
+    click.option(
+        "--cut-music", is_flag=True, help="Cut the song to that length where the same music meets, and end with it."
+    ),
+    click.option("--pin", "pinned", metavar="PHRASE=MOVE", multiple=True, help="This phrase, from 1, has this move."),
+    click.option("--ban", "bans", metavar="MOVE", multiple=True, help="Never this move: the name of a clip or move."),
+    click.option(
+        "--only-in", "limited", metavar="MOVE=SECTION,...", multiple=True, help="This move in these sections only."
+    ),
+    click.option(
+        "--alternatives",
+        type=click.IntRange(1, MAX_ALTERNATIVES + 1),
+        default=1,
+        show_default=True,
+        help="So many different choreographies of each song.",
+    ),
+    click.option(
+        "--rules",
+        "rules_file",
+        type=click.Path(path_type=Path),
+        help="Rules of the dance (TOML) in place of agents/dance/rules.toml.",
+    ),
+)
+_PASSED_ON = (
+    "duration",
+    "difficulty",
+    "energy",
+    "quality",
+    "seed",
+    "continuity",
+    "style",
+    "role",
+    "length_s",
+    "cut_music",
+    "bans",
 )
 
 
@@ -61,23 +106,32 @@ parallel_option = click.option(
 
 
 def with_song_options(function: Callable[..., R]) -> Callable[..., R]:
-    """Add songs, playlists and options to a command, which receives `songs`, `playlists` and `options`."""
+    """Add songs, playlists and options to a command: `songs`, `playlists`, `options` and `alternatives`."""
 
     @functools.wraps(function)
     def run(
         *args: Any,
-        songs: tuple[str, ...],
-        playlists: tuple[Path, ...],
-        duration: str,
-        difficulty: str,
-        energy: str | None,
-        quality: str,
-        seed: int,
+        pinned: tuple[str, ...],
+        limited: tuple[str, ...],
+        rules_file: Path | None,
         **kwargs: Any,
     ) -> R:
-        values = {"duration": duration, "difficulty": difficulty, "energy": energy, "quality": quality, "seed": seed}
-        return function(*args, songs=songs, playlists=playlists, options=Options.model_validate(values), **kwargs)
+        values: dict[str, Any] = {name: kwargs.pop(name) for name in _PASSED_ON}
+        values |= {"pins": pins(pinned), "only_in": only_in(limited), "rules": rule_changes(rules_file)}
+        return function(*args, options=options_of(values), **kwargs)
 
     for option in reversed((*_SONGS, *_OPTIONS)):
         run = option(run)
     return run
+
+
+def rule_changes(file: Path | None) -> dict[str, Any]:
+    """Return what a file of rules changes of the rules of this version. Raises: `UsageError` for a wrong file."""
+    if file is None:
+        return {}
+    from agents.dance.rules import default_rules, rules_of
+
+    try:
+        return dict(rules_of(file).changes(default_rules()))
+    except Poison as fault:
+        raise click.UsageError(str(fault)) from fault

@@ -35,6 +35,7 @@ def submit(
     songs: tuple[str, ...],
     playlists: tuple[Path, ...],
     options: Options,
+    alternatives: int,
     wait: bool,
     parallel: int,
     as_json: bool,
@@ -43,17 +44,18 @@ def submit(
     from streams.bulk.requests import SongRequests
     from streams.bulk.submit import submit_songs
     from streams.cli.bulk import generate_all, priority_of
-    from streams.files.songs import find_songs
+    from streams.files.songs import alternatives_of, find_songs
 
     settings, found = load_settings(), find_songs(songs, playlists)
+    wanted = alternatives_of(found.songs, alternatives)
     for warning in found.warnings:
         print_line(f"warning: {warning}")
     if wait:
-        return generate_all(settings, found.songs, options, parallel=parallel, as_json=as_json)
+        return generate_all(settings, wanted, options, parallel=parallel, as_json=as_json)
     submissions: list[Submission] = []
     with _song_stream(settings) as stream:
-        requests = SongRequests(settings, options, priority_of(found.songs), stream)
-        for submission in submit_songs(requests, found.songs):
+        requests = SongRequests(settings, options, priority_of(wanted), stream)
+        for submission in submit_songs(requests, wanted):
             submissions.append(submission)
             _print(submission, as_json)
     if as_json:

@@ -32,7 +32,8 @@ _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]+)://", re.IGNORECASE)
 class Song:
     """A song that a user names by a file or a URL. `name`: as the user wrote it; `place`: a playlist's line, or empty.
 
-    `title`: None where the page of the URL has it. `fault`: why the song cannot be submitted.
+    `title`: None where the page of the URL has it. `fault`: why the song cannot be submitted. `alternative`: which of
+    several choreographies is wanted, from 0.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Song:
     title: str | None = None
     place: str = ""
     fault: Poison | None = None
+    alternative: int = 0
 
     def source(self, settings: Settings) -> Source:
         """Return the source to submit; a file is copied into the media store.
@@ -78,6 +80,11 @@ def find_songs(locations: Sequence[str], playlists: Sequence[Path] = ()) -> Foun
         where = ", ".join((*locations, *map(str, playlists)))
         raise Poison("; ".join((f"there are no songs in {where}", *warnings)), "no_songs")
     return FoundSongs(tuple(songs), tuple(warnings))
+
+
+def alternatives_of(songs: Sequence[Song], alternatives: int) -> list[Song]:
+    """Return each song as often as there are to be choreographies of it."""
+    return [replace(song, alternative=number) for song in songs for number in range(alternatives)]
 
 
 def _songs_at(location: str, warnings: list[str]) -> Iterator[Song]:

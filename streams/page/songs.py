@@ -31,8 +31,9 @@ _BLOCK = 1 << 20
 _WITH_JSON = frozenset({"application/json", "multipart/form-data"})
 _MAX_TITLE_CHARACTERS = 200
 _MAX_KEY_CHARACTERS = 255
-_OPTIONS = frozenset(Options.model_fields)
-QUERY = ("title", "priority", "request_id", *Options.model_fields)
+_IN_JSON_ONLY = frozenset({"pins", "bans", "only_in", "rules"})  # options that are more than one text or number
+_OPTIONS = frozenset(Options.model_fields) - _IN_JSON_ONLY
+QUERY = ("title", "priority", "request_id", *(name for name in Options.model_fields if name in _OPTIONS))
 
 
 @dataclass

@@ -41,6 +41,7 @@ def test_the_json_has_all_songs_with_their_reasons() -> None:
     assert found["counts"] == {"done": 1, "cached": 1, "copy": 1, "cancelled": 1, "failed": 1}
     assert found["songs"][0] == {
         "song": "a.mp3",
+        "alternative": 0,
         "status": "done",
         "request_id": "song-a",
         "video": "/out/a.mp4",

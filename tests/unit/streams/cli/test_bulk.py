@@ -81,4 +81,4 @@ def test_a_command_needs_a_song_or_a_playlist(command: str, tmp_path: Path) -> N
 
 def test_corrections_are_those_of_one_song(tmp_path: Path) -> None:
     refused = run("generate", "a.mp3", "b.mp3", "--count-offset", "4")
-    assert refused.stderr == "error: corrections are those of one song: name no other\n"
+    assert refused.stderr == "error: corrections are those of one video: name no other song, and no alternatives\n"
