@@ -33,14 +33,15 @@ class Join(Model):
     """A place where two parts of the song were joined.
 
     `time_s`: of the video. `shift_ms`: how much later than its beat the second part was taken from the song, so that
-    its waves continue those of the first. `correlation`: of both at the join, -1 to 1. `change`: how much the sound
-    changes at the join, as a share of how much it changes at the strong strokes of the music around; above 1 it is more
-    sudden than these.
+    its waves continue those of the first. `likeness`: of the half second that follows to the one that would have
+    followed, 1 where it is the same music, about 0 where both have nothing in common. `change`: how much the sound
+    changes at the join, as a share of how much it changes at the strong strokes of the music around; it is about 0.2
+    where nothing is joined, and above 1 where a join is more sudden than these strokes.
     """
 
     time_s: Seconds
     shift_ms: float = Field(ge=-limits.MAX_JOIN_SHIFT_MS, le=limits.MAX_JOIN_SHIFT_MS)
-    correlation: float = Field(ge=-1, le=1)
+    likeness: float = Field(ge=-1, le=1)
     change: float = Field(ge=0, le=limits.MAX_JOIN_CHANGE)
 
 

@@ -32,14 +32,20 @@ def encode_aac(song: Path, bitrate: int, target: Path, report: Callable[[float],
 
     Raises: `Poison` where no part of its sound decodes (`no_audio`) or it is longer than 30 minutes (`too_long`).
     """
+    with open_audio(song, track) as audio:
+        if not write_aac(audio, bitrate, target, report):
+            raise Poison(f"{song.name}: nothing of its audio decodes", reason="no_audio")
+
+
+def write_aac(audio: OpenAudio, bitrate: int, target: Path, report: Callable[[float], None]) -> float:
+    """Write sound to the mp4 `target` and return its length in seconds. Raises: `Poison` (`too_long`)."""
     end_s = 0.0
-    with open_audio(song, track) as audio, create_audio_file(target) as writer:
+    with create_audio_file(target) as writer:
         for start_s, end_s, packets in add_aac(writer, audio, bitrate):
             writer.mux(list(packets))
             if end_s > start_s:
                 _report_second(report, end_s, audio.duration_us)
-    if not end_s:
-        raise Poison(f"{song.name}: nothing of its audio decodes", reason="no_audio")
+    return end_s
 
 
 def add_aac(writer: OutputContainer, audio: OpenAudio, bitrate: int) -> Iterator[EncodedSound]:

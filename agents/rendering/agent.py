@@ -34,6 +34,7 @@ def _emit(event: SequencePlanned, result: RenderResult) -> Rendered:
         library_version=event.plan.library_version,
         segments=result.segments,
         video=result.video,
+        joins=result.joins,
     )
 
 

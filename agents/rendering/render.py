@@ -16,14 +16,13 @@ from agents.media.cached import CachedMp4, cache_damaged, open_cached
 from agents.media.mezzanine import Mezzanine
 from agents.media.packet_copy import Chapter, write_packets
 from agents.media.render_quality import PROFILES
-from agents.rendering import audio
 from agents.rendering.chapters import chapters_of
 from agents.rendering.clips import Clips, ClipVersion, version_of
 from agents.rendering.inputs import RenderingInput, output_name
 from agents.rendering.measure import measure
 from agents.rendering.replacements import parts_to_render
 from agents.rendering.result import RenderResult
-from agents.rendering.sound import Sound, sound_packets
+from agents.rendering.sound import Sound, make_sound, sound_packets
 from agents.rendering.splice import segment_packets
 from agents.rendering.timeline import PlacedSegment, place
 from agents.step import Tools, sub_progress
@@ -46,17 +45,22 @@ def render(rendering: RenderingInput, tools: Tools) -> RenderResult:
     clips = Clips(rendering, tools)
     clips.make(sub_progress(tools.report, 0.0, 0.7))
     found = parts_to_render(rendering.plan, clips)
-    video = _video(rendering, tools, found.parts, clips.mezzanines(found.parts))
+    bitrate = PROFILES[rendering.quality].audio_bitrate
+    sound = make_sound(rendering, tools, bitrate, sub_progress(tools.report, 0.7, 0.8))
+    video = _video(rendering, tools, sound, found.parts, clips.mezzanines(found.parts))
     missing = clips.missing()[: limits.MAX_MISSING_CLIPS]
     warnings = joined_warnings(found.warnings)
-    return RenderResult(video=video, segments=found.parts, warnings=warnings, without_clip=missing)
+    return RenderResult(video=video, segments=found.parts, warnings=warnings, without_clip=missing, joins=sound.joins)
 
 
 def _video(
-    rendering: RenderingInput, tools: Tools, shown: Sequence[ShownPart], clips: Mapping[ClipVersion, Mezzanine]
+    rendering: RenderingInput,
+    tools: Tools,
+    sound: Sound,
+    shown: Sequence[ShownPart],
+    clips: Mapping[ClipVersion, Mezzanine],
 ) -> Video:
     profile = PROFILES[rendering.quality]
-    sound = _sound(rendering, tools, profile.audio_bitrate, sub_progress(tools.report, 0.7, 0.8))
     parts = [place(part, rendering.plan.start_s) for part in shown]
     target = tools.output_dir / output_name(rendering, shown)
     with replacing(target) as temporary:
@@ -86,13 +90,6 @@ def write(  # noqa: PLR0913
         song = stack.enter_context(open_cached(sound.path))
         pictures = _template(readers), _all_pictures(parts, clips, readers, report)
         write_packets(target, [pictures, (song.audio, sound_packets(song, sound, parts))], chapters)
-
-
-def _sound(rendering: RenderingInput, tools: Tools, bitrate: int, report: Report) -> Sound:
-    sha = rendering.song_sha256
-    path, track = tools.media.path(sha), rendering.sound_track
-    song = audio.ensure_aac(path, sha, bitrate, tools.cache_dir, report=report, track=track)
-    return Sound(song, rendering.plan.start_s)
 
 
 def _all_pictures(

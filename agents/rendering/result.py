@@ -9,17 +9,18 @@ from agents.step import Tools
 from infra.base.atomic_file import remove_files, remove_leftovers
 from schemas import limits
 from schemas.base import Model, Sha256, Warnings
-from schemas.rendered import RenderedParts, Video
+from schemas.rendered import Joins, RenderedParts, Video
 
 
 class RenderResult(Model):
-    """A video, the parts of clips that it shows, and warnings of clips that cannot be shown.
+    """A video, the parts of clips that it shows, the joins of its sound, and warnings of clips that cannot be shown.
 
     `without_clip`: clips of the plan that the media store lacked; the first hundred.
     """
 
     video: Video
     segments: RenderedParts
+    joins: Joins = ()
     warnings: Warnings = ()
     without_clip: tuple[Sha256, ...] = Field(default=(), max_length=limits.MAX_MISSING_CLIPS, fail_fast=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,12 @@ from av.packet import Packet
 
 from agents.media.cached import CachedMp4, open_cached
 from agents.media.mp4 import TICKS
+from agents.rendering.audio import ensure_aac, ensure_cut_aac
+from agents.rendering.inputs import RenderingInput
 from agents.rendering.splice import song_packets
 from agents.rendering.timeline import PlacedSegment
+from agents.step import Tools
+from schemas.rendered import Join
 
 _FADED_BEATS = 2
 _AFTER_S, _MIN_AFTER_S = 0.5, 0.25
@@ -20,10 +24,21 @@ _AUDIBLE = 10 ** (-45 / 20)  # of full scale, as a mean over `_AFTER_S`
 
 
 class Sound(NamedTuple):
-    """A song as AAC in mp4; the video begins at `start_s` of it."""
+    """A song as AAC in mp4; the video begins at `start_s` of it. `joins`: of its parts, where it is cut."""
 
     path: Path
     start_s: float
+    joins: tuple[Join, ...] = ()
+
+
+def make_sound(rendering: RenderingInput, tools: Tools, bitrate: int, report: Callable[[float], None]) -> Sound:
+    """Return the sound of a plan, encoded in `bitrate` bit/s if it is not in the cache. Raises: as `ensure_aac`."""
+    sha, track, plan = rendering.song_sha256, rendering.sound_track, rendering.plan
+    song = tools.media.path(sha)
+    if plan.music:
+        path, joins = ensure_cut_aac(song, sha, plan.music, bitrate, tools.cache_dir, report=report, track=track)
+        return Sound(path, 0.0, joins)
+    return Sound(ensure_aac(song, sha, bitrate, tools.cache_dir, report=report, track=track), plan.start_s)
 
 
 def sound_packets(reader: CachedMp4, sound: Sound, parts: Sequence[PlacedSegment]) -> Iterator[Packet[AudioStream]]:
