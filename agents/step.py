@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ from typing import Generic, Literal, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from schemas.base import Difficulty, MediaRef, Model
+from schemas.base import MediaRef, Model
 from schemas.event_attributes import EventAttributes
 from schemas.faults import invalid_event
 from schemas.limits import MediaKind
 from schemas.move_annotated import MoveAnnotation
-from schemas.move_indexed import MoveSummary
+from schemas.move_indexed import Move
 from schemas.request_ended import Ending
 
 In = TypeVar("In", bound=Model)
@@ -63,37 +63,20 @@ class Downloads(Protocol):
         """
 
 
-class Hit(Protocol):
-    """A result of a search."""
-
-    @property
-    def move(self) -> MoveSummary:
-        """Return the move."""
-
-    @property
-    def similarity(self) -> float:
-        """Return the cosine similarity to the query, -1 to 1; 0 without a query."""
-
-
 class Library(Protocol):
     """The indexed moves."""
 
     def version(self) -> str:
         """Return a hash of the moves and their annotations."""
 
-    def unreadable(self) -> int:
-        """Return the number of moves that searches have left out, as they cannot be read."""
+    def digests(self) -> Mapping[str, str]:
+        """Return a hash of each move and its annotation, by the sha256 of its clip."""
 
-    def search(
-        self,
-        *,
-        vector: Sequence[float] | None = None,
-        tempo_bpm: tuple[float, float] | None = None,
-        difficulties: Sequence[Difficulty] = (),
-        energies: Sequence[str] = (),
-        limit: int = 10,
-    ) -> Sequence[Hit]:
-        """Return the best moves that pass all filters, best first, ties by clip; an empty filter passes all."""
+    def read(self, clips: Sequence[str]) -> Sequence[Move]:
+        """Return the moves of clips, by their sha256, except those that are not stored or cannot be read."""
+
+    def unreadable(self) -> int:
+        """Return the number of moves that were left out so far, as they cannot be read."""
 
 
 class Webhook(Protocol):

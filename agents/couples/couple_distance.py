@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from agents.arrays import Bools, Floats, Ints
+from agents.couples.appearance import Appearance
 from agents.couples.clusters import clusters
 from agents.couples.look_distance import Looks
-from schemas.look import Look
-from schemas.move_indexed import MoveSummary
 
 # Mean colour differences. In 37 clips of 17 couples, two clips of one couple differ by at most 14 in clothes, as the
 # dancers turn, and by 8 in the room; of pairs of couples, 19 in 20 differ by 14 or more in clothes.
@@ -23,33 +22,27 @@ _UNKNOWN_CLOTHES, _UNKNOWN_ROOM = 15.5, 7.5  # the other must be nearly the same
 _FAR = 1e6
 
 
-def _is_known(look: Look | None) -> bool:
-    return look is not None and bool(look.lead or look.follow or look.room)
-
-
 class Apart:
-    """How far moves are from each other that have a look, in the order of their places among all moves."""
+    """How far clips are from each other that have a look, in the order of their places among all clips."""
 
-    def __init__(self, moves: Sequence[MoveSummary]) -> None:
-        self._count = len(moves)
-        self._known = [n for n, move in enumerate(moves) if _is_known(move.look)]
+    def __init__(self, clips: Sequence[Appearance]) -> None:
+        self._count = len(clips)
+        self._known = [n for n, clip in enumerate(clips) if clip.look]
         self._row = {n: row for row, n in enumerate(self._known)}
-        self._looks = Looks([move.look for move in moves if move.look and _is_known(move.look)])
-        clips = [moves[n].clip for n in self._known]
-        self._rates = np.array([clip.fps or np.nan for clip in clips])
-        shapes = [clip.width / clip.height if clip.width and clip.height else np.nan for clip in clips]
-        self._shapes = np.array(shapes)
+        self._looks = Looks([clip.look for clip in clips if clip.look])
+        self._rates = np.array([clips[n].rate for n in self._known])
+        self._shapes = np.array([clips[n].shape for n in self._known])
 
     def couple_labels(self) -> list[int | None]:
-        """Return a label for each of all moves: the first move of its couple, None for one without a look."""
+        """Return a label for each of all clips: the first clip of its couple, None for one without a look."""
         return self._labels(self._couple_distances, 1.0)
 
     def room_labels(self) -> list[int | None]:
-        """Return a label for each of all moves: the first move in its room, None for one without a look."""
+        """Return a label for each of all clips: the first clip in its room, None for one without a look."""
         return self._labels(self._room_differences, _MAX_ROOM_OF_ROOMS)
 
     def nearest(self, one: int, others: Sequence[int]) -> int:
-        """Return the nearest to a move of some others, the first of several."""
+        """Return the nearest to a clip of some others, the first of several."""
         rows = np.array([self._row[other] for other in others])
         return others[int(np.argmin(self._couple_distances(self._row[one], rows)))]
 

@@ -11,6 +11,9 @@ from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 
+import numpy as np
+
+from agents.couples.appearance import Appearance
 from agents.couples.couple_distance import Apart
 from schemas.base import UNKNOWN_GROUP
 from schemas.move_indexed import MoveSummary
@@ -55,27 +58,31 @@ def _natural(name: str) -> tuple[str, int, str]:
 
 
 def places(moves: Iterable[MoveSummary]) -> dict[str, Place]:
-    """Return the couple and the room of each move, by the SHA-256 of its clip; the same in any order of the moves.
+    """Return the couple and the room of each move as `places_of`."""
+    return places_of([Appearance.of(move) for move in moves])
+
+
+def places_of(clips: Iterable[Appearance]) -> dict[str, Place]:
+    """Return the couple and the room of each clip, by its SHA-256; the same in any order of the clips.
 
     Couples have the names that annotations give them, others are `couple-1` and so on, and rooms `room-1`, the one with
     the most clips first.
     """
-    ordered = sorted(moves, key=lambda move: move.clip.sha256)
+    ordered = sorted(clips, key=lambda clip: clip.sha256)
     apart = Apart(ordered)
     couple_labels, room_labels = apart.couple_labels(), apart.room_labels()
-    rooms = [label if move.look and move.look.room else None for move, label in zip(ordered, room_labels, strict=True)]
-    given = [_given_name(move) for move in ordered]
+    rooms = [
+        label if clip.look and not np.isnan(clip.look.room).all() else None
+        for clip, label in zip(ordered, room_labels, strict=True)
+    ]
+    given = [clip.couple for clip in ordered]
     annotated = _annotated(couple_labels, [name.casefold() for name in given], apart.nearest)
     couple_names = _names("couple", annotated, _spellings(given))
     room_names = _names("room", rooms, {})
     return {
-        move.clip.sha256: Place(couple_names[couple], room_names[room])
-        for move, couple, room in zip(ordered, annotated, rooms, strict=True)
+        clip.sha256: Place(couple_names[couple], room_names[room])
+        for clip, couple, room in zip(ordered, annotated, rooms, strict=True)
     }
-
-
-def _given_name(move: MoveSummary) -> str:
-    return ((move.annotation and move.annotation.couple) or "").strip()
 
 
 def _annotated(

@@ -32,13 +32,26 @@ class Differences(NamedTuple):
     room: Floats
 
 
+class LookArrays(NamedTuple):
+    """A look as arrays: the colours of lead and follow, (3, 2, parts), and the background, (4, rows, columns)."""
+
+    version: int
+    dancers: Floats
+    room: Floats
+
+    @classmethod
+    def of(cls, look: Look) -> LookArrays:
+        """Return a look as arrays."""
+        return cls(look.version, _dancers(look).astype(np.float32), _room(look).astype(np.float32))
+
+
 class Looks:
     """The looks of clips, in arrays to compare them with."""
 
-    def __init__(self, looks: Sequence[Look]) -> None:
+    def __init__(self, looks: Sequence[LookArrays]) -> None:
         self._versions = np.array([look.version for look in looks])
-        self._dancers = _by_channel([_dancers(look) for look in looks], (3, 2, _PARTS))
-        self._rooms = _by_channel([_room(look) for look in looks], (_CELL_VALUES, _ROWS, _COLUMNS))
+        self._dancers = _by_channel([look.dancers for look in looks], (3, 2, _PARTS))
+        self._rooms = _by_channel([look.room for look in looks], (_CELL_VALUES, _ROWS, _COLUMNS))
 
     def differences(self, one: int, others: Ints) -> Differences:
         """Return how much a look differs from others. Lead and follow may be exchanged, and a clip mirrored."""

@@ -64,12 +64,22 @@ class Change:
 
 def pair_amounts(before: Parts, after: Parts, rules: Rules) -> dict[str, Floats]:
     """Return the amounts of a cut that do not depend on the music, by rule, (before, after)."""
-    return seam_amounts(before.ends, after.starts, rules) | {
+    return (
+        seam_amounts(before.ends, after.starts, rules)
+        | amounts_of_names(before, after)
+        | {
+            "footwork_exit": _footwork_exit(before, after),
+            "dip": np.repeat(after.dip[None].astype(float), len(before.parts), axis=0),
+        }
+    )
+
+
+def amounts_of_names(before: Parts, after: Parts) -> dict[str, Floats]:
+    """Return of `pair_amounts` those of couple, room and style."""
+    return {
         "couple": _differs(before.couple, after.couple, UNKNOWN_CHANCE),
         "room": _differs(before.room, after.room, UNKNOWN_CHANCE),
         "style": _differs(before.style, after.style, 0.0),
-        "footwork_exit": _footwork_exit(before, after),
-        "dip": np.repeat(after.dip[None].astype(float), len(before.parts), axis=0),
     }
 
 

@@ -96,7 +96,17 @@ class Parts:
             name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)
         }
         kept |= {"starts": self.starts.rows(rows), "ends": self.ends.rows(rows), "styles": self.styles}
-        return Parts(parts=tuple(self.parts[row] for row in rows), **kept)
+        return Parts(parts=tuple(self.parts[row] for row in rows.tolist()), **kept)
+
+    def joined(self, others: Parts) -> Parts:
+        """Return these parts and then others, whose numbers of clips, moves, couples, rooms and styles must agree."""
+        joined: dict[str, Any] = {
+            name: np.concatenate([value, getattr(others, name)])
+            for name, value in vars(self).items()
+            if isinstance(value, np.ndarray)
+        }
+        joined |= {"starts": self.starts.joined(others.starts), "ends": self.ends.joined(others.ends)}
+        return Parts(parts=(*self.parts, *others.parts), styles=self.styles, **joined)
 
 
 def role_number(role: Role | None) -> int:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 
 from agents.dance.dance_grid import DanceGrid
-from schemas.moves_scored import Phrase
 
 _EIGHT, _HALF = 8, 4
 
@@ -39,7 +39,15 @@ class Slot:
         return len(self.times) - 1
 
 
-def cut_slots(grid: DanceGrid, phrases: tuple[Phrase, ...]) -> tuple[Slot, ...]:
+class Starting(Protocol):
+    """A phrase of the song."""
+
+    @property
+    def start_beat(self) -> int:
+        """Return the index of its first beat."""
+
+
+def cut_slots(grid: DanceGrid, phrases: Sequence[Starting]) -> tuple[Slot, ...]:
     """Return slots that cover the grid: cut on every count 1, and longer phrases also after at most eight beats."""
     last = len(grid.times) - 1
     edges = sorted({0, last} | {index for index in range(1, last) if grid.counts[index] == 1})

@@ -61,6 +61,19 @@ class States:
         """Return the states of these rows."""
         return States(**{name: values[rows] for name, values in vars(self).items()})
 
+    def joined(self, others: States) -> States:
+        """Return these states and then others."""
+        return States(**{name: np.concatenate([values, getattr(others, name)]) for name, values in vars(self).items()})
+
+    def in_less_memory(self) -> States:
+        """Return the states with four bytes for each number that is not counted in whole ones."""
+        return States(
+            **{
+                name: values.astype(np.float32) if values.dtype == np.float64 else values
+                for name, values in vars(self).items()
+            }
+        )
+
 
 def states_of(states: Sequence[State]) -> States:
     """Return states as arrays, those of mirrored clips as they look in the mirror."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from agents.step import Library, Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
-from schemas.base import Difficulty, Level, Model
+from schemas.base import Model, Options
 from schemas.faults import Retryable
 
 
 class ScoringInput(Model):
-    """A song's analysis, the requested difficulty and energy, and the version of the searched library."""
+    """A song's analysis, the options of its choreography, and the version of the library."""
 
     analysis: AudioAnalysis
-    difficulty: Difficulty
-    energy: Level | None
+    options: Options
     library_version: str
 
 
@@ -21,8 +20,7 @@ def scoring_input(event: AudioAnalyzed, tools: Tools) -> ScoringInput:
     """Return the input of an event's scores. Raises: `Retryable` (`no_library`) where no library is open."""
     return ScoringInput(
         analysis=event.analysis,
-        difficulty=event.options.difficulty,
-        energy=event.options.energy,
+        options=event.options.model_copy(update={"seed": 0, "alternative": 0}),  # of the same candidates
         library_version=library_of(tools).version(),
     )
 

@@ -13,8 +13,8 @@ from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.slot_faults import slot_cost
 from agents.dance.slots import Slot
+from agents.dance.wishes import Wishes
 from agents.playable import offered_runs
-from agents.sequence_planning.wishes import Wishes
 from schemas.base import Options
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
@@ -57,7 +57,7 @@ def choices_of(slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores
     Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits a slot.
     """
     clips = {sha: _Clip(move) for sha, move in scores.moves.items()}
-    wishes = Wishes(request.options, scores.moves)
+    wishes = Wishes(request.options, {sha: (move.name, move.move) for sha, move in scores.moves.items()})
     found = [sorted(_parts(slot, at, scores, clips, wishes)) for slot, at in zip(slots, music, strict=True)]
     _check(found, music, request.options)
     every = sorted({part for parts in found for part in parts})

@@ -22,5 +22,5 @@ def planning_input(event: MovesScored, tools: Tools) -> PlanningInput:
     return PlanningInput(
         analysis=event.analysis,
         scores=event.scores,
-        options=event.options.model_copy(update={"quality": "balanced"}),  # the picture's quality changes no plan
+        options=event.options.model_copy(update={"quality": "balanced"}),  # which counts in the scores: they have fewer moves
     )

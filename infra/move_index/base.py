@@ -267,6 +267,16 @@ class MoveIndex(Engine):
             points = self._retrieve([point_id(clip_sha256)], _SUMMARY, vectors=True)
         return move_of(points[0]) if points else None
 
+    def read(self, clips: Sequence[str]) -> list[Move]:
+        """Return the moves of clips with their embeddings, except those that are not stored or cannot be read."""
+        found: dict[str, Move] = {}
+        for start in range(0, len(clips), _VECTORS_PAGE_SIZE):
+            ids = [point_id(clip) for clip in clips[start : start + _VECTORS_PAGE_SIZE]]
+            with self._opened():
+                points = self._retrieve(ids, _SUMMARY, vectors=True)
+            found |= {point.id: move for point in points if self._readable(point) and (move := move_of(point))}
+        return [found[key] for clip in clips if (key := point_id(clip)) in found]
+
     @overload
     def all_moves(self, embeddings: Literal[True] = True) -> list[Move]: ...
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from agents.couples.couples import places
-from agents.couples.look_distance import Looks
+from agents.couples.look_distance import LookArrays, Looks
 from agents.move_indexing.index import move_name
 from schemas.look import Look
 from schemas.move_indexed import MoveSummary
@@ -92,7 +92,7 @@ def _by_clothes(looks: Sequence[Look], truth: Sequence[str]) -> list[int]:
     from scipy.cluster.hierarchy import fcluster, linkage
     from scipy.spatial.distance import squareform
 
-    without_room = Looks([look.model_copy(update={"room": ()}) for look in looks])
+    without_room = Looks([LookArrays.of(look.model_copy(update={"room": ()})) for look in looks])
     every = np.arange(len(looks))
     clothes = np.nan_to_num([without_room.differences(n, every).clothes for n in every.tolist()])
     tree = linkage(squareform(clothes, checks=False), "average")

@@ -9,7 +9,7 @@ import pytest
 
 from agents.arrays import Floats
 from agents.couples.couples import Couple, Place, couples, places
-from agents.couples.look_distance import Looks
+from agents.couples.look_distance import LookArrays, Looks
 from schemas.base import UNKNOWN_GROUP
 from schemas.look import ROOM_SHAPE, UNKNOWN, Look
 from schemas.move_annotated import MoveAnnotation
@@ -95,7 +95,9 @@ def test_other_light_splits_no_couple() -> None:
     other_clothes = plain.model_copy(update=clothes)
     other_light = plain.model_copy(update=clothes | {"room": _exposed(plain.room, 4)})
     assert _together(plain, other_light) == (True, True)
-    apart = Looks([plain, other_light, other_clothes]).differences(0, np.array([1, 2]))
+    apart = Looks([LookArrays.of(look) for look in (plain, other_light, other_clothes)]).differences(
+        0, np.array([1, 2])
+    )
     assert apart.clothes[0] < 0.5
     assert apart.clothes[1] > 5
 

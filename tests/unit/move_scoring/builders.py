@@ -17,12 +17,15 @@ from infra.move_index import MoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.base import Difficulty, Level, MediaFacts, Options
-from schemas.boundary import Boundary
+from schemas.boundary import Boundary, DancerState, EightContent
+from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Dancers, Eight, Move
 from schemas.moves_scored import Scores
 
 DIFFICULTIES: tuple[Difficulty, ...] = ("beginner", "intermediate", "advanced")
 LEVELS: tuple[Level, ...] = ("low", "medium", "high")
+HOLDS = ("closed", "open_two_hands", "open_one_hand", "shadow")
+_HOLD_SHARES = (0.35, 0.4, 0.15, 0.1)
 KINDS = ("basic_step", "cross_body_lead", "lady_right_turn", "dip", "body_roll", "combination", "hammerlock")
 
 
@@ -154,6 +157,69 @@ def make_song(seconds: float, tempo_bpm: float = 125.0) -> AudioAnalysis:
     return make_analysis(counts, tempo_bpm=tempo_bpm, energy=energy, sections=sections)
 
 
+def make_danced_library(size: int, couples: int, seed: int = 0) -> list[Move]:
+    """Return moves as `make_library`, with the couple's states at the ends of all halves of eights, and contents."""
+    return [_danced(move, number, f"couple {number % couples}") for number, move in enumerate(make_library(size, seed))]
+
+
+def _danced(move: Move, number: int, couple: str) -> Move:
+    rng = np.random.default_rng(number)
+    hold = str(rng.choice(HOLDS, p=_HOLD_SHARES))
+    boundaries = []
+    for beat in range(move.eights[0].start_beat, move.eights[-1].start_beat + 9, 4):
+        if rng.uniform() < 0.2:
+            hold = str(rng.choice(HOLDS, p=_HOLD_SHARES))
+        boundaries.append(_boundary(rng, beat, hold, is_half=(beat - move.eights[0].start_beat) % 8 == 4))
+    eights = tuple(
+        eight.model_copy(update={"content": _content(rng, move.beats[eight.start_beat : eight.start_beat + 9])})
+        for eight in move.eights
+    )
+    danced = {"boundaries": tuple(boundaries), "eights": eights, "count_confidence": float(rng.uniform(0.75, 1.0))}
+    return move.model_copy(update=danced).annotated(MoveAnnotation(couple=couple))
+
+
+def _boundary(rng: np.random.Generator, beat: int, hold: str, *, is_half: bool) -> Boundary:
+    feet = ("left", "right") if (rng.uniform() < 0.05) == is_half else ("right", "left")
+    places = [(round(float(rng.normal(0.5, 0.05)), 3), 0.5) for _ in range(2)]
+    lead, follow = (
+        DancerState(
+            heading_deg=round(float(rng.normal(heading, 15)) % 360, 1) % 360,
+            free_foot="left" if foot == "left" else "right",
+            free_foot_confidence=round(float(rng.uniform(0.7, 1)), 3),
+            hip_velocity=(round(float(rng.normal(0, 0.5)), 3), round(float(rng.normal(0, 0.1)), 3)),
+            place=place,
+            in_picture=True,
+            feet_in_picture=True,
+        )
+        for foot, heading, place in zip(feet, (90, 270), places, strict=True)
+    )
+    return Boundary.model_validate(
+        {
+            "beat": beat,
+            "hold": hold,
+            "hold_confidence": round(float(rng.uniform(0.5, 1)), 3),
+            "facing": "face_to_face" if rng.uniform() < 0.9 else "across",
+            "facing_confidence": round(float(rng.uniform(0.6, 1)), 3),
+            "lead": lead,
+            "follow": follow,
+            "centre": (round(float(rng.normal(0.5, 0.05)), 3), 0.5),
+            "height": round(float(rng.normal(0.7, 0.05)), 3),
+        }
+    )
+
+
+def _content(rng: np.random.Generator, beats: Sequence[float]) -> EightContent:
+    effect_s = round(float(rng.uniform(beats[0], beats[-1])), 3) if rng.uniform() < 0.3 else None
+    return EightContent(
+        kind="basic" if rng.uniform() < 0.5 else "pattern",
+        follow_turns=round(float(rng.choice([0, 0, 1, -1, 2])), 1),
+        travel=(round(float(rng.normal(0, 1)), 2), 0.0),
+        effect=None if effect_s is None else "turn_end",
+        effect_s=effect_s,
+        footwork=bool(rng.uniform() < 0.05),
+    )
+
+
 def make_index(moves: Sequence[Move]) -> MoveIndex:
     """Return the real index, in memory, with these moves."""
     index = QdrantServerMoveIndex("http://memory", client=QdrantClient(":memory:"))
@@ -164,10 +230,5 @@ def make_index(moves: Sequence[Move]) -> MoveIndex:
 
 def score_of(analysis: AudioAnalysis, options: Options, library: Library) -> Scores:
     """Return the scores of a song with these options."""
-    scoring_input = ScoringInput(
-        analysis=analysis,
-        library_version=library.version(),
-        difficulty=options.difficulty,
-        energy=options.energy,
-    )
+    scoring_input = ScoringInput(analysis=analysis, library_version=library.version(), options=options)
     return score(scoring_input, library, lambda sha256: True)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from agents.dance.music import SlotMusic
 from schemas.base import Options
-from schemas.move_indexed import MoveSummary
 
 
 class Wishes:
     """Which clips the wishes of a request allow in a slot. A move is named by its clip or by its label."""
 
-    def __init__(self, options: Options, moves: Mapping[str, MoveSummary]) -> None:
-        self._names = {sha: {move.name.casefold(), move.move.casefold()} for sha, move in moves.items()}
+    def __init__(self, options: Options, names: Mapping[str, Iterable[str]]) -> None:
+        """Take the names of each clip: its own, and its label."""
+        self._names = {sha: {name.casefold() for name in of_clip} for sha, of_clip in names.items()}
         self._bans = {name.casefold() for name in options.bans}
         self._pins = defaultdict[int, set[str]](set)
         for pin in options.pins:

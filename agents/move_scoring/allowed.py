@@ -1,0 +1,66 @@
+"""Which moves may be danced where: by the level, and by a request's wishes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.arrays import Bools
+from agents.dance.music import Request, SlotMusic
+from agents.dance.parts import DIFFICULTIES
+from agents.dance.wishes import Wishes
+from agents.move_scoring.move_arrays import MoveArrays
+
+_MIN_CLIPS = 4
+
+
+@dataclass(frozen=True)
+class Allowed:
+    """`clips`: which clips each slot may have, (slots, clips). `level`: the greatest one, an index of DIFFICULTIES.
+
+    Where the wishes leave no clip for a slot, any may be there: planning refuses them and says why.
+    """
+
+    clips: Bools
+    level: int
+    asked: int
+
+    def warnings(self) -> Iterator[str]:
+        """Yield a warning where harder moves than asked for are needed."""
+        if self.level > self.asked:
+            yield (
+                f"the library has too few moves of the level {DIFFICULTIES[self.asked]}: "
+                f"some of the level {DIFFICULTIES[self.level]} may be danced; index more clips of the lower level"
+            )
+
+
+def allowed_in(music: Sequence[SlotMusic], arrays: MoveArrays, usable: Bools, request: Request) -> Allowed:
+    """Return which clips are allowed. `usable`: those that can be shown at all, (clips,)."""
+    levels = arrays.parts.level[arrays.starts]
+    level = request.level
+    while level + 1 < len(DIFFICULTIES) and (usable & (levels <= level)).sum() < min(_MIN_CLIPS, usable.sum()):
+        level += 1
+    wished = _wished(music, arrays, request)
+    pinned = np.array([any(pin.phrase == slot.phrase for pin in request.options.pins) for slot in music], bool)
+    clips = usable & wished & (pinned[:, None] | (levels <= level))
+    nothing = ~clips.any(axis=1)
+    clips[nothing] = usable & (levels <= level)
+    return Allowed(clips, level, request.level)
+
+
+def _wished(music: Sequence[SlotMusic], arrays: MoveArrays, request: Request) -> Bools:
+    options = request.options
+    wished = np.ones((len(music), len(arrays.clips)), bool)
+    if not (options.pins or options.bans or options.only_in):
+        return wished
+    wishes = Wishes(options, dict(zip(arrays.clips, arrays.names, strict=True)))
+    wish_names = (*(pin.move for pin in options.pins), *options.bans, *(only.move for only in options.only_in))
+    named = {name.casefold() for name in wish_names}
+    of_wishes = [row for row, names in enumerate(arrays.names) if not named.isdisjoint(map(str.casefold, names))]
+    for slot, at in enumerate(music):
+        if any(pin.phrase == at.phrase for pin in options.pins):
+            wished[slot] = False
+        wished[slot, of_wishes] = [wishes.allow(arrays.clips[row], at) for row in of_wishes]
+    return wished

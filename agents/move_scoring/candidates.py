@@ -1,0 +1,295 @@
+"""Choose the candidates of each slot: the moves of which a good dance can be made, out of all moves of a library.
+
+All eights are rated in all slots by the rules of the dance. Of the moves that are rated best, those of the couples that
+can dance the whole song make a pool. Then the best dance of this pool is searched for several times, each time with
+less of what was danced before: so the candidates of neighbouring slots fit each other, and are varied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
+from typing import Final
+
+import numpy as np
+
+from agents.arrays import Bools, Floats, Ints
+from agents.dance.changes import MIN_PART_BEATS, change_between
+from agents.dance.music import EIGHTS_PER_BLOCK, Request, SlotMusic
+from agents.dance.parts import Parts
+from agents.dance.rules import Rules
+from agents.dance.sequence import CLIP_FADE, MAX_REPEATS, MOVE_FADE
+from agents.dance.slot_faults import cost_in_slots
+from agents.move_scoring.move_arrays import MoveArrays, first_rows
+from agents.move_scoring.seam_matrices import SeamMatrices
+from agents.playable import EIGHT
+
+_MAX_RATED = 1_000_000  # amounts in memory at once
+_POOL_PARTS = 160
+_MIN_PARTS_OF_A_COUPLE = 24
+_MIN_EIGHTS = 4  # of a clip
+_RANKS = 12  # of the best clips of a couple in a slot
+_FEW = 4  # clips of a couple by which it is rated
+_NOT_ALLOWED = 50.0  # points: more than any slot costs that breaks no gate
+_CHANGE_OF_COUPLE = 3.0  # points, beside those of the rule, that other seams cost
+_DANCES = 5  # that are searched for
+_RANKED_DANCES = 2  # by which the other candidates are ranked
+_REST_FOR_EACH_DANCE = 3
+_BIG: Final = 1e9
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """The eights among which candidates were chosen, and for each slot the best eight of each candidate.
+
+    `rows`: of the pool among all eights. `slots`: for each slot the columns of the pool, the best first. `costs`: of
+    the pool in each slot, (slots, pool).
+    """
+
+    rows: Ints
+    slots: tuple[tuple[int, ...], ...]
+    costs: Floats
+
+
+def candidates_of(  # noqa: PLR0913, PLR0917
+    music: Sequence[SlotMusic],
+    arrays: MoveArrays,
+    parts: Parts,
+    allowed: Bools,
+    request: Request,
+    number: int,
+    seams: SeamMatrices,
+    *,
+    fast: bool = False,
+) -> Candidates:
+    """Return up to `number` candidates for each slot, each of another clip.
+
+    `parts`: the arrays' parts with their fit to the song. `allowed`: which clips each slot may have, (slots, clips).
+    `fast`: only by how well they fit the slot.
+    """
+    whole = [as_whole_eight(slot) for slot in music]
+    clip_costs = np.where(allowed, _clip_costs(whole, arrays, parts, request), np.inf)
+    clips = _pool(clip_costs, music, arrays, parts, request, number)
+    most = _most_eights(number)
+    pool = np.concatenate([_eights_of(clip, most, arrays, parts, whole, request) for clip in clips])
+    in_pool = parts.rows(pool)
+    costs = np.where(allowed[:, in_pool.clip], cost_in_slots(whole, in_pool, request), np.inf)
+    if fast:
+        orders = [[int(column) for column in np.argsort(of_slot, kind="stable")] for of_slot in costs]
+    else:
+        orders = _orders(music, in_pool, costs, request, number, seams.between(pool))
+    slots = (
+        _of_other_clips((n for n in order if np.isfinite(costs[slot, n])), in_pool, number)
+        for slot, order in enumerate(orders)
+    )
+    return Candidates(pool, tuple(slots), costs)
+
+
+def as_whole_eight(slot: SlotMusic) -> SlotMusic:
+    """Return the music of a part of an eight as it would be for a whole one, of which the library's parts are."""
+    beats = slot.beats - 1 + slot.last_share
+    if slot.beats == EIGHT and beats == EIGHT and not slot.eight_offset:
+        return slot
+    return replace(slot, seconds=slot.seconds * EIGHT / beats, last_share=1.0, eight_offset=0, accents=())
+
+
+def _clip_costs(music: Sequence[SlotMusic], arrays: MoveArrays, parts: Parts, request: Request) -> Floats:
+    """Return the cost of each clip's best eight in each slot, (slots, clips)."""
+    step = max(1, _MAX_RATED // max(1, len(parts.parts)))
+    return np.concatenate(
+        [
+            arrays.least_of_clips(cost_in_slots(music[start : start + step], parts, request).astype(np.float32))
+            for start in range(0, len(music), step)
+        ]
+    )
+
+
+def _pool(  # noqa: PLR0913, PLR0917
+    clip_costs: Floats, music: Sequence[SlotMusic], arrays: MoveArrays, parts: Parts, request: Request, number: int
+) -> list[int]:
+    """Return the clips that a dance is searched in, in order. Of a clip, `_most_eights` count."""
+    usable = np.flatnonzero(np.isfinite(clip_costs).any(axis=0))
+    sizes = np.minimum(np.diff(np.append(arrays.starts, len(parts.parts))), _most_eights(number))
+    if sizes[usable].sum() <= _POOL_PARTS:
+        return [int(clip) for clip in usable]
+    bounded = np.where(np.isfinite(clip_costs), clip_costs, np.float32(_NOT_ALLOWED))
+    couples = parts.couple[arrays.starts]
+    groups = [usable[couples[usable] == couple] for couple in np.unique(couples[usable])]
+    rated = np.array([_rating(bounded[:, group], sizes[group], request.rules) for group in groups])
+    first = _best_of_sections(rated, music, request.rules)
+    others = [n for n in np.argsort(rated.sum(axis=1), kind="stable").tolist() if n not in first]
+    quota = max(_MIN_PARTS_OF_A_COUPLE, 2 * _POOL_PARTS // 3 // len(first))
+    quotas = [*((n, quota) for n in first), *((n, _MIN_PARTS_OF_A_COUPLE) for n in others)]
+    chosen: set[int] = set()
+    for n, most in [*quotas, *((n, _POOL_PARTS) for n in first)]:
+        taken = int(sizes[list(chosen)].sum())
+        _add_clips(chosen, _by_rank(bounded, groups[n]), sizes, min(most, _POOL_PARTS - taken))
+    return sorted(chosen)
+
+
+def _add_clips(chosen: set[int], clips: Iterable[int], sizes: Ints, most: int) -> None:
+    """Add the first of some clips until they have `most` eights."""
+    for clip in clips:
+        if most <= 0:
+            return
+        if clip not in chosen:
+            chosen.add(clip)
+            most -= int(sizes[clip])
+
+
+def _most_eights(number: int) -> int:
+    """Return how many eights of one clip are offered, so that there are enough clips."""
+    return max(_MIN_EIGHTS, _POOL_PARTS // number)
+
+
+def _eights_of(  # noqa: PLR0913, PLR0917
+    clip: int, most: int, arrays: MoveArrays, parts: Parts, music: Sequence[SlotMusic], request: Request
+) -> Ints:
+    """Return the rows of a clip's eights, of a long clip of those in a row that fit the song best."""
+    rows = np.array(list(first_rows(arrays, [clip])), np.int64)
+    if len(rows) <= most:
+        return rows
+    costs = cost_in_slots(music, parts.rows(rows), request).mean(axis=0)
+    sums = np.convolve(costs, np.ones(most), mode="valid")
+    start = int(sums.argmin())
+    return rows[start : start + most]
+
+
+def _rating(costs: Floats, sizes: Ints, rules: Rules) -> Floats:
+    """Return what a couple costs in each slot: its best clips there, and that few clips are repeated soon."""
+    few = min(_FEW, costs.shape[1])
+    best = np.partition(costs, few - 1, axis=1)[:, :few].mean(axis=1)
+    shown_again = CLIP_FADE ** float(sizes.sum())
+    repeats = min(MAX_REPEATS, shown_again / (1.0 - shown_again))
+    rating: Floats = best + rules.points("repeated_clip") * repeats / sizes.mean()
+    return rating
+
+
+def _best_of_sections(rated: Floats, music: Sequence[SlotMusic], rules: Rules) -> list[int]:
+    """Return the couples with which the sections cost least, those of most slots first. `rated`: (couples, slots)."""
+    sections = np.array([slot.section for slot in music])
+    edges = np.flatnonzero(np.diff(sections, prepend=sections[0] - 1))
+    costs = np.add.reduceat(rated, edges, axis=1)
+    change = rules.points("couple") + _CHANGE_OF_COUPLE
+    total, parents = costs[:, 0], []
+    for section in range(1, len(edges)):
+        best = int(total.argmin())
+        stays = total <= total[best] + change
+        parents.append(np.where(stays, np.arange(len(total)), best))
+        total = np.where(stays, total, total[best] + change) + costs[:, section]
+    at = int(total.argmin())
+    path = [at]
+    for parent in reversed(parents):
+        at = int(parent[at])
+        path.append(at)
+    lengths = np.diff(np.append(edges, len(music)))
+    slots = np.bincount(path[::-1], weights=lengths, minlength=len(rated))
+    return sorted(set(path), key=lambda n: (-slots[n], n))
+
+
+def _by_rank(costs: Floats, group: Ints) -> list[int]:
+    """Return clips of a couple: the best one of each slot, then the second ones, and so on."""
+    ranks = np.argsort(costs[:, group], axis=1, kind="stable")[:, :_RANKS]
+    return list(dict.fromkeys(group[ranks.T.ravel()].tolist()))
+
+
+def _of_other_clips(columns: Iterable[int], parts: Parts, number: int) -> tuple[int, ...]:
+    """Return the first columns that are of different clips."""
+    found: dict[int, int] = {}
+    for column in columns:
+        found.setdefault(int(parts.clip[column]), column)
+        if len(found) >= number:
+            break
+    return tuple(found.values())
+
+
+def _orders(  # noqa: PLR0913, PLR0917
+    music: Sequence[SlotMusic],
+    parts: Parts,
+    costs: Floats,
+    request: Request,
+    number: int,
+    pairs: dict[str, Floats],
+) -> list[list[int]]:
+    """Return for each slot the columns of the parts: those of the best dances, then those that cost a dance least."""
+    bounded = np.minimum(costs, _BIG)
+    changes = _change_costs(music, parts, pairs, request)
+    repeated = np.zeros(bounded.shape)
+    paths, least = [], np.full(bounded.shape, np.inf)
+    for dance in range(_DANCES):
+        with_part, path = _best_dance(bounded + repeated, changes)
+        paths.append(path)
+        _add_repeats(repeated, path, parts, request.rules)
+        if dance < _RANKED_DANCES:
+            least = np.minimum(least, with_part - with_part.min(axis=1, keepdims=True))
+        if len(paths) * (1 + _REST_FOR_EACH_DANCE) >= number:
+            break
+    rest = np.argsort(least, axis=1, kind="stable")
+    return [_order(slot, at, paths, rest[slot].tolist()) for slot, at in enumerate(music)]
+
+
+def _order(slot: int, music: SlotMusic, paths: Sequence[Sequence[int]], rest: Sequence[int]) -> list[int]:
+    """Return the columns for a slot: of each dance its part there and where the same music was, and some of the rest.
+
+    The order does not depend on the number of candidates, so that more of them make no dance worse.
+    """
+    order, others = [], iter(rest)
+    for path in paths:
+        order.append(path[slot])
+        if music.repeats is not None:
+            order.append(path[music.repeats])
+        order += islice(others, _REST_FOR_EACH_DANCE)
+    return [*order, *others]
+
+
+def _change_costs(music: Sequence[SlotMusic], parts: Parts, pairs: dict[str, Floats], request: Request) -> list[Floats]:
+    """Return the costs of the changes between each two slots, (before, after); the same array for the same kind."""
+    known: dict[tuple[object, ...], Floats] = {}
+    costs = []
+    for before, after in pairwise(music):
+        is_short = (before.is_first and before.beats < MIN_PART_BEATS, after.is_last and after.beats < MIN_PART_BEATS)
+        kind = (is_short, after.starts_phrase, after.starts_section, after.position % EIGHTS_PER_BLOCK)
+        if kind not in known:
+            known[kind] = change_between(before, after, parts, parts, pairs, request).cost(request.rules)
+        costs.append(known[kind])
+    return costs
+
+
+def _best_dance(costs: Floats, changes: Sequence[Floats]) -> tuple[Floats, list[int]]:
+    """Return what the best dance with each part in each slot costs, and the parts of the best one; without repetitions.
+
+    `costs`: (slots, parts).
+    """
+    to_slot = [costs[0]]
+    for slot, change in enumerate(changes, 1):
+        to_slot.append((to_slot[-1][:, None] + change).min(axis=0) + costs[slot])
+    after = [np.zeros(costs.shape[1])]
+    for slot in range(len(changes) - 1, -1, -1):
+        after.append((changes[slot] + (costs[slot + 1] + after[-1])[None]).min(axis=1))
+    rest = after[::-1]
+    path = [int((to_slot[0] + rest[0]).argmin())]
+    for slot, change in enumerate(changes, 1):
+        path.append(int((change[path[-1]] + costs[slot] + rest[slot]).argmin()))
+    return np.array(to_slot) + np.array(rest), path
+
+
+def _add_repeats(repeated: Floats, path: Sequence[int], parts: Parts, rules: Rules) -> None:
+    """Add to the costs of each slot what the parts of a dance would cost if they were danced there as well."""
+    slots = np.arange(len(path))
+    for slot, part in _begun(path, parts):
+        away = np.abs(slots - slot)
+        same_clip = (parts.clip == parts.clip[part]).astype(float)
+        same_move = (parts.move == parts.move[part]).astype(float)
+        repeated += rules.points("repeated_clip") * (CLIP_FADE**away)[:, None] * same_clip[None]
+        repeated += rules.points("repeated_move") * (MOVE_FADE**away)[:, None] * same_move[None]
+
+
+def _begun(path: Sequence[int], parts: Parts) -> Iterator[tuple[int, int]]:
+    """Yield slot and part of each clip that is cut to."""
+    for slot, part in enumerate(path):
+        if slot:
+            before, after = parts.parts[path[slot - 1]], parts.parts[part]
+            if (before.clip, before.end) == (after.clip, after.first):
+                continue
+        yield slot, part
