@@ -19,8 +19,5 @@ class PlanningInput(Model):
 def planning_input(event: MovesScored, tools: Tools) -> PlanningInput:
     """Return the input of an event's plan."""
     del tools
-    return PlanningInput(
-        analysis=event.analysis,
-        scores=event.scores,
-        options=event.options.model_copy(update={"quality": "balanced"}),  # which counts in the scores: they have fewer moves
-    )
+    options = event.options.model_copy(update={"quality": "balanced"})  # it is in the scores, which name fewer moves
+    return PlanningInput(analysis=event.analysis, scores=event.scores, options=options)

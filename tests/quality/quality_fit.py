@@ -13,6 +13,7 @@ import json
 import tempfile
 from argparse import ArgumentParser
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import av
@@ -23,7 +24,6 @@ from agents.arrays import Floats
 from agents.audio_analysis.analysis import analyze_music
 from schemas.faults import Poison
 from schemas.move_indexed import Move
-from tests.quality.report import Goal, figure
 
 _MOTION = 384
 _PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -59,9 +59,10 @@ def main() -> None:
 
 
 def _report(name: str, similarity: Floats) -> None:
-    figure(f"fit_{name}_median_rank", float(np.median(_ranks(similarity))), Goal(3.0), digits=1)
-    for most in (1, 5):
-        figure(f"fit_{name}_recall_at_{most}", _recall(similarity, most), Goal(0.5, at_least=True))
+    print(
+        f"{name}: median rank {float(np.median(_ranks(similarity))):.1f}, "
+        f"recall at 1 {_recall(similarity, 1):.2f}, at 5 {_recall(similarity, 5):.2f}"
+    )
 
 
 def _ranks(similarity: Floats) -> Floats:
@@ -80,10 +81,8 @@ def _learned(motion: Floats, sound: Floats, queries: Floats) -> dict[str, Floats
 
     Queries are compared with clips that are all predicted by the fit without the query's clip.
     """
-    methods: dict[str, Callable[[Floats, Floats], Callable[[Floats, Floats], Floats]]] = {
-        f"ridge {penalty:g}": lambda x, y, penalty=penalty: _ridge(x, y, penalty) for penalty in _PENALTIES
-    }
-    methods |= {f"cca {size}": lambda x, y, size=size: _cca(x, y, size) for size in _COMPONENTS}
+    methods = {f"ridge {penalty:g}": partial(_ridge, penalty=penalty) for penalty in _PENALTIES}
+    methods |= {f"cca {size}": partial(_cca, size=size) for size in _COMPONENTS}
     found = {}
     for name, fit in methods.items():
         rows = []
@@ -141,9 +140,8 @@ def _halves(paths: list[Path], moves: dict[str, Move]) -> dict[str, tuple[Floats
             samples = _sound(path)
             middle = len(samples) // 2
             try:
-                found[path.stem] = tuple(
-                    _embedding(half, Path(folder) / f"{path.stem}.wav") for half in (samples[:middle], samples[middle:])
-                )
+                file = Path(folder) / f"{path.stem}.wav"
+                found[path.stem] = (_embedding(samples[:middle], file), _embedding(samples[middle:], file))
             except Poison as fault:
                 print(f"{path.stem} is left out: {fault}")
     return found

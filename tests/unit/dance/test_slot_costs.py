@@ -37,7 +37,7 @@ def test_many_slots_at_once_cost_what_each_costs(
     seconds: int, tempo: float, difficulty: Difficulty, accents: list[float]
 ) -> None:
     song = make_song(seconds, tempo).model_copy(
-        update={"accents": tuple(Accent(time_s=time, strength=1.0, kind="hit") for time in sorted(accents))}
+        update={"accents": tuple(Accent(time_s=time, strength=1.0) for time in sorted(accents))}
     )
     options = Options(duration="full", difficulty=difficulty)
     request = Request.of(options, default_rules())
