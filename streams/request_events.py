@@ -11,6 +11,7 @@ from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.request_control import RequestControl
 from schemas.request_ended import RequestEnded
+from schemas.sequence_planned import SequencePlanned
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message, event_headers
 from streams.ids import event_id, new_request_id
@@ -21,8 +22,10 @@ REQUEST_CONTROL_STEP = "request_control"  # the name in the answers
 Action = Literal["cancel", "hold", "resume"]
 
 
-def submission(request: SongSubmitted | MoveSubmitted, source: str) -> Message:
+def submission(request: SongSubmitted | MoveSubmitted | SequencePlanned, source: str) -> Message:
     """Return the event of a request, always with the same id; the key is the sha256 of a stored file, else the id.
+
+    A plan that a person edited is a request of its own, whose first step is rendering.
 
     `source`: who submits it, a URI reference. Raises: `ValueError` if the request has no id.
     """
@@ -30,7 +33,7 @@ def submission(request: SongSubmitted | MoveSubmitted, source: str) -> Message:
         raise ValueError("a request needs a request_id to be followed by")
     topic, request_id = topic_of(type(request)), request.request_id
     headers = event_headers(topic, source, event_id("submitted", request_id), request_id)
-    key = request.source.sha256 or request_id
+    key = request.song.sha256 if isinstance(request, SequencePlanned) else request.source.sha256 or request_id
     return Message(topic.full_name, key.encode(), request.model_dump_json().encode(), headers)
 
 

@@ -15,6 +15,7 @@ from agents.move_scoring.agent import STEP as MOVE_SCORING
 from agents.outcome_delivery.agent import STEP as OUTCOME_DELIVERY
 from agents.rendering.agent import STEP as RENDERING
 from agents.sequence_planning.agent import STEP as SEQUENCE_PLANNING
+from agents.sequence_planning.draw_job import DRAW_PLAN
 from agents.step import Job, Step
 
 STEPS: tuple[Step[Any, Any, Any, Any], ...] = (
@@ -33,6 +34,7 @@ _JOBS: tuple[Job[Any, Any], ...] = (
     DRAW_STILL,
     DRAW_BOUNDARIES,
     DRAW_MAP,
+    DRAW_PLAN,
     SPLIT_RECORDING,
     CUT_CLIP,
     PROBE_FILE,

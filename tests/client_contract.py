@@ -149,9 +149,9 @@ class ClientContract:
             event = SongSubmitted(source=Source(path="a"), request_id="a")
             wrong_events: list[Any] = [[None], [7], [{}], ["a"], [[event]], None, 7, "a", event]
             for events in wrong_events:
-                with pytest.raises(Poison, match="a request is a SongSubmitted or MoveSubmitted"):
+                with pytest.raises(Poison, match="a request is a SongSubmitted, MoveSubmitted or SequencePlanned"):
                     await any_client.submit_events(events)
-            with pytest.raises(Poison, match="a request is a SongSubmitted or MoveSubmitted, not None"):
+            with pytest.raises(Poison, match=r"a request is a SongSubmitted, .* or SequencePlanned, not None"):
                 await any_client.submit_event(None)
             for folder in (None, 7, b"a", ""):
                 with pytest.raises(Poison, match=r"named by a path|no file has the name"):

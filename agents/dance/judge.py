@@ -50,11 +50,21 @@ class Sheet:
     score: float
 
 
-def judge(slots: Sequence[Slot], music: Sequence[SlotMusic], parts: Parts, request: Request) -> Sheet:
-    """Return the sheet of a dance of `parts`, one for each slot in turn: `parts_of` makes them."""
+def judge(
+    slots: Sequence[Slot],
+    music: Sequence[SlotMusic],
+    parts: Parts,
+    request: Request,
+    others: Sequence[Mapping[str, float]] = (),
+) -> Sheet:
+    """Return the sheet of a dance of `parts`, one for each slot in turn: `parts_of` makes them.
+
+    `others`: amounts of the faults of each slot that no planned dance has, by rule.
+    """
     rules = request.rules
     found = list(_faults(slots, music, parts, request))
     faults = tuple(fault for faults, _ in found for fault in faults)
+    faults += tuple(fault for n, amounts in enumerate(others) for fault in _other_faults(n, slots[n], amounts, rules))
     marks = _marks(faults, len(slots), rules)
     weights = np.array([rules.marks.get(mark, 0.0) for mark in MARKS])
     score = float(np.average([marks[mark] for mark in MARKS], weights=weights)) * 100 / _FULL_MARK
@@ -93,6 +103,11 @@ def _faults(
             seam = _seam(change, one[n - 1], one[n], music[n], request)
             dance = dance.extended(np.zeros(1, np.int64), rows[n], change.continues[0], music[n], parts)
         yield faults, seam
+
+
+def _other_faults(n: int, slot: Slot, amounts: Mapping[str, float], rules: Rules) -> list[Fault]:
+    broken = {name for name, amount in amounts.items() if rules.is_gate(name) and amount > rules[name].limit}
+    return _of_amounts(n, slot, {name: np.array(amount) for name, amount in amounts.items()}, rules, broken)
 
 
 def _of_amounts(

@@ -10,9 +10,9 @@ from agents.dance.slots import cut_slots
 from agents.sequence_planning.choices import Choices, choices_of
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.path import Path, best_path
-from agents.sequence_planning.segments import Dance, segments_of
+from agents.sequence_planning.segments import Dance, score_of, segments_of
 from agents.sequence_planning.shots import shots_of
-from schemas.sequence_planned import Plan, PlanScore
+from schemas.sequence_planned import Plan
 
 _SAME_AGAIN = 3.0  # points of an eight that an earlier alternative has in the same slot
 
@@ -40,12 +40,7 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
         library_version=scores.library_version,
         segments=segments,
         clips={sha: scores.moves[sha].beats for sha in sorted(clips)},
-        score=PlanScore(
-            score=sheet.score,
-            marks={str(mark): value for mark, value in sheet.marks.items()},
-            points=sheet.points,
-            broken_gates=sheet.broken_gates,
-        ),
+        score=score_of(sheet),
         shots=shots_of(choices.parts, scores, request.rules),
     )
 

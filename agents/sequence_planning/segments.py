@@ -18,7 +18,7 @@ from agents.sequence_planning.clip_runs import ClipRun, clip_part, clip_runs
 from agents.sequence_planning.path import Path
 from agents.sequence_planning.runners_up import RunnersUp
 from schemas.move_indexed import MoveSummary
-from schemas.sequence_planned import ClipPart, Segment
+from schemas.sequence_planned import ClipPart, PlanScore, Segment
 
 
 @dataclass(frozen=True)
@@ -57,20 +57,28 @@ class Dance:
         return {"phrases": float(run.end - run.start)} | terms
 
 
-def segments_of(dance: Dance, choices: Choices, path: Path) -> tuple[Segment, ...]:
-    """Return the segments of a dance. `choices`, `path`: among which it was found, for the runners-up."""
-    return tuple(_segments(dance, choices, path))
+def segments_of(dance: Dance, choices: Choices | None = None, path: Path | None = None) -> tuple[Segment, ...]:
+    """Return the segments of a dance. `choices`, `path`: among which it was found; without them no runners-up."""
+    found = RunnersUp(choices, path.costs, path.columns) if choices and path else None
+    return tuple(_segments(dance, choices, found))
 
 
-def _segments(dance: Dance, choices: Choices, path: Path) -> Iterator[Segment]:
-    runners_up, hits = RunnersUp(choices, path.costs, path.columns), dance.hits()
+def _segments(dance: Dance, choices: Choices | None, runners_up: RunnersUp | None) -> Iterator[Segment]:
+    hits = dance.hits()
     for run in clip_runs(dance.parts.parts):
         part = clip_part(run, dance.slots, dance.moves, dance.terms(run), hits)
-        others = tuple(_clip_parts(dance, choices, run.start, rows) for rows in runners_up.of(run.start, run.end))
+        rows = runners_up.of(run.start, run.end) if runners_up else ()
+        others = tuple(_clip_parts(dance, choices, run.start, of_clip) for of_clip in rows) if choices else ()
         seam = dance.sheet.seams[run.start - 1] if run.start else None
-        yield Segment(**dict(part), runners_up=others, seam=seam)
+        yield Segment(**dict(part), runners_up=others, seam=seam, section=dance.music[run.start].label)
 
 
 def _clip_parts(dance: Dance, choices: Choices, start: int, rows: Sequence[int]) -> tuple[ClipPart, ...]:
     runs = clip_runs([choices.parts.parts[row] for row in rows], start)
     return tuple(clip_part(run, dance.slots, dance.moves, {}, {}) for run in runs)
+
+
+def score_of(sheet: Sheet) -> PlanScore:
+    """Return the score of a plan."""
+    marks = {str(mark): value for mark, value in sheet.marks.items()}
+    return PlanScore(score=sheet.score, marks=marks, points=sheet.points, broken_gates=sheet.broken_gates)

@@ -24,6 +24,11 @@ _SECTIONS = {
         "status": ("services", "Show the state of a request, or of the stream."),
         "watch": ("watch", "Take the clips and songs that are put into folders."),
     },
+    "Plans": {
+        "plan": ("plans", "List, show, export and change the plans of choreographies."),
+        "judge": ("plans", "Score a plan by the rules of the dance."),
+        "render": ("plans", "Render a plan that a person edited."),
+    },
     "Operations": {
         "dead-letters": ("dead_letters", "List and show events that failed permanently, and send them again."),
         "replay": ("replay", "Send the events of a topic again, for steps with a new version."),

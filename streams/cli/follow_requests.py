@@ -8,19 +8,18 @@ from functools import partial
 from time import monotonic
 
 from infra.settings import load_settings
-from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
-from schemas.song_submitted import SongSubmitted
 from streams.cli.terminal_display import TerminalDisplay
 from streams.cli.wait_watch import WaitWatch
 from streams.client import Client, RequestResult, Update
+from streams.client.arguments import Request
 from streams.kafka import kafka_faults
 from streams.local.services import Endpoint, waits_for
 
 _LINE_INTERVAL_S = 10.0  # without a terminal, between lines of a step that takes long
 
 
-def follow(endpoint: Endpoint, requests: Sequence[SongSubmitted | MoveSubmitted]) -> dict[str, RequestResult]:
+def follow(endpoint: Endpoint, requests: Sequence[Request]) -> dict[str, RequestResult]:
     """Submit the requests and return their results, by request id. Progress is displayed on standard error only.
 
     Raises: `Retryable` (`kafka`) where Kafka fails; `KeyboardInterrupt` that says which requests go on.
@@ -44,7 +43,7 @@ def _going_on(submitted: Sequence[str]) -> str:
 
 async def _submit_and_follow(
     endpoint: Endpoint,
-    requests: Sequence[SongSubmitted | MoveSubmitted],
+    requests: Sequence[Request],
     results: dict[str, RequestResult],
     submitted: list[str],
 ) -> None:

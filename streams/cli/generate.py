@@ -94,7 +94,6 @@ def _generate(
     *,
     demo_moves: bool = False,
 ) -> None:
-    from schemas.rendered import Rendered
     from streams.cli.demo_moves import provide_moves
     from streams.cli.follow_requests import follow
     from streams.local.services import stream
@@ -105,11 +104,7 @@ def _generate(
     with stream(settings, print_line) as endpoint:
         provide_moves(settings, endpoint, demo_moves=demo_moves, as_json=as_json)
         result = follow(endpoint, [request])[cast("str", request.request_id)]
-    ended, rendered = result.ended, result.result
-    if ended is None or not isinstance(rendered, Rendered):
-        _fail(settings, result, as_json)
-    else:
-        _print_result(settings, rendered, result.costs(), out, as_json)
+    print_outcome(settings, result, out, as_json)
 
 
 def _check_out(out: Path, song: Song) -> None:
@@ -130,6 +125,16 @@ def _request(settings: Settings, song: Song, options: Options, corrections: Corr
         options=options,
         corrections=corrections,
     )
+
+
+def print_outcome(settings: Settings, result: RequestResult, out: Path | None, as_json: bool) -> None:
+    """Print the path of a request's video, which is also copied to `out`; exit with 1 where it failed."""
+    from schemas.rendered import Rendered
+
+    if result.ended is None or not isinstance(result.result, Rendered):
+        _fail(settings, result, as_json)
+    else:
+        _print_result(settings, result.result, result.costs(), out, as_json)
 
 
 def _fail(settings: Settings, result: RequestResult, as_json: bool) -> None:

@@ -12,7 +12,7 @@ import click
 from schemas.base import Options
 from schemas.faults import Poison
 from schemas.limits import MAX_ALTERNATIVES
-from streams.cli.choices import field_option
+from streams.cli.choices import choices, field_option
 from streams.cli.option_values import Length, only_in, options_of, pins
 from streams.local.worker_access import MAX_SUBMITTED
 
@@ -95,6 +95,9 @@ _SONGS = (
         type=click.Path(path_type=Path),
         help="Also the songs of this file, a path or URL in each line. SONG can be one, named .m3u, .m3u8 or .txt.",
     ),
+)
+quality_option = click.option(
+    "--quality", type=choices(Options, "quality"), help="Picture size and bit rates. Default: those of the request."
 )
 parallel_option = click.option(
     "--parallel",

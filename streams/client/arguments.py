@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from schemas.base import REQUEST_ID
 from schemas.faults import Poison
 from schemas.move_submitted import MoveSubmitted
+from schemas.sequence_planned import SequencePlanned
 from schemas.song_submitted import SongSubmitted
 
 _MAX_CHARACTERS = 100
+Request = SongSubmitted | MoveSubmitted | SequencePlanned
 
 
 def path_of(song: object) -> Path:
@@ -42,14 +44,14 @@ def request_ids_of(request_ids: object) -> tuple[str, ...]:
     return tuple(request_id_of(request_id) for request_id in request_ids)
 
 
-def requests_of(events: object) -> list[SongSubmitted | MoveSubmitted]:
+def requests_of(events: object) -> list[Request]:
     """Return the requests in a collection. Raises: `Poison` (`invalid_event`) for one that is something else."""
     return [_request(event) for event in (events if isinstance(events, Iterable) else [events])]
 
 
-def _request(event: object) -> SongSubmitted | MoveSubmitted:
-    if not isinstance(event, (SongSubmitted, MoveSubmitted)):
-        raise _wrong(f"a request is a SongSubmitted or MoveSubmitted, not {_kind(event)}")
+def _request(event: object) -> Request:
+    if not isinstance(event, (SongSubmitted, MoveSubmitted, SequencePlanned)):
+        raise _wrong(f"a request is a SongSubmitted, MoveSubmitted or SequencePlanned, not {_kind(event)}")
     return event
 
 

@@ -21,12 +21,11 @@ from infra.kafka_connection import KafkaConnection
 from schemas.base import Corrections, Model, Options, Priority
 from schemas.faults import Poison, invalid_event
 from schemas.move_indexed import MoveIndexed
-from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.rendered import Rendered
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
-from streams.client.arguments import path_of, request_id_of, request_ids_of, requests_of
+from streams.client.arguments import Request, path_of, request_id_of, request_ids_of, requests_of
 from streams.client.event_log import EventLog
 from streams.client.follower import READ_S, Follower
 from streams.client.kafka_log import KafkaLog
@@ -113,15 +112,17 @@ class AnyClient:
         events = [await self._song_event(song, {"request_id": new_request_id(), **shared}) for song in songs]
         return await self.submit_events(events)
 
-    async def submit_event(self, event: SongSubmitted | MoveSubmitted) -> str:
+    async def submit_event(self, event: Request) -> str:
         """Publish a request and return its id when the broker has acknowledged it. A stored file's sha256 is the key.
+
+        A `SequencePlanned` is a plan that a person edited, of a request of its own: it is rendered.
 
         Raises: `ValueError` if the request has no id; `Poison` if it is too large to be sent; `Retryable` (`kafka`).
         """
         [request_id] = await self.submit_events([event])
         return request_id
 
-    async def submit_events(self, events: Iterable[SongSubmitted | MoveSubmitted]) -> list[str]:
+    async def submit_events(self, events: Iterable[Request]) -> list[str]:
         """Publish requests in their order, without waiting for each; return their ids. Raises: as `submit_event`."""
         requests = requests_of(events)
         await self._publish([submission(request, self._source) for request in requests])

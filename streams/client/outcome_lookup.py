@@ -108,7 +108,7 @@ async def _search_partition(reader: EventReader, partition: TopicPartition, ids:
 
 async def _earliest(reader: EventReader, partition: TopicPartition, ids: set[str], end: int) -> int:
     """Return the first offset at which an outcome can be, if each id tells when it was made."""
-    times = [_made_at_ms(request_id) for request_id in ids]
+    times = [made_at_ms(request_id) for request_id in ids]
     known = [time for time in times if time is not None]
     if len(known) < len(times):
         return 0
@@ -116,7 +116,7 @@ async def _earliest(reader: EventReader, partition: TopicPartition, ids: set[str
     return end if offset is None else offset
 
 
-def _made_at_ms(request_id: str) -> int | None:
+def made_at_ms(request_id: str) -> int | None:
     """Return the time in a UUID of version 7, milliseconds since 1970, or None for any other id."""
     try:
         made = UUID(request_id)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from agents.audio_analysis.plot.captions import names
-from agents.audio_analysis.plot.colours import ENERGY_COLOUR, WAVEFORM_COLOUR, band_colour, confidence_colour
+from agents.audio_analysis.plot.colours import WAVEFORM_COLOUR, confidence_colour
 from agents.audio_analysis.plot.waveform import Waveform
 from agents.drawing.canvas import INK, LEFT_PX, MUTED, WIDTH_PX, Canvas, Scale
+from agents.drawing.section_colours import ENERGY_COLOUR, band_colour
 from agents.drawing.text import TextStyle
 from schemas.audio_analyzed import AudioAnalysis, Section, clock
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from agents.arrays import Floats
 from agents.audio_analysis.plot.captions import names
-from agents.audio_analysis.plot.colours import band_colour, confidence_colour
+from agents.audio_analysis.plot.colours import confidence_colour
 from agents.audio_analysis.plot.overview import draw_waveform
 from agents.audio_analysis.plot.waveform import Waveform
 from agents.drawing.canvas import INK, LEFT_PX, MUTED, Canvas, Scale
 from agents.drawing.counts import COUNT_KINDS, FIVE_COLOUR, ONE_COLOUR, legible
+from agents.drawing.section_colours import band_colour
 from agents.drawing.text import TextStyle
 from schemas.audio_analyzed import AudioAnalysis, Section, clock
 

@@ -21,12 +21,13 @@ from matplotlib.text import Text
 from agents.audio_analysis.analysis import analyze
 from agents.audio_analysis.decode import SAMPLE_RATE_HZ
 from agents.audio_analysis.plot.captions import names, sureness
-from agents.audio_analysis.plot.colours import band_colour, confidence_colour
+from agents.audio_analysis.plot.colours import confidence_colour
 from agents.audio_analysis.plot.draw import draw, figure
 from agents.audio_analysis.plot.staves import lines_of
 from agents.audio_analysis.plot.waveform import Waveform, waveform_of
 from agents.drawing.canvas import CANVAS_PX, LEFT_PX, WIDTH_PX
 from agents.drawing.counts import ONE_COLOUR
+from agents.drawing.section_colours import band_colour
 from schemas.audio_analyzed import AudioAnalysis, Doubt, Section
 from schemas.faults import Poison
 from tests.unit.audio_analysis.band import RATE, Song, write

@@ -1,0 +1,180 @@
+"""A plan file opened: its dance with the sheet by which it is judged, and the plan that its rows mean."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from agents.dance.dance_grid import DanceGrid
+from agents.dance.judge import Sheet, judge
+from agents.dance.music import Request, SlotMusic, music_of
+from agents.dance.parts import Parts, parts_of
+from agents.dance.rules import Rules, default_rules
+from agents.dance.slots import Slot
+from agents.playable import nearest_beat
+from agents.sequence_planning.segments import Dance, score_of, segments_of
+from agents.sequence_planning.written_dance import (
+    ON_BEAT_S,
+    WrittenDance,
+    dance_of,
+    pieces_between,
+    song_grid,
+)
+from schemas.audio_analyzed import AudioAnalysis
+from schemas.faults import Poison
+from schemas.move_indexed import MoveSummary
+from schemas.moves_scored import MovesScored
+from schemas.plan_file import PlanFile, PlanRequest, PlanRow, clock_text, seconds_of
+from schemas.sequence_planned import Plan, Segment
+
+_MAX_DECIMALS = 7
+
+
+@dataclass(frozen=True)
+class OpenedPlan:
+    """A plan file with what its rows mean. `music`, `parts`: of each slot of `dance`."""
+
+    file: PlanFile
+    dance: WrittenDance
+    music: tuple[SlotMusic, ...]
+    parts: Parts
+    request: Request
+    sheet: Sheet
+
+    def plan(self) -> Plan:
+        """Return the plan, without runners-up and what to film next.
+
+        Raises: `Poison` (`invalid_plan`) where a row begins on no beat of its clip.
+        """
+        if self.dance.off_beat:
+            raise Poison(self.dance.off_beat[0], reason="invalid_plan", errors=self.dance.off_beat)
+        dance, moves = self.dance, self.file.moves
+        segments = segments_of(Dance(dance.slots, self.music, self.parts, self.sheet, moves, self.request.rules))
+        used = sorted({segment.clip_sha256 for segment in segments})
+        return Plan(
+            tempo_bpm=self.file.analysis.tempo_bpm,
+            library_version=self.file.library_version,
+            segments=segments,
+            clips={sha: moves[sha].beats for sha in used},
+            score=score_of(self.sheet),
+        )
+
+
+def opened(file: PlanFile, rules: Rules | None = None) -> OpenedPlan:
+    """Return a plan file with what its rows mean. `rules`: in place of those that the request asks for.
+
+    Raises: `Poison`: `invalid_plan` for rows that cannot be danced; `no_beats` for a song without beats.
+    """
+    options = file.request.options if rules is None else file.request.options.model_copy(update={"rules": {}})
+    request = Request.of(options, rules or default_rules())
+    dance = dance_of(file.dance, file.starts, file.ends, song_grid(file.analysis, options), file.moves)
+    music = music_of(dance.slots, file.analysis, request)
+    parts = parts_of(dance.parts, file.moves, file.fits)
+    sheet = judge(dance.slots, music, parts, request, dance.amounts)
+    return OpenedPlan(file, dance, music, parts, request, sheet)
+
+
+def plan_file_of(event: MovesScored, plan: Plan) -> PlanFile:
+    """Return the file of a plan that was made from an event's scores."""
+    request = PlanRequest(
+        request_id=event.request_id,
+        song=event.song,
+        title=event.title,
+        options=event.options,
+        corrections=event.corrections,
+    )
+    rows, starts, ends = rows_of(plan, event.analysis, song_grid(event.analysis, event.options), event.scores.moves)
+    return PlanFile(
+        request=request,
+        dance=rows,
+        starts=starts,
+        ends=ends,
+        library_version=plan.library_version,
+        moves=event.scores.moves,
+        fits=event.scores.fits,
+        analysis=event.analysis,
+    )
+
+
+def rows_of(
+    plan: Plan, analysis: AudioAnalysis, grid: DanceGrid, moves: Mapping[str, MoveSummary]
+) -> tuple[tuple[PlanRow, ...], str | None, str]:
+    """Return the rows of a plan, one for each slot, and when it starts, if before the first, and ends.
+
+    `grid`: of the song, as `song_grid`.
+    """
+    edges = [nearest_beat(grid.times, segment.song_start_s) for segment in plan.segments]
+    moved = {edge: segment.song_start_s for edge, segment in zip(edges, plan.segments, strict=True)}
+    end = nearest_beat(grid.times, plan.end_s)
+    pieces = pieces_between(grid, [*edges, end])
+    rows = []
+    for piece in pieces:
+        number = max(0, sum(edge <= piece.first for edge in edges) - 1)
+        segment = plan.segments[number]
+        slot = piece.slot(grid, {})
+        at = moved.get(piece.first, slot.times[0])
+        rows.append(
+            PlanRow(
+                at=_clock(at, grid.times),
+                counts=piece.counts(grid),
+                section=section_name(analysis, slot),
+                clip=_clip_name(segment.clip_sha256, moves),
+                mirrored=segment.mirrored,
+                **_place_in_clip(segment, slot, piece.first - edges[number], moves[segment.clip_sha256]),
+            )
+        )
+    starts = _clock(plan.start_s, grid.times) if pieces[0].start < pieces[0].first else None
+    return tuple(rows), starts, _clock(plan.end_s, grid.times)
+
+
+def section_name(analysis: AudioAnalysis, slot: Slot) -> str:
+    """Return the label and the letter of the section at the middle of a slot, or nothing."""
+    if not analysis.sections:
+        return ""
+    middle = (slot.times[0] + slot.times[-1]) / 2
+    number = max(0, bisect_right([section.start_s for section in analysis.sections], middle) - 1)
+    section = analysis.sections[number]
+    return f"{section.label} {section.letter}"
+
+
+def _clock(time_s: float, beats: Sequence[float]) -> str:
+    """Return the shortest text, with two decimals at least, that is read as this time."""
+    for decimals in range(2, _MAX_DECIMALS):
+        text = clock_text(time_s, decimals)
+        read = seconds_of(text)
+        beat = beats[nearest_beat(beats, read)]
+        if (beat if abs(read - beat) <= ON_BEAT_S else read) == time_s:
+            return text
+    return clock_text(time_s, _MAX_DECIMALS)
+
+
+def _clip_name(sha: str, moves: Mapping[str, MoveSummary]) -> str:
+    name = moves[sha].name
+    is_only_one = sum(move.name == name for move in moves.values()) == 1
+    return name if is_only_one else sha
+
+
+def _place_in_clip(segment: Segment, slot: Slot, into: int, move: MoveSummary) -> dict[str, Any]:
+    """Return where a slot of a segment begins in its clip, as a row says it. `into`: beats from the segment's start."""
+    first = _first_beat(segment, slot, move)
+    if first is None:
+        return {"from_s": segment.clip_beats[min(into, len(segment.clip_beats) - 1)]}
+    starts = sorted(eight.start_beat for eight in move.eights)
+    return {"eight": starts.index(first) + 1} if first in starts else {"beat": first + 1}
+
+
+def _first_beat(segment: Segment, slot: Slot, move: MoveSummary) -> int | None:
+    """Return the index of the clip's beat that is shown on the slot's first one, None where it is on no beat.
+
+    The outermost beats of a segment may last longer than one, or end earlier than in the clip: the others tell.
+    """
+    clip_beats = dict(zip(segment.song_beats, segment.clip_beats, strict=True))
+    for beats, time in enumerate(slot.times):
+        beat = clip_beats.get(time)
+        is_outermost = beat in {segment.clip_beats[0], segment.clip_beats[-1]} and len(segment.clip_beats) > 3
+        if beat is not None and not is_outermost and beat in move.beats:
+            return move.beats.index(beat) - beats
+    start = segment.clip_beats[0]
+    return move.beats.index(start) if start in move.beats else None

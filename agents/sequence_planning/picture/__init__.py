@@ -1,0 +1,1 @@
+"""Draw a plan as a picture."""
