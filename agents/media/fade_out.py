@@ -21,7 +21,7 @@ from agents.arrays import Floats
 from agents.media.mp4 import AAC_FRAME
 
 # Before the fade: the encoder needs a dozen packets until its choices resemble those of the packets before.
-_PACKETS_TO_JOIN = 24
+_PACKETS_TO_JOIN = 16
 # More bits than for a song, and no noise in place of sound: a second encoding shall add little to the first's error.
 _BITRATE, _OPTIONS = 320_000, {"aac_pns": "0"}
 _OVERLAP = 2  # packets that are decoded before what is measured

@@ -11,7 +11,7 @@ from agents.step import Tools
 from schemas.base import Model, Quality, Sha256, SoundTrack
 from schemas.sequence_planned import ClipPart, Plan, SequencePlanned
 
-VERSION = "3"
+VERSION = "4"
 _MAX_SLUG_CHARACTERS = 60
 
 

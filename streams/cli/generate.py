@@ -19,7 +19,7 @@ from streams.files.video_copies import check_target_folder, copy_into, video_nam
 
 if TYPE_CHECKING:
     from schemas.rendered import Rendered
-    from schemas.sequence_planned import ClipPart
+    from schemas.sequence_planned import ShownPart
     from schemas.song_submitted import SongSubmitted
     from streams.client import RequestResult
     from streams.files.songs import Song
@@ -177,6 +177,8 @@ def _to_json(rendered: Rendered, video: Path, costs: dict[str, Any]) -> dict[str
     }
 
 
-def _segment_fields(segment: ClipPart) -> dict[str, Any]:
-    names = ("move", "clip", "song_start_s", "song_end_s", "clip_start_s", "clip_end_s", "stretch")
-    return {name: getattr(segment, name) for name in names}
+def _segment_fields(segment: ShownPart) -> dict[str, Any]:
+    times = ("song_start_s", "song_end_s", "clip_start_s", "clip_end_s")
+    names = ("move", "clip", *times, "stretch", "mirrored", "section")
+    seam = segment.seam and segment.seam.model_dump(mode="json")
+    return {name: getattr(segment, name) for name in names} | {"seam": seam}

@@ -24,7 +24,7 @@ from infra.settings import load_settings
 from schemas.base import Options, Source
 from schemas.faults import Fault, Poison, Retryable, invalid_event
 from schemas.rendered import Rendered
-from schemas.sequence_planned import ClipPart
+from schemas.sequence_planned import ShownPart
 from schemas.song_submitted import SongSubmitted
 from streams.background import to_its_end
 from streams.client.arguments import path_of
@@ -51,7 +51,7 @@ class Choreography:
     video_path: Path
     duration_s: float
     tempo_bpm: float
-    moves: tuple[ClipPart, ...]
+    moves: tuple[ShownPart, ...]
     warnings: tuple[str, ...]
     step_seconds: Mapping[str, float]
     is_cached: bool
