@@ -19,7 +19,7 @@ from schemas.sequence_planned import Seam
 
 _LEAST_AMOUNT = 1e-3  # less is no fault
 _FULL_MARK = 10.0
-_POINTS_PER_MARK = 0.5  # points a slot that lower a mark from 10 to 0
+_POINTS_PER_MARK = 1.5  # points a slot that lower a mark from 10 to 0
 
 
 @dataclass(frozen=True)

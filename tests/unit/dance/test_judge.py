@@ -1,0 +1,132 @@
+"""The score sheet of a dance, and the grades of its cuts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.dance.changes import change_between, pair_amounts
+from agents.dance.dance_grid import dance_grid_of
+from agents.dance.grades import seam_of
+from agents.dance.judge import Sheet, judge
+from agents.dance.music import Request, SlotMusic, music_of
+from agents.dance.parts import Part, Parts, parts_of
+from agents.dance.rules import MARKS, Rules, default_rules
+from agents.dance.slots import cut_slots
+from schemas.base import Options
+from schemas.boundary import Boundary, DancerState, EightContent
+from schemas.move_indexed import Move
+from schemas.moves_scored import MoveFit
+from tests.unit.move_scoring.builders import make_analysis, make_move
+
+EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
+RULES = default_rules()
+
+
+def state(beat: int, hold: str = "closed", confidence: float = 0.99) -> Boundary:
+    """Return a couple that stands face to face with the right feet free for a 1."""
+    return Boundary.model_validate(
+        {
+            "beat": beat,
+            "hold": hold,
+            "hold_confidence": confidence,
+            "facing": "face_to_face",
+            "facing_confidence": 0.99,
+            "lead": DancerState(
+                heading_deg=90, free_foot="left", free_foot_confidence=0.99, hip_velocity=(0, 0), place=(0.4, 0.5)
+            ),
+            "follow": DancerState(
+                heading_deg=270, free_foot="right", free_foot_confidence=0.99, hip_velocity=(0, 0), place=(0.6, 0.5)
+            ),
+            "centre": (0.5, 0.5),
+            "height": 0.7,
+        }
+    )
+
+
+def clip(number: int, first: str = "closed", last: str = "closed", confidence: float = 0.99, **content: Any) -> Move:
+    """Return a clip of one eight, at the song's tempo, with states at both ends."""
+    move = make_move(number, eights=1, move=f"m{number}")
+    same_pose = (0.1,) * 52
+    eight = move.eights[0].model_copy(
+        update={
+            "content": EightContent.model_validate({"kind": "basic"} | content),
+            "start_pose": same_pose,
+            "end_pose": same_pose,
+        }
+    )
+    states = (state(0, first, confidence), state(8, last, confidence))
+    return move.model_copy(update={"eights": (eight,), "boundaries": states, "count_confidence": 0.9})
+
+
+def dance_of(moves: list[Move], couples: list[str] | None = None) -> tuple[tuple[SlotMusic, ...], Parts, Sheet]:
+    """Return the music, parts and sheet of a dance of these clips, one for each eight."""
+    song = make_analysis(EIGHTS * len(moves), first_s=0.0, tail_s=0.48)
+    request = Request.of(Options(duration="full", difficulty="beginner"), RULES)
+    slots = cut_slots(dance_grid_of(song, request.options), ())
+    music = music_of(slots, song, request)
+    names = couples or ["Ana & Leo"] * len(moves)
+    fits = {move.clip.sha256: MoveFit(fit=1.0, couple=name, room=name) for move, name in zip(moves, names, strict=True)}
+    parts = parts_of([Part(m.clip.sha256, 0, 8) for m in moves], {m.clip.sha256: m for m in moves}, fits)
+    return music, parts, judge(slots, music, parts, request)
+
+
+def test_a_dance_that_fits_breaks_no_gate_and_has_grade_a() -> None:
+    _, _, sheet = dance_of([clip(number) for number in range(4)])
+    assert sheet.broken_gates == 0
+    assert [seam.grade for seam in sheet.seams if seam] == ["A"] * 3
+    assert {seam.reason for seam in sheet.seams if seam} == {"it fits"}
+    assert set(sheet.marks) == set(MARKS)
+    assert sheet.points == pytest.approx(sum(fault.points for fault in sheet.faults))
+
+
+def test_a_hold_that_changes_at_a_cut_is_a_broken_gate_with_time_and_rule() -> None:
+    _, _, sheet = dance_of([clip(0), clip(1, first="shadow", last="shadow"), clip(2, first="shadow")])
+    (broken,) = (fault for fault in sheet.faults if fault.breaks_gate)
+    assert broken.rule == "hold"
+    assert broken.time_s == pytest.approx(8 * 0.48)
+    assert [seam.grade for seam in sheet.seams if seam] == ["F", "A"]
+    assert sheet.seams[0]
+    assert sheet.seams[0].reason == "hold: closed → shadow"
+    assert sheet.marks["connection"] < sheet.marks["timing"]
+
+
+def test_another_couple_is_a_broken_gate_inside_of_a_section() -> None:
+    _, _, sheet = dance_of([clip(0), clip(1)], ["Ana & Leo", "Mia & Tom"])
+    assert [fault.rule for fault in sheet.faults if fault.breaks_gate] == ["couple"]
+
+
+@pytest.mark.parametrize(("confidence", "grade"), [(0.99, "A"), (0.8, "B"), (0.65, "C")])
+def test_a_hold_that_is_less_sure_has_a_lower_grade(confidence: float, grade: str) -> None:
+    music, parts, _ = dance_of([clip(0, confidence=confidence), clip(1, confidence=confidence)])
+    assert grade_between(parts, music, RULES) == grade
+
+
+def grade_between(parts: Parts, music: tuple[SlotMusic, ...], rules: Rules) -> str:
+    before, after = (parts.rows(np.array([row])) for row in (0, 1))
+    request = Request.of(Options(), rules)
+    change = change_between(music[0], music[1], before, after, pair_amounts(before, after, rules), request)
+    amounts = {name: float(values[0, 0]) for name, values in change.amounts.items()}
+    return seam_of(amounts, set(), before, after, rules).grade
+
+
+def test_turns_without_a_rest_cost_points_and_a_rest_ends_that() -> None:
+    turning = [clip(number, follow_turns=2.0) for number in range(4)]
+    resting = [clip(4), clip(5), clip(6, follow_turns=2.0)]
+    _, _, sheet = dance_of([*turning, *resting])
+    assert [(fault.slot, fault.amount) for fault in sheet.faults if fault.rule == "turns"] == [(2, 2.0), (3, 2.0)]
+
+
+def test_a_dip_after_a_cut_and_for_beginners_costs_points_twice() -> None:
+    _, _, sheet = dance_of([clip(0), clip(1, kind="accent", effect="dip", effect_s=2.0)])
+    assert [fault.slot for fault in sheet.faults if fault.rule == "dip"] == [1, 1]
+
+
+def test_the_end_without_a_pose_costs_points() -> None:
+    stop: dict[str, Any] = {"kind": "accent", "effect": "stop", "effect_s": 2.0}
+    nothing: dict[str, Any] = {}
+    for content, expected in ((nothing, 1), (stop, 0)):
+        _, _, sheet = dance_of([clip(0), clip(1, **content)])
+        assert sum(fault.rule == "ending" for fault in sheet.faults) == expected
