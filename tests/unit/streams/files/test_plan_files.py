@@ -69,7 +69,7 @@ def test_each_row_has_a_line_with_its_fields_below_those_of_the_others(tmp_path:
             "starts: the dance starts after row 1 begins",
         ),
         (('"format": "bachata-plan-1"', '"format": "plan-2"'), "format: Input should be 'bachata-plan-1'"),
-        (('"clip_1", "eight": 2}', '"clip_1", "eight": 2'), "line 11, column 3, at or after row 1: it is not JSON"),
+        (('"clip_1", "eight": 2}', '"clip_1", "eight": 2'), "line 10, column 3, at or after row 1: it is not JSON"),
         (('"duration": "full"', '"duration": "full", "sede": 1'), "request: options: there is no field 'sede'"),
     ],
 )
