@@ -11,12 +11,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from schemas.base import Options, Source
+from schemas.base import MediaFacts, Options, Source
 from schemas.faults import Poison
 from schemas.move_indexed import MoveIndexed
 from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from schemas.rendered import Rendered
+from schemas.sequence_planned import Plan, Segment, SequencePlanned
 from schemas.song_submitted import SongSubmitted
 from streams.client import (
     AnyClient,
@@ -43,6 +44,21 @@ def script(event: Submitted) -> Scripted:
     if name == "open":
         return never_ends()
     return done(_LATER_S if name == "later" else 0.0)
+
+
+def _plan(request_id: str) -> SequencePlanned:
+    """Return a plan that a person edited."""
+    beats = (0.0, 0.5, 1.0, 1.5, 2.0)
+    part = Segment(
+        move="basic", clip="a", clip_sha256="b" * 64, song_beats=beats, clip_beats=beats, stretch=1.0, runners_up=()
+    )
+    return SequencePlanned(
+        request_id=request_id,
+        song=MediaFacts(sha256="a" * 64, size_bytes=1, kind="audio", format="mp3", codec="mp3", duration_s=60.0),
+        title="Luna",
+        options=Options(),
+        plan=Plan(tempo_bpm=120.0, library_version="v", segments=(part,), clips={"b" * 64: beats}),
+    )
 
 
 async def _first(items: AsyncGenerator[T, None], wanted: Callable[[T], bool], count: int = 1) -> list[T]:
@@ -270,6 +286,15 @@ class ClientContract:
             updates: list[Update] = await _all(client.follow([song, clip]))
         assert {type(update) for update in updates if update.request_id == song} >= {Rendered}
         assert {type(update) for update in updates if update.request_id == clip} >= {MoveIndexed}
+
+    async def test_an_edited_plan_is_a_request_that_is_rendered(self, new_client: Callable[[], AnyClient]) -> None:
+        plan = _plan(new_request_id())
+        async with new_client() as client:
+            await client.submit_event(plan)
+            updates: list[Update] = await _all(client.follow([plan.request_id]))
+        assert {update.step for update in updates if isinstance(update, Progress)} == {"rendering"}
+        [rendered] = [update for update in updates if isinstance(update, Rendered)]
+        assert (rendered.song, rendered.title) == (plan.song, plan.title)
 
     async def test_results_resume_after_each_outcome(self, new_client: Callable[[], AnyClient]) -> None:
         async with new_client() as client:

@@ -15,19 +15,22 @@ from schemas.reasons import Reason
 from schemas.rendered import Rendered, Video
 from schemas.request_control import RequestControl
 from schemas.request_ended import RequestEnded
+from schemas.sequence_planned import SequencePlanned
 from schemas.song_submitted import SongSubmitted
 from streams.envelope import Message, Record, event_headers, payload_of
 from streams.ids import digest, event_id
 from streams.request_events import already_ended, cancelled
-from streams.topics import MOVE_SUBMITTED, REQUEST_CONTROL, SONG_SUBMITTED, Topic, topic_of
+from streams.topics import MOVE_SUBMITTED, REQUEST_CONTROL, SEQUENCE_PLANNED, SONG_SUBMITTED, Topic, topic_of
 
 _SOURCE = "/scripted"
 _SONG_STEPS = ("intake", "audio_analysis", "move_scoring", "sequence_planning", "rendering")
 _CLIP_STEPS = ("move_indexing",)
+_PLAN_STEPS = ("rendering",)
+_TAKEN = {topic.full_name: topic for topic in (SONG_SUBMITTED, MOVE_SUBMITTED, SEQUENCE_PLANNED)}
 _SECONDS = {"30s": 30.0, "1min": 60.0, "full": 180.0}
 _FPS = 25
 
-Submitted = SongSubmitted | MoveSubmitted
+Submitted = SongSubmitted | MoveSubmitted | SequencePlanned
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class _OpenRequest:
 
     @property
     def steps(self) -> tuple[str, ...]:
+        if isinstance(self.event, SequencePlanned):
+            return _PLAN_STEPS
         return _CLIP_STEPS if isinstance(self.event, MoveSubmitted) else _SONG_STEPS
 
 
@@ -108,9 +113,8 @@ class ScriptedService:
         record = _record(message)
         if message.topic == REQUEST_CONTROL.full_name:
             yield from self._control(payload_of(record, RequestControl))
-        elif message.topic in {SONG_SUBMITTED.full_name, MOVE_SUBMITTED.full_name}:
-            topic = SONG_SUBMITTED if message.topic == SONG_SUBMITTED.full_name else MOVE_SUBMITTED
-            event: Any = payload_of(record, topic.payload)
+        elif message.topic in _TAKEN:
+            event: Any = payload_of(record, _TAKEN[message.topic].payload)
             yield from self._begin(event, event.request_id or str(record.event_id))
 
     def _begin(self, event: Submitted, request_id: str) -> Iterator[Message]:
@@ -142,7 +146,8 @@ class ScriptedService:
             return
         for step in request.steps:
             yield self._progress(request, step, state="done", fraction=1.0)
-        product = _moved(request) if isinstance(request.event, MoveSubmitted) else _rendered(request, request.event)
+        event = request.event
+        product = _moved(request, event) if isinstance(event, MoveSubmitted) else _rendered(request, event)
         yield _message(product, request.request_id)
         yield self._ends(
             RequestEnded(
@@ -184,14 +189,8 @@ def _message(payload: Model, request_id: str) -> Message:
     return Message(topic.full_name, request_id.encode(), value.encode(), headers)
 
 
-def _rendered(request: _OpenRequest, event: SongSubmitted) -> Rendered:
+def _rendered(request: _OpenRequest, event: SongSubmitted | SequencePlanned) -> Rendered:
     duration_s = _SECONDS[event.options.duration]
-    song = MediaFacts(
-        **_media(event.source.sha256 or request.request_id, "audio"),
-        format="mp3",
-        codec="mp3",
-        duration_s=_SECONDS["full"],
-    )
     video = Video(
         file=f"{digest(request.request_id)}.mp4",
         media=MediaRef(**_media(f"video of {request.request_id}", "video")),
@@ -204,7 +203,7 @@ def _rendered(request: _OpenRequest, event: SongSubmitted) -> Rendered:
     return Rendered(
         request_id=request.request_id,
         priority=event.priority,
-        song=song,
+        song=event.song if isinstance(event, SequencePlanned) else _song(request, event),
         title=request.subject,
         options=event.options,
         corrections=event.corrections,
@@ -215,9 +214,18 @@ def _rendered(request: _OpenRequest, event: SongSubmitted) -> Rendered:
     )
 
 
-def _moved(request: _OpenRequest) -> MoveIndexed:
+def _song(request: _OpenRequest, event: SongSubmitted) -> MediaFacts:
+    return MediaFacts(
+        **_media(event.source.sha256 or request.request_id, "audio"),
+        format="mp3",
+        codec="mp3",
+        duration_s=_SECONDS["full"],
+    )
+
+
+def _moved(request: _OpenRequest, event: MoveSubmitted) -> MoveIndexed:
     clip = MediaFacts(
-        **_media(request.event.source.sha256 or request.request_id, "video"),
+        **_media(event.source.sha256 or request.request_id, "video"),
         format="mp4",
         codec="h264",
         duration_s=8.0,

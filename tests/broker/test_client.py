@@ -25,12 +25,12 @@ from streams.client.scripted import ScriptedService
 from streams.envelope import Message
 from streams.ids import new_request_id
 from streams.kafka import admin_of, make_producer
-from streams.topics import MOVE_SUBMITTED, REQUEST_CONTROL, REQUEST_ENDED, SONG_SUBMITTED, specs
+from streams.topics import MOVE_SUBMITTED, REQUEST_CONTROL, REQUEST_ENDED, SEQUENCE_PLANNED, SONG_SUBMITTED, specs
 from streams.worker.create_topics import ensure_topics
 from tests.client_contract import ClientContract, script
 
 pytestmark = pytest.mark.broker
-_READ = (SONG_SUBMITTED.full_name, MOVE_SUBMITTED.full_name, REQUEST_CONTROL.full_name)
+_READ = tuple(topic.full_name for topic in (SONG_SUBMITTED, MOVE_SUBMITTED, SEQUENCE_PLANNED, REQUEST_CONTROL))
 _TIMEOUT_S = 60.0
 
 
