@@ -12,6 +12,7 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Code, Corrections, MediaFacts, Model, Name, Options, Seconds, Sha256, at_most
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import MoveFit
+from schemas.sequence_planned import MusicParts
 
 Clock = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}:[0-5][0-9](\.[0-9]{1,7})?$")]
 _Number = Annotated[int, Field(ge=1, le=limits.MAX_CLIP_BEATS)]
@@ -61,8 +62,9 @@ class PlanFile(Model):
     """A plan in rows, with all that is needed to judge and to render it.
 
     `dance`: the rows, in order. `starts`: when the video begins, if it is up to three counts before the first row: its
-    clip leads into the dance. `ends`: when the last row ends. `moves`: of all clips that a row may name, by SHA-256.
-    `fits`: what the song makes of them. `library_version`: of the library that the moves are from.
+    clip leads into the dance. `ends`: when the last row ends. `music`: as of a plan, the parts of the song that are
+    heard. `moves`: of all clips that a row may name, by SHA-256. `fits`: what the song makes of them.
+    `library_version`: of the library that the moves are from.
     """
 
     format: Literal["bachata-plan-1"] = "bachata-plan-1"
@@ -70,6 +72,7 @@ class PlanFile(Model):
     dance: tuple[PlanRow, ...] = Field(min_length=1, max_length=limits.MAX_SEGMENTS, fail_fast=True)
     starts: Clock | None = None
     ends: Clock
+    music: MusicParts = ()
     library_version: Code
     moves: Annotated[dict[Sha256, MoveSummary], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
     fits: Annotated[dict[Sha256, MoveFit], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)] = Field(

@@ -59,6 +59,7 @@ class OpenedPlan:
             segments=segments,
             clips={sha: moves[sha].beats for sha in used},
             score=score_of(self.sheet),
+            music=self.file.music,
         )
 
 
@@ -91,6 +92,7 @@ def plan_file_of(event: MovesScored, plan: Plan) -> PlanFile:
         dance=rows,
         starts=starts,
         ends=ends,
+        music=plan.music,
         library_version=plan.library_version,
         moves=event.scores.moves,
         fits=event.scores.fits,

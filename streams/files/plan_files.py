@@ -95,6 +95,7 @@ def plan_text(plan: PlanFile) -> str:
         f' "dance": [\n{_rows(plan.dance)}\n ]',
         *([f' "starts": {_json(plan.starts)}'] if plan.starts else []),
         f' "ends": {_json(plan.ends)}',
+        *([f' "music": {_json(values["music"])}'] if plan.music else []),
         f' "library_version": {_json(values["library_version"])}',
         f' "fits": {_lines(values["fits"])}',
         f' "analysis": {_json(plan.analysis.model_dump(mode="json", exclude_defaults=True))}',

@@ -131,10 +131,13 @@ def workspace(
     beats = json.loads(demo_song.with_suffix(".json").read_text())["beats"]
     (folder / "list.m3u").write_text("#EXTM3U\nsongs/song.mp3\n")
     (folder / "taps.json").write_text(json.dumps(beats[:16]))
-    assert data_folder.bachata("generate", folder / "song.mp3", "--quality", "fast").exit_code == 0
+    (folder / "my-rules.toml").write_text("[rules.turns]\nlimit = 2\n")
+    made = data_folder.bachata("generate", folder / "song.mp3", "--quality", "fast")
+    assert made.exit_code == 0
     failed = data_folder.bachata("generate", PROJECT / "README.md").json
     data_folder.ended(failed["request_id"])
     ids = {r"\bLETTER_ID\b": failed["dead_letter_id"], r"\bREQUEST_ID\b": failed["request_id"]}
+    ids |= {r"\bPLAN_ID\b": made.json["request_id"]}
     replaced = ids | {_SHA256_PREFIX: sha256_of(demo_song)[: len(_SHA256_PREFIX)]}
     return _Workspace(folder, _environment(data_folder, folder / "bin"), replaced)
 

@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 
 import streams.client
+from schemas.plan_file import PlanRow
 from schemas.request_ended import RequestEnded
 from streams.client import FakeClient, FakeService, Outcome
+from streams.files.plan_files import plan_text
 from tests.documents import Block, blocks
+from tests.unit.move_scoring.builders import make_analysis, make_move
+from tests.unit.sequence_planning.plan_files import written
 
 _STARTS_SERVICES = "ChoreoGenerationPipeline"  # run by tests/broker/test_written_commands.py
 _EXAMPLES = [
@@ -45,6 +49,9 @@ def service(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeService:
     monkeypatch.chdir(tmp_path)
     for name in ("song.mp3", "luna.mp3", "sol.mp3"):
         Path(name).write_text(name)
+    rows = [PlanRow(at="0:00.48", clip="clip_1", eight=1)]
+    song = make_analysis([1, 2, 3, 4, 5, 6, 7, 8] * 2, first_s=0.48)
+    Path("plan.json").write_text(plan_text(written(song, [make_move(1)], rows, "0:04.32")))
     return service
 
 
