@@ -28,8 +28,7 @@ def encode_cut_song(  # noqa: PLR0913
     """
     with open_audio(song, track) as audio:
         rate = audio.output_rate_hz
-        parts = _parts(stereo(audio.frames, rate), spans, rate)
-        joined, joins = join(parts, rate)
+        joined, joins = join(_parts(stereo(audio.frames, rate), spans, rate), rate)
     write_aac(OpenAudio(_frames(joined, rate), rate, joined.shape[1] * 1_000_000 // rate), bitrate, target, report)
     return joins
 

@@ -17,8 +17,8 @@ MARGIN_S: Final = 0.5  # of sound before and after each part that is read, too
 _COMPARED_S = (-0.15, 0.05)  # around the beat
 _MAX_SHIFT_S = 0.008  # a whole period of 62 Hz; much less than what is heard as out of time
 _SHIFT_COST = 0.1  # of the largest, in correlation
-_FADE_S = 0.008
-_FADE_PLACES_S = (-0.07, -0.02)  # from the beat to the start of the fade: it ends before a stroke that is shifted
+_FADE_S = 0.025
+_FADE_PLACES_S = (-0.09, -0.035)  # from the beat to the start of the fade: it ends before a stroke that is shifted
 _AROUND_S = 8.0
 _FRAME_S, _HOP_S, _CHANGE_S = 0.023, 0.005, 0.02  # of the spectra; a change is measured over the last
 _WINDOW_S = 0.04  # the largest change in it counts
@@ -69,28 +69,33 @@ def join(parts: Sequence[Floats], rate: int) -> tuple[Floats, list[Join]]:
 def _places(parts: Sequence[Floats], lengths: Sequence[int], margin: int, rate: int) -> Iterator[_Place]:
     shift = 0
     for n in range(1, len(parts)):
-        before = parts[n - 1].mean(axis=0), margin + lengths[n - 1] + shift  # the beat's index in it
-        place = _place(*before, parts[n].mean(axis=0), margin, rate)
+        end = lengths[n - 1] + shift  # of the part without its margin
+        place = _place(_mono(parts[n - 1], end, margin), _mono(parts[n], 0, margin), margin, rate)
         yield place
         shift = place.shift
 
 
-def _place(before: Floats, end: int, after: Floats, start: int, rate: int) -> _Place:
-    """Return where `after` takes over. `end`, `start`: the beat's indices in both, mono."""
-    shift = _best_shift(before, end, after, start, rate)
+def _mono(part: Floats, beat: int, margin: int) -> Floats:
+    """Return the mean of the channels around a beat, which has the index `margin` in it."""
+    return np.asarray(part[:, beat : beat + 2 * margin].mean(axis=0, dtype=np.float64))
+
+
+def _place(before: Floats, after: Floats, beat: int, rate: int) -> _Place:
+    """Return where `after` takes over. `beat`: its index in both, mono."""
+    shift = _best_shift(before, after, beat, rate)
     fades = np.arange(*(round(seconds * rate) for seconds in _FADE_PLACES_S))
-    first, last = int(fades[0]), int(fades[-1]) + round(_FADE_S * rate)
-    difference = before[end + first : end + last] - after[start + shift + first : start + shift + last]
+    first, last = beat + int(fades[0]), beat + int(fades[-1]) + round(_FADE_S * rate)
+    difference = before[first:last] - after[shift + first : shift + last]
     powers = np.convolve(difference**2, np.ones(round(_FADE_S * rate)), "valid")
     return _Place(shift, int(fades[int(powers[: len(fades)].argmin())]))
 
 
-def _best_shift(before: Floats, end: int, after: Floats, start: int, rate: int) -> int:
+def _best_shift(before: Floats, after: Floats, beat: int, rate: int) -> int:
     """Return by how many samples `after` is taken later: the more, the more its waves must gain in likeness."""
     first, last = (round(seconds * rate) for seconds in _COMPARED_S)
     most = round(_MAX_SHIFT_S * rate)
-    pattern = before[end + first : end + last]
-    searched = after[start + first - most : start + last + most]
+    pattern = before[beat + first : beat + last]
+    searched = after[beat + first - most : beat + last + most]
     products = np.correlate(searched, pattern, "valid")
     powers = np.convolve(searched**2, np.ones(len(pattern)), "valid")
     norms = np.sqrt(powers * float((pattern**2).sum()))
@@ -120,8 +125,7 @@ def _cross_faded(before: Floats, after: Floats) -> Floats:
     power = float(np.sqrt((before**2).sum() * (after**2).sum()))
     alike = max(0.0, float((before * after).sum()) / power) if power else 1.0
     loudness = np.sqrt(share**2 + (1 - share) ** 2 + 2 * alike * share * (1 - share))
-    faded: Floats = (before * (1 - share) + after * share) / loudness
-    return faded
+    return np.asarray((before * (1 - share) + after * share) / loudness, before.dtype)
 
 
 def _change(joined: Floats, fade: int, rate: int) -> float:

@@ -64,8 +64,8 @@ def test_other_music_is_joined_without_a_click() -> None:
     joined, (made,) = join([cut(one, 4.0, 12.0), cut(other, 4.0, 12.0)], RATE)
     jumps = np.abs(np.diff(joined, axis=1)).max(axis=0)
     around = round(8.0 * RATE)
-    before_beat = jumps[around - round(0.08 * RATE) : around - round(0.01 * RATE)]
-    elsewhere = jumps[around - round(0.2 * RATE) : around - round(0.1 * RATE)]
+    before_beat = jumps[around - round(0.1 * RATE) : around - round(0.01 * RATE)]
+    elsewhere = jumps[around - round(0.2 * RATE) : around - round(0.11 * RATE)]
     assert before_beat.max() < 1.2 * elsewhere.max() < 0.01 * jumps.max()
     assert abs(made.shift_ms) <= 8.0
 
@@ -76,7 +76,7 @@ def test_the_stroke_on_the_beat_is_of_the_second_part_only() -> None:
     shift, beat = round(made.shift_ms / 1000 * RATE), 4 * RATE
     expected = other[:, 8 * RATE + shift : 8 * RATE + shift + 2000]
     assert np.array_equal(joined[:, beat : beat + 2000], expected)
-    before = beat - round(0.08 * RATE)
+    before = beat - round(0.1 * RATE)
     assert np.array_equal(joined[:, :before], one[:, 4 * RATE : 4 * RATE + before])
 
 
