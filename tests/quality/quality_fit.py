@@ -43,19 +43,16 @@ def main() -> None:
     motion = np.array([moves[name].embedding[:_MOTION] for name in names])
     first, second = (np.array([halves[name][half] for name in names]) for half in (0, 1))
     print(f"clips {len(names)}, median rank by chance {(len(names) + 1) / 2:.1f}")
-    _report("cosine", second @ first.T)
-    best: tuple[float, str, Floats] | None = None
-    for name, similarity in _learned(motion, first, second).items():
-        rank = float(np.median(_ranks(similarity)))
-        print(
-            f"{name}: median rank {rank:.1f}, recall at 1 {_recall(similarity, 1):.2f}, 5 {_recall(similarity, 5):.2f}"
-        )
-        if best is None or rank < best[0]:
-            best = rank, name, similarity
-    assert best is not None
-    _report("learned", best[2])
+    cosine = second @ first.T
+    _report("cosine of sounds", cosine)
+    learned = _learned(motion, first, second)
+    for name, similarity in learned.items():
+        _report(name, similarity)
+    best = min(learned.values(), key=lambda similarity: float(np.median(_ranks(similarity))))
     for weight in (0.1, 0.3):
-        _report(f"cosine_and_{weight:g}_learned", second @ first.T + weight * best[2])
+        _report(f"cosine and {weight:g} of the best of these", cosine + weight * best)
+    rank, learned_rank = (float(np.median(_ranks(similarity))) for similarity in (cosine, best))
+    figure("fit_cosine_median_rank", rank, f"<= {learned_rank:g}, learned", met=rank <= learned_rank, digits=1)
 
 
 def _report(name: str, similarity: Floats) -> None:
