@@ -24,6 +24,7 @@ from agents.arrays import Floats
 from agents.audio_analysis.analysis import analyze_music
 from schemas.faults import Poison
 from schemas.move_indexed import Move
+from tests.quality.report import figure
 
 _MOTION = 384
 _PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
