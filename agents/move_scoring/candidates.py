@@ -21,7 +21,7 @@ from agents.dance.parts import Parts
 from agents.dance.rules import Rules
 from agents.dance.sequence import CLIP_FADE, MAX_REPEATS, MOVE_FADE
 from agents.dance.slot_faults import cost_in_slots
-from agents.move_scoring.move_arrays import MoveArrays, first_rows
+from agents.move_scoring.move_arrays import MoveArrays
 from agents.move_scoring.seam_matrices import SeamMatrices
 from agents.playable import EIGHT
 
@@ -78,7 +78,7 @@ def candidates_of(  # noqa: PLR0913, PLR0917
     if fast:
         orders = [[int(column) for column in np.argsort(of_slot, kind="stable")] for of_slot in costs]
     else:
-        orders = _orders(music, in_pool, costs, request, number, seams.between(pool))
+        orders = _orders(music, in_pool, costs, request, number, seams.between(pool, request.rules))
     slots = (
         _of_other_clips((n for n in order if np.isfinite(costs[slot, n])), in_pool, number)
         for slot, order in enumerate(orders)
@@ -147,7 +147,7 @@ def _eights_of(  # noqa: PLR0913, PLR0917
     clip: int, most: int, arrays: MoveArrays, parts: Parts, music: Sequence[SlotMusic], request: Request
 ) -> Ints:
     """Return the rows of a clip's eights, of a long clip of those in a row that fit the song best."""
-    rows = np.array(list(first_rows(arrays, [clip])), np.int64)
+    rows = arrays.rows_of(clip)
     if len(rows) <= most:
         return rows
     costs = cost_in_slots(music, parts.rows(rows), request).mean(axis=0)

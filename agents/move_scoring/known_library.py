@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import Lock
-from weakref import WeakKeyDictionary
 
 from agents.dance.rules import Rules
 from agents.move_scoring.move_arrays import KnownMoves, MoveArrays, is_same
 from agents.move_scoring.seam_matrices import SeamMatrices
-from agents.step import Library
 from schemas.move_indexed import Move
 
 
@@ -54,14 +52,3 @@ class LibraryMemory:
         earlier = last.arrays().versions
         changed = {clip for clip, version in arrays.versions.items() if not is_same(earlier.get(clip), version)}
         return SeamMatrices.of(arrays.parts, rules, before=last.seams, changed=changed, keep=self._keep_matrices)
-
-
-_MEMORIES: WeakKeyDictionary[Library, LibraryMemory] = WeakKeyDictionary()
-_MEMORIES_LOCK = Lock()
-
-
-def library_known_as(library: Library, rules: Rules) -> KnownLibrary:
-    """Return what is known of an open library, up to date; it is remembered as long as the library is open."""
-    with _MEMORIES_LOCK:
-        memory = _MEMORIES.setdefault(library, LibraryMemory())
-    return memory.known(library.digests(), library.read, rules)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final
@@ -51,6 +51,11 @@ class MoveArrays:
     def row_of(self, clip: str) -> int:
         """Return the row of a clip."""
         return self._rows[clip]
+
+    def rows_of(self, clip: int) -> Ints:
+        """Return the rows of the eights of a clip, by its row."""
+        end = self.starts[clip + 1] if clip + 1 < len(self.starts) else len(self.parts.parts)
+        return np.arange(self.starts[clip], end)
 
     def fits_to(self, sound: Sequence[float]) -> Floats:
         """Return how well each clip's sound fits a song's: the cosine, 0-1; half for one without a sound, (clips,)."""
@@ -227,10 +232,3 @@ def mask_of(rows: Iterable[int], size: int) -> Bools:
     mask = np.zeros(size, bool)
     mask[list(rows)] = True
     return mask
-
-
-def first_rows(arrays: MoveArrays, clips: Iterable[int]) -> Iterator[int]:
-    """Yield the rows of the eights of some clips."""
-    ends = np.append(arrays.starts[1:], len(arrays.parts.parts))
-    for clip in clips:
-        yield from range(int(arrays.starts[clip]), int(ends[clip]))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from agents.dance.rules import Rules, default_rules
+from agents.dance.rules import Rules
+from agents.move_scoring.engine import OptimizedRecommendationEngine, engine_of
 from agents.move_scoring.inputs import ScoringInput
-from agents.move_scoring.known_library import KnownLibrary, library_known_as
+from agents.move_scoring.known_library import KnownLibrary
 from agents.move_scoring.move_arrays import MoveArrays
 from agents.move_scoring.phrases import Span, cut_phrases
-from agents.move_scoring.song_candidates import SongCandidates, song_candidates
+from agents.move_scoring.song_candidates import SongCandidates
 from agents.move_scoring.summaries import for_plans
 from agents.step import Library, no_report
 from agents.texts import first_few
@@ -37,12 +38,13 @@ def score(
     """
     version = library.version()
     spans = cut_phrases(scoring.analysis)
-    known = library_known_as(library, rules or default_rules())
+    engine = engine_of(library)
+    known = engine.of_library(library, rules)
     arrays = known.arrays()
     report(0.3)  # also ends the work if its time is over
     missing = frozenset[str]()
     while True:
-        found = _found(scoring, known, spans, missing)
+        found = _found(scoring, engine, known, spans, missing)
         lacking = {clip for clip in found.clips() if not has_clip(clip)}
         if not lacking:
             break
@@ -63,13 +65,17 @@ def score(
 
 
 def _found(
-    scoring: ScoringInput, known: KnownLibrary, spans: Sequence[Span], missing: frozenset[str]
+    scoring: ScoringInput,
+    engine: OptimizedRecommendationEngine,
+    known: KnownLibrary,
+    spans: Sequence[Span],
+    missing: frozenset[str],
 ) -> SongCandidates:
     arrays = known.arrays()
     if len(arrays.clips) <= len(missing):
         raise _no_usable_moves(known.has_moves(), bool(missing))
     number = max(1, min(CANDIDATES[scoring.options.quality], _MAX_CANDIDATES // len(spans)))
-    return song_candidates(scoring.analysis, scoring.options, spans, known, number, missing)
+    return engine.candidates(scoring.analysis, scoring.options, spans, known, number, missing)
 
 
 def _phrases(spans: Sequence[Span], found: SongCandidates) -> Iterator[Phrase]:

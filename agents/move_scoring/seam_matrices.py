@@ -43,13 +43,19 @@ class SeamMatrices:
         rows = np.array([row_before.get(part, -1) for part in parts.parts], np.int64)
         return cls(parts, rules, _updated(before._kept, rows, parts, rules))
 
-    def between(self, rows: Ints) -> dict[str, Floats]:
-        """Return the matrices of some eights, (rows, rows)."""
-        some = self._parts.rows(rows)
-        if self._kept is None:
-            return pair_amounts(some, some, self._rules)
+    def between(self, rows: Ints, rules: Rules) -> dict[str, Floats]:
+        """Return the matrices of some eights by these rules, (rows, rows)."""
+        if self._kept is None or rules != self._rules:
+            some = self._parts.rows(rows)
+            return pair_amounts(some, some, rules)
         at = np.ix_(rows, rows)
         return {name: values[at] for name, values in self._kept.items()}
+
+    def after(self, row: int, rules: Rules) -> dict[str, Floats]:
+        """Return the amounts of cuts from one eight to each other one by these rules, (1, eights)."""
+        if self._kept is None or rules != self._rules:
+            return pair_amounts(self._parts.rows(np.array([row])), self._parts, rules)
+        return {name: values[row : row + 1] for name, values in self._kept.items()}
 
 
 def _small(amounts: dict[str, Floats]) -> dict[str, Floats]:

@@ -17,6 +17,7 @@ from infra.settings import Settings, descriptions
 from streams.cli import main
 from streams.client import ChoreoGenerationPipeline, PipelineConfig
 from streams.client.qdrant_service import QdrantConfig, QdrantEmbeddingService
+from streams.client.recommendation_engine import OptimizationConfig, OptimizedRecommendationEngine
 from tests.broker.conftest import DataFolder
 from tests.documents import commands
 from tests.paths import DEMO, PROJECT
@@ -162,6 +163,17 @@ def test_the_qdrant_service_has_the_earlier_calls(name: str) -> None:
     assert callable(getattr(QdrantEmbeddingService, name))
 
 
+def test_every_field_of_the_earlier_optimization_config_has_a_row() -> None:
+    """Their effects are tested in `tests/unit/move_scoring/test_engine.py`."""
+    assert list(OptimizationConfig.model_fields) == re.findall(r"^\| `OptimizationConfig\.(\w+)`", _TEXT, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["recommend_moves_optimized", "batch_recommend_moves"])
+def test_the_recommendation_engine_has_the_earlier_calls(name: str) -> None:
+    assert f"`OptimizedRecommendationEngine.{name}`" in _TEXT
+    assert callable(getattr(OptimizedRecommendationEngine, name))
+
+
 _EXERCISED: dict[str, Callable[[str], bool]] = {
     "a command": lambda now: "`bachata " in now,
     "a make target": lambda now: "`make " in now,
@@ -174,7 +186,16 @@ _EXERCISED: dict[str, Callable[[str], bool]] = {
 @pytest.mark.parametrize("row", _ROWS, ids=_ids(_ROWS))
 def test_each_row_is_exercised_by_a_test(row: tuple[str, str]) -> None:
     earlier, now = row
-    is_python = earlier.startswith(("`PipelineConfig.", "`QdrantConfig.", "`QdrantEmbeddingService.", "`Choreo"))
+    is_python = earlier.startswith(
+        (
+            "`PipelineConfig.",
+            "`QdrantConfig.",
+            "`QdrantEmbeddingService.",
+            "`OptimizationConfig.",
+            "`OptimizedRecommendationEngine.",
+            "`Choreo",
+        )
+    )
     assert is_python or any(applies(now) for applies in _EXERCISED.values())
 
 
