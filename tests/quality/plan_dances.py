@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,7 +19,7 @@ from agents.dance.rules import Rules, default_rules
 from agents.dance.sequence import Sequences
 from agents.dance.slots import Slot, cut_slots
 from agents.sequence_planning.choices import Choices, choices_of
-from agents.sequence_planning.clip_runs import clip_runs
+from agents.sequence_planning.clip_runs import ClipRun, clip_runs
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.plan import plan
 from schemas.audio_analyzed import AudioAnalysis
@@ -31,7 +31,10 @@ from schemas.sequence_planned import ClipPart
 
 @dataclass(frozen=True)
 class Dance:
-    """A dance of a song. `parts`: one row for each slot. `shown`: beats of each part between two cuts."""
+    """A dance of a song. `parts`: one row for each slot. `shown`: beats of each part between two cuts.
+
+    `effects`: when the moments of effect of the clips are shown, seconds in the song.
+    """
 
     song: AudioAnalysis
     scores: Scores
@@ -41,6 +44,7 @@ class Dance:
     request: Request
     sheet: Sheet
     shown: tuple[int, ...]
+    effects: tuple[float, ...]
 
     def continues(self, slot: int) -> bool:
         """Return whether the clip of the slot before goes on in a slot without a cut."""
@@ -55,6 +59,15 @@ class Dance:
     def move(self, slot: int) -> MoveSummary:
         """Return the move that is danced in a slot."""
         return self.scores.moves[self.parts.parts[slot].clip]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A part of a clip between two cuts: its beats in the song and in the clip."""
+
+    clip: str
+    song_beats: tuple[float, ...]
+    clip_beats: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -76,13 +89,22 @@ class Task:
         """Return what is asked of the dance."""
         return Request.of(self.options, self.rules)
 
-    def dance(self, slots: Sequence[Slot], picked: Sequence[Part], shown: Iterable[int]) -> Dance:
+    def dance(self, slots: Sequence[Slot], picked: Sequence[Part], shown: Sequence[Shown]) -> Dance:
         """Return the dance of these parts, one for each slot, with its sheet."""
         request = self.request
         music = music_of(slots, self.song, request)
         parts = parts_of(picked, self.scores.moves, self.scores.fits)
-        sheet = judge(slots, music, parts, request)
-        return Dance(self.song, self.scores, tuple(slots), music, parts, request, sheet, tuple(shown))
+        return Dance(
+            song=self.song,
+            scores=self.scores,
+            slots=tuple(slots),
+            music=music,
+            parts=parts,
+            request=request,
+            sheet=judge(slots, music, parts, request),
+            shown=tuple(len(part.song_beats) - 1 for part in shown),
+            effects=tuple(time for part in shown for time in _effects(part, self.scores.moves[part.clip])),
+        )
 
     def slots(self) -> tuple[Slot, ...]:
         """Return the slots of the song."""
@@ -104,8 +126,16 @@ def earlier_dance(task: Task, segments: Sequence[ClipPart]) -> Dance:
 
 
 def _dance_of(task: Task, slots: Sequence[Slot], segments: Sequence[ClipPart]) -> Dance:
-    shown = [len(segment.song_beats) - 1 for segment in segments]
+    shown = [Shown(each.clip_sha256, each.song_beats, each.clip_beats) for each in segments]
     return task.dance(slots, list(parts_in(segments, slots, task.scores.moves)), shown)
+
+
+def _effects(part: Shown, move: MoveSummary) -> Iterator[float]:
+    """Yield when the moments of effect in a part of a clip are shown, seconds in the song."""
+    times = {eight.content.effect_s for eight in move.eights if eight.content and eight.content.effect_s is not None}
+    for effect_s in sorted(times):
+        if part.clip_beats[0] <= effect_s <= part.clip_beats[-1]:
+            yield float(np.interp(effect_s, part.clip_beats, part.song_beats))
 
 
 def parts_in(segments: Sequence[ClipPart], slots: Sequence[Slot], moves: Mapping[str, MoveSummary]) -> Iterator[Part]:
@@ -175,4 +205,9 @@ class Simple:
 
     def _dance(self, rows: Sequence[int]) -> Dance:
         picked = [self._choices.parts.parts[row] for row in rows]
-        return self._task.dance(self._slots, picked, [run.part.beats for run in clip_runs(picked)])
+        return self._task.dance(self._slots, picked, [self._shown(run) for run in clip_runs(picked)])
+
+    def _shown(self, run: ClipRun) -> Shown:
+        slots, beats = self._slots[run.start : run.end], self._task.scores.moves[run.part.clip].beats
+        song = (*(time for slot in slots for time in slot.times[:-1]), slots[-1].times[-1])
+        return Shown(run.part.clip, song, beats[run.part.first : run.part.end + 1])

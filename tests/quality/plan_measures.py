@@ -19,6 +19,7 @@ from tests.quality.plan_seams import ASPECTS, Labels, seam_counts
 
 TRANSITION_RULES: Final = ("hold", "foot", "facing", "velocity", "place", "pose")
 MIN_SECTIONS = 4  # with fewer, a rank correlation says nothing
+HALF_PICTURE_S = 0.02
 TEMPO_LIMIT: Final = log(1.03)
 MEASURES: Final = {
     **{
@@ -105,9 +106,9 @@ def _music(dance: Dance) -> Iterator[tuple[str, float, float]]:
             yield "sections_with_change", changes, 1
     for slot in dance.cuts:
         yield "cuts_on_one", music[slot].starts_phrase and music[slot].eight_offset == 0, 1
-    accents = sum(len(at.accents) for at in music)
-    missed = sum(fault.amount for fault in dance.sheet.faults if fault.rule == "accent")
-    yield "accents_hit", accents - missed, accents
+    for accent in dance.song.accents:
+        if dance.slots[0].times[0] < accent.time_s <= dance.slots[-1].times[-1]:
+            yield "accents_hit", any(abs(accent.time_s - time) <= HALF_PICTURE_S for time in dance.effects), 1
 
 
 def _energy(dance: Dance) -> Iterator[tuple[str, float, float]]:

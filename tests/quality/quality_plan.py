@@ -35,7 +35,6 @@ GOALS = {
     "repeated_music_shared": Goal(0.5, at_least=True),
     "cuts_on_one": Goal(1.0, at_least=True),
     "accents_hit": Goal(0.5, at_least=True),
-    "tempo_within_3_percent": Goal(0.5, at_least=True),
     "short_parts": Goal(0.0),
     "too_many_turns": Goal(0.05),
 }
@@ -103,6 +102,14 @@ def figures(name: str, by_planner: Mapping[str, Measured]) -> Iterator[bool]:
         yield figure(f"{name}_points_per_slot", points, f"<= {theirs:.2f} of {other}", met=points <= theirs)
         gates, theirs = ours["broken_gates"].value or 0.0, by_planner[other]["broken_gates"].value or 0.0
         yield figure(f"{name}_broken_gates", gates, f"<= {theirs:.2f} of {other}", met=gates <= theirs)
+    tempo, earlier_tempo = (found["tempo_within_3_percent"].value for found in (ours, earlier or ours))
+    yield figure(
+        f"{name}_tempo_within_3_percent",
+        tempo or 0.0,
+        f">= {earlier_tempo:.3f} of {EARLIER}",
+        met=(tempo or 0.0) >= (earlier_tempo or 0.0),
+        digits=3,
+    )
     transition, at_random = (by_planner[each]["transition_points"].value or 0.0 for each in (OURS, RANDOM))
     share = transition / at_random
     yield figure(f"{name}_transition_share_of_random", share, Goal(MAX_TRANSITION_SHARE), digits=3)
