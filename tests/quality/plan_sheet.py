@@ -17,9 +17,9 @@ from tests.quality.plan_dances import Dance
 from tests.quality.plan_library import Collection
 from tests.quality.seams_sheet import tile
 
-SIZE = (168, 210)  # of a picture, pixels
-PER_ROW = 5
-TEXT_PX, LINES, WIDTH_CHARACTERS = 15, 6, 46
+SIZE = (200, 260)  # of a picture at most, pixels
+PER_ROW = 4
+TEXT_PX, LINES, WIDTH_CHARACTERS = 15, 6, 54
 BLACK, COLOURS = (
     (16, 16, 16),
     {"A": (60, 140, 60), "B": (90, 130, 40), "C": (150, 120, 30), "D": (180, 90, 30), "F": (190, 40, 40)},
