@@ -111,9 +111,9 @@ class Task:
         return cut_slots(dance_grid_of(self.song, self.options), self.scores.phrases)
 
 
-def planned(task: Task) -> Dance:
-    """Return the dance of the planner."""
-    planning = PlanningInput(analysis=task.song, scores=task.scores, options=task.options)
+def planned(task: Task, offered: Scores | None = None) -> Dance:
+    """Return the dance of the planner. `offered`: fewer moves than those of the task."""
+    planning = PlanningInput(analysis=task.song, scores=offered or task.scores, options=task.options)
     slots = task.slots()
     return _dance_of(task, slots, plan(planning, task.rules).segments)
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,17 +14,22 @@ import numpy as np
 from agents.audio_analysis.agent import STEP as ANALYSIS
 from agents.audio_analysis.analysis import analyze_music
 from agents.couples.couples import places
+from agents.dance.rules import Rules
 from agents.move_indexing.agent import STEP as INDEXING
+from agents.move_scoring.inputs import ScoringInput
 from agents.move_scoring.phrases import cut_phrases
+from agents.move_scoring.score import score
 from agents.playable import usable_eights
 from infra.base.atomic_file import sha256_of
+from infra.move_index import MoveIndex
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Model
+from schemas.base import Model, Options
 from schemas.move_indexed import Move
 from schemas.moves_scored import Candidate, MoveFit, Phrase, Scores
 from streams.files.annotations import Annotations, annotation_file
 from tests.paths import DEMO, SHARED
 from tests.quality.seam_clips import SeamClip
+from tests.unit.move_scoring.builders import make_index
 
 MOTION_VALUES = 384  # of an embedding, before those of the sound
 _Result = TypeVar("_Result", bound=Model)
@@ -38,9 +44,19 @@ class Collection:
     moves: tuple[Move, ...]
     paths: dict[str, Path]
 
-    def scores(self, analysis: AudioAnalysis, moves: Sequence[Move] | None = None) -> Scores:
-        """Return scores in which every usable move, or every one of `moves`, is a candidate for every phrase."""
-        usable = [move for move in (self.moves if moves is None else moves) if usable_eights(move)]
+    @cached_property
+    def index(self) -> MoveIndex:
+        """Return a move index in memory with these moves."""
+        return make_index(self.moves)
+
+    def chosen(self, analysis: AudioAnalysis, options: Options, rules: Rules) -> Scores:
+        """Return what scoring chooses: as many moves for each phrase as the quality says."""
+        asked = ScoringInput(analysis=analysis, options=options, library_version=self.index.version())
+        return score(asked, self.index, lambda sha256: True, rules=rules)
+
+    def scores(self, analysis: AudioAnalysis) -> Scores:
+        """Return scores in which every usable move is a candidate for every phrase."""
+        usable = [move for move in self.moves if usable_eights(move)]
         groups = places(self.moves)
         candidates = tuple(Candidate(clip_sha256=move.clip.sha256, score=0.0, terms={}) for move in usable)
         return Scores(

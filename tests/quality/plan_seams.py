@@ -73,9 +73,9 @@ def seam_counts(dance: Dance, labels: Labels) -> Iterator[tuple[str, int, int]]:
         before, after = dance.parts.parts[slot - 1], dance.parts.parts[slot]
         is_free = dance.music[slot].starts_section
         ends = (labels.couple_at(dance.move(slot - 1), before.end), labels.couple_at(dance.move(slot), after.first))
-        yield from _named(_right(*_shown(ends, before, after), may_change=is_free), "by_labels")
+        yield from _named(right(*_shown(ends, before, after), may_change=is_free), "by_labels")
         found = (_found(dance, slot - 1, before.end), _found(dance, slot, after.first))
-        yield from _named(_right(*_shown(found, before, after), may_change=is_free), "as_found")
+        yield from _named(right(*_shown(found, before, after), may_change=is_free), "as_found")
 
 
 def _shown(couples: tuple[Couple, Couple], before: Part, after: Part) -> tuple[Couple, Couple]:
@@ -95,7 +95,7 @@ def _free_foot(dancer: DancerState | None) -> Side | None:
     return dancer.free_foot if dancer else None
 
 
-def _right(before: Couple, after: Couple, *, may_change: bool) -> dict[str, bool]:
+def right(before: Couple, after: Couple, *, may_change: bool) -> dict[str, bool]:
     """Return for each aspect that is known on both sides whether it is right. `may_change`: the couple, here."""
     feet = [one == two for one, two in zip(before.feet, after.feet, strict=True) if one and two]
     known = {
@@ -104,11 +104,11 @@ def _right(before: Couple, after: Couple, *, may_change: bool) -> dict[str, bool
         "facing": before.facing and after.facing and [before.facing == after.facing],
         "couple": before.couple and after.couple and [may_change or before.couple == after.couple],
     }
-    return {name: all(right) for name, right in known.items() if right}
+    return {name: all(same) for name, same in known.items() if same}
 
 
-def _named(right: dict[str, bool], ending: str) -> Iterator[tuple[str, int, int]]:
-    for name, is_right in right.items():
+def _named(found: dict[str, bool], ending: str) -> Iterator[tuple[str, int, int]]:
+    for name, is_right in found.items():
         yield f"{name}_right_{ending}", int(is_right), 1
-    if len(right) == len(ASPECTS):
-        yield f"all_right_{ending}", int(all(right.values())), 1
+    if len(found) == len(ASPECTS):
+        yield f"all_right_{ending}", int(all(found.values())), 1
