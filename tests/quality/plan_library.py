@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -47,7 +48,9 @@ class Collection:
     @cached_property
     def index(self) -> MoveIndex:
         """Return a move index in memory with these moves."""
-        return make_index(self.moves)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Payload indexes have no effect")  # in memory, all are searched
+            return make_index(self.moves)
 
     def chosen(self, analysis: AudioAnalysis, options: Options, rules: Rules) -> Scores:
         """Return what scoring chooses: as many moves for each phrase as the quality says."""

@@ -9,10 +9,11 @@ import numpy as np
 
 from agents.arrays import Floats
 from agents.move_indexing.eights import couple_pose
-from agents.sequence_planning.transitions import MAX_POSE_COST, UNKNOWN_POSE_COST
 from tests.quality.seam_clips import SeamClip
 from tests.quality.seam_labels import BoundaryLabel
 from tests.quality.seam_scores import Measured, agreement, auc
+
+MAX_POSE_COST, UNKNOWN_POSE_COST = 2.0, 0.5  # torso lengths
 
 
 class Fits(NamedTuple):
