@@ -160,6 +160,8 @@ def _print_result(
         return
     for warning in rendered.warnings:
         print_line(f"warning: {warning}")
+    for join in rendered.joins:
+        print_line(f"music joined at {join.time_s:.1f} s: likeness {join.likeness:.2f}, change {join.change:.2f}")
     moves = len({segment.clip for segment in rendered.segments})
     print_line(f"{rendered.video.duration_s:.1f} s at {rendered.tempo_bpm:.1f} BPM, {moves} moves")
     print_output(str(video))
@@ -172,6 +174,7 @@ def _to_json(rendered: Rendered, video: Path, costs: dict[str, Any]) -> dict[str
         "duration_s": rendered.video.duration_s,
         "tempo_bpm": rendered.tempo_bpm,
         "moves": [_segment_fields(segment) for segment in rendered.segments],
+        "joins": [join.model_dump(mode="json") for join in rendered.joins],
         "steps": costs,
         "warnings": list(rendered.warnings),
     }
