@@ -24,7 +24,7 @@ from agents.rendering.render import render
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.plan import plan
 from agents.step import Tools
-from schemas.base import Source
+from schemas.base import Options, Source
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import WINDOW_EDGE_S, Dancers, Eight, Window, window_at
@@ -65,7 +65,8 @@ def _rendered(move: IndexedMove, tools: Tools, folder: Path) -> float:
     """Plan and render a dance of this move only, and return the longest time without a new picture."""
     song = make_analysis([*range(1, 9)] * 2, first_s=0.3, tail_s=0.48)
     sound = write(folder / "song.wav", [], [Sound(clicks(10.0), codec="pcm_s16le")])
-    planned = plan(PlanningInput(analysis=song, scores=make_scores(song, [move]), duration="30s", seed=0))
+    options = Options(duration="30s")
+    planned = plan(PlanningInput(analysis=song, scores=make_scores(song, [move]), options=options))
     for segment in planned.segments:
         inside = {window_at(move.windows, beat) for beat in (segment.clip_start_s, segment.clip_end_s)}
         assert len(inside - {None}) == 1
