@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -51,10 +52,9 @@ def cut(text: str, style: TextStyle, max_width_px: float) -> str:
     """Return the text, shortened with "…" where it is wider than `max_width_px`."""
     if width_of(text, style) <= max_width_px:
         return text
-    shortened = text
-    while shortened and width_of(f"{shortened}…", style) > max_width_px:
-        shortened = shortened[:-1]
-    return f"{shortened.rstrip()}…"
+    lengths = range(1, len(text))  # each longer text is wider
+    fitting = bisect_left(lengths, True, key=lambda length: width_of(f"{text[:length]}…", style) > max_width_px)
+    return f"{text[:fitting].rstrip()}…"
 
 
 def replace_missing_glyphs(text: str, style: TextStyle) -> str:

@@ -118,7 +118,7 @@ def _rows(opened: OpenedPlan) -> Iterator[ShownRow]:
         first, last = (bisect_left(analysis.beats, time - 1e-6) for time in (slot.times[0], slot.times[-1]))
         starts = sorted(eight.start_beat for eight in move.eights)
         in_eights = part.first in starts
-        span_s = move.beats[part.end] - move.beats[part.first]
+        clip_s = opened.parts.seconds[n] - (1.0 - slot.last_share) * opened.parts.last_s[n]
         yield ShownRow(
             phrase=opened.music[n].phrase,
             row=dance.rows[n],
@@ -133,7 +133,7 @@ def _rows(opened: OpenedPlan) -> Iterator[ShownRow]:
             place=f"eight {starts.index(part.first) + 1}" if in_eights else f"beat {part.first + 1}",
             clip_s=move.beats[part.first],
             mirrored=part.mirrored,
-            stretch=round((slot.times[-1] - slot.times[0]) / span_s, 3) if span_s else 1.0,
+            stretch=round(float((slot.times[-1] - slot.times[0]) / clip_s), 3),
             goes_on=n > 0 and opened.sheet.seams[n - 1] is None,
             seam=opened.sheet.seams[n - 1] if n else None,
             terms=lost[n],

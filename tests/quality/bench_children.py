@@ -22,7 +22,10 @@ from agents.move_indexing.draw_job import BoundaryAt, DrawBoundaries, DrawMap, D
 from agents.move_indexing.indexed_move import IndexedMove
 from agents.move_indexing.inputs import IndexingInput
 from agents.rendering.inputs import RenderingInput
+from agents.sequence_planning.draw_job import DrawPlan
 from agents.sequence_planning.inputs import PlanningInput
+from agents.sequence_planning.opened_plan import opened, plan_file_of
+from agents.sequence_planning.shown_plan import ShownPlan, shown
 from infra.base.memory import MIB, memory_bytes
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalysis
@@ -30,6 +33,7 @@ from schemas.base import MediaFacts, Model, Options
 from schemas.boundary import Boundary
 from schemas.faults import Fault
 from schemas.limits import CLIP_S, SONG_S
+from schemas.moves_scored import MovesScored
 from schemas.sequence_planned import Plan, Segment
 from streams.steps import JOB_BY_NAME
 from streams.worker.step_pool import StepPool
@@ -149,10 +153,28 @@ async def measure_plan(measurement: Measurement, folder: Path) -> None:
     index.flush()
     scores = score_of(song, options, index)
     index.close()
-    planning = PlanningInput(analysis=song, scores=scores, duration="full", seed=options.seed)
-    await measurement.run("sequence_planning", f"20 minutes, {_MOVES} moves", planning)
+    planning = PlanningInput(analysis=song, scores=scores, options=options)
+    planned = await measurement.run("sequence_planning", f"20 minutes, {_MOVES} moves", planning)
+    if planned:
+        drawing = DrawPlan(plan=shown_of(planning, Plan.model_validate_json(planned)), png=folder / "plan.png")
+        await measurement.run("draw_plan", "20 minutes", drawing)
     points = tuple(MapPoint(name=move.name, category=move.category, embedding=move.embedding) for move in moves)
     await measurement.run("draw_map", f"{_MOVES} moves", DrawMap(points=points, png=folder / "map.png"))
+
+
+def shown_of(planning: PlanningInput, plan: Plan) -> ShownPlan:
+    """Return a plan as it is shown."""
+    duration_s = planning.analysis.duration_s
+    song = MediaFacts(sha256="a" * 64, size_bytes=1, kind="audio", format="mp3", codec="mp3", duration_s=duration_s)
+    event = MovesScored(
+        request_id="a",
+        song=song,
+        title="a",
+        options=planning.options,
+        analysis=planning.analysis,
+        scores=planning.scores,
+    )
+    return shown(opened(plan_file_of(event, plan)))
 
 
 def rendering_of(song: Song, moves: Sequence[IndexedMove]) -> RenderingInput:

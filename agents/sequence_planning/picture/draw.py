@@ -28,9 +28,9 @@ GRADE_COLOURS: Final[dict[Grade, str]] = {
 }
 _LINE_S, _MAX_LINES = 30.0, 16
 _HEADER_PX, _MARGIN_PX, _LEGEND_PX = 112, 26, 64
-_NAMES_PX, _ENERGY_PX, _GAP_PX, _MOVES_PX, _REASONS_PX, _LINE_GAP_PX = 22, 70, 14, 66, 44, 20
+_NAMES_PX, _ENERGY_PX, _GAP_PX, _MOVES_PX, _REASONS_PX, _LINE_GAP_PX = 22, 70, 14, 74, 44, 16
 LINE_PX = _NAMES_PX + _ENERGY_PX + _GAP_PX + _MOVES_PX + _REASONS_PX + _LINE_GAP_PX
-_SEAM_PX = 26
+_SEAM_PX, _STRIPE_PX = 26, 8
 _TITLE_STYLE, _FACTS_STYLE = TextStyle(30, INK, bold=True), TextStyle(19, INK)
 _TIME_STYLE, _SIDE_STYLE = TextStyle(15, INK, align="right"), TextStyle(13, MUTED, align="right")
 _ENERGY_STYLE = TextStyle(13, ENERGY_COLOUR, align="right")
@@ -138,9 +138,11 @@ def _energy(canvas: Canvas, top: float, scale: Scale, plan: ShownPlan) -> None:
 def _move(canvas: Canvas, top: float, scale: Scale, run: Sequence[ShownRow], colours: dict[str, str]) -> None:
     """Draw a box for a run of a clip, with its name once, and a line for each eight in it."""
     left, right = scale.x(run[0].start_s), scale.x(run[-1].end_s)
-    canvas.box(left + 1, top, right - left - 2, _MOVES_PX, tint(colours[run[0].clip_sha256], 0.55))
+    colour = colours[run[0].clip_sha256]
+    canvas.box(left + 1, top, right - left - 2, _MOVES_PX, tint(colour, 0.2))
+    canvas.box(left + 1, top + _MOVES_PX - _STRIPE_PX, right - left - 2, _STRIPE_PX, colour)
     inner = np.array([scale.x(row.start_s) for row in run[1:]])
-    canvas.vertical_lines(inner, top + 30, _MOVES_PX - 36, "white", 2)
+    canvas.vertical_lines(inner, top + 30, _MOVES_PX - 42, MUTED, 1)
     room = right - left - 24
     canvas.text(left + 18, top + 19, printable(run[0].clip), _MOVE_STYLE, room)
     for row in run:

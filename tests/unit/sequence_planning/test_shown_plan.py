@@ -68,6 +68,13 @@ def test_a_row_says_where_it_begins_in_its_clip() -> None:
     assert second.stretch == pytest.approx(130 / 125, abs=0.01)
 
 
+def test_the_tempo_of_a_last_beat_that_is_cut_short_is_that_of_the_others() -> None:
+    song = make_analysis([*EIGHTS * 3, 1, 2, 3, 4], tail_s=0.2)
+    last = shown(opened(planned(song, _MOVES, Options(duration="full"))[1])).rows[-1]
+    tempo = next(move.tempo_bpm for move in _MOVES if move.name == last.clip)
+    assert last.stretch == pytest.approx(tempo / 125, abs=0.02)
+
+
 @pytest.mark.parametrize(("stretch", "text"), [(1.0, ""), (1.029, ""), (0.9, "tempo +11 %"), (1.25, "tempo -20 %")])
 def test_a_tempo_that_can_be_seen_is_said(stretch: float, text: str) -> None:
     assert tempo_text(stretch) == text
