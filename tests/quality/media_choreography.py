@@ -32,7 +32,7 @@ async def measure_choreography(
     row = Row(f"a choreography of {len(taken)} clips")
     row.other = "-"
     scores = await asyncio.to_thread(_scores, song, [move for _, move in taken], folder)
-    planning = PlanningInput(analysis=song.analysis, scores=scores, duration=_OPTIONS.duration, seed=_OPTIONS.seed)
+    planning = PlanningInput(analysis=song.analysis, scores=scores, options=_OPTIONS)
     try:
         plan = Plan.model_validate_json(await runner.run(row, "sequence_planning", planning))
         rendering = RenderingInput(song_sha256=song.sha256, plan=plan, quality="balanced", title_slug="odd")
