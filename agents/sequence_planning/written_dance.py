@@ -17,11 +17,11 @@ from schemas.audio_analyzed import AudioAnalysis
 from schemas.base import Options
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
-from schemas.plan_file import PlanRow, seconds_of
+from schemas.plan_file import PlanRow, clock_text, seconds_of
 
+_MAX_OFF_S = 0.5  # before the first and after the last beat
 ON_BEAT_S = 0.02  # half a picture at 25 frames per second: no further from a beat is on it
 _MIN_HASH_DIGITS = 8
-_MAX_DECIMALS = 7
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,11 @@ def dance_of(
     """
     written = [*(row.at_s for row in rows), seconds_of(ends)]
     edges = [nearest_beat(grid.times, time) for time in written]
-    _check_apart(rows, ends, edges)
     start_s = written[0] if starts is None else seconds_of(starts)
+    _check_inside(
+        [start_s, *written], ["the start", *(_name(n, row) for n, row in enumerate(rows, 1)), "the end"], grid
+    )
+    _check_apart(rows, ends, edges)
     start = nearest_beat(grid.times, start_s)
     moved = _moved(grid, {start: start_s, **dict(zip(edges, written, strict=True))})
     places = _places(rows, moves)
@@ -97,10 +100,26 @@ def dance_of(
             for piece, row in zip(pieces, of_row, strict=True)
         ),
         off_beat=tuple(
-            f"row {number} ({row.at}): {place.off_beat}"
+            f"{_name(number, row)}: {place.off_beat}"
             for number, (row, place) in enumerate(zip(rows, places, strict=True), 1)
             if place.off_beat
         ),
+    )
+
+
+def _name(number: int, row: PlanRow) -> str:
+    return f"row {number} ({row.at})"
+
+
+def _check_inside(times: Sequence[float], names: Sequence[str], grid: DanceGrid) -> None:
+    """Check that there is music at all times. Raises: `Poison` (`invalid_plan`)."""
+    first, last = grid.times[0], grid.times[-1]
+    _refuse(
+        [
+            f"{name}: the music lasts from {clock_text(first)} to {clock_text(last)}: write a time in it"
+            for name, time in zip(names, times, strict=True)
+            if not first - _MAX_OFF_S <= time <= last + _MAX_OFF_S
+        ]
     )
 
 
@@ -108,7 +127,7 @@ def _check_apart(rows: Sequence[PlanRow], ends: str, edges: Sequence[int]) -> No
     errors = []
     for number, (before, after) in enumerate(pairwise(edges), 1):
         if after <= before:
-            what = f"row {number + 1} ({rows[number].at})" if number < len(rows) else f"the end ({ends})"
+            what = _name(number + 1, rows[number]) if number < len(rows) else f"the end ({ends})"
             errors.append(f"{what}: it is less than a beat after row {number}: move it by a beat, or remove a row")
     _refuse(errors)
 
@@ -242,7 +261,7 @@ def _places(rows: Sequence[PlanRow], moves: Mapping[str, MoveSummary]) -> list[P
         try:
             places.append(clips.place(row))
         except _RowError as error:
-            errors.append(f"row {number} ({row.at}): {error}")
+            errors.append(f"{_name(number, row)}: {error}")
     _refuse(errors)
     return places
 
@@ -269,7 +288,7 @@ def _check_lengths(
         runs = playable_runs(move)
         if not any(run.part(first, beats) for run in runs):
             spans = [(run.first, len(run.beats) - 1) for run in runs]
-            errors.append(f"row {number} ({row.at}): {_too_short(move.name, first, beats, spans)}")
+            errors.append(f"{_name(number, row)}: {_too_short(move.name, first, beats, spans)}")
     _refuse(errors)
 
 
@@ -322,7 +341,9 @@ def _first_beat(row: PlanRow, move: MoveSummary) -> int:
         if row.beat > len(move.beats):
             raise _RowError(f"{move.name} has only {len(move.beats)} beats, not {row.beat}: write an earlier one")
         return row.beat - 1
-    return nearest_beat(move.beats, row.from_s or 0.0) if move.beats else 0
+    if not move.beats:
+        raise _RowError(f"{move.name} has no beats: take another clip")
+    return nearest_beat(move.beats, row.from_s or 0.0)
 
 
 def _too_short(name: str, first: int, beats: int, spans: Sequence[tuple[int, int]]) -> str:

@@ -45,11 +45,17 @@ def load(source: str) -> Source:
     from streams.files.plan_files import read_plan
 
     path = Path(source)
-    if path.suffix or path.is_file():
+    if names_file(source):
         if not path.exists():
             raise Poison(f"{source}: there is no such file", reason="not_found")
         return Source(read_plan(path), path)
     return _of_request(source)
+
+
+def names_file(source: str) -> bool:
+    """Return whether a text names a file, and not a request."""
+    path = Path(source)
+    return path.suffix.lower() == ".json" or len(path.parts) > 1 or path.is_file()
 
 
 def _of_request(request_id: str) -> Source:

@@ -199,6 +199,19 @@ def test_a_row_that_cannot_be_danced_is_named_with_what_to_do(rows: Sequence[Pla
     assert refused.value.reason == "invalid_plan"
 
 
+def test_an_end_after_the_song_is_refused() -> None:
+    with pytest.raises(Poison, match=r"the end: the music lasts from 0:00.00 to 0:15.84: write a time in it"):
+        opened(_file(_row(0), ends=40))
+
+
+def test_a_clip_without_beats_is_refused() -> None:
+    silent = _MOVES[1].model_copy(update={"beats": (), "counts": (), "eights": (), "boundaries": ()})
+    for place in ({"eight": 1}, {"beat": 1}, {"from_s": 1.0}):
+        rows = [PlanRow.model_validate({"at": _at(0), "clip": "clip_1", **place})]
+        with pytest.raises(Poison, match=r"row 1 \(0:00.48\): clip_1 has "):
+            opened(written(_SONG, [silent], rows, _at(8)))
+
+
 def test_all_wrong_rows_are_named() -> None:
     with pytest.raises(Poison, match="2 rows cannot be danced; row 1") as refused:
         opened(_file(_row(0, clip=98), _row(8), _row(16, clip=99)))

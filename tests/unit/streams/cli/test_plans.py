@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from schemas.base import Options
 from schemas.plan_file import PlanFile, PlanRow
 from streams.cli.plans import judge, plan, render
+from streams.cli.plans.group import names_file
 from streams.files.plan_files import plan_text, read_plan
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.plan_files import EIGHTS, planned, written
@@ -94,6 +95,19 @@ def test_judge_takes_a_dance_that_breaks_everything_and_ends_with_0(tmp_path: Pa
     found = _json(judge, _written(tmp_path, written(_SONG, _MOVES, rows, "0:05.11")))
     broken = {(fault["row"], fault["rule"]) for fault in found["faults"] if fault["breaks_gate"]}
     assert broken >= {(1, "beats"), (1, "one"), (2, "beats")}
+
+
+@pytest.mark.parametrize(
+    ("source", "is_file"),
+    [
+        ("song-0123456789abcdef.2", False),
+        ("01a22daf-0519-7f10-adb2-0219be9faaf9", False),
+        ("plan.json", True),
+        ("plans/luna", True),
+    ],
+)
+def test_the_id_of_a_request_is_told_from_a_file(source: str, is_file: bool) -> None:
+    assert names_file(source) == is_file
 
 
 def test_other_rules_judge_otherwise(file: Path, tmp_path: Path) -> None:
