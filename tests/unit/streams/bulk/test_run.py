@@ -8,7 +8,9 @@ import pytest
 
 from schemas.faults import Poison, Retryable
 from schemas.song_submitted import SongSubmitted
-from tests.unit.streams.bulk.lists import ListOfSongs, statuses
+from streams.bulk.run import BulkRun
+from streams.files.songs import alternatives_of, find_songs
+from tests.unit.streams.bulk.lists import Display, ListOfSongs, statuses
 
 
 @pytest.fixture
@@ -191,3 +193,13 @@ def test_songs_are_published_together_and_again_while_kafka_is_away(
         run.cycle()
     assert statuses(songs.finish(run)) == ["done"] * 6
     assert calls == [4, 4, 2]
+
+
+def test_alternatives_are_copied_under_names_with_numbers(songs: ListOfSongs) -> None:
+    wanted = alternatives_of(find_songs(songs.write("luna.mp3")).songs, 2)
+    run = BulkRun(songs.requests(), wanted, Display(), out=songs.folder / "out")
+    while not run.is_finished:
+        run.cycle()
+        songs.stream.end_all()
+    names = [outcome.video.name for outcome in run.outcomes if outcome.video]
+    assert names == ["luna.mp4", "luna (2).mp4"]

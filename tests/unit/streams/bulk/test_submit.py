@@ -8,7 +8,7 @@ import pytest
 
 from schemas.faults import Retryable
 from streams.bulk.submit import Submission, submit_songs
-from streams.files.songs import find_songs
+from streams.files.songs import alternatives_of, find_songs
 from tests.unit.streams.bulk.lists import ListOfSongs
 
 
@@ -51,3 +51,18 @@ def test_songs_that_were_submitted_before_kafka_went_away_are_known(songs: ListO
     with pytest.raises(Retryable):
         next(found)
     assert {request.request_id for request in songs.stream.songs} == {done.request_id for done in submitted}
+
+
+def test_alternatives_of_a_song_are_requests_of_their_own(songs: ListOfSongs) -> None:
+    [path] = songs.write("a.mp3")
+    wanted = alternatives_of(find_songs([path]).songs, 3)
+    submissions = list(submit_songs(songs.requests(seed=7), wanted))
+    assert [found.status for found in submissions] == ["submitted"] * 3
+    assert [found.as_json()["alternative"] for found in submissions] == [0, 1, 2]
+    assert [(request.options.alternative, request.options.seed) for request in songs.stream.songs] == [
+        (0, 7),
+        (1, 7),
+        (2, 7),
+    ]
+    again = list(submit_songs(songs.requests(seed=7), wanted))
+    assert [found.request_id for found in again] == [found.request_id for found in submissions]
