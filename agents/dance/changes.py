@@ -35,6 +35,7 @@ CHANGE_RULES: Final = (
 SEAM_GATES: Final = ("hold", "foot", "facing", "couple")  # in a montage they may change where a section begins
 _NO_HOLD: Final = HOLDS.index("none")
 MIN_PART_BEATS: Final = 4
+_CONTINUITY: Final = ("hold", "foot", "facing", "velocity", "place", "pose")  # what another couple need not continue
 _PAIR = EIGHTS_PER_BLOCK // 2
 
 
@@ -42,12 +43,12 @@ _PAIR = EIGHTS_PER_BLOCK // 2
 class Change:
     """From parts of one slot to those of the next. `continues`: the clip continues without a cut, (before, after).
 
-    `amounts`: of each of CHANGE_RULES, (before, after). `gates`: how many gates a cut breaks.
+    `amounts`: of each of CHANGE_RULES, (before, after). `broken`: of each that is a gate, whether it is broken.
     """
 
     continues: Bools
     amounts: dict[str, Floats]
-    gates: Ints
+    broken: dict[str, Bools]
 
     def points(self, rules: Rules) -> Floats:
         """Return the points of each change, those of broken gates not included."""
@@ -58,7 +59,9 @@ class Change:
 
     def cost(self, rules: Rules) -> Floats:
         """Return the points of each change, with BROKEN_GATE for each gate that it breaks."""
-        cost: Floats = self.points(rules) + BROKEN_GATE * self.gates
+        cost = self.points(rules)
+        for broken in self.broken.values():
+            cost += BROKEN_GATE * broken
         return cost
 
 
@@ -100,27 +103,29 @@ def change_between(  # noqa: PLR0913, PLR0917
     amounts["block"] = cut * float(music.starts_phrase and music.position % _PAIR != 0)
     same_movement = continues | (before.move[:, None] == after.move[None])
     amounts["new_section"] = same_movement * float(music.starts_section)
-    return Change(continues, amounts, _broken(amounts, music, request))
+    broken = broken_gates(amounts, music_before, music, request)
+    if _may_change_couple(music):  # a new section may begin with another couple, where it stands and how it stands
+        is_free = (amounts["couple"] == 1.0) & ~np.any(list(broken.values()), axis=0)
+        amounts |= {name: np.where(is_free, 0.0, amounts[name]) for name in _CONTINUITY}
+    return Change(continues, amounts, broken)
 
 
-def broken_gates(amounts: dict[str, Floats], music: SlotMusic, request: Request) -> dict[str, Bools]:
+def _may_change_couple(music: SlotMusic) -> bool:
+    """Return whether a slot begins a section, other than a break of a single slot."""
+    return music.starts_section and music.section_slots > 1
+
+
+def broken_gates(
+    amounts: Mapping[str, Floats], music_before: SlotMusic, music: SlotMusic, request: Request
+) -> dict[str, Bools]:
     """Return for each rule that is a gate whether a change breaks it."""
-    rules = request.rules
-    is_free = request.options.continuity == "montage" and music.starts_section
-    gates = [name for name in amounts if rules.is_gate(name) and not (is_free and name in SEAM_GATES)]
-    return {name: amounts[name] > _limit(name, music, rules) for name in gates}
-
-
-def _limit(name: str, music: SlotMusic, rules: Rules) -> float:
-    if name == "couple" and music.starts_section:
-        return 1.0  # another couple may begin with a section
-    return rules[name].limit or UNKNOWN_CHANCE
-
-
-def _broken(amounts: dict[str, Floats], music: SlotMusic, request: Request) -> Ints:
-    broken = broken_gates(amounts, music, request).values()
-    count: Ints = sum((one.astype(np.int64) for one in broken), np.zeros(amounts["hold"].shape, np.int64))
-    return count
+    free = set(SEAM_GATES) if request.options.continuity == "montage" and music.starts_section else set()
+    if _may_change_couple(music):
+        free.add("couple")
+    if music_before.is_half:
+        free.add("foot")  # four counts of a step and a tap leave the other foot free: it is they that are at fault
+    gates = [name for name in amounts if request.rules.is_gate(name) and name not in free]
+    return {name: amounts[name] > (request.rules[name].limit or UNKNOWN_CHANCE) for name in gates}
 
 
 def _continues(before: Parts, after: Parts) -> Bools:

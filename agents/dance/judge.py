@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.dance.changes import Change, broken_gates, change_between, pair_amounts
+from agents.arrays import Bools
+from agents.dance.changes import Change, change_between, pair_amounts
 from agents.dance.grades import seam_of
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
@@ -88,19 +89,15 @@ def _faults(
     dance = Sequences.begin(rows[0], parts)
     for n, slot in enumerate(slots):
         amounts = slot_amounts(music[n], one[n], request)
-        broken = broken_in_slot(amounts, rules)
-        faults = _of_amounts(n, slot, amounts, rules, {name for name, is_so in broken.items() if is_so[0]})
+        faults = _of_amounts(n, slot, amounts, rules, _names(broken_in_slot(amounts, rules)))
         seam = None
         if n:
             pairs = pair_amounts(one[n - 1], one[n], rules)
             change = change_between(music[n - 1], music[n], one[n - 1], one[n], pairs, request)
             in_sequence = dance.amounts(rows[n], change.continues, music[n], parts, rules)
-            broken = broken_gates(change.amounts, music[n], request)
-            faults += _of_amounts(
-                n, slot, change.amounts, rules, {name for name, is_so in broken.items() if is_so[0, 0]}
-            )
+            faults += _of_amounts(n, slot, change.amounts, rules, _names(change.broken))
             faults += _of_amounts(n, slot, in_sequence, rules)
-            seam = _seam(change, one[n - 1], one[n], music[n], request)
+            seam = _seam(change, one[n - 1], one[n], request)
             dance = dance.extended(np.zeros(1, np.int64), rows[n], change.continues[0], music[n], parts)
         yield faults, seam
 
@@ -122,12 +119,15 @@ def _of_amounts(
     return faults
 
 
-def _seam(change: Change, before: Parts, after: Parts, music: SlotMusic, request: Request) -> Seam | None:
+def _names(broken: Mapping[str, Bools]) -> set[str]:
+    return {name for name, is_so in broken.items() if is_so.ravel()[0]}
+
+
+def _seam(change: Change, before: Parts, after: Parts, request: Request) -> Seam | None:
     if change.continues[0, 0]:
         return None
     amounts = {name: float(values[0, 0]) for name, values in change.amounts.items()}
-    broken = broken_gates(change.amounts, music, request)
-    return seam_of(amounts, {name for name, is_so in broken.items() if is_so[0, 0]}, before, after, request.rules)
+    return seam_of(amounts, _names(change.broken), before, after, request.rules)
 
 
 def _marks(faults: Sequence[Fault], slots: int, rules: Rules) -> dict[Mark, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
@@ -48,9 +49,10 @@ class SlotMusic:
     """The music of a slot.
 
     `phrase`: number of the phrase it is in, from 1. `section`: index of the section at its middle; `starts_section`:
-    whether it is the first slot in it. `position`: its number among the slots of its section, from 0. `repeats`: index
-    of the slot that had the same music first, None for new music. `energy`: to dance with, 0-1. `accents`: beats from
-    its start, above 0: one on the first beat belongs to the slot before it, whose effect leads to it.
+    whether it is the first slot in it. `position`: its number among the `section_slots` of its section, from 0.
+    `repeats`: index of the slot that had the same music first, None for new music. `energy`: to dance with, 0-1.
+    `accents`: beats from its start, above 0: one on the first beat belongs to the slot before it, whose effect leads to
+    it.
     """
 
     seconds: float
@@ -62,6 +64,7 @@ class SlotMusic:
     section: int
     starts_section: bool
     position: int
+    section_slots: int
     rhythm: str
     label: str
     repeats: int | None
@@ -85,6 +88,7 @@ def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -
     """Return the music of each slot."""
     sections = [_section_at(analysis.sections, (slot.times[0] + slot.times[-1]) / 2) for slot in slots]
     positions = _positions([number for number, _ in sections])
+    lengths = Counter(number for number, _ in sections)
     phrases = list(accumulate(int(slot.phrase_offset == 0) for slot in slots))
     first_with: dict[tuple[int, int, int, int], int] = {}
     found = []
@@ -102,6 +106,7 @@ def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -
                 section=number,
                 starts_section=n > 0 and position == 0,
                 position=position,
+                section_slots=lengths[number],
                 rhythm=section.rhythm if section else "derecho",
                 label=section.label if section else "verse",
                 repeats=first if section and sections[first][0] != number else None,

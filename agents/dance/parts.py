@@ -51,8 +51,9 @@ class Parts:
     index of ROLES of the dancer whom the move is about, UNKNOWN for both. `seconds`: the length, and of it `last_s` the
     last beat. `energy`: 0-1. `level`: index of DIFFICULTIES. `fit`: to the song, 0-1. `unsure_one`: whether the clip's
     1 is unsure. `missing`: amount of dancers who are not in the picture. `turns`: of the follow, whole turns in either
-    direction. `footwork`, `dip`, `connector`: whether the eight is such. `effect_beat`: beats from the start to the
-    moment of effect, NaN without one. `foot_changes`: chance that another foot is free at the end. `right_first`:
+    direction. `footwork`, `dip`, `connector`: whether the eight is such;
+    `rests`: whether its effect is a dip or a stop. `effect_beat`: beats from the start to the moment of effect, NaN
+    without one. `foot_changes`: chance that another foot is free at the end. `right_first`:
     chance that the lead begins with the right foot. `fits_rhythm`, `fits_label`: whether the kind of movement fits each
     of RHYTHMS and LABELS.
     """
@@ -79,6 +80,7 @@ class Parts:
     turns: Floats
     footwork: Bools
     dip: Bools
+    rests: Bools
     connector: Bools
     effect_beat: Floats
     foot_changes: Floats
@@ -164,7 +166,7 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         ends=ends,
         seconds=np.array([fact.seconds for fact in facts]),
         last_s=np.array([fact.last_s for fact in facts]),
-        energy=np.array([LEVEL_ENERGY[clip.move.energy] for clip in each]),
+        energy=np.array([_energy(clip.move) for clip in each]),
         level=np.array([DIFFICULTIES.index(clip.move.difficulty) for clip in each], np.int64),
         fit=np.array([clip.fit.fit for clip in each]),
         unsure_one=np.array([clip.unsure_one for clip in each], bool),
@@ -172,6 +174,7 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         turns=np.array([abs(content.follow_turns or 0.0) for content in contents]),
         footwork=np.array([content.footwork for content in contents], bool),
         dip=np.array([content.effect == "dip" for content in contents], bool),
+        rests=np.array([content.effect in {"dip", "stop"} for content in contents], bool),
         connector=np.array([content.kind == "connector" for content in contents], bool),
         effect_beat=np.array([fact.effect_beat for fact in facts]),
         foot_changes=_foot_changes(starts, ends),
@@ -181,6 +184,11 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         ),
         fits_label=np.array([fits_labels(fact.words, fact.content) for fact in facts], bool).reshape(-1, len(LABELS)),
     )
+
+
+def _energy(move: MoveSummary) -> float:
+    """Return the measured energy of the motion, or else the middle of the move's level."""
+    return move.motion.energy if move.motion else LEVEL_ENERGY[move.energy]
 
 
 @dataclass(frozen=True)

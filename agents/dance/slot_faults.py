@@ -16,6 +16,7 @@ from agents.dance.section_fit import LABELS, RHYTHMS
 from agents.dance.states import UNKNOWN
 from agents.playable import EIGHT
 
+_LAST_BEATS = 2.0  # of the dance, in which a pose ends it
 SLOT_RULES: Final = (
     "one",
     "tempo",
@@ -65,8 +66,8 @@ def amounts_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request)
         "lead_left": at.starts_eight * parts.right_first,
         "half": at.is_half * parts.foot_changes,
         "accent": _missed_accents(music, parts, rules["accent"].limit),
-        "dip": np.ones_like(share) * parts.dip * float(request.level == 0),
-        "ending": at.is_last * np.isnan(parts.effect_beat),
+        "dip": np.maximum(at.is_first, float(request.level == 0)) * parts.dip,
+        "ending": at.is_last * ~(parts.rests & (parts.effect_beat >= at.beats - _LAST_BEATS)),
         "style": share * _other_style(parts, request),
         "role": share * ((parts.role != request.role) & (parts.role != UNKNOWN) & (request.role != UNKNOWN)),
     }
@@ -105,6 +106,7 @@ class _Columns:
     first_count: Floats
     starts_eight: Floats
     is_half: Floats
+    is_first: Floats
     is_last: Floats
 
     @classmethod
@@ -120,6 +122,7 @@ class _Columns:
             first_count=column(slot.eight_offset + 1 for slot in music),
             starts_eight=column(slot.eight_offset == 0 for slot in music),
             is_half=column(slot.is_half for slot in music),
+            is_first=column(slot.is_first for slot in music),
             is_last=column(slot.is_last for slot in music),
         )
 

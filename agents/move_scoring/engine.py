@@ -384,7 +384,8 @@ class _Seams:
             raise Poison(f"the clip '{clip}' is not one of the candidates, or has no eight", reason="invalid_query")
         last = arrays.rows_of(arrays.row_of(clip))[-1]
         amounts = {name: values[0] for name, values in known.seams.after(int(last), request.rules).items()}
-        gates = broken_gates(amounts, replace(song.music[0], starts_section=False), request)
+        inside = replace(song.music[0], starts_section=False)
+        gates = broken_gates(amounts, inside, inside, request)
         points = {name: request.rules.points(name) * values for name, values in amounts.items()}
         total = sum(points.values(), np.zeros(len(arrays.parts.parts)))
         costs = total + BROKEN_GATE * sum(gates.values(), np.zeros(len(total)))

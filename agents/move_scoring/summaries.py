@@ -25,7 +25,7 @@ def for_plans(move: MoveSummary, first_beats: Collection[int]) -> MoveSummary:
             "boundaries": tuple(boundary for boundary in move.boundaries if boundary.beat in beats),
             "eights": tuple(_without_known_pose(eight, ends.get(eight.start_beat, ())) for eight in eights),
             "look": None,
-            "motion": None,
+            "motion": move.motion and move.motion.model_copy(update={"lead": None, "follow": None, "couple": None}),
             "judged": None,
         }
     )

@@ -125,7 +125,7 @@ def test_a_dip_after_a_cut_and_for_beginners_costs_points_twice() -> None:
 
 
 def test_the_end_without_a_pose_costs_points() -> None:
-    stop: dict[str, Any] = {"kind": "accent", "effect": "stop", "effect_s": 2.0}
+    stop: dict[str, Any] = {"kind": "accent", "effect": "stop", "effect_s": 3.4}
     nothing: dict[str, Any] = {}
     for content, expected in ((nothing, 1), (stop, 0)):
         _, _, sheet = dance_of([clip(0), clip(1, **content)])
