@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.dance.cut_music import Heard, heard_parts
 from agents.dance.dance_grid import DanceGrid
 from agents.dance.judge import Sheet, judge
 from agents.dance.music import Request, SlotMusic, music_of
@@ -34,9 +35,10 @@ _MAX_DECIMALS = 7
 
 @dataclass(frozen=True)
 class OpenedPlan:
-    """A plan file with what its rows mean. `music`, `parts`: of each slot of `dance`."""
+    """A plan file with what its rows mean. `heard`: its music; `music`, `parts`: of each slot of `dance`."""
 
     file: PlanFile
+    heard: Heard
     dance: WrittenDance
     music: tuple[SlotMusic, ...]
     parts: Parts
@@ -70,11 +72,12 @@ def opened(file: PlanFile, rules: Rules | None = None) -> OpenedPlan:
     """
     options = file.request.options if rules is None else file.request.options.model_copy(update={"rules": {}})
     request = Request.of(options, rules or default_rules())
-    dance = dance_of(file.dance, file.starts, file.ends, song_grid(file.analysis, options), file.moves)
-    music = music_of(dance.slots, file.analysis, request)
+    heard = heard_parts(file.analysis, options, file.music)
+    dance = dance_of(file.dance, file.starts, file.ends, song_grid(heard.analysis, heard.options), file.moves)
+    music = music_of(dance.slots, heard.analysis, request)
     parts = parts_of(dance.parts, file.moves, file.fits)
     sheet = judge(dance.slots, music, parts, request, dance.amounts)
-    return OpenedPlan(file, dance, music, parts, request, sheet)
+    return OpenedPlan(file, heard, dance, music, parts, request, sheet)
 
 
 def plan_file_of(event: MovesScored, plan: Plan) -> PlanFile:
@@ -86,7 +89,9 @@ def plan_file_of(event: MovesScored, plan: Plan) -> PlanFile:
         options=event.options,
         corrections=event.corrections,
     )
-    rows, starts, ends = rows_of(plan, event.analysis, song_grid(event.analysis, event.options), event.scores.moves)
+    heard = heard_parts(event.analysis, event.options, plan.music)
+    grid = song_grid(heard.analysis, heard.options)
+    rows, starts, ends = rows_of(plan, heard.analysis, grid, event.scores.moves)
     return PlanFile(
         request=request,
         dance=rows,

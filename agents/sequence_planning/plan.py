@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.dance.cut_music import cut_phrases, heard_music
 from agents.dance.dance_grid import dance_grid_of
 from agents.dance.judge import judge
 from agents.dance.music import Request, music_of
@@ -27,8 +28,12 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
     (`no_usable_moves`).
     """
     scores, request = planning.scores, Request.of(planning.options, rules or default_rules())
-    slots = cut_slots(dance_grid_of(planning.analysis, planning.options), scores.phrases)
-    music = music_of(slots, planning.analysis, request)
+    heard = heard_music(planning.analysis, planning.options)
+    if heard.parts:
+        phrases = cut_phrases(scores.phrases, planning.analysis, heard.parts)
+        scores = scores.model_copy(update={"phrases": phrases})
+    slots = cut_slots(dance_grid_of(heard.analysis, heard.options), scores.phrases)
+    music = music_of(slots, heard.analysis, request)
     choices, path = _best(choices_of(slots, music, scores, request), request)
     parts = choices.parts.rows(path.rows)
     sheet = judge(slots, music, parts, request)
@@ -42,6 +47,7 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
         clips={sha: scores.moves[sha].beats for sha in sorted(clips)},
         score=score_of(sheet),
         shots=shots_of(choices.parts, scores, request.rules),
+        music=heard.parts,
     )
 
 

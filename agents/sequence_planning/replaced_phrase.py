@@ -126,12 +126,12 @@ def _change_costs(opened: OpenedPlan, slot: int, parts: Parts, before: Ints, aft
 
 
 def _file_of(opened: OpenedPlan, slots: Sequence[int], best: Sequence[Part]) -> PlanFile:
-    file = opened.file
+    file, heard = opened.file, opened.heard
     parts = list(opened.dance.parts)
     parts[slots[0] : slots[-1] + 1] = best
     dance = replace(opened.dance, parts=tuple(parts))
     rows_parts = parts_of(parts, file.moves, file.fits)
     sheet = judge(dance.slots, opened.music, rows_parts, opened.request, dance.amounts)
     plan = replace(opened, dance=dance, parts=rows_parts, sheet=sheet).plan()
-    rows, starts, ends = rows_of(plan, file.analysis, song_grid(file.analysis, file.request.options), file.moves)
+    rows, starts, ends = rows_of(plan, heard.analysis, song_grid(heard.analysis, heard.options), file.moves)
     return file.model_copy(update={"dance": rows, "starts": starts, "ends": ends})

@@ -95,7 +95,7 @@ class ShownPlan(Model):
 
 def shown(opened: OpenedPlan) -> ShownPlan:
     """Return a plan as it is shown."""
-    analysis, sheet = opened.file.analysis, opened.sheet
+    analysis, sheet = opened.heard.analysis, opened.sheet
     return ShownPlan(
         title=opened.file.request.title,
         tempo_bpm=analysis.tempo_bpm,
@@ -111,7 +111,7 @@ def shown(opened: OpenedPlan) -> ShownPlan:
 
 
 def _rows(opened: OpenedPlan) -> Iterator[ShownRow]:
-    analysis, dance = opened.file.analysis, opened.dance
+    analysis, dance = opened.heard.analysis, opened.dance
     lost = _terms(opened)
     for n, (slot, part) in enumerate(zip(dance.slots, dance.parts, strict=True)):
         move = opened.file.moves[part.clip]

@@ -17,6 +17,8 @@ _MAX_SHOTS = 3
 
 def plan_warnings(plan: Plan, scores: Scores, options: Options) -> Iterator[str]:
     """Yield what a teacher should know: cuts that break a rule, repetitions, levels, and what to film next."""
+    if options.cut_music and options.length_s and not plan.music:
+        yield "the song is not cut: at this length it has no joins of the same music; its sound fades out at the end"
     yield from _broken(plan)
     yield from _repetitions(plan)
     yield from _levels(plan, scores, options)
