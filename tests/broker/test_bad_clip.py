@@ -32,7 +32,8 @@ def test_a_song_with_a_bad_clip_is_rendered_with_another_and_a_warning(
     for before, after in zip(planned["moves"], result.json["moves"], strict=True):
         assert (after["song_start_s"], after["song_end_s"]) == (before["song_start_s"], before["song_end_s"])
         assert after["clip"] != bad
-        assert after == before or f"{after['clip']} is shown at {before['song_start_s']:.1f} s" in warning
+        is_same = after | {"seam": None} == before | {"seam": None}  # a cut to another clip is graded again
+        assert is_same or f"{after['clip']} is shown at {before['song_start_s']:.1f} s" in warning
     assert result.json["duration_s"] == planned["duration_s"]
 
 
