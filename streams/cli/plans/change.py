@@ -56,7 +56,7 @@ def _target(found: Source, out: Path | None) -> Path:
     if out is not None:
         return out
     if found.path is None:
-        raise Poison("name the file to write to with --out", reason="no_target")
+        raise Poison("name the file to write to with --out", reason="usage")
     return found.path
 
 

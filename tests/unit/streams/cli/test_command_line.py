@@ -135,7 +135,7 @@ def test_each_command_stands_under_one_heading_of_the_help() -> None:
         elif found := re.match(r"  ([a-z][a-z-]*)  ", line):
             commands.append(found[1])
     sections = {heading: commands for heading, commands in headings.items() if commands}
-    assert list(sections) == ["Music and moves", "Requests", "Operations", "Services and set-up"]
+    assert list(sections) == ["Music and moves", "Requests", "Plans", "Operations", "Services and set-up"]
     listed = [command for commands in sections.values() for command in commands]
     assert sorted(listed) == sorted(main.list_commands(click.Context(main)))
     assert all(main.get_command(click.Context(main), command) is not None for command in listed)

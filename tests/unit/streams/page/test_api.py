@@ -283,7 +283,8 @@ _SONG_JSON = {"source": {"sha256": "a" * 64}}
         ("/songs", {"source": {"sha256": "a" * 64, "file": "x"}}, "source.file: there is no such field"),
         ("/songs", {"sorce": {}}, "sorce: there is no such field"),
         ("/songs?title=Luna", _SONG_JSON, "'title' goes with the bytes of a song alone: write it into the JSON"),
-        ("/songs?titel=Luna", _SONG_JSON, "'titel' is no parameter of the query: the parameters are difficulty, "),
+        ("/songs?pins=1", _SONG_JSON, "'pins' is no parameter of the query: the parameters are alternative, "),
+        ("/songs?titel=Luna", _SONG_JSON, "'titel' is no parameter of the query: the parameters are alternative, "),
     ],
 )
 async def test_a_field_or_parameter_that_is_unknown_is_refused_by_its_name(
@@ -424,7 +425,7 @@ async def test_elsewhere_any_host_name_is_accepted_and_no_origin() -> None:
 def test_the_schemas_of_what_is_sent_refuse_unknown_fields_and_those_of_answers_do_not() -> None:
     schemas = openapi.document()["components"]["schemas"]
     is_open = {name: schema.get("additionalProperties", True) for name, schema in schemas.items()}
-    sent = {"SongSubmitted", "FormRequest", "Options", "Corrections", "Source"}
+    sent = {"SongSubmitted", "FormRequest", "Options", "OnlyIn", "Pin", "RuleChange", "Corrections", "Source"}
     assert {name for name, allowed in is_open.items() if allowed is False} == sent
     assert "source" not in schemas["FormRequest"]["properties"]
 
