@@ -25,7 +25,8 @@ from agents.rendering.inputs import RenderingInput
 from agents.sequence_planning.draw_job import DrawPlan
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.opened_plan import opened, plan_file_of
-from agents.sequence_planning.shown_plan import ShownPlan, shown
+from agents.sequence_planning.show_plan import shown
+from agents.sequence_planning.shown_plan import ShownPlan
 from infra.base.memory import MIB, memory_bytes
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalysis

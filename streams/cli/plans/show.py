@@ -43,7 +43,7 @@ def show(
     A: hold, feet and facing surely go on; B: they likely do; C: some of it is not known, or the couple jumps; D: some
     of it likely changes; F: a rule that must hold is broken.
     """
-    from agents.sequence_planning.shown_plan import shown
+    from agents.sequence_planning.show_plan import shown
     from streams.files.user_files import check_targets
 
     targets = {name: target for name, target in (("html", page), ("png", png)) if target}

@@ -13,7 +13,8 @@ from matplotlib.text import Text
 from agents.drawing.canvas import CANVAS_PX, LEFT_PX, WIDTH_PX
 from agents.sequence_planning.opened_plan import opened
 from agents.sequence_planning.picture.draw import GRADE_COLOURS, draw, figure, lines_of, tempo_text
-from agents.sequence_planning.shown_plan import ShownPlan, shown
+from agents.sequence_planning.show_plan import shown
+from agents.sequence_planning.shown_plan import ShownPlan
 from schemas.audio_analyzed import Section
 from schemas.base import Options
 from schemas.plan_file import PlanRow
