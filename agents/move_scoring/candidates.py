@@ -1,15 +1,15 @@
 """Choose the candidates of each slot: the moves of which a good dance can be made, out of all moves of a library.
 
 All eights are rated in all slots by the rules of the dance. Of the moves that are rated best, those of the couples that
-can dance the whole song make a pool. Then the best dance of this pool is searched for several times, each time with
-less of what was danced before: so the candidates of neighbouring slots fit each other, and are varied.
+can dance the whole song make a pool. Then it is computed how much more than the best one a dance of this pool costs, at
+least, that has a given move in a given slot: so the candidates fit the music and the candidates around them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice, pairwise
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -19,13 +19,13 @@ from agents.dance.changes import MIN_PART_BEATS, change_between
 from agents.dance.music import EIGHTS_PER_BLOCK, Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules
-from agents.dance.sequence import CLIP_FADE, MAX_REPEATS, MOVE_FADE
+from agents.dance.sequence import CLIP_FADE, MAX_REPEATS
 from agents.dance.slot_faults import cost_in_slots
 from agents.move_scoring.move_arrays import MoveArrays
 from agents.move_scoring.seam_matrices import SeamMatrices
 from agents.playable import EIGHT
 
-_MAX_RATED = 1_000_000  # amounts in memory at once
+_MAX_RATED = 50_000  # costs at once: what a processor keeps near
 _POOL_PARTS = 160
 _MIN_PARTS_OF_A_COUPLE = 24
 _MIN_EIGHTS = 4  # of a clip
@@ -33,9 +33,9 @@ _RANKS = 12  # of the best clips of a couple in a slot
 _FEW = 4  # clips of a couple by which it is rated
 _NOT_ALLOWED = 50.0  # points: more than any slot costs that breaks no gate
 _CHANGE_OF_COUPLE = 3.0  # points, beside those of the rule, that other seams cost
-_DANCES = 5  # that are searched for
-_RANKED_DANCES = 2  # by which the other candidates are ranked
-_REST_FOR_EACH_DANCE = 3
+_AROUND = 16  # slots before and after
+_BROKEN = 30.0  # points that count for a broken gate in a mean
+_LITTLE = 1e-3
 _BIG: Final = 1e9
 
 
@@ -78,7 +78,7 @@ def candidates_of(  # noqa: PLR0913, PLR0917
     if fast:
         orders = [[int(column) for column in np.argsort(of_slot, kind="stable")] for of_slot in costs]
     else:
-        orders = _orders(music, in_pool, costs, request, number, seams.between(pool, request.rules))
+        orders = _orders(music, in_pool, costs, request, seams.between(pool, request.rules))
     slots = (
         _of_other_clips((n for n in order if np.isfinite(costs[slot, n])), in_pool, number)
         for slot, order in enumerate(orders)
@@ -204,43 +204,39 @@ def _of_other_clips(columns: Iterable[int], parts: Parts, number: int) -> tuple[
     return tuple(found.values())
 
 
-def _orders(  # noqa: PLR0913, PLR0917
-    music: Sequence[SlotMusic],
-    parts: Parts,
-    costs: Floats,
-    request: Request,
-    number: int,
-    pairs: dict[str, Floats],
+def _orders(
+    music: Sequence[SlotMusic], parts: Parts, costs: Floats, request: Request, pairs: dict[str, Floats]
 ) -> list[list[int]]:
-    """Return for each slot the columns of the parts: those of the best dances, then those that cost a dance least."""
-    bounded = np.minimum(costs, _BIG)
-    changes = _change_costs(music, parts, pairs, request)
-    repeated = np.zeros(bounded.shape)
-    paths, least = [], np.full(bounded.shape, np.inf)
-    for dance in range(_DANCES):
-        with_part, path = _best_dance(bounded + repeated, changes)
-        paths.append(path)
-        _add_repeats(repeated, path, parts, request.rules)
-        if dance < _RANKED_DANCES:
-            least = np.minimum(least, with_part - with_part.min(axis=1, keepdims=True))
-        if len(paths) * (1 + _REST_FOR_EACH_DANCE) >= number:
-            break
-    rest = np.argsort(least, axis=1, kind="stable")
-    return [_order(slot, at, paths, rest[slot].tolist()) for slot, at in enumerate(music)]
+    """Return for each slot the columns of the parts, those first with which a dance costs least.
 
-
-def _order(slot: int, music: SlotMusic, paths: Sequence[Sequence[int]], rest: Sequence[int]) -> list[int]:
-    """Return the columns for a slot: of each dance its part there and where the same music was, and some of the rest.
-
-    The order does not depend on the number of candidates, so that more of them make no dance worse.
+    The order does not depend on the number of candidates, so that more of them make no dance worse. First are the part
+    of the best dance, and the one that it has where the same music was first.
     """
-    order, others = [], iter(rest)
-    for path in paths:
-        order.append(path[slot])
-        if music.repeats is not None:
-            order.append(path[music.repeats])
-        order += islice(others, _REST_FOR_EACH_DANCE)
-    return [*order, *others]
+    with_part, path = _best_dance(np.minimum(costs, _BIG), _change_costs(music, parts, pairs, request))
+    more = _around(with_part - with_part.min(axis=1, keepdims=True), parts)
+    orders = []
+    for slot, at in enumerate(music):
+        same_music = [] if at.repeats is None else [path[at.repeats]]
+        orders.append([path[slot], *same_music, *np.argsort(more[slot], kind="stable").tolist()])
+    return orders
+
+
+def _around(more: Floats, parts: Parts) -> Floats:
+    """Return what a dance costs more with each clip in a slot, in the mean of the slots around it, (slots, parts).
+
+    So neighbouring slots have mostly the same clips, and a clip that is begun can be danced on. Of a clip, the part
+    that costs least in the slot itself is a little better than the others.
+    """
+    of_clip = np.empty(more.shape)
+    for clip in np.unique(parts.clip):
+        columns = parts.clip == clip
+        of_clip[:, columns] = more[:, columns].min(axis=1, keepdims=True)
+    slots = np.arange(len(more))
+    away = np.abs(slots[:, None] - slots[None])
+    weights = np.where(away <= _AROUND, 1.0 / (1.0 + away), 0.0)
+    mean = (weights / weights.sum(axis=1, keepdims=True)) @ np.minimum(of_clip, _BROKEN)
+    around: Floats = mean + _LITTLE * np.minimum(more, _BIG)
+    return around
 
 
 def _change_costs(music: Sequence[SlotMusic], parts: Parts, pairs: dict[str, Floats], request: Request) -> list[Floats]:
@@ -272,24 +268,3 @@ def _best_dance(costs: Floats, changes: Sequence[Floats]) -> tuple[Floats, list[
     for slot, change in enumerate(changes, 1):
         path.append(int((change[path[-1]] + costs[slot] + rest[slot]).argmin()))
     return np.array(to_slot) + np.array(rest), path
-
-
-def _add_repeats(repeated: Floats, path: Sequence[int], parts: Parts, rules: Rules) -> None:
-    """Add to the costs of each slot what the parts of a dance would cost if they were danced there as well."""
-    slots = np.arange(len(path))
-    for slot, part in _begun(path, parts):
-        away = np.abs(slots - slot)
-        same_clip = (parts.clip == parts.clip[part]).astype(float)
-        same_move = (parts.move == parts.move[part]).astype(float)
-        repeated += rules.points("repeated_clip") * (CLIP_FADE**away)[:, None] * same_clip[None]
-        repeated += rules.points("repeated_move") * (MOVE_FADE**away)[:, None] * same_move[None]
-
-
-def _begun(path: Sequence[int], parts: Parts) -> Iterator[tuple[int, int]]:
-    """Yield slot and part of each clip that is cut to."""
-    for slot, part in enumerate(path):
-        if slot:
-            before, after = parts.parts[path[slot - 1]], parts.parts[part]
-            if (before.clip, before.end) == (after.clip, after.first):
-                continue
-        yield slot, part

@@ -39,7 +39,7 @@ from schemas.base import Model, Options, Sha256
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 
-_MAX_RATED: Final = 1_000_000  # costs in memory at once
+_MAX_RATED: Final = 50_000  # costs at once: what a processor keeps near
 _MAX_REMEMBERED: Final = 64  # requests whose ratings are remembered: 80 kB each for 10,000 moves
 _DIGITS = 4
 

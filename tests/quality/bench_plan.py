@@ -1,45 +1,121 @@
-"""Measure scoring and planning a song of four minutes with a library of 1,000 moves.
+"""Measure scoring and planning a song of four minutes with libraries of several sizes, and recommendations in batches.
 
-python -m tests.quality.bench_plan
+python -m tests.quality.bench_plan [--sizes 150,1000,10000]
 """
 
 from __future__ import annotations
 
 import tempfile
+from argparse import ArgumentParser
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Final, get_args
 
+import psutil
+
+from agents.move_scoring.score import CANDIDATES
 from infra.move_index.edge import EdgeMoveIndex
-from schemas.base import Options
+from schemas.base import Options, Quality
+from schemas.move_indexed import Move
 from schemas.moves_scored import Scores
-from tests.quality.costs import median_cpu_s
-from tests.quality.report import figure
-from tests.unit.move_scoring.builders import make_library, make_song, score_of
+from schemas.sequence_planned import Plan
+from streams.client.recommendation_engine import (
+    BatchRecommendationRequest,
+    OptimizationConfig,
+    OptimizedRecommendationEngine,
+    RecommendationRequest,
+)
+from tests.quality.costs import cpu_s, median_cpu_s
+from tests.quality.report import Goal, figure
+from tests.unit.move_scoring.builders import make_danced_library, make_song, score_of
 from tests.unit.sequence_planning.builders import plan_of
 
-SONG_S, MOVES = 240.0, 1000
-GOAL_MS = 300.0
+SONG_S = 240.0
+GOALS_MS: Final = {1000: 300.0, 10_000: 2000.0}
+_CLIPS_OF_A_COUPLE = 50
+_SONGS = 32
+_BATCHED_MOVES = 1000
 
 
 def main() -> None:
     """Print the figures."""
-    song, options = make_song(SONG_S), Options(duration="full", difficulty="advanced")
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", default="150,1000,10000")
+    sizes = [int(size) for size in parser.parse_args().sizes.split(",")]
+    warm = {}
+    for size in sizes:
+        library = make_danced_library(size, couples=max(3, size // _CLIPS_OF_A_COUPLE))
+        warm[size] = _songs(size, library)
+        if size == min(sizes, key=lambda each: abs(each - _BATCHED_MOVES)):
+            _batches(size, library)
+    if len(sizes) > 1:
+        print(
+            f"growth of scoring and planning, {sizes[0]} to {sizes[-1]} moves: {warm[sizes[-1]] / warm[sizes[0]]:.1f}"
+        )
+
+
+def _songs(size: int, library: Sequence[Move]) -> float:
+    """Measure each quality; return the CPU seconds of scoring and planning in the default one."""
+    song, found = make_song(SONG_S), dict[Quality, float]()
     with tempfile.TemporaryDirectory() as folder:
         index = EdgeMoveIndex(Path(folder) / "moves")
-        for move in make_library(MOVES):
-            index.upsert(move)
+        index.upsert(*library)
         index.flush()
-        score_s, scored = median_cpu_s(lambda: score_of(song, options, index))
+        before = _rss()
+        cold_s, _ = cpu_s(lambda: score_of(song, Options(duration="full", difficulty="advanced"), index))
+        print(f"{size} moves: first song {1e3 * cold_s:.0f} ms, memory {(_rss() - before) / 1e6:.0f} MB more")
+        for quality in get_args(Quality):
+            options = Options(duration="full", difficulty="advanced", quality=quality)
+            score_s, scored = median_cpu_s(lambda options=options: score_of(song, options, index))  # type: ignore[misc]
+            plan_s, planned = median_cpu_s(lambda scored=scored, options=options: plan_of(scored, song, options))  # type: ignore[misc]
+            found[quality] = score_s + plan_s
+            _print(size, quality, 1e3 * score_s, 1e3 * plan_s, scored, planned)
         index.close()
-    plan_s, planned = median_cpu_s(lambda: plan_of(scored, song, options))
-    for name, value_ms in (("score", 1e3 * score_s), ("plan", 1e3 * plan_s)):
-        figure(f"{name}_240s_1000_moves_cpu_ms", value_ms, f"{GOAL_MS:.0f}", met=value_ms <= GOAL_MS, digits=1)
-    clips = [segment.clip_sha256 for segment in planned.segments]
-    print(f"phrases {len(scored.phrases)}, candidates {_mean_candidates(scored):.1f}, segments {len(clips)}")
-    print(f"distinct clips {len(set(clips))}, scored event {len(scored.model_dump_json()) / 1e6:.2f} MB")
+    return found["balanced"]
 
 
-def _mean_candidates(scored: Scores) -> float:
-    return sum(len(phrase.candidates) for phrase in scored.phrases) / len(scored.phrases)
+def _rss() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _print(size: int, quality: Quality, score_ms: float, plan_ms: float, scored: Scores, planned: Plan) -> None:
+    name = f"240s_{size}_moves_{quality}"
+    if goal := GOALS_MS.get(size):
+        figure(f"score_and_plan_{name}_cpu_ms", score_ms + plan_ms, Goal(goal), digits=0)
+    clips = {segment.clip_sha256 for segment in planned.segments}
+    print(
+        f"{name}: score {score_ms:.0f} ms, plan {plan_ms:.0f} ms, candidates {CANDIDATES[quality]}, "
+        f"moves {len(scored.moves)}, event {len(scored.model_dump_json()) / 1e6:.2f} MB; "
+        f"points {planned.score.points if planned.score else 0:.1f}, "
+        f"broken gates {planned.score.broken_gates if planned.score else 0}, segments {len(planned.segments)}, "
+        f"clips {len(clips)}"
+    )
+
+
+def _batches(size: int, library: Sequence[Move]) -> None:
+    """Measure recommendations for many songs: in a batch, one by one, and one by one with nothing remembered."""
+    requests = [
+        RecommendationRequest(analysis=make_song(SONG_S, 100.0 + number), options=Options(duration="full"))
+        for number in range(_SONGS)
+    ]
+    nothing = OptimizationConfig(enable_embedding_cache=False, enable_precomputed_matrices=False)
+    each_s = _one_by_one_s(requests, library, OptimizationConfig(enable_similarity_cache=False))
+    bare_s = _one_by_one_s(requests[:4], library, nothing) * _SONGS / 4
+    engine = OptimizedRecommendationEngine(OptimizationConfig(enable_similarity_cache=False))
+    batch_s, _ = median_cpu_s(lambda: engine.batch_recommend_moves(BatchRecommendationRequest(requests, library)))
+    print(
+        f"{_SONGS} songs, {size} moves: batch {1e3 * batch_s:.0f} ms, one by one {1e3 * each_s:.0f} ms, "
+        f"with nothing remembered {1e3 * bare_s:.0f} ms"
+    )
+    figure("batch_less_cpu_than_one_by_one", 1 - batch_s / each_s, Goal(0.1, at_least=True))
+    figure("batch_less_cpu_than_nothing_remembered", 1 - batch_s / bare_s, Goal(0.5, at_least=True))
+
+
+def _one_by_one_s(
+    requests: Sequence[RecommendationRequest], library: Sequence[Move], config: OptimizationConfig
+) -> float:
+    engine = OptimizedRecommendationEngine(config)
+    return median_cpu_s(lambda: [engine.recommend_moves_optimized(request, library) for request in requests])[0]
 
 
 if __name__ == "__main__":
