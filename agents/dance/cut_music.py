@@ -108,7 +108,7 @@ def _cost(way: Sequence[_Join], too_long_s: float) -> float:
 
 def cut_analysis(analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> AudioAnalysis:
     """Return the analysis of a song of which only these parts are heard; times run on from the first part's start."""
-    kept = [n for n, beat in enumerate(analysis.beats) if _is_inside(beat, parts)]
+    kept = heard_beats(analysis, parts)
     end_s = _moved(parts[-1].end_s, parts)
     return analysis.model_copy(
         update={
@@ -132,7 +132,7 @@ def cut_analysis(analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> AudioAn
 
 def cut_phrases(phrases: Sequence[Phrase], analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> tuple[Phrase, ...]:
     """Return the phrases that begin in the parts, with the numbers that their beats have in the cut song."""
-    kept = [beat for beat, time_s in enumerate(analysis.beats) if _is_inside(time_s, parts)]
+    kept = heard_beats(analysis, parts)
     number = {beat: n for n, beat in enumerate(kept)}
     found = [(phrase, number[phrase.start_beat]) for phrase in phrases if phrase.start_beat in number]
     ends = [*(start for _, start in found[1:]), len(number)]
@@ -140,6 +140,11 @@ def cut_phrases(phrases: Sequence[Phrase], analysis: AudioAnalysis, parts: Seque
         phrase.model_copy(update={"start_beat": start, "end_beat": end})
         for (phrase, start), end in zip(found, ends, strict=True)
     )
+
+
+def heard_beats(analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> list[int]:
+    """Return the indices of the song's beats that are heard."""
+    return [beat for beat, time_s in enumerate(analysis.beats) if _is_inside(time_s, parts)]
 
 
 def _is_inside(time_s: float, parts: Sequence[MusicPart]) -> bool:

@@ -22,6 +22,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from agents.arrays import Bools, Floats
 from agents.dance.changes import broken_gates
+from agents.dance.cut_music import heard_music
 from agents.dance.dance_grid import dance_grid_of
 from agents.dance.music import Request, SlotMusic, music_of
 from agents.dance.rules import BROKEN_GATE, Rules, default_rules
@@ -285,8 +286,9 @@ class _Song:
     @classmethod
     def of(cls, request: RecommendationRequest, known: KnownLibrary, *, fast: bool) -> _Song:
         asked = Request.of(request.options, known.rules)
-        slots = cut_slots(dance_grid_of(request.analysis, request.options), cut_phrases(request.analysis))
-        music = music_of(slots, request.analysis, asked)
+        heard = heard_music(request.analysis, request.options)
+        slots = cut_slots(dance_grid_of(heard.analysis, heard.options), cut_phrases(heard.analysis))
+        music = music_of(slots, heard.analysis, asked)
         if request.phrase is not None:
             music = tuple(slot for slot in music if slot.phrase == request.phrase)
             if not music:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.arrays import Floats, Ints
+from agents.dance.cut_music import Heard, heard_beats, heard_music
 from agents.dance.dance_grid import dance_grid_of
 from agents.dance.music import Request, SlotMusic, music_of
 from agents.dance.parts import Parts
@@ -71,8 +73,10 @@ def song_candidates(  # noqa: PLR0913, PLR0917
 ) -> SongCandidates:
     """Return up to `number` candidates for each phrase, without the clips of `missing`."""
     arrays, request = known.arrays(), Request.of(options, known.rules)
-    slots = cut_slots(dance_grid_of(analysis, options), spans)
-    music = music_of(slots, analysis, request)
+    heard = heard_music(analysis, options)
+    starts = _heard_starts(analysis, spans, heard)
+    slots = cut_slots(dance_grid_of(heard.analysis, heard.options), starts)
+    music = music_of(slots, heard.analysis, request)
     fits = np.round(arrays.fits_to(analysis.embedding).astype(float), _DIGITS)
     parts = replace(arrays.parts, fit=fits[arrays.parts.clip])
     usable = ~mask_of((arrays.row_of(clip) for clip in missing), len(arrays.clips))
@@ -80,13 +84,28 @@ def song_candidates(  # noqa: PLR0913, PLR0917
     found = candidates_of(music, arrays, parts, allowed.clips, request, number, known.seams, fast=fast)
     of_slots: dict[int, list[int]] = {}
     for n, slot in enumerate(slots):
-        of_slots.setdefault(slot.phrase, []).append(n)
+        of_slots.setdefault(starts[slot.phrase].phrase, []).append(n)
     in_pool = parts.rows(found.rows)
     points = _points(music, in_pool, request)
     phrases = {phrase: _candidates(of_phrase, found, in_pool, points, number) for phrase, of_phrase in of_slots.items()}
     offered = {clip: found.rows[in_pool.clip == arrays.row_of(clip)] for clip in {part.clip for part in in_pool.parts}}
     nearest = [min(phrases, key=lambda danced: (abs(danced - n), danced)) for n in range(len(spans))]
     return SongCandidates(arrays, fits, tuple(phrases[n] for n in nearest), offered, allowed)
+
+
+class _Start(NamedTuple):
+    """The first beat of a phrase in the music that is heard, and the number of the phrase in the whole song."""
+
+    start_beat: int
+    phrase: int
+
+
+def _heard_starts(analysis: AudioAnalysis, spans: Sequence[Span], heard: Heard) -> list[_Start]:
+    """Return the phrases that are heard; all of them, unless the song is cut."""
+    if not heard.parts:
+        return [_Start(span.start_beat, n) for n, span in enumerate(spans)]
+    number = {beat: n for n, beat in enumerate(heard_beats(analysis, heard.parts))}
+    return [_Start(number[span.start_beat], n) for n, span in enumerate(spans) if span.start_beat in number]
 
 
 def _points(music: Sequence[SlotMusic], parts: Parts, request: Request) -> dict[str, Floats]:

@@ -1,0 +1,134 @@
+"""Candidates obey what is asked for, fit each other, and are the more the better the quality."""
+
+from __future__ import annotations
+
+from collections import Counter
+from functools import cache
+from statistics import fmean
+from typing import Any
+
+import pytest
+
+from agents.sequence_planning.inputs import PlanningInput
+from agents.sequence_planning.plan import plan
+from infra.move_index import MoveIndex
+from schemas.audio_analyzed import Section
+from schemas.base import Difficulty, OnlyIn, Options, Pin, Quality
+from schemas.moves_scored import Scores
+from schemas.sequence_planned import PlanScore
+from tests.unit.move_scoring.builders import (
+    make_analysis,
+    make_danced_library,
+    make_index,
+    make_move,
+    make_song,
+    score_of,
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
+EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
+LIBRARY = make_danced_library(90, couples=3)
+SONG = make_song(60)
+QUALITIES: tuple[Quality, ...] = ("fast", "balanced", "high_quality")
+
+
+@cache
+def index() -> MoveIndex:
+    return make_index(LIBRARY)
+
+
+def scores(song: Any = SONG, **options: Any) -> Scores:
+    return score_of(song, Options(**{"difficulty": "advanced", "duration": "full"} | options), index())
+
+
+def names(found: Scores, phrase: int) -> set[str]:
+    return {found.moves[candidate.clip_sha256].name for candidate in found.phrases[phrase].candidates}
+
+
+def sheet(found: Scores, **options: Any) -> PlanScore:
+    asked = Options(**{"difficulty": "advanced", "duration": "full"} | options)
+    result = plan(PlanningInput(analysis=SONG, scores=found, options=asked)).score
+    assert result is not None
+    return result
+
+
+def test_a_better_quality_has_more_candidates_among_them_those_of_the_others() -> None:
+    found = [scores(quality=quality) for quality in QUALITIES]
+    for phrase in range(len(found[0].phrases)):
+        fast, balanced, best = (names(one, phrase) for one in found)
+        assert (len(fast), len(balanced), len(best)) == (8, 12, 20)
+        assert fast < balanced < best
+
+
+def test_a_dance_of_few_candidates_breaks_no_gate() -> None:
+    assert [sheet(scores(quality=quality)).broken_gates for quality in QUALITIES] == [0, 0, 0]
+
+
+def test_most_candidates_of_a_phrase_are_of_one_couple() -> None:
+    found = scores(quality="fast")
+    assert set(found.fits) == set(found.moves)
+    shares = [
+        max(Counter(found.fits[candidate.clip_sha256].couple for candidate in phrase.candidates).values()) / 8
+        for phrase in found.phrases
+    ]
+    assert min(shares) >= 0.5
+    assert fmean(shares) > 0.7
+
+
+def test_a_pinned_move_is_the_only_candidate_of_its_phrase() -> None:
+    pinned = next(move for move in LIBRARY if move.name not in names(scores(), 3))
+    found = scores(pins=(Pin(phrase=3, move=pinned.name),), bans=("clip_1",), difficulty="beginner")
+    alone = [phrase for phrase in range(len(found.phrases)) if names(found, phrase) == {pinned.name}]
+    assert len(alone) == 1
+    assert sheet(found, pins=(Pin(phrase=3, move=pinned.name),), difficulty="beginner")
+
+
+def test_a_pin_that_no_move_has_leaves_the_phrase_to_planning() -> None:
+    assert all(phrase.candidates for phrase in scores(pins=(Pin(phrase=2, move="no such move"),)).phrases)
+
+
+def test_banned_moves_are_no_candidates() -> None:
+    banned = names(scores(), 2)
+    found = scores(bans=tuple(banned))
+    assert not banned & {move.name for move in found.moves.values()}
+
+
+def test_a_move_of_some_sections_is_a_candidate_in_these_only() -> None:
+    sections = (
+        Section(start_s=0.0, end_s=20.0, label="verse", rhythm="derecho"),
+        Section(start_s=20.0, end_s=40.0, label="mambo", rhythm="mambo"),
+    )
+    song = make_analysis(EIGHTS * 10, first_s=0.0, sections=sections)
+    wanted = sorted(names(scores(song), 1))[:3]
+    found = scores(song, only_in=tuple(OnlyIn(move=name, sections=("MAMBO",)) for name in wanted))
+    in_verse = set().union(*(names(found, phrase) for phrase in range(10) if found.phrases[phrase].section == 0))
+    assert not in_verse & set(wanted)
+
+
+def test_harder_moves_are_candidates_only_where_others_lack_with_a_warning() -> None:
+    found = scores(difficulty="beginner")
+    assert {move.difficulty for move in found.moves.values()} == {"beginner"}
+    assert not found.warnings
+    levels: list[Difficulty] = ["beginner", "intermediate", "intermediate", "intermediate", "advanced"]
+    few = make_index([make_move(n, difficulty=level) for n, level in enumerate(levels)])
+    result = score_of(SONG, Options(difficulty="beginner"), few)
+    assert {move.difficulty for move in result.moves.values()} == {"beginner", "intermediate"}
+    assert [line for line in result.warnings if "too few moves of the level beginner" in line]
+
+
+def test_a_cut_song_has_candidates_for_the_phrases_that_are_heard() -> None:
+    groups = (0, 1, 0, 1)
+    sections = tuple(
+        Section(start_s=15.36 * n, end_s=15.36 * (n + 1), label="verse", rhythm="derecho", repeat_group=group)
+        for n, group in enumerate(groups)
+    )
+    song = make_analysis(EIGHTS * 16, first_s=0.0, sections=sections)
+    options = Options(difficulty="advanced", length_s=35.0, cut_music=True)
+    found = score_of(song, options, index())
+    planned = plan(PlanningInput(analysis=song, scores=found, options=options))
+    assert len(planned.music) > 1
+    assert planned.score is not None
+    assert planned.score.broken_gates == 0
