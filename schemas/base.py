@@ -189,11 +189,11 @@ class RuleChange(Model):
     limit: Annotated[float, Field(ge=0, le=limits.MAX_RULE_POINTS)] | None = None
 
 
-class Options(Model):
-    """The options of a choreography.
+class DanceOptions(Model):
+    """The options of a choreography that change its dance.
 
     `duration`: how much of the song is danced. `difficulty`: of the moves. `energy`: of the moves; without it the dance
-    follows the energy of the song. `quality`: of the picture and the sound. `seed`: another number chooses other moves.
+    follows the energy of the song. `seed`: another number chooses other moves.
     `continuity`: in a `dance` every cut continues hold, feet, facing and couple as far as the library allows; in a
     `montage` they may change where a section of the song begins. `style`: of the moves, as annotated; without it the
     dance keeps to the one it begins with. `role`: the dancer whom the moves are about. `length_s`: in place of
@@ -206,7 +206,6 @@ class Options(Model):
     duration: Duration = "1min"
     difficulty: Difficulty = "intermediate"
     energy: Level | None = None
-    quality: Quality = "balanced"
     seed: Seed = 0
     continuity: Continuity = "dance"
     style: Name | None = None
@@ -220,6 +219,16 @@ class Options(Model):
     rules: Annotated[dict[Code, RuleChange], Field(max_length=limits.MAX_RULES), at_most(limits.MAX_RULES)] = Field(
         default_factory=dict
     )
+
+    def for_dance(self) -> DanceOptions:
+        """Return these options without those that change no dance."""
+        return DanceOptions.model_construct(**{name: getattr(self, name) for name in DanceOptions.model_fields})
+
+
+class Options(DanceOptions):
+    """The options of a choreography. `quality`: of the picture and the sound, and how many moves are considered."""
+
+    quality: Quality = "balanced"
 
 
 class Corrections(Model):

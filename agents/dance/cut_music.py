@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from agents.dance.music import EIGHTS_PER_BLOCK
 from schemas.audio_analyzed import AudioAnalysis, Section
-from schemas.base import Options
+from schemas.base import DanceOptions
 from schemas.moves_scored import Phrase
 from schemas.sequence_planned import MusicPart
 
@@ -23,17 +23,17 @@ class Heard(NamedTuple):
     """The music of a dance: the analysis of what is heard, how much of it is danced, and the parts of a cut song."""
 
     analysis: AudioAnalysis
-    options: Options
+    options: DanceOptions
     parts: tuple[MusicPart, ...] = ()
 
 
-def heard_music(analysis: AudioAnalysis, options: Options) -> Heard:
+def heard_music(analysis: AudioAnalysis, options: DanceOptions) -> Heard:
     """Return the music of a dance: the whole song, or cut to the length if that is asked for and can be done."""
     parts = music_parts(analysis, options.length_s) if options.cut_music and options.length_s else ()
     return heard_parts(analysis, options, parts)
 
 
-def heard_parts(analysis: AudioAnalysis, options: Options, parts: tuple[MusicPart, ...]) -> Heard:
+def heard_parts(analysis: AudioAnalysis, options: DanceOptions, parts: tuple[MusicPart, ...]) -> Heard:
     """Return the music of a dance with these parts of the song, none for a song that is not cut."""
     if not parts:
         return Heard(analysis, options)

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Options
+from schemas.base import DanceOptions
 from schemas.faults import Poison
 
 _EXCERPT_S: Final = {"30s": 30.0, "1min": 60.0}
@@ -31,7 +31,7 @@ class DanceGrid:
     last_share: float = 1.0
 
 
-def dance_grid_of(analysis: AudioAnalysis, options: Options) -> DanceGrid:
+def dance_grid_of(analysis: AudioAnalysis, options: DanceOptions) -> DanceGrid:
     """Return the grid over the whole music, or from its first count 1 to the end of the phrase near a length.
 
     The music is the song from 0.0 to its end, or the part of it that the analysis found, then in whole beats.

@@ -13,7 +13,7 @@ from agents.dance.parts import DIFFICULTIES, LEVEL_ENERGY, role_number
 from agents.dance.rules import Rules
 from agents.dance.slots import Slot
 from schemas.audio_analyzed import AudioAnalysis, Section
-from schemas.base import Options
+from schemas.base import DanceOptions
 
 EIGHTS_PER_BLOCK = 4
 _REQUESTED_ENERGY_WEIGHT = 0.75  # the song's own energy has the rest
@@ -25,14 +25,14 @@ class Request:
     """What is asked of a dance: the rules, `level`, an index of DIFFICULTIES, and the rest of a song's options."""
 
     rules: Rules
-    options: Options
+    options: DanceOptions
     level: int
     energy: float | None
     style: str
     role: int
 
     @classmethod
-    def of(cls, options: Options, rules: Rules) -> Request:
+    def of(cls, options: DanceOptions, rules: Rules) -> Request:
         """Return what a song's options ask; their changes of the rules hold. Raises: as `Rules.changed`."""
         return cls(
             rules=rules.changed(options.rules),

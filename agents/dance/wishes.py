@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from agents.dance.music import SlotMusic
-from schemas.base import Options
+from schemas.base import DanceOptions
 
 
 class Wishes:
     """Which clips the wishes of a request allow in a slot. A move is named by its clip or by its label."""
 
-    def __init__(self, options: Options, names: Mapping[str, Iterable[str]]) -> None:
+    def __init__(self, options: DanceOptions, names: Mapping[str, Iterable[str]]) -> None:
         """Take the names of each clip: its own, and its label."""
         self._names = {sha: {name.casefold() for name in of_clip} for sha, of_clip in names.items()}
         self._bans = {name.casefold() for name in options.bans}

@@ -36,7 +36,7 @@ from agents.move_scoring.song_candidates import SongCandidates, song_candidates
 from agents.playable import EIGHT
 from agents.step import Library
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Model, Options, Sha256
+from schemas.base import DanceOptions, Model, Options, Sha256
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 
@@ -189,7 +189,7 @@ class OptimizedRecommendationEngine:
     def candidates(  # noqa: PLR0913, PLR0917
         self,
         analysis: AudioAnalysis,
-        options: Options,
+        options: DanceOptions,
         spans: Sequence[Span],
         known: KnownLibrary,
         number: int,
@@ -269,7 +269,7 @@ class OptimizedRecommendationEngine:
 
 def _key(request: RecommendationRequest) -> object:
     """Return what the rating of a request depends on."""
-    options = request.options.model_copy(update={"seed": 0, "alternative": 0, "quality": "balanced"})
+    options = request.options.for_dance().model_copy(update={"seed": 0, "alternative": 0})
     return request.analysis, options.model_dump_json(), request.phrase
 
 

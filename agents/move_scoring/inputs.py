@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from agents.step import Library, Tools
 from schemas.audio_analyzed import AudioAnalysis, AudioAnalyzed
-from schemas.base import Model, Options
+from schemas.base import DanceOptions, Model, Quality
 from schemas.faults import Retryable
 
 
 class ScoringInput(Model):
-    """A song's analysis, the options of its choreography, and the version of the library."""
+    """A song's analysis, the options of its dance, and the version of the library.
+
+    `quality`: tells how many moves are considered.
+    """
 
     analysis: AudioAnalysis
-    options: Options
+    options: DanceOptions
+    quality: Quality
     library_version: str
 
 
@@ -20,7 +24,8 @@ def scoring_input(event: AudioAnalyzed, tools: Tools) -> ScoringInput:
     """Return the input of an event's scores. Raises: `Retryable` (`no_library`) where no library is open."""
     return ScoringInput(
         analysis=event.analysis,
-        options=event.options.model_copy(update={"seed": 0, "alternative": 0}),  # of the same candidates
+        options=event.options.for_dance().model_copy(update={"seed": 0, "alternative": 0}),  # of the same candidates
+        quality=event.options.quality,
         library_version=library_of(tools).version(),
     )
 

@@ -74,7 +74,7 @@ def _found(
     arrays = known.arrays()
     if len(arrays.clips) <= len(missing):
         raise _no_usable_moves(known.has_moves(), bool(missing))
-    number = max(1, min(CANDIDATES[scoring.options.quality], _MAX_CANDIDATES // len(spans)))
+    number = max(1, min(CANDIDATES[scoring.quality], _MAX_CANDIDATES // len(spans)))
     return engine.candidates(scoring.analysis, scoring.options, spans, known, number, missing)
 
 

@@ -22,7 +22,7 @@ from agents.move_scoring.known_library import KnownLibrary
 from agents.move_scoring.move_arrays import MoveArrays, mask_of
 from agents.move_scoring.phrases import Span
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Options
+from schemas.base import DanceOptions
 from schemas.moves_scored import Candidate, MoveFit
 
 _DIGITS = 4
@@ -63,7 +63,7 @@ class SongCandidates:
 
 def song_candidates(  # noqa: PLR0913, PLR0917
     analysis: AudioAnalysis,
-    options: Options,
+    options: DanceOptions,
     spans: Sequence[Span],
     known: KnownLibrary,
     number: int,

@@ -15,7 +15,7 @@ from agents.dance.slot_faults import slot_cost
 from agents.dance.slots import Slot
 from agents.dance.wishes import Wishes
 from agents.playable import offered_runs
-from schemas.base import Options
+from schemas.base import DanceOptions
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import Scores
@@ -73,7 +73,7 @@ def choices_of(slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores
     return Choices(tuple(music), parts, tuple(rows), tuple(costs))
 
 
-def _check(found: Sequence[Sequence[Part]], music: Sequence[SlotMusic], options: Options) -> None:
+def _check(found: Sequence[Sequence[Part]], music: Sequence[SlotMusic], options: DanceOptions) -> None:
     """Check that each slot has a choice, and each pin a phrase. Raises: `Poison` (`no_usable_moves`)."""
     for parts, at in zip(found, music, strict=True):
         pinned = [pin.move for pin in options.pins if pin.phrase == at.phrase]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agents.step import Tools
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Model, Options
+from schemas.base import DanceOptions, Model
 from schemas.moves_scored import MovesScored, Scores
 
 
@@ -13,11 +13,10 @@ class PlanningInput(Model):
 
     analysis: AudioAnalysis
     scores: Scores
-    options: Options
+    options: DanceOptions
 
 
 def planning_input(event: MovesScored, tools: Tools) -> PlanningInput:
     """Return the input of an event's plan."""
     del tools
-    options = event.options.model_copy(update={"quality": "balanced"})  # it is in the scores, which name fewer moves
-    return PlanningInput(analysis=event.analysis, scores=event.scores, options=options)
+    return PlanningInput(analysis=event.analysis, scores=event.scores, options=event.options.for_dance())

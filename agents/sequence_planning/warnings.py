@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from agents.dance.parts import DIFFICULTIES
 from agents.playable import has_unsure_one
 from agents.texts import first_few
-from schemas.base import Options
+from schemas.base import DanceOptions
 from schemas.moves_scored import Scores
 from schemas.sequence_planned import Plan
 
@@ -15,7 +15,7 @@ _FEW_CLIPS = 0.25  # distinct clips for each phrase
 _MAX_SHOTS = 3
 
 
-def plan_warnings(plan: Plan, scores: Scores, options: Options) -> Iterator[str]:
+def plan_warnings(plan: Plan, scores: Scores, options: DanceOptions) -> Iterator[str]:
     """Yield what a teacher should know: cuts that break a rule, repetitions, levels, and what to film next."""
     if options.cut_music and options.length_s and not plan.music:
         yield "the song is not cut: at this length it has no joins of the same music; its sound fades out at the end"
@@ -49,7 +49,7 @@ def _to_film(plan: Plan) -> Iterator[str]:
         yield f"film next: {'; '.join(map(str, plan.shots[:_MAX_SHOTS]))}"
 
 
-def _levels(plan: Plan, scores: Scores, options: Options) -> Iterator[str]:
+def _levels(plan: Plan, scores: Scores, options: DanceOptions) -> Iterator[str]:
     asked = DIFFICULTIES.index(options.difficulty)
     above = sorted(
         {

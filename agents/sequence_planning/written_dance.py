@@ -14,7 +14,7 @@ from agents.dance.parts import Part
 from agents.dance.slots import Slot, cut_slots
 from agents.playable import EIGHT, nearest_beat, playable_runs
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Options
+from schemas.base import DanceOptions
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from schemas.plan_file import PlanRow, clock_text, seconds_of
@@ -41,7 +41,7 @@ class WrittenDance:
     off_beat: tuple[str, ...] = ()
 
 
-def song_grid(analysis: AudioAnalysis, options: Options) -> DanceGrid:
+def song_grid(analysis: AudioAnalysis, options: DanceOptions) -> DanceGrid:
     """Return all beats of the song: those to dance to by the options, and those before and after them."""
     everything = options.model_copy(update={"duration": "full", "length_s": None})
     asked, whole = dance_grid_of(analysis, options), dance_grid_of(analysis, everything)

@@ -171,7 +171,7 @@ def shown_of(planning: PlanningInput, plan: Plan) -> ShownPlan:
         request_id="a",
         song=song,
         title="a",
-        options=planning.options,
+        options=Options.model_validate(planning.options.model_dump()),
         analysis=planning.analysis,
         scores=planning.scores,
     )

@@ -54,7 +54,12 @@ class Collection:
 
     def chosen(self, analysis: AudioAnalysis, options: Options, rules: Rules) -> Scores:
         """Return what scoring chooses: as many moves for each phrase as the quality says."""
-        asked = ScoringInput(analysis=analysis, options=options, library_version=self.index.version())
+        asked = ScoringInput(
+            analysis=analysis,
+            options=options.for_dance(),
+            quality=options.quality,
+            library_version=self.index.version(),
+        )
         return score(asked, self.index, lambda sha256: True, rules=rules)
 
     def scores(self, analysis: AudioAnalysis) -> Scores:

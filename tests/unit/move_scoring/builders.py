@@ -230,5 +230,7 @@ def make_index(moves: Sequence[Move]) -> MoveIndex:
 
 def score_of(analysis: AudioAnalysis, options: Options, library: Library) -> Scores:
     """Return the scores of a song with these options."""
-    scoring_input = ScoringInput(analysis=analysis, library_version=library.version(), options=options)
+    scoring_input = ScoringInput(
+        analysis=analysis, library_version=library.version(), options=options.for_dance(), quality=options.quality
+    )
     return score(scoring_input, library, lambda sha256: True)
