@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,8 +114,9 @@ def rows_of(
     """
     edges = [nearest_beat(grid.times, segment.song_start_s) for segment in plan.segments]
     moved = {edge: segment.song_start_s for edge, segment in zip(edges, plan.segments, strict=True)}
+    moved |= dict(_beside_beats(plan, grid))
     end = nearest_beat(grid.times, plan.end_s)
-    pieces = pieces_between(grid, [*edges, end])
+    pieces = pieces_between(grid, sorted({*edges, *moved, end}))
     rows = []
     for piece in pieces:
         number = max(0, sum(edge <= piece.first for edge in edges) - 1)
@@ -134,6 +135,15 @@ def rows_of(
         )
     starts = _clock(plan.start_s, grid.times) if pieces[0].start < pieces[0].first else None
     return tuple(rows), starts, _clock(plan.end_s, grid.times)
+
+
+def _beside_beats(plan: Plan, grid: DanceGrid) -> Iterator[tuple[int, float]]:
+    """Yield the beats inside of segments that a person wrote beside a beat of the song: a row begins there."""
+    for segment in plan.segments:
+        for time_s in segment.song_beats[1:-1]:
+            beat = nearest_beat(grid.times, time_s)
+            if abs(grid.times[beat] - time_s) > ON_BEAT_S:
+                yield beat, time_s
 
 
 def section_name(analysis: AudioAnalysis, slot: Slot) -> str:
