@@ -19,7 +19,7 @@ from agents.dance.changes import MIN_PART_BEATS, change_between
 from agents.dance.music import EIGHTS_PER_BLOCK, Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules
-from agents.dance.sequence import CLIP_FADE, MAX_REPEATS
+from agents.dance.sequence import CLIP_FADE, MAX_REPEATS, MOVE_FADE
 from agents.dance.slot_faults import cost_in_slots
 from agents.move_scoring.move_arrays import MoveArrays
 from agents.move_scoring.seam_matrices import SeamMatrices
@@ -32,6 +32,7 @@ _MIN_EIGHTS = 4  # of a clip
 _RANKS = 12  # of the best clips of a couple in a slot
 _FEW = 4  # clips of a couple by which it is rated
 _NOT_ALLOWED = 50.0  # points: more than any slot costs that breaks no gate
+_REPEATS_SHARE = 0.5  # of the estimate: a plan can also repeat less, with another couple in another section
 _CHANGE_OF_COUPLE = 3.0  # points, beside those of the rule, that other seams cost
 _AROUND = 16  # slots before and after
 _BROKEN = 30.0  # points that count for a broken gate in a mean
@@ -78,7 +79,8 @@ def candidates_of(  # noqa: PLR0913, PLR0917
     if fast:
         orders = [[int(column) for column in np.argsort(of_slot, kind="stable")] for of_slot in costs]
     else:
-        orders = _orders(music, in_pool, costs, request, seams.between(pool, request.rules))
+        repeats = _repeats_of_clips(np.array(clips, np.int64), arrays, parts, request.rules)[in_pool.clip]
+        orders = _orders(music, in_pool, costs + repeats, request, seams.between(pool, request.rules))
     slots = (
         _of_other_clips((n for n in order if np.isfinite(costs[slot, n])), in_pool, number)
         for slot, order in enumerate(orders)
@@ -116,7 +118,8 @@ def _pool(  # noqa: PLR0913, PLR0917
     bounded = np.where(np.isfinite(clip_costs), clip_costs, np.float32(_NOT_ALLOWED))
     couples = parts.couple[arrays.starts]
     groups = [usable[couples[usable] == couple] for couple in np.unique(couples[usable])]
-    rated = np.array([_rating(bounded[:, group], sizes[group], request.rules) for group in groups])
+    repeats = _repeats_of_clips(usable, arrays, parts, request.rules)
+    rated = np.array([_rating(bounded[:, group], float(repeats[group[0]])) for group in groups])
     first = _best_of_sections(rated, music, request.rules)
     others = [n for n in np.argsort(rated.sum(axis=1), kind="stable").tolist() if n not in first]
     quota = max(_MIN_PARTS_OF_A_COUPLE, 2 * _POOL_PARTS // 3 // len(first))
@@ -156,14 +159,39 @@ def _eights_of(  # noqa: PLR0913, PLR0917
     return rows[start : start + most]
 
 
-def _rating(costs: Floats, sizes: Ints, rules: Rules) -> Floats:
-    """Return what a couple costs in each slot: its best clips there, and that few clips are repeated soon."""
+def _rating(costs: Floats, repeats: float) -> Floats:
+    """Return what a couple costs in each slot: its best clips there, and what it repeats."""
     few = min(_FEW, costs.shape[1])
-    best = np.partition(costs, few - 1, axis=1)[:, :few].mean(axis=1)
-    shown_again = CLIP_FADE ** float(sizes.sum())
-    repeats = min(MAX_REPEATS, shown_again / (1.0 - shown_again))
-    rating: Floats = best + rules.points("repeated_clip") * repeats / sizes.mean()
+    rating: Floats = np.partition(costs, few - 1, axis=1)[:, :few].mean(axis=1) + repeats
     return rating
+
+
+def _repeats(sizes: Ints, moves: Ints, rules: Rules) -> float:
+    """Return about how many points a couple loses in a slot because it repeats its few clips and moves.
+
+    `sizes`: the number of eights of each of its clips; `moves`: their labels. All are danced in turn.
+    """
+    mean, labels = float(sizes.mean()), len(np.unique(moves))
+    of_clips = rules.points("repeated_clip") * _shown_again(CLIP_FADE ** float(sizes.sum()))
+    of_moves = rules.points("repeated_move") * _shown_again(MOVE_FADE ** (mean * labels))
+    in_a_row = rules.points("in_a_row") if labels == 1 else 0.0
+    return _REPEATS_SHARE * ((of_clips + of_moves) / mean + in_a_row)
+
+
+def _shown_again(fade: float) -> float:
+    """Return how much counts what was shown once, twice, … as long ago."""
+    return min(MAX_REPEATS, fade / (1.0 - fade))
+
+
+def _repeats_of_clips(clips: Ints, arrays: MoveArrays, parts: Parts, rules: Rules) -> Floats:
+    """Return for each of all clips what its couple repeats if it dances only some clips; 0 for other couples."""
+    couples, moves = parts.couple[arrays.starts], parts.move[arrays.starts]
+    sizes = np.diff(np.append(arrays.starts, len(parts.parts)))
+    repeats = np.zeros(len(arrays.clips))
+    for couple in np.unique(couples[clips]):
+        own = clips[couples[clips] == couple]
+        repeats[own] = _repeats(sizes[own], moves[own], rules)
+    return repeats
 
 
 def _best_of_sections(rated: Floats, music: Sequence[SlotMusic], rules: Rules) -> list[int]:
