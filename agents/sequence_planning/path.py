@@ -20,7 +20,7 @@ from agents.dance.rules import Rules
 from agents.dance.sequence import Sequences
 from agents.sequence_planning.choices import Choices
 
-_MAX_DANCES = 512  # beyond the best one of each choice
+_MAX_DANCES = 128  # beyond the best one of each choice; with 2,048 twelve songs lose 1 % fewer points, twice as slow
 
 
 @dataclass(frozen=True)
