@@ -20,10 +20,12 @@ from infra.kafka_connection import KafkaConnection
 from infra.settings import Settings
 from schemas.move_indexed import Move, MoveIndexed
 from streams.envelope import Record
+from streams.ids import new_request_id
+from streams.kafka import partition_of_key
 from streams.local.services import running_kafka, running_worker
 from streams.operations import library_events
 from streams.stage.dead_letters import dead_letter_id
-from streams.topics import MOVE_INDEXED
+from streams.topics import MOVE_INDEXED, PARTITIONS
 from tests.broker.found_dancers import FoundDancers
 from tests.commands import run_bachata
 from tests.odd_media.windows import copy_start
@@ -138,6 +140,12 @@ def sent_letter_id(sent: Any, key: bytes | None, value: bytes | None, step: str 
     return dead_letter_id(
         Record(sent.topic, sent.partition, sent.offset, key, value, timestamp_ms=sent.timestamp), step
     )
+
+
+def request_in_partition_of(request_id: str) -> str:
+    """Return a new request id with the same partition: control events of the two are carried out in order."""
+    partition = partition_of_key(request_id.encode(), PARTITIONS)
+    return next(new for new in iter(new_request_id, "") if partition_of_key(new.encode(), PARTITIONS) == partition)
 
 
 def publish_moves(folder: DataFolder, moves: Sequence[Move]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from streams.client import Client, RequestCancelledError, RequestFailedError, SyncClient
 from streams.ids import new_request_id
-from tests.broker.conftest import DataFolder
+from tests.broker.conftest import DataFolder, request_in_partition_of
 
 pytestmark = pytest.mark.broker
 _TIMEOUT_S = 60.0
@@ -37,8 +37,10 @@ def test_a_file_that_is_no_song_fails_and_cannot_be_cancelled_any_more(data_fold
 
 def test_a_request_that_is_held_is_cancelled(data_folder: DataFolder) -> None:
     request_id = new_request_id()
+    behind = request_in_partition_of(request_id)
     with _client(data_folder) as client:
         client.hold(request_id)
+        assert client.cancel(behind, timeout_s=_TIMEOUT_S)  # so the worker knows of the hold
         client.submit(b"no song", request_id=request_id)
         assert client.cancel(request_id, timeout_s=_TIMEOUT_S)
         with pytest.raises(RequestCancelledError, match="cancelled in request_control"):

@@ -140,12 +140,12 @@ def test_after_a_kill_of_all_processes_nothing_is_recomputed(
         annotations = short_clip.parent / "annotations.json"
         with found_dancers.indexing(new_data_folder.path, [short_clip]):
             assert new_data_folder.bachata("index", short_clip, "--annotations", annotations).exit_code == 0
-        first = new_data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+        first = new_data_folder.bachata("generate", demo_song, "--duration", "30s")
         assert first.exit_code == 0, first.stderr
         for process in _processes(new_data_folder):
             process.kill()
     _wait_until_nothing_runs(new_data_folder)
-    again = new_data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast")
+    again = new_data_folder.bachata("generate", demo_song, "--duration", "30s")
     assert again.exit_code == 0, again.stderr
     assert again.json["video"] == first.json["video"]
     assert all(step["cached"] for step in again.json["steps"].values())

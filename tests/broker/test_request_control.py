@@ -14,7 +14,7 @@ from schemas.move_submitted import MoveSubmitted
 from schemas.progress import Progress
 from streams.client import Client
 from streams.ids import new_request_id
-from tests.broker.conftest import DataFolder
+from tests.broker.conftest import DataFolder, request_in_partition_of
 
 pytestmark = [pytest.mark.broker, pytest.mark.slow]
 
@@ -63,6 +63,7 @@ async def test_a_held_song_waits_until_it_is_resumed_and_cannot_be_cancelled_whe
 ) -> None:
     request_id = new_request_id()
     await asyncio.to_thread(data_folder.bachata, "hold", request_id)
+    assert await client.cancel(request_in_partition_of(request_id))  # so the worker knows of the hold
     await client.submit(demo_song, options=Options(duration="30s", quality="fast"), request_id=request_id)
     updates = client.watch(request_id)
     waiting = await anext(updates)

@@ -19,7 +19,7 @@ from data.generators.couple.sway import Spring
 from tests.unit.demo.stick_figures import stick_figure
 
 BODIES = stick_figure("lead"), stick_figure("follow")
-COUNTS_DANCED = np.arange(0.5, 17.5, 0.125)
+COUNTS_DANCED = np.arange(0.5, 17.5, 0.25)
 MAX_HAND_GAP_M = 0.03  # metres
 MAX_HAND_GAP_OF_MOVE_M = {
     "combination": 0.10,

@@ -35,20 +35,21 @@ def wait_for_next_attempt() -> None:
     time.sleep(requests._RETRY_AFTER_S)
 
 
-FAULTS: list[tuple[Callable[[FaultyQdrantServer], None], str]] = [
-    (FaultyQdrantServer.refuse, "refused"),
-    (FaultyQdrantServer.hang, "timed out"),
-    (FaultyQdrantServer.fail, "500 Internal Server Error .Service internal error"),
+FAULTS: list[tuple[Callable[[FaultyQdrantServer], None], str, float]] = [
+    (FaultyQdrantServer.refuse, "refused", 10.0),
+    (FaultyQdrantServer.hang, "timed out", 2.0),
+    (FaultyQdrantServer.fail, "500 Internal Server Error .Service internal error", 10.0),
 ]
 
 
-@pytest.mark.parametrize(("inject_fault", "message"), FAULTS, ids=["refuses", "hangs", "fails"])
+@pytest.mark.parametrize(("inject_fault", "message", "timeout_s"), FAULTS, ids=["refuses", "hangs", "fails"])
 def test_an_index_recovers_with_its_server(
     qdrant: FaultyQdrantServer,
     inject_fault: Callable[[FaultyQdrantServer], None],
     message: str,
+    timeout_s: float,
 ) -> None:
-    index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=1))
+    index = QdrantServerMoveIndex(QdrantConfig.of_url(qdrant.url, timeout_s=timeout_s))
     fill(index, MOVES[:3])
     version = index.version()
     inject_fault(qdrant)

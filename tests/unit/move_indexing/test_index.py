@@ -34,8 +34,9 @@ def _event(path: Path, clip: str = "basic_side_1", **annotated: Any) -> MoveSubm
 
 def test_a_clip_becomes_a_move(rendered_clips: Path, tools: Tools, tmp_path: Path) -> None:
     path = Path(shutil.copy(rendered_clips / "lady_right_turn.mp4", tmp_path))
-    move = work_of(STEP, _event(path, tempo_bpm=125.0, category="turns"), tools)
-    event = STEP.event_after(_event(path, tempo_bpm=125.0, category="turns"), move)
+    submitted = _event(path, tempo_bpm=125.0, category="turns").model_copy(update={"pose_rate_hz": 6.0})
+    move = work_of(STEP, submitted, tools)
+    event = STEP.event_after(submitted, move)
     assert (event.move.move, event.move.category, event.request_id) == ("basic", "turns", "r1")
     assert event.move.judged is not None
     assert (event.move.judged.move, event.move.judged.category) == ("basic_side", "basic_side")

@@ -37,16 +37,19 @@ from tests.odd_media.writer import Sound, write
 from tests.unit.move_scoring.builders import make_analysis
 from tests.unit.sequence_planning.builders import make_scores
 
+_POSE_RATE_HZ = 5.0
+
 
 def _indexed(path: Path, tools: Tools, tempo_bpm: float | None = None) -> IndexedMove:
     annotation = MoveAnnotation(move="basic", tempo_bpm=tempo_bpm) if tempo_bpm else None
-    event = MoveSubmitted(source=Source(path=str(path)), clip="odd", request_id="r1", annotation=annotation)
+    source = Source(path=str(path))
+    event = MoveSubmitted(source=source, clip="odd", request_id="r1", annotation=annotation, pose_rate_hz=_POSE_RATE_HZ)
     move: IndexedMove = work_of(STEP, event, tools)
     return move
 
 
 def _fewer(whole: Original, step: int = 2) -> Original:
-    """Return an original with every second picture, or fewer: of 30 per second only 10 are looked at."""
+    """Return an original with every second picture, or fewer: only some are searched for dancers."""
     return replace(whole, pictures=whole.pictures[::step])
 
 
@@ -72,7 +75,7 @@ def _rendered(move: IndexedMove, tools: Tools, folder: Path) -> float:
         assert len(inside - {None}) == 1
     song_sha256 = tools.media.add(sound, "audio").sha256
     rendering = RenderingInput.model_validate(
-        {"song_sha256": song_sha256, "plan": planned, "quality": "fast", "title_slug": "t"}
+        {"song_sha256": song_sha256, "plan": planned, "quality": "balanced", "title_slug": "t"}
     )
     return _longest_freeze_s(tools.output_dir / render(rendering, tools).video.file)
 

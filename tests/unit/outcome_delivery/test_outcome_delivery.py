@@ -31,13 +31,12 @@ def _record(event_id: str = "e1", offset: int = 0) -> Record:
 
 
 async def _delivered(
-    url: str | None, *records: Record, results: InMemoryResults | None = None, attempts: int = 14
+    url: str, *records: Record, results: InMemoryResults | None = None, timeout_s: float = 10.0
 ) -> InMemoryBroker:
     """Process the records, and return what was published meanwhile."""
-    webhook = None if url is None else Webhook(url, (b"k" * 24,), allow_private=True, timeout_s=0.3)
+    webhook = Webhook(url, (b"k" * 24,), allow_private=True, timeout_s=timeout_s)
     tools, broker = tools_below(Path(), webhook=webhook), InMemoryBroker()
-    step = replace(STEP, retries=replace(STEP.retries, attempts=attempts))
-    stage = make_stage(step, tools, broker, results, run=ThreadRunner(tools).run)
+    stage = make_stage(STEP, tools, broker, results, run=ThreadRunner(tools).run)
     for record in records:
         await stage.handle(record)
     return broker
@@ -88,7 +87,7 @@ async def test_an_event_that_comes_twice_is_delivered_once() -> None:
 async def test_a_receiver_that_fails_hangs_or_is_slow_and_then_works_gets_the_same_message(slept: list[float]) -> None:
     plan: list[bytes | str] = [answer(500), HANG, CLOSE, SLOW, answer(503, "Retry-After: 700"), answer(429)]
     with receiver(*plan) as found:
-        broker = await _delivered(found.url, _record())
+        broker = await _delivered(found.url, _record(), timeout_s=1.0)
     assert {message.topic for message in broker.records} <= {PROGRESS.full_name}
     assert len(found.received) == 7
     assert {request.headers["webhook-id"] for request in found.received} == {"e1"}
