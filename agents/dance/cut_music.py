@@ -108,16 +108,16 @@ def _cost(way: Sequence[_Join], too_long_s: float) -> float:
 
 def cut_analysis(analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> AudioAnalysis:
     """Return the analysis of a song of which only these parts are heard; times run on from the first part's start."""
-    kept = heard_beats(analysis, parts)
+    beats = heard_beats(analysis, parts)
     end_s = _moved(parts[-1].end_s, parts)
     return analysis.model_copy(
         update={
             "duration_s": round(end_s, 4),
             "music_start_s": parts[0].start_s,
             "music_end_s": None,
-            "beats": tuple(round(_moved(analysis.beats[n], parts), 4) for n in kept),
-            "counts": tuple(analysis.counts[n] for n in kept),
-            "energy": tuple(analysis.energy[n] for n in kept),
+            "beats": tuple(round(_moved(analysis.beats[n], parts), 4) for n in beats),
+            "counts": tuple(analysis.counts[n] for n in beats),
+            "energy": tuple(analysis.energy[n] for n in beats),
             "downbeats": tuple(round(_moved(b, parts), 4) for b in analysis.downbeats if _is_inside(b, parts)),
             "sections": tuple(_sections(analysis.sections, parts)),
             "accents": tuple(
@@ -132,8 +132,8 @@ def cut_analysis(analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> AudioAn
 
 def cut_phrases(phrases: Sequence[Phrase], analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> tuple[Phrase, ...]:
     """Return the phrases that begin in the parts, with the numbers that their beats have in the cut song."""
-    kept = heard_beats(analysis, parts)
-    number = {beat: n for n, beat in enumerate(kept)}
+    beats = heard_beats(analysis, parts)
+    number = {beat: n for n, beat in enumerate(beats)}
     found = [(phrase, number[phrase.start_beat]) for phrase in phrases if phrase.start_beat in number]
     ends = [*(start for _, start in found[1:]), len(number)]
     return tuple(

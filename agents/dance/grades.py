@@ -8,6 +8,7 @@ from typing import Final
 from agents.arrays import Ints
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules
+from agents.dance.seams import UNKNOWN_CHANCE
 from agents.dance.states import FACINGS, HOLDS, UNKNOWN
 from schemas.sequence_planned import Grade, Seam
 
@@ -41,7 +42,7 @@ def _grade(worst: float, jump: float, broken: bool) -> Grade:
         return "F"
     if worst > _LIKELY:
         return "D"
-    if jump > _MAX_JUMP_POINTS or worst >= 0.5:
+    if jump > _MAX_JUMP_POINTS or worst >= UNKNOWN_CHANCE:
         return "C"
     return "A" if worst <= _SURE else "B"
 

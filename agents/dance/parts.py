@@ -51,7 +51,7 @@ class Parts:
     index of ROLES of the dancer whom the move is about, UNKNOWN for both. `seconds`: the length, and of it `last_s` the
     last beat. `energy`: 0-1. `level`: index of DIFFICULTIES. `fit`: to the song, 0-1. `unsure_one`: whether the clip's
     1 is unsure. `missing`: amount of dancers who are not in the picture. `turns`: of the follow, whole turns in either
-    direction. `footwork`, `dip`, `connector`: whether the eight is such;
+    direction. `footwork`, `dip`: whether the eight is such;
     `rests`: whether its effect is a dip or a stop. `effect_beat`: beats from the start to the moment of effect, NaN
     without one. `foot_changes`: chance that another foot is free at the end. `right_first`:
     chance that the lead begins with the right foot. `fits_rhythm`, `fits_label`: whether the kind of movement fits each
@@ -81,7 +81,6 @@ class Parts:
     footwork: Bools
     dip: Bools
     rests: Bools
-    connector: Bools
     effect_beat: Floats
     foot_changes: Floats
     right_first: Floats
@@ -94,11 +93,11 @@ class Parts:
 
     def rows(self, rows: Ints) -> Parts:
         """Return these rows only."""
-        kept: dict[str, Any] = {
+        arrays: dict[str, Any] = {
             name: value[rows] for name, value in vars(self).items() if isinstance(value, np.ndarray)
         }
-        kept |= {"starts": self.starts.rows(rows), "ends": self.ends.rows(rows), "styles": self.styles}
-        return Parts(parts=tuple(self.parts[row] for row in rows.tolist()), **kept)
+        arrays |= {"starts": self.starts.rows(rows), "ends": self.ends.rows(rows), "styles": self.styles}
+        return Parts(parts=tuple(self.parts[row] for row in rows.tolist()), **arrays)
 
     def joined(self, others: Parts) -> Parts:
         """Return these parts and then others, whose numbers of clips, moves, couples, rooms and styles must agree."""
@@ -175,7 +174,6 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         footwork=np.array([content.footwork for content in contents], bool),
         dip=np.array([content.effect == "dip" for content in contents], bool),
         rests=np.array([content.effect in {"dip", "stop"} for content in contents], bool),
-        connector=np.array([content.kind == "connector" for content in contents], bool),
         effect_beat=np.array([fact.effect_beat for fact in facts]),
         foot_changes=_foot_changes(starts, ends),
         right_first=_right_first(starts),
@@ -219,8 +217,8 @@ def _facts(part: Part, clip: _Clip) -> _Facts:
 
 def _missing(part: Part, clip: _Clip, content: EightContent | None) -> float:
     """Return the amount of dancers, or of feet that dance footwork, outside of the picture: the most of any beat."""
-    shown = [eight.dancers for beat in range(part.first, part.end) if (eight := clip.eight_at(beat))]
-    amounts = [_ALONE * _absent(dancers.both) + _NOBODY * _absent(dancers.one) for dancers in shown]
+    presence = [eight.dancers for beat in range(part.first, part.end) if (eight := clip.eight_at(beat))]
+    amounts = [_ALONE * _absent(dancers.both) + _NOBODY * _absent(dancers.one) for dancers in presence]
     cut_off = bool(content and content.footwork) and not clip.shows_feet(part.first)
     return max([*amounts, _CUT_OFF_FEET * cut_off])
 

@@ -146,6 +146,6 @@ def _missed_accents(music: Sequence[SlotMusic], parts: Parts, limit: float) -> F
 def _other_style(parts: Parts, request: Request) -> Floats:
     if not request.style:
         return np.zeros(len(parts.parts))
-    asked = parts.style_number(request.style)
-    other: Floats = ((parts.style != asked) & (parts.style != UNKNOWN)).astype(float)
+    requested = parts.style_number(request.style)
+    other: Floats = ((parts.style != requested) & (parts.style != UNKNOWN)).astype(float)
     return other

@@ -36,18 +36,20 @@ class _Beam:
 class Path:
     """A dance: the row of the part of each slot, and its column among the slot's choices.
 
-    `total`: its points and broken gates. `costs`: of the changes between all choices of each two slots.
+    `total`: its points and broken gates. `changes`, `costs`: between all choices of each two slots.
     """
 
     rows: Ints
     columns: list[int]
     total: float
+    changes: Sequence[Change]
     costs: Sequence[Floats]
 
 
-def best_path(choices: Choices, request: Request) -> Path:
-    """Return the best dance; of equal ones, the first."""
-    music, changes = choices.music, _changes(choices, request)
+def best_path(choices: Choices, request: Request, changes: Sequence[Change] | None = None) -> Path:
+    """Return the best dance; of equal ones, the first. `changes`: of an earlier path with the same rows of choices."""
+    music = choices.music
+    changes = _changes(choices, request) if changes is None else changes
     costs = [change.cost(request.rules) for change in changes]
     rest = _least_rest(choices, costs)
     count = len(choices.rows[0])
@@ -57,7 +59,7 @@ def best_path(choices: Choices, request: Request) -> Path:
     best = int(np.argmin(np.round(beam.total, 9)))
     rows = beam.sequences.picked[best]
     columns = [int(np.searchsorted(of_slot, row)) for of_slot, row in zip(choices.rows, rows, strict=True)]
-    return Path(rows, columns, float(beam.total[best]), costs)
+    return Path(rows, columns, float(beam.total[best]), changes, costs)
 
 
 def _changes(choices: Choices, request: Request) -> list[Change]:
@@ -117,13 +119,13 @@ def _best(total: Floats, rest: Floats) -> tuple[Ints, Ints]:
     dances, choices = total.shape
     bound = total + rest[None]
     best_of_choice = total.argmin(axis=0)
-    kept = np.zeros(total.shape, bool)
-    kept[best_of_choice, np.arange(choices)] = True
-    others = np.where(kept, np.inf, bound).ravel()
+    selected = np.zeros(total.shape, bool)
+    selected[best_of_choice, np.arange(choices)] = True
+    others = np.where(selected, np.inf, bound).ravel()
     number = min(_MAX_DANCES, dances * choices - choices)
     if number > 0:
-        kept.ravel()[_smallest(others, number)] = True
-    columns, rows = np.nonzero(kept.T)
+        selected.ravel()[_smallest(others, number)] = True
+    columns, rows = np.nonzero(selected.T)
     return rows, columns
 
 

@@ -56,5 +56,5 @@ def _best(choices: Choices, request: Request) -> tuple[Choices, Path]:
     path = best_path(choices, request)
     for _ in range(request.options.alternative):
         choices = choices.avoiding(path.rows, _SAME_AGAIN)
-        path = best_path(choices, request)
+        path = best_path(choices, request, path.changes)
     return choices, path

@@ -50,12 +50,12 @@ def _to_film(plan: Plan) -> Iterator[str]:
 
 
 def _levels(plan: Plan, scores: Scores, options: DanceOptions) -> Iterator[str]:
-    asked = DIFFICULTIES.index(options.difficulty)
+    requested = DIFFICULTIES.index(options.difficulty)
     above = sorted(
         {
             segment.clip
             for segment in plan.segments
-            if DIFFICULTIES.index(scores.moves[segment.clip_sha256].difficulty) > asked
+            if DIFFICULTIES.index(scores.moves[segment.clip_sha256].difficulty) > requested
         }
     )
     if above:
