@@ -10,7 +10,6 @@ from typing import NamedTuple
 from agents.dance.music import EIGHTS_PER_BLOCK
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.base import DanceOptions
-from schemas.moves_scored import Phrase
 from schemas.sequence_planned import MusicPart
 
 _OTHER_BEFORE_S = 3.0  # of the wanted length, that a join is worse where the music before it differs
@@ -127,18 +126,6 @@ def cut_analysis(analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> AudioAn
             ),
             "doubts": (),
         }
-    )
-
-
-def cut_phrases(phrases: Sequence[Phrase], analysis: AudioAnalysis, parts: Sequence[MusicPart]) -> tuple[Phrase, ...]:
-    """Return the phrases that begin in the parts, with the numbers that their beats have in the cut song."""
-    beats = heard_beats(analysis, parts)
-    number = {beat: n for n, beat in enumerate(beats)}
-    found = [(phrase, number[phrase.start_beat]) for phrase in phrases if phrase.start_beat in number]
-    ends = [*(start for _, start in found[1:]), len(number)]
-    return tuple(
-        phrase.model_copy(update={"start_beat": start, "end_beat": end})
-        for (phrase, start), end in zip(found, ends, strict=True)
     )
 
 

@@ -22,12 +22,10 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from agents.arrays import Bools, Floats
 from agents.dance.changes import broken_gates
-from agents.dance.cut_music import heard_music
-from agents.dance.dance_grid import dance_grid_of
-from agents.dance.music import Request, SlotMusic, music_of
+from agents.dance.danced_music import danced_music
+from agents.dance.music import Request, SlotMusic
 from agents.dance.rules import BROKEN_GATE, Rules, default_rules
 from agents.dance.slot_faults import amounts_in_slots, cost_in_slots
-from agents.dance.slots import cut_slots
 from agents.move_scoring.allowed import allowed_in
 from agents.move_scoring.candidates import as_whole_eight
 from agents.move_scoring.known_library import KnownLibrary, LibraryMemory
@@ -286,9 +284,7 @@ class _Song:
     @classmethod
     def of(cls, request: RecommendationRequest, known: KnownLibrary, *, fast: bool) -> _Song:
         asked = Request.of(request.options, known.rules)
-        heard = heard_music(request.analysis, request.options)
-        slots = cut_slots(dance_grid_of(heard.analysis, heard.options), cut_phrases(heard.analysis))
-        music = music_of(slots, heard.analysis, asked)
+        music = danced_music(request.analysis, cut_phrases(request.analysis), asked).music
         if request.phrase is not None:
             music = tuple(slot for slot in music if slot.phrase == request.phrase)
             if not music:

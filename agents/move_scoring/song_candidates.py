@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
-from typing import NamedTuple
 
 import numpy as np
 
 from agents.arrays import Floats, Ints
-from agents.dance.cut_music import Heard, heard_beats, heard_music
-from agents.dance.dance_grid import dance_grid_of
-from agents.dance.music import Request, SlotMusic, music_of
+from agents.dance.danced_music import danced_music
+from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.slot_faults import amounts_in_slots
-from agents.dance.slots import cut_slots
 from agents.move_scoring.allowed import Allowed, allowed_in
 from agents.move_scoring.candidates import Candidates, as_whole_eight, candidates_of
 from agents.move_scoring.known_library import KnownLibrary
@@ -73,10 +70,7 @@ def song_candidates(  # noqa: PLR0913, PLR0917
 ) -> SongCandidates:
     """Return up to `number` candidates for each phrase, without the clips of `missing`."""
     arrays, request = known.arrays(), Request.of(options, known.rules)
-    heard = heard_music(analysis, options)
-    starts = _heard_starts(analysis, spans, heard)
-    slots = cut_slots(dance_grid_of(heard.analysis, heard.options), starts)
-    music = music_of(slots, heard.analysis, request)
+    _, slots, music = danced_music(analysis, spans, request)
     fits = np.round(arrays.fits_to(analysis.embedding).astype(float), _DIGITS)
     parts = replace(arrays.parts, fit=fits[arrays.parts.clip])
     usable = ~mask_of((arrays.row_of(clip) for clip in missing), len(arrays.clips))
@@ -84,28 +78,13 @@ def song_candidates(  # noqa: PLR0913, PLR0917
     found = candidates_of(music, arrays, parts, allowed.clips, request, number, known.seams, fast=fast)
     of_slots: dict[int, list[int]] = {}
     for n, slot in enumerate(slots):
-        of_slots.setdefault(starts[slot.phrase].phrase, []).append(n)
+        of_slots.setdefault(slot.phrase, []).append(n)
     in_pool = parts.rows(found.rows)
     points = _points(music, in_pool, request)
     phrases = {phrase: _candidates(of_phrase, found, in_pool, points, number) for phrase, of_phrase in of_slots.items()}
     offered = {clip: found.rows[in_pool.clip == arrays.row_of(clip)] for clip in {part.clip for part in in_pool.parts}}
     nearest = [min(phrases, key=lambda danced: (abs(danced - n), danced)) for n in range(len(spans))]
     return SongCandidates(arrays, fits, tuple(phrases[n] for n in nearest), offered, allowed)
-
-
-class _Start(NamedTuple):
-    """The first beat of a phrase in the music that is heard, and the number of the phrase in the whole song."""
-
-    start_beat: int
-    phrase: int
-
-
-def _heard_starts(analysis: AudioAnalysis, spans: Sequence[Span], heard: Heard) -> list[_Start]:
-    """Return the phrases that are heard; all of them, unless the song is cut."""
-    if not heard.parts:
-        return [_Start(span.start_beat, n) for n, span in enumerate(spans)]
-    number = {beat: n for n, beat in enumerate(heard_beats(analysis, heard.parts))}
-    return [_Start(number[span.start_beat], n) for n, span in enumerate(spans) if span.start_beat in number]
 
 
 def _points(music: Sequence[SlotMusic], parts: Parts, request: Request) -> dict[str, Floats]:

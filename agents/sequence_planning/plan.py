@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from agents.dance.cut_music import cut_phrases, heard_music
-from agents.dance.dance_grid import dance_grid_of
+from agents.dance.danced_music import danced_music
 from agents.dance.judge import judge
-from agents.dance.music import Request, music_of
+from agents.dance.music import Request
 from agents.dance.rules import Rules, default_rules
-from agents.dance.slots import cut_slots
 from agents.sequence_planning.choices import Choices, choices_of
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.path import Path, best_path
@@ -28,12 +26,7 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
     (`no_usable_moves`).
     """
     scores, request = planning.scores, Request.of(planning.options, rules or default_rules())
-    heard = heard_music(planning.analysis, planning.options)
-    if heard.parts:
-        phrases = cut_phrases(scores.phrases, planning.analysis, heard.parts)
-        scores = scores.model_copy(update={"phrases": phrases})
-    slots = cut_slots(dance_grid_of(heard.analysis, heard.options), scores.phrases)
-    music = music_of(slots, heard.analysis, request)
+    heard, slots, music = danced_music(planning.analysis, scores.phrases, request)
     choices, path = _best(choices_of(slots, music, scores, request), request)
     parts = choices.parts.rows(path.rows)
     sheet = judge(slots, music, parts, request)

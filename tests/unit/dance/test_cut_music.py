@@ -6,7 +6,11 @@ import itertools
 
 import pytest
 
-from agents.dance.cut_music import cut_analysis, cut_phrases, heard_music, music_parts
+from agents.dance.cut_music import cut_analysis, heard_music, music_parts
+from agents.dance.danced_music import danced_music
+from agents.dance.music import Request
+from agents.dance.rules import default_rules
+from agents.move_scoring.phrases import cut_phrases
 from schemas.audio_analyzed import Accent, AudioAnalysis, Section
 from schemas.base import Options
 from schemas.sequence_planned import MusicPart
@@ -71,8 +75,19 @@ def test_the_times_of_a_cut_song_run_on() -> None:
     assert [section.repeat_group for section in cut.sections] == [0, 1, 3]
     assert [section.start_s for section in cut.sections] == pytest.approx([0.0, 16 * EIGHT_S, 24 * EIGHT_S])
     assert cut.accents[0].time_s == pytest.approx(whole.accents[0].time_s - 16 * EIGHT_S)
-    phrases = cut_phrases(make_scores(whole, [make_move(1)]).phrases, whole, parts)
-    assert [phrase.start_beat for phrase in phrases] == list(range(0, len(cut.beats), 8))
+
+
+def test_the_slots_of_a_cut_song_have_the_phrases_of_the_whole_song_that_are_heard() -> None:
+    whole = song()
+    phrases = cut_phrases(whole)
+    asked = Request.of(Options(length_s=92.0, cut_music=True), default_rules())
+    heard, slots, music = danced_music(whole, phrases, asked)
+    starts = [whole.beats[phrases[slot.phrase].start_beat] for slot in slots]
+    heard_ones = [one for one in whole.beats[::8] if any(part.start_s <= one < part.end_s for part in heard.parts)]
+    assert starts == heard_ones
+    assert len(slots) < len(phrases)
+    assert len(music) == len(slots)
+    assert [slot.times[0] for slot in slots] == pytest.approx(heard.analysis.beats[::8])
 
 
 def test_a_dance_to_a_cut_song_has_no_gap_and_ends_with_the_song() -> None:
