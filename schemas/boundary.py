@@ -79,6 +79,7 @@ class EightContent(Model):
     `kind`: `basic`; `connector`, which only changes the hold; `pattern`; `accent`, which has a dip or a
     stop. `lead_turns`, `follow_turns`: net whole turns, positive to the dancer's own right (clockwise from above).
     `travel`: how far the couple's middle moves in the picture from the first to the last beat, x and y, torso lengths.
+    `energy`: limb speed of the dancer who moves more, 1 at 2 torso lengths per second; None where it is not measured.
     `effect`: the moment of effect, if there is one: the lowest point of a dip, the end of a turn, or a stop, and
     `effect_s` when it is, seconds from the container's start. `footwork`: dancing without any hold.
     """
@@ -87,6 +88,7 @@ class EightContent(Model):
     lead_turns: Turns | None = None
     follow_turns: Turns | None = None
     travel: tuple[Velocity, Velocity] | None = None
+    energy: UnitInterval | None = None
     effect: Effect | None = None
     effect_s: Seconds | None = None
     footwork: bool = False

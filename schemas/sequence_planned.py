@@ -37,9 +37,9 @@ Grade = Literal["A", "B", "C", "D", "F"]
 class Seam(Model):
     """How well a part fits the one before it, at the cut between them.
 
-    `grade`: A, the couple's state surely continues; B, it likely does; C, some of it is not known, or the couple jumps
-    in the picture; D, some of it likely differs; F, it breaks a rule that must hold. `reason`: in words. `broken`:
-    names of the rules that must hold and do not.
+    `grade`: A, the couple's state surely continues; B, it likely does; C, some of it is not known, the couple jumps in
+    the picture, or another couple begins a section; D, some of it likely differs; F, it breaks a rule that must hold.
+    `reason`: in words. `broken`: names of the rules that must hold and do not.
     """
 
     grade: Grade

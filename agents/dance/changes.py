@@ -28,6 +28,7 @@ CHANGE_RULES: Final = (
     "cut_on_one",
     "fragment",
     "new_section",
+    "energy_change",
     "block",
     "footwork_exit",
     "dip",
@@ -36,6 +37,7 @@ SEAM_GATES: Final = ("hold", "foot", "facing", "couple")  # in a montage they ma
 _NO_HOLD: Final = HOLDS.index("none")
 MIN_PART_BEATS: Final = 4
 _CONTINUITY: Final = ("hold", "foot", "facing", "velocity", "place", "pose")  # what another couple need not continue
+_MIN_ENERGY_CHANGE = 0.05  # of the music: less is not heard
 _PAIR = EIGHTS_PER_BLOCK // 2
 
 
@@ -43,10 +45,12 @@ _PAIR = EIGHTS_PER_BLOCK // 2
 class Change:
     """From parts of one slot to those of the next. `continues`: the clip continues without a cut, (before, after).
 
-    `amounts`: of each of CHANGE_RULES, (before, after). `broken`: of each that is a gate, whether it is broken.
+    `new_couple`: another couple begins a section, as it may. `amounts`: of each of CHANGE_RULES. `broken`: of each that
+    is a gate, whether it is broken.
     """
 
     continues: Bools
+    new_couple: Bools
     amounts: dict[str, Floats]
     broken: dict[str, Bools]
 
@@ -103,11 +107,23 @@ def change_between(  # noqa: PLR0913, PLR0917
     amounts["block"] = cut * float(music.starts_phrase and music.position % _PAIR != 0)
     same_movement = continues | (before.move[:, None] == after.move[None])
     amounts["new_section"] = same_movement * float(music.starts_section)
+    amounts["energy_change"] = _energy_change(music_before, music, before, after)
     broken = broken_gates(amounts, music_before, music, request)
+    new_couple = np.zeros(continues.shape, bool)
     if _may_change_couple(music):  # a new section may begin with another couple, where it stands and how it stands
-        is_free = (amounts["couple"] == 1.0) & ~np.any(list(broken.values()), axis=0)
-        amounts |= {name: np.where(is_free, 0.0, amounts[name]) for name in _CONTINUITY}
-    return Change(continues, amounts, broken)
+        new_couple = (amounts["couple"] == 1.0) & ~np.any(list(broken.values()), axis=0)
+        amounts |= {name: np.where(new_couple, 0.0, amounts[name]) for name in _CONTINUITY}
+    return Change(continues, new_couple, amounts, broken)
+
+
+def _energy_change(music_before: SlotMusic, music: SlotMusic, before: Parts, after: Parts) -> Floats:
+    """Return by how much less than the music's energy, where a section begins, that of the movement changes, 0-1."""
+    heard = music.energy - music_before.energy
+    if not music.starts_section or abs(heard) < _MIN_ENERGY_CHANGE:
+        return np.zeros((len(before.parts), len(after.parts)))
+    danced = after.energy[None] - before.energy[:, None]
+    missing: Floats = np.clip(abs(heard) - np.sign(heard) * danced, 0.0, 1.0)
+    return missing
 
 
 def _may_change_couple(music: SlotMusic) -> bool:

@@ -18,13 +18,14 @@ _SURE, _LIKELY = 0.25, 0.6  # amounts up to which a rule surely, or likely, hold
 _MAX_JUMP_POINTS = 1.5  # of a cut that is smooth
 _FEET: Final = ("left", "right")
 _MAX_REASONS = 4
+NEW_COUPLE: Final = Seam(grade="C", reason="another couple begins the section")
 
 
 def seam_of(amounts: Mapping[str, float], broken: Collection[str], before: Parts, after: Parts, rules: Rules) -> Seam:
     """Return the grade of a cut and its reason. `amounts`, `broken`: by rule, the second those that break a gate.
 
-    A: all of the couple's state surely continues. B: it likely does. C: some of it is not known, or the couple jumps.
-    D: some of it likely differs. F: a gate is broken.
+    A: all of the couple's state surely continues. B: it likely does. C: some of it is not known, or the couple jumps,
+    or, with NEW_COUPLE, another one begins a section. D: some of it likely differs. F: a gate is broken.
     """
     states = {name: amounts[name] for name in _STATE_RULES}
     jump = sum(rules.points(name) * amounts[name] for name in _JUMP_RULES)

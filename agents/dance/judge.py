@@ -9,7 +9,7 @@ import numpy as np
 
 from agents.arrays import Bools
 from agents.dance.changes import Change, change_between, pair_amounts
-from agents.dance.grades import seam_of
+from agents.dance.grades import NEW_COUPLE, seam_of
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import MARKS, Mark, Rules
@@ -98,7 +98,7 @@ def _faults(
             faults += _of_amounts(n, slot, change.amounts, rules, _names(change.broken))
             faults += _of_amounts(n, slot, in_sequence, rules)
             seam = _seam(change, one[n - 1], one[n], request)
-            dance = dance.extended(np.zeros(1, np.int64), rows[n], change.continues[0], music[n], parts)
+            dance = dance.extended(np.zeros(1, np.int64), rows[n], change.continues[0], parts)
         yield faults, seam
 
 
@@ -127,6 +127,8 @@ def _seam(change: Change, before: Parts, after: Parts, request: Request) -> Seam
     if change.continues[0, 0]:
         return None
     amounts = {name: float(values[0, 0]) for name, values in change.amounts.items()}
+    if change.new_couple[0, 0]:
+        return NEW_COUPLE
     return seam_of(amounts, _names(change.broken), before, after, request.rules)
 
 

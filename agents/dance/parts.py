@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
 from typing import Any, Final, get_args
 
 import numpy as np
@@ -49,13 +51,13 @@ class Parts:
     `first`: as of Part; `first_count`: the count of that beat in the clip. `clip`, `move`, `couple`, `room`, `style`:
     numbers that are equal for equal names, UNKNOWN where there is none; of styles the indices of `styles`. `role`:
     index of ROLES of the dancer whom the move is about, UNKNOWN for both. `seconds`: the length, and of it `last_s` the
-    last beat. `energy`: 0-1. `level`: index of DIFFICULTIES. `fit`: to the song, 0-1. `unsure_one`: whether the clip's
-    1 is unsure. `missing`: amount of dancers who are not in the picture. `turns`: of the follow, whole turns in either
-    direction. `footwork`, `dip`: whether the eight is such;
-    `rests`: whether its effect is a dip or a stop. `effect_beat`: beats from the start to the moment of effect, NaN
-    without one. `foot_changes`: chance that another foot is free at the end. `right_first`:
-    chance that the lead begins with the right foot. `fits_rhythm`, `fits_label`: whether the kind of movement fits each
-    of RHYTHMS and LABELS.
+    last beat. `energy`: 0-1, of the eights that it is of. `level`: index of DIFFICULTIES. `fit`: to the song, 0-1.
+    `unsure_one`: whether the clip's 1 is unsure. `missing`: amount of dancers who are not in the picture. `turns`: of
+    the follow, whole turns in either direction. `footwork`, `dip`: whether the eight is such; `opens`: whether a dance
+    can open with it: a basic, or the beginning of its clip. `rests`: whether its effect is a dip or a stop.
+    `effect_beat`: beats from the start to the moment of effect, NaN without one. `foot_changes`: chance that another
+    foot is free at the end. `right_first`: chance that the lead begins with the right foot. `fits_rhythm`,
+    `fits_label`: whether the kind of movement fits each of RHYTHMS and LABELS.
     """
 
     parts: tuple[Part, ...]
@@ -80,6 +82,7 @@ class Parts:
     turns: Floats
     footwork: Bools
     dip: Bools
+    opens: Bools
     rests: Bools
     effect_beat: Floats
     foot_changes: Floats
@@ -128,6 +131,16 @@ class _Clip:
         self.style = (move.annotation and move.annotation.style) or ""
         self.role = move.annotation.role if move.annotation else None
 
+    @cached_property
+    def energies(self) -> list[float]:
+        """Return the measured energy of each beat's eight, or else of the clip's motion, or the middle of its level."""
+        of_clip = self.move.motion.energy if self.move.motion else LEVEL_ENERGY[self.move.energy]
+        energies = [of_clip] * len(self.move.beats)
+        for eight in self.eights:
+            if eight.content and eight.content.energy is not None:
+                energies[eight.start_beat :] = [eight.content.energy] * (len(energies) - eight.start_beat)
+        return energies
+
     def eight_at(self, beat: int) -> Eight | None:
         """Return the eight that a beat is in, or else the last one before it."""
         return next((eight for eight in reversed(self.eights) if eight.start_beat <= beat), None)
@@ -165,7 +178,7 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         ends=ends,
         seconds=np.array([fact.seconds for fact in facts]),
         last_s=np.array([fact.last_s for fact in facts]),
-        energy=np.array([_energy(clip.move) for clip in each]),
+        energy=np.array([_energy(part, clip) for part, clip in zip(parts, each, strict=True)]),
         level=np.array([DIFFICULTIES.index(clip.move.difficulty) for clip in each], np.int64),
         fit=np.array([clip.fit.fit for clip in each]),
         unsure_one=np.array([clip.unsure_one for clip in each], bool),
@@ -173,6 +186,7 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         turns=np.array([abs(content.follow_turns or 0.0) for content in contents]),
         footwork=np.array([content.footwork for content in contents], bool),
         dip=np.array([content.effect == "dip" for content in contents], bool),
+        opens=np.array([_opens(part, clip) for part, clip in zip(parts, each, strict=True)], bool),
         rests=np.array([content.effect in {"dip", "stop"} for content in contents], bool),
         effect_beat=np.array([fact.effect_beat for fact in facts]),
         foot_changes=_foot_changes(starts, ends),
@@ -184,9 +198,16 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
     )
 
 
-def _energy(move: MoveSummary) -> float:
-    """Return the measured energy of the motion, or else the middle of the move's level."""
-    return move.motion.energy if move.motion else LEVEL_ENERGY[move.energy]
+def _opens(part: Part, clip: _Clip) -> bool:
+    """Return whether a part is of a basic, or the beginning of its clip."""
+    eight = clip.eight_at(part.first)
+    is_basic = eight is not None and eight.content is not None and eight.content.kind == "basic"
+    return is_basic or not clip.eights or part.first <= clip.eights[0].start_beat
+
+
+def _energy(part: Part, clip: _Clip) -> float:
+    """Return the mean energy of the part's beats: of their eights, or else of the clip."""
+    return fmean(clip.energies[part.first : part.end])
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Sequences:
     """Dances up to a slot, as arrays, (dances, …).
 
     `picked`: rows of all parts, of each slot up to now, (dances, slots). `clips`, `moves`: how often each was danced,
-    less the longer ago. `in_a_row`: phrases with the last move.
+    less the longer ago. `in_a_row`: parts with the last move.
     """
 
     picked: Ints
@@ -51,7 +51,7 @@ class Sequences:
         is_same_again = (repeats == 0.0) & (music.repeats is not None)
         is_new = ~(continues | is_same_again)
         turned = self._turns(parts)[:, None] + parts.turns[rows][None]
-        before, in_a_row = self.in_a_row[:, None], self._in_a_row(rows, continues, music, parts)
+        before, in_a_row = self.in_a_row[:, None], self._in_a_row(rows, continues, parts)
         return {
             "repeated_clip": is_new * self.clips[:, parts.clip[rows]],
             "repeated_move": is_new * self.moves[:, parts.move[rows]],
@@ -60,14 +60,14 @@ class Sequences:
             "repeated_music": repeats,
         }
 
-    def extended(self, dances: Ints, added: Ints, continues: Bools, music: SlotMusic, parts: Parts) -> Sequences:
+    def extended(self, dances: Ints, added: Ints, continues: Bools, parts: Parts) -> Sequences:
         """Return the dances of these numbers with one slot more: the part `added` to each, and whether it continues."""
         same = parts.move[self.picked[dances, -1]] == parts.move[added]
         return Sequences(
             picked=np.concatenate([self.picked[dances], added[:, None]], axis=1),
             clips=_counted(self.clips[dances], parts.clip[added], CLIP_FADE),
             moves=_counted(self.moves[dances], parts.move[added], MOVE_FADE),
-            in_a_row=np.where(same, self.in_a_row[dances] + _phrases(continues, music), 1),
+            in_a_row=np.where(same, self.in_a_row[dances] + ~continues, 1),
         )
 
     def _repeats(self, rows: Ints, music: SlotMusic, parts: Parts) -> Floats:
@@ -85,16 +85,11 @@ class Sequences:
         turned: Floats = parts.turns[self.picked[:, 1 - EIGHTS_PER_BLOCK :]].sum(axis=1)
         return turned
 
-    def _in_a_row(self, rows: Ints, continues: Bools, music: SlotMusic, parts: Parts) -> Ints:
-        """Return the number of phrases in a row with the part's move."""
+    def _in_a_row(self, rows: Ints, continues: Bools, parts: Parts) -> Ints:
+        """Return the number of parts in a row with the part's move: a clip that continues is one part."""
         same = parts.move[self.picked[:, -1]][:, None] == parts.move[rows]
-        counted: Ints = np.where(same, self.in_a_row[:, None] + _phrases(continues, music), 1)
+        counted: Ints = np.where(same, self.in_a_row[:, None] + ~continues, 1)
         return counted
-
-
-def _phrases(continues: Bools, music: SlotMusic) -> Ints:
-    """Return by how many the phrases in a row grow: by none where a clip continues inside of a phrase."""
-    return np.ones(continues.shape, np.int64) if music.starts_phrase else (~continues).astype(np.int64)
 
 
 def _counted(counts: Floats, newest: Ints, fade: float) -> Floats:

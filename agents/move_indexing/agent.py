@@ -18,7 +18,7 @@ def _work(clip: IndexingInput, tools: Tools) -> IndexedMove:
 
 STEP = Step(
     name="move_indexing",
-    version="6",
+    version="7",
     consumes=MoveSubmitted,
     depends_on=indexing_input,
     takes=IndexingInput,

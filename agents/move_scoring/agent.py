@@ -32,7 +32,7 @@ def _is_valid(scores: Scores, tools: Tools) -> bool:
 
 STEP = Step(
     name="move_scoring",
-    version="3",
+    version="4",
     consumes=AudioAnalyzed,
     depends_on=scoring_input,
     takes=ScoringInput,

@@ -110,7 +110,7 @@ def _extended(  # noqa: PLR0913, PLR0917
         total = total + rules.points(name) * amount
     dances, columns = _best(total, rest)
     added = rows[columns]
-    sequences = beam.sequences.extended(dances, added, continues[dances, columns], music, choices.parts)
+    sequences = beam.sequences.extended(dances, added, continues[dances, columns], choices.parts)
     return _Beam(sequences, total[dances, columns], columns)
 
 

@@ -188,7 +188,7 @@ class Simple:
             column = int(total.argmin())
             rows.append(int(choices.rows[slot][column]))
             dance = dance.extended(
-                np.zeros(1, np.int64), np.array(rows[-1:]), change.continues[0, [column]], music, choices.parts
+                np.zeros(1, np.int64), np.array(rows[-1:]), change.continues[0, [column]], choices.parts
             )
         return self._dance(rows)
 

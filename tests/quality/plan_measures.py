@@ -33,7 +33,7 @@ MEASURES: Final = {
     "cuts": "cuts a slot",
     "transition_points": "points of hold, foot, facing, velocity, place, pose a cut",
     "jumps_to_another_couple": "cuts to another couple",
-    "energy_spearman": "energy: rank correlation of sections' and clips' energy",
+    "energy_spearman": "energy: rank correlation of sections and of what is danced",
     "repeated_music_shared": "repeated music with the same movement",
     "changes_on_sections": "changes of movement that are where a section begins",
     "sections_with_change": "sections that begin with a change of movement",
@@ -112,12 +112,10 @@ def _music(dance: Dance) -> Iterator[tuple[str, float, float]]:
 
 
 def _energy(dance: Dance) -> Iterator[tuple[str, float, float]]:
-    """Yield the rank correlation of the sections' energy with the measured energy of the clips in them."""
+    """Yield the rank correlation of the sections' energy with the measured energy of what is danced in them."""
     by_section = defaultdict[int, list[float]](list)
     for slot, at in enumerate(dance.music):
-        motion = dance.move(slot).motion
-        if motion is not None:
-            by_section[at.section] += [motion.energy] * at.beats
+        by_section[at.section] += [float(dance.parts.energy[slot])] * at.beats
     danced = [float(np.mean(by_section[section])) for section in sorted(by_section)]
     song = [dance.song.sections[section].energy for section in sorted(by_section)] if dance.song.sections else []
     if len(danced) >= MIN_SECTIONS and len(song) == len(danced):

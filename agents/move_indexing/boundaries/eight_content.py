@@ -1,4 +1,4 @@
-"""Describe what a couple dances in an eight: turns, travel, the moment of effect, and the kind of movement."""
+"""Describe what a couple dances in an eight: turns, travel, energy, the moment of effect, and the kind of movement."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from agents.move_indexing.boundaries.holds import HOLDS
 from agents.move_indexing.boundaries.tracked_couple import TrackedCouple, TrackedDancer
 from agents.move_indexing.dancers.detections import HIPS, NOSE, SHOULDERS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
+from agents.move_indexing.motion.estimate_level import energy, limb_speeds
 from schemas import limits
 from schemas.boundary import Effect, EightContent, EightKind
 
-_MIN_TRACKED_SHARE = 0.6  # of an eight, to measure a dancer's turns
+_MIN_TRACKED_SHARE = 0.6  # of an eight, to measure a dancer's turns and energy
 _MIN_TURN, _MAX_BASIC_TURN = 0.6, 0.35  # whole turns: of a pattern that has an end, and of a basic
 _TURN_END_SHARE = 0.9  # of the net turn, which is complete then but for its last easing
 _DIPS = ((0.35, 25), (0.7, 10))  # least drop of the head, torso lengths, and lean of the trunk, degrees, of a dip
@@ -44,6 +45,7 @@ def eight_content(couple: TrackedCouple, beats: Sequence[float]) -> EightContent
         lead_turns=_rounded(turns[0]),
         follow_turns=_rounded(turns[1]),
         travel=_travel(couple, start, end),
+        energy=_energy(couple, start, end),
         effect=moment.effect if moment else None,
         effect_s=round(moment.time_s, 3) if moment else None,
         footwork=bool(footwork),
@@ -56,12 +58,23 @@ def _rounded(turns: float | None) -> float | None:
 
 def _net_turns(dancer: TrackedDancer, start_s: float, end_s: float) -> float | None:
     """Return the net whole turns to the dancer's right, None where too little of the dancer is tracked."""
-    track = dancer.track
-    during = (track.times >= start_s) & (track.times <= end_s)
-    if not during.any() or track.tracked[during].mean() < _MIN_TRACKED_SHARE:
+    if not _is_tracked(dancer.track, start_s, end_s):
         return None
-    first, last = np.interp((start_s, end_s), track.times, dancer.heading_path)
+    first, last = np.interp((start_s, end_s), dancer.track.times, dancer.heading_path)
     return float(first - last) / (2 * np.pi)  # headings grow to the left
+
+
+def _is_tracked(track: Track, start_s: float, end_s: float) -> bool:
+    during = (track.times >= start_s) & (track.times <= end_s)
+    return bool(during.any() and track.tracked[during].mean() >= _MIN_TRACKED_SHARE)
+
+
+def _energy(couple: TrackedCouple, start_s: float, end_s: float) -> float | None:
+    """Return the energy of the dancer who moves more, 0-1; None where neither is tracked."""
+    tracks = [track for track in (couple.lead, couple.follow) if _is_tracked(track, start_s, end_s)]
+    during = [track.tracked & (track.times >= start_s) & (track.times <= end_s) for track in tracks]
+    speeds = [float(limb_speeds(track)[at].mean()) for track, at in zip(tracks, during, strict=True)]
+    return round(energy(max(speeds)), 4) if speeds else None
 
 
 def _travel(couple: TrackedCouple, start_s: float, end_s: float) -> tuple[float, float] | None:

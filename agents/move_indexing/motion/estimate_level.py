@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.detections import ANKLES, SHOULDERS, WRISTS, torso_length
 from agents.move_indexing.dancers.tracks import RATE_HZ, Track
@@ -12,6 +13,7 @@ from schemas.base import Difficulty, Level
 
 # Terciles of 37 clips of beginners' to advanced moves, rounded: the middle third there is medium, or intermediate.
 _MEDIUM_LIMB_SPEED, _HIGH_LIMB_SPEED = 0.8, 1.1  # torso lengths per second
+_MAX_LIMB_SPEED = 2.0  # torso lengths per second, energy 1
 _INTERMEDIATE_TURNS_PER_BAR, _ADVANCED_TURNS_PER_BAR = 0.4, 0.6
 
 
@@ -29,12 +31,23 @@ def difficulty(dance: Dance, tempo_bpm: float) -> Difficulty:
     return "intermediate" if turns < _ADVANCED_TURNS_PER_BAR else "advanced"
 
 
+def energy(limb_speed: float) -> float:
+    """Return the energy of a movement, 0-1. `limb_speed`: of the dancer who moves more, torso lengths per second."""
+    return min(1.0, limb_speed / _MAX_LIMB_SPEED)
+
+
 def limb_speed(track: Track) -> float:
     """Return the mean speed of wrists and ankles in the picture, torso lengths per second; 0 if never tracked."""
     if not track.tracked.any():
         return 0.0
+    return float(limb_speeds(track)[track.tracked].mean())
+
+
+def limb_speeds(track: Track) -> Floats:
+    """Return the mean speed of wrists and ankles at each sample of a track that has one: (n,), as `limb_speed`."""
     limbs = smooth(track.xy[:, WRISTS + ANKLES]) / np.median(torso_length(track.xy[track.tracked]))
-    return float(speed(limbs)[track.tracked].mean())
+    speeds: Floats = speed(limbs).mean(axis=1)
+    return speeds
 
 
 def turns_per_bar(track: Track, tempo_bpm: float) -> float:

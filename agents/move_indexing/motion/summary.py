@@ -8,7 +8,7 @@ from agents.arrays import Floats
 from agents.move_indexing.dancers.dance import Dance
 from agents.move_indexing.dancers.detections import HIPS, JOINTS, SHOULDERS, WRISTS, midpoint, torso_length
 from agents.move_indexing.dancers.tracks import Track
-from agents.move_indexing.motion.estimate_level import limb_speed, turns_per_bar
+from agents.move_indexing.motion.estimate_level import energy, limb_speed, turns_per_bar
 from agents.move_indexing.motion.posture import joint_angles
 from agents.move_indexing.motion.signals import heading, smooth, speed
 from schemas.move_indexed import CoupleMotion, DancerMotion, Joint, Motion
@@ -16,7 +16,6 @@ from schemas.move_indexed import CoupleMotion, DancerMotion, Joint, Motion
 _BENDS = (
     "left_elbow", "right_elbow", "left_shoulder", "right_shoulder", "left_hip", "right_hip", "left_knee", "right_knee",
 )  # fmt: skip
-_MAX_LIMB_SPEED = 2.0  # torso lengths per second, energy 1
 _MAX_PARTICIPATION_RATIO = 8.0  # complexity 1
 _MAX_CLOSE_DISTANCE, _MAX_JOINED_HANDS_DISTANCE = 0.8, 0.4  # torso lengths
 _MIN_ALIGNED_COSINE = np.cos(np.pi / 3)  # up to 60 degrees from the same direction, or from face to face
@@ -29,7 +28,7 @@ def motion(dance: Dance, tempo_bpm: float) -> Motion:
         lead=_dancer(dance.lead, tempo_bpm),
         follow=_dancer(dance.follow, tempo_bpm),
         couple=_couple(dance.lead, dance.follow) if dance.is_couple else None,
-        energy=_rounded(min(1.0, max(map(limb_speed, dance.well_tracked)) / _MAX_LIMB_SPEED)),
+        energy=_rounded(energy(max(map(limb_speed, dance.well_tracked)))),
         complexity=_rounded(min(1.0, max(map(participation_ratio, dance.well_tracked)) / _MAX_PARTICIPATION_RATIO)),
     )
 

@@ -42,7 +42,7 @@ _REASON_SIZE = 13
 LEGEND = (
     ("A", "hold, feet and facing surely go on"),
     ("B", "they likely do"),
-    ("C", "some of it is not known, or the couple jumps"),
+    ("C", "not all is known, the couple jumps, or a new one begins"),
     ("D", "some of it likely changes"),
     ("F", "a rule that must hold is broken"),
 )

@@ -40,8 +40,8 @@ def show(
 ) -> None:
     """Show the plan of request ID, or in FILE: the music, the moves, and the grade of each cut between them.
 
-    A: hold, feet and facing surely go on; B: they likely do; C: some of it is not known, or the couple jumps; D: some
-    of it likely changes; F: a rule that must hold is broken.
+    A: hold, feet and facing surely go on; B: they likely do; C: some of it is not known, the couple jumps, or
+    another one begins a section; D: some of it likely changes; F: a rule that must hold is broken.
     """
     from agents.sequence_planning.show_plan import shown
     from streams.files.user_files import check_targets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from agents.dance.music import Request, SlotMusic, music_of
 from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.rules import MARKS, Rules, default_rules
 from agents.dance.slots import cut_slots
+from schemas.audio_analyzed import Section
 from schemas.base import Options
 from schemas.boundary import Boundary, DancerState, EightContent
 from schemas.move_indexed import Move
@@ -61,9 +63,15 @@ def clip(number: int, first: str = "closed", last: str = "closed", confidence: f
     return move.model_copy(update={"eights": (eight,), "boundaries": states, "count_confidence": 0.9})
 
 
-def dance_of(moves: list[Move], couples: list[str] | None = None) -> tuple[tuple[SlotMusic, ...], Parts, Sheet]:
-    """Return the music, parts and sheet of a dance of these clips, one for each eight."""
-    song = make_analysis(EIGHTS * len(moves), first_s=0.0, tail_s=0.48)
+def dance_of(
+    moves: list[Move],
+    couples: list[str] | None = None,
+    sections: tuple[Section, ...] = (),
+    energy: tuple[float, ...] = (),
+) -> tuple[tuple[SlotMusic, ...], Parts, Sheet]:
+    """Return the music, parts and sheet of a dance of these clips, one for each eight. `energy`: of each eight."""
+    of_beats = [value for value in energy for _ in EIGHTS]
+    song = make_analysis(EIGHTS * len(moves), first_s=0.0, tail_s=0.48, sections=sections, energy=of_beats)
     request = Request.of(Options(duration="full", difficulty="beginner"), RULES)
     slots = cut_slots(dance_grid_of(song, request.options), ())
     music = music_of(slots, song, request)
@@ -96,6 +104,54 @@ def test_a_hold_that_changes_at_a_cut_is_a_broken_gate_with_time_and_rule() -> N
 def test_another_couple_is_a_broken_gate_inside_of_a_section() -> None:
     _, _, sheet = dance_of([clip(0), clip(1)], ["Ana & Leo", "Mia & Tom"])
     assert [fault.rule for fault in sheet.faults if fault.breaks_gate] == ["couple"]
+
+
+def test_another_couple_may_begin_a_section_in_the_same_hold_and_the_grade_says_so() -> None:
+    moves = [clip(number) for number in range(4)]
+    _, _, sheet = dance_of(moves, ["Ana & Leo"] * 2 + ["Mia & Tom"] * 2, sections_of(2, 2))
+    assert sheet.broken_gates == 0
+    assert [(seam.grade, seam.reason) for seam in sheet.seams if seam][1] == ("C", "another couple begins the section")
+
+
+def sections_of(*eights: int) -> tuple[Section, ...]:
+    """Return sections of so many eights."""
+    ends = [8 * 0.48 * sum(eights[: n + 1]) for n in range(len(eights))]
+    return tuple(
+        Section(start_s=start, end_s=end, label="verse", rhythm="derecho", repeat_group=n)
+        for n, (start, end) in enumerate(pairwise([0.0, *ends]))
+    )
+
+
+def test_a_section_that_begins_with_another_energy_than_its_music_costs_points() -> None:
+    sections = sections_of(2, 2)
+    for quiet, loud, expected in ((0.2, 0.7, 0.0), (0.5, 0.5, 0.5), (0.7, 0.2, 1.0)):
+        moves = [clip(number, energy=quiet) for number in (0, 1)] + [clip(number, energy=loud) for number in (2, 3)]
+        _, _, sheet = dance_of(moves, sections=sections, energy=(0.2, 0.2, 0.7, 0.7))
+        found = {fault.slot: fault.amount for fault in sheet.faults if fault.rule == "energy_change"}
+        assert found.get(2, 0.0) == pytest.approx(expected, abs=0.1)
+        assert set(found) <= {2}
+
+
+def test_a_move_again_and_again_costs_points_from_the_third_part_on() -> None:
+    _, _, sheet = dance_of([clip(number).model_copy(update={"move": "turn"}) for number in range(4)])
+    assert [fault.slot for fault in sheet.faults if fault.rule == "in_a_row"] == [2, 3]
+
+
+def test_an_opening_in_the_middle_of_a_movement_costs_points() -> None:
+    opening = clip(0, kind="pattern")
+    in_its_middle = opening.model_copy(
+        update={"eights": (opening.eights[0], opening.eights[0].model_copy(update={"start_beat": 8}))}
+    )
+    parts = parts_of(
+        [Part(opening.clip.sha256, 0, 8), Part(opening.clip.sha256, 8, 16)],
+        {
+            opening.clip.sha256: in_its_middle.model_copy(
+                update={"beats": (*opening.beats, *range(10, 18)), "counts": opening.counts + tuple(EIGHTS)}
+            )
+        },
+        {},
+    )
+    assert parts.opens.tolist() == [True, False]
 
 
 @pytest.mark.parametrize(("confidence", "grade"), [(0.99, "A"), (0.8, "B"), (0.65, "C")])

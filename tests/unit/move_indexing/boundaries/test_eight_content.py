@@ -71,6 +71,18 @@ def test_a_couple_that_stands_still_for_a_beat_stops() -> None:
     assert found.effect_s == pytest.approx(beats[2], abs=0.3)
 
 
+def test_the_energy_of_an_eight_is_that_of_the_dancer_who_moves_more() -> None:
+    lead, follow = demo_tracks("lady_right_turn")
+    beats = beats_of("lady_right_turn", 0)
+    energies = [eight_content(TrackedCouple.of(lead, follow, SIZE), beats).energy]
+    for moved in (1.5, 0.0):
+        of_follow = replace(follow, xy=follow.xy[:1] + moved * (follow.xy - follow.xy[:1]))
+        energies.append(eight_content(TrackedCouple.of(lead, of_follow, SIZE), beats).energy)
+    own, more, of_lead = (energy or 0.0 for energy in energies)
+    assert more > 1.2 * own
+    assert 0 < of_lead < own
+
+
 def test_turns_are_unknown_where_a_dancer_is_hidden_for_most_of_the_eight() -> None:
     lead, follow = demo_tracks("lady_right_turn")
     hidden = replace(follow, tracked=follow.times < 1.0)
