@@ -27,6 +27,7 @@ _ALONE, _NOBODY = 1.0, 14 / 6  # amounts for an eight without one dancer, and wh
 _CUT_OFF_FEET = 0.5  # the same for footwork without feet
 _UNKNOWN_CONTENT = EightContent(kind="pattern")
 _LEFT = 0
+_FIRST_BEATS = 4  # of a clip: a movement that begins there was not under way before
 
 
 @dataclass(frozen=True, order=True)
@@ -199,10 +200,10 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
 
 
 def _opens(part: Part, clip: _Clip) -> bool:
-    """Return whether a part is of a basic, or the beginning of its clip."""
+    """Return whether a part is of a basic, or begins in the first beats of its clip."""
     eight = clip.eight_at(part.first)
     is_basic = eight is not None and eight.content is not None and eight.content.kind == "basic"
-    return is_basic or not clip.eights or part.first <= clip.eights[0].start_beat
+    return is_basic or part.first < _FIRST_BEATS
 
 
 def _energy(part: Part, clip: _Clip) -> float:
