@@ -34,6 +34,7 @@ from streams.patches.aiokafka_batches import (
     read_carefully,
     without_read,
 )
+from streams.patches.aiokafka_commits import CommitsCoordinator
 from streams.patches.aiokafka_offsets import OffsetsFetcher
 
 log = logging.getLogger(__name__)
@@ -294,6 +295,6 @@ class _Fetcher(OffsetsFetcher):
 
 
 class TolerantConsumer(AIOKafkaConsumer):  # type: ignore[misc]
-    """aiokafka's consumer, with a fetcher that no record stops."""
+    """aiokafka's consumer, with a fetcher that no record stops, and a coordinator that loses no committed offset."""
 
-    start = _with_globals(AIOKafkaConsumer.start, Fetcher=_Fetcher)
+    start = _with_globals(AIOKafkaConsumer.start, Fetcher=_Fetcher, GroupCoordinator=CommitsCoordinator)

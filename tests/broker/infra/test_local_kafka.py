@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import psutil
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError
 
@@ -29,6 +29,7 @@ from infra.local_kafka.files import MAX_MESSAGE_BYTES
 from infra.local_kafka.ports import choose_ports
 from infra.settings import load_settings
 from schemas.faults import Retryable
+from streams.patches.aiokafka_records import TolerantConsumer
 
 pytestmark = pytest.mark.broker
 
@@ -100,7 +101,7 @@ def read(connection: KafkaConnection, count: int, commit: int | None = None) -> 
 
     async def run() -> list[bytes]:
         tp = TopicPartition(TOPIC, 0)
-        consumer = AIOKafkaConsumer(
+        consumer = TolerantConsumer(
             **connection.client_options(),
             group_id=GROUP,
             enable_auto_commit=False,
