@@ -21,6 +21,7 @@ from schemas.base import (
     check_beats,
     check_inside,
 )
+from schemas.dance_names import SectionLabel, SectionRhythm
 
 
 class Section(Model):
@@ -32,8 +33,8 @@ class Section(Model):
 
     start_s: Seconds
     end_s: Seconds
-    label: Literal["intro", "verse", "chorus", "mambo", "break", "outro"]
-    rhythm: Literal["derecho", "majao", "mambo", "none"]
+    label: SectionLabel
+    rhythm: SectionRhythm
     repeat_group: int = Field(default=0, ge=0, le=limits.MAX_SECTIONS)
     energy: UnitInterval = 0.5
     confidence: UnitInterval = 1.0

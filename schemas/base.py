@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from schemas import limits
+from schemas.dance_names import RULE_NAMES, SECTION_NAMES
 from schemas.digits import distinct_text
 from schemas.limits import MediaKind
 from schemas.reasons import REASONS
@@ -44,11 +45,19 @@ def at_most(keys: int) -> BeforeValidator:
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=limits.MAX_NAME_CHARACTERS)]
 Code = Annotated[str, StringConstraints(max_length=limits.MAX_CODE_CHARACTERS)]
-# Old consumers accept the codes of newer versions, so any text is valid; the schema names those of this version.
-ReasonCode = Annotated[
-    Code,
-    WithJsonSchema({"anyOf": [{"enum": list(REASONS)}, {"type": "string", "maxLength": limits.MAX_CODE_CHARACTERS}]}),
-]
+
+
+_ANY_CODE: Final = {"type": "string", "maxLength": limits.MAX_CODE_CHARACTERS}
+
+
+def _one_of(names: Iterable[str]) -> dict[str, Any]:
+    """Return the schema of a code that names those of this version: old consumers accept also those of newer ones."""
+    return {"anyOf": [{"enum": list(names)}, _ANY_CODE]}
+
+
+ReasonCode = Annotated[Code, WithJsonSchema(_one_of(REASONS))]
+RuleName = Annotated[Code, WithJsonSchema(_ANY_CODE | _one_of(RULE_NAMES))]  # without a type, keys have no schema
+SectionName = Annotated[Code, WithJsonSchema(_one_of(SECTION_NAMES))]
 Line = Annotated[str, StringConstraints(max_length=limits.MAX_LINE_CHARACTERS)]
 RequestId = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 REQUEST_ID: TypeAdapter[str] = TypeAdapter(RequestId)  # validates one outside of a model
@@ -174,7 +183,7 @@ class OnlyIn(Model):
     """A move that is danced in some sections only. `sections`: their labels or rhythms, such as `mambo`."""
 
     move: Name
-    sections: tuple[Code, ...] = Field(min_length=1, max_length=limits.MAX_SECTION_NAMES, fail_fast=True)
+    sections: tuple[SectionName, ...] = Field(min_length=1, max_length=limits.MAX_SECTION_NAMES, fail_fast=True)
 
 
 class RuleChange(Model):
@@ -216,7 +225,7 @@ class DanceOptions(Model):
     bans: tuple[Name, ...] = Field(default=(), max_length=limits.MAX_WISHES, fail_fast=True)
     only_in: tuple[OnlyIn, ...] = Field(default=(), max_length=limits.MAX_WISHES, fail_fast=True)
     alternative: int = Field(default=0, ge=0, le=limits.MAX_ALTERNATIVES)
-    rules: Annotated[dict[Code, RuleChange], Field(max_length=limits.MAX_RULES), at_most(limits.MAX_RULES)] = Field(
+    rules: Annotated[dict[RuleName, RuleChange], Field(max_length=limits.MAX_RULES), at_most(limits.MAX_RULES)] = Field(
         default_factory=dict
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from schemas.base import Corrections, Model, Name, Options, Priority, RequestId, Source
+from schemas.request_options import RequestOptions
 
 
 class SongSubmitted(Model):
@@ -18,6 +19,6 @@ class SongSubmitted(Model):
     request_id: RequestId | None = None
     priority: Priority = "interactive"
     title: Name | None = None
-    options: Options = Options()
+    options: RequestOptions = Options()
     corrections: Corrections = Corrections()
     fresh: bool = False

@@ -9,7 +9,8 @@ import numpy as np
 from agents.arrays import Ints
 from agents.audio_analysis.bars import Bars
 from agents.audio_analysis.repetition import repeat_groups
-from agents.audio_analysis.sections import Label, Rhythm, labels, rhythms, section_starts
+from agents.audio_analysis.sections import labels, rhythms, section_starts
+from schemas.dance_names import SectionLabel, SectionRhythm
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,8 @@ class Form:
 
     starts: list[int]
     edges: Ints
-    rhythms: list[Rhythm]
-    labels: list[Label]
+    rhythms: list[SectionRhythm]
+    labels: list[SectionLabel]
     repeat_groups: list[int]
 
     def spans(self) -> list[tuple[int, int]]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from agents.audio_analysis.bars import Bars
-from agents.audio_analysis.sections import Rhythm, section_spans
+from agents.audio_analysis.sections import section_spans
+from schemas.dance_names import SectionRhythm
 
 _MIN_SIMILARITY = -1.5
 
 
-def repeat_groups(bars: Bars, starts: list[int], played: list[Rhythm]) -> list[int]:
+def repeat_groups(bars: Bars, starts: list[int], played: list[SectionRhythm]) -> list[int]:
     """Return a group number for each section, from 0 in order of appearance.
 
     Sections of one group have the same rhythm, timbre and harmony: a section is compared with each before it, and

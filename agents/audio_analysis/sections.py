@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from agents.arrays import Floats, Ints
 from agents.audio_analysis.bars import Bars
 from agents.audio_analysis.meter import chord_changes
-
-Rhythm = Literal["derecho", "majao", "mambo", "none"]
-Label = Literal["intro", "verse", "chorus", "mambo", "break", "outro"]
+from schemas.dance_names import SectionLabel, SectionRhythm
 
 _MAX_SECTION_BARS = 32
 _MAX_BREAK_BARS = 4
 _MIN_PERCUSSION = 0.42  # mean of `Bars.percussion`
 _MIN_GALLOP = 0.36  # mambo: strokes on the last sixteenth of a beat, relative to those on the beat
 _MIN_EIGHTHS = 0.58  # derecho: strokes on the half beat, relative to those on the beat
-_LABELS: dict[Rhythm, Label] = {"derecho": "verse", "majao": "chorus", "mambo": "mambo", "none": "verse"}
+_LABELS: dict[SectionRhythm, SectionLabel] = {"derecho": "verse", "majao": "chorus", "mambo": "mambo", "none": "verse"}
 
 
 def section_starts(bars: Bars) -> list[int]:
@@ -42,7 +38,7 @@ def section_starts(bars: Bars) -> list[int]:
     return _backtrack(previous)
 
 
-def rhythms(bars: Bars, starts: list[int]) -> list[Rhythm]:
+def rhythms(bars: Bars, starts: list[int]) -> list[SectionRhythm]:
     """Return the rhythm of each section.
 
     The güira plays eighths (derecho), quarters (majao) or quarters with a gallop (mambo); none where it is silent.
@@ -53,7 +49,7 @@ def rhythms(bars: Bars, starts: list[int]) -> list[Rhythm]:
     ]
 
 
-def labels(bars: Bars, starts: list[int], played: list[Rhythm]) -> list[Label]:
+def labels(bars: Bars, starts: list[int], played: list[SectionRhythm]) -> list[SectionLabel]:
     """Return the label of each section: by its rhythm, and without percussion by its position and length."""
     lengths = [b - a for a, b in section_spans(bars, starts)]
     result = [_label(rhythm, length) for rhythm, length in zip(played, lengths, strict=True)]
@@ -63,23 +59,23 @@ def labels(bars: Bars, starts: list[int], played: list[Rhythm]) -> list[Label]:
     return result
 
 
-def _label(rhythm: Rhythm, length: int) -> Label:
+def _label(rhythm: SectionRhythm, length: int) -> SectionLabel:
     return "break" if rhythm == "none" and length <= _MAX_BREAK_BARS else _LABELS[rhythm]
 
 
-def _intro_sections(played: list[Rhythm]) -> int:
+def _intro_sections(played: list[SectionRhythm]) -> int:
     """Return the number of intro sections: all before the percussion, else the first if the second has its rhythm."""
     silent = next((n for n, rhythm in enumerate(played) if rhythm != "none"), 0)
     return silent or int(len(played) > 2 and played[0] == played[1])
 
 
-def _outro_sections(played: list[Rhythm], lengths: list[int]) -> int:
+def _outro_sections(played: list[SectionRhythm], lengths: list[int]) -> int:
     """Return the number of outro sections: all after the percussion, else the last if it is short."""
     silent = next((n for n, rhythm in enumerate(reversed(played)) if rhythm != "none"), 0)
     return silent or int(len(played) > 2 and lengths[-1] <= _MAX_BREAK_BARS)
 
 
-def _rhythm(sixteenths: Floats) -> Rhythm:
+def _rhythm(sixteenths: Floats) -> SectionRhythm:
     on, off, gallop = (float(sixteenths[k::4].mean()) for k in (0, 2, 3))
     if gallop > _MIN_GALLOP * on:
         return "mambo"

@@ -11,11 +11,12 @@ from typing import Any, Final, get_args
 import numpy as np
 
 from agents.arrays import Bools, Floats, Ints
-from agents.dance.section_fit import LABELS, RHYTHMS, fits_labels, fits_rhythms
+from agents.dance.section_fit import fits_labels, fits_rhythms
 from agents.dance.states import UNKNOWN, State, States, states_of
 from agents.playable import EIGHT, MIN_PRESENT_SHARE, has_unsure_one
 from schemas.base import UNKNOWN_GROUP, Difficulty, Level, Role
 from schemas.boundary import EightContent
+from schemas.dance_names import SECTION_LABELS, SECTION_RHYTHMS
 from schemas.move_indexed import Eight, MoveSummary
 from schemas.moves_scored import MoveFit
 
@@ -58,7 +59,7 @@ class Parts:
     can open with it: a basic, or the beginning of its clip. `rests`: whether its effect is a dip or a stop.
     `effect_beat`: beats from the start to the moment of effect, NaN without one. `foot_changes`: chance that another
     foot is free at the end. `right_first`: chance that the lead begins with the right foot. `fits_rhythm`,
-    `fits_label`: whether the kind of movement fits each of RHYTHMS and LABELS.
+    `fits_label`: whether the kind of movement fits each of SECTION_RHYTHMS and SECTION_LABELS.
     """
 
     parts: tuple[Part, ...]
@@ -193,9 +194,11 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         foot_changes=_foot_changes(starts, ends),
         right_first=_right_first(starts),
         fits_rhythm=np.array([fits_rhythms(fact.words, fact.content) for fact in facts], bool).reshape(
-            -1, len(RHYTHMS)
+            -1, len(SECTION_RHYTHMS)
         ),
-        fits_label=np.array([fits_labels(fact.words, fact.content) for fact in facts], bool).reshape(-1, len(LABELS)),
+        fits_label=np.array([fits_labels(fact.words, fact.content) for fact in facts], bool).reshape(
+            -1, len(SECTION_LABELS)
+        ),
     )
 
 

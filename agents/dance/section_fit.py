@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from schemas.boundary import EightContent
+from schemas.dance_names import SECTION_LABELS, SECTION_RHYTHMS
 
-RHYTHMS: Final = ("derecho", "majao", "mambo", "none")
-LABELS: Final = ("intro", "verse", "chorus", "mambo", "break", "outro")
 _MIN_TURN, _MIN_TRAVEL = 0.6, 1.0  # whole turns, and torso lengths, of a movement that turns or travels
 
 # What couples dance to the parts of a bachata: basic and travelling steps to derecho, turns to majao, combinations and
@@ -27,15 +26,15 @@ _BY_LABEL: Final = {
 
 
 def fits_rhythms(words: str, content: EightContent | None) -> list[bool]:
-    """Return for each of RHYTHMS whether a movement fits it, by the words of its name or by what is danced."""
+    """Return for each of SECTION_RHYTHMS whether a movement fits it, by the words of its name or by what is danced."""
     danced = _danced_rhythms(content)
-    return [_has_word(words, _BY_RHYTHM, rhythm) or rhythm in danced for rhythm in RHYTHMS]
+    return [_has_word(words, _BY_RHYTHM, rhythm) or rhythm in danced for rhythm in SECTION_RHYTHMS]
 
 
 def fits_labels(words: str, content: EightContent | None) -> list[bool]:
-    """Return for each of LABELS whether a movement fits it; any fits a label for which there is no rule."""
+    """Return for each of SECTION_LABELS whether a movement fits it; any fits a label for which there is no rule."""
     danced = _danced_labels(content)
-    return [label not in _BY_LABEL or _has_word(words, _BY_LABEL, label) or label in danced for label in LABELS]
+    return [label not in _BY_LABEL or _has_word(words, _BY_LABEL, label) or label in danced for label in SECTION_LABELS]
 
 
 def _has_word(words: str, by_name: Mapping[str, tuple[str, ...]], name: str) -> bool:

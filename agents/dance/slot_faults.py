@@ -12,9 +12,9 @@ from agents.arrays import Bools, Floats
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import BROKEN_GATE, Rules
-from agents.dance.section_fit import LABELS, RHYTHMS
 from agents.dance.states import UNKNOWN
 from agents.playable import EIGHT
+from schemas.dance_names import SECTION_LABELS, SECTION_RHYTHMS
 
 _LAST_BEATS = 2.0  # of the dance, in which a pose ends it
 SLOT_RULES: Final = (
@@ -130,8 +130,8 @@ class _Columns:
 
 
 def _unfit(music: Sequence[SlotMusic], parts: Parts) -> Floats:
-    rhythm = parts.fits_rhythm.T[[RHYTHMS.index(slot.rhythm) for slot in music]]
-    label = parts.fits_label.T[[LABELS.index(slot.label) for slot in music]]
+    rhythm = parts.fits_rhythm.T[[SECTION_RHYTHMS.index(slot.rhythm) for slot in music]]
+    label = parts.fits_label.T[[SECTION_LABELS.index(slot.label) for slot in music]]
     unfit: Floats = 1.0 - (rhythm.astype(float) + label) / 2
     return unfit
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import get_args
 
 import click
 from pydantic import ValidationError
 
-from schemas.audio_analyzed import Section
 from schemas.base import OnlyIn, Options, Pin
+from schemas.dance_names import SECTION_NAMES
+from schemas.request_options import WrongOptionError, checked_options
 
 _CLOCK = re.compile(r"(?:(\d{1,3}):(?=\d\d(?:\D|$)))?(\d{1,4}(?:\.\d{1,6})?)")
-_SECTION_NAMES = tuple(
-    dict.fromkeys(name for field in ("label", "rhythm") for name in get_args(Section.model_fields[field].annotation))
-)
+_FLAGS = {"pins": "pin", "bans": "ban"}  # of fields whose options have other names
 
 
 class Length(click.ParamType):
@@ -53,12 +51,12 @@ def only_in(texts: Sequence[str]) -> tuple[OnlyIn, ...]:
 
 def _only_in(text: str) -> OnlyIn:
     move, _, names = text.rpartition("=")
-    sections = tuple(name.strip() for name in names.split(",") if name.strip())
-    unknown = [name for name in sections if name not in _SECTION_NAMES]
+    sections = tuple(name.strip().casefold() for name in names.split(",") if name.strip())
+    unknown = [name for name in sections if name not in SECTION_NAMES]
     if not move.strip() or not sections or unknown:
         what = f"there is no section {unknown[0]!r}" if unknown and move else "write a move and sections"
         raise click.UsageError(
-            f"--only-in '{text}': {what}, such as MOVE=mambo,chorus; sections are {', '.join(_SECTION_NAMES)}"
+            f"--only-in '{text}': {what}, such as MOVE=mambo,chorus; sections are {', '.join(SECTION_NAMES)}"
         )
     try:
         return OnlyIn(move=move.strip(), sections=sections)
@@ -69,8 +67,13 @@ def _only_in(text: str) -> OnlyIn:
 def options_of(values: dict[str, object]) -> Options:
     """Return the options of a choreography. Raises: `UsageError` for values that are not valid."""
     try:
-        return Options.model_validate(values)
+        return checked_options(Options.model_validate(values))
+    except WrongOptionError as error:
+        raise click.UsageError(f"--{_flag(error.field)}: {error.problem}") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = str(first["loc"][0]).removesuffix("_s").replace("_", "-") if first["loc"] else "options"
-        raise click.UsageError(f"--{name}: {first['msg']}") from None
+        raise click.UsageError(f"--{_flag(str((*first['loc'], 'options')[0]))}: {first['msg']}") from None
+
+
+def _flag(field: str) -> str:
+    return _FLAGS.get(field, field.removesuffix("_s")).replace("_", "-")

@@ -39,7 +39,7 @@ def test_without_options_the_request_has_the_defaults() -> None:
 def test_each_option_is_in_the_request() -> None:
     given = (
         "--continuity montage --style sensual --role follow_focus --length 1:45 --cut-music --ban dip_01 --ban roll "
-        "--pin 5=turn_02 --pin 7=basic --only-in double=turn=mambo,chorus"
+        "--pin 5=turn_02 --pin 7=basic --only-in double=turn=Mambo,chorus"
     )
     assert _options(*given.split()) == Options(
         continuity="montage",
@@ -67,6 +67,8 @@ def test_a_length_is_written_as_on_a_clock_or_in_seconds(text: str, seconds: flo
         (("--pin", "0=turn"), "--pin '0=turn': write the number of a phrase, from 1, and a move, such as 5=MOVE"),
         (("--only-in", "turn=bridge"), "--only-in 'turn=bridge': there is no section 'bridge'"),
         (("--only-in", "turn"), "--only-in 'turn': write a move and sections"),
+        (("--pin", "2=Dip", "--ban", "dip"), "--pin: Dip is pinned to phrase 2, and banned"),
+        (("--cut-music",), "--cut-music: also give the length that the song is cut to"),
     ],
 )
 def test_a_wrong_option_is_refused_in_one_line(arguments: tuple[str, ...], error: str) -> None:

@@ -254,6 +254,8 @@ async def test_a_full_disk_is_507_before_and_during_an_upload(
         ("/songs", {"data": b""}, "empty"),
         ("/songs?sedd=7", {"data": b"x"}, "invalid_query"),
         ("/songs?seed=x", {"data": b"x"}, "invalid_event"),
+        ("/songs?cut_music=true", {"data": b"x"}, "invalid_event"),
+        ("/songs", {"json": {"source": {"path": "a"}, "options": {"rules": {"holds": {}}}}}, "invalid_event"),
         ("/songs", {"data": b"x", "headers": {"Idempotency-Key": "k" * 300}}, "invalid_event"),
         ("/songs", {"data": {"other": "x"}, "headers": {}}, "invalid_event"),
     ],
