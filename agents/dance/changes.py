@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -39,6 +39,38 @@ MIN_PART_BEATS: Final = 4
 _CONTINUITY: Final = ("hold", "foot", "facing", "velocity", "place", "pose")  # what another couple need not continue
 _MIN_ENERGY_CHANGE = 0.05  # of the music: less is not heard
 _PAIR = EIGHTS_PER_BLOCK // 2
+
+
+class MusicChange(NamedTuple):
+    """What decides about a change in the music of two slots: where it is the same, so are the changes.
+
+    `inside_of_pair`: whether a phrase begins between the two eights of a pair. `after_half`: whether a break of four
+    counts is before it. `fragment`: whether a cut leaves one at an end of the dance. `energy`: by how much it changes
+    where a section begins, 0 where it hardly does.
+    """
+
+    starts_phrase: bool
+    starts_section: bool
+    inside_of_pair: bool
+    may_change_couple: bool
+    after_half: bool
+    fragment: bool
+    energy: float
+
+    @classmethod
+    def between(cls, before: SlotMusic, after: SlotMusic) -> MusicChange:
+        """Return what decides from one slot to the next."""
+        energy = after.energy - before.energy
+        changes = after.starts_section and abs(energy) >= _MIN_ENERGY_CHANGE
+        return cls(
+            starts_phrase=after.starts_phrase,
+            starts_section=after.starts_section,
+            inside_of_pair=after.starts_phrase and after.position % _PAIR != 0,
+            may_change_couple=after.starts_section and after.section_slots > 1,
+            after_half=before.is_half,
+            fragment=_has_fragment(before, after),
+            energy=energy if changes else 0.0,
+        )
 
 
 @dataclass(frozen=True)
@@ -90,55 +122,42 @@ def amounts_of_names(before: Parts, after: Parts) -> dict[str, Floats]:
     }
 
 
-def change_between(  # noqa: PLR0913, PLR0917
-    music_before: SlotMusic,
-    music: SlotMusic,
-    before: Parts,
-    after: Parts,
-    pairs: Mapping[str, Floats],
-    request: Request,
+def change_between(
+    music: MusicChange, before: Parts, after: Parts, pairs: Mapping[str, Floats], request: Request
 ) -> Change:
     """Return the change from each part of a slot to each part of the next one. `pairs`: their `pair_amounts`."""
     continues = _continues(before, after)
     cut = (~continues).astype(float)
     amounts = {name: cut * amount for name, amount in pairs.items()}
     amounts["cut_on_one"] = cut * float(not music.starts_phrase)
-    amounts["fragment"] = cut * float(_has_fragment(music_before, music))
-    amounts["block"] = cut * float(music.starts_phrase and music.position % _PAIR != 0)
+    amounts["fragment"] = cut * float(music.fragment)
+    amounts["block"] = cut * float(music.inside_of_pair)
     same_movement = continues | (before.move[:, None] == after.move[None])
     amounts["new_section"] = same_movement * float(music.starts_section)
-    amounts["energy_change"] = _energy_change(music_before, music, before, after)
-    broken = broken_gates(amounts, music_before, music, request)
+    amounts["energy_change"] = _energy_change(music.energy, before, after)
+    broken = broken_gates(amounts, music, request)
     new_couple = np.zeros(continues.shape, bool)
-    if _may_change_couple(music):  # a new section may begin with another couple, where it stands and how it stands
+    if music.may_change_couple:  # where it stands and how it stands need not continue
         new_couple = (amounts["couple"] == 1.0) & ~np.any(list(broken.values()), axis=0)
         amounts |= {name: np.where(new_couple, 0.0, amounts[name]) for name in _CONTINUITY}
     return Change(continues, new_couple, amounts, broken)
 
 
-def _energy_change(music_before: SlotMusic, music: SlotMusic, before: Parts, after: Parts) -> Floats:
+def _energy_change(heard: float, before: Parts, after: Parts) -> Floats:
     """Return by how much less than the music's energy, where a section begins, that of the movement changes, 0-1."""
-    heard = music.energy - music_before.energy
-    if not music.starts_section or abs(heard) < _MIN_ENERGY_CHANGE:
+    if not heard:
         return np.zeros((len(before.parts), len(after.parts)))
     danced = after.energy[None] - before.energy[:, None]
     missing: Floats = np.clip(abs(heard) - np.sign(heard) * danced, 0.0, 1.0)
     return missing
 
 
-def _may_change_couple(music: SlotMusic) -> bool:
-    """Return whether a slot begins a section, other than a break of a single slot."""
-    return music.starts_section and music.section_slots > 1
-
-
-def broken_gates(
-    amounts: Mapping[str, Floats], music_before: SlotMusic, music: SlotMusic, request: Request
-) -> dict[str, Bools]:
+def broken_gates(amounts: Mapping[str, Floats], music: MusicChange, request: Request) -> dict[str, Bools]:
     """Return for each rule that is a gate whether a change breaks it."""
     free = set(SEAM_GATES) if request.options.continuity == "montage" and music.starts_section else set()
-    if _may_change_couple(music):
+    if music.may_change_couple:
         free.add("couple")
-    if music_before.is_half:
+    if music.after_half:
         free.add("foot")  # four counts of a step and a tap leave the other foot free: it is they that are at fault
     gates = [name for name in amounts if request.rules.is_gate(name) and name not in free]
     return {name: amounts[name] > (request.rules[name].limit or UNKNOWN_CHANCE) for name in gates}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.arrays import Bools
-from agents.dance.changes import Change, change_between, pair_amounts
+from agents.dance.changes import Change, MusicChange, change_between, pair_amounts
 from agents.dance.grades import NEW_COUPLE, seam_of
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
@@ -93,7 +93,7 @@ def _faults(
         seam = None
         if n:
             pairs = pair_amounts(one[n - 1], one[n], rules)
-            change = change_between(music[n - 1], music[n], one[n - 1], one[n], pairs, request)
+            change = change_between(MusicChange.between(music[n - 1], music[n]), one[n - 1], one[n], pairs, request)
             in_sequence = dance.amounts(rows[n], change.continues, music[n], parts, rules)
             faults += _of_amounts(n, slot, change.amounts, rules, _names(change.broken))
             faults += _of_amounts(n, slot, in_sequence, rules)

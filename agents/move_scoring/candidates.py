@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 
 from agents.arrays import Bools, Floats, Ints
-from agents.dance.changes import MIN_PART_BEATS, change_between
+from agents.dance.changes import MIN_PART_BEATS, MusicChange, change_between
 from agents.dance.music import EIGHTS_PER_BLOCK, Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules
@@ -275,7 +275,9 @@ def _change_costs(music: Sequence[SlotMusic], parts: Parts, pairs: dict[str, Flo
         is_short = (before.is_first and before.beats < MIN_PART_BEATS, after.is_last and after.beats < MIN_PART_BEATS)
         kind = (is_short, after.starts_phrase, after.starts_section, after.position % EIGHTS_PER_BLOCK)
         if kind not in known:
-            known[kind] = change_between(before, after, parts, parts, pairs, request).cost(request.rules)
+            known[kind] = change_between(MusicChange.between(before, after), parts, parts, pairs, request).cost(
+                request.rules
+            )
         costs.append(known[kind])
     return costs
 

@@ -21,7 +21,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, ValidationError
 
 from agents.arrays import Bools, Floats
-from agents.dance.changes import broken_gates
+from agents.dance.changes import MusicChange, broken_gates
 from agents.dance.danced_music import danced_music
 from agents.dance.music import Request, SlotMusic
 from agents.dance.rules import BROKEN_GATE, Rules, default_rules
@@ -383,7 +383,7 @@ class _Seams:
         last = arrays.rows_of(arrays.row_of(clip))[-1]
         amounts = {name: values[0] for name, values in known.seams.after(int(last), request.rules).items()}
         inside = replace(song.music[0], starts_section=False)
-        gates = broken_gates(amounts, inside, inside, request)
+        gates = broken_gates(amounts, MusicChange.between(inside, inside), request)
         points = {name: request.rules.points(name) * values for name, values in amounts.items()}
         total = sum(points.values(), np.zeros(len(arrays.parts.parts)))
         costs = total + BROKEN_GATE * sum(gates.values(), np.zeros(len(total)))

@@ -8,17 +8,17 @@ search is exact until dances are dropped, and near the optimum then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from agents.arrays import Bools, Floats, Ints
-from agents.dance.changes import Change, change_between, pair_amounts
+from agents.arrays import Floats, Ints
 from agents.dance.music import Request, SlotMusic
 from agents.dance.rules import Rules
 from agents.dance.sequence import Sequences
 from agents.sequence_planning.choices import Choices
+from agents.sequence_planning.slot_changes import SlotChange, slot_changes
 
 _MAX_DANCES = 128  # beyond the best one of each choice; with 2,048 twelve songs lose 1 % fewer points, twice as slow
 
@@ -36,76 +36,51 @@ class _Beam:
 class Path:
     """A dance: the row of the part of each slot, and its column among the slot's choices.
 
-    `total`: its points and broken gates. `changes`, `costs`: between all choices of each two slots.
+    `total`: its points and broken gates. `changes`: between all choices of each two slots.
     """
 
     rows: Ints
     columns: list[int]
     total: float
-    changes: Sequence[Change]
-    costs: Sequence[Floats]
+    changes: Sequence[SlotChange]
 
 
-def best_path(choices: Choices, request: Request, changes: Sequence[Change] | None = None) -> Path:
+def best_path(choices: Choices, request: Request, changes: Sequence[SlotChange] | None = None) -> Path:
     """Return the best dance; of equal ones, the first. `changes`: of an earlier path with the same rows of choices."""
     music = choices.music
-    changes = _changes(choices, request) if changes is None else changes
-    costs = [change.cost(request.rules) for change in changes]
-    rest = _least_rest(choices, costs)
+    changes = slot_changes(choices, request) if changes is None else changes
+    rest = _least_rest(choices, changes)
     count = len(choices.rows[0])
     beam = _Beam(Sequences.begin(choices.rows[0], choices.parts), choices.costs[0], np.arange(count))
     for slot, change in enumerate(changes, 1):
-        beam = _extended(beam, slot, change, costs[slot - 1], rest[slot], music[slot], choices, request.rules)
+        beam = _extended(beam, slot, change, rest[slot], music[slot], choices, request.rules)
     best = int(np.argmin(np.round(beam.total, 9)))
     rows = beam.sequences.picked[best]
     columns = [int(np.searchsorted(of_slot, row)) for of_slot, row in zip(choices.rows, rows, strict=True)]
-    return Path(rows, columns, float(beam.total[best]), changes, costs)
+    return Path(rows, columns, float(beam.total[best]), changes)
 
 
-def _changes(choices: Choices, request: Request) -> list[Change]:
-    music = choices.music
-    pairs = pair_amounts(choices.parts, choices.parts, request.rules)
-    of_slots = [choices.parts.rows(rows) for rows in choices.rows]
-    return [
-        change_between(
-            music[slot - 1],
-            music[slot],
-            of_slots[slot - 1],
-            of_slots[slot],
-            _at(pairs, choices.rows[slot - 1], choices.rows[slot]),
-            request,
-        )
-        for slot in range(1, len(music))
-    ]
-
-
-def _at(pairs: Mapping[str, Floats], before: Ints, after: Ints) -> dict[str, Floats]:
-    at = np.ix_(before, after)
-    return {name: amounts[at] for name, amounts in pairs.items()}
-
-
-def _least_rest(choices: Choices, costs: Sequence[Floats]) -> Sequence[Floats]:
+def _least_rest(choices: Choices, changes: Sequence[SlotChange]) -> Sequence[Floats]:
     """Return for each choice of each slot the least cost of the slots after it, without repetitions."""
     rest: list[Floats] = [np.zeros(len(choices.rows[-1]))]
-    for slot in range(len(costs) - 1, -1, -1):
-        rest.append((costs[slot] + (choices.costs[slot + 1] + rest[-1])[None]).min(axis=1))
+    for slot in range(len(changes), 0, -1):
+        rest.append((changes[slot - 1].costs + (choices.costs[slot] + rest[-1])[None]).min(axis=1))
     return rest[::-1]
 
 
 def _extended(  # noqa: PLR0913, PLR0917
     beam: _Beam,
     slot: int,
-    change: Change,
-    cost: Floats,
+    change: SlotChange,
     rest: Floats,
     music: SlotMusic,
     choices: Choices,
     rules: Rules,
 ) -> _Beam:
     rows = choices.rows[slot]
-    continues: Bools = change.continues[beam.last]
+    continues = change.continues[beam.last]
     amounts = beam.sequences.amounts(rows, continues, music, choices.parts, rules)
-    total = beam.total[:, None] + cost[beam.last] + choices.costs[slot][None]
+    total = beam.total[:, None] + change.costs[beam.last] + choices.costs[slot][None]
     for name, amount in amounts.items():
         total = total + rules.points(name) * amount
     dances, columns = _best(total, rest)

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from agents.arrays import Floats, Ints
-from agents.dance.changes import change_between, pair_amounts
+from agents.dance.changes import MusicChange, change_between, pair_amounts
 from agents.dance.judge import judge
 from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.slot_faults import slot_cost
@@ -120,9 +120,8 @@ def _costs(opened: OpenedPlan, slots: Sequence[int], parts: Parts, own: Ints, ch
 def _change_costs(opened: OpenedPlan, slot: int, parts: Parts, before: Ints, after: Ints) -> Floats:
     """Return what each change into a slot costs, (before, after)."""
     one, two = parts.rows(before), parts.rows(after)
-    rules, music = opened.request.rules, opened.music
-    pairs = pair_amounts(one, two, rules)
-    return change_between(music[slot - 1], music[slot], one, two, pairs, opened.request).cost(rules)
+    rules, music = opened.request.rules, MusicChange.between(opened.music[slot - 1], opened.music[slot])
+    return change_between(music, one, two, pair_amounts(one, two, rules), opened.request).cost(rules)
 
 
 def _file_of(opened: OpenedPlan, slots: Sequence[int], best: Sequence[Part]) -> PlanFile:

@@ -59,7 +59,7 @@ class Dance:
 
 def segments_of(dance: Dance, choices: Choices | None = None, path: Path | None = None) -> tuple[Segment, ...]:
     """Return the segments of a dance. `choices`, `path`: among which it was found; without them no runners-up."""
-    found = RunnersUp(choices, path.costs, path.columns) if choices and path else None
+    found = RunnersUp(choices, [change.costs for change in path.changes], path.columns) if choices and path else None
     return tuple(_segments(dance, choices, found))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from agents.arrays import Ints
-from agents.dance.changes import change_between, pair_amounts
+from agents.dance.changes import MusicChange, change_between, pair_amounts
 from agents.dance.dance_grid import DanceGrid, dance_grid_of
 from agents.dance.judge import Sheet, judge
 from agents.dance.music import Request, SlotMusic, music_of
@@ -181,7 +181,9 @@ class Simple:
         for slot in range(1, len(self._slots)):
             before, after = choices.parts.rows(np.array(rows[-1:])), choices.parts.rows(choices.rows[slot])
             pairs, music = pair_amounts(before, after, rules), self._music[slot]
-            change = change_between(self._music[slot - 1], music, before, after, pairs, self._request)
+            change = change_between(
+                MusicChange.between(self._music[slot - 1], music), before, after, pairs, self._request
+            )
             total = change.cost(rules)[0] + choices.costs[slot]
             amounts = dance.amounts(choices.rows[slot], change.continues, music, choices.parts, rules)
             total = total + sum(rules.points(name) * amount[0] for name, amount in amounts.items())

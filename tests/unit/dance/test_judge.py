@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.dance.changes import change_between, pair_amounts
+from agents.dance.changes import MusicChange, change_between, pair_amounts
 from agents.dance.dance_grid import dance_grid_of
 from agents.dance.grades import seam_of
 from agents.dance.judge import Sheet, judge
@@ -163,7 +163,9 @@ def test_a_hold_that_is_less_sure_has_a_lower_grade(confidence: float, grade: st
 def grade_between(parts: Parts, music: tuple[SlotMusic, ...], rules: Rules) -> str:
     before, after = (parts.rows(np.array([row])) for row in (0, 1))
     request = Request.of(Options(), rules)
-    change = change_between(music[0], music[1], before, after, pair_amounts(before, after, rules), request)
+    change = change_between(
+        MusicChange.between(music[0], music[1]), before, after, pair_amounts(before, after, rules), request
+    )
     amounts = {name: float(values[0, 0]) for name, values in change.amounts.items()}
     return seam_of(amounts, set(), before, after, rules).grade
 
