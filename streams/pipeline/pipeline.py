@@ -38,6 +38,8 @@ from streams.pipeline.config import PipelineConfig
 from streams.pipeline.moves import SOURCE, demo_moves_folder, moves_folder
 from streams.pipeline.services import PipelineServices
 
+_NO_OPTIONS = Options()
+
 
 @dataclass(frozen=True)
 class Choreography:
@@ -105,7 +107,7 @@ class ChoreoGenerationPipeline:
         await asyncio.to_thread(self._remove_files)
         await asyncio.to_thread(self._services.close)
 
-    async def generate_choreography(
+    async def generate_choreography(  # noqa: PLR0913 - those of the earlier application, and what is new
         self,
         audio_input: str | os.PathLike[str],
         duration: str = "1min",
@@ -113,16 +115,18 @@ class ChoreoGenerationPipeline:
         energy_level: str | None = None,
         *,
         seed: int = 0,
+        options: Options = _NO_OPTIONS,
     ) -> Choreography:
         """Make a choreography of a song and return it when its video is there.
 
         `audio_input`: a file, or an http or https URL. `duration`: 30s, 1min or full. `difficulty`: beginner,
-        intermediate or advanced. `energy_level`: low, medium or high; None: as in the song. A call that is cancelled
-        does not cancel the request. Raises: `ChoreographyError`.
+        intermediate or advanced. `energy_level`: low, medium or high; None: as in the song. `options`: all that can be
+        asked of a choreography; what it sets holds in place of the other arguments and of the config's quality. A call
+        that is cancelled does not cancel the request. Raises: `ChoreographyError`.
         """
         values = {"duration": duration, "difficulty": difficulty, "energy": energy_level, "seed": seed}
         with _as_errors():
-            song = await asyncio.to_thread(self._song, audio_input, values)
+            song = await asyncio.to_thread(self._song, audio_input, values, options)
             service = await to_its_end(asyncio.to_thread(self._services.endpoint))
             warnings = await self._index_moves(service)
             try:
@@ -132,20 +136,23 @@ class ChoreoGenerationPipeline:
             finally:
                 await asyncio.to_thread(self._remove_files)
 
-    def _song(self, audio_input: str | os.PathLike[str], values: Mapping[str, Any]) -> SongSubmitted:
+    def _song(
+        self, audio_input: str | os.PathLike[str], values: Mapping[str, Any], options: Options = _NO_OPTIONS
+    ) -> SongSubmitted:
         """Return the request. A file is stored. Raises: `Poison`."""
         try:
-            options = Options.model_validate({**values, "quality": self.config.quality_mode})
+            wanted = Options.model_validate(options).model_dump(exclude_unset=True)
+            asked = Options.model_validate({**values, "quality": self.config.quality_mode, **wanted})
             source, title = _source(audio_input)
+            return SongSubmitted(
+                source=source,
+                title=title,
+                request_id=new_request_id(),
+                options=asked,
+                fresh=not self.config.enable_caching,
+            )
         except ValidationError as error:
             raise invalid_event(SongSubmitted, error) from error
-        return SongSubmitted(
-            source=source,
-            title=title,
-            request_id=new_request_id(),
-            options=options,
-            fresh=not self.config.enable_caching,
-        )
 
     async def _index_moves(self, service: Endpoint) -> tuple[str, ...]:
         """Index the moves once, and return the warnings. All calls wait for it; after a failure one tries again."""

@@ -17,7 +17,7 @@ from infra.base.atomic_file import sha256_of
 from infra.base.umask import make_files_private
 from infra.kafka_connection import KafkaConnection
 from infra.settings import load_settings
-from schemas.base import Source
+from schemas.base import Options, Source
 from schemas.move_submitted import MoveSubmitted
 from schemas.request_ended import RequestEnded
 from schemas.song_submitted import SongSubmitted
@@ -92,6 +92,15 @@ async def test_the_documented_call_makes_a_choreography(made: Choreography) -> N
     assert len(made.moves) > 3
     with av.open(str(made.video_path)) as video:
         assert (video.duration or 0) / av.time_base == pytest.approx(made.duration_s, abs=0.1)
+
+
+async def test_the_options_of_a_dance_are_those_of_the_choreography(made: Choreography, demo_song: Path) -> None:
+    banned = made.moves[0].move
+    options = Options(length_s=20.0, bans=(banned,), difficulty="advanced")
+    async with ChoreoGenerationPipeline(PipelineConfig(quality_mode="fast")) as pipeline:
+        other = await pipeline.generate_choreography(demo_song, options=options)
+    assert other.duration_s == pytest.approx(20, abs=4.5 * 60 / other.tempo_bpm)
+    assert banned not in {part.move for part in other.moves}
 
 
 async def test_without_caching_a_choreography_is_computed_again(made: Choreography, demo_song: Path) -> None:

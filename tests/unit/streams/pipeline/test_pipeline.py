@@ -10,7 +10,7 @@ from typing import Any, cast
 import pytest
 
 from infra.settings import load_settings
-from schemas.base import Options
+from schemas.base import OnlyIn, Options, Pin, RuleChange
 from schemas.faults import Poison, Retryable
 from streams.client import ChoreoGenerationPipeline, ChoreographyError, PipelineConfig
 from streams.local import services
@@ -40,6 +40,28 @@ def test_the_arguments_are_options_of_the_request() -> None:
     request = _request(PipelineConfig(), duration="full", difficulty="advanced", energy="high", seed=3)
     assert request.options == Options(duration="full", difficulty="advanced", energy="high", seed=3)
     assert request.title == "luna_124"
+
+
+def test_options_hold_in_place_of_the_arguments_and_of_the_mode() -> None:
+    wishes: dict[str, Any] = {
+        "continuity": "montage",
+        "style": "sensual",
+        "role": "lead_focus",
+        "length_s": 45.0,
+        "cut_music": True,
+        "pins": (Pin(phrase=2, move="turn"),),
+        "bans": ("dip",),
+        "only_in": (OnlyIn(move="footwork", sections=("mambo",)),),
+        "alternative": 2,
+        "rules": {"turns": RuleChange(limit=2.0)},
+    }
+    assert wishes.keys() == Options.model_fields.keys() - {"duration", "difficulty", "energy", "seed", "quality"}
+    pipeline = ChoreoGenerationPipeline(PipelineConfig(quality_mode="fast"))
+    arguments = {"duration": "full", "difficulty": "advanced", "energy": "low", "seed": 3}
+    request = pipeline._song(_SONG, arguments, Options(**wishes))
+    assert request.options == Options.model_validate({**arguments, **wishes, "quality": "fast"})
+    request = pipeline._song(_SONG, arguments, Options(duration="1min", quality="balanced", seed=0))
+    assert request.options == Options(difficulty="advanced", energy="low")
 
 
 def test_without_caching_requests_are_fresh() -> None:
@@ -130,6 +152,8 @@ async def test_indexing_that_failed_is_tried_again_by_the_next_call(monkeypatch:
         ({"difficulty": "expert"}, "invalid_event"),
         ({"energy_level": "extreme"}, "invalid_event"),
         ({"seed": -1}, "invalid_event"),
+        *(({"options": value}, "invalid_event") for value in (None, 7, ["full"], Options(cut_music=True))),
+        ({"options": Options(rules={"holds": RuleChange(points=1)})}, "invalid_event"),
     ],
 )
 async def test_a_wrong_argument_is_an_error_with_its_reason_before_anything_is_started(
