@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from agents.dance.music import EIGHTS_PER_BLOCK
+from agents.dance.music import EIGHTS_PER_BLOCK, section_at
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.base import DanceOptions
 from schemas.sequence_planned import MusicPart
@@ -86,9 +86,9 @@ def _joins(ones: Sequence[float], sections: Sequence[Section]) -> Iterator[_Join
 
 def _music_at(one: float, ones: Sequence[float], sections: Sequence[Section]) -> tuple[int, int]:
     """Return the repeat group of the section in which a phrase begins, and its number there."""
-    if not sections:
+    _, section = section_at(sections, one + 0.1)
+    if section is None:
         return -1, 0
-    section = sections[max(0, bisect_right([part.start_s for part in sections], one + 0.1) - 1)]
     return section.repeat_group, bisect_left(ones, one) - bisect_left(ones, section.start_s - 0.1)
 
 

@@ -86,7 +86,7 @@ class SlotMusic:
 
 def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -> tuple[SlotMusic, ...]:
     """Return the music of each slot."""
-    sections = [_section_at(analysis.sections, (slot.times[0] + slot.times[-1]) / 2) for slot in slots]
+    sections = [section_at(analysis.sections, (slot.times[0] + slot.times[-1]) / 2) for slot in slots]
     positions = _positions([number for number, _ in sections])
     lengths = Counter(number for number, _ in sections)
     phrases = list(accumulate(int(slot.phrase_offset == 0) for slot in slots))
@@ -119,7 +119,8 @@ def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -
     return tuple(found)
 
 
-def _section_at(sections: Sequence[Section], time_s: float) -> tuple[int, Section | None]:
+def section_at(sections: Sequence[Section], time_s: float) -> tuple[int, Section | None]:
+    """Return the section at a time and its index: before the first one, the first; 0 and None for a song without."""
     if not sections:
         return 0, None
     number = max(0, bisect_right([section.start_s for section in sections], time_s) - 1)

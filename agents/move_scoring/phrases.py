@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import fmean
 
-from schemas.audio_analyzed import AudioAnalysis, Section
+from agents.dance.music import section_at
+from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 
 
@@ -42,7 +42,7 @@ def cut_phrases(analysis: AudioAnalysis) -> tuple[Span, ...]:
 def _span(analysis: AudioAnalysis, start: int, end: int) -> Span:
     last = min(end, len(analysis.beats) - 1)
     seconds = analysis.beats[last] - analysis.beats[start]
-    number, section = _section_at(analysis.sections, analysis.beats[start] + seconds / 2)
+    number, section = section_at(analysis.sections, analysis.beats[start] + seconds / 2)
     return Span(
         start_beat=start,
         end_beat=end,
@@ -52,10 +52,3 @@ def _span(analysis: AudioAnalysis, start: int, end: int) -> Span:
         label=section.label if section else "verse",
         rhythm=section.rhythm if section else "derecho",
     )
-
-
-def _section_at(sections: tuple[Section, ...], time_s: float) -> tuple[int, Section | None]:
-    if not sections:
-        return 0, None
-    number = max(0, bisect_right([section.start_s for section in sections], time_s) - 1)
-    return number, sections[number]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 from agents.dance.cut_music import Heard, heard_parts
 from agents.dance.dance_grid import DanceGrid
 from agents.dance.judge import Sheet, judge
-from agents.dance.music import Request, SlotMusic, music_of
+from agents.dance.music import Request, SlotMusic, music_of, section_at
 from agents.dance.parts import Parts, parts_of
 from agents.dance.rules import Rules, default_rules
 from agents.dance.slots import Slot
@@ -148,12 +147,8 @@ def _beside_beats(plan: Plan, grid: DanceGrid) -> Iterator[tuple[int, float]]:
 
 def section_name(analysis: AudioAnalysis, slot: Slot) -> str:
     """Return the label and the letter of the section at the middle of a slot, or nothing."""
-    if not analysis.sections:
-        return ""
-    middle = (slot.times[0] + slot.times[-1]) / 2
-    number = max(0, bisect_right([section.start_s for section in analysis.sections], middle) - 1)
-    section = analysis.sections[number]
-    return f"{section.label} {section.letter}"
+    _, section = section_at(analysis.sections, (slot.times[0] + slot.times[-1]) / 2)
+    return f"{section.label} {section.letter}" if section else ""
 
 
 def _clock(time_s: float, beats: Sequence[float]) -> str:
