@@ -12,6 +12,7 @@ from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import DIFFICULTIES
 from agents.dance.wishes import Wishes
 from agents.move_scoring.move_arrays import MoveArrays
+from agents.texts import first_few
 
 _MIN_CLIPS = 4
 
@@ -20,15 +21,18 @@ _MIN_CLIPS = 4
 class Allowed:
     """`clips`: which clips each slot may have, (slots, clips). `level`: the greatest one, an index of DIFFICULTIES.
 
-    Where the wishes leave no clip for a slot, any may be there: planning refuses them and says why.
+    `unknown`: a line for each name in the wishes that no move of the library has: it changes nothing. Where the
+    wishes leave no clip for a slot, any may be there: planning refuses them and says why.
     """
 
     clips: Bools
     level: int
     asked: int
+    unknown: tuple[str, ...] = ()
 
     def warnings(self) -> Iterator[str]:
-        """Yield a warning where harder moves than asked for are needed."""
+        """Yield a warning where harder moves than asked for are needed, and for wishes that change nothing."""
+        yield from self.unknown
         if self.level > self.asked:
             yield (
                 f"the library has too few moves of the level {DIFFICULTIES[self.asked]}: "
@@ -47,7 +51,20 @@ def allowed_in(music: Sequence[SlotMusic], arrays: MoveArrays, usable: Bools, re
     clips = usable & wished & (pinned[:, None] | (levels <= level))
     nothing = ~clips.any(axis=1)
     clips[nothing] = usable & (levels <= level)
-    return Allowed(clips, level, request.level)
+    return Allowed(clips, level, request.level, tuple(_unknown(arrays, request)))
+
+
+def _unknown(arrays: MoveArrays, request: Request) -> Iterator[str]:
+    options, styles = request.options, arrays.parts.styles
+    if request.style and request.style not in styles:
+        known = [style for style in styles if style]
+        others = f"annotated are {first_few(known)}" if known else "no move has one"
+        yield f"no move of the library has the style '{request.style}', {others}"
+    if options.bans or options.only_in:
+        names = {name.casefold() for of_clip in arrays.names for name in of_clip}
+        for name in dict.fromkeys((*options.bans, *(only.move for only in options.only_in))):
+            if name.casefold() not in names:
+                yield f"no move or clip of the library that can be danced has the name '{name}' of bans or only_in"
 
 
 def _wished(music: Sequence[SlotMusic], arrays: MoveArrays, request: Request) -> Bools:

@@ -127,6 +127,24 @@ def test_harder_moves_are_candidates_only_where_others_lack_with_a_warning() -> 
     assert [line for line in result.warnings if "too few moves of the level beginner" in line]
 
 
+def test_names_in_the_wishes_that_no_move_has_are_warnings() -> None:
+    moves = [make_move(n, move="turn") for n in range(6)]
+    annotation = MoveAnnotation(style="sensual")
+    library = make_index([moves[0].model_copy(update={"annotation": annotation}), *moves[1:]])
+    only_in = (OnlyIn(move="clip_3", sections=("mambo",)), OnlyIn(move="tango", sections=("mambo",)))
+    wrong = Options(style="urban", bans=("dipp", "CLIP_2"), only_in=only_in)
+    assert score_of(SONG, wrong, library).warnings == (
+        "no move of the library has the style 'urban', annotated are sensual",
+        "no move or clip of the library that can be danced has the name 'dipp' of bans or only_in",
+        "no move or clip of the library that can be danced has the name 'tango' of bans or only_in",
+    )
+    right = Options(style="sensual", bans=("clip_2",), only_in=(OnlyIn(move="Turn", sections=("verse",)),))
+    assert score_of(SONG, right, library).warnings == ()
+    assert score_of(SONG, Options(style="urban"), make_index(moves)).warnings == (
+        "no move of the library has the style 'urban', no move has one",
+    )
+
+
 def test_a_cut_song_has_candidates_for_the_phrases_that_are_heard() -> None:
     groups = (0, 1, 0, 1)
     sections = tuple(
