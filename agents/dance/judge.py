@@ -7,17 +7,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from agents.arrays import Bools
+from agents.arrays import Bools, Floats, Ints
 from agents.dance.changes import Change, MusicChange, change_between, pair_amounts
 from agents.dance.grades import NEW_COUPLE, seam_of
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import MARKS, Mark, Rules
 from agents.dance.sequence import Sequences
-from agents.dance.slot_faults import broken_in_slot, slot_amounts
+from agents.dance.slot_faults import amounts_in_slots, broken_in_slot
 from agents.dance.slots import Slot
 from schemas.sequence_planned import Seam
 
+_AT_ONCE = 32  # slots
 _LEAST_AMOUNT = 1e-3  # less is no fault
 _FULL_MARK = 10.0
 _POINTS_PER_MARK = 1.5  # points a slot that lower a mark from 10 to 0
@@ -84,15 +85,16 @@ def _faults(
 ) -> Iterator[tuple[list[Fault], Seam | None]]:
     """Yield the faults of each slot, and the grade of the cut before it."""
     rules = request.rules
+    in_slots, at_cuts = _amounts_in_slots(music, parts, request), _amounts_at_cuts(parts, rules)
     rows = [np.array([row]) for row in range(len(slots))]
     one = [parts.rows(row) for row in rows]
     dance = Sequences.begin(rows[0], parts)
     for n, slot in enumerate(slots):
-        amounts = slot_amounts(music[n], one[n], request)
+        amounts = {name: values[rows[n]] for name, values in in_slots.items()}
         faults = _of_amounts(n, slot, amounts, rules, _names(broken_in_slot(amounts, rules)))
         seam = None
         if n:
-            pairs = pair_amounts(one[n - 1], one[n], rules)
+            pairs = {name: values[rows[n - 1], None] for name, values in at_cuts.items()}
             change = change_between(MusicChange.between(music[n - 1], music[n]), one[n - 1], one[n], pairs, request)
             in_sequence = dance.amounts(rows[n], change.continues, music[n], parts, rules)
             faults += _of_amounts(n, slot, change.amounts, rules, _names(change.broken))
@@ -100,6 +102,31 @@ def _faults(
             seam = _seam(change, one[n - 1], one[n], request)
             dance = dance.extended(np.zeros(1, np.int64), rows[n], change.continues[0], parts)
         yield faults, seam
+
+
+def _amounts_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request) -> dict[str, Floats]:
+    """Return for each rule the amounts of its fault in each slot, (slots,)."""
+    blocks = [
+        amounts_in_slots(music[some[0] : some[-1] + 1], parts.rows(some), request) for some in _blocks(len(music))
+    ]
+    return _diagonals(blocks)
+
+
+def _amounts_at_cuts(parts: Parts, rules: Rules) -> dict[str, Floats]:
+    """Return for each rule of a cut the amounts of its fault before each slot but the first, (slots - 1,)."""
+    return _diagonals(
+        [pair_amounts(parts.rows(some), parts.rows(some + 1), rules) for some in _blocks(len(parts.parts) - 1)]
+    )
+
+
+def _blocks(number: int) -> list[Ints]:
+    """Return the numbers below `number`, some at once: each is combined with all of its block, and one is needed."""
+    return [np.arange(start, min(start + _AT_ONCE, number)) for start in range(0, number, _AT_ONCE)]
+
+
+def _diagonals(blocks: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
+    names = blocks[0] if blocks else ()
+    return {name: np.concatenate([block[name].diagonal() for block in blocks]) for name in names}
 
 
 def _other_faults(n: int, slot: Slot, amounts: Mapping[str, float], rules: Rules) -> list[Fault]:

@@ -16,6 +16,7 @@ from agents.dance.states import UNKNOWN
 from agents.playable import EIGHT
 from schemas.dance_names import SECTION_LABELS, SECTION_RHYTHMS
 
+_MAX_RATED = 50_000  # costs at once: what a processor keeps near
 _LAST_BEATS = 2.0  # of the dance, in which a pose ends it
 SLOT_RULES: Final = (
     "one",
@@ -88,13 +89,19 @@ def slot_cost(music: SlotMusic, parts: Parts, request: Request) -> Floats:
 
 def cost_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request) -> Floats:
     """Return the cost of each part in each of some slots as `slot_cost`, (slots, parts)."""
-    rules, amounts = request.rules, amounts_in_slots(music, parts, request)
     cost: Floats = np.zeros((len(music), len(parts.parts)))
+    step = max(1, _MAX_RATED // max(1, len(parts.parts)))
+    for start in range(0, len(music), step):
+        _add_cost(cost[start : start + step], music[start : start + step], parts, request)
+    return cost
+
+
+def _add_cost(cost: Floats, music: Sequence[SlotMusic], parts: Parts, request: Request) -> None:
+    rules, amounts = request.rules, amounts_in_slots(music, parts, request)
     for name, amount in amounts.items():
         cost += rules.points(name) * amount
     for broken in broken_in_slot(amounts, rules).values():
         cost += BROKEN_GATE * broken
-    return cost
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
 from agents.arrays import Bools, Floats, Ints
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Part, Parts, parts_of
-from agents.dance.slot_faults import slot_cost
+from agents.dance.slot_faults import cost_in_slots
 from agents.dance.slots import Slot
 from agents.dance.wishes import Wishes
 from agents.playable import offered_runs
@@ -56,31 +58,27 @@ def choices_of(slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores
 
     Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits a slot.
     """
-    clips = {sha: _Clip(move) for sha, move in scores.moves.items()}
-    wishes = Wishes(request.options, {sha: (move.name, move.move) for sha, move in scores.moves.items()})
-    found = [sorted(_parts(slot, at, scores, clips, wishes)) for slot, at in zip(slots, music, strict=True)]
+    every, found = _found(slots, music, scores, request.options)
     _check(found, music, request.options)
-    every = sorted({part for parts in found for part in parts})
-    number = {part: row for row, part in enumerate(every)}
     parts = parts_of(every, scores.moves, scores.fits)
+    in_slots = cost_in_slots(music, parts, request)
     rows, costs = [], []
-    for slot, at, of_slot in zip(slots, music, found, strict=True):
-        all_rows = np.array([number[part] for part in of_slot])
-        points = slot_cost(at, parts.rows(all_rows), request) + _chance(of_slot, slot, request.options.seed)
+    for slot, of_slot, cost in zip(slots, found, in_slots, strict=True):
+        points = cost[of_slot] + _chance([every[row] for row in of_slot], slot, request.options.seed)
         best = np.sort(np.argsort(points, kind="stable")[:MAX_CHOICES_PER_SLOT])
-        rows.append(all_rows[best])
+        rows.append(of_slot[best])
         costs.append(points[best])
     return Choices(tuple(music), parts, tuple(rows), tuple(costs))
 
 
-def _check(found: Sequence[Sequence[Part]], music: Sequence[SlotMusic], options: DanceOptions) -> None:
+def _check(found: Sequence[Ints], music: Sequence[SlotMusic], options: DanceOptions) -> None:
     """Check that each slot has a choice, and each pin a phrase. Raises: `Poison` (`no_usable_moves`)."""
-    for parts, at in zip(found, music, strict=True):
+    for rows, at in zip(found, music, strict=True):
         pinned = [pin.move for pin in options.pins if pin.phrase == at.phrase]
-        if not parts and pinned:
+        if not len(rows) and pinned:
             message = f"{pinned[0]} cannot be danced in phrase {at.phrase}: pin another move, or none"
             raise Poison(message, reason="no_usable_moves")
-        if not parts:
+        if not len(rows):
             message = "no move that may be danced has enough beats for this song: index longer clips, or ban fewer"
             raise Poison(message, reason="no_usable_moves")
     last = music[-1].phrase
@@ -88,44 +86,66 @@ def _check(found: Sequence[Sequence[Part]], music: Sequence[SlotMusic], options:
         raise Poison(f"the dance has {last} phrases: pin moves to these only", reason="no_usable_moves")
 
 
-class _Clip:
-    """The beats of a clip on which its eights begin, and which of its beats may be shown."""
+def _found(
+    slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, options: DanceOptions
+) -> tuple[list[Part], list[Ints]]:
+    """Return all parts that any slot may get, in order, and the rows of those that each slot may get."""
+    wishes = Wishes(options, {sha: (move.name, move.move) for sha, move in scores.moves.items()})
+    keys = [
+        [(sha, _Need.of(slot, at)) for sha in _candidates(slot, scores) if wishes.allow(sha, at)]
+        for slot, at in zip(slots, music, strict=True)
+    ]
+    clips = {sha: _Clip(sha, move) for sha, move in scores.moves.items()}
+    parts = {(sha, need): clips[sha].parts(need) for sha, need in set(chain.from_iterable(keys))}
+    every = sorted(set(chain.from_iterable(parts.values())))
+    number = {part: row for row, part in enumerate(every)}
+    rows = {key: [number[part] for part in of_clip] for key, of_clip in parts.items()}
+    return every, [np.array([row for key in of_slot for row in rows[key]], np.int64) for of_slot in keys]
 
-    def __init__(self, move: MoveSummary) -> None:
-        self.starts = [eight.start_beat for eight in move.eights]
-        self.has_states = bool(move.boundaries)
+
+def _candidates(slot: Slot, scores: Scores) -> list[str]:
+    return sorted({candidate.clip_sha256 for candidate in scores.phrases[slot.phrase].candidates})
+
+
+class _Need(NamedTuple):
+    """What a slot needs of a clip: some beats from a beat of an eight on, in a long phrase also from one that follows.
+
+    `leads_in`: whether they may also lead into an eight, for what lies before the first 1 of the dance.
+    """
+
+    beats: int
+    offsets: tuple[int, ...]
+    leads_in: bool
+
+    @classmethod
+    def of(cls, slot: Slot, music: SlotMusic) -> _Need:
+        offsets = sorted({slot.eight_offset, slot.phrase_offset or slot.eight_offset})
+        return cls(slot.beats, tuple(offsets), music.is_first and slot.eight_offset > 0)
+
+
+class _Clip:
+    """Finds the parts of a clip that can be shown."""
+
+    def __init__(self, sha256: str, move: MoveSummary) -> None:
+        self._sha256 = sha256
+        self._starts = [eight.start_beat for eight in move.eights]
+        self._has_states = bool(move.boundaries)
         self._spans = [(run.first, run.first + len(run.beats) - 1) for run in offered_runs(move)]
 
-    def has(self, first: int, beats: int) -> bool:
-        """Return whether beats may be shown."""
+    def parts(self, need: _Need) -> list[Part]:
+        """Return the parts that a slot may get, in order."""
+        offsets = (*need.offsets, -need.beats) if need.leads_in else need.offsets
+        firsts = sorted({start + offset for start in self._starts for offset in offsets})
+        ways = (False, True) if self._has_states else (False,)
+        return [
+            Part(self._sha256, first, first + need.beats, mirrored)
+            for first in firsts
+            if self._can_show(first, need.beats)
+            for mirrored in ways
+        ]
+
+    def _can_show(self, first: int, beats: int) -> bool:
         return any(start <= first and first + beats <= last for start, last in self._spans)
-
-
-def _parts(slot: Slot, music: SlotMusic, scores: Scores, clips: Mapping[str, _Clip], wishes: Wishes) -> Iterator[Part]:
-    for sha in sorted({candidate.clip_sha256 for candidate in scores.phrases[slot.phrase].candidates}):
-        if not wishes.allow(sha, music):
-            continue
-        clip = clips[sha]
-        for first in sorted({*_first_beats(clip, slot), *_lead_ins(clip, music)}):
-            yield Part(sha, first, first + slot.beats)
-            if clip.has_states:
-                yield Part(sha, first, first + slot.beats, mirrored=True)
-
-
-def _first_beats(clip: _Clip, slot: Slot) -> Iterator[int]:
-    """Yield the clip beats the slot may begin on: beats with its count, and in a long phrase the beats that follow."""
-    offsets = {slot.eight_offset, slot.phrase_offset or slot.eight_offset}
-    for first in {start + offset for start in clip.starts for offset in offsets}:
-        if clip.has(first, slot.beats):
-            yield first
-
-
-def _lead_ins(clip: _Clip, music: SlotMusic) -> Iterator[int]:
-    """Yield the beats from which a clip leads into one of its eights, for what lies before the first 1 of the dance."""
-    if music.is_first and music.eight_offset:
-        for first in (start - music.beats for start in clip.starts):
-            if clip.has(first, music.beats):
-                yield first
 
 
 def _chance(parts: Sequence[Part], slot: Slot, seed: int) -> Floats:
