@@ -80,35 +80,44 @@ def song_candidates(  # noqa: PLR0913, PLR0917
     for n, slot in enumerate(slots):
         of_slots.setdefault(slot.phrase, []).append(n)
     in_pool = parts.rows(found.rows)
-    points = _points(music, in_pool, request)
-    phrases = {phrase: _candidates(of_phrase, found, in_pool, points, number) for phrase, of_phrase in of_slots.items()}
+    lost = _Lost.of(found, music, in_pool, request)
+    phrases = {phrase: _candidates(of_phrase, found, in_pool, lost, number) for phrase, of_phrase in of_slots.items()}
     offered = {clip: found.rows[in_pool.clip == arrays.row_of(clip)] for clip in {part.clip for part in in_pool.parts}}
     nearest = [min(phrases, key=lambda danced: (abs(danced - n), danced)) for n in range(len(spans))]
     return SongCandidates(arrays, fits, tuple(phrases[n] for n in nearest), offered, allowed)
 
 
-def _points(music: Sequence[SlotMusic], parts: Parts, request: Request) -> dict[str, Floats]:
-    """Return the points that each part loses in each slot by each rule, (slots, parts)."""
-    amounts = amounts_in_slots([as_whole_eight(slot) for slot in music], parts, request)
-    return {name: request.rules.points(name) * amount for name, amount in amounts.items()}
+@dataclass(frozen=True)
+class _Lost:
+    """The points that the best eight of each clip loses in each slot. `points`: (clips, rules, slots)."""
+
+    clips: Mapping[str, int]
+    rules: tuple[str, ...]
+    points: Floats
+
+    @classmethod
+    def of(cls, found: Candidates, music: Sequence[SlotMusic], parts: Parts, request: Request) -> _Lost:
+        amounts = amounts_in_slots([as_whole_eight(slot) for slot in music], parts, request)
+        rules, slots = tuple(sorted(amounts)), np.arange(len(music))
+        points = np.array([request.rules.points(name) * amounts[name] for name in rules])
+        eights = [np.flatnonzero(parts.clip == clip) for clip in np.unique(parts.clip)]
+        best = [columns[found.costs[:, columns].argmin(axis=1)] for columns in eights]
+        clips = {parts.parts[columns[0]].clip: n for n, columns in enumerate(eights)}
+        return cls(clips, rules, np.array([points[:, slots, columns] for columns in best]))
+
+    def candidate(self, clip: str, slots: Sequence[int]) -> Candidate:
+        """Return a clip as a candidate, with the points that it loses by each rule in some slots."""
+        lost = self.points[self.clips[clip]][:, slots].tolist()
+        rounded = {name: round(-sum(points), _DIGITS) for name, points in zip(self.rules, lost, strict=True)}
+        terms = {name: points for name, points in rounded.items() if points}
+        return Candidate(clip_sha256=clip, score=round(sum(terms.values()), _DIGITS), terms=terms)
 
 
 def _candidates(
-    slots: Sequence[int], found: Candidates, parts: Parts, points: Mapping[str, Floats], number: int
+    slots: Sequence[int], found: Candidates, parts: Parts, lost: _Lost, number: int
 ) -> tuple[Candidate, ...]:
     """Return the candidates of a phrase, in turn those of its slots, the best first."""
     in_turn = chain.from_iterable(zip_longest(*(found.slots[slot] for slot in slots)))
-    clips = list(dict.fromkeys(int(parts.clip[column]) for column in in_turn if column is not None))[:number]
-    made = [_candidate(clip, slots, found, parts, points) for clip in clips]
+    clips = list(dict.fromkeys(parts.parts[column].clip for column in in_turn if column is not None))[:number]
+    made = [lost.candidate(clip, slots) for clip in clips]
     return tuple(sorted(made, key=lambda candidate: (-candidate.score, candidate.clip_sha256)))
-
-
-def _candidate(
-    clip: int, slots: Sequence[int], found: Candidates, parts: Parts, points: Mapping[str, Floats]
-) -> Candidate:
-    """Return a clip as a candidate, with the points that its best eight loses in each slot of a phrase."""
-    columns = np.flatnonzero(parts.clip == clip)
-    best = [(slot, int(columns[found.costs[slot, columns].argmin()])) for slot in slots]
-    lost = {name: -sum(float(values[at]) for at in best) for name, values in points.items()}
-    terms = {name: round(value, _DIGITS) for name, value in sorted(lost.items()) if round(value, _DIGITS)}
-    return Candidate(clip_sha256=parts.parts[columns[0]].clip, score=round(sum(terms.values()), _DIGITS), terms=terms)
