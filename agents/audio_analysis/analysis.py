@@ -25,6 +25,7 @@ from agents.audio_analysis.music_span import music_span
 from agents.audio_analysis.onsets import Onsets, onsets_of
 from agents.audio_analysis.pieces import piece_spans
 from agents.audio_analysis.spectrum import FRAME_RATE, Spectrum, spectrum_of
+from agents.blas import one_blas_thread
 from agents.step import no_report
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.digits import distinct_text
@@ -65,9 +66,7 @@ def analyze_pieces(
 
     Times are as for `analyze`: `music_start_s` and `music_end_s` are a piece's ends. Raises: as `analyze`.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(1, user_api="blas"):
+    with one_blas_thread():
         recording = spectrum_of(decode_mono(path, track))
         _check(recording)
         report(0.5)
@@ -101,9 +100,7 @@ def music_score(blocks: Iterable[Floats]) -> float:
 def _analyzed(
     blocks: Iterable[Floats], report: Callable[[float], None], *, finds_ends: bool = False
 ) -> tuple[AudioAnalysis, MusicLikeness]:
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1, user_api="blas"):  # on matrices this small, more threads cost twice the work they do
+    with one_blas_thread():
         return _analysis_and_likeness(blocks, report, finds_ends)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 from pydantic import ConfigDict, Field, ValidationError
 
 from agents.arrays import Bools, Floats
+from agents.blas import one_blas_thread
 from agents.dance.changes import MusicChange, broken_gates
 from agents.dance.danced_music import danced_music
 from agents.dance.music import Request, SlotMusic
@@ -159,6 +160,7 @@ class OptimizedRecommendationEngine:
         """
         return self.batch_recommend_moves(BatchRecommendationRequest([request], move_candidates, top_k))[0]
 
+    @one_blas_thread()
     def batch_recommend_moves(self, batch_request: BatchRecommendationRequest) -> list[list[MoveScore]]:
         """Return for each request what `recommend_moves_optimized` returns."""
         started = perf_counter()

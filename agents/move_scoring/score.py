@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from agents.blas import one_blas_thread
 from agents.dance.rules import Rules
 from agents.move_scoring.engine import OptimizedRecommendationEngine, engine_of
 from agents.move_scoring.inputs import ScoringInput
@@ -23,6 +24,7 @@ CANDIDATES: Mapping[Quality, int] = {"fast": 8, "balanced": 12, "high_quality": 
 _MAX_CANDIDATES = 15_000  # of all phrases: an event has at most 8 MiB
 
 
+@one_blas_thread()
 def score(
     scoring: ScoringInput,
     library: Library,

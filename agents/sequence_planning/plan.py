@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agents.blas import one_blas_thread
 from agents.dance.danced_music import danced_music
 from agents.dance.judge import judge
 from agents.dance.music import Request
@@ -16,6 +17,7 @@ from schemas.sequence_planned import Plan
 _SAME_AGAIN = 3.0  # points of an eight that an earlier alternative has in the same slot
 
 
+@one_blas_thread()
 def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
     """Return the plan with the fewest broken gates, and then the fewest points; deterministic.
 
