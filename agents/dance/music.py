@@ -39,7 +39,7 @@ class Request:
             options=options,
             level=DIFFICULTIES.index(options.difficulty),
             energy=None if options.energy is None else LEVEL_ENERGY[options.energy],
-            style=options.style or "",
+            style=(options.style or "").casefold(),
             role=role_number(options.role),
         )
 

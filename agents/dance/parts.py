@@ -120,6 +120,11 @@ def role_number(role: Role | None) -> int:
     return ROLES.index(role) if role in ROLES else UNKNOWN
 
 
+def style_of(move: MoveSummary) -> str:
+    """Return the annotated style of a move in lower case, in which styles are compared; nothing without one."""
+    return ((move.annotation and move.annotation.style) or "").casefold()
+
+
 class _Clip:
     """What is looked up for each part of a clip."""
 
@@ -130,7 +135,7 @@ class _Clip:
         ends = {eight.start_beat + EIGHT: eight.end_pose for eight in move.eights if eight.end_pose}
         self.poses = ends | {eight.start_beat: eight.start_pose for eight in move.eights if eight.start_pose}
         self.unsure_one = has_unsure_one(move)
-        self.style = (move.annotation and move.annotation.style) or ""
+        self.style = style_of(move)
         self.role = move.annotation.role if move.annotation else None
 
     @cached_property

@@ -10,6 +10,7 @@ import numpy as np
 from agents.arrays import Bools
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import DIFFICULTIES
+from agents.dance.states import UNKNOWN
 from agents.dance.wishes import Wishes
 from agents.move_scoring.move_arrays import MoveArrays
 from agents.texts import first_few
@@ -59,7 +60,9 @@ def _unknown(arrays: MoveArrays, request: Request) -> Iterator[str]:
     if request.style and request.style not in styles:
         known = [style for style in styles if style]
         others = f"annotated are {first_few(known)}" if known else "no move has one"
-        yield f"no move of the library has the style '{request.style}', {others}"
+        yield f"no move of the library has the style '{options.style}', {others}"
+    if request.role != UNKNOWN and not (arrays.parts.role == request.role).any():
+        yield f"no move of the library is annotated with the role {options.role}"
     if options.bans or options.only_in:
         names = {name.casefold() for of_clip in arrays.names for name in of_clip}
         for name in dict.fromkeys((*options.bans, *(only.move for only in options.only_in))):

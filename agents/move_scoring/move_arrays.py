@@ -13,7 +13,7 @@ import numpy as np
 from agents.arrays import Bools, Floats, Ints
 from agents.couples.appearance import Appearance
 from agents.couples.couples import Place, places_of
-from agents.dance.parts import Part, Parts, parts_of
+from agents.dance.parts import Part, Parts, parts_of, style_of
 from agents.dance.states import UNKNOWN
 from agents.playable import EIGHT, usable_eights
 from schemas.base import UNKNOWN_GROUP
@@ -204,7 +204,7 @@ def _clip_of(move: Move, version: object, parts: int) -> _Clip:
         version=version,
         name=move.name,
         move=move.move,
-        style=(move.annotation and move.annotation.style) or "",
+        style=style_of(move),
         appearance=Appearance.of(move),
         sound=_sound_of(move),
         parts=parts,
