@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -15,6 +16,7 @@ from schemas.sequence_planned import MusicPart
 _OTHER_BEFORE_S = 3.0  # of the wanted length, that a join is worse where the music before it differs
 _OTHER_BLOCK_S = 1.5  # the same, where it is another block of the same section
 _MAX_ERROR_S = 12.0  # from the wanted length; with more, the song is not cut
+_MIN_PHRASES = EIGHTS_PER_BLOCK  # of a part
 _MAX_TWICE = 400  # joins of which pairs are tried
 
 
@@ -55,15 +57,16 @@ class _Join(NamedTuple):
 def music_parts(analysis: AudioAnalysis, length_s: float) -> tuple[MusicPart, ...]:
     """Return the parts of the song that last about `length_s` together, from its first count 1 to its end.
 
-    Each part after the first begins with the music that would have followed the one before. Empty where the song is not
-    longer, or has no such joins that come near the length.
+    Each part after the first begins with the music that would have followed the one before, and each has four phrases
+    at least. Empty where the song is not longer, or has no such joins that come near the length.
     """
     ones = [beat for beat, count in zip(analysis.beats, analysis.counts, strict=True) if count == 1]
     end_s = analysis.music_end_s or analysis.duration_s
     if len(ones) < 3 or end_s - ones[0] <= length_s:
         return ()
     too_long_s = end_s - ones[0] - length_s
-    ways = list(_ways(list(_joins(ones, analysis.sections))))
+    joins = list(_joins(ones, analysis.sections))
+    ways = list(_ways([join for join in joins if join.dropped_s <= too_long_s + _MAX_ERROR_S], ones))
     if not ways:
         return ()
     best = min(ways, key=lambda way: (_cost(way, too_long_s), way))
@@ -74,9 +77,12 @@ def music_parts(analysis: AudioAnalysis, length_s: float) -> tuple[MusicPart, ..
 
 
 def _joins(ones: Sequence[float], sections: Sequence[Section]) -> Iterator[_Join]:
-    """Yield the pairs of phrases with the same music: of sections with the same music, at the same place in a block."""
-    music = [_music_at(one, ones, sections) for one in ones]
-    for left, resumed in combinations(range(1, len(ones)), 2):
+    """Yield the pairs of phrases with the same music: of sections with the same music, at the same place in a block.
+
+    None for a song without sections: nothing tells what music it repeats.
+    """
+    music = [_music_at(one, ones, sections) for one in ones] if sections else []
+    for left, resumed in combinations(range(_MIN_PHRASES, len(music) - _MIN_PHRASES + 1), 2):
         (group, place), (other_group, other_place) = music[left], music[resumed]
         if group == other_group and place % EIGHTS_PER_BLOCK == other_place % EIGHTS_PER_BLOCK:
             other_block = 0.0 if place == other_place else _OTHER_BLOCK_S
@@ -86,19 +92,24 @@ def _joins(ones: Sequence[float], sections: Sequence[Section]) -> Iterator[_Join
 
 def _music_at(one: float, ones: Sequence[float], sections: Sequence[Section]) -> tuple[int, int]:
     """Return the repeat group of the section in which a phrase begins, and its number there."""
-    _, section = section_at(sections, one + 0.1)
-    if section is None:
-        return -1, 0
+    section = sections[section_at(sections, one + 0.1)[0]]
     return section.repeat_group, bisect_left(ones, one) - bisect_left(ones, section.start_s - 0.1)
 
 
-def _ways(joins: Sequence[_Join]) -> Iterator[tuple[_Join, ...]]:
+def _ways(joins: Sequence[_Join], ones: Sequence[float]) -> Iterator[tuple[_Join, ...]]:
     """Yield one join, or two that follow each other."""
     for join in joins:
         yield (join,)
-    for one, other in combinations(joins[:_MAX_TWICE], 2):
-        if one.resumed_s < other.left_s:
+    number = {one: n for n, one in enumerate(ones)}
+    for one, other in combinations(_best_of(joins), 2):
+        if number[other.left_s] - number[one.resumed_s] >= _MIN_PHRASES:
             yield one, other
+
+
+def _best_of(joins: Sequence[_Join]) -> list[_Join]:
+    """Return at most `_MAX_TWICE` joins in order: those that cost least, and of equal ones some of the whole song."""
+    mixed = random.Random(0).sample(joins, len(joins))  # noqa: S311 - the joins of a song are not a secret
+    return sorted(sorted(mixed, key=lambda join: join.cost_s)[:_MAX_TWICE])
 
 
 def _cost(way: Sequence[_Join], too_long_s: float) -> float:

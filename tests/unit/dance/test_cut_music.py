@@ -22,20 +22,21 @@ EIGHT_S = 8 * 0.48
 FORM = "AABBCCAABBDD"  # four eights for each letter
 
 
-def song() -> AudioAnalysis:
-    """Return a song of twelve parts of four eights, 184 s, with some of its parts twice."""
-    plain = make_analysis(EIGHTS * 4 * len(FORM), first_s=0.0, tail_s=0.48)
+def song(form: str = FORM) -> AudioAnalysis:
+    """Return a song of parts of four eights, 184 s by default; a section for each letter that follows another one."""
+    plain = make_analysis(EIGHTS * 4 * len(form), first_s=0.0, tail_s=0.48)
+    starts = [n for n, letter in enumerate(form) if letter != form[n - 1 : n]]
     sections = [
         Section.model_validate(
             {
-                "start_s": n * 8 * EIGHT_S,
-                "end_s": (n + 1) * 8 * EIGHT_S,
+                "start_s": start * 4 * EIGHT_S,
+                "end_s": end * 4 * EIGHT_S,
                 "label": "verse",
                 "rhythm": "derecho",
-                "repeat_group": "ABCD".index(letter),
+                "repeat_group": ord(form[start]) - ord("A"),
             }
         )
-        for n, letter in enumerate(FORM[::2])
+        for start, end in itertools.pairwise([*starts, len(form)])
     ]
     accents = (Accent(time_s=plain.beats[-8], strength=0.9),)
     return plain.model_copy(update={"sections": tuple(sections), "accents": accents})
@@ -59,6 +60,28 @@ def test_a_song_without_such_joins_or_that_is_short_enough_is_not_cut() -> None:
     different = tuple(section.model_copy(update={"repeat_group": n}) for n, section in enumerate(song().sections))
     assert music_parts(song().model_copy(update={"sections": different}), 90.0) == ()
     assert music_parts(song(), 200.0) == ()
+
+
+def test_a_song_without_sections_is_not_cut() -> None:
+    """Nothing tells where the same music comes again."""
+    assert music_parts(song().model_copy(update={"sections": ()}), 90.0) == ()
+
+
+@pytest.mark.parametrize("length_s", range(46, 170, 4))
+def test_each_part_of_a_cut_song_has_four_phrases_at_least(length_s: int) -> None:
+    """A few seconds of a song between two cuts are no music to dance to."""
+    parts = music_parts(song("AABBAABBCCAADD"), length_s)
+    assert parts
+    assert all(part.length_s > 3.9 * EIGHT_S for part in parts)
+
+
+def test_two_joins_are_found_behind_a_long_section() -> None:
+    """The long one has more joins, all of them worse, than pairs are tried of."""
+    form = "A" * 16 + "BBCCBBDDEEFFEE"
+    whole = song(form)
+    parts = music_parts(whole, whole.duration_s - 32 * EIGHT_S)
+    assert sum(part.length_s for part in parts) == pytest.approx(whole.duration_s - 32 * EIGHT_S)
+    assert [form[round(part.start_s / EIGHT_S / 4 - 0.5)] for part in parts[1:]] == ["B", "E"]
 
 
 def test_the_times_of_a_cut_song_run_on() -> None:
