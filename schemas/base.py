@@ -189,12 +189,13 @@ class OnlyIn(Model):
 class RuleChange(Model):
     """What a request changes of a rule of the dance; None: what the rules of this version say.
 
-    `kind`: `gate`, which must hold; `cost`, which costs `points`; or `report`, which is only counted. `limit`: as the
-    rule's title and amount tell.
+    `kind`: `gate`, which must hold; `cost`, which costs `points`; or `report`, which is only counted. `most`: the
+    greatest amount that does not break a gate. `limit`: as the rule's title and amount tell.
     """
 
     kind: RuleKind | None = None
     points: Annotated[float, Field(ge=0, le=limits.MAX_RULE_POINTS)] | None = None
+    most: Annotated[float, Field(ge=0, le=limits.MAX_RULE_POINTS)] | None = None
     limit: Annotated[float, Field(ge=0, le=limits.MAX_RULE_POINTS)] | None = None
 
 

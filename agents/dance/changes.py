@@ -159,8 +159,7 @@ def broken_gates(amounts: Mapping[str, Floats], music: MusicChange, request: Req
         free.add("couple")
     if music.after_half:
         free.add("foot")  # four counts of a step and a tap leave the other foot free: it is they that are at fault
-    gates = [name for name in amounts if request.rules.is_gate(name) and name not in free]
-    return {name: amounts[name] > (request.rules[name].limit or UNKNOWN_CHANCE) for name in gates}
+    return request.rules.broken({name: amount for name, amount in amounts.items() if name not in free})
 
 
 def _continues(before: Parts, after: Parts) -> Bools:

@@ -13,7 +13,8 @@ from agents.dance.states import FACINGS, HOLDS, UNKNOWN
 from schemas.sequence_planned import Grade, Seam
 
 _STATE_RULES: Final = ("hold", "foot", "facing", "couple", "room")
-_JUMP_RULES: Final = ("velocity", "place", "pose", "footwork_exit", "dip")
+_JUMP_RULES: Final = ("velocity", "place", "pose")
+_MOVE_FAULTS: Final = {"footwork_exit": "footwork is cut from or to a hold", "dip": "a dip without its preparation"}
 _SURE, _LIKELY = 0.25, 0.6  # amounts up to which a rule surely, or likely, holds
 _MAX_JUMP_POINTS = 1.5  # of a cut that is smooth
 _FEET: Final = ("left", "right")
@@ -28,13 +29,19 @@ def seam_of(amounts: Mapping[str, float], broken: Collection[str], before: Parts
     or, with NEW_COUPLE, another one begins a section. D: some of it likely differs. F: a gate is broken.
     """
     states = {name: amounts[name] for name in _STATE_RULES}
-    jump = sum(rules.points(name) * amounts[name] for name in _JUMP_RULES)
-    reasons = [
-        _reason(name, before, after) for name in sorted(states, key=lambda name: -states[name]) if states[name] > _SURE
+    jump, of_moves = (
+        sum(rules.points(name) * amounts[name] for name in names) for names in (_JUMP_RULES, _MOVE_FAULTS)
+    )
+    reasons = [f"it breaks the rule that {rules[name].title}" for name in sorted({*broken} - {*states})]
+    reasons += [
+        _reason(name, before, after)
+        for name in sorted(states, key=lambda name: -states[name])
+        if states[name] > _SURE or name in broken
     ]
+    reasons += [words for name, words in _MOVE_FAULTS.items() if rules.points(name) * amounts[name] > _MAX_JUMP_POINTS]
     if jump > _MAX_JUMP_POINTS:
         reasons.append("the couple jumps")
-    grade = _grade(max(states.values()), jump, bool(broken))
+    grade = _grade(max(states.values()), max(jump, of_moves), bool(broken))
     return Seam(grade=grade, reason="; ".join(reasons[:_MAX_REASONS]) or "it fits", broken=tuple(sorted(broken)))
 
 

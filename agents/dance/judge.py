@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,14 +12,13 @@ from agents.dance.changes import Change, MusicChange, change_between, pair_amoun
 from agents.dance.grades import NEW_COUPLE, seam_of
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
-from agents.dance.rules import MARKS, Mark, Rules
+from agents.dance.rules import LEAST_AMOUNT, MARKS, Mark, Rules
 from agents.dance.sequence import Sequences
-from agents.dance.slot_faults import amounts_in_slots, broken_in_slot
+from agents.dance.slot_faults import amounts_in_slots
 from agents.dance.slots import Slot
 from schemas.sequence_planned import Seam
 
 _AT_ONCE = 32  # slots
-_LEAST_AMOUNT = 1e-3  # less is no fault
 _FULL_MARK = 10.0
 _POINTS_PER_MARK = 1.5  # points a slot that lower a mark from 10 to 0
 
@@ -91,14 +90,14 @@ def _faults(
     dance = Sequences.begin(rows[0], parts)
     for n, slot in enumerate(slots):
         amounts = {name: values[rows[n]] for name, values in in_slots.items()}
-        faults = _of_amounts(n, slot, amounts, rules, _names(broken_in_slot(amounts, rules)))
+        faults = _of_amounts(n, slot, amounts, rules, _names(rules.broken(amounts)))
         seam = None
         if n:
             pairs = {name: values[rows[n - 1], None] for name, values in at_cuts.items()}
             change = change_between(MusicChange.between(music[n - 1], music[n]), one[n - 1], one[n], pairs, request)
             in_sequence = dance.amounts(rows[n], change.continues, music[n], parts, rules)
             faults += _of_amounts(n, slot, change.amounts, rules, _names(change.broken))
-            faults += _of_amounts(n, slot, in_sequence, rules)
+            faults += _of_amounts(n, slot, in_sequence, rules, _names(rules.broken(in_sequence)))
             seam = _seam(change, one[n - 1], one[n], request)
             dance = dance.extended(np.zeros(1, np.int64), rows[n], change.continues[0], parts)
         yield faults, seam
@@ -130,17 +129,17 @@ def _diagonals(blocks: Sequence[Mapping[str, Floats]]) -> dict[str, Floats]:
 
 
 def _other_faults(n: int, slot: Slot, amounts: Mapping[str, float], rules: Rules) -> list[Fault]:
-    broken = {name for name, amount in amounts.items() if rules.is_gate(name) and amount > rules[name].limit}
-    return _of_amounts(n, slot, {name: np.array(amount) for name, amount in amounts.items()}, rules, broken)
+    arrays = {name: np.array(amount) for name, amount in amounts.items()}
+    return _of_amounts(n, slot, arrays, rules, _names(rules.broken(arrays)))
 
 
 def _of_amounts(
-    n: int, slot: Slot, amounts: Mapping[str, np.ndarray], rules: Rules, broken: frozenset[str] | set[str] = frozenset()
+    n: int, slot: Slot, amounts: Mapping[str, np.ndarray], rules: Rules, broken: Collection[str]
 ) -> list[Fault]:
     faults = []
     for name, values in amounts.items():
         amount = float(values.ravel()[0])
-        if amount >= _LEAST_AMOUNT:
+        if amount >= LEAST_AMOUNT:
             points = rules.points(name) * amount
             faults.append(Fault(n, slot.times[0], name, amount, points, name in broken))
     return faults

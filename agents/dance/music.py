@@ -16,6 +16,7 @@ from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.base import DanceOptions
 
 EIGHTS_PER_BLOCK = 4
+_HALF = 4  # beats of a break that is half of an eight
 _REQUESTED_ENERGY_WEIGHT = 0.75  # the song's own energy has the rest
 _ARC = 0.15  # of the target energy, for rising from the start of the dance to its end
 
@@ -52,7 +53,7 @@ class SlotMusic:
     whether it is the first slot in it. `position`: its number among the `section_slots` of its section, from 0.
     `repeats`: index of the slot that had the same music first, None for new music. `energy`: to dance with, 0-1.
     `accents`: beats from its start, above 0: one on the first beat belongs to the slot before it, whose effect leads to
-    it.
+    it. `is_half`: whether it is a break of four counts, after which a 1 comes again.
     """
 
     seconds: float
@@ -70,6 +71,7 @@ class SlotMusic:
     repeats: int | None
     energy: float
     accents: tuple[float, ...]
+    is_half: bool
     is_first: bool
     is_last: bool
 
@@ -77,11 +79,6 @@ class SlotMusic:
     def starts_block(self) -> bool:
         """Return whether a block of four eights begins here."""
         return self.position % EIGHTS_PER_BLOCK == 0
-
-    @property
-    def is_half(self) -> bool:
-        """Return whether it is a break of four counts."""
-        return self.beats == EIGHTS_PER_BLOCK
 
 
 def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -> tuple[SlotMusic, ...]:
@@ -112,6 +109,7 @@ def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -
                 repeats=first if section and sections[first][0] != number else None,
                 energy=_energy(slot, analysis, request, n / max(1, len(slots) - 1)),
                 accents=_accents(slot, analysis),
+                is_half=_is_half(slot, slots[n + 1 : n + 2]),
                 is_first=n == 0,
                 is_last=n == len(slots) - 1,
             )
@@ -125,6 +123,12 @@ def section_at(sections: Sequence[Section], time_s: float) -> tuple[int, Section
         return 0, None
     number = max(0, bisect_right([section.start_s for section in sections], time_s) - 1)
     return number, sections[number]
+
+
+def _is_half(slot: Slot, following: Sequence[Slot]) -> bool:
+    """Return whether a slot is a break of four counts: counts 1 to 4, and then a 1 again."""
+    counts_on = any(after.eight_offset == 0 for after in following)
+    return slot.beats == _HALF and slot.eight_offset == 0 and counts_on
 
 
 def _positions(sections: Sequence[int]) -> list[int]:

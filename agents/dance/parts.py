@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from math import isnan
 from statistics import fmean
 from typing import Any, Final, get_args
 
@@ -15,7 +16,7 @@ from agents.dance.section_fit import fits_labels, fits_rhythms
 from agents.dance.states import UNKNOWN, State, States, states_of
 from agents.playable import EIGHT, MIN_PRESENT_SHARE, has_unsure_one
 from schemas.base import UNKNOWN_GROUP, Difficulty, Level, Role
-from schemas.boundary import EightContent
+from schemas.boundary import Effect, EightContent
 from schemas.dance_names import SECTION_LABELS, SECTION_RHYTHMS
 from schemas.move_indexed import Eight, MoveSummary
 from schemas.moves_scored import MoveFit
@@ -190,11 +191,11 @@ def parts_of(parts: Sequence[Part], moves: Mapping[str, MoveSummary], fits: Mapp
         fit=np.array([clip.fit.fit for clip in each]),
         unsure_one=np.array([clip.unsure_one for clip in each], bool),
         missing=np.array([fact.missing for fact in facts]),
-        turns=np.array([abs(content.follow_turns or 0.0) for content in contents]),
+        turns=np.array([fact.turns for fact in facts]),
         footwork=np.array([content.footwork for content in contents], bool),
-        dip=np.array([content.effect == "dip" for content in contents], bool),
+        dip=np.array([fact.effect == "dip" for fact in facts], bool),
         opens=np.array([_opens(part, clip) for part, clip in zip(parts, each, strict=True)], bool),
-        rests=np.array([content.effect in {"dip", "stop"} for content in contents], bool),
+        rests=np.array([fact.effect in {"dip", "stop"} for fact in facts], bool),
         effect_beat=np.array([fact.effect_beat for fact in facts]),
         foot_changes=_foot_changes(starts, ends),
         right_first=_right_first(starts),
@@ -221,13 +222,15 @@ def _energy(part: Part, clip: _Clip) -> float:
 
 @dataclass(frozen=True)
 class _Facts:
-    """Facts of one part; `words`: the names of its move and category."""
+    """Facts of one part; `words`: the names of its move and category. `effect`: that it shows."""
 
     seconds: float
     last_s: float
     missing: float
     words: str
     content: EightContent | None
+    turns: float
+    effect: Effect | None
     effect_beat: float
 
 
@@ -235,13 +238,16 @@ def _facts(part: Part, clip: _Clip) -> _Facts:
     beats = clip.move.beats[part.first : part.end + 1]
     eight = clip.eight_at(part.first)
     content = eight.content if eight else None
+    effect_beat = _effect_beat(content, beats)
     return _Facts(
         seconds=beats[-1] - beats[0],
         last_s=beats[-1] - beats[-2],
         missing=_missing(part, clip, content),
         words=f"{clip.move.category} {clip.move.move}".lower().replace(" ", "_"),
         content=content,
-        effect_beat=_effect_beat(content, beats),
+        turns=abs(content.follow_turns or 0.0) * min(1.0, part.beats / EIGHT) if content else 0.0,
+        effect=None if content is None or isnan(effect_beat) else content.effect,
+        effect_beat=effect_beat,
     )
 
 

@@ -11,19 +11,23 @@ from typing import Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
+from agents.arrays import Bools, Floats
 from schemas.base import Code, Line, Model, RuleChange, RuleKind
 from schemas.faults import Poison
 from schemas.limits import MAX_RULE_POINTS
 
 Mark = Literal["timing", "technique", "connection", "musicality", "presentation", "difficulty"]
 MARKS: Final[tuple[Mark, ...]] = get_args(Mark)
-BROKEN_GATE: Final = 1000.0  # points in a search: more than all costs of the plans that differ in one gate
+BROKEN_GATE: Final = 1e7  # points in a search: more than all other faults of a dance together, at most 100 points each
+LEAST_AMOUNT: Final = 1e-3  # less is no fault
+ONLY_COUNTED: Final = ("connector", "uncut", "footwork_share")  # rules that are of the whole dance
 
 
 class Rule(Model):
     """A rule: which mark of the score sheet it lowers, by how many points, and whether it may be broken at all.
 
-    `limit`: a parameter whose meaning the rule's title and amount tell.
+    `most`: the greatest amount that does not break it, of a gate. `limit`: a parameter whose meaning the rule's title
+    and amount tell.
     """
 
     title: Line
@@ -31,6 +35,7 @@ class Rule(Model):
     kind: RuleKind
     points: float = Field(ge=0, le=MAX_RULE_POINTS)
     amount: Line
+    most: float = Field(default=0.0, ge=0, le=MAX_RULE_POINTS)
     limit: float = Field(default=0.0, ge=0, le=MAX_RULE_POINTS)
     source: Code = ""
 
@@ -45,6 +50,9 @@ class Rules(Model):
     def _is_whole(self) -> Rules:
         if sum(self.marks.values()) <= 0 or any(weight < 0 for weight in self.marks.values()):
             raise ValueError("the weights of the marks must be 0 or more, and at least one above 0")
+        counted = [name for name in ONLY_COUNTED if name in self.rules and self.rules[name].kind != "report"]
+        if counted:
+            raise ValueError(_only_counted(counted[0]))
         return self
 
     def __getitem__(self, name: str) -> Rule:
@@ -59,6 +67,14 @@ class Rules(Model):
         """Return whether a rule must hold."""
         return self.rules[name].kind == "gate"
 
+    def broken(self, amounts: Mapping[str, Floats]) -> dict[str, Bools]:
+        """Return for each rule that is a gate where its amount breaks it."""
+        return {
+            name: amount > max(self.rules[name].most, LEAST_AMOUNT)
+            for name, amount in amounts.items()
+            if self.is_gate(name)
+        }
+
     def changed(self, changes: Mapping[str, RuleChange]) -> Rules:
         """Return the rules with what a request changes of them.
 
@@ -68,6 +84,9 @@ class Rules(Model):
         if unknown:
             raise Poison(f"options.rules: there is no rule {unknown[0]!r}", reason="invalid_event")
         given = {name: change.model_dump(exclude_none=True) for name, change in changes.items()}
+        counted = [name for name in ONLY_COUNTED if given.get(name, {}).get("kind", "report") != "report"]
+        if counted:
+            raise Poison(f"options.rules: {_only_counted(counted[0])}", reason="invalid_event")
         rules = {name: self.rules[name].model_copy(update=values) for name, values in given.items()}
         return self.model_copy(update={"rules": self.rules | rules}) if rules else self
 
@@ -122,6 +141,10 @@ def _completed(given: dict[str, Any], base: Rules) -> dict[str, Any]:
         raise ValueError(f"there is no rule {unknown[0]!r}")
     every = {name: rule.model_dump() | rules.get(name, {}) for name, rule in base.rules.items()}
     return {"marks": base.marks | given.get("marks", {}), "rules": every}
+
+
+def _only_counted(name: str) -> str:
+    return f"{name} is only counted in the whole dance: its kind must be 'report'"
 
 
 def _first(error: ValidationError) -> str:

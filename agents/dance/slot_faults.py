@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from agents.arrays import Bools, Floats
+from agents.arrays import Floats
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
-from agents.dance.rules import BROKEN_GATE, Rules
+from agents.dance.rules import BROKEN_GATE
 from agents.dance.states import UNKNOWN
 from agents.playable import EIGHT
 from schemas.dance_names import SECTION_LABELS, SECTION_RHYTHMS
@@ -76,11 +76,6 @@ def amounts_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request)
     }
 
 
-def broken_in_slot(amounts: Mapping[str, Floats], rules: Rules) -> dict[str, Bools]:
-    """Return for each rule that is a gate whether a part breaks it."""
-    return {name: amount > rules[name].limit for name, amount in amounts.items() if rules.is_gate(name)}
-
-
 def slot_cost(music: SlotMusic, parts: Parts, request: Request) -> Floats:
     """Return the points of each part in a slot, with BROKEN_GATE for each gate that it breaks."""
     cost: Floats = cost_in_slots((music,), parts, request)[0]
@@ -100,7 +95,7 @@ def _add_cost(cost: Floats, music: Sequence[SlotMusic], parts: Parts, request: R
     rules, amounts = request.rules, amounts_in_slots(music, parts, request)
     for name, amount in amounts.items():
         cost += rules.points(name) * amount
-    for broken in broken_in_slot(amounts, rules).values():
+    for broken in rules.broken(amounts).values():
         cost += BROKEN_GATE * broken
 
 

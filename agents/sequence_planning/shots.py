@@ -39,10 +39,10 @@ def _parted_by_hold(eights: Parts, rules: Rules) -> Bools:
     """Return which eights of one couple could follow each other but for their holds, (before, after)."""
     amounts = seam_amounts(eights.ends, eights.starts, rules)
     same_couple = (eights.couple[:, None] == eights.couple[None]) & (eights.couple != UNKNOWN)[None]
-    others_fit = (amounts["foot"] <= rules["foot"].limit) & (amounts["facing"] <= rules["facing"].limit)
+    others_fit = (amounts["foot"] <= rules["foot"].most) & (amounts["facing"] <= rules["facing"].most)
     known = (eights.ends.hold != UNKNOWN)[:, None] & (eights.starts.hold != UNKNOWN)[None]
     differ = eights.ends.hold[:, None] != eights.starts.hold[None]
-    parted: Bools = same_couple & others_fit & known & differ & (amounts["hold"] > rules["hold"].limit)
+    parted: Bools = same_couple & others_fit & known & differ & (amounts["hold"] > rules["hold"].most)
     return parted
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from agents.dance.changes import MusicChange, change_between, pair_amounts
+from agents.dance.changes import CHANGE_RULES, MusicChange, change_between, pair_amounts
 from agents.dance.dance_grid import dance_grid_of
 from agents.dance.grades import seam_of
 from agents.dance.judge import Sheet, judge
@@ -17,7 +17,7 @@ from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.rules import MARKS, Rules, default_rules
 from agents.dance.slots import cut_slots
 from schemas.audio_analyzed import Section
-from schemas.base import Options
+from schemas.base import Options, RuleChange
 from schemas.boundary import Boundary, DancerState, EightContent
 from schemas.move_indexed import Move
 from schemas.moves_scored import MoveFit
@@ -68,11 +68,12 @@ def dance_of(
     couples: list[str] | None = None,
     sections: tuple[Section, ...] = (),
     energy: tuple[float, ...] = (),
+    rules: Rules = RULES,
 ) -> tuple[tuple[SlotMusic, ...], Parts, Sheet]:
     """Return the music, parts and sheet of a dance of these clips, one for each eight. `energy`: of each eight."""
     of_beats = [value for value in energy for _ in EIGHTS]
     song = make_analysis(EIGHTS * len(moves), first_s=0.0, tail_s=0.48, sections=sections, energy=of_beats)
-    request = Request.of(Options(duration="full", difficulty="beginner"), RULES)
+    request = Request.of(Options(duration="full", difficulty="beginner"), rules)
     slots = cut_slots(dance_grid_of(song, request.options), ())
     music = music_of(slots, song, request)
     names = couples or ["Ana & Leo"] * len(moves)
@@ -135,6 +136,56 @@ def test_a_section_that_begins_with_another_energy_than_its_music_costs_points()
 def test_a_move_again_and_again_costs_points_from_the_third_part_on() -> None:
     _, _, sheet = dance_of([clip(number).model_copy(update={"move": "turn"}) for number in range(4)])
     assert [fault.slot for fault in sheet.faults if fault.rule == "in_a_row"] == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("in_a_row", RuleChange(kind="gate")),
+        ("turns", RuleChange(kind="gate", most=1.0)),
+        ("repeated_move", RuleChange(kind="gate", most=0.5)),
+        ("pose", RuleChange(kind="gate", most=1.5)),
+        ("place", RuleChange(kind="gate", most=3.0)),
+        ("tempo", RuleChange(kind="gate")),
+        ("hold", RuleChange(most=0.1)),
+        ("block", RuleChange(kind="gate")),
+    ],
+)
+def test_a_rule_that_is_made_a_gate_is_broken_and_its_cut_says_so(name: str, change: RuleChange) -> None:
+    moves = [clip(n, follow_turns=2.0, confidence=0.9).model_copy(update={"move": "turn"}) for n in range(4)]
+    far = moves[2].eights[0].model_copy(update={"start_pose": (9.0,) * 52})
+    aside = moves[2].boundaries[0].model_copy(update={"centre": (3.0, 0.5)})
+    faster = tuple(0.95 * beat for beat in moves[2].beats)
+    moves[2] = moves[2].model_copy(
+        update={"eights": (far,), "boundaries": (aside, moves[2].boundaries[1]), "beats": faster}
+    )
+    _, _, sheet = dance_of(moves, rules=RULES.changed({name: change}))
+    assert name in {fault.rule for fault in sheet.faults if fault.breaks_gate}
+    of_cut = [seam for seam in sheet.seams if seam and name in seam.broken]
+    assert all(seam.grade == "F" and seam.reason != "it fits" for seam in of_cut)
+    assert bool(of_cut) == (name in CHANGE_RULES)
+
+
+def test_a_cut_to_a_dip_says_that_it_is_not_prepared() -> None:
+    _, _, sheet = dance_of([clip(0), clip(1, kind="accent", effect="dip", effect_s=2.0)])
+    assert [seam.reason for seam in sheet.seams if seam] == ["a dip without its preparation"]
+
+
+def test_a_part_of_an_eight_has_its_share_of_the_turns_and_the_dip_only_where_it_is_shown() -> None:
+    move = clip(0, kind="accent", follow_turns=2.0, effect="dip", effect_s=3.4)
+    sha = move.clip.sha256
+    parts = parts_of([Part(sha, 0, 8), Part(sha, 0, 4), Part(sha, 4, 8)], {sha: move}, {})
+    assert parts.turns.tolist() == [2.0, 1.0, 1.0]
+    assert parts.dip.tolist() == [True, False, True]
+
+
+def test_only_counts_1_to_4_before_another_1_are_a_break_of_four_counts() -> None:
+    counts = [5, 6, 7, 8, *EIGHTS, 1, 2, 3, 4, *EIGHTS, 1, 2, 3, 4]
+    song = make_analysis(counts, first_s=0.0, tail_s=0.48)
+    request = Request.of(Options(duration="full"), RULES)
+    music = music_of(cut_slots(dance_grid_of(song, request.options), ()), song, request)
+    assert [slot.beats for slot in music] == [4, 8, 4, 8, 4]
+    assert [slot.is_half for slot in music] == [False, False, True, False, False]
 
 
 def test_an_opening_in_the_middle_of_a_movement_costs_points() -> None:

@@ -28,6 +28,12 @@ def test_a_request_is_judged_by_the_rules_that_it_changes() -> None:
     assert default_rules().is_gate("couple")
 
 
+def test_a_request_cannot_make_a_gate_of_a_rule_that_is_only_counted() -> None:
+    with pytest.raises(Poison, match=r"options.rules: uncut is only counted in the whole dance") as refused:
+        Request.of(Options(rules={"uncut": RuleChange(kind="gate")}), default_rules())
+    assert refused.value.reason == "invalid_event"
+
+
 def test_a_request_cannot_change_a_rule_that_does_not_exist() -> None:
     with pytest.raises(Poison, match=r"options.rules: there is no rule 'holds'") as refused:
         Request.of(Options(rules={"holds": RuleChange(points=1)}), default_rules())

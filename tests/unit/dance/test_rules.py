@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.dance.changes import CHANGE_RULES
-from agents.dance.rules import MARKS, default_rules, rules_of
+from agents.dance.rules import MARKS, ONLY_COUNTED, default_rules, rules_of
 from agents.dance.sequence import SEQUENCE_RULES
 from agents.dance.slot_faults import SLOT_RULES
 from schemas.faults import Poison
@@ -24,6 +24,7 @@ def test_all_27_rules_of_the_collection_are_there() -> None:
 def test_each_rule_is_one_that_is_counted_or_reported() -> None:
     counted = {*SLOT_RULES, *CHANGE_RULES, *SEQUENCE_RULES, *NOT_OF_PLANS}
     reported = {name for name, rule in default_rules().rules.items() if rule.kind == "report"}
+    assert reported == set(ONLY_COUNTED)
     assert counted | reported == default_rules().rules.keys()
 
 
@@ -46,6 +47,7 @@ def test_a_file_changes_the_rules_and_marks_that_it_names(tmp_path: Path) -> Non
         ("[rules.hold]\npoints = -1\n", "rules.hold.points"),
         ('[rules.hold]\nkind = "must"\n', "rules.hold.kind"),
         ("[marks]\ncharm = 1\n", "marks.charm"),
+        ('[rules.uncut]\nkind = "cost"\n', "uncut is only counted in the whole dance: its kind must be 'report'"),
         ("[rules.hold\n", "Expected"),
         ("[marks]\n" + "".join(f"{mark} = 0\n" for mark in MARKS), "at least one above 0"),
         ("rules = 3\n", "wrong"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +21,7 @@ from agents.dance.slots import Slot, cut_slots
 from agents.sequence_planning.choices import Choices, choices_of
 from agents.sequence_planning.path import best_path
 from schemas.audio_analyzed import Accent, AudioAnalysis, Section
-from schemas.base import Continuity, Options
+from schemas.base import Continuity, Options, RuleChange, RuleName
 from schemas.move_indexed import Move
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import make_scores, with_states
@@ -27,6 +29,11 @@ from tests.unit.sequence_planning.builders import make_scores, with_states
 EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
 MOST_JUDGED = 60  # dances of one problem that are judged one by one: each takes some 10 ms
 ALL = 10**7
+SEQUENCE_GATES = {
+    "turns": RuleChange(kind="gate", most=1.0),
+    "in_a_row": RuleChange(kind="gate"),
+    "repeated_clip": RuleChange(kind="gate", most=0.5, points=100.0),
+}
 
 
 class Problem(NamedTuple):
@@ -47,10 +54,15 @@ class Problem(NamedTuple):
         return list(product(*(rows.tolist() for rows in self.choices.rows)))
 
 
-def make_problem(moves: list[Move], counts: list[int], continuity: Continuity = "dance") -> Problem:
+def make_problem(
+    moves: list[Move],
+    counts: list[int],
+    continuity: Continuity = "dance",
+    rules: Mapping[RuleName, RuleChange] = MappingProxyType({}),
+) -> Problem:
     song = _with_sections(make_analysis(counts, first_s=0.0, tail_s=0.48))
     scores = make_scores(song, moves)
-    options = Options(duration="full", difficulty="intermediate", continuity=continuity)
+    options = Options(duration="full", difficulty="intermediate", continuity=continuity, rules=dict(rules))
     request = Request.of(options, default_rules())
     slots = cut_slots(dance_grid_of(song, Options(duration="full")), scores.phrases)
     music = music_of(slots, song, request)
@@ -85,12 +97,18 @@ def make_moves(eights: list[int], labels: int, seed: int) -> list[Move]:
     ),
     seed=st.integers(0, 10_000),
     continuity=st.sampled_from(["dance", "montage"]),
+    rules=st.sampled_from([{}, SEQUENCE_GATES]),
 )
 def test_what_the_search_minimises_is_what_the_judge_counts(
-    eights: list[int], labels: int, counts: list[int], seed: int, continuity: Continuity
+    eights: list[int],
+    labels: int,
+    counts: list[int],
+    seed: int,
+    continuity: Continuity,
+    rules: Mapping[RuleName, RuleChange],
 ) -> None:
     counts = [(count - 1) % 8 + 1 if count <= 8 else count - 4 for count in counts]
-    problem = make_problem(make_moves(eights, labels, seed), counts, continuity)
+    problem = make_problem(make_moves(eights, labels, seed), counts, continuity, rules)
     path = best_path(problem.choices, problem.request)
     found = tuple(path.rows.tolist())
     assert path.total == pytest.approx(problem.cost(found), abs=1e-4)
