@@ -72,8 +72,9 @@ def candidates_of(  # noqa: PLR0913, PLR0917
     whole = [as_whole_eight(slot) for slot in music]
     clip_costs = np.where(allowed, _clip_costs(whole, arrays, parts, request), np.inf)
     clips = _pool(clip_costs, music, arrays, parts, request, number)
-    most = _most_eights(number)
-    pool = np.concatenate([_eights_of(clip, most, arrays, parts, whole, request) for clip in clips])
+    lacking = _of_slots_without(clips, clip_costs)
+    most = dict.fromkeys(clips, _most_eights(number)) | dict.fromkeys(lacking, _most_eights(max(number, len(lacking))))
+    pool = np.concatenate([_eights_of(clip, most[clip], arrays, parts, whole, request) for clip in sorted(most)])
     in_pool = parts.rows(pool)
     costs = np.where(allowed[:, in_pool.clip], cost_in_slots(whole, in_pool, request), np.inf)
     if fast:
@@ -129,6 +130,12 @@ def _pool(  # noqa: PLR0913, PLR0917
         taken = int(sizes[list(chosen)].sum())
         _add_clips(chosen, _by_rank(bounded, groups[n]), sizes, min(most, _POOL_PARTS - taken))
     return sorted(chosen)
+
+
+def _of_slots_without(clips: Sequence[int], clip_costs: Floats) -> set[int]:
+    """Return the best clips of the slots that may have none of some clips, because of the wishes of the request."""
+    without = ~np.isfinite(clip_costs[:, clips]).any(axis=1)
+    return set(clip_costs[without].argmin(axis=1).tolist())
 
 
 def _add_clips(chosen: set[int], clips: Iterable[int], sizes: Ints, most: int) -> None:

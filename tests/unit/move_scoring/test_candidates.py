@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agents.move_scoring.score import CANDIDATES
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.plan import plan
 from infra.move_index import MoveIndex
@@ -92,6 +93,28 @@ def test_a_pinned_move_is_the_only_candidate_of_its_phrase() -> None:
     alone = [phrase for phrase in range(len(found.phrases)) if names(found, phrase) == {pinned.name}]
     assert len(alone) == 1
     assert sheet(found, pins=(Pin(phrase=3, move=pinned.name),), difficulty="beginner")
+
+
+@pytest.mark.parametrize("quality", QUALITIES)
+def test_many_pinned_moves_of_many_couples_are_candidates_of_their_phrases(quality: Quality) -> None:
+    library, song = make_danced_library(400, couples=20), make_song(120)
+    pins = tuple(Pin(phrase=2 + 2 * n, move=library[37 * n].name) for n in range(10))
+    assert len({couple_of(library[37 * n]) for n in range(10)}) == 10
+    options = Options(difficulty="advanced", duration="full", quality=quality, pins=pins)
+    found = score_of(song, options, make_index(library))
+    assert [names(found, pin.phrase - 1) for pin in pins] == [{pin.move} for pin in pins]
+    assert {len(names(found, pin.phrase)) for pin in pins} == {CANDIDATES[quality]}
+    planned = plan(PlanningInput(analysis=song, scores=found, options=options))
+    pinned = {found.moves[segment.clip_sha256].name for segment in planned.segments}
+    assert {pin.move for pin in pins} <= pinned
+
+
+def test_pinned_long_clips_are_candidates_of_their_phrases() -> None:
+    library = [make_move(n, eights=20, tempo_bpm=115.0 + n % 20) for n in range(60)]
+    pins = tuple(Pin(phrase=2 + n, move=f"clip_{6 * n}") for n in range(10))
+    options = Options(difficulty="advanced", duration="full", quality="fast", pins=pins)
+    found = score_of(SONG, options, make_index(library))
+    assert [names(found, pin.phrase - 1) for pin in pins] == [{pin.move} for pin in pins]
 
 
 def test_a_pin_that_no_move_has_leaves_the_phrase_to_planning() -> None:
