@@ -9,7 +9,18 @@ from pydantic import Field, StringConstraints, model_validator
 
 from schemas import limits
 from schemas.audio_analyzed import AudioAnalysis
-from schemas.base import Code, Corrections, MediaFacts, Model, Name, Options, Seconds, Sha256, at_most
+from schemas.base import (
+    Code,
+    Corrections,
+    MediaFacts,
+    Model,
+    Name,
+    Options,
+    Seconds,
+    Sha256,
+    at_most,
+    check_inside,
+)
 from schemas.move_indexed import MoveSummary
 from schemas.moves_scored import MoveFit
 from schemas.sequence_planned import MusicParts
@@ -57,6 +68,12 @@ class PlanRequest(Model):
     options: Options = Options()
     corrections: Corrections = Corrections()
 
+    @model_validator(mode="after")
+    def _song_is_audio(self) -> PlanRequest:
+        if self.song.kind != "audio":
+            raise ValueError("the song must be audio")
+        return self
+
 
 class PlanFile(Model):
     """A plan in rows, with all that is needed to judge and to render it.
@@ -79,6 +96,17 @@ class PlanFile(Model):
         default_factory=dict
     )
     analysis: AudioAnalysis
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> PlanFile:
+        for sha256, move in self.moves.items():
+            if sha256 != move.clip.sha256:
+                raise ValueError(f"moves: {move.name} must be named by the sha256 of its clip, not by {sha256[:12]}…")
+        duration_s = self.request.song.duration_s
+        check_inside(self.analysis.duration_s, duration_s, "the beats and sections")
+        if self.music:
+            check_inside(max(part.end_s for part in self.music), duration_s, "the parts of the song")
+        return self
 
     @model_validator(mode="after")
     def _is_in_order(self) -> PlanFile:

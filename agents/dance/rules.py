@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -21,6 +21,7 @@ MARKS: Final[tuple[Mark, ...]] = get_args(Mark)
 BROKEN_GATE: Final = 1e7  # points in a search: more than all other faults of a dance together, at most 100 points each
 LEAST_AMOUNT: Final = 1e-3  # less is no fault
 ONLY_COUNTED: Final = ("connector", "uncut", "footwork_share")  # rules that are of the whole dance
+_MAX_WEIGHT: Final = 100.0  # of a mark
 
 
 class Rule(Model):
@@ -43,13 +44,13 @@ class Rule(Model):
 class Rules(Model):
     """All rules by name, and how much each mark counts."""
 
-    marks: dict[Mark, float]
+    marks: dict[Mark, Annotated[float, Field(ge=0, le=_MAX_WEIGHT)]]
     rules: dict[Code, Rule]
 
     @model_validator(mode="after")
     def _is_whole(self) -> Rules:
-        if sum(self.marks.values()) <= 0 or any(weight < 0 for weight in self.marks.values()):
-            raise ValueError("the weights of the marks must be 0 or more, and at least one above 0")
+        if not any(self.marks.values()):
+            raise ValueError("of the weights of the marks, at least one above 0 is needed")
         counted = [name for name in ONLY_COUNTED if name in self.rules and self.rules[name].kind != "report"]
         if counted:
             raise ValueError(_only_counted(counted[0]))

@@ -81,7 +81,7 @@ def _line(detail: Mapping[str, Any]) -> str:
     place, text = list(detail["loc"]), str(detail["msg"]).removeprefix("Value error, ")
     if place[:1] == ["dance"] and len(place) > 1:
         place = [f"row {int(place[1]) + 1}", *place[2:]]
-    if detail["type"] == "string_pattern_mismatch" and place and place[-1] in {"at", "ends"}:
+    if detail["type"] == "string_pattern_mismatch" and place and place[-1] in {"at", "starts", "ends"}:
         text = "write minutes and seconds, such as 0:07.70"
     return ": ".join([*map(str, place), text])
 

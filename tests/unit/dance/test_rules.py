@@ -48,6 +48,8 @@ def test_a_file_changes_the_rules_and_marks_that_it_names(tmp_path: Path) -> Non
         ('[rules.hold]\nkind = "must"\n', "rules.hold.kind"),
         ("[marks]\ncharm = 1\n", "marks.charm"),
         ('[rules.uncut]\nkind = "cost"\n', "uncut is only counted in the whole dance: its kind must be 'report'"),
+        ("[marks]\ntiming = -1\n", "marks.timing: Input should be greater than or equal to 0"),
+        ("[marks]\ntiming = 1e308\n", "marks.timing: Input should be less than or equal to 100"),
         ("[rules.hold\n", "Expected"),
         ("[marks]\n" + "".join(f"{mark} = 0\n" for mark in MARKS), "at least one above 0"),
         ("rules = 3\n", "wrong"),

@@ -68,6 +68,17 @@ def test_each_row_has_a_line_with_its_fields_below_those_of_the_others(tmp_path:
             ('"ends": "0:08.16"', '"starts": "0:01.00", "ends": "0:08.16"'),
             "starts: the dance starts after row 1 begins",
         ),
+        (('"ends": "0:08.16"', '"starts": "1.0", "ends": "0:08.16"'), "starts: write minutes and seconds, such as 0:0"),
+        (('"kind": "audio"', '"kind": "video"'), "request: the song must be audio"),
+        (('"duration_s": 1000.0', '"duration_s": 3.0'), "the beats and sections end at 16.1 s, the file at 3.0 "),
+        (
+            ('"ends": "0:08.16"', '"music": [{"start_s": 0.48, "end_s": 1200}], "ends": "0:08.16"'),
+            "the parts of the song end at 1200.0 s, the file at 1000.0 s",
+        ),
+        (
+            (f'"{_MOVES[0].clip.sha256}": {{"clip"', f'"{"f" * 64}": {{"clip"'),
+            "moves: clip_0 must be named by the sha256 of its clip, not by ffffffffffff…",
+        ),
         (('"format": "bachata-plan-1"', '"format": "plan-2"'), "format: Input should be 'bachata-plan-1'"),
         (('"clip_1", "eight": 2}', '"clip_1", "eight": 2'), "line 10, column 3, at or after row 1: it is not JSON"),
         (('"duration": "full"', '"duration": "full", "sede": 1'), "request: options: there is no field 'sede'"),
