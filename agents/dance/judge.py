@@ -20,7 +20,7 @@ from schemas.sequence_planned import Seam
 
 _AT_ONCE = 32  # slots
 _FULL_MARK = 10.0
-_POINTS_PER_MARK = 1.5  # points a slot that lower a mark from 10 to 0
+_HALVING_POINTS = 0.75  # points a slot that lower a mark from 10 to 5
 
 
 @dataclass(frozen=True)
@@ -159,10 +159,8 @@ def _seam(change: Change, before: Parts, after: Parts, request: Request) -> Seam
 
 
 def _marks(faults: Sequence[Fault], slots: int, rules: Rules) -> dict[Mark, float]:
-    """Return the marks: from 10, less the points of a mark's faults for each slot."""
+    """Return the marks: 10 without a fault, 5 at _HALVING_POINTS, and always less for more points."""
     lost = dict.fromkeys(MARKS, 0.0)
     for fault in faults:
         lost[rules[fault.rule].mark] += fault.points
-    return {
-        mark: round(max(0.0, _FULL_MARK * (1 - points / slots / _POINTS_PER_MARK)), 2) for mark, points in lost.items()
-    }
+    return {mark: round(_FULL_MARK / (1 + points / slots / _HALVING_POINTS), 2) for mark, points in lost.items()}
