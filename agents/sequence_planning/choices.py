@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -46,6 +47,12 @@ class Choices:
         )
         return replace(self, costs=tuple(costs))
 
+    def without_unused(self) -> Choices:
+        """Return the choices with only the parts that some slot may get."""
+        used: Ints = np.unique(np.concatenate(self.rows))
+        rows = tuple(np.searchsorted(used, of_slot) for of_slot in self.rows)
+        return replace(self, parts=self.parts.rows(used), rows=rows)
+
     def _is_same(self, rows: Ints, row: int) -> Bools:
         same: Bools = (self.parts.clip[rows] == self.parts.clip[row]) & (
             self.parts.first[rows] == self.parts.first[row]
@@ -53,19 +60,25 @@ class Choices:
         return same
 
 
-def choices_of(slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, request: Request) -> Choices:
+def choices_of(
+    slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, request: Request, written: Sequence[Part] = ()
+) -> Choices:
     """Return at most `MAX_CHOICES_PER_SLOT` choices for each slot, all of which the request's wishes allow.
 
+    `written`: of each slot of a dance that a person wrote its part, which is a choice whatever it is.
     Raises: `Poison` (`no_usable_moves`) where no candidate's eight fits a slot.
     """
-    every, found = _found(slots, music, scores, request.options)
-    _check(found, music, request.options)
+    every, found = _found(slots, music, scores, request.options, written)
+    if not written:
+        _check(found, music, request.options)
     parts = parts_of(every, scores.moves, scores.fits)
     in_slots = cost_in_slots(music, parts, request)
-    rows, costs = [], []
-    for slot, of_slot, cost in zip(slots, found, in_slots, strict=True):
+    own = [bisect_left(every, part) for part in written] or [-1] * len(slots)
+    rows, costs = list[Ints](), list[Floats]()
+    for slot, of_slot, cost, row_of_dance in zip(slots, found, in_slots, own, strict=True):
         points = cost[of_slot] + _chance([every[row] for row in of_slot], slot, request.options.seed)
-        best = np.sort(np.argsort(points, kind="stable")[:MAX_CHOICES_PER_SLOT])
+        ranked = np.where(of_slot == row_of_dance, -np.inf, points)
+        best = np.sort(np.argsort(ranked, kind="stable")[:MAX_CHOICES_PER_SLOT])
         rows.append(of_slot[best])
         costs.append(points[best])
     return Choices(tuple(music), parts, tuple(rows), tuple(costs))
@@ -87,9 +100,13 @@ def _check(found: Sequence[Ints], music: Sequence[SlotMusic], options: DanceOpti
 
 
 def _found(
-    slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, options: DanceOptions
+    slots: Sequence[Slot],
+    music: Sequence[SlotMusic],
+    scores: Scores,
+    options: DanceOptions,
+    written: Sequence[Part],
 ) -> tuple[list[Part], list[Ints]]:
-    """Return all parts that any slot may get, in order, and the rows of those that each slot may get."""
+    """Return all parts that any slot may get, in order, and the rows of those that each slot may get, in order."""
     wishes = Wishes(options, {sha: (move.name, move.move) for sha, move in scores.moves.items()})
     keys = [
         [(sha, _Need.of(slot, at)) for sha in _candidates(slot, scores) if wishes.allow(sha, at)]
@@ -97,10 +114,14 @@ def _found(
     ]
     clips = {sha: _Clip(sha, move) for sha, move in scores.moves.items()}
     parts = {(sha, need): clips[sha].parts(need) for sha, need in set(chain.from_iterable(keys))}
-    every = sorted(set(chain.from_iterable(parts.values())))
+    every = sorted({*chain.from_iterable(parts.values()), *written})
     number = {part: row for row, part in enumerate(every)}
     rows = {key: [number[part] for part in of_clip] for key, of_clip in parts.items()}
-    return every, [np.array([row for key in of_slot for row in rows[key]], np.int64) for of_slot in keys]
+    own = [[number[part]] for part in written] or [[]] * len(keys)
+    return every, [
+        np.unique(np.array([*chain.from_iterable(rows[key] for key in of_slot), *of_dance], np.int64))
+        for of_slot, of_dance in zip(keys, own, strict=True)
+    ]
 
 
 def _candidates(slot: Slot, scores: Scores) -> list[str]:

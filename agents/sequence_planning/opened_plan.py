@@ -14,7 +14,10 @@ from agents.dance.parts import Parts, parts_of
 from agents.dance.rules import Rules, default_rules
 from agents.dance.slots import Slot
 from agents.playable import nearest_beat
+from agents.sequence_planning.choices import choices_of
+from agents.sequence_planning.runners_up import RunnersUp
 from agents.sequence_planning.segments import Dance, score_of, segments_of
+from agents.sequence_planning.slot_changes import slot_changes
 from agents.sequence_planning.written_dance import (
     ON_BEAT_S,
     WrittenDance,
@@ -25,7 +28,7 @@ from agents.sequence_planning.written_dance import (
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
-from schemas.moves_scored import MovesScored
+from schemas.moves_scored import Candidate, MovesScored, Phrase, Scores
 from schemas.plan_file import PlanFile, PlanRequest, PlanRow, clock_text, seconds_of
 from schemas.sequence_planned import Plan, Segment
 
@@ -44,24 +47,35 @@ class OpenedPlan:
     request: Request
     sheet: Sheet
 
-    def plan(self) -> Plan:
-        """Return the plan, without runners-up and what to film next.
+    def plan(self, *, with_runners_up: bool = True) -> Plan:
+        """Return the plan, without what to film next.
 
         Raises: `Poison` (`invalid_plan`) where a row begins on no beat of its clip.
         """
         if self.dance.off_beat:
             raise Poison(self.dance.off_beat[0], reason="invalid_plan", errors=self.dance.off_beat)
-        dance, moves = self.dance, self.file.moves
-        segments = segments_of(Dance(dance.slots, self.music, self.parts, self.sheet, moves, self.request.rules))
-        used = sorted({segment.clip_sha256 for segment in segments})
+        segments = self.segments(with_runners_up=with_runners_up)
+        used = sorted({part.clip_sha256 for segment in segments for part in segment.parts()})
         return Plan(
             tempo_bpm=self.file.analysis.tempo_bpm,
             library_version=self.file.library_version,
             segments=segments,
-            clips={sha: moves[sha].beats for sha in used},
+            clips={sha: self.file.moves[sha].beats for sha in used},
             score=score_of(self.sheet),
             music=self.file.music,
         )
+
+    def segments(self, *, with_runners_up: bool = True) -> tuple[Segment, ...]:
+        """Return the segments. Runners-up are found for the dance as it is now, among all moves of the file."""
+        moves, rules = self.file.moves, self.request.rules
+        dance = Dance(self.dance.slots, self.music, self.parts, self.sheet, moves, rules)
+        return segments_of(dance, self._runners_up() if with_runners_up else None)
+
+    def _runners_up(self) -> RunnersUp:
+        dance, scores = self.dance, _offering_all(self.file)
+        choices = choices_of(dance.slots, self.music, scores, self.request, dance.parts).without_unused()
+        number = {part: row for row, part in enumerate(choices.parts.parts)}
+        return RunnersUp(choices, slot_changes(choices, self.request), [number[part] for part in dance.parts])
 
 
 def opened(file: PlanFile, rules: Rules | None = None) -> OpenedPlan:
@@ -77,6 +91,16 @@ def opened(file: PlanFile, rules: Rules | None = None) -> OpenedPlan:
     parts = parts_of(dance.parts, file.moves, file.fits)
     sheet = judge(dance.slots, music, parts, request, dance.amounts)
     return OpenedPlan(file, heard, dance, music, parts, request, sheet)
+
+
+def _offering_all(file: PlanFile) -> Scores:
+    """Return scores by which each move of a file is a candidate everywhere: the slots of a dance in rows have phrase 0.
+
+    They are not validated: a phrase of an event has fewer candidates.
+    """
+    candidates = tuple(Candidate.model_construct(clip_sha256=sha) for sha in file.moves)
+    phrase = Phrase.model_construct(candidates=candidates)
+    return Scores.model_construct(phrases=(phrase,), moves=file.moves, fits=file.fits)
 
 
 def plan_file_of(event: MovesScored, plan: Plan) -> PlanFile:

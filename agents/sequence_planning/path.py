@@ -34,13 +34,12 @@ class _Beam:
 
 @dataclass(frozen=True)
 class Path:
-    """A dance: the row of the part of each slot, and its column among the slot's choices.
+    """A dance: the row of the part of each slot.
 
     `total`: its points and broken gates. `changes`: between all choices of each two slots.
     """
 
     rows: Ints
-    columns: list[int]
     total: float
     changes: Sequence[SlotChange]
 
@@ -55,9 +54,7 @@ def best_path(choices: Choices, request: Request, changes: Sequence[SlotChange] 
     for slot, change in enumerate(changes, 1):
         beam = _extended(beam, slot, change, rest[slot], music[slot], choices, request.rules)
     best = int(np.argmin(np.round(beam.total, 9)))
-    rows = beam.sequences.picked[best]
-    columns = [int(np.searchsorted(of_slot, row)) for of_slot, row in zip(choices.rows, rows, strict=True)]
-    return Path(rows, columns, float(beam.total[best]), changes)
+    return Path(beam.sequences.picked[best], float(beam.total[best]), changes)
 
 
 def _least_rest(choices: Choices, changes: Sequence[SlotChange]) -> Sequence[Floats]:

@@ -10,6 +10,7 @@ from agents.dance.rules import Rules, default_rules
 from agents.sequence_planning.choices import Choices, choices_of
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.path import Path, best_path
+from agents.sequence_planning.runners_up import RunnersUp
 from agents.sequence_planning.segments import Dance, score_of, segments_of
 from agents.sequence_planning.shots import shots_of
 from schemas.sequence_planned import Plan
@@ -33,7 +34,7 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
     parts = choices.parts.rows(path.rows)
     sheet = judge(slots, music, parts, request)
     dance = Dance(slots, music, parts, sheet, scores.moves, request.rules)
-    segments = segments_of(dance, choices, path)
+    segments = segments_of(dance, RunnersUp(choices, path.changes, path.rows.tolist()))
     clips = {part.clip_sha256 for segment in segments for part in segment.parts()}
     return Plan(
         tempo_bpm=planning.analysis.tempo_bpm,

@@ -131,6 +131,6 @@ def _file_of(opened: OpenedPlan, slots: Sequence[int], best: Sequence[Part]) -> 
     dance = replace(opened.dance, parts=tuple(parts))
     rows_parts = parts_of(parts, file.moves, file.fits)
     sheet = judge(dance.slots, opened.music, rows_parts, opened.request, dance.amounts)
-    plan = replace(opened, dance=dance, parts=rows_parts, sheet=sheet).plan()
+    plan = replace(opened, dance=dance, parts=rows_parts, sheet=sheet).plan(with_runners_up=False)
     rows, starts, ends = rows_of(plan, heard.analysis, song_grid(heard.analysis, heard.options), file.moves)
     return file.model_copy(update={"dance": rows, "starts": starts, "ends": ends})

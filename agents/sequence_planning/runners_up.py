@@ -9,27 +9,30 @@ from itertools import pairwise
 
 import numpy as np
 
-from agents.arrays import Floats, Ints
+from agents.arrays import Ints
+from agents.dance.parts import Part
 from agents.sequence_planning.choices import Choices
+from agents.sequence_planning.slot_changes import SlotChange
 from schemas.limits import MAX_RUNNERS_UP
 
 
 class RunnersUp:
-    """Finds runners-up in a dance. `costs`: of the changes between slots; `columns`: of the dance's choices."""
+    """Finds runners-up in a dance. `changes`: between the choices; `rows`: of the dance's parts among them."""
 
-    def __init__(self, choices: Choices, costs: Sequence[Floats], columns: Sequence[int]) -> None:
-        self._choices, self._costs, self._columns = choices, costs, columns
+    def __init__(self, choices: Choices, changes: Sequence[SlotChange], rows: Sequence[int]) -> None:
+        self._choices, self._costs = choices, [change.costs for change in changes]
+        self._columns = [int(np.searchsorted(of_slot, row)) for of_slot, row in zip(choices.rows, rows, strict=True)]
         self._by_clip = [_by_clip(choices, rows) for rows in choices.rows]
 
-    def of(self, start: int, end: int) -> list[list[int]]:
-        """Return the rows of the best other clips for the slots from `start` to `end`, exclusive, the best clip first.
+    def of(self, start: int, end: int) -> list[list[Part]]:
+        """Return parts of the best other clips for the slots from `start` to `end`, exclusive, the best clip first.
 
         At most `MAX_RUNNERS_UP`. What the cuts to the slots before and after cost is counted.
         """
         own = self._clip(start, self._columns[start])
         others = reduce(set.intersection, (set(clips) for clips in self._by_clip[start:end])) - {own}
         paths = sorted((self._path(start, end, clip), clip) for clip in others)
-        return [rows for (_, rows), _ in paths[:MAX_RUNNERS_UP]]
+        return [[self._choices.parts.parts[row] for row in rows] for (_, rows), _ in paths[:MAX_RUNNERS_UP]]
 
     def _clip(self, slot: int, column: int) -> int:
         return int(self._choices.parts.clip[self._choices.rows[slot][column]])

@@ -10,12 +10,10 @@ import numpy as np
 
 from agents.dance.judge import Sheet
 from agents.dance.music import SlotMusic
-from agents.dance.parts import Parts
+from agents.dance.parts import Part, Parts
 from agents.dance.rules import Rules
 from agents.dance.slots import Slot
-from agents.sequence_planning.choices import Choices
 from agents.sequence_planning.clip_runs import ClipRun, clip_part, clip_runs
-from agents.sequence_planning.path import Path
 from agents.sequence_planning.runners_up import RunnersUp
 from schemas.move_indexed import MoveSummary
 from schemas.sequence_planned import ClipPart, PlanScore, Segment
@@ -57,25 +55,23 @@ class Dance:
         return {"phrases": float(run.end - run.start)} | terms
 
 
-def segments_of(dance: Dance, choices: Choices | None = None, path: Path | None = None) -> tuple[Segment, ...]:
-    """Return the segments of a dance. `choices`, `path`: among which it was found; without them no runners-up."""
-    found = RunnersUp(choices, [change.costs for change in path.changes], path.columns) if choices and path else None
-    return tuple(_segments(dance, choices, found))
+def segments_of(dance: Dance, runners_up: RunnersUp | None = None) -> tuple[Segment, ...]:
+    """Return the segments of a dance, with runners-up if something finds them."""
+    return tuple(_segments(dance, runners_up))
 
 
-def _segments(dance: Dance, choices: Choices | None, runners_up: RunnersUp | None) -> Iterator[Segment]:
+def _segments(dance: Dance, runners_up: RunnersUp | None) -> Iterator[Segment]:
     hits = dance.hits()
     for run in clip_runs(dance.parts.parts):
         part = clip_part(run, dance.slots, dance.moves, dance.terms(run), hits)
-        rows = runners_up.of(run.start, run.end) if runners_up else ()
-        others = tuple(_clip_parts(dance, choices, run.start, of_clip) for of_clip in rows) if choices else ()
+        found = runners_up.of(run.start, run.end) if runners_up else ()
+        others = tuple(_clip_parts(dance, run.start, parts) for parts in found)
         seam = dance.sheet.seams[run.start - 1] if run.start else None
         yield Segment(**dict(part), runners_up=others, seam=seam, section=dance.music[run.start].label)
 
 
-def _clip_parts(dance: Dance, choices: Choices, start: int, rows: Sequence[int]) -> tuple[ClipPart, ...]:
-    runs = clip_runs([choices.parts.parts[row] for row in rows], start)
-    return tuple(clip_part(run, dance.slots, dance.moves, {}, {}) for run in runs)
+def _clip_parts(dance: Dance, start: int, parts: Sequence[Part]) -> tuple[ClipPart, ...]:
+    return tuple(clip_part(run, dance.slots, dance.moves, {}, {}) for run in clip_runs(parts, start))
 
 
 def score_of(sheet: Sheet) -> PlanScore:

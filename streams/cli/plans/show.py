@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from streams.cli.output import command, print_json, print_line, print_output
+from streams.cli.output import command, print_json, print_output
 from streams.cli.plans.group import FILE, Source, load, plan, rules_option, source_argument
 from streams.cli.plans.judge import open_source, sheet_fields
 
 if TYPE_CHECKING:
+    from agents.sequence_planning.opened_plan import OpenedPlan
     from agents.sequence_planning.shown_plan import ShownPlan, ShownRow
     from schemas.sequence_planned import SequencePlanned
 
@@ -51,7 +52,7 @@ def show(
     found = load(source)
     opened = open_source(found.file, rules_file)
     whole = shown(opened)
-    others = _runners_up(found) if runners_up else {}
+    others = _runners_up(found, opened) if runners_up else {}
     files = _write(whole, sheet_fields(opened), found, targets, others)
     if as_json:
         print_json(_fields(whole, found, terms=terms, others=others if runners_up else None) | files)
@@ -64,15 +65,10 @@ def show(
         print_output(line)
 
 
-def _runners_up(found: Source) -> dict[float, list[str]]:
-    """Return the names of the runners-up of each segment, by its start in the song; none of a plan in a file."""
-    if found.planned is None:
-        print_line("warning: a file has no runners-up; the plan of a request has them")
-        return {}
-    return {
-        segment.song_start_s: [_parts_text(parts) for parts in segment.runners_up]
-        for segment in found.planned.plan.segments
-    }
+def _runners_up(found: Source, opened: OpenedPlan) -> dict[float, list[str]]:
+    """Return the names of the runners-up of each segment, by its start in the song; of a file, among its moves."""
+    segments = found.planned.plan.segments if found.planned else opened.segments()
+    return {segment.song_start_s: [_parts_text(parts) for parts in segment.runners_up] for segment in segments}
 
 
 def _parts_text(parts: Sequence[Any]) -> str:

@@ -12,8 +12,10 @@ from agents.sequence_planning.replaced_phrase import ANOTHER, with_move
 from schemas.base import OnlyIn, Options, Pin
 from schemas.faults import Poison
 from schemas.plan_file import PlanFile, PlanRow
+from schemas.sequence_planned import RunnerUp, Segment
 from tests.unit.move_scoring.builders import make_analysis, make_move
-from tests.unit.sequence_planning.plan_files import EIGHTS, planned
+from tests.unit.sequence_planning.builders import check
+from tests.unit.sequence_planning.plan_files import EIGHTS, planned, scored
 
 _SONG = make_analysis([*EIGHTS * 3, *EIGHTS, 5, 6, 7, 8, *EIGHTS * 2])  # the fourth phrase has twelve beats
 _MOVES = [
@@ -49,6 +51,25 @@ def test_another_move_is_in_the_phrase_and_nothing_else_changes(phrase: int) -> 
     ):
         assert (one != two) == (number == phrase)
         assert number == phrase or part == other
+
+
+@pytest.mark.parametrize("phrase", [2, 7])
+def test_each_part_has_runners_up_and_one_with_the_same_neighbours_the_same(phrase: int) -> None:
+    song, options = make_analysis(EIGHTS * 12), Options(duration="full")
+    before = opened(planned(song, _MOVES, options)[1])
+    plan, changed = before.plan(), opened(with_move(before, phrase, ANOTHER)).plan()
+    check(changed, scored(song, _MOVES, options).scores)
+    assert all(segment.runners_up for segment in changed.segments)
+    one, two = _by_neighbours(plan.segments), _by_neighbours(changed.segments)
+    unchanged = one.keys() & two.keys()
+    assert 0 < len(unchanged) < len(plan.segments)
+    assert all(one[part] == two[part] for part in unchanged)
+
+
+def _by_neighbours(segments: Sequence[Segment]) -> dict[tuple[str, ...], tuple[RunnerUp, ...]]:
+    """Return the runners-up of segments by what the segments, and those before and after them, show."""
+    shown = ["", *(f"{part.clip} {part.mirrored} {part.song_beats} {part.clip_beats}" for part in segments), ""]
+    return {tuple(shown[n : n + 3]): segment.runners_up for n, segment in enumerate(segments)}
 
 
 @pytest.mark.parametrize("name", ["clip_4", "CLIP_4", _MOVES[4].clip.sha256[:6]])

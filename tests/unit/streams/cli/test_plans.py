@@ -144,8 +144,22 @@ def test_show_has_a_line_for_each_row_with_the_grade_of_its_cut(file: Path) -> N
     assert sum("loses:" in line for line in _run(plan, "show", file, "--terms").stdout.splitlines()) == len(rows)
 
 
-def test_a_file_says_that_it_has_no_runners_up(file: Path) -> None:
-    assert "a file has no runners-up" in _run(plan, "show", file, "--runners-up").stderr
+def test_show_has_the_runners_up_of_an_edited_file(file: Path) -> None:
+    assert not any("runners_up" in row for row in _json(plan, "show", file)["rows"])
+    _run(plan, "change", file, "--phrase", "2", "--to", "another")
+    rows = _json(plan, "show", file, "--runners-up")["rows"]
+    others = [row["runners_up"] for row in rows if not row["goes_on"]]
+    assert all(0 < len(of_part) <= 3 for of_part in others)
+    for row in rows:
+        assert not any(other.startswith(f"{row['clip']} from") for other in row["runners_up"])
+    lines = [line.strip() for line in _run(plan, "show", file, "--runners-up").stdout.splitlines()]
+    assert [line for line in lines if line.startswith("or: ")] == [f"or: {other}" for one in others for other in one]
+
+
+def test_runners_up_are_shown_of_a_part_that_begins_on_no_beat_of_its_clip(tmp_path: Path) -> None:
+    rows = [PlanRow(at="0:00.48", clip="clip_1", from_s=1.234), PlanRow(at="0:04.32", clip="clip_2", eight=1)]
+    file = _written(tmp_path, written(_SONG, _MOVES, rows, "0:08.16"))
+    assert all(row["runners_up"] for row in _json(plan, "show", file, "--runners-up")["rows"])
 
 
 def test_show_writes_a_picture_and_a_page_without_text_of_strangers_as_html(file: Path, tmp_path: Path) -> None:
