@@ -37,6 +37,31 @@ def test_a_song_with_a_bad_clip_is_rendered_with_another_and_a_warning(
     assert result.json["duration_s"] == planned["duration_s"]
 
 
+def test_an_edited_plan_with_a_bad_clip_is_rendered_with_a_runner_up(
+    data_folder: DataFolder, library: dict[str, Any], demo_song: Path, tmp_path: Path
+) -> None:
+    planned = data_folder.bachata("generate", demo_song, "--duration", "30s", "--quality", "fast", "--seed", "16").json
+    file = tmp_path / "plan.json"
+    data_folder.bachata("plan", "export", planned["request_id"], file)
+    changed = data_folder.bachata("plan", "change", file, "--phrase", "3", "--to", "another").json
+    bad = changed["after"]["rows"][0]["clip"]
+    rows = [row for row in data_folder.bachata("plan", "show", file, "--runners-up").json["rows"] if not row["goes_on"]]
+    assert all(row["runners_up"] for row in rows)
+    clips = {clip["clip"]: clip["sha256"] for clip in library["clips"]}
+    assert data_folder.bachata("render", file).exit_code == 0
+    with damaged(data_folder, clips[bad]):
+        result = data_folder.bachata("render", file, "--quality", "balanced")
+    assert result.exit_code == 0, result.stderr
+    shown = {move["song_start_s"]: move["clip"] for move in result.json["moves"]}
+    assert [shown[row["start_s"]] for row in rows if row["clip"] != bad] == [
+        row["clip"] for row in rows if row["clip"] != bad
+    ]
+    replaced = [row for row in rows if row["clip"] == bad]
+    assert replaced
+    for row in replaced:
+        assert row["runners_up"][0].startswith(f"{shown[row['start_s']]} from ")
+
+
 @contextmanager
 def damaged(data_folder: DataFolder, sha256: str) -> Iterator[None]:
     """Change one byte in the middle of a stored clip and remove what was encoded from it; undo it afterwards."""
