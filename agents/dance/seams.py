@@ -12,6 +12,9 @@ from agents.dance.states import FACINGS, HOLDS, UNKNOWN, States
 from schemas.limits import POSE_VALUES
 
 UNKNOWN_CHANCE: Final = 0.5  # of a difference, where one of the two is not known: neither in favour nor against
+# Errors of one couple and camera are alike: of boundaries that were found to be equal, however unsure, at most about
+# two fifths differ by labels (hold .33 to .46, facing .20 to .47, where independent errors give .4 to .8).
+_MOST_OF_EQUAL = 0.4
 _UNKNOWN_POSE, _UNKNOWN_MOVE = 0.5, 0.5
 _FEET, _MIN_JOINED = 2, 0.5
 _QUARTER_PICTURE, _THIRD = 0.25, 0.29  # the second one: ln(4/3)
@@ -37,12 +40,14 @@ def seam_amounts(ends: States, starts: States, rules: Rules) -> dict[str, Floats
 def chance_of_difference(before: Ints, after: Ints, sure_before: Floats, sure_after: Floats, values: int) -> Floats:
     """Return the chance that two values differ, (before, after); UNKNOWN_CHANCE where one is not known.
 
-    `values`: how many different ones there are. A value that is wrong is each other one with the same chance.
+    `values`: how many different ones there are. A value that is wrong is each other one with the same chance. Of equal
+    values the chance is at most _MOST_OF_EQUAL.
     """
     one, two = sure_before[:, None], sure_after[None]
     both_wrong = (1 - one) * (1 - two) / (values - 1)
     one_wrong = (one * (1 - two) + two * (1 - one) + (1 - one) * (1 - two) * (values - 2) / (values - 1)) / (values - 1)
-    same = np.where(before[:, None] == after[None], one * two + both_wrong, one_wrong)
+    equal = before[:, None] == after[None]
+    same = np.where(equal, np.maximum(one * two + both_wrong, 1 - _MOST_OF_EQUAL), one_wrong)
     known = (before != UNKNOWN)[:, None] & (after != UNKNOWN)[None]
     chance: Floats = np.where(known, 1.0 - same, UNKNOWN_CHANCE)
     return chance

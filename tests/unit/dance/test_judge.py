@@ -205,7 +205,7 @@ def test_an_opening_in_the_middle_of_a_movement_costs_points() -> None:
     assert parts.opens.tolist() == [True, False]
 
 
-@pytest.mark.parametrize(("confidence", "grade"), [(0.99, "A"), (0.8, "B"), (0.65, "C")])
+@pytest.mark.parametrize(("confidence", "grade"), [(0.99, "A"), (0.8, "B"), (0.4, "B")])
 def test_a_hold_that_is_less_sure_has_a_lower_grade(confidence: float, grade: str) -> None:
     music, parts, _ = dance_of([clip(0, confidence=confidence), clip(1, confidence=confidence)])
     assert grade_between(parts, music, RULES) == grade
