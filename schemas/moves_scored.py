@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from schemas import limits
 from schemas.audio_analyzed import AudioAnalysis
@@ -45,6 +45,22 @@ class MoveFit(Model):
     room: Name = UNKNOWN_GROUP
 
 
+def _are_named_by_clip(moves: dict[str, MoveSummary]) -> dict[str, MoveSummary]:
+    for sha256, move in moves.items():
+        if sha256 != move.clip.sha256:
+            raise ValueError(f"{move.name} must be named by the sha256 of its clip, not by {sha256[:12]}…")
+    return moves
+
+
+MovesByClip = Annotated[
+    dict[Sha256, MoveSummary],
+    Field(max_length=limits.MAX_MOVES),
+    at_most(limits.MAX_MOVES),
+    AfterValidator(_are_named_by_clip),
+]
+FitsByClip = Annotated[dict[Sha256, MoveFit], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
+
+
 class Phrase(Model):
     """The beats from one count 1 to the next: `analysis.beats[start_beat:end_beat]`, usually eight."""
 
@@ -64,18 +80,13 @@ class Scores(Model):
 
     library_version: Code
     phrases: tuple[Phrase, ...] = Field(min_length=1, max_length=limits.MAX_PHRASES, fail_fast=True)
-    moves: Annotated[dict[Sha256, MoveSummary], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
-    fits: Annotated[dict[Sha256, MoveFit], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)] = Field(
-        default_factory=dict
-    )
-
+    moves: MovesByClip
+    fits: FitsByClip = Field(default_factory=dict)
     warnings: Warnings = ()
     without_clip: tuple[Sha256, ...] = Field(default=(), max_length=limits.MAX_MISSING_CLIPS, fail_fast=True)
 
     @model_validator(mode="after")
     def _names_its_moves(self) -> Scores:
-        if any(sha256 != move.clip.sha256 for sha256, move in self.moves.items()):
-            raise ValueError("moves must be named by the sha256 of their clips")
         named = {candidate.clip_sha256 for phrase in self.phrases for candidate in phrase.candidates}
         if not named <= self.moves.keys():
             raise ValueError("a phrase has a candidate that is not among the moves")

@@ -17,12 +17,9 @@ from schemas.base import (
     Name,
     Options,
     Seconds,
-    Sha256,
-    at_most,
     check_inside,
 )
-from schemas.move_indexed import MoveSummary
-from schemas.moves_scored import MoveFit
+from schemas.moves_scored import FitsByClip, MovesByClip
 from schemas.sequence_planned import MusicParts
 
 Clock = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,3}:[0-5][0-9](\.[0-9]{1,7})?$")]
@@ -91,17 +88,12 @@ class PlanFile(Model):
     ends: Clock
     music: MusicParts = ()
     library_version: Code
-    moves: Annotated[dict[Sha256, MoveSummary], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)]
-    fits: Annotated[dict[Sha256, MoveFit], Field(max_length=limits.MAX_MOVES), at_most(limits.MAX_MOVES)] = Field(
-        default_factory=dict
-    )
+    moves: MovesByClip
+    fits: FitsByClip = Field(default_factory=dict)
     analysis: AudioAnalysis
 
     @model_validator(mode="after")
-    def _is_whole(self) -> PlanFile:
-        for sha256, move in self.moves.items():
-            if sha256 != move.clip.sha256:
-                raise ValueError(f"moves: {move.name} must be named by the sha256 of its clip, not by {sha256[:12]}…")
+    def _is_of_the_song(self) -> PlanFile:
         duration_s = self.request.song.duration_s
         check_inside(self.analysis.duration_s, duration_s, "the beats and sections")
         if self.music:

@@ -25,6 +25,7 @@ from schemas.base import (
     check_beats,
     check_inside,
 )
+from schemas.moves_scored import FitsByClip, MovesByClip
 
 _MAX_GAP_S = 1e-4
 _MIN_INTERVAL_S = 1e-6  # the difference of two beats is a divisor
@@ -267,9 +268,14 @@ class Plan(Model):
 
 
 class SequencePlanned(SongEvent):
-    """The song and the plan of its choreography."""
+    """The song and the plan of its choreography.
+
+    `moves`, `fits`: as of `Scores`, of the clips of a plan that a person edited: the scores of its song may lack them.
+    """
 
     plan: Plan
+    moves: MovesByClip = Field(default_factory=dict)
+    fits: FitsByClip = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _is_inside_the_song(self) -> SequencePlanned:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from typing import TypeVar
 
@@ -37,8 +37,7 @@ async def plan_of_request(history: TopicHistory, request_id: str) -> tuple[PlanF
         )
     planned = payload_of(found.record, SequencePlanned)
     scored = await _scores_of(history, found, planned)
-    event = scored.model_copy(update={"request_id": planned.request_id, "options": planned.options})
-    return plan_file_of(event, planned.plan), planned
+    return plan_file_of(_with_moves(scored, planned), planned.plan), planned
 
 
 async def latest_plans(history: TopicHistory, limit: int) -> list[tuple[datetime, SequencePlanned]]:
@@ -52,11 +51,10 @@ async def latest_plans(history: TopicHistory, limit: int) -> list[tuple[datetime
 
 
 async def _scores_of(history: TopicHistory, found: StoredRecord, planned: SequencePlanned) -> MovesScored:
-    """Return the scores of a plan: its own, or for one that a person edited, the last of its song with its clips.
+    """Return the scores of a plan: its own, or for one that a person edited, the last of its song that have its clips.
 
-    Raises: `Poison` (`unknown_request`).
+    Those that the plan's event has itself are not needed. Raises: `Poison` (`unknown_request`).
     """
-    clips = {part.clip_sha256 for part in planned.plan.segments}
     until = datetime.fromtimestamp((found.timestamp_ms + 1) / 1000, UTC)
     ranges = await history.offset_ranges([MOVES_SCORED.full_name], until=until)
 
@@ -68,19 +66,34 @@ async def _scores_of(history: TopicHistory, found: StoredRecord, planned: Sequen
         ranges,
         lambda record: is_of_song(record) and record.header("ce_correlationid") == planned.request_id,
     )
-    with_clips = own or await _last(history, ranges, lambda record: is_of_song(record) and _has_clips(record, clips))
-    if with_clips is None:
-        raise Poison(
-            "the scores that this plan was made from are no longer on the topics, where they are for seven days: "
-            "`bachata plan export` keeps a plan",
-            reason="unknown_request",
-        )
-    return payload_of(with_clips.record, MovesScored)
+    found_scores = own or await _last(
+        history, ranges, lambda record: is_of_song(record) and _are_of_plan(record, planned)
+    )
+    if found_scores is not None:
+        return payload_of(found_scores.record, MovesScored)
+    if await _last(history, ranges, is_of_song):
+        problem = "the scores of this song on the topics lack clips of this plan, or are of other beats"
+    else:
+        problem = "the scores of the song of this plan are not on the topics, where they are for seven days"
+    raise Poison(f"{problem}: only a file keeps such a plan, as of `bachata plan export`", reason="unknown_request")
 
 
-def _has_clips(record: Record, clips: Collection[str]) -> bool:
+def _are_of_plan(record: Record, planned: SequencePlanned) -> bool:
+    """Return whether scores are of the same beats as a plan, and have those of its clips that its event lacks."""
     scored = _payload(record, MovesScored)
-    return scored is not None and set(clips) <= scored.scores.moves.keys()
+    clips = {part.clip_sha256 for part in planned.plan.segments} - planned.moves.keys()
+    return scored is not None and scored.corrections == planned.corrections and clips <= scored.scores.moves.keys()
+
+
+def _with_moves(scored: MovesScored, planned: SequencePlanned) -> MovesScored:
+    """Return scores as those of a plan's request, with the moves that its event has."""
+    scores = scored.scores
+    with_moves = scores.model_copy(
+        update={"moves": {**scores.moves, **planned.moves}, "fits": {**scores.fits, **planned.fits}}
+    )
+    return scored.model_copy(
+        update={"request_id": planned.request_id, "options": planned.options, "scores": with_moves}
+    )
 
 
 def _payload(record: Record, model: type[P]) -> P | None:

@@ -66,6 +66,29 @@ def test_an_edited_plan_is_judged_and_rendered(data_folder: DataFolder, generate
     assert read_plan(exported.with_name("again.json")).dance == tuple(rows)
 
 
+def test_a_plan_with_a_move_that_the_scores_of_its_song_lack_is_found_by_the_id_of_its_request(
+    data_folder: DataFolder, library: dict[str, Any], tmp_path: Path
+) -> None:
+    song, file, again = tmp_path / "luna.mp3", tmp_path / "plan.json", tmp_path / "again.json"
+    copy_start(DEMO / "songs" / "luna_124.mp3", song, 15)
+    made = data_folder.bachata("generate", song, "--quality", "fast", "--duration", "30s", "--ban", "hip_roll")
+    assert made.exit_code == 0, made.stderr
+    for arguments in (
+        ("plan", "export", made.json["request_id"], file),
+        ("plan", "change", file, "--phrase", "2", "--to", "hip_roll"),
+    ):
+        assert data_folder.bachata(*arguments).exit_code == 0
+    rendered = data_folder.bachata("render", file)
+    assert rendered.exit_code == 0, rendered.stderr
+    assert "hip_roll" in [move["clip"] for move in rendered.json["moves"]]
+    judged = data_folder.bachata("judge", rendered.json["request_id"])
+    assert judged.exit_code == 0, judged.stderr
+    assert judged.json == data_folder.bachata("judge", file).json
+    exported = data_folder.bachata("plan", "export", rendered.json["request_id"], again)
+    assert exported.exit_code == 0, exported.stderr
+    assert read_plan(again).dance == read_plan(file).dance
+
+
 def test_a_plan_that_did_not_change_is_not_rendered_again(
     data_folder: DataFolder, generated: Any, exported: Path
 ) -> None:

@@ -14,7 +14,7 @@ from streams.cli.plans.group import FILE, load, source_argument
 from streams.cli.song_options import quality_option
 
 if TYPE_CHECKING:
-    from agents.sequence_planning.opened_plan import OpenedPlan
+    from schemas.base import Quality
     from schemas.sequence_planned import SequencePlanned
 
 
@@ -24,50 +24,31 @@ if TYPE_CHECKING:
 @quality_option
 @click.option("--out", type=FILE, help="Also copy the video to this file.")
 @command
-def render(source: str, song: Path | None, quality: str | None, out: Path | None, as_json: bool) -> None:
+def render(source: str, song: Path | None, quality: Quality | None, out: Path | None, as_json: bool) -> None:
     """Make the video of the plan in FILE, or of request ID, and print its path.
 
     The library must have the clips as the plan has them. What did not change since an earlier video is not computed
     again.
     """
+    from agents.sequence_planning.edited_event import event_of
     from agents.sequence_planning.opened_plan import opened
     from streams.cli.follow_requests import follow
     from streams.cli.generate import print_outcome
     from streams.cli.plans.library import check_moves
     from streams.files.user_files import check_targets
+    from streams.ids import new_request_id
     from streams.local.services import stream
 
     settings = load_settings()
     if out is not None:
         check_targets([out], *filter(None, [song]))
     plan = opened(load(source).file)
-    event = _event(plan, quality)
+    event = event_of(plan, new_request_id(), quality)
     _check_song(settings, event, song)
     with stream(settings, print_line) as endpoint:
         check_moves(endpoint, plan.file.moves, sorted({part.clip for part in plan.dance.parts}))
         result = follow(endpoint, [event])[event.request_id]
     print_outcome(settings, result, out, as_json)
-
-
-def _event(plan: OpenedPlan, quality: str | None) -> SequencePlanned:
-    """Return the event of an edited plan, as sequence planning publishes it, of a new request."""
-    from schemas.sequence_planned import SequencePlanned
-    from streams.ids import new_request_id
-
-    request, sheet = plan.file.request, plan.sheet
-    options = request.options if quality is None else request.options.model_copy(update={"quality": quality})
-    broken = sum(fault.breaks_gate for fault in sheet.faults)
-    times = "once" if broken == 1 else f"{broken} times"
-    warnings = (f"the plan breaks a rule that must hold {times}: `bachata judge` tells which",) if broken else ()
-    return SequencePlanned(
-        request_id=new_request_id(),
-        song=request.song,
-        title=request.title,
-        options=options,
-        corrections=request.corrections,
-        warnings=warnings,
-        plan=plan.plan(),
-    )
 
 
 def _check_song(settings: Settings, event: SequencePlanned, song: Path | None) -> None:
