@@ -32,7 +32,7 @@ def _is_valid(scores: Scores, tools: Tools) -> bool:
 
 STEP = Step(
     name="move_scoring",
-    version="4",
+    version="5",
     consumes=AudioAnalyzed,
     depends_on=scoring_input,
     takes=ScoringInput,

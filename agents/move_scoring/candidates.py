@@ -15,8 +15,8 @@ from typing import Final
 import numpy as np
 
 from agents.arrays import Bools, Floats, Ints
-from agents.dance.changes import MIN_PART_BEATS, MusicChange, change_between
-from agents.dance.music import EIGHTS_PER_BLOCK, Request, SlotMusic
+from agents.dance.changes import MusicChange, change_between
+from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules
 from agents.dance.sequence import CLIP_FADE, MAX_REPEATS, MOVE_FADE
@@ -275,18 +275,13 @@ def _around(more: Floats, parts: Parts) -> Floats:
 
 
 def _change_costs(music: Sequence[SlotMusic], parts: Parts, pairs: dict[str, Floats], request: Request) -> list[Floats]:
-    """Return the costs of the changes between each two slots, (before, after); the same array for the same kind."""
-    known: dict[tuple[object, ...], Floats] = {}
-    costs = []
-    for before, after in pairwise(music):
-        is_short = (before.is_first and before.beats < MIN_PART_BEATS, after.is_last and after.beats < MIN_PART_BEATS)
-        kind = (is_short, after.starts_phrase, after.starts_section, after.position % EIGHTS_PER_BLOCK)
+    """Return the costs of the changes between each two slots, (before, after); one array where the music is alike."""
+    known: dict[MusicChange, Floats] = {}
+    kinds = [MusicChange.between(before, after) for before, after in pairwise(music)]
+    for kind in kinds:
         if kind not in known:
-            known[kind] = change_between(MusicChange.between(before, after), parts, parts, pairs, request).cost(
-                request.rules
-            )
-        costs.append(known[kind])
-    return costs
+            known[kind] = change_between(kind, parts, parts, pairs, request).cost(request.rules)
+    return [known[kind] for kind in kinds]
 
 
 def _best_dance(costs: Floats, changes: Sequence[Floats]) -> tuple[Floats, list[int]]:

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pytest
 
+from agents.dance.changes import MusicChange, change_between, pair_amounts
+from agents.dance.danced_music import danced_music
+from agents.dance.music import Request
+from agents.dance.rules import default_rules
+from agents.move_scoring.candidates import _change_costs
+from agents.move_scoring.move_arrays import KnownMoves
+from agents.move_scoring.phrases import cut_phrases
 from agents.move_scoring.score import CANDIDATES
 from agents.sequence_planning.inputs import PlanningInput
 from agents.sequence_planning.plan import plan
@@ -115,6 +124,26 @@ def test_pinned_long_clips_are_candidates_of_their_phrases() -> None:
     options = Options(difficulty="advanced", duration="full", quality="fast", pins=pins)
     found = score_of(SONG, options, make_index(library))
     assert [names(found, pin.phrase - 1) for pin in pins] == [{pin.move} for pin in pins]
+
+
+def test_candidates_are_chosen_by_the_changes_that_a_plan_has() -> None:
+    beats = (32, 4, 8, 32, 32, 32)  # of the sections, among them a break of four counts, and a single eight
+    counts = [*EIGHTS * 4, 1, 2, 3, 4, *EIGHTS * 13]
+    energy = [level for level, number in zip((0.2, 0.9, 0.3, 0.6, 0.1, 0.8), beats, strict=True) for _ in range(number)]
+    edges = [n * 0.48 for n in itertools.accumulate(beats, initial=0)]
+    sections = tuple(
+        Section(start_s=start, end_s=end, label="verse", rhythm="derecho") for start, end in itertools.pairwise(edges)
+    )
+    song = make_analysis(counts, first_s=0.0, energy=energy, sections=sections)
+    request = Request.of(Options(difficulty="advanced", duration="full").for_dance(), default_rules())
+    music = danced_music(song, cut_phrases(song), request).music
+    moves = {move.clip.sha256: move for move in LIBRARY}
+    parts = KnownMoves().current(moves, lambda clips: [moves[clip] for clip in clips]).parts
+    pairs = pair_amounts(parts, parts, request.rules)
+    changes = [MusicChange.between(before, after) for before, after in itertools.pairwise(music)]
+    assert len({(change.energy, change.may_change_couple, change.after_half) for change in changes}) >= 5
+    for change, costs in zip(changes, _change_costs(music, parts, pairs, request), strict=True):
+        assert np.array_equal(costs, change_between(change, parts, parts, pairs, request).cost(request.rules))
 
 
 def test_a_pin_that_no_move_has_leaves_the_phrase_to_planning() -> None:
