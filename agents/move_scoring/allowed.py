@@ -22,14 +22,19 @@ _MIN_CLIPS = 4
 class Allowed:
     """`clips`: which clips each slot may have, (slots, clips). `level`: the greatest one, an index of DIFFICULTIES.
 
-    `unknown`: a line for each name in the wishes that no move of the library has: it changes nothing. Where the
-    wishes leave no clip for a slot, any may be there: planning refuses them and says why.
+    `of_level`: which clips can be danced in any slot, whatever the wishes, (clips,). `unknown`: a line for each name in
+    the wishes that no move of the library has: it changes nothing.
     """
 
     clips: Bools
+    of_level: Bools
     level: int
     asked: int
     unknown: tuple[str, ...] = ()
+
+    def some_in_each_slot(self) -> Bools:
+        """Return the clips, any where the wishes leave a slot none: planning refuses them and says why."""
+        return np.where(self.clips.any(axis=1, keepdims=True), self.clips, self.of_level)
 
     def warnings(self) -> Iterator[str]:
         """Yield a warning where harder moves than asked for are needed, and for wishes that change nothing."""
@@ -49,10 +54,9 @@ def allowed_in(music: Sequence[SlotMusic], arrays: MoveArrays, usable: Bools, re
         level += 1
     wished = _wished(music, arrays, request)
     pinned = np.array([any(pin.phrase == slot.phrase for pin in request.options.pins) for slot in music], bool)
-    clips = usable & wished & (pinned[:, None] | (levels <= level))
-    nothing = ~clips.any(axis=1)
-    clips[nothing] = usable & (levels <= level)
-    return Allowed(clips, level, request.level, tuple(_unknown(arrays, request)))
+    of_level = usable & (levels <= level)
+    clips = usable & wished & (pinned[:, None] | of_level)
+    return Allowed(clips, of_level, level, request.level, tuple(_unknown(arrays, request)))
 
 
 def _unknown(arrays: MoveArrays, request: Request) -> Iterator[str]:

@@ -75,7 +75,7 @@ def song_candidates(  # noqa: PLR0913, PLR0917
     parts = replace(arrays.parts, fit=fits[arrays.parts.clip])
     usable = ~mask_of((arrays.row_of(clip) for clip in missing), len(arrays.clips))
     allowed = allowed_in(music, arrays, usable, request)
-    found = candidates_of(music, arrays, parts, allowed.clips, request, number, known.seams, fast=fast)
+    found = candidates_of(music, arrays, parts, allowed.some_in_each_slot(), request, number, known.seams, fast=fast)
     of_slots: dict[int, list[int]] = {}
     for n, slot in enumerate(slots):
         of_slots.setdefault(slot.phrase, []).append(n)

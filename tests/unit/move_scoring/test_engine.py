@@ -209,6 +209,15 @@ def test_banned_moves_and_moves_of_other_sections_are_not_recommended() -> None:
     assert [score.move.name for score in pinned] == ["clip_8"]
 
 
+def test_wishes_that_leave_no_move_give_no_recommendations() -> None:
+    engine = OptimizedRecommendationEngine()
+    banned = ANY.model_copy(update={"bans": tuple(move.name for move in MOVES)})
+    assert engine.recommend_moves_optimized(request(options=banned), MOVES) == []
+    pinned = ANY.model_copy(update={"pins": (Pin(phrase=2, move="no such move"),)})
+    assert engine.recommend_moves_optimized(request(options=pinned, phrase=2), MOVES) == []
+    assert len(engine.recommend_moves_optimized(request(options=pinned), MOVES)) == 10
+
+
 def test_no_moves_give_no_recommendations() -> None:
     engine = OptimizedRecommendationEngine()
     assert engine.recommend_moves_optimized(request(), []) == []
