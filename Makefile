@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-plan quality-seams quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame youtube
+.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-plan quality-search quality-seams quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame youtube
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -77,6 +77,9 @@ quality-moves: setup ## Measure detection, re-identification, joints and retriev
 
 quality-plan: setup ## Measure plans beside an earlier planner, greedy and random ones (SHARED=folder, CACHE=folder, OUT=folder)
 	$(RUN) python -m tests.quality.quality_plan $(SHARED) $(if $(CACHE),--cache $(CACHE)) $(if $(OUT),--out $(OUT))
+
+quality-search: $(VENV)/.synced ## Measure how near plans of thousands of small problems are to the best dance (CASES=number)
+	$(RUN) python -m tests.quality.quality_search $(if $(CASES),--cases $(CASES))
 
 quality-seams: setup ## Measure holds, hands, facing, free feet, counts and couples of clips beside labels (CLIPS=folder, CACHE=folder)
 	$(RUN) python -m tests.quality.quality_seams $(CLIPS) $(if $(CACHE),--cache $(CACHE))

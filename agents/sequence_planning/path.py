@@ -1,9 +1,9 @@
 """The best dance: one choice for each slot, with the fewest broken gates, and then the fewest points.
 
 A beam search: a Viterbi search over the choices with several dances for each, because the cost of a repetition depends
-on all that came before. The best dance to each choice is never dropped, so that no gate is broken where a way without
-breaking it exists. Beyond these, dances are dropped by their cost so far and the least that remains to the end. The
-search is exact until dances are dropped, and near the optimum then.
+on all that came before. The best dance to each choice is never dropped, so that no gate of a slot or a cut is broken
+where a way without breaking it exists. Beyond these, dances are dropped by their cost so far and the least that remains
+to the end. The search is exact until dances are dropped, and near the optimum then.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from agents.sequence_planning.choices import Choices
 from agents.sequence_planning.slot_changes import SlotChange, slot_changes
 
 _MAX_DANCES = 128  # beyond the best one of each choice; with 2,048 twelve songs lose 1 % fewer points, twice as slow
+_MAX_WAYS = 16_384  # from dances to choices: to few choices more dances go on, in the same time (`make quality-search`)
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class _Beam:
     sequences: Sequences
     total: Floats
     last: Ints
+    max_dances: int | None
 
 
 @dataclass(frozen=True)
@@ -44,13 +46,19 @@ class Path:
     changes: Sequence[SlotChange]
 
 
-def best_path(choices: Choices, request: Request, changes: Sequence[SlotChange] | None = None) -> Path:
-    """Return the best dance; of equal ones, the first. `changes`: of an earlier path with the same rows of choices."""
+def best_path(
+    choices: Choices, request: Request, changes: Sequence[SlotChange] | None = None, max_dances: int | None = None
+) -> Path:
+    """Return the best dance; of equal ones, the first.
+
+    `changes`: of an earlier path with the same rows of choices. `max_dances`: to go on with at each slot, beyond the
+    best one to each choice; None for 128, or more where the choices are few.
+    """
     music = choices.music
     changes = slot_changes(choices, request) if changes is None else changes
     rest = _least_rest(choices, changes)
     count = len(choices.rows[0])
-    beam = _Beam(Sequences.begin(choices.rows[0], choices.parts), choices.costs[0], np.arange(count))
+    beam = _Beam(Sequences.begin(choices.rows[0], choices.parts), choices.costs[0], np.arange(count), max_dances)
     for slot, change in enumerate(changes, 1):
         beam = _extended(beam, slot, change, rest[slot], music[slot], choices, request.rules)
     best = int(np.argmin(np.round(beam.total, 9)))
@@ -82,13 +90,13 @@ def _extended(  # noqa: PLR0913, PLR0917
         total = total + rules.points(name) * amount
     for broken in rules.broken(amounts).values():
         total = total + BROKEN_GATE * broken
-    dances, columns = _best(total, rest)
+    dances, columns = _best(total, rest, beam.max_dances)
     added = rows[columns]
     sequences = beam.sequences.extended(dances, added, continues[dances, columns], choices.parts)
-    return _Beam(sequences, total[dances, columns], columns)
+    return _Beam(sequences, total[dances, columns], columns, beam.max_dances)
 
 
-def _best(total: Floats, rest: Floats) -> tuple[Ints, Ints]:
+def _best(total: Floats, rest: Floats, max_dances: int | None) -> tuple[Ints, Ints]:
     """Return dances and choices to go on with, ordered by choice: the best dance to each, and the best others."""
     dances, choices = total.shape
     bound = total + rest[None]
@@ -96,7 +104,8 @@ def _best(total: Floats, rest: Floats) -> tuple[Ints, Ints]:
     selected = np.zeros(total.shape, bool)
     selected[best_of_choice, np.arange(choices)] = True
     others = np.where(selected, np.inf, bound).ravel()
-    number = min(_MAX_DANCES, dances * choices - choices)
+    most = max(_MAX_DANCES, _MAX_WAYS // choices) if max_dances is None else max_dances
+    number = min(most, dances * choices - choices)
     if number > 0:
         selected.ravel()[_smallest(others, number)] = True
     columns, rows = np.nonzero(selected.T)
