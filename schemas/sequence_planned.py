@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 
 from schemas import limits
 from schemas.base import (
+    UNKNOWN_GROUP,
     Code,
     Hold,
     Line,
@@ -165,13 +166,16 @@ class PlanScore(Model):
 
 
 class Shot(Model):
-    """A move to film, which would bring the library's moves together: from one hold to another.
+    """A move to film next.
 
-    `seams`: how many cuts between eights of the library's clips would be good with it in between.
+    `kind`: `bridge`, from one hold to another, which would bring the library's moves together; or `another`, where a
+    dance has few clips. `from_hold`, `to_hold`: None where those of the couple are not known. `seams`: in how many cuts
+    between eights of the library's clips it would fit; of a bridge, cuts that are good with it only.
     """
 
-    from_hold: Hold
-    to_hold: Hold
+    kind: Literal["bridge", "another"] = "bridge"
+    from_hold: Hold | None
+    to_hold: Hold | None
     beats: int = Field(ge=1, le=limits.MAX_CLIP_BEATS)
     tempo_bpm: tuple[TempoBpm, TempoBpm]
     couple: Name
@@ -179,10 +183,13 @@ class Shot(Model):
 
     def __str__(self) -> str:
         """Return the shot as a line for a teacher."""
+        who = "the same couple" if self.couple == UNKNOWN_GROUP else self.couple
+        holds = f"{self.from_hold} to {self.to_hold}".replace("_", " ") if self.from_hold and self.to_hold else ""
+        another = ("another move, " if holds else "another move") if self.kind == "another" else ""
         low, high = (round(tempo) for tempo in self.tempo_bpm)
-        holds = f"{self.from_hold} to {self.to_hold}".replace("_", " ")
         seams = "1 seam" if self.seams == 1 else f"{self.seams} seams"
-        return f"{self.couple}: {holds}, {self.beats} counts, {low}-{high} BPM: would free {seams}"
+        use = f"would free {seams}" if self.kind == "bridge" else f"would fit into {seams}"
+        return f"{who}: {another}{holds}, {self.beats} counts, {low}-{high} BPM: {use}"
 
 
 class MusicPart(Model):

@@ -42,7 +42,7 @@ def plan(planning: PlanningInput, rules: Rules | None = None) -> Plan:
         segments=segments,
         clips={sha: scores.moves[sha].beats for sha in sorted(clips)},
         score=score_of(sheet),
-        shots=shots_of(choices.parts, scores, request.rules),
+        shots=shots_of(choices.parts, scores, request.rules, planning.analysis.tempo_bpm, music[-1].phrase),
         music=heard.parts,
     )
 

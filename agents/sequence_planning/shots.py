@@ -1,8 +1,11 @@
-"""What to film next: moves from one hold to another, which would bring moves of a couple together."""
+"""What to film next: moves from one hold to another, which would bring moves of a couple together, and more moves."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import product
+from math import exp
 
 import numpy as np
 
@@ -17,13 +20,32 @@ from schemas.base import UNKNOWN_GROUP
 from schemas.moves_scored import Scores
 from schemas.sequence_planned import Shot
 
+FEW_CLIPS = 0.5  # for each phrase of a dance: with fewer, it repeats them
+_MAX_OTHERS = 3
+_Key = tuple[int, int, int]  # numbers of a couple and of two holds, from one to the other
 
-def shots_of(parts: Parts, scores: Scores, rules: Rules) -> tuple[Shot, ...]:
-    """Return the moves that would free the most seams: between eights of one couple whose holds alone do not fit."""
+
+def shots_of(parts: Parts, scores: Scores, rules: Rules, tempo_bpm: float, phrases: int) -> tuple[Shot, ...]:
+    """Return the moves that would free the most seams; for a dance of few clips, also those that fit into the most.
+
+    `parts`: of which the dance could be made. `tempo_bpm`, `phrases`: of the dance.
+    """
     whole = np.flatnonzero([part.beats == EIGHT and not part.mirrored for part in parts.parts])
     eights = parts.rows(whole)
+    bridges = _bridges(eights, rules)
+    shots = [_bridge(eights, scores, key, seams) for key, seams in _most(bridges, limits.MAX_SHOTS)]
+    if len(set(parts.clip.tolist())) < FEW_CLIPS * phrases:
+        fitting = {key: seams for key, seams in _fitting(eights).items() if key not in bridges}
+        stretch = exp(rules["tempo"].limit)
+        tempi = (tempo_bpm / stretch, tempo_bpm * stretch)
+        shots += [_another(eights, scores, key, seams, tempi) for key, seams in _most(fitting, _MAX_OTHERS)]
+    return tuple(shots[: limits.MAX_SHOTS])
+
+
+def _bridges(eights: Parts, rules: Rules) -> Counter[_Key]:
+    """Return how many seams a move would free: between eights of one couple whose holds alone do not fit."""
     rows, columns = np.nonzero(_parted_by_hold(eights, rules))
-    counted = Counter(
+    return Counter(
         zip(
             eights.couple[rows].tolist(),
             eights.ends.hold[rows].tolist(),
@@ -31,8 +53,22 @@ def shots_of(parts: Parts, scores: Scores, rules: Rules) -> tuple[Shot, ...]:
             strict=True,
         )
     )
-    best = sorted(counted.items(), key=lambda item: (-item[1], item[0]))[: limits.MAX_SHOTS]
-    return tuple(_shot(eights, scores, key, seams) for key, seams in best)
+
+
+def _fitting(eights: Parts) -> Counter[_Key]:
+    """Return between how many eights of one couple a move would fit, by the holds; UNKNOWN where one is not known."""
+    fitting = Counter[_Key]()
+    for couple in set(eights.couple.tolist()):
+        own = eights.couple == couple
+        ends, starts = (Counter(holds[own].tolist()) for holds in (eights.ends.hold, eights.starts.hold))
+        for (before, one), (after, two) in product(ends.items(), starts.items()):
+            known = UNKNOWN not in {before, after}
+            fitting[(couple, before, after) if known else (couple, UNKNOWN, UNKNOWN)] += one * two
+    return fitting
+
+
+def _most(counted: Mapping[_Key, int], number: int) -> list[tuple[_Key, int]]:
+    return sorted(counted.items(), key=lambda item: (-item[1], item[0]))[:number]
 
 
 def _parted_by_hold(eights: Parts, rules: Rules) -> Bools:
@@ -46,15 +82,37 @@ def _parted_by_hold(eights: Parts, rules: Rules) -> Bools:
     return parted
 
 
-def _shot(eights: Parts, scores: Scores, key: tuple[int, int, int], seams: int) -> Shot:
+def _bridge(eights: Parts, scores: Scores, key: _Key, seams: int) -> Shot:
     couple, before, after = key
-    clips = sorted({part.clip for part, of in zip(eights.parts, eights.couple.tolist(), strict=True) if of == couple})
+    clips = _clips_of(eights, couple)
     tempi = [scores.moves[clip].tempo_bpm for clip in clips]
     return Shot(
         from_hold=HOLDS[before],
         to_hold=HOLDS[after],
         beats=EIGHT,
         tempo_bpm=(min(tempi), max(tempi)),
-        couple=scores.fits[clips[0]].couple if clips[0] in scores.fits else UNKNOWN_GROUP,
+        couple=_name(clips, scores),
         seams=seams,
     )
+
+
+def _another(eights: Parts, scores: Scores, key: _Key, seams: int, tempo_bpm: tuple[float, float]) -> Shot:
+    couple, before, after = key
+    low, high = limits.TEMPO_BPM
+    return Shot(
+        kind="another",
+        from_hold=None if before == UNKNOWN else HOLDS[before],
+        to_hold=None if after == UNKNOWN else HOLDS[after],
+        beats=EIGHT,
+        tempo_bpm=(round(max(low, tempo_bpm[0]), 1), round(min(high, tempo_bpm[1]), 1)),
+        couple=_name(_clips_of(eights, couple), scores),
+        seams=min(seams, limits.MAX_POINTS),
+    )
+
+
+def _clips_of(eights: Parts, couple: int) -> list[str]:
+    return sorted({part.clip for part, of in zip(eights.parts, eights.couple.tolist(), strict=True) if of == couple})
+
+
+def _name(clips: Sequence[str], scores: Scores) -> str:
+    return scores.fits[clips[0]].couple if clips[0] in scores.fits else UNKNOWN_GROUP

@@ -129,12 +129,41 @@ def test_a_move_that_would_bring_others_together_is_to_be_filmed() -> None:
 
 
 def test_moves_that_fit_need_no_shot() -> None:
-    moves = [in_holds(make_move(number, eights=1, move=f"m{number}"), "closed", "closed") for number in range(4)]
+    moves = [in_holds(make_move(number, eights=1, move=f"m{number}"), "closed", "closed") for number in range(8)]
     plan = planned(moves)
     assert plan.shots == ()
     assert {segment.seam.grade for segment in plan.segments if segment.seam} <= {"A", "B", "C"}
     assert plan.score
     assert plan.score.broken_gates == 0
+
+
+@pytest.mark.parametrize(
+    ("move", "couple", "shots"),
+    [
+        (
+            in_holds(make_move(0, eights=1), "closed", "closed"),
+            "Ana & Leo",
+            ["Ana & Leo: another move, closed to closed, 8 counts, 121-129 BPM: would fit into 1 seam"],
+        ),
+        (
+            in_holds(make_move(0, eights=1), "closed", "open_two_hands"),
+            "Ana & Leo",
+            ["Ana & Leo: open two hands to closed, 8 counts, 125-125 BPM: would free 1 seam"],
+        ),
+        (
+            make_move(0, eights=2),
+            "unknown",
+            ["the same couple: another move, 8 counts, 121-129 BPM: would fit into 4 seams"],
+        ),
+    ],
+)
+def test_a_dance_of_one_clip_says_what_to_film_next(move: Move, couple: str, shots: list[str]) -> None:
+    song = make_analysis(EIGHTS * 16, first_s=0.0)
+    scores = couples_of(make_scores(song, [move]), {move.name: couple})
+    options = Options(duration="full")
+    plan = plan_of(scores, song, options)
+    assert [str(shot) for shot in plan.shots] == shots
+    assert f"film next: {shots[0]}" in list(plan_warnings(plan, scores, options))
 
 
 def couples_of(scores: Scores, names: dict[str, str]) -> Scores:
