@@ -36,8 +36,8 @@ class Candidate(Model):
 class MoveFit(Model):
     """What a song makes of a move, and with which others it belongs together.
 
-    `fit`: of its movement and sound to the song's sound, 0-1. `couple`, `room`: names of the couple that dances it and
-    of its room, as in `bachata moves couples`.
+    `fit`: of its sound to the song's, 0-1: the cosine of their embeddings. `couple`, `room`: names of the couple that
+    dances it and of its room, as in `bachata moves couples`.
     """
 
     fit: UnitInterval = 0.5

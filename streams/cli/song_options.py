@@ -24,7 +24,7 @@ _OPTIONS = (
         Options, "difficulty", "Highest difficulty of the moves; harder ones are used only if there are too few."
     ),
     field_option(Options, "energy", "Energy of the moves. Default: as in the song."),
-    field_option(Options, "quality", "Picture size and bit rates of the video."),
+    field_option(Options, "quality", "Picture size and bit rates of the video, and how many moves are considered."),
     click.option(
         "--seed",
         type=click.IntRange(0, 2**63 - 1),
