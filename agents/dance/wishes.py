@@ -23,12 +23,16 @@ class Wishes:
         for only in options.only_in:
             self._sections[only.move.casefold()] |= {section.casefold() for section in only.sections}
 
+    def ban(self, sha256: str) -> bool:
+        """Return whether a clip must not be danced at all."""
+        return bool(self._names[sha256] & self._bans)
+
     def allow(self, sha256: str, music: SlotMusic) -> bool:
         """Return whether a clip may be danced in a slot."""
         names, pins = self._names[sha256], self._pins.get(music.phrase)
         sections = [allowed for name, allowed in self._sections.items() if name in names]
         return (
-            not names & self._bans
+            not self.ban(sha256)
             and (pins is None or bool(names & pins))
             and all(allowed & {music.label, music.rhythm} for allowed in sections)
         )

@@ -22,26 +22,29 @@ _MIN_CLIPS = 4
 class Allowed:
     """`clips`: which clips each slot may have, (slots, clips). `level`: the greatest one, an index of DIFFICULTIES.
 
-    `of_level`: which clips can be danced in any slot, whatever the wishes, (clips,). `unknown`: a line for each name in
-    the wishes that no move of the library has: it changes nothing.
+    `others`: which clips are offered where the wishes leave none: those that are not banned, or all, (clips,).
+    `unknown`: a line for each name in the wishes that no move of the library has: it changes nothing. `has_bans`:
+    whether moves of the library are banned.
     """
 
     clips: Bools
-    of_level: Bools
+    others: Bools
     level: int
     asked: int
     unknown: tuple[str, ...] = ()
+    has_bans: bool = False
 
     def some_in_each_slot(self) -> Bools:
         """Return the clips, any where the wishes leave a slot none: planning refuses them and says why."""
-        return np.where(self.clips.any(axis=1, keepdims=True), self.clips, self.of_level)
+        return np.where(self.clips.any(axis=1, keepdims=True), self.clips, self.others)
 
     def warnings(self) -> Iterator[str]:
         """Yield a warning where harder moves than asked for are needed, and for wishes that change nothing."""
         yield from self.unknown
         if self.level > self.asked:
             yield (
-                f"the library has too few moves of the level {DIFFICULTIES[self.asked]}: "
+                f"the library has too few moves of the level {DIFFICULTIES[self.asked]}"
+                f"{' that are not banned' if self.has_bans else ''}: "
                 f"some of the level {DIFFICULTIES[self.level]} may be danced; index more clips of the lower level"
             )
 
@@ -50,13 +53,22 @@ def allowed_in(music: Sequence[SlotMusic], arrays: MoveArrays, usable: Bools, re
     """Return which clips are allowed. `usable`: those that can be shown at all, (clips,)."""
     levels = arrays.parts.level[arrays.starts]
     level = request.level
-    while level + 1 < len(DIFFICULTIES) and (usable & (levels <= level)).sum() < min(_MIN_CLIPS, usable.sum()):
+    banned = _banned(arrays, request)
+    free = usable & ~banned
+    while level + 1 < len(DIFFICULTIES) and (free & (levels <= level)).sum() < min(_MIN_CLIPS, free.sum()):
         level += 1
     wished = _wished(music, arrays, request)
     pinned = np.array([any(pin.phrase == slot.phrase for pin in request.options.pins) for slot in music], bool)
-    of_level = usable & (levels <= level)
+    of_level = free & (levels <= level)
     clips = usable & wished & (pinned[:, None] | of_level)
-    return Allowed(clips, of_level, level, request.level, tuple(_unknown(arrays, request)))
+    others = of_level if free.any() else usable
+    unknown = tuple(_unknown(arrays, request))
+    return Allowed(clips, others, level, request.level, unknown, has_bans=bool(banned.any()))
+
+
+def _banned(arrays: MoveArrays, request: Request) -> Bools:
+    bans = {name.casefold() for name in request.options.bans}
+    return np.array([bool(bans) and not bans.isdisjoint(map(str.casefold, names)) for names in arrays.names], bool)
 
 
 def _unknown(arrays: MoveArrays, request: Request) -> Iterator[str]:

@@ -70,7 +70,7 @@ def choices_of(
     """
     every, found = _found(slots, music, scores, request.options, written)
     if not written:
-        _check(found, music, request.options)
+        _check(found, slots, music, scores, request.options)
     parts = parts_of(every, scores.moves, scores.fits)
     in_slots = cost_in_slots(music, parts, request)
     own = [bisect_left(every, part) for part in written] or [-1] * len(slots)
@@ -84,19 +84,33 @@ def choices_of(
     return Choices(tuple(music), parts, tuple(rows), tuple(costs))
 
 
-def _check(found: Sequence[Ints], music: Sequence[SlotMusic], options: DanceOptions) -> None:
+def _check(
+    found: Sequence[Ints], slots: Sequence[Slot], music: Sequence[SlotMusic], scores: Scores, options: DanceOptions
+) -> None:
     """Check that each slot has a choice, and each pin a phrase. Raises: `Poison` (`no_usable_moves`)."""
-    for rows, at in zip(found, music, strict=True):
-        pinned = [pin.move for pin in options.pins if pin.phrase == at.phrase]
-        if not len(rows) and pinned:
-            message = f"{pinned[0]} cannot be danced in phrase {at.phrase}: pin another move, or none"
-            raise Poison(message, reason="no_usable_moves")
+    for rows, slot, at in zip(found, slots, music, strict=True):
         if not len(rows):
-            message = "no move that may be danced has enough beats for this song: index longer clips, or ban fewer"
-            raise Poison(message, reason="no_usable_moves")
+            raise Poison(_why_none(_candidates(slot, scores), at, scores, options), reason="no_usable_moves")
     last = music[-1].phrase
     if any(pin.phrase > last for pin in options.pins):
         raise Poison(f"the dance has {last} phrases: pin moves to these only", reason="no_usable_moves")
+
+
+def _why_none(candidates: Sequence[str], at: SlotMusic, scores: Scores, options: DanceOptions) -> str:
+    """Return why none of the candidates of a slot can be danced there."""
+    wishes = _wishes(scores, options)
+    pinned = [pin.move for pin in options.pins if pin.phrase == at.phrase]
+    if pinned:
+        return f"{pinned[0]} cannot be danced in phrase {at.phrase}: pin another move, or none"
+    if all(wishes.ban(sha) for sha in candidates):
+        return "all moves that can be danced are banned: ban fewer, or index other clips"
+    if not any(wishes.allow(sha, at) for sha in candidates):
+        return f"bans and only_in leave no move for phrase {at.phrase} ({at.label}, {at.rhythm}): ban fewer"
+    return "no move that may be danced has enough beats for this song: index longer clips, or ban fewer"
+
+
+def _wishes(scores: Scores, options: DanceOptions) -> Wishes:
+    return Wishes(options, {sha: (move.name, move.move) for sha, move in scores.moves.items()})
 
 
 def _found(
@@ -107,7 +121,7 @@ def _found(
     written: Sequence[Part],
 ) -> tuple[list[Part], list[Ints]]:
     """Return all parts that any slot may get, in order, and the rows of those that each slot may get, in order."""
-    wishes = Wishes(options, {sha: (move.name, move.move) for sha, move in scores.moves.items()})
+    wishes = _wishes(scores, options)
     keys = [
         [(sha, _Need.of(slot, at)) for sha in _candidates(slot, scores) if wishes.allow(sha, at)]
         for slot, at in zip(slots, music, strict=True)

@@ -23,6 +23,7 @@ from agents.sequence_planning.plan import plan
 from infra.move_index import MoveIndex
 from schemas.audio_analyzed import Section
 from schemas.base import Difficulty, OnlyIn, Options, Pin, Quality
+from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move
 from schemas.moves_scored import Scores
@@ -195,6 +196,37 @@ def test_names_in_the_wishes_that_no_move_has_are_warnings() -> None:
     assert score_of(SONG, Options(style="urban"), make_index(moves)).warnings == (
         "no move of the library has the style 'urban', no move has one",
     )
+
+
+def test_harder_moves_are_candidates_where_the_others_are_banned() -> None:
+    easy = [make_move(n) for n in range(5)]
+    library = make_index([*easy, *(make_move(n, difficulty="intermediate") for n in range(5, 30))])
+    bans = tuple(move.name for move in easy)
+    options = Options(difficulty="beginner", duration="full", bans=bans)
+    found = score_of(SONG, options, library)
+    assert {move.difficulty for move in found.moves.values()} == {"intermediate"}
+    assert [line for line in found.warnings if "too few moves of the level beginner that are not banned" in line]
+    plan(PlanningInput(analysis=SONG, scores=found, options=options))
+
+
+@pytest.mark.parametrize("level", ["beginner", "advanced"])
+def test_a_song_all_of_whose_moves_are_banned_is_refused_and_says_so(level: Difficulty) -> None:
+    moves = [make_move(n, difficulty=level) for n in range(5)]
+    options = Options(difficulty="beginner", duration="full", bans=tuple(move.name for move in moves))
+    found = score_of(SONG, options, make_index(moves))
+    with pytest.raises(Poison, match="all moves that can be danced are banned") as caught:
+        plan(PlanningInput(analysis=SONG, scores=found, options=options))
+    assert caught.value.reason == "no_usable_moves"
+
+
+def test_a_section_without_an_allowed_move_has_candidates_that_are_not_banned() -> None:
+    moves = [make_move(n) for n in range(40)]
+    only = tuple(OnlyIn(move=move.name, sections=("mambo",)) for move in moves[30:])
+    options = Options(duration="full", bans=tuple(move.name for move in moves[:30]), only_in=only)
+    found = score_of(SONG, options, make_index(moves))
+    assert {move.name for move in found.moves.values()} <= {move.name for move in moves[30:]}
+    with pytest.raises(Poison, match="bans and only_in leave no move for phrase 1"):
+        plan(PlanningInput(analysis=SONG, scores=found, options=options))
 
 
 def test_a_cut_song_has_candidates_for_the_phrases_that_are_heard() -> None:

@@ -61,8 +61,11 @@ def test_banned_moves_are_not_danced() -> None:
     ban = sorted(everything)[0]
     plan = planned(MOVES, bans=(ban, "m7"))
     assert not {ban, "clip_7"} & {part.clip for part in plan.parts()}
-    with pytest.raises(Poison, match="ban fewer"):
+    with pytest.raises(Poison, match="all moves that can be danced are banned"):
         planned(MOVES, bans=tuple(move.name for move in MOVES))
+    only = tuple(OnlyIn(move=move.name, sections=("mambo",)) for move in MOVES[1:])
+    with pytest.raises(Poison, match=r"bans and only_in leave no move for phrase 1 \(verse, derecho\)"):
+        planned(MOVES, bans=("clip_0",), only_in=only)
 
 
 def test_a_move_for_some_sections_is_danced_only_there() -> None:
