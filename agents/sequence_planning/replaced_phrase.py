@@ -15,7 +15,8 @@ from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.slot_faults import slot_cost
 from agents.dance.wishes import Wishes
 from agents.playable import offered_runs
-from agents.sequence_planning.opened_plan import OpenedPlan, rows_of
+from agents.sequence_planning.opened_plan import OpenedPlan
+from agents.sequence_planning.plan_rows import rows_of
 from agents.sequence_planning.written_dance import song_grid
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from statistics import fmean
 
-from agents.sequence_planning.opened_plan import OpenedPlan, section_name
+from agents.sequence_planning.opened_plan import OpenedPlan
+from agents.sequence_planning.plan_rows import section_name
 from agents.sequence_planning.shown_plan import ShownPlan, ShownRow
 
 _LEAST_POINTS = 0.005

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.sequence_planning.opened_plan import opened, rows_of
+from agents.sequence_planning.opened_plan import opened
+from agents.sequence_planning.plan_rows import rows_of
 from agents.sequence_planning.written_dance import ON_BEAT_S, dance_of, pieces_between, song_grid
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.base import Duration, Options
