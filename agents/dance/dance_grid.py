@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
@@ -15,6 +17,8 @@ _EXCERPT_S: Final = {"30s": 30.0, "1min": 60.0}
 _PERIOD_INTERVALS = 8  # at either end of the song, to estimate the beat period there
 _MIN_BEAT_SHARE = 0.05  # of a period: less is shorter than a frame and does not become a beat
 _MIN_SLOT_SHARE = 0.25  # of a period: no new move begins for less
+_EIGHT = 8
+_MAX_HELD = 3  # surplus beats in a row
 
 
 @dataclass(frozen=True)
@@ -22,13 +26,25 @@ class DanceGrid:
     """Beat times in seconds, increasing, with their counts 1-8; the last is the end of the dance.
 
     `first` is the first beat's index in the analysis, negative for beats before those it found. `last_share` is the
-    length of the last interval in beats, above 0, at most 1.
+    length of the last interval in beats, above 0, at most 1. `surplus`: times of beats of the song between these, on
+    which the couple holds the beat before.
     """
 
     times: tuple[float, ...]
     counts: tuple[int, ...]
     first: int = 0
     last_share: float = 1.0
+    surplus: tuple[float, ...] = ()
+
+    def number(self, index: int) -> int:
+        """Return the index in the analysis of one of these beats."""
+        first, last = (bisect_left(self.surplus, time) for time in (self.times[0], self.times[index]))
+        return self.first + index + last - first
+
+    def surplus_between(self, start: int, end: int) -> tuple[float, ...]:
+        """Return the surplus beats between two of these beats."""
+        first = bisect_right(self.surplus, self.times[start])
+        return self.surplus[first : bisect_left(self.surplus, self.times[end])]
 
 
 def dance_grid_of(analysis: AudioAnalysis, options: DanceOptions) -> DanceGrid:
@@ -37,6 +53,10 @@ def dance_grid_of(analysis: AudioAnalysis, options: DanceOptions) -> DanceGrid:
     The music is the song from 0.0 to its end, or the part of it that the analysis found, then in whole beats.
     Raises: `Poison` (`no_beats`) for a song with fewer than two beats.
     """
+    return _without_surplus(_whole_grid(analysis, options))
+
+
+def _whole_grid(analysis: AudioAnalysis, options: DanceOptions) -> DanceGrid:
     to_the_end = _forward(analysis)
     if options.length_s is not None:
         return _excerpt(to_the_end, options.length_s)
@@ -98,6 +118,39 @@ def _excerpt(grid: DanceGrid, length_s: float) -> DanceGrid:
     end = min([*ends, last], key=lambda index: abs(grid.times[index] - target))
     share = grid.last_share if end == last else 1.0
     return DanceGrid(grid.times[start : end + 1], grid.counts[start : end + 1], start, share)
+
+
+def _without_surplus(grid: DanceGrid) -> DanceGrid:
+    """Return the grid without its surplus beats, so that an eight of a clip has the counts of a longer phrase too."""
+    last = len(grid.times) - 1
+    edges = [0, *(index for index in range(1, last) if grid.counts[index] == 1), last]
+    surplus = {index for start, end in pairwise(edges) for index in _surplus_of(grid.counts, start, end)}
+    danced = [index for index in range(last + 1) if index not in surplus]
+    return DanceGrid(
+        times=tuple(grid.times[index] for index in danced),
+        counts=tuple(grid.counts[index] for index in danced),
+        first=grid.first,
+        last_share=1.0 if last - 1 in surplus else grid.last_share,
+        surplus=tuple(grid.times[index] for index in sorted(surplus)),
+    )
+
+
+def _surplus_of(counts: Sequence[int], start: int, end: int) -> list[int]:
+    """Return the surplus beats of a phrase: those that repeat the count before, and up to three after its eights.
+
+    Where that would be more in a row, the counts say nothing, and it is only those after its eights.
+    """
+    repeated = [index for index in range(start + 1, end) if counts[index] == counts[index - 1]]
+    danced = [index for index in range(start, end) if index not in repeated]
+    surplus = sorted([*repeated, *_after_eights(danced)])
+    if any(after - before == _MAX_HELD for before, after in zip(surplus, surplus[_MAX_HELD:], strict=False)):
+        return list(_after_eights(range(start, end)))
+    return surplus
+
+
+def _after_eights(beats: Sequence[int]) -> Sequence[int]:
+    rest = len(beats) % _EIGHT
+    return beats[-rest:] if len(beats) > _EIGHT and 0 < rest <= _MAX_HELD else ()
 
 
 def _period(times: list[float] | tuple[float, ...]) -> float:

@@ -49,11 +49,12 @@ class Request:
 class SlotMusic:
     """The music of a slot.
 
-    `phrase`: number of the phrase it is in, from 1. `section`: index of the section at its middle; `starts_section`:
-    whether it is the first slot in it. `position`: its number among the `section_slots` of its section, from 0.
-    `repeats`: index of the slot that had the same music first, None for new music. `energy`: to dance with, 0-1.
-    `accents`: beats from its start, above 0: one on the first beat belongs to the slot before it, whose effect leads to
-    it. `is_half`: whether it is a break of four counts, after which a 1 comes again.
+    `seconds`: its length without the surplus beats, on which a beat is held. `phrase`: number of the phrase it is in,
+    from 1. `section`: index of the section at its middle; `starts_section`: whether it is the first slot in it.
+    `position`: its number among the `section_slots` of its section, from 0. `repeats`: index of the slot that had the
+    same music first, None for new music. `energy`: to dance with, 0-1. `accents`: beats from its start, above 0: one on
+    the first beat belongs to the slot before it, whose effect leads to it, and one on a surplus beat to none.
+    `is_half`: whether it is a break of four counts, after which a 1 comes again.
     """
 
     seconds: float
@@ -94,7 +95,7 @@ def music_of(slots: Sequence[Slot], analysis: AudioAnalysis, request: Request) -
         first = first_with.setdefault(same_music, n)
         found.append(
             SlotMusic(
-                seconds=slot.times[-1] - slot.times[0],
+                seconds=slot.times[-1] - slot.times[0] - sum(end - start for start, end in slot.held),
                 beats=slot.beats,
                 eight_offset=slot.eight_offset,
                 last_share=slot.last_share,
@@ -149,7 +150,11 @@ def _energy(slot: Slot, analysis: AudioAnalysis, request: Request, progress: flo
 
 def _accents(slot: Slot, analysis: AudioAnalysis) -> tuple[float, ...]:
     inside = [accent.time_s for accent in analysis.accents if slot.times[0] < accent.time_s <= slot.times[-1]]
-    return tuple(_beat_at(slot.times, time_s) for time_s in inside)
+    return tuple(_beat_at(slot.times, time_s) for time_s in inside if not _is_held(slot, time_s))
+
+
+def _is_held(slot: Slot, time_s: float) -> bool:
+    return any(start <= time_s < end for start, end in slot.held)
 
 
 def _beat_at(times: Sequence[float], time_s: float) -> float:

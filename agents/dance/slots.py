@@ -22,6 +22,7 @@ class Slot:
     `last_share`: length of its last interval in beats, above 0, at most 1. `phrase`: index of the phrase with its
     candidates. `before`, `after`: fewer than four beats at an end of the dance, which belong to the first and the last
     slot: times before the slot's first beat, and after its end; `after_share`: length of the last of them in beats.
+    `surplus`: beats of the song between `times`, on which the couple holds the beat before.
     """
 
     times: tuple[float, ...]
@@ -32,11 +33,20 @@ class Slot:
     before: tuple[float, ...] = ()
     after: tuple[float, ...] = ()
     after_share: float = 1.0
+    surplus: tuple[float, ...] = ()
 
     @property
     def beats(self) -> int:
         """Return its length in beats, a partial one included."""
         return len(self.times) - 1
+
+    @property
+    def held(self) -> tuple[tuple[float, float], ...]:
+        """Return from when to when the couple holds a beat for longer than a beat."""
+        between = (
+            (after, [time for time in self.surplus if before < time < after]) for before, after in pairwise(self.times)
+        )
+        return tuple((inside[0], end) for end, inside in between if inside)
 
 
 class Starting(Protocol):
@@ -68,7 +78,7 @@ def _without_fragments(slots: list[Slot]) -> list[Slot]:
 
 
 def _parts(grid: DanceGrid, start: int, end: int, phrase_starts: list[int]) -> Iterator[Slot]:
-    phrase = max(0, bisect_right(phrase_starts, grid.first + start) - 1)
+    phrase = max(0, bisect_right(phrase_starts, grid.number(start)) - 1)
     at = start
     for beats in _sizes(end - start):
         yield Slot(
@@ -77,16 +87,16 @@ def _parts(grid: DanceGrid, start: int, end: int, phrase_starts: list[int]) -> I
             phrase_offset=at - start,
             last_share=grid.last_share if at + beats == len(grid.times) - 1 else 1.0,
             phrase=phrase,
+            surplus=grid.surplus_between(at, at + beats),
         )
         at += beats
 
 
 def _sizes(beats: int) -> Iterator[int]:
-    """Yield sizes of eight; where fewer than four beats would remain, the cut falls on the count 5 before them."""
+    """Yield sizes of eight, and what remains."""
     while beats > _EIGHT:
-        size = _EIGHT if beats - _EIGHT >= _HALF else _HALF
-        yield size
-        beats -= size
+        yield _EIGHT
+        beats -= _EIGHT
     yield beats
 
 

@@ -25,7 +25,7 @@ def _emit(event: MovesScored, result: Plan) -> SequencePlanned:
 
 STEP = Step(
     name="sequence_planning",
-    version="5",
+    version="6",
     consumes=MovesScored,
     depends_on=planning_input,
     takes=PlanningInput,

@@ -54,7 +54,7 @@ def _rows(opened: OpenedPlan) -> Iterator[ShownRow]:
             place=f"eight {starts.index(part.first) + 1}" if in_eights else f"beat {part.first + 1}",
             clip_s=move.beats[part.first],
             mirrored=part.mirrored,
-            stretch=round(float((slot.times[-1] - slot.times[0]) / clip_s), 3),
+            stretch=round(float(opened.music[n].seconds / clip_s), 3),
             goes_on=n > 0 and opened.sheet.seams[n - 1] is None,
             seam=opened.sheet.seams[n - 1] if n else None,
             terms=lost[n],

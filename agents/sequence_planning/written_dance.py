@@ -51,8 +51,9 @@ def song_grid(analysis: AudioAnalysis, options: DanceOptions) -> DanceGrid:
     return DanceGrid(
         times=(*whole.times[:before], *asked.times, *whole.times[after:]),
         counts=(*whole.counts[:before], *asked.counts, *whole.counts[after:]),
-        first=asked.first - before,
+        first=whole.first if before else asked.first,
         last_share=whole.last_share if goes_on else asked.last_share,
+        surplus=tuple(sorted({*whole.surplus, *asked.surplus})),
     )
 
 
@@ -186,6 +187,7 @@ class Piece:
             before=tuple(times[index] for index in range(self.start, self.first)),
             after=tuple(times[index] for index in range(self.end + 1, self.last + 1)),
             after_share=share if self.last > self.end else 1.0,
+            surplus=grid.surplus_between(self.first, self.end),
         )
 
     def counts(self, grid: DanceGrid) -> str:
@@ -207,7 +209,8 @@ def pieces_between(grid: DanceGrid, edges: Sequence[int], start: int | None = No
     slot beside them, as those of a plan are, if there is no edge between.
     """
     begin = edges[0] if start is None else start
-    danced = DanceGrid(grid.times[begin : edges[-1] + 1], grid.counts[begin : edges[-1] + 1], grid.first + begin)
+    inside = slice(begin, edges[-1] + 1)
+    danced = replace(grid, times=grid.times[inside], counts=grid.counts[inside], first=grid.number(begin))
     whole = list(_unjoined(cut_slots(danced, ()), begin, grid))
     inner = set(edges) | ({begin} if begin < edges[0] else set())
     pieces = [

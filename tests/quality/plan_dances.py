@@ -156,7 +156,8 @@ def _grid(song: AudioAnalysis, times: Sequence[float], last_share: float) -> Dan
     counts = tuple((song.counts[number] - 1 + index - at) % 8 + 1 for index in range(len(times)))
     by_time = dict(zip(song.beats, song.counts, strict=True))
     known = tuple(by_time.get(time, count) for time, count in zip(times, counts, strict=True))
-    return DanceGrid(tuple(times), known, number - at, last_share)
+    surplus = tuple(time for time in song.beats if times[0] < time < times[-1] and time not in set(times))
+    return DanceGrid(tuple(times), known, number - at, last_share, surplus)
 
 
 def _last_share(segment: ClipPart, moves: Mapping[str, MoveSummary]) -> float:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agents.dance.dance_grid import dance_grid_of
+from agents.dance.music import Request, music_of
+from agents.dance.rules import default_rules
 from agents.dance.slots import Slot, cut_slots
+from schemas.audio_analyzed import Accent
 from schemas.base import Options
 from tests.unit.move_scoring.builders import make_analysis, make_move
 from tests.unit.sequence_planning.builders import make_scores
@@ -108,13 +113,60 @@ def slots_of(counts: list[int]) -> tuple[Slot, ...]:
         ([*EIGHTS, 1, 2, 3, 4], [(8, 0, 0, 0), (4, 0, 0, 1)]),
         ([*EIGHTS, 1, 2, 3, 4, *EIGHTS], [(8, 0, 0, 0), (4, 0, 0, 1), (8, 0, 0, 2)]),
         ([*EIGHTS, 5, 6, 7, 8, *EIGHTS], [(8, 0, 0, 0), (4, 0, 8, 0), (8, 0, 0, 1)]),
-        ([*EIGHTS, 8, *EIGHTS], [(4, 0, 0, 0), (5, 3, 4, 0), (8, 0, 0, 1)]),
+        ([*EIGHTS, 8, *EIGHTS], [(8, 0, 0, 0), (8, 0, 0, 1)]),
+        ([*EIGHTS, *EIGHTS, 8, 8], [(8, 0, 0, 0), (8, 0, 0, 1)]),
+        ([*EIGHTS, 7, 8, 8, *EIGHTS], [(8, 0, 0, 0), (8, 0, 0, 1)]),
+        ([1, 2, 3, 4, 4, 4, 5, 6, 7, 8, *EIGHTS], [(8, 0, 0, 0), (8, 0, 0, 1)]),
+        ([1, 2, 3, 4, 4, *EIGHTS], [(4, 0, 0, 0), (8, 0, 0, 1)]),
+        ([*EIGHTS, 8, 8, 8, 8, *EIGHTS], [(8, 0, 0, 0), (4, 0, 8, 0), (8, 0, 0, 1)]),
         ([1, 2, 3, 4, *EIGHTS], [(4, 0, 0, 0), (8, 0, 0, 1)]),
     ],
-    ids=["whole", "head", "tail", "break", "twelve", "nine", "cut short"],
+    ids=[
+        "whole",
+        "head",
+        "tail",
+        "break",
+        "twelve",
+        "nine",
+        "ten at the end",
+        "eleven",
+        "long first half",
+        "long break",
+        "unclear counts",
+        "cut short",
+    ],
 )
 def test_slots(counts: list[int], slots: list[tuple[int, int, int, int]]) -> None:
     assert [(slot.beats, slot.eight_offset, slot.phrase_offset, slot.phrase) for slot in slots_of(counts)] == slots
+
+
+def test_a_beat_is_held_on_surplus_beats() -> None:
+    first, second, third = slots_of([1, 2, 3, 4, 4, 5, 6, 7, 8, *EIGHTS, 8, 8, *EIGHTS])
+    assert first.times == pytest.approx([index * 0.48 for index in (0, 1, 2, 3, 5, 6, 7, 8, 9)])
+    held = [span for slot in (first, second, third) for span in slot.held]
+    assert np.array(held) == pytest.approx(0.48 * np.array([(4, 5), (17, 19)]))
+
+
+def test_what_is_held_is_no_slower_tempo_and_hits_no_accent() -> None:
+    song = make_analysis([*EIGHTS, 8, 8, *EIGHTS], first_s=0.0, tail_s=0.48)
+    accents = tuple(Accent(time_s=song.beats[beat], strength=0.9) for beat in (7, 8, 10))
+    song = song.model_copy(update={"accents": accents})
+    asked = Request.of(Options(duration="full"), default_rules())
+    slots = cut_slots(dance_grid_of(song, asked.options), make_scores(song, [make_move(1)]).phrases)
+    first, _ = music_of(slots, song, asked)
+    assert first.seconds == pytest.approx(8 * 0.48)
+    assert first.accents == pytest.approx((7.0, 8.0)), "on the 8 and on the next 1"
+
+
+@settings(deadline=None)
+@given(counts=st.lists(st.integers(1, 8), min_size=2, max_size=80))
+def test_each_beat_of_any_song_is_danced_or_held_for_three_more_at_most(counts: list[int]) -> None:
+    song = make_analysis(counts, first_s=0.0, tail_s=0.48)
+    grid = dance_grid_of(song, Options(duration="full"))
+    assert sorted([*grid.times[:-1], *grid.surplus]) == list(song.beats)
+    assert [song.beats[grid.number(index)] for index in range(len(grid.times) - 1)] == list(grid.times[:-1])
+    assert max(np.diff(grid.times)) <= 4 * 0.48 + 1e-3
+    assert 1 not in {song.counts[song.beats.index(time)] for time in grid.surplus}
 
 
 def test_fewer_than_four_beats_at_an_end_belong_to_the_slot_beside_them() -> None:

@@ -40,7 +40,9 @@ def _file(*rows: PlanRow, ends: int = 32) -> PlanFile:
     return written(_SONG, _MOVES, rows, _at(ends))
 
 
-_PHRASES = st.lists(st.sampled_from([EIGHTS, EIGHTS, [1, 2, 3, 4], [*EIGHTS, 5, 6, 7, 8]]), min_size=3, max_size=12)
+_SURPLUS = [[*EIGHTS, 8], [*EIGHTS, 8, 8], [1, 2, 3, 4, 4, 4, 4, 5, 6, 7, 8]]
+_KINDS = [EIGHTS, EIGHTS, EIGHTS, [1, 2, 3, 4], [*EIGHTS, 5, 6, 7, 8], *_SURPLUS]
+_PHRASES = st.lists(st.sampled_from(_KINDS), min_size=3, max_size=12)
 
 
 @st.composite
