@@ -15,6 +15,7 @@ from agents.dance.rules import Rules
 from agents.dance.slots import Slot
 from agents.sequence_planning.clip_runs import ClipRun, clip_part, clip_runs
 from agents.sequence_planning.runners_up import RunnersUp
+from schemas.limits import MAX_TERMS
 from schemas.move_indexed import MoveSummary
 from schemas.sequence_planned import ClipPart, PlanScore, Segment
 
@@ -46,12 +47,16 @@ class Dance:
         return float(np.interp(beat, range(len(beats)), beats))
 
     def terms(self, run: ClipRun) -> dict[str, float]:
-        """Return the points that the slots of a run lose by each rule, below 0, and their number (`phrases`)."""
+        """Return the points that the slots of a run lose by each rule, below 0, and their number (`phrases`).
+
+        Of more rules than an event has terms, those by which it loses most.
+        """
         lost = defaultdict[str, float](float)
         for fault in self.sheet.faults:
             if run.start <= fault.slot < run.end:
                 lost[fault.rule] -= fault.points
-        terms = {name: round(points, 4) for name, points in sorted(lost.items()) if round(points, 4)}
+        most = sorted(lost, key=lambda name: (lost[name], name))[: MAX_TERMS - 1]
+        terms = {name: round(lost[name], 4) for name in sorted(most) if round(lost[name], 4)}
         return {"phrases": float(run.end - run.start)} | terms
 
 

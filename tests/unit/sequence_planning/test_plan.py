@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -10,11 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.dance.dance_grid import dance_grid_of
+from agents.dance.danced_music import danced_music
+from agents.dance.judge import Fault, judge
+from agents.dance.music import Request
+from agents.dance.parts import Part, parts_of
+from agents.dance.rules import default_rules
+from agents.move_scoring.phrases import cut_phrases
 from agents.sequence_planning.agent import STEP
+from agents.sequence_planning.segments import Dance, segments_of
 from schemas.audio_analyzed import Accent, AudioAnalysis
 from schemas.base import MediaFacts, Options
 from schemas.boundary import EightContent
 from schemas.faults import Poison
+from schemas.limits import MAX_TERMS
 from schemas.move_indexed import Move
 from schemas.moves_scored import MovesScored, Scores
 from schemas.sequence_planned import Plan, SequencePlanned
@@ -304,6 +313,21 @@ def test_a_song_without_beats_is_refused() -> None:
         with pytest.raises(Poison) as caught:
             plan_of(make_scores(song, MOVES), bare, FULL)
         assert caught.value.reason == "no_beats"
+
+
+def test_a_segment_that_breaks_every_rule_names_those_by_which_it_loses_most() -> None:
+    song = make_analysis(EIGHTS)
+    request = Request.of(FULL.for_dance(), default_rules())
+    _, slots, music = danced_music(song, cut_phrases(song), request)
+    moves = {MOVES[0].clip.sha256: MOVES[0]}
+    parts = parts_of([Part(MOVES[0].clip.sha256, 0, 8)], moves, {})
+    rules = [name for name, rule in default_rules().rules.items() if rule.kind != "report"]
+    faults = tuple(Fault(0, 0.0, name, amount=1.0, points=1.0 + n) for n, name in enumerate(rules))
+    sheet = replace(judge(slots, music, parts, request), faults=faults)
+    (segment,) = segments_of(Dance(slots, music, parts, sheet, moves, request.rules))
+    assert len(rules) >= MAX_TERMS
+    most = {name: -1.0 - n for n, name in enumerate(rules)}
+    assert segment.terms == {"phrases": 1.0} | dict(list(most.items())[-(MAX_TERMS - 1) :])
 
 
 def test_a_library_of_too_short_clips_is_refused() -> None:
