@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -74,7 +75,10 @@ class MoveArrays:
 
 @dataclass(frozen=True)
 class _Clip:
-    """What is known of a move. `version`: of what it was built from. `parts`: the number of its usable eights."""
+    """What is known of a move. `version`: of what it was built from.
+
+    `eights`: the number of its usable eights. `parts`: of those that the arrays have, the first ones.
+    """
 
     version: object
     name: str
@@ -82,6 +86,7 @@ class _Clip:
     style: str
     appearance: Appearance
     sound: Floats
+    eights: int
     parts: int
     is_contradictory: bool
 
@@ -97,7 +102,7 @@ class KnownMoves:
         self._current: MoveArrays | None = None
 
     def current(self, versions: Mapping[str, object], read: Callable[[Sequence[str]], Iterable[Move]]) -> MoveArrays:
-        """Return the arrays of all clips in `versions`.
+        """Return the arrays of all clips in `versions`: the same, whatever they were before.
 
         `read`: returns the moves of clips, except of those that cannot be read. A clip is built if its version is new.
         """
@@ -116,14 +121,30 @@ class KnownMoves:
         read: Callable[[Sequence[str]], Iterable[Move]],
     ) -> MoveArrays:
         before = {clip: self._clips[clip].appearance for clip in self._clips}
-        self._remove({*changed, *gone})
         most = max(_MIN_PARTS_OF_A_MOVE, _MAX_PARTS // max(1, len(versions)))
-        for start in range(0, len(changed), _BATCH):
-            clips = changed[start : start + _BATCH]
+        lacking = {clip for clip, fact in self._clips.items() if fact.parts < min(fact.eights, most)}
+        self._remove({*changed, *gone, *lacking})
+        self._shorten(most)
+        new = sorted({*changed, *(lacking & versions.keys())})
+        for start in range(0, len(new), _BATCH):
+            clips = new[start : start + _BATCH]
             self._unreadable |= {clip: versions[clip] for clip in clips}
             self._add(list(read(clips)), versions, most)
         self._regroup(before)
         return self._arrays()
+
+    def _shorten(self, most: int) -> None:
+        """Remove the eights of clips beyond the first `most`: a larger library has fewer of each."""
+        if self._parts is None or all(fact.parts <= most for fact in self._clips.values()):
+            return
+        number = Counter[str]()
+        rows = []
+        for row, part in enumerate(self._parts.parts):
+            number[part.clip] += 1
+            if number[part.clip] <= most:
+                rows.append(row)
+        self._parts = self._parts.rows(np.array(rows, np.int64))
+        self._clips = {clip: replace(fact, parts=min(fact.parts, most)) for clip, fact in self._clips.items()}
 
     def _remove(self, clips: set[str]) -> None:
         for clip in clips:
@@ -135,13 +156,13 @@ class KnownMoves:
             )
 
     def _add(self, moves: Sequence[Move], versions: Mapping[str, object], most: int) -> None:
-        eights = {move.clip.sha256: _eights(move)[:most] for move in moves}
+        eights = {move.clip.sha256: _eights(move) for move in moves}
         for move in moves:
             clip = move.clip.sha256
             self._unreadable.pop(clip, None)
-            self._clips[clip] = _clip_of(move, versions[clip], len(eights[clip]))
+            self._clips[clip] = _clip_of(move, versions[clip], len(eights[clip]), most)
         new = parts_of(
-            [Part(clip, first, first + EIGHT) for clip, firsts in sorted(eights.items()) for first in firsts],
+            [Part(clip, first, first + EIGHT) for clip, firsts in sorted(eights.items()) for first in firsts[:most]],
             {move.clip.sha256: move for move in moves},
             {},
         )
@@ -199,7 +220,7 @@ def is_same(one: object, other: object) -> bool:
     return one is other or one == other
 
 
-def _clip_of(move: Move, version: object, parts: int) -> _Clip:
+def _clip_of(move: Move, version: object, eights: int, most: int) -> _Clip:
     return _Clip(
         version=version,
         name=move.name,
@@ -207,8 +228,9 @@ def _clip_of(move: Move, version: object, parts: int) -> _Clip:
         style=style_of(move),
         appearance=Appearance.of(move),
         sound=_sound_of(move),
-        parts=parts,
-        is_contradictory=bool(move.eights) and not parts,
+        eights=eights,
+        parts=min(eights, most),
+        is_contradictory=bool(move.eights) and not eights,
     )
 
 
