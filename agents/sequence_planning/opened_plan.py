@@ -33,14 +33,15 @@ class OpenedPlan:
     request: Request
     sheet: Sheet
 
-    def plan(self, *, with_runners_up: bool = True) -> Plan:
+    def plan(self) -> Plan:
         """Return the plan, without what to film next.
 
         Raises: `Poison` (`invalid_plan`) where a row begins on no beat of its clip.
         """
         if self.dance.off_beat:
-            raise Poison(self.dance.off_beat[0], reason="invalid_plan", errors=self.dance.off_beat)
-        segments = self.segments(with_runners_up=with_runners_up)
+            lines = tuple(self.dance.off_beat.values())
+            raise Poison(lines[0], reason="invalid_plan", errors=lines)
+        segments = self.segments()
         used = sorted({part.clip_sha256 for segment in segments for part in segment.parts()})
         return Plan(
             tempo_bpm=self.file.analysis.tempo_bpm,
@@ -51,11 +52,11 @@ class OpenedPlan:
             music=self.file.music,
         )
 
-    def segments(self, *, with_runners_up: bool = True) -> tuple[Segment, ...]:
+    def segments(self) -> tuple[Segment, ...]:
         """Return the segments. Runners-up are found for the dance as it is now, among all moves of the file."""
         moves, rules = self.file.moves, self.request.rules
         dance = Dance(self.dance.slots, self.music, self.parts, self.sheet, moves, rules)
-        return segments_of(dance, self._runners_up() if with_runners_up else None)
+        return segments_of(dance, self._runners_up())
 
     def _runners_up(self) -> RunnersUp:
         dance, scores = self.dance, _offering_all(self.file)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -15,9 +14,8 @@ from agents.dance.parts import Part, Parts, parts_of
 from agents.dance.slot_faults import slot_cost
 from agents.dance.wishes import Wishes
 from agents.playable import offered_runs
+from agents.sequence_planning.changed_rows import with_parts
 from agents.sequence_planning.opened_plan import OpenedPlan
-from agents.sequence_planning.plan_rows import rows_of
-from agents.sequence_planning.written_dance import song_grid
 from schemas.faults import Poison
 from schemas.move_indexed import MoveSummary
 from schemas.plan_file import PlanFile
@@ -43,7 +41,7 @@ def with_move(opened: OpenedPlan, phrase: int, move: str) -> PlanFile:
         what = "no other move of the plan's file can" if move == ANOTHER else f"'{move}' cannot"
         raise Poison(f"{what} be danced in phrase {phrase}: name another with --to", reason="no_usable_moves")
     best = _best(opened, slots, choices)
-    return _file_of(opened, slots, best)
+    return with_parts(opened, slots, best)
 
 
 def _allowed(opened: OpenedPlan, slots: Sequence[int], move: str) -> Iterator[str]:
@@ -77,7 +75,8 @@ def _parts(opened: OpenedPlan, slots: Sequence[int], move: MoveSummary) -> Itera
     dance = opened.dance
     lengths = [dance.slots[n].beats for n in slots]
     runs = offered_runs(move)
-    now = tuple(dance.parts[n] for n in slots)
+    is_off_beat = any(dance.rows[n] in dance.off_beat for n in slots)
+    now = () if is_off_beat else tuple(dance.parts[n] for n in slots)
     for first in sorted({eight.start_beat + dance.slots[slots[0]].eight_offset for eight in move.eights}):
         if not any(run.part(first, sum(lengths)) for run in runs):
             continue
@@ -123,15 +122,3 @@ def _change_costs(opened: OpenedPlan, slot: int, parts: Parts, before: Ints, aft
     one, two = parts.rows(before), parts.rows(after)
     rules, music = opened.request.rules, MusicChange.between(opened.music[slot - 1], opened.music[slot])
     return change_between(music, one, two, pair_amounts(one, two, rules), opened.request).cost(rules)
-
-
-def _file_of(opened: OpenedPlan, slots: Sequence[int], best: Sequence[Part]) -> PlanFile:
-    file, heard = opened.file, opened.heard
-    parts = list(opened.dance.parts)
-    parts[slots[0] : slots[-1] + 1] = best
-    dance = replace(opened.dance, parts=tuple(parts))
-    rows_parts = parts_of(parts, file.moves, file.fits)
-    sheet = judge(dance.slots, opened.music, rows_parts, opened.request, dance.amounts)
-    plan = replace(opened, dance=dance, parts=rows_parts, sheet=sheet).plan(with_runners_up=False)
-    rows, starts, ends = rows_of(plan, heard.analysis, song_grid(heard.analysis, heard.options), file.moves)
-    return file.model_copy(update={"dance": rows, "starts": starts, "ends": ends})

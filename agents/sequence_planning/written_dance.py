@@ -30,7 +30,7 @@ class WrittenDance:
 
     `slots`: as a plan has them, and cut where a row begins. `parts`, `rows`, `counts`: of each slot the part of a clip,
     the number of its row, from 1, and the counts of the song, such as 1-8. `amounts`: of each slot that of the rule
-    `beats`. `off_beat`: a line for each row that begins where its clip has no beat, which cannot be rendered.
+    `beats`. `off_beat`: by its number, a line for each row that begins where its clip has no beat: none is rendered.
     """
 
     slots: tuple[Slot, ...]
@@ -38,7 +38,7 @@ class WrittenDance:
     rows: tuple[int, ...]
     counts: tuple[str, ...]
     amounts: tuple[Mapping[str, float], ...]
-    off_beat: tuple[str, ...] = ()
+    off_beat: Mapping[int, str]
 
 
 def song_grid(analysis: AudioAnalysis, options: DanceOptions) -> DanceGrid:
@@ -100,11 +100,11 @@ def dance_of(
             {"beats": float(piece.elsewhere(moved, piece is pieces[-1], places[row - 1]))}
             for piece, row in zip(pieces, of_row, strict=True)
         ),
-        off_beat=tuple(
-            f"{_name(number, row)}: {place.off_beat}"
+        off_beat={
+            number: f"{_name(number, row)}: {place.off_beat}"
             for number, (row, place) in enumerate(zip(rows, places, strict=True), 1)
             if place.off_beat
-        ),
+        },
     )
 
 
