@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-plan quality-search quality-seams quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame youtube
+.PHONY: help setup demo test run-tests test-fast chaos simulate lint format lock clean quality-media quality-music quality-moves quality-fit quality-plan quality-search quality-seams quality-split quality-structure bench-children bench-client bench-durability bench-moves bench-music bench-plan bench-render bench-library bench-stream bench-views demo-set docs frame youtube
 UV := $(shell command -v uv || echo .uv/bin/uv)
 # `make test PYTHON=3.13`, or a path to one: in an environment of its own, so that .venv stays as it is
 ifeq ($(origin PYTHON),command line)
@@ -75,6 +75,9 @@ quality-media: setup ## Measure odd clips and songs of all kinds, beside a plain
 quality-moves: setup ## Measure detection, re-identification, joints and retrieval of moves (CLIPS=folder)
 	$(RUN) python -m tests.quality.quality_moves $(CLIPS)
 
+quality-fit: setup ## Measure whether movement can be fitted to music by what clips teach, beside the cosine of sounds (SHARED=folder, CACHE=folder)
+	$(RUN) python -m tests.quality.quality_fit $(SHARED) $(if $(CACHE),--cache $(CACHE))
+
 quality-plan: setup ## Measure plans beside an earlier planner, greedy and random ones (SHARED=folder, CACHE=folder, OUT=folder)
 	$(RUN) python -m tests.quality.quality_plan $(SHARED) $(if $(CACHE),--cache $(CACHE)) $(if $(OUT),--out $(OUT))
 
@@ -105,7 +108,7 @@ bench-music: $(VENV)/.synced ## Measure the analysis of a song, beside librosa
 bench-durability: setup ## Measure what it costs to flush events to the disk, and what a power cut loses
 	$(RUN) python -m tests.quality.bench_durability
 
-bench-plan: $(VENV)/.synced ## Measure planning over 1,000 moves
+bench-plan: $(VENV)/.synced ## Measure scoring and planning a song over 150, 1,000 and 10,000 moves, and recommendations in batches
 	$(RUN) python -m tests.quality.bench_plan
 
 bench-render: $(VENV)/.synced ## Measure rendering beside an ffmpeg filter graph

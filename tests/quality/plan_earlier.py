@@ -32,7 +32,9 @@ def earlier_segments(collection: Collection, options: Options) -> dict[str, tupl
         [_GIT, "-C", str(PROJECT), "archive", EARLIER, *PACKAGES], capture_output=True, check=False
     )
     if archive.returncode:
-        print(f"skipped: the planner of commit {EARLIER}: this clone does not have it ({_last_line(archive.stderr)})")
+        print(
+            f"no comparison with the planner of commit {EARLIER}: git does not have it ({_last_line(archive.stderr)})"
+        )
         return {}
     with tempfile.TemporaryDirectory() as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as tar:

@@ -1,18 +1,21 @@
 """Measure whether a movement can be fitted to music by what the library's clips teach, beside the cosine of sounds.
 
-python -m tests.quality.quality_fit CLIPS --library moves.json
+python -m tests.quality.quality_fit [FOLDER] [--cache FOLDER]
+
+FOLDER: has the folders `songs` and `clips`; without it, those of BACHATA_SHARED or of `shared` next to the project.
+`--cache`: where indexed moves are kept for the next run, as of `quality_plan`.
 
 A clip and its own sound are a true pair. The query is the second half of a clip's sound; the clip is to be found among
 all clips, by the sound of its first half (cosine), or by its movement alone: a regression, fitted to the other clips,
-tells which sound belongs to a movement. `moves.json`: the moves of the clips, a list of those of `move-indexed`.
+tells which sound belongs to a movement. Exits with 0 when the cosine is at least as good.
 """
 
 from __future__ import annotations
 
-import json
+import sys
 import tempfile
-from argparse import ArgumentParser
-from collections.abc import Callable
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -23,8 +26,9 @@ import soundfile
 from agents.arrays import Floats
 from agents.audio_analysis.analysis import analyze_music
 from schemas.faults import Poison
-from schemas.move_indexed import Move
+from tests.quality.plan_library import Collection, shared_collection
 from tests.quality.report import figure
+from tests.quality.seam_clips import CACHE
 
 _MOTION = 384
 _PENALTIES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -33,13 +37,18 @@ _RATE_HZ = 44_100
 
 
 def main() -> None:
-    """Print the figures."""
-    parser = ArgumentParser(description=__doc__)
-    parser.add_argument("clips", type=Path)
-    parser.add_argument("--library", type=Path, required=True)
+    parser = ArgumentParser(description=__doc__, formatter_class=RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, help="folder with songs and clips (default: the shared one)")
+    parser.add_argument("--cache", type=Path, default=CACHE, help=f"folder of kept results (default {CACHE})")
     arguments = parser.parse_args()
-    moves = {move.name: move for move in map(Move.model_validate, json.loads(arguments.library.read_text()))}
-    halves = _halves(sorted(arguments.clips.rglob("*.mp4")), moves)
+    collection = shared_collection(arguments.folder, arguments.cache)
+    sys.exit(0 if collection is not None and is_cosine_as_good(collection) else 1)
+
+
+def is_cosine_as_good(collection: Collection) -> bool:
+    """Print the figures, and return whether the cosine of sounds is at least as good as what is learned."""
+    moves = {move.name: move for move in collection.moves}
+    halves = _halves({move.name: collection.paths[move.clip.sha256] for move in collection.moves})
     names = sorted(halves)
     motion = np.array([moves[name].embedding[:_MOTION] for name in names])
     first, second = (np.array([halves[name][half] for name in names]) for half in (0, 1))
@@ -53,7 +62,8 @@ def main() -> None:
     for weight in (0.1, 0.3):
         _report(f"cosine and {weight:g} of the best of these", cosine + weight * best)
     rank, learned_rank = (float(np.median(_ranks(similarity))) for similarity in (cosine, best))
-    figure("fit_cosine_median_rank", rank, f"<= {learned_rank:g}, learned", met=rank <= learned_rank, digits=1)
+    goal = f"<= {learned_rank:g}, learned"
+    return figure("fit_cosine_median_rank", rank, goal, met=rank <= learned_rank, digits=1)
 
 
 def _report(name: str, similarity: Floats) -> None:
@@ -128,20 +138,18 @@ def _cosines(one: Floats, many: Floats) -> Floats:
     return cosines
 
 
-def _halves(paths: list[Path], moves: dict[str, Move]) -> dict[str, tuple[Floats, Floats]]:
+def _halves(paths: Mapping[str, Path]) -> dict[str, tuple[Floats, Floats]]:
     """Return the embeddings of both halves of each clip's sound, by the clip's name."""
     found = {}
     with tempfile.TemporaryDirectory() as folder:
-        for path in paths:
-            if path.stem not in moves:
-                continue
+        for name, path in sorted(paths.items()):
             samples = _sound(path)
             middle = len(samples) // 2
             try:
-                file = Path(folder) / f"{path.stem}.wav"
-                found[path.stem] = (_embedding(samples[:middle], file), _embedding(samples[middle:], file))
+                file = Path(folder) / "half.wav"
+                found[name] = (_embedding(samples[:middle], file), _embedding(samples[middle:], file))
             except Poison as fault:
-                print(f"{path.stem} is left out: {fault}")
+                print(f"{name} is left out: {fault}")
     return found
 
 

@@ -20,12 +20,15 @@ class Goal:
         return value >= self.limit if self.at_least else value <= self.limit
 
 
-def figure(name: str, value: float | str, goal: Goal | str, *, met: bool | None = None, digits: int = 2) -> bool:
+def figure(name: str, value: float | str | None, goal: Goal | str, *, met: bool | None = None, digits: int = 2) -> bool:
     """Print a figure with its goal, and return whether the goal is met.
 
-    `met` is needed where the goal is a text; `digits` are the decimals of a `float`.
+    `value`: None where nothing could be measured; then no goal is met. `met` is needed where the goal is a text;
+    `digits` are the decimals of a `float`.
     """
-    if isinstance(goal, Goal):
+    if value is None:
+        value, met = "none", False
+    elif isinstance(goal, Goal):
         met = goal.is_met(float(value))
     assert met is not None, f"{name}: a goal in words needs `met`"
     text = f"{value:.{digits}f}" if isinstance(value, float) else str(value)
