@@ -9,7 +9,7 @@ scores = engine.recommend_moves_optimized(RecommendationRequest(analysis=analysi
 from __future__ import annotations
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from threading import Lock
@@ -116,7 +116,11 @@ class MoveScore(NamedTuple):
 
 @dataclass
 class EngineMetrics:
-    """What an engine has done. `similarity_hits`: requests whose ratings were remembered; `built`: moves."""
+    """What an engine has done.
+
+    `requests`: songs for which moves were recommended, or candidates found. `similarity_hits`: those whose ratings were
+    remembered. `built`, `remembered`: moves, in each call. `rated`: moves, for each song.
+    """
 
     calls: int = 0
     requests: int = 0
@@ -184,7 +188,10 @@ class OptimizedRecommendationEngine:
 
     def of_library(self, library: Library, rules: Rules | None = None) -> KnownLibrary:
         """Return what is known of an open library, up to date. `rules`: in place of the engine's own."""
-        return self._memory.known(library.digests(), library.read, rules or self._rules)
+        started = perf_counter()
+        known = self._counted(self._memory, library.digests(), library.read, rules or self._rules)
+        self._count(seconds=perf_counter() - started)
+        return known
 
     def candidates(  # noqa: PLR0913, PLR0917
         self,
@@ -196,25 +203,40 @@ class OptimizedRecommendationEngine:
         missing: frozenset[str] = frozenset(),
     ) -> SongCandidates:
         """Return the moves of a library of which a dance to a song can be made, for each phrase."""
-        return song_candidates(analysis, options, spans, known, number, missing, fast=self.config.fast_mode)
+        started = perf_counter()
+        found = song_candidates(analysis, options, spans, known, number, missing, fast=self.config.fast_mode)
+        rated = len(known.arrays().clips)
+        self._count(calls=1, requests=1, rated=rated, seconds=perf_counter() - started)
+        return found
 
     def _new_memory(self) -> LibraryMemory:
         return LibraryMemory(keep_matrices=self.config.enable_precomputed_matrices)
 
     def _known(self, moves: Mapping[str, Move]) -> KnownLibrary:
-        built: list[str] = []
-
-        def read(clips: Sequence[str]) -> list[Move]:
-            built.extend(clips)
-            return [moves[clip] for clip in clips]
-
         memory = self._memory if self.config.enable_embedding_cache else self._new_memory()
-        known = memory.known(moves, read, self._rules)
+        known = self._counted(memory, moves, lambda clips: [moves[clip] for clip in clips], self._rules)
         with self._lock:
             if known is not self._rated:
                 self._ratings.clear()
                 self._rated = known
-        self._count(built=len(built), remembered=len(moves) - len(built))
+        return known
+
+    def _counted(
+        self,
+        memory: LibraryMemory,
+        versions: Mapping[str, object],
+        read: Callable[[Sequence[str]], Sequence[Move]],
+        rules: Rules,
+    ) -> KnownLibrary:
+        """Return what is known of a library, and count the moves that were built and remembered."""
+        built: list[str] = []
+
+        def counted(clips: Sequence[str]) -> Sequence[Move]:
+            built.extend(clips)
+            return read(clips)
+
+        known = memory.known(versions, counted, rules)
+        self._count(built=len(built), remembered=len(versions) - len(built))
         return known
 
     def _rating(self, requests: Sequence[RecommendationRequest], known: KnownLibrary) -> list[_Rating]:

@@ -10,6 +10,7 @@ from agents.arrays import Floats
 from agents.dance.changes import pair_amounts
 from agents.dance.parts import Parts
 from agents.dance.rules import BROKEN_GATE, Rules
+from agents.move_scoring.engine import engine_of
 from schemas.base import OnlyIn, Options, Pin
 from schemas.faults import Poison
 from schemas.move_indexed import Move
@@ -20,7 +21,19 @@ from streams.client.recommendation_engine import (
     OptimizedRecommendationEngine,
     RecommendationRequest,
 )
-from tests.unit.move_scoring.builders import make_analysis, make_danced_library, make_move, make_song
+from tests.unit.move_scoring.builders import (
+    make_analysis,
+    make_danced_library,
+    make_index,
+    make_move,
+    make_song,
+    score_of,
+)
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
+    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
+]
 
 MOVES = make_danced_library(60, couples=4)
 SONGS = [make_song(seconds, tempo) for seconds, tempo in ((60, 125.0), (75, 118.0), (90, 132.0), (40, 125.0))]
@@ -107,6 +120,17 @@ def test_a_song_is_rated_once() -> None:
         assert (engine.metrics.similarity_hits, engine.metrics.rated) == (hits, rated)
         assert engine.metrics.requests == engine.metrics.calls == 4
         assert engine.metrics.requests_per_s > 0
+
+
+def test_the_candidates_of_a_library_are_counted() -> None:
+    library = make_index(MOVES)
+    metrics = engine_of(library).metrics
+    for song, remembered in ((SONGS[0], 0), (SONGS[1], 60)):
+        score_of(song, ANY, library)
+        assert (metrics.built, metrics.remembered) == (60, remembered)
+    assert (metrics.calls, metrics.requests, metrics.rated) == (2, 2, 120)
+    assert metrics.embedding_hit_rate == 0.5
+    assert metrics.requests_per_s > 0
 
 
 def counted_pairs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
