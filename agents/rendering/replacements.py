@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
 
 from agents.playable import EIGHT, with_partial_last_beat
 from agents.rendering.clips import Clips, version_of
@@ -144,7 +146,7 @@ def _last_share(song_beats: Sequence[float]) -> float:
     """Return the length of the last interval in beats, at most 1: a song may end between two beats."""
     if len(song_beats) < 3:
         return 1.0
-    beat_s = song_beats[-2] - song_beats[-3]
+    beat_s = median(after - before for before, after in pairwise(song_beats[:-1]))  # a single beat may be held
     return min(1.0, max(_MIN_LAST_SHARE, (song_beats[-1] - song_beats[-2]) / beat_s))
 
 

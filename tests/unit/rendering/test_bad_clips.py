@@ -410,6 +410,17 @@ def test_what_is_shown_covers_the_same_beats_without_a_gap(plan: Plan, good_clip
     assert parts_to_render(plan, GivenClips(plan, good_clips)) == result
 
 
+def test_the_last_beat_after_a_held_one_is_shown_whole() -> None:
+    beats = {name: tuple(round(0.1 + 0.5 * n, 3) for n in range(20)) for name in NAMES[:2]}
+    songs = [0.48 * n for n in range(9)], [0.48 * n for n in (8, 9, 10, 11, 13, 14)]
+    one, lost = (part_of(name, 0, tuple(song), beats[name]) for name, song in zip(beats, songs, strict=True))
+    segments = Segment(**dict(one)), Segment(**dict(lost), seam=Seam(grade="B", reason="it fits"))
+    plan = Plan(tempo_bpm=125.0, library_version="v", segments=segments, clips=beats)
+    shown = parts_to_render(plan, GivenClips(plan, {one.clip_sha256})).parts[-1]
+    assert shown.song_beats == lost.song_beats
+    assert shown.clip_beats == pytest.approx(beats[one.clip_sha256][: len(shown.clip_beats)])
+
+
 def shown_as(part: ClipPart) -> tuple[str, float, bool]:
     """Return the clip and the beat on which a part starts, and whether it is mirrored; a half may start later."""
     return part.clip_sha256, part.clip_start_s, part.mirrored
