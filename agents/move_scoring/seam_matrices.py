@@ -11,7 +11,9 @@ from agents.dance.changes import amounts_of_names, pair_amounts
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules
 
-_MAX_PARTS = 600  # the matrices then take 16 MB; of larger libraries they are computed for each song's pool
+# The matrices then take 16 MB and save 2 ms a song. Those of 2,500 eights take 280 MB, 0.5 s for a clip that changes,
+# and save nothing: to pick a song's pool from them takes as long as to compute it.
+_MAX_PARTS = 600
 
 
 class SeamMatrices:
