@@ -149,6 +149,15 @@ class _Clip:
                 energies[eight.start_beat :] = [eight.content.energy] * (len(energies) - eight.start_beat)
         return energies
 
+    @cached_property
+    def missing(self) -> list[float]:
+        """Return for each beat the amount of dancers who are not in the picture of its eight."""
+        missing = [0.0] * len(self.move.beats)
+        for eight in self.eights:
+            amount = _ALONE * _absent(eight.dancers.both) + _NOBODY * _absent(eight.dancers.one)
+            missing[eight.start_beat :] = [amount] * (len(missing) - eight.start_beat)
+        return missing
+
     def eight_at(self, beat: int) -> Eight | None:
         """Return the eight that a beat is in, or else the last one before it."""
         return next((eight for eight in reversed(self.eights) if eight.start_beat <= beat), None)
@@ -253,10 +262,8 @@ def _facts(part: Part, clip: _Clip) -> _Facts:
 
 def _missing(part: Part, clip: _Clip, content: EightContent | None) -> float:
     """Return the amount of dancers, or of feet that dance footwork, outside of the picture: the most of any beat."""
-    presence = [eight.dancers for beat in range(part.first, part.end) if (eight := clip.eight_at(beat))]
-    amounts = [_ALONE * _absent(dancers.both) + _NOBODY * _absent(dancers.one) for dancers in presence]
     cut_off = bool(content and content.footwork) and not clip.shows_feet(part.first)
-    return max([*amounts, _CUT_OFF_FEET * cut_off])
+    return max(*clip.missing[part.first : part.end], _CUT_OFF_FEET * cut_off)
 
 
 def _absent(share: float) -> float:
