@@ -9,7 +9,7 @@ from agents.dance.parts import Part
 from agents.playable import nearest_beat
 from agents.sequence_planning.opened_plan import OpenedPlan
 from agents.sequence_planning.plan_rows import clip_name, clock, section_name
-from agents.sequence_planning.written_dance import song_grid
+from agents.sequence_planning.slot_pieces import song_grid
 from schemas.plan_file import PlanFile, PlanRow
 
 

@@ -14,7 +14,8 @@ from agents.sequence_planning.plan_rows import rows_of
 from agents.sequence_planning.runners_up import RunnersUp
 from agents.sequence_planning.segments import Dance, score_of, segments_of
 from agents.sequence_planning.slot_changes import slot_changes
-from agents.sequence_planning.written_dance import WrittenDance, dance_of, song_grid
+from agents.sequence_planning.slot_pieces import song_grid
+from agents.sequence_planning.written_dance import WrittenDance, dance_of
 from schemas.faults import Poison
 from schemas.moves_scored import Candidate, MovesScored, Phrase, Scores
 from schemas.plan_file import PlanFile, PlanRequest

@@ -9,7 +9,7 @@ from agents.dance.dance_grid import DanceGrid
 from agents.dance.music import section_at
 from agents.dance.slots import Slot
 from agents.playable import nearest_beat
-from agents.sequence_planning.written_dance import ON_BEAT_S, pieces_between
+from agents.sequence_planning.slot_pieces import ON_BEAT_S, pieces_between
 from schemas.audio_analyzed import AudioAnalysis
 from schemas.move_indexed import MoveSummary
 from schemas.plan_file import PlanRow, clock_text, seconds_of

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from agents.sequence_planning.opened_plan import opened
 from agents.sequence_planning.plan_rows import rows_of
-from agents.sequence_planning.written_dance import ON_BEAT_S, dance_of, pieces_between, song_grid
+from agents.sequence_planning.slot_pieces import ON_BEAT_S, pieces_between, song_grid
+from agents.sequence_planning.written_dance import dance_of
 from schemas.audio_analyzed import AudioAnalysis, Section
 from schemas.base import Duration, Options
 from schemas.faults import Poison
