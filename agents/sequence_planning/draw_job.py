@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from agents.sequence_planning.shown_plan import ShownPlan
+from agents.sequence_planning.plan_display import PlanDisplay
 from agents.step import Job, Tools
 from schemas.base import Model
 
@@ -12,7 +12,7 @@ from schemas.base import Model
 class DrawPlan(Model):
     """The plan to draw, and the PNG to write."""
 
-    plan: ShownPlan
+    plan: PlanDisplay
     png: Path
 
 

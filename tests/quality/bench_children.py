@@ -24,9 +24,9 @@ from agents.move_indexing.inputs import IndexingInput
 from agents.rendering.inputs import RenderingInput
 from agents.sequence_planning.draw_job import DrawPlan
 from agents.sequence_planning.inputs import PlanningInput
+from agents.sequence_planning.make_display import display_of
 from agents.sequence_planning.opened_plan import opened, plan_file_of
-from agents.sequence_planning.show_plan import shown
-from agents.sequence_planning.shown_plan import ShownPlan
+from agents.sequence_planning.plan_display import PlanDisplay
 from infra.base.memory import MIB, memory_bytes
 from infra.move_index.edge import EdgeMoveIndex
 from schemas.audio_analyzed import AudioAnalysis
@@ -163,7 +163,7 @@ async def measure_plan(measurement: Measurement, folder: Path) -> None:
     await measurement.run("draw_map", f"{_MOVES} moves", DrawMap(points=points, png=folder / "map.png"))
 
 
-def shown_of(planning: PlanningInput, plan: Plan) -> ShownPlan:
+def shown_of(planning: PlanningInput, plan: Plan) -> PlanDisplay:
     """Return a plan as it is shown."""
     duration_s = planning.analysis.duration_s
     song = MediaFacts(sha256="a" * 64, size_bytes=1, kind="audio", format="mp3", codec="mp3", duration_s=duration_s)
@@ -175,7 +175,7 @@ def shown_of(planning: PlanningInput, plan: Plan) -> ShownPlan:
         analysis=planning.analysis,
         scores=planning.scores,
     )
-    return shown(opened(plan_file_of(event, plan)))
+    return display_of(opened(plan_file_of(event, plan)))
 
 
 def rendering_of(song: Song, moves: Sequence[IndexedMove]) -> RenderingInput:

@@ -12,7 +12,7 @@ import numpy as np
 from agents.drawing.canvas import INK, LEFT_PX, MUTED, WIDTH_PX, Canvas, Scale, new_canvas, save_png, tint
 from agents.drawing.section_colours import ENERGY_COLOUR, LIGHT_COLOURS, band_colour
 from agents.drawing.text import TextStyle, printable, width_of
-from agents.sequence_planning.shown_plan import ShownPlan, ShownRow
+from agents.sequence_planning.plan_display import DisplayRow, PlanDisplay
 from schemas.audio_analyzed import Section, clock
 from schemas.sequence_planned import Grade
 
@@ -48,12 +48,12 @@ LEGEND = (
 )
 
 
-def draw(plan: ShownPlan, target: Path) -> None:
+def draw(plan: PlanDisplay, target: Path) -> None:
     """Write a PNG of the plan, 1800 px wide."""
     save_png(figure(plan), target)
 
 
-def figure(plan: ShownPlan) -> Figure:
+def figure(plan: PlanDisplay) -> Figure:
     """Return the picture: one axes whose coordinates are pixels from the upper left corner."""
     lines = lines_of(plan)
     legend_top = _HEADER_PX + LINE_PX * len(lines)
@@ -69,10 +69,10 @@ def figure(plan: ShownPlan) -> Figure:
     return picture
 
 
-def lines_of(plan: ShownPlan) -> list[list[ShownRow]]:
+def lines_of(plan: PlanDisplay) -> list[list[DisplayRow]]:
     """Return the rows of each line: about 30 s, in a long song more, from a 1 to a 1 where there is one."""
     length = max(_LINE_S, (plan.end_s - plan.start_s) / _MAX_LINES)
-    lines: list[list[ShownRow]] = [[]]
+    lines: list[list[DisplayRow]] = [[]]
     for row in plan.rows:
         is_full = lines[-1] and row.end_s - lines[-1][0].start_s > 1.02 * length
         if is_full and (row.counts.startswith("1") or row.end_s - lines[-1][0].start_s > 1.3 * length):
@@ -81,14 +81,14 @@ def lines_of(plan: ShownPlan) -> list[list[ShownRow]]:
     return lines
 
 
-def _colours(plan: ShownPlan) -> dict[str, str]:
+def _colours(plan: PlanDisplay) -> dict[str, str]:
     """Return a colour for each clip, in the order of their first appearance."""
     clips = dict.fromkeys(row.clip_sha256 for row in plan.rows)
     return {clip: LIGHT_COLOURS[n % len(LIGHT_COLOURS)] for n, clip in enumerate(clips)}
 
 
 def _draw_line(  # noqa: PLR0913, PLR0917
-    canvas: Canvas, top: float, scale: Scale, plan: ShownPlan, rows: Sequence[ShownRow], colours: dict[str, str]
+    canvas: Canvas, top: float, scale: Scale, plan: PlanDisplay, rows: Sequence[DisplayRow], colours: dict[str, str]
 ) -> None:
     energy_top = top + _NAMES_PX
     moves_top = energy_top + _ENERGY_PX + _GAP_PX
@@ -105,9 +105,9 @@ def _draw_line(  # noqa: PLR0913, PLR0917
             _seam(canvas, moves_top, scale, row, rows)
 
 
-def _runs(rows: Sequence[ShownRow]) -> list[tuple[int, ShownRow]]:
+def _runs(rows: Sequence[DisplayRow]) -> list[tuple[int, DisplayRow]]:
     """Return each row with the number of the run of rows in which its clip goes on."""
-    numbered: list[tuple[int, ShownRow]] = []
+    numbered: list[tuple[int, DisplayRow]] = []
     for row in rows:
         number = numbered[-1][0] if numbered and row.goes_on else len(numbered)
         numbered.append((number, row))
@@ -126,7 +126,7 @@ def _section(canvas: Canvas, top: float, scale: Scale, section: Section) -> None
     return canvas.text_that_fits(left + 6, y, texts, _SECTION_STYLE, right - left - 8)
 
 
-def _energy(canvas: Canvas, top: float, scale: Scale, plan: ShownPlan) -> None:
+def _energy(canvas: Canvas, top: float, scale: Scale, plan: PlanDisplay) -> None:
     beats, energy = np.array(plan.beats, float), np.array(plan.energy, float)
     inside = (beats >= scale.start_s) & (beats <= scale.end_s)
     xs, ys = scale.xs(beats[inside]), top + _ENERGY_PX * (1 - energy[inside])
@@ -135,7 +135,7 @@ def _energy(canvas: Canvas, top: float, scale: Scale, plan: ShownPlan) -> None:
     canvas.text(LEFT_PX - 8, top + _ENERGY_PX / 2, "energy", _ENERGY_STYLE)
 
 
-def _move(canvas: Canvas, top: float, scale: Scale, run: Sequence[ShownRow], colours: dict[str, str]) -> None:
+def _move(canvas: Canvas, top: float, scale: Scale, run: Sequence[DisplayRow], colours: dict[str, str]) -> None:
     """Draw a box for a run of a clip, with its name once, and a line for each eight in it."""
     left, right = scale.x(run[0].start_s), scale.x(run[-1].end_s)
     colour = colours[run[0].clip_sha256]
@@ -159,7 +159,7 @@ def tempo_text(stretch: float) -> str:
     return f"tempo {100 / stretch - 100:+.0f} %" if abs(stretch - 1) > 0.03 else ""
 
 
-def _seam(canvas: Canvas, top: float, scale: Scale, row: ShownRow, rows: Sequence[ShownRow]) -> None:
+def _seam(canvas: Canvas, top: float, scale: Scale, row: DisplayRow, rows: Sequence[DisplayRow]) -> None:
     """Draw the grade of a cut on the line between two moves, and below the reason of one that is not good."""
     if row.seam is None:
         return

@@ -12,7 +12,7 @@ from typing import Any
 from agents.drawing.section_colours import section_colour
 from agents.move_indexing.draw_job import DRAW_STILL, DrawStill
 from agents.sequence_planning.picture.draw import GRADE_COLOURS, LEGEND, tempo_text
-from agents.sequence_planning.shown_plan import ShownPlan, ShownRow
+from agents.sequence_planning.plan_display import DisplayRow, PlanDisplay
 from agents.step import throttled
 from schemas.audio_analyzed import Section, clock
 from schemas.faults import Fault
@@ -57,7 +57,7 @@ td.number { text-align: right; font-variant-numeric: tabular-nums; }
 """
 
 
-def stills(plan: ShownPlan) -> dict[_Key, bytes]:
+def stills(plan: PlanDisplay) -> dict[_Key, bytes]:
     """Return a small JPEG picture of the start of each row; a warning names each clip that has none."""
     return asyncio.run(_stills({(row.clip_sha256, row.clip_s): row.clip for row in plan.rows}))
 
@@ -79,7 +79,7 @@ async def _stills(wanted: Mapping[_Key, str]) -> dict[_Key, bytes]:
 
 
 def plan_page(
-    plan: ShownPlan,
+    plan: PlanDisplay,
     sheet: Mapping[str, Any],
     pictures: Mapping[_Key, bytes],
     shots: Sequence[str],
@@ -100,7 +100,7 @@ def plan_page(
     return html_page(f"Plan of {escape(plan.title)}", _STYLE + _GRADES, body)
 
 
-def _overview(plan: ShownPlan) -> str:
+def _overview(plan: PlanDisplay) -> str:
     """Return the whole dance as a drawing: sections and energy above, moves and grades below, to click on."""
     start, length = plan.start_s, plan.end_s - plan.start_s
 
@@ -137,11 +137,11 @@ def _overview(plan: ShownPlan) -> str:
     )
 
 
-def _title(row: ShownRow) -> str:
+def _title(row: DisplayRow) -> str:
     return f"{row.at} {row.clip}, {row.place}"
 
 
-def _blocks(plan: ShownPlan, pictures: Mapping[_Key, bytes], others: Mapping[float, Sequence[str]]) -> Iterator[str]:
+def _blocks(plan: PlanDisplay, pictures: Mapping[_Key, bytes], others: Mapping[float, Sequence[str]]) -> Iterator[str]:
     """Yield each section with its rows, four beside each other, as dancers count."""
     numbered = list(enumerate(plan.rows))
     for _, group in groupby(numbered, key=lambda each: _section_at(plan, each[1])):
@@ -152,12 +152,12 @@ def _blocks(plan: ShownPlan, pictures: Mapping[_Key, bytes], others: Mapping[flo
         yield f"{_heading(plan, rows[0][1])}\n<div class=block>\n{cards}\n</div>"
 
 
-def _section_at(plan: ShownPlan, row: ShownRow) -> int:
+def _section_at(plan: PlanDisplay, row: DisplayRow) -> int:
     middle = (row.start_s + row.end_s) / 2
     return sum(section.start_s <= middle for section in plan.sections)
 
 
-def _heading(plan: ShownPlan, row: ShownRow) -> str:
+def _heading(plan: PlanDisplay, row: DisplayRow) -> str:
     number = _section_at(plan, row)
     if not number:
         return "<h2>The song</h2>"
@@ -168,7 +168,7 @@ def _heading(plan: ShownPlan, row: ShownRow) -> str:
     return f'<h2 style="--section: {colour}">{section.label} {section.letter}{rhythm} <small>{times}</small></h2>'
 
 
-def _card(number: int, row: ShownRow, picture: bytes | None, others: Sequence[str]) -> str:
+def _card(number: int, row: DisplayRow, picture: bytes | None, others: Sequence[str]) -> str:
     kind = row.seam.grade if row.seam else "goes" if row.goes_on else "first"
     grade = f'<span class=grade title="{escape(row.seam.reason)}">{row.seam.grade}</span>' if row.seam else ""
     shown = row.seam is not None and row.seam.grade not in {"A", "B"}
@@ -191,7 +191,7 @@ def _card(number: int, row: ShownRow, picture: bytes | None, others: Sequence[st
     )
 
 
-def _details(row: ShownRow, others: Sequence[str]) -> Iterator[str]:
+def _details(row: DisplayRow, others: Sequence[str]) -> Iterator[str]:
     if others:
         yield f"<details><summary>or</summary>{'<br>'.join(map(escape, others))}</details>"
     if row.terms:

@@ -15,7 +15,7 @@ from streams.cli.plans.judge import open_source, sheet_fields
 
 if TYPE_CHECKING:
     from agents.sequence_planning.opened_plan import OpenedPlan
-    from agents.sequence_planning.shown_plan import ShownPlan, ShownRow
+    from agents.sequence_planning.plan_display import DisplayRow, PlanDisplay
     from schemas.sequence_planned import SequencePlanned
 
 _BARS = "▁▂▃▄▅▆▇█"
@@ -44,14 +44,14 @@ def show(
     A: hold, feet and facing surely go on; B: they likely do; C: some of it is not known, the couple jumps, or
     another one begins a section; D: some of it likely changes; F: a rule that must hold is broken.
     """
-    from agents.sequence_planning.show_plan import shown
+    from agents.sequence_planning.make_display import display_of
     from streams.files.user_files import check_targets
 
     targets = {name: target for name, target in (("html", page), ("png", png)) if target}
     check_targets(targets.values())
     found = load(source)
     opened = open_source(found.file, rules_file)
-    whole = shown(opened)
+    whole = display_of(opened)
     others = _runners_up(found, opened) if runners_up else {}
     files = _write(whole, sheet_fields(opened), found, targets, others)
     if as_json:
@@ -77,7 +77,7 @@ def _parts_text(parts: Sequence[Any]) -> str:
 
 
 def _write(
-    whole: ShownPlan,
+    whole: PlanDisplay,
     sheet: Mapping[str, Any],
     found: Source,
     targets: Mapping[str, Path],
@@ -108,7 +108,7 @@ def _shots(planned: SequencePlanned | None) -> list[str]:
 
 
 def _fields(
-    whole: ShownPlan, found: Source, *, terms: bool, others: Mapping[float, Sequence[str]] | None
+    whole: PlanDisplay, found: Source, *, terms: bool, others: Mapping[float, Sequence[str]] | None
 ) -> dict[str, Any]:
     fields = whole.model_dump(mode="json", exclude={"beats", "energy"})
     for row, values in zip(whole.rows, fields["rows"], strict=True):
@@ -120,7 +120,7 @@ def _fields(
     return fields | {"grades": whole.grades, "shots": _shots(found.planned)}
 
 
-def _lines(whole: ShownPlan, found: Source, *, terms: bool, others: Mapping[float, Sequence[str]]) -> Iterator[str]:
+def _lines(whole: PlanDisplay, found: Source, *, terms: bool, others: Mapping[float, Sequence[str]]) -> Iterator[str]:
     yield f"{whole.title}: {', '.join(whole.facts())}"
     clips = max(len(row.clip) for row in whole.rows)
     section = ""
@@ -139,7 +139,7 @@ def _lines(whole: ShownPlan, found: Source, *, terms: bool, others: Mapping[floa
         yield from (f"  {shot}" for shot in shots[:_MAX_SHOTS])
 
 
-def _row_line(row: ShownRow, clips: int) -> str:
+def _row_line(row: DisplayRow, clips: int) -> str:
     """Return a row: phrase, time, counts, energy, the grade of the cut before it, clip, place, and the cut's reason."""
     bar = _BARS[min(int(row.energy * len(_BARS)), len(_BARS) - 1)]
     grade = row.seam.grade if row.seam else "·" if row.goes_on else " "

@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from agents.drawing.canvas import CANVAS_PX, LEFT_PX, WIDTH_PX
+from agents.sequence_planning.make_display import display_of
 from agents.sequence_planning.opened_plan import opened
 from agents.sequence_planning.picture.draw import GRADE_COLOURS, draw, figure, lines_of, tempo_text
-from agents.sequence_planning.show_plan import shown
-from agents.sequence_planning.shown_plan import ShownPlan
+from agents.sequence_planning.plan_display import PlanDisplay
 from schemas.audio_analyzed import Section
 from schemas.base import Options
 from schemas.plan_file import PlanRow
@@ -40,9 +40,9 @@ def _sections(seconds: float) -> tuple[Section, ...]:
     )
 
 
-def _plan(eights: int = 24) -> ShownPlan:
+def _plan(eights: int = 24) -> PlanDisplay:
     song = make_analysis(EIGHTS * eights, sections=_sections(eights * 3.8))
-    return shown(opened(planned(song, _MOVES, Options(duration="full"))[1]))
+    return display_of(opened(planned(song, _MOVES, Options(duration="full"))[1]))
 
 
 def test_rows_cover_the_dance_and_say_what_is_danced() -> None:
@@ -63,7 +63,7 @@ def test_a_row_says_where_it_begins_in_its_clip() -> None:
         PlanRow(at="0:00.48", clip="clip_1", eight=2, mirrored=True),
         PlanRow(at="0:04.32", clip="clip_2", beat=5),
     ]
-    first, second = shown(opened(written(song, _MOVES, rows, "0:08.16"))).rows
+    first, second = display_of(opened(written(song, _MOVES, rows, "0:08.16"))).rows
     assert (first.clip, first.place, first.mirrored) == ("clip_1", "eight 2", True)
     assert (second.place, second.clip_s, second.at) == ("beat 5", _MOVES[2].beats[4], "0:04.32")
     assert second.stretch == pytest.approx(130 / 125, abs=0.01)
@@ -71,7 +71,7 @@ def test_a_row_says_where_it_begins_in_its_clip() -> None:
 
 def test_the_tempo_of_a_last_beat_that_is_cut_short_is_that_of_the_others() -> None:
     song = make_analysis([*EIGHTS * 3, 1, 2, 3, 4], tail_s=0.2)
-    last = shown(opened(planned(song, _MOVES, Options(duration="full"))[1])).rows[-1]
+    last = display_of(opened(planned(song, _MOVES, Options(duration="full"))[1])).rows[-1]
     tempo = next(move.tempo_bpm for move in _MOVES if move.name == last.clip)
     assert last.stretch == pytest.approx(tempo / 125, abs=0.02)
 
@@ -133,5 +133,5 @@ def test_the_moves_fill_the_lines(tmp_path: Path) -> None:
     assert white.mean() < 0.2, "the first line has no boxes of moves"
 
 
-def _texts(plan: ShownPlan) -> list[Text]:
+def _texts(plan: PlanDisplay) -> list[Text]:
     return list(figure(plan).axes[0].texts)

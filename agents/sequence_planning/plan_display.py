@@ -8,7 +8,7 @@ from schemas.plan_file import clock_text
 from schemas.sequence_planned import Seam
 
 
-class ShownRow(Model):
+class DisplayRow(Model):
     """An eight of a dance, or a part of one.
 
     `phrase`: its number, from 1; `row`: that of its row in a plan file. `counts`: of the song. `energy`: of the music,
@@ -41,12 +41,12 @@ class ShownRow(Model):
         return clock_text(self.start_s)
 
 
-class ShownPlan(Model):
+class PlanDisplay(Model):
     """A plan as it is shown. `beats`, `energy`, `sections`: of the song. `marks`: 0-10 each. `score`: 0-100."""
 
     title: str
     tempo_bpm: float
-    rows: tuple[ShownRow, ...]
+    rows: tuple[DisplayRow, ...]
     beats: tuple[float, ...]
     energy: tuple[float, ...]
     sections: tuple[Section, ...]

@@ -1,4 +1,4 @@
-"""Make what is shown of a plan from an opened plan file."""
+"""Make the display of a plan from its opened file."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from statistics import fmean
 
 from agents.sequence_planning.opened_plan import OpenedPlan
+from agents.sequence_planning.plan_display import DisplayRow, PlanDisplay
 from agents.sequence_planning.plan_rows import section_name
-from agents.sequence_planning.shown_plan import ShownPlan, ShownRow
 
 _LEAST_POINTS = 0.005
 
 
-def shown(opened: OpenedPlan) -> ShownPlan:
-    """Return a plan as it is shown."""
+def display_of(opened: OpenedPlan) -> PlanDisplay:
+    """Return the display of a plan."""
     analysis, sheet = opened.heard.analysis, opened.sheet
-    return ShownPlan(
+    return PlanDisplay(
         title=opened.file.request.title,
         tempo_bpm=analysis.tempo_bpm,
         rows=tuple(_rows(opened)),
@@ -31,7 +31,7 @@ def shown(opened: OpenedPlan) -> ShownPlan:
     )
 
 
-def _rows(opened: OpenedPlan) -> Iterator[ShownRow]:
+def _rows(opened: OpenedPlan) -> Iterator[DisplayRow]:
     analysis, dance = opened.heard.analysis, opened.dance
     lost = _terms(opened)
     for n, (slot, part) in enumerate(zip(dance.slots, dance.parts, strict=True)):
@@ -40,7 +40,7 @@ def _rows(opened: OpenedPlan) -> Iterator[ShownRow]:
         starts = sorted(eight.start_beat for eight in move.eights)
         in_eights = part.first in starts
         clip_s = opened.parts.seconds[n] - (1.0 - slot.last_share) * opened.parts.last_s[n]
-        yield ShownRow(
+        yield DisplayRow(
             phrase=opened.music[n].phrase,
             row=dance.rows[n],
             start_s=slot.times[0],
