@@ -239,3 +239,20 @@ def test_the_end_without_a_pose_costs_points() -> None:
     for content, expected in ((nothing, 1), (stop, 0)):
         _, _, sheet = dance_of([clip(0), clip(1, **content)])
         assert sum(fault.rule == "ending" for fault in sheet.faults) == expected
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_a_dance_that_is_judged_some_slots_at_once_has_the_same_sheet(
+    at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    holds = ("closed", "shadow", "closed", "open_two_hands", "closed", "closed", "wrap")
+    moves = [clip(number, first=hold, confidence=0.9) for number, hold in enumerate(holds)]
+    energy = tuple(number / len(holds) for number in range(len(holds)))
+    _, _, expected = dance_of(moves, energy=energy)
+    monkeypatch.setattr("agents.dance.judge._AT_ONCE", at_once)
+    _, _, sheet = dance_of(moves, energy=energy)
+    assert [(fault.slot, fault.rule) for fault in sheet.faults] == [
+        (fault.slot, fault.rule) for fault in expected.faults
+    ]
+    assert [fault.points for fault in sheet.faults] == pytest.approx([fault.points for fault in expected.faults])
+    assert sheet.seams == expected.seams
