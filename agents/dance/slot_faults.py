@@ -40,16 +40,11 @@ SLOT_RULES: Final = (
 )
 
 
-def slot_amounts(music: SlotMusic, parts: Parts, request: Request) -> dict[str, Floats]:
-    """Return for each of SLOT_RULES the amounts of its fault, (parts,).
+def amounts_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request) -> dict[str, Floats]:
+    """Return for each of SLOT_RULES the amounts of its fault in each of some slots, (slots, parts).
 
     An amount that is of eight beats is less for a shorter part.
     """
-    return {name: amounts[0] for name, amounts in amounts_in_slots((music,), parts, request).items()}
-
-
-def amounts_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request) -> dict[str, Floats]:
-    """Return for each of SLOT_RULES the amounts of its fault in each of some slots, (slots, parts)."""
     rules, at = request.rules, _Columns.of(music)
     share = at.beats / EIGHT
     octaves = np.abs(np.log(at.seconds / (parts.seconds - (1.0 - at.last_share) * parts.last_s)))

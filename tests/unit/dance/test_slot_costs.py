@@ -11,7 +11,7 @@ from agents.dance.dance_grid import dance_grid_of
 from agents.dance.music import Request, music_of
 from agents.dance.parts import Part, parts_of
 from agents.dance.rules import default_rules
-from agents.dance.slot_faults import SLOT_RULES, amounts_in_slots, cost_in_slots, slot_amounts, slot_cost
+from agents.dance.slot_faults import SLOT_RULES, amounts_in_slots, cost_in_slots, slot_cost
 from agents.dance.slots import cut_slots
 from schemas.audio_analyzed import Accent
 from schemas.base import Difficulty, Options
@@ -46,6 +46,6 @@ def test_many_slots_at_once_cost_what_each_costs(
     assert set(together) == set(SLOT_RULES)
     costs = cost_in_slots(music, _PARTS, request)
     for n, slot in enumerate(music):
-        for name, amounts in slot_amounts(slot, _PARTS, request).items():
-            assert amounts == pytest.approx(together[name][n])
+        for name, amounts in amounts_in_slots((slot,), _PARTS, request).items():
+            assert amounts[0] == pytest.approx(together[name][n])
         assert np.array_equal(costs[n], slot_cost(slot, _PARTS, request))
