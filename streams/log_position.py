@@ -22,12 +22,13 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.structs import OffsetAndMetadata
 
 from streams.kafka_errors import retry_for
-from streams.patches.aiokafka_records import first_record
+from streams.patches.aiokafka_records import first_record, is_transaction_marker
 
 log = logging.getLogger(__name__)
 _RETRY_S, _RETRY_TIMEOUT_S = 0.2, 20.0
 _FETCH_BYTES = 1  # Kafka then sends one whole batch
 _MAX_NUMBER = 2**63  # of offsets and times
+_OF_TRANSACTION = -1  # in place of the checksum of a record, where a transaction ends
 
 
 class LogChangedError(Exception):
@@ -35,7 +36,10 @@ class LogChangedError(Exception):
 
 
 class Mark(NamedTuple):
-    """A record that was read: its offset, its time in milliseconds since 1970 or None, the CRC-32 of key and value."""
+    """A record that was read: its offset, its time in milliseconds since 1970 or None, the CRC-32 of key and value.
+
+    Or the end of a transaction: it is at the offset of a record only in another log.
+    """
 
     offset: int
     timestamp_ms: int | None
@@ -247,5 +251,7 @@ async def _mark_at(client: Any, tp: TopicPartition, offset: int) -> Mark | None:
     if code:
         client.force_metadata_update()
         raise for_code(code)(tp)
+    if is_transaction_marker(batches, offset):
+        return Mark(offset, None, _OF_TRANSACTION)
     record = first_record(tp, batches, offset)
     return mark_of(record) if record is not None and record.offset == offset and record.timestamp >= 0 else None

@@ -177,6 +177,12 @@ def first_record(tp: Any, raw: bytes | None, offset: int) -> Any | None:
     return next(iter(records), None)
 
 
+def is_transaction_marker(raw: bytes | None, offset: int) -> bool:
+    """Return whether the end of a transaction is at an offset of fetched batches, where no record can be."""
+    first = next(batches(raw or b"", lambda: offset, None), None)
+    return first is not None and first.damage is None and first.is_control_batch and first.base <= offset <= first.last
+
+
 class _FetchResult(FetchResult):  # type: ignore[misc]
     """A fetch of one partition, which returns at most the bytes that its call has left."""
 

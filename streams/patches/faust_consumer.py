@@ -199,7 +199,9 @@ class Consumer(driver.Consumer):
             for by_partition in (self._dispatched, self._acked, self._acked_index, self._to_commit):
                 by_partition[tp].clear()
             self._unacked_bytes[tp] = 0
-        for tp in new:  # committed although nothing is done: after another start "now" would be later
+        # Committed although nothing is done: after another start "now" would be later, and a lost log longer.
+        earlier = [tp for tp, stored in committed.items() if stored and positions[tp].offset < stored.offset]
+        for tp in (*new, *earlier):
             self._to_commit[tp].append((0.0, positions[tp]))
             self._acked[tp], self._committed_offset[tp] = [], None
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 
 from infra.kafka_connection import KafkaConnection
@@ -40,6 +40,13 @@ class _Log:
             if not response.topic_errors[0][1]:
                 break
         await self.write(values)
+
+    async def write_in_transaction(self, value: int) -> None:
+        producer = AIOKafkaProducer(transactional_id="others", **self._kafka.client_options())
+        await producer.start()
+        async with producer.transaction():
+            await producer.send_and_wait(_TP.topic, b"%d" % value, partition=0)
+        await producer.stop()
 
     async def resumed(self, position: Position | None) -> Position:
         async with self._consumer() as consumer:
@@ -95,6 +102,16 @@ async def test_another_log_is_read_from_its_start(log: _Log) -> None:
     assert await log.resumed(Position(90)) == Position(0)
     assert await log.resumed(Position(50)) == Position(50)  # stored without marks, by an earlier version
     assert await log.resumed(None) == Position(0)
+
+
+async def test_a_log_where_a_transaction_ends_in_place_of_a_record_is_another(log: _Log) -> None:
+    await log.write_again(range(2))
+    position = await log.read(until=2)
+    newest = position._replace(marks=position.marks[:1])  # records of another transaction were before it
+    assert await log.resumed(newest) == newest
+    await log.write_again([])
+    await log.write_in_transaction(500)
+    assert await log.resumed(newest) == Position(0)
 
 
 async def test_records_deleted_before_they_were_read_are_counted(log: _Log, caplog: pytest.LogCaptureFixture) -> None:
