@@ -33,11 +33,11 @@ def shots_of(parts: Parts, scores: Scores, rules: Rules, tempo_bpm: float, phras
     whole = np.flatnonzero([part.beats == EIGHT and not part.mirrored for part in parts.parts])
     eights = parts.rows(whole)
     bridges = _bridges(eights, rules)
-    shots = [_bridge(eights, scores, key, seams) for key, seams in _most(bridges, limits.MAX_SHOTS)]
+    stretch = exp(rules["tempo"].limit)
+    shots = [_bridge(eights, scores, key, seams, stretch) for key, seams in _most(bridges, limits.MAX_SHOTS)]
     if len(set(parts.clip.tolist())) < FEW_CLIPS * phrases:
         fitting = {key: seams for key, seams in _fitting(eights).items() if key not in bridges}
-        stretch = exp(rules["tempo"].limit)
-        tempi = (tempo_bpm / stretch, tempo_bpm * stretch)
+        tempi = _tempi([tempo_bpm], stretch)
         shots += [_another(eights, scores, key, seams, tempi) for key, seams in _most(fitting, _MAX_OTHERS)]
     return tuple(shots[: limits.MAX_SHOTS])
 
@@ -82,15 +82,14 @@ def _parted_by_hold(eights: Parts, rules: Rules) -> Bools:
     return parted
 
 
-def _bridge(eights: Parts, scores: Scores, key: _Key, seams: int) -> Shot:
+def _bridge(eights: Parts, scores: Scores, key: _Key, seams: int, stretch: float) -> Shot:
     couple, before, after = key
     clips = _clips_of(eights, couple)
-    tempi = [scores.moves[clip].tempo_bpm for clip in clips]
     return Shot(
         from_hold=HOLDS[before],
         to_hold=HOLDS[after],
         beats=EIGHT,
-        tempo_bpm=(min(tempi), max(tempi)),
+        tempo_bpm=_tempi([scores.moves[clip].tempo_bpm for clip in clips], stretch),
         couple=_name(clips, scores),
         seams=seams,
     )
@@ -98,16 +97,21 @@ def _bridge(eights: Parts, scores: Scores, key: _Key, seams: int) -> Shot:
 
 def _another(eights: Parts, scores: Scores, key: _Key, seams: int, tempo_bpm: tuple[float, float]) -> Shot:
     couple, before, after = key
-    low, high = limits.TEMPO_BPM
     return Shot(
         kind="another",
         from_hold=None if before == UNKNOWN else HOLDS[before],
         to_hold=None if after == UNKNOWN else HOLDS[after],
         beats=EIGHT,
-        tempo_bpm=(round(max(low, tempo_bpm[0]), 1), round(min(high, tempo_bpm[1]), 1)),
+        tempo_bpm=tempo_bpm,
         couple=_name(_clips_of(eights, couple), scores),
         seams=min(seams, limits.MAX_POINTS),
     )
+
+
+def _tempi(tempi_bpm: Sequence[float], stretch: float) -> tuple[float, float]:
+    """Return the least and the greatest tempo, BPM, at which a clip can be danced at these tempi."""
+    low, high = limits.TEMPO_BPM
+    return round(max(low, min(tempi_bpm) / stretch), 1), round(min(high, max(tempi_bpm) * stretch), 1)
 
 
 def _clips_of(eights: Parts, couple: int) -> list[str]:

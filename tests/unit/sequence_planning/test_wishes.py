@@ -121,7 +121,7 @@ def test_a_move_that_would_bring_others_together_is_to_be_filmed() -> None:
     scores = make_scores(song, moves)
     plan = plan_of(scores, song, Options(duration="full"))
     assert [str(shot) for shot in plan.shots] == [
-        "Ana & Leo: shadow to closed, 8 counts, 125-125 BPM: would free 4 seams"
+        "Ana & Leo: shadow to closed, 8 counts, 121-129 BPM: would free 4 seams"
     ]
     lines = list(plan_warnings(plan, scores, Options()))
     assert lines[0].endswith("break a rule that must hold (hold), as the library has nothing that fits")
@@ -151,7 +151,7 @@ def test_moves_that_fit_need_no_shot() -> None:
         (
             in_holds(make_move(0, eights=1), "closed", "open_two_hands"),
             "Ana & Leo",
-            ["Ana & Leo: open two hands to closed, 8 counts, 125-125 BPM: would free 1 seam"],
+            ["Ana & Leo: open two hands to closed, 8 counts, 121-129 BPM: would free 1 seam"],
         ),
         (
             make_move(0, eights=2),
