@@ -11,7 +11,7 @@ import numpy as np
 from agents.arrays import Bools, Floats, Ints
 from agents.dance.music import EIGHTS_PER_BLOCK, Request, SlotMusic
 from agents.dance.parts import Parts
-from agents.dance.rules import BROKEN_GATE, Rules
+from agents.dance.rules import Rules
 from agents.dance.seams import UNKNOWN_CHANCE, seam_amounts
 from agents.dance.states import HOLDS, UNKNOWN
 
@@ -86,19 +86,9 @@ class Change:
     amounts: dict[str, Floats]
     broken: dict[str, Bools]
 
-    def points(self, rules: Rules) -> Floats:
-        """Return the points of each change, those of broken gates not included."""
-        total: Floats = np.zeros(self.continues.shape)
-        for name, amount in self.amounts.items():
-            total += rules.points(name) * amount
-        return total
-
     def cost(self, rules: Rules) -> Floats:
         """Return the points of each change, with BROKEN_GATE for each gate that it breaks."""
-        cost = self.points(rules)
-        for broken in self.broken.values():
-            cost += BROKEN_GATE * broken
-        return cost
+        return rules.cost(self.amounts, self.broken)
 
 
 def pair_amounts(before: Parts, after: Parts, rules: Rules) -> dict[str, Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import isnan
@@ -57,9 +57,9 @@ class Parts:
     last beat. `energy`: 0-1, of the eights that it is of. `level`: index of DIFFICULTIES. `fit`: to the song, 0-1.
     `unsure_one`: whether the clip's 1 is unsure. `missing`: amount of dancers who are not in the picture. `turns`: of
     the follow, whole turns in either direction. `footwork`, `dip`: whether the eight is such; `opens`: whether a dance
-    can open with it: a basic, or the beginning of its clip. `rests`: whether its effect is a dip or a stop.
-    `effect_beat`: beats from the start to the moment of effect, NaN without one. `foot_changes`: chance that another
-    foot is free at the end. `right_first`: chance that the lead begins with the right foot. `fits_rhythm`,
+    can open with it: a basic, or what begins in the first beats of its clip. `rests`: whether its effect is a dip or a
+    stop. `effect_beat`: beats from the start to the moment of effect, NaN without one. `foot_changes`: chance that
+    another foot is free at the end. `right_first`: chance that the lead begins with the right foot. `fits_rhythm`,
     `fits_label`: whether the kind of movement fits each of SECTION_RHYTHMS and SECTION_LABELS.
     """
 
@@ -143,20 +143,23 @@ class _Clip:
     def energies(self) -> list[float]:
         """Return the measured energy of each beat's eight, or else of the clip's motion, or the middle of its level."""
         of_clip = self.move.motion.energy if self.move.motion else LEVEL_ENERGY[self.move.energy]
-        energies = [of_clip] * len(self.move.beats)
-        for eight in self.eights:
-            if eight.content and eight.content.energy is not None:
-                energies[eight.start_beat :] = [eight.content.energy] * (len(energies) - eight.start_beat)
-        return energies
+        return self._of_beats(of_clip, lambda eight: eight.content.energy if eight.content else None)
 
     @cached_property
     def missing(self) -> list[float]:
         """Return for each beat the amount of dancers who are not in the picture of its eight."""
-        missing = [0.0] * len(self.move.beats)
+        return self._of_beats(
+            0.0, lambda eight: _ALONE * _absent(eight.dancers.both) + _NOBODY * _absent(eight.dancers.one)
+        )
+
+    def _of_beats(self, otherwise: float, value_of: Callable[[Eight], float | None]) -> list[float]:
+        """Return for each beat a value of its eight, or else of the last one before it that has one."""
+        values = [otherwise] * len(self.move.beats)
         for eight in self.eights:
-            amount = _ALONE * _absent(eight.dancers.both) + _NOBODY * _absent(eight.dancers.one)
-            missing[eight.start_beat :] = [amount] * (len(missing) - eight.start_beat)
-        return missing
+            value = value_of(eight)
+            if value is not None:
+                values[eight.start_beat :] = [value] * (len(values) - eight.start_beat)
+        return values
 
     def eight_at(self, beat: int) -> Eight | None:
         """Return the eight that a beat is in, or else the last one before it."""

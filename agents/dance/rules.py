@@ -9,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_args
 
+import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
 from agents.arrays import Bools, Floats
@@ -51,9 +52,8 @@ class Rules(Model):
     def _is_whole(self) -> Rules:
         if not any(self.marks.values()):
             raise ValueError("of the weights of the marks, at least one above 0 is needed")
-        counted = [name for name in ONLY_COUNTED if name in self.rules and self.rules[name].kind != "report"]
-        if counted:
-            raise ValueError(_only_counted(counted[0]))
+        if fault := _kind_fault({name: rule.kind for name, rule in self.rules.items()}):
+            raise ValueError(fault)
         return self
 
     def __getitem__(self, name: str) -> Rule:
@@ -76,6 +76,18 @@ class Rules(Model):
             if self.is_gate(name)
         }
 
+    def cost(self, amounts: Mapping[str, Floats], broken: Mapping[str, Bools] | None = None) -> Floats:
+        """Return the points of all amounts, arrays of one shape, with BROKEN_GATE for each gate that is broken.
+
+        `broken`: for each rule that is a gate where it is; by default where its amount breaks it.
+        """
+        cost: Floats = np.zeros(next(iter(amounts.values())).shape)
+        for name, amount in amounts.items():
+            cost += self.points(name) * amount
+        for where in (self.broken(amounts) if broken is None else broken).values():
+            cost += BROKEN_GATE * where
+        return cost
+
     def changed(self, changes: Mapping[str, RuleChange]) -> Rules:
         """Return the rules with what a request changes of them.
 
@@ -85,9 +97,8 @@ class Rules(Model):
         if unknown:
             raise Poison(f"options.rules: there is no rule {unknown[0]!r}", reason="invalid_event")
         given = {name: change.model_dump(exclude_none=True) for name, change in changes.items()}
-        counted = [name for name in ONLY_COUNTED if given.get(name, {}).get("kind", "report") != "report"]
-        if counted:
-            raise Poison(f"options.rules: {_only_counted(counted[0])}", reason="invalid_event")
+        if fault := _kind_fault({name: change.kind for name, change in changes.items() if change.kind}):
+            raise Poison(f"options.rules: {fault}", reason="invalid_event")
         rules = {name: self.rules[name].model_copy(update=values) for name, values in given.items()}
         return self.model_copy(update={"rules": self.rules | rules}) if rules else self
 
@@ -144,8 +155,10 @@ def _completed(given: dict[str, Any], base: Rules) -> dict[str, Any]:
     return {"marks": base.marks | given.get("marks", {}), "rules": every}
 
 
-def _only_counted(name: str) -> str:
-    return f"{name} is only counted in the whole dance: its kind must be 'report'"
+def _kind_fault(kinds: Mapping[str, RuleKind]) -> str | None:
+    """Return what is wrong with the kinds of some rules, None where nothing is."""
+    wrong = [name for name in ONLY_COUNTED if kinds.get(name, "report") != "report"]
+    return f"{wrong[0]} is only counted in the whole dance: its kind must be 'report'" if wrong else None
 
 
 def _first(error: ValidationError) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +11,6 @@ import numpy as np
 from agents.arrays import Floats
 from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
-from agents.dance.rules import BROKEN_GATE
 from agents.dance.states import UNKNOWN
 from agents.playable import EIGHT
 from schemas.dance_names import SECTION_LABELS, SECTION_RHYTHMS
@@ -79,19 +78,14 @@ def slot_cost(music: SlotMusic, parts: Parts, request: Request) -> Floats:
 
 def cost_in_slots(music: Sequence[SlotMusic], parts: Parts, request: Request) -> Floats:
     """Return the cost of each part in each of some slots as `slot_cost`, (slots, parts)."""
-    cost: Floats = np.zeros((len(music), len(parts.parts)))
+    return np.concatenate(list(cost_blocks(music, parts, request)))
+
+
+def cost_blocks(music: Sequence[SlotMusic], parts: Parts, request: Request) -> Iterator[Floats]:
+    """Yield the same for some slots after others: of a large library, all at once take much memory."""
     step = max(1, _MAX_RATED // max(1, len(parts.parts)))
     for start in range(0, len(music), step):
-        _add_cost(cost[start : start + step], music[start : start + step], parts, request)
-    return cost
-
-
-def _add_cost(cost: Floats, music: Sequence[SlotMusic], parts: Parts, request: Request) -> None:
-    rules, amounts = request.rules, amounts_in_slots(music, parts, request)
-    for name, amount in amounts.items():
-        cost += rules.points(name) * amount
-    for broken in rules.broken(amounts).values():
-        cost += BROKEN_GATE * broken
+        yield request.rules.cost(amounts_in_slots(music[start : start + step], parts, request))
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from agents.dance.states import UNKNOWN
 from agents.dance.wishes import Wishes
 from agents.move_scoring.move_arrays import MoveArrays
 from agents.texts import first_few
+from schemas.base import DanceOptions
 
 _MIN_CLIPS = 4
 
@@ -30,7 +31,7 @@ class Allowed:
     clips: Bools
     others: Bools
     level: int
-    asked: int
+    requested_level: int
     unknown: tuple[str, ...] = ()
     has_bans: bool = False
 
@@ -41,9 +42,9 @@ class Allowed:
     def warnings(self) -> Iterator[str]:
         """Yield a warning where harder moves than asked for are needed, and for wishes that change nothing."""
         yield from self.unknown
-        if self.level > self.asked:
+        if self.level > self.requested_level:
             yield (
-                f"the library has too few moves of the level {DIFFICULTIES[self.asked]}"
+                f"the library has too few moves of the level {DIFFICULTIES[self.requested_level]}"
                 f"{' that are not banned' if self.has_bans else ''}: "
                 f"some of the level {DIFFICULTIES[self.level]} may be danced; index more clips of the lower level"
             )
@@ -53,22 +54,22 @@ def allowed_in(music: Sequence[SlotMusic], arrays: MoveArrays, usable: Bools, re
     """Return which clips are allowed. `usable`: those that can be shown at all, (clips,)."""
     levels = arrays.parts.level[arrays.starts]
     level = request.level
-    banned = _banned(arrays, request)
+    options = request.options
+    banned = np.zeros(len(arrays.clips), bool)
+    wished = np.ones((len(music), len(arrays.clips)), bool)
+    if options.pins or options.bans or options.only_in:
+        wishes = Wishes(options, dict(zip(arrays.clips, arrays.names, strict=True)))
+        banned = np.array([wishes.ban(clip) for clip in arrays.clips], bool)
+        wished = _wished(music, arrays, wishes, options)
     free = usable & ~banned
     while level + 1 < len(DIFFICULTIES) and (free & (levels <= level)).sum() < min(_MIN_CLIPS, free.sum()):
         level += 1
-    wished = _wished(music, arrays, request)
-    pinned = np.array([any(pin.phrase == slot.phrase for pin in request.options.pins) for slot in music], bool)
+    pinned = np.array([any(pin.phrase == slot.phrase for pin in options.pins) for slot in music], bool)
     of_level = free & (levels <= level)
     clips = usable & wished & (pinned[:, None] | of_level)
     others = of_level if free.any() else usable
     unknown = tuple(_unknown(arrays, request))
     return Allowed(clips, others, level, request.level, unknown, has_bans=bool(banned.any()))
-
-
-def _banned(arrays: MoveArrays, request: Request) -> Bools:
-    bans = {name.casefold() for name in request.options.bans}
-    return np.array([bool(bans) and not bans.isdisjoint(map(str.casefold, names)) for names in arrays.names], bool)
 
 
 def _unknown(arrays: MoveArrays, request: Request) -> Iterator[str]:
@@ -86,12 +87,8 @@ def _unknown(arrays: MoveArrays, request: Request) -> Iterator[str]:
                 yield f"no move or clip of the library that can be danced has the name '{name}' of bans or only_in"
 
 
-def _wished(music: Sequence[SlotMusic], arrays: MoveArrays, request: Request) -> Bools:
-    options = request.options
+def _wished(music: Sequence[SlotMusic], arrays: MoveArrays, wishes: Wishes, options: DanceOptions) -> Bools:
     wished = np.ones((len(music), len(arrays.clips)), bool)
-    if not (options.pins or options.bans or options.only_in):
-        return wished
-    wishes = Wishes(options, dict(zip(arrays.clips, arrays.names, strict=True)))
     wish_names = (*(pin.move for pin in options.pins), *options.bans, *(only.move for only in options.only_in))
     named = {name.casefold() for name in wish_names}
     of_wishes = [row for row, names in enumerate(arrays.names) if not named.isdisjoint(map(str.casefold, names))]

@@ -20,12 +20,11 @@ from agents.dance.music import Request, SlotMusic
 from agents.dance.parts import Parts
 from agents.dance.rules import Rules
 from agents.dance.sequence import CLIP_FADE, MAX_REPEATS, MOVE_FADE
-from agents.dance.slot_faults import cost_in_slots
+from agents.dance.slot_faults import cost_blocks, cost_in_slots
 from agents.move_scoring.move_arrays import MoveArrays
 from agents.move_scoring.seam_matrices import SeamMatrices
 from agents.playable import EIGHT
 
-_MAX_RATED = 50_000  # costs at once: what a processor keeps near
 _POOL_PARTS = 160
 _MIN_PARTS_OF_A_COUPLE = 24
 _MIN_EIGHTS = 4  # of a clip
@@ -99,13 +98,8 @@ def as_whole_eight(slot: SlotMusic) -> SlotMusic:
 
 def _clip_costs(music: Sequence[SlotMusic], arrays: MoveArrays, parts: Parts, request: Request) -> Floats:
     """Return the cost of each clip's best eight in each slot, (slots, clips)."""
-    step = max(1, _MAX_RATED // max(1, len(parts.parts)))
-    return np.concatenate(
-        [
-            arrays.least_of_clips(cost_in_slots(music[start : start + step], parts, request).astype(np.float32))
-            for start in range(0, len(music), step)
-        ]
-    )
+    blocks = cost_blocks(music, parts, request)
+    return np.concatenate([arrays.least_of_clips(block.astype(np.float32)) for block in blocks])
 
 
 def _pool(  # noqa: PLR0913, PLR0917

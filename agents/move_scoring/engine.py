@@ -12,6 +12,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import chain
 from threading import Lock
 from time import perf_counter
 from typing import Any, Final, NamedTuple
@@ -26,7 +27,7 @@ from agents.dance.changes import MusicChange, broken_gates
 from agents.dance.danced_music import danced_music
 from agents.dance.music import Request, SlotMusic
 from agents.dance.rules import BROKEN_GATE, Rules, default_rules
-from agents.dance.slot_faults import amounts_in_slots, cost_in_slots
+from agents.dance.slot_faults import amounts_in_slots, cost_blocks, cost_in_slots
 from agents.move_scoring.allowed import allowed_in
 from agents.move_scoring.candidates import as_whole_eight
 from agents.move_scoring.known_library import KnownLibrary, LibraryMemory
@@ -39,7 +40,6 @@ from schemas.base import DanceOptions, Model, Options, Sha256
 from schemas.faults import Poison
 from schemas.move_indexed import Move
 
-_MAX_RATED: Final = 50_000  # costs at once: what a processor keeps near
 _MAX_REMEMBERED: Final = 64  # requests whose ratings are remembered: 80 kB each for 10,000 moves
 _DIGITS = 4
 
@@ -307,18 +307,18 @@ class _Song:
 
     @classmethod
     def of(cls, request: RecommendationRequest, known: KnownLibrary, *, fast: bool) -> _Song:
-        asked = Request.of(request.options, known.rules)
-        music = danced_music(request.analysis, cut_phrases(request.analysis), asked).music
+        of_song = Request.of(request.options, known.rules)
+        music = danced_music(request.analysis, cut_phrases(request.analysis), of_song).music
         if request.phrase is not None:
             music = tuple(slot for slot in music if slot.phrase == request.phrase)
             if not music:
                 raise Poison(f"the dance has no phrase {request.phrase}", reason="invalid_query")
         arrays = known.arrays()
         every = np.ones(len(arrays.clips), bool)
-        allowed = allowed_in(music, arrays, every, asked).clips
+        allowed = allowed_in(music, arrays, every, of_song).clips
         music, weights = _one_of_each_section(music) if fast else (music, np.ones(len(music)))
         return cls(
-            request=asked,
+            request=of_song,
             music=tuple(as_whole_eight(slot) for slot in music),
             weights=weights / weights.sum(),
             fits=arrays.fits_to(request.analysis.embedding).astype(float),
@@ -370,13 +370,11 @@ def _costs_of_clips(songs: Sequence[_Song], known: KnownLibrary) -> list[Floats]
         slots = [
             (n, slot, weight) for n in numbers for slot, weight in zip(songs[n].music, songs[n].weights, strict=True)
         ]
-        step = max(1, _MAX_RATED // len(arrays.parts.parts))
-        for start in range(0, len(slots), step):
-            some = slots[start : start + step]
-            least = arrays.least_of_clips(cost_in_slots([slot for _, slot, _ in some], fits_all, request))
-            for (n, slot, weight), of_slot in zip(some, least, strict=True):
-                unfit = request.rules.points("fit") * slot.beats / EIGHT * (1.0 - songs[n].fits)
-                costs[n] += weight * (of_slot + unfit)
+        blocks = cost_blocks([slot for _, slot, _ in slots], fits_all, request)
+        least = chain.from_iterable(map(arrays.least_of_clips, blocks))
+        for (n, slot, weight), of_slot in zip(slots, least, strict=True):
+            unfit = request.rules.points("fit") * slot.beats / EIGHT * (1.0 - songs[n].fits)
+            costs[n] += weight * (of_slot + unfit)
     return costs
 
 
@@ -384,9 +382,9 @@ def _by_request(songs: Sequence[_Song]) -> Iterable[tuple[Request, list[int]]]:
     """Return the numbers of the songs whose slots cost the same for the same movement."""
     numbers: dict[object, list[int]] = {}
     for n, song in enumerate(songs):
-        asked, options = song.request, song.request.options
-        rules = tuple(sorted((name, change.model_dump_json()) for name, change in options.rules.items()))
-        numbers.setdefault((asked.level, asked.style, asked.role, rules), []).append(n)
+        request = song.request
+        rules = tuple(sorted((name, change.model_dump_json()) for name, change in request.options.rules.items()))
+        numbers.setdefault((request.level, request.style, request.role, rules), []).append(n)
     return [(songs[some[0]].request, some) for some in numbers.values()]
 
 

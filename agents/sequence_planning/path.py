@@ -15,7 +15,7 @@ import numpy as np
 
 from agents.arrays import Floats, Ints
 from agents.dance.music import Request, SlotMusic
-from agents.dance.rules import BROKEN_GATE, Rules
+from agents.dance.rules import Rules
 from agents.dance.sequence import Sequences
 from agents.sequence_planning.choices import Choices
 from agents.sequence_planning.slot_changes import SlotChange, slot_changes
@@ -85,11 +85,7 @@ def _extended(  # noqa: PLR0913, PLR0917
     rows = choices.rows[slot]
     continues = change.continues[beam.last]
     amounts = beam.sequences.amounts(rows, continues, music, choices.parts, rules)
-    total = beam.total[:, None] + change.costs[beam.last] + choices.costs[slot][None]
-    for name, amount in amounts.items():
-        total = total + rules.points(name) * amount
-    for broken in rules.broken(amounts).values():
-        total = total + BROKEN_GATE * broken
+    total = beam.total[:, None] + change.costs[beam.last] + choices.costs[slot][None] + rules.cost(amounts)
     dances, columns = _best(total, rest, beam.max_dances)
     added = rows[columns]
     sequences = beam.sequences.extended(dances, added, continues[dances, columns], choices.parts)
