@@ -20,12 +20,10 @@ from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.points import SUMMARY_FIELD, NewPoint, StoredPoint, payload_of, point_id
 from infra.move_index.server import QdrantServerMoveIndex
 from tests.paths import PROJECT
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.infra.moves import MOVES, fill, make_move
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 
 
 def cosine(a: tuple[float, ...], b: tuple[float, ...]) -> float:

@@ -15,13 +15,11 @@ from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Unavailable
 from schemas.move_indexed import Move
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.infra.moves import MOVES, make_move
 from tests.unit.infra.test_move_index_away import wait_for_next_attempt
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 _ALIAS = "bachata_moves"
 
 

@@ -22,12 +22,10 @@ from schemas.base import Role
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move, MoveSummary
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.infra.moves import DIFFICULTIES, ENERGIES, make_move
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 _CATEGORIES = ("Turns", "STRASSE", "body roll", "ＤＩＰＳ")
 _SPOKEN = ("turns", "straße", "Body  Roll", "dips", "nothing")  # as people write them
 _STYLES = ("Sensual", "dominicana", None)

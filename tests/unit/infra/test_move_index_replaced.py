@@ -16,12 +16,10 @@ from infra.move_index.edge import EdgeMoveIndex
 from infra.move_index.server import QdrantServerMoveIndex
 from schemas.faults import Unavailable
 from tests.chaos.faulty_qdrant_server import FaultyQdrantServer
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.infra.moves import MOVES, fill
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 
 
 def test_the_old_index_is_searched_until_the_new_one_takes_its_place(index: MoveIndex) -> None:

@@ -220,6 +220,11 @@ def _content(rng: np.random.Generator, beats: Sequence[float]) -> EightContent:
     )
 
 
+def couple_of(move: Move) -> str | None:
+    """Return the annotated couple of a move."""
+    return move.annotation.couple if move.annotation else None
+
+
 def make_index(moves: Sequence[Move]) -> MoveIndex:
     """Return the real index, in memory, with these moves."""
     index = QdrantServerMoveIndex("http://memory", client=QdrantClient(":memory:"))

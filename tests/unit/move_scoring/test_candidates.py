@@ -25,10 +25,11 @@ from schemas.audio_analyzed import Section
 from schemas.base import Difficulty, OnlyIn, Options, Pin, Quality
 from schemas.faults import Poison
 from schemas.move_annotated import MoveAnnotation
-from schemas.move_indexed import Move
 from schemas.moves_scored import Scores
 from schemas.sequence_planned import PlanScore
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.move_scoring.builders import (
+    couple_of,
     make_analysis,
     make_danced_library,
     make_index,
@@ -37,10 +38,7 @@ from tests.unit.move_scoring.builders import (
     score_of,
 )
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8]
 LIBRARY = make_danced_library(90, couples=3)
 SONG = make_song(60)
@@ -50,10 +48,6 @@ QUALITIES: tuple[Quality, ...] = ("fast", "balanced", "high_quality")
 @cache
 def index() -> MoveIndex:
     return make_index(LIBRARY)
-
-
-def couple_of(move: Move) -> str | None:
-    return move.annotation.couple if move.annotation else None
 
 
 def scores(song: Any = SONG, **options: Any) -> Scores:

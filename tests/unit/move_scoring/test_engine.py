@@ -21,6 +21,7 @@ from streams.client.recommendation_engine import (
     OptimizedRecommendationEngine,
     RecommendationRequest,
 )
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.move_scoring.builders import (
     make_analysis,
     make_danced_library,
@@ -30,10 +31,7 @@ from tests.unit.move_scoring.builders import (
     score_of,
 )
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 
 MOVES = make_danced_library(60, couples=4)
 SONGS = [make_song(seconds, tempo) for seconds, tempo in ((60, 125.0), (75, 118.0), (90, 132.0), (40, 125.0))]
@@ -42,10 +40,6 @@ ANY = Options(difficulty="advanced", duration="full")
 
 def request(song: int = 0, **values: Any) -> RecommendationRequest:
     return RecommendationRequest(analysis=SONGS[song], **{"options": ANY} | values)
-
-
-def couple_of(move: Move) -> str | None:
-    return move.annotation.couple if move.annotation else None
 
 
 def facts(scores: list[MoveScore]) -> list[tuple[str, float, dict[str, float], float]]:

@@ -28,6 +28,7 @@ from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Eight, Move, MoveSummary
 from schemas.moves_scored import MovesScored, Scores
 from streams.testing import tools_below, work_of
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.move_scoring.builders import (
     CompleteStore,
     make_analysis,
@@ -39,10 +40,7 @@ from tests.unit.move_scoring.builders import (
     score_of,
 )
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 EIGHTS = [1, 2, 3, 4, 5, 6, 7, 8] * 3
 ANY = Options(difficulty="advanced")
 

@@ -8,13 +8,11 @@ from agents.sequence_planning.warnings import plan_warnings
 from schemas.base import Options, Role
 from schemas.move_annotated import MoveAnnotation
 from schemas.move_indexed import Move
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.move_scoring.builders import make_analysis, make_index, make_move, score_of
 from tests.unit.sequence_planning.builders import plan_of
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 _SONG = make_analysis([1, 2, 3, 4, 5, 6, 7, 8] * 8)
 
 

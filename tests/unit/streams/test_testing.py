@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from agents.move_scoring.agent import STEP as MOVE_SCORING
 from schemas.audio_analyzed import AudioAnalyzed
 from schemas.base import MediaFacts, Options
 from streams.testing import run_step, tools_below
 from streams.topics import AUDIO_ANALYZED, MOVES_SCORED
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.move_scoring.builders import CompleteStore, make_index, make_library, make_song
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 
 
 def _event() -> AudioAnalyzed:

@@ -20,12 +20,10 @@ from streams.envelope import Record
 from streams.log_position import Position
 from streams.topics import MOVE_ANNOTATED, MOVE_INDEXED
 from streams.views.move_index_sink import MoveIndexSink
+from tests.qdrant_in_memory import IN_MEMORY
 from tests.unit.infra.moves import MOVES
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:Payload indexes have no effect in the local Qdrant:UserWarning"),
-    pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning"),
-]
+pytestmark = IN_MEMORY
 _POSITIONS = {TopicPartition(MOVE_INDEXED.full_name, 0): Position(9)}
 
 
